@@ -1,0 +1,57 @@
+"""The one reader of environment variables and flags.
+
+A service's settings are a frozen, typed pydantic model. Each field is a flag (`--batch-size 32`) and an environment
+variable (`SEMLINK_TRANSMITTER_BATCH_SIZE=32`); the flag wins, then the environment, then the default.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDict
+
+from shared.errors import InvalidSetting
+
+
+class ServerSettings(BaseSettings):
+    """What every SemLink server can be told."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", cli_kebab_case=True, cli_implicit_flags=True, cli_hide_none_type=True
+    )
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(0, ge=0, le=65535, description="port to listen on; 0 lets the system choose")
+    announce: Path | None = Field(None, description="file to write HOST:PORT to once the port is bound")
+    grace_seconds: float = Field(4.0, ge=0, le=60, description="time for work in flight to finish on SIGTERM")
+    max_message_bytes: int = Field(48 << 20, ge=1 << 16, le=1 << 30, description="largest gRPC message")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe log line shown")
+    log_format: Literal["console", "json"] = Field("console", description="log lines for people or for machines")
+
+
+Settings = TypeVar("Settings", bound=BaseSettings)
+
+
+def read_settings(kind: type[Settings], program: str, arguments: Sequence[str] | None = None) -> Settings:
+    """Settings from flags, environment and defaults.
+
+    arguments: flags without the program's name; None takes those of this process.
+    Raises InvalidSetting naming each wrong value; `--help` prints the flags and exits.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    flags: CliSettingsSource[Settings] = CliSettingsSource(
+        kind, cli_parse_args=given, cli_prog_name=program, cli_kebab_case=True, cli_implicit_flags=True
+    )
+    try:
+        return kind(_cli_settings_source=flags)
+    except ValidationError as error:
+        raise InvalidSetting(f"{program}: {explain(error)}") from error
+
+
+def explain(error: ValidationError) -> str:
+    """A pydantic error in one line: each field, its value and what is wrong with it."""
+    return "; ".join(
+        f"{'.'.join(map(str, item['loc'])) or 'settings'} = {item['input']!r}: {item['msg']}" for item in error.errors()
+    )

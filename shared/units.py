@@ -1,0 +1,21 @@
+"""Decibels and ratios; the one place where noise power comes from an SNR."""
+
+import math
+
+
+def db_to_ratio(db: float) -> float:
+    """Power ratio of `db` decibels."""
+    return float(10.0 ** (db / 10.0))
+
+
+def ratio_to_db(ratio: float) -> float:
+    """Decibels of a power ratio >= 0; minus infinity for 0."""
+    return 10.0 * math.log10(ratio) if ratio > 0 else -math.inf
+
+
+def n0_from_snr_db(snr_db: float) -> float:
+    """Noise power per complex symbol for unit symbol energy, N0 = 10^(-snr_db/10); 0 for +infinity.
+
+    snr_db: average Es/N0, dB. Each real dimension gets N0/2.
+    """
+    return 0.0 if math.isinf(snr_db) and snr_db > 0 else db_to_ratio(-snr_db)
