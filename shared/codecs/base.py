@@ -1,0 +1,91 @@
+"""What a codec is.
+
+    e [B, 512] --encode--> x [B, k/2] --channel, equalizer--> x_hat [B, k/2] --decode--> e_hat [B, 512]
+
+A codec is one file with both halves side by side, and one row in `registry`. CONTRIBUTING.md shows how to add one.
+"""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from shared.symbols import Complex
+
+Embeddings = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What a decoder learned from a batch of bursts.
+
+    embeddings: [B, 512], float32, not necessarily of unit length.
+    evidence: [B, C], float32, log-probabilities over the codec's own categories or clusters; None where it has none.
+    """
+
+    embeddings: Embeddings
+    evidence: npt.NDArray[np.float32] | None = None
+
+
+class Codec(ABC):
+    """Embeddings to symbols of unit power per burst, and back.
+
+    name: as in the registry. k: real dimensions, so k/2 complex symbols. fingerprint: 16 hexadecimal digits of the
+    parameters; the two ends must hold the same. clip_fingerprint: of the CLIP model whose embeddings the codec was
+    trained on; None when it fits any.
+    """
+
+    name: ClassVar[str]
+    lengths: ClassVar[tuple[int, ...]]
+    default_k: ClassVar[int]
+    k: int
+    fingerprint: str
+    clip_fingerprint: str | None = None
+
+    @classmethod
+    @abstractmethod
+    def load(cls, k: int, device: str) -> Self:
+        """The codec of length k, one of `lengths`, with its shipped parameters.
+
+        device: cpu or cuda. Raises NotFound when the parameters are missing.
+        """
+
+    @abstractmethod
+    def encode(self, embeddings: Embeddings) -> Complex:
+        """Symbols [B, k/2], complex64, unit mean power per row, of `embeddings`: [B, 512], float32, unit length."""
+
+    @abstractmethod
+    def decode(self, x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> Decoded:
+        """Estimate the embeddings from equalized symbols.
+
+        x_hat: [B, k/2], complex64. n0_eff: [B], float32, noise power per symbol after the equalizer as far as the
+        receiver knows it; NaN where it does not.
+        """
+
+    @property
+    def symbols(self) -> int:
+        """Complex channel uses of one burst's payload."""
+        return self.k // 2
+
+
+def fingerprint_of(parts: Iterable[bytes]) -> str:
+    """16 hexadecimal digits of the SHA-256 of `parts`, each preceded by its length."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.hexdigest()[:16]
+
+
+def to_symbols(latent: npt.NDArray[np.float32]) -> Complex:
+    """Pair real dimensions: [B, k] float32 to [B, k/2] complex64, x_i = z_2i + j z_2i+1."""
+    return np.ascontiguousarray(latent, dtype=np.float32).view(np.complex64)
+
+
+def to_latent(symbols: Complex) -> npt.NDArray[np.float32]:
+    """The reverse of `to_symbols`: [B, k/2] complex64 to [B, k] float32."""
+    return np.ascontiguousarray(symbols, dtype=np.complex64).view(np.float32)
