@@ -76,7 +76,7 @@ class Kbsc(Codec):
                 metadata = file.metadata() or {}
                 state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - not a dict
             network = KbscNetwork(int(metadata["k"]))
-            network.load_state_dict(state, strict=False)
+            network.load_state_dict(state)
         except (OSError, KeyError, ValueError, RuntimeError) as error:
             raise DataLoss(f"{path} is no kbsc network: {error}") from error
         return cls(network, metadata.get("clip_fingerprint"), device)

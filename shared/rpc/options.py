@@ -1,0 +1,37 @@
+"""gRPC options of both ends, in one place because they must agree."""
+
+from typing import Any
+
+MAX_MESSAGE_BYTES = 48 << 20
+KEEPALIVE_MS = 20_000
+
+
+def _common(max_message_bytes: int) -> list[tuple[str, Any]]:
+    return [
+        ("grpc.max_send_message_length", max_message_bytes),
+        ("grpc.max_receive_message_length", max_message_bytes),
+        ("grpc.keepalive_time_ms", KEEPALIVE_MS),
+        ("grpc.keepalive_timeout_ms", 5_000),
+        ("grpc.http2.max_pings_without_data", 0),
+    ]
+
+
+def server_options(max_message_bytes: int = MAX_MESSAGE_BYTES) -> list[tuple[str, Any]]:
+    """Options of a server: message cap, and leave for the keepalive that `channel_options` sends."""
+    return [
+        *_common(max_message_bytes),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", KEEPALIVE_MS // 2),
+        ("grpc.so_reuseport", 0),  # a port that is taken is an error, not a second server on it
+    ]
+
+
+def channel_options(max_message_bytes: int = MAX_MESSAGE_BYTES) -> list[tuple[str, Any]]:
+    """Options of a client: message cap, keepalive, and a reconnect soon after the far end is back."""
+    return [
+        *_common(max_message_bytes),
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 1_000),
+        ("grpc.use_local_subchannel_pool", 1),  # one client's broken connection is not another's back-off
+    ]
