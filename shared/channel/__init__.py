@@ -1,0 +1,23 @@
+"""The physics of the link: numpy only, the same for the services and the lab.
+
+    x --> link (fading, noise) --> y --> estimate_channel (pilots) --> equalize --> x_hat, n0_eff
+
+Symbols are complex64 with unit mean power per burst; `snr_db` is the average Es/N0.
+"""
+
+from shared.channel.equalizer import EqualizerName, equalize
+from shared.channel.link import Link, Transmission
+from shared.channel.pilots import ChannelEstimate, estimate_channel, pilot_sequence
+from shared.channel.settings import ChannelSettings, FadingName
+
+__all__ = [
+    "ChannelEstimate",
+    "ChannelSettings",
+    "EqualizerName",
+    "FadingName",
+    "Link",
+    "Transmission",
+    "equalize",
+    "estimate_channel",
+    "pilot_sequence",
+]

@@ -1,0 +1,44 @@
+"""One-tap equalizers: from received symbols and what is known of the channel to estimates of what was sent."""
+
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from shared.errors import InvalidSetting, InvalidSymbols
+from shared.symbols import Complex
+
+EqualizerName = Literal["mmse", "zf"]
+_Real = npt.NDArray[np.float32]
+_POWER_FLOOR: Final = 1e-24
+"""|h|^2 of a gain that is taken for none, -240 dB: keeps a deep fade finite in complex64."""
+
+
+def equalize(y: Complex, gain: Complex, n0: _Real, method: EqualizerName = "mmse") -> tuple[Complex, _Real]:
+    """Undo the gain of each burst.
+
+    y: [B, n], complex64. gain: [B], complex64, h. n0: [B], float32, noise power; 0 without noise, NaN if not known.
+
+        zf     x_hat = conj(h) y / |h|^2           n0_eff = N0 / |h|^2
+        mmse   x_hat = conj(h) y / (|h|^2 + N0)    n0_eff = N0 / (|h|^2 + N0)
+
+    `mmse` is the biased form, which minimises the error itself (Kay, "Estimation Theory", chapter 12):
+    x_hat = (1 - n0_eff) x + noise. Where N0 is not known it falls back to `zf`, and n0_eff is NaN.
+    A burst whose |h|^2 is under 1e-24 comes out near 0 instead of infinite.
+
+    Returns (x_hat [B, n] complex64, n0_eff [B] float32), for both methods n0_eff = E[|x_hat - x|^2 given h] for Es = 1:
+    the error of the estimate as it stands, its bias included.
+    """
+    _check(y, gain, n0, method)
+    h, noise = gain.astype(np.complex128), n0.astype(np.float64)
+    loading = np.nan_to_num(noise) if method == "mmse" else 0.0
+    power = np.maximum(h.real**2 + h.imag**2 + loading, _POWER_FLOOR)
+    x_hat = y * (h.conj() / power)[:, None]
+    return x_hat.astype(np.complex64), (noise / power).astype(np.float32)
+
+
+def _check(y: Complex, gain: Complex, n0: _Real, method: str) -> None:
+    if method not in ("mmse", "zf"):
+        raise InvalidSetting(f"equalizer {method!r}: choose mmse or zf")
+    if y.ndim != 2 or gain.shape != y.shape[:1] or n0.shape != y.shape[:1]:
+        raise InvalidSymbols(f"y {y.shape}, gain {gain.shape}, n0 {n0.shape}: give y [B, n] with gain [B] and n0 [B]")

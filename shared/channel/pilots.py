@@ -1,0 +1,55 @@
+"""Pilots: symbols that both ends know, and what the receiver learns from them."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from shared.errors import InvalidSetting, InvalidSymbols
+from shared.symbols import Complex
+
+
+class ChannelEstimate(NamedTuple):
+    """What a receiver believes about the channel of each burst.
+
+    gain: [B], complex64, h. n0: [B], float32, noise power per complex symbol; NaN when it is not known.
+    """
+
+    gain: Complex
+    n0: npt.NDArray[np.float32]
+
+
+@lru_cache(maxsize=64)
+def pilot_sequence(n: int) -> Complex:
+    """Return the `n` pilots of a burst: [n], complex64, |p_m| = 1, read-only; empty for 0.
+
+    Zadoff-Chu sequence of root 1, p_m = exp(-j pi m (m + n mod 2) / n).
+    (Chu, "Polyphase codes with good periodic correlation properties", IEEE Trans. Inf. Theory 18, 1972.)
+    """
+    if n < 0:
+        raise InvalidSetting(f"{n} pilots: give 0 for none, or at least 2")
+    m = np.arange(n, dtype=np.float64)
+    pilots: Complex = np.exp(-1j * np.pi * m * (m + n % 2) / n).astype(np.complex64)
+    pilots.flags.writeable = False
+    return pilots
+
+
+def estimate_channel(y_pilots: Complex) -> ChannelEstimate:
+    """Least-squares gain and noise power of each burst from its received pilots.
+
+    y_pilots: [B, p], complex64, y_m = h p_m + n_m, p >= 2.
+
+        h_hat  = 1/p sum_m conj(p_m) y_m               unbiased, variance N0/p
+        n0_hat = 1/(p-1) sum_m |y_m - h_hat p_m|^2     unbiased: one complex parameter costs one degree of freedom
+
+    (Kay, "Fundamentals of Statistical Signal Processing: Estimation Theory", chapters 4 and 15.)
+    Raises InvalidSymbols for fewer than 2 pilots.
+    """
+    if y_pilots.ndim != 2 or y_pilots.shape[1] < 2:
+        raise InvalidSymbols(f"pilots of shape {y_pilots.shape}: give [B, p] with at least 2 pilots per burst")
+    pilots = pilot_sequence(y_pilots.shape[1])
+    gain = (y_pilots.astype(np.complex128) @ pilots.conj()) / pilots.size
+    residual = y_pilots - gain[:, None] * pilots
+    n0 = np.sum(residual.real**2 + residual.imag**2, axis=1) / (pilots.size - 1)
+    return ChannelEstimate(gain.astype(np.complex64), n0.astype(np.float32))
