@@ -54,4 +54,4 @@ def _range(name: str) -> str:
     known = ChannelSettings.model_fields
     if name not in known:
         return f"no such setting of the channel; choose from {', '.join(known)}"
-    return f"out of range; give {known[name].description}"
+    return f"refused; {known[name].description}"

@@ -42,7 +42,7 @@ class Stage(Protocol):
     """One effect of the channel. It has no state: what it draws depends on its arguments alone."""
 
     def draw(self, rng: np.random.Generator, settings: ChannelSettings, n: int) -> Complex:
-        """Draw everything random for a burst of `n` symbols: complex64, of a shape that `apply` knows; empty for nothing."""
+        """Draw all that is random for a burst of `n` symbols: complex64, in a shape that `apply` knows."""
         ...
 
     def apply(self, signal: Signal, drawn: Complex) -> Signal:
