@@ -1,0 +1,209 @@
+"""Paint of the drawn pictures: colours, patterns, backgrounds, clutter and light.
+
+    keys --> uniforms --> background --> clutter --> figure (distance, texture, outline) --> light, blur, grain --> uint8
+
+All arrays are float32 with colours in [0, 255] until the last step.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from shared.datasets.drawn.randomness import Keys, pixel_noise, uniforms
+from shared.datasets.drawn.shapes import SHAPES
+
+SIZE = 64
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+COLOURS: dict[str, tuple[int, int, int]] = {
+    "red": (218, 22, 30),
+    "orange": (255, 132, 0),
+    "yellow": (255, 228, 25),
+    "green": (24, 150, 45),
+    "cyan": (20, 220, 230),
+    "blue": (25, 60, 215),
+    "purple": (128, 30, 175),
+    "pink": (255, 130, 195),
+    "white": (250, 250, 250),
+    "black": (18, 18, 20),
+}
+_PALETTE = np.array(list(COLOURS.values()), dtype=np.float32)
+_FIGURES = tuple(SHAPES.values())
+_CLUTTER = 4
+_GRID_Y, _GRID_X = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32) - np.float32((SIZE - 1) / 2)
+
+
+class Dice:
+    """Hands out the columns of a table of uniform numbers as [N, 1, 1] parameters, in a fixed order."""
+
+    def __init__(self, keys: Keys, count: int) -> None:
+        self._columns = iter(uniforms(keys, count).T)
+
+    def between(self, low: float, high: float) -> Floats:
+        """Numbers in [low, high): [N, 1, 1], float32."""
+        column = next(self._columns)[:, None, None]
+        return np.float32(low) + column * np.float32(high - low)
+
+    def choice(self, count: int) -> Ints:
+        """Whole numbers in [0, count): [N], int64."""
+        return (next(self._columns) * np.float32(count)).astype(np.int64)
+
+
+def paint(keys: Keys, shapes: Ints, colours: Ints) -> npt.NDArray[np.uint8]:
+    """Paint one picture for each key.
+
+    keys: [N], uint64
+    shapes, colours: [N], int64, positions in `SHAPES` and `COLOURS`
+    returns: [N, 64, 64, 3], uint8
+    """
+    dice = Dice(keys, 96)
+    noise = pixel_noise(keys, SIZE)
+    canvas = _background(dice, noise)
+    _add_clutter(canvas, dice)
+    _add_figure(canvas, dice, noise, shapes, colours)
+    _add_light(canvas, dice, noise)
+    return np.clip(canvas, 0, 255).astype(np.uint8)
+
+
+# --- patterns: [N, S, S] coordinates in, [N, S, S] in [0, 1] out ---------------------------------------------------
+
+
+def _plain(u: Floats, v: Floats, noise: Floats) -> Floats:
+    return np.zeros_like(u)
+
+
+def _gradient(u: Floats, v: Floats, noise: Floats) -> Floats:
+    return np.clip(np.float32(0.5) + u / np.float32(14.0), 0, 1)
+
+
+def _radial(u: Floats, v: Floats, noise: Floats) -> Floats:
+    return np.minimum(np.hypot(u, v) / np.float32(9.0), 1)
+
+
+def _stripes(u: Floats, v: Floats, noise: Floats) -> Floats:
+    return _soft_step(np.sin(u))
+
+
+def _checks(u: Floats, v: Floats, noise: Floats) -> Floats:
+    return _soft_step(np.sin(u) * np.sin(v) * np.float32(1.4))
+
+
+def _dots(u: Floats, v: Floats, noise: Floats) -> Floats:
+    return _soft_step(np.sin(u) + np.sin(v) - np.float32(0.9))
+
+
+def _grain(u: Floats, v: Floats, noise: Floats) -> Floats:
+    coarse = noise[:, ::4, ::4].repeat(4, axis=1).repeat(4, axis=2)
+    return np.clip(np.float32(0.5) + np.float32(0.35) * coarse + np.float32(0.2) * noise, 0, 1)
+
+
+def _soft_step(value: Floats) -> Floats:
+    return np.clip(value * np.float32(2.5) + np.float32(0.5), 0, 1)
+
+
+_PATTERNS: tuple[Callable[[Floats, Floats, Floats], Floats], ...] = (
+    _plain,
+    _gradient,
+    _radial,
+    _stripes,
+    _checks,
+    _dots,
+    _grain,
+)
+
+
+def _pattern(kinds: Ints, wavelength: Floats, angle: Floats, noise: Floats) -> Floats:
+    """Each picture's own pattern: kinds [N], wavelength in pixels and angle in radians [N, 1, 1] -> [N, S, S]."""
+    scale = np.float32(2 * np.pi) / wavelength
+    u, v = _rotate(angle, scale)
+    value = np.empty_like(u)
+    for kind in np.unique(kinds):
+        members = kinds == kind
+        value[members] = _PATTERNS[kind](u[members], v[members], noise[members])
+    return value
+
+
+def _rotate(angle: Floats, scale: Floats, x: Floats | float = 0.0, y: Floats | float = 0.0) -> tuple[Floats, Floats]:
+    """The pixel grid about (x, y), turned by an angle and scaled: two arrays [N, S, S]."""
+    cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
+    grid_x, grid_y = _GRID_X - x, _GRID_Y - y
+    return cos * grid_x + sin * grid_y, cos * grid_y - sin * grid_x
+
+
+# --- layers ---------------------------------------------------------------------------------------------------------
+
+
+def _muted(dice: Dice, low: float, high: float) -> Floats:
+    """A greyish colour for what is not the figure: [N, 1, 1, 3]."""
+    grey = dice.between(low, high)[..., None]
+    tint = np.concatenate([dice.between(-14, 14) for _ in range(3)], axis=2)[:, :, None, :]
+    return grey + tint
+
+
+def _mix(canvas: Floats, colour: Floats, alpha: Floats) -> None:
+    """Lay a colour [N, 1, 1, 3] or [N, S, S, 3] over the canvas where alpha [N, S, S] says so, in place."""
+    canvas += alpha[..., None] * (colour - canvas)
+
+
+def _background(dice: Dice, noise: Floats) -> Floats:
+    first, second = _muted(dice, 95, 175), _muted(dice, 95, 175)
+    kinds = dice.choice(len(_PATTERNS))
+    value = _pattern(kinds, dice.between(7, 26), dice.between(0, np.pi), noise)
+    return first + value[..., None] * (second - first)
+
+
+def _add_clutter(canvas: Floats, dice: Dice) -> None:
+    """Small greyish blobs and bars that belong to no category."""
+    for _ in range(_CLUTTER):
+        x, y = dice.between(-32, 32), dice.between(-32, 32)
+        u, v = _rotate(dice.between(0, np.pi), np.ones_like(x), x, y)
+        long, flat = dice.between(2.0, 6.0), dice.between(0.25, 1.0)
+        distance = np.hypot(u, v / flat) - long
+        shown = dice.between(0, 1) < np.float32(0.6)
+        _mix(canvas, _muted(dice, 70, 200), np.clip(np.float32(0.5) - distance, 0, 1) * shown)
+
+
+def _add_figure(canvas: Floats, dice: Dice, noise: Floats, shapes: Ints, colours: Ints) -> None:
+    """The shape that names the picture, in two tones of its colour, sometimes with an outline."""
+    radius = dice.between(15, 25)
+    room = np.float32(SIZE / 2) - radius
+    x, y = dice.between(-1, 1) * room, dice.between(-1, 1) * room
+    u, v = _rotate(dice.between(0, 2 * np.pi), 1 / radius, x, y)
+    distance = _distance(shapes, u, v * dice.between(0.92, 1.08)) * radius
+    _mix(canvas, _texture(dice, noise, colours), np.clip(np.float32(0.5) - distance, 0, 1))
+    width = dice.between(-1.6, 1.4)  # half of the pictures have no outline
+    line = np.clip(width + np.float32(0.5) - np.abs(distance), 0, 1)
+    _mix(canvas, _muted(dice, 40, 215), line * np.float32(0.8))
+
+
+def _distance(shapes: Ints, u: Floats, v: Floats) -> Floats:
+    distance = np.empty_like(u)
+    for shape in np.unique(shapes):
+        members = shapes == shape
+        distance[members] = _FIGURES[shape](u[members], v[members])
+    return distance
+
+
+def _texture(dice: Dice, noise: Floats, colours: Ints) -> Floats:
+    """Two tones of one colour in a pattern: [N, S, S, 3]."""
+    base = _PALETTE[colours][:, None, None, :]
+    value = _pattern(dice.choice(len(_PATTERNS)), dice.between(5, 12), dice.between(0, np.pi), noise)
+    strength = dice.between(0.10, 0.30) * value
+    bright = base.mean(axis=3) > np.float32(225)
+    lighter = (dice.between(0, 1) < np.float32(0.5)) & ~bright
+    other = np.where(lighter, np.float32(255), np.float32(0))[..., None]
+    return base + strength[..., None] * np.float32(0.8) * (other - base)
+
+
+def _add_light(canvas: Floats, dice: Dice, noise: Floats) -> None:
+    """A slope of light over the picture, a little blur, a little grain, in place."""
+    u, _ = _rotate(dice.between(0, 2 * np.pi), dice.between(0.0, 0.16) / (SIZE / 2))
+    canvas *= (dice.between(0.92, 1.06) + u)[..., None]
+    blur = dice.between(-0.5, 0.9).clip(0)[..., None]
+    inner = canvas[:, 1:-1, 1:-1]
+    around = canvas[:, :-2, 1:-1] + canvas[:, 2:, 1:-1] + canvas[:, 1:-1, :-2] + canvas[:, 1:-1, 2:]
+    inner += blur * (around * np.float32(0.25) - inner) * np.float32(0.8)
+    canvas += (noise * dice.between(0, 11))[..., None]
