@@ -1,0 +1,42 @@
+"""The client library of SemLink.
+
+    from client import SemLink
+
+    with SemLink("127.0.0.1:50051") as link:
+        delivery = link.send("cat.jpg", snr_db=5, fading="rayleigh", k=64)
+        print(delivery.label, delivery.confidence, delivery.total_seconds)
+
+It needs neither torch nor faiss. Errors are those of `shared.errors`.
+"""
+
+from client.aio import AsyncSemLink
+from client.control import ChannelControl, ChannelSettings, Item, KnowledgeBaseClient
+from client.delivery import ChannelReport, Delivery, Hit, Trace
+from client.description import CodecInfo, KnowledgeBaseInfo, TransmitterInfo
+from client.link import SemLink
+from client.options import ChannelOptions, SendOptions
+from client.stream import Answer
+from shared.errors import SemLinkError
+from shared.ledger import Entry, Kind
+
+__all__ = [
+    "Answer",
+    "AsyncSemLink",
+    "ChannelControl",
+    "ChannelOptions",
+    "ChannelReport",
+    "ChannelSettings",
+    "CodecInfo",
+    "Delivery",
+    "Entry",
+    "Hit",
+    "Item",
+    "Kind",
+    "KnowledgeBaseClient",
+    "KnowledgeBaseInfo",
+    "SemLink",
+    "SemLinkError",
+    "SendOptions",
+    "Trace",
+    "TransmitterInfo",
+]

@@ -1,0 +1,58 @@
+"""Addresses, channels, and gRPC's errors as SemLink's."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import grpc
+
+from shared import errors
+from shared.rpc.options import channel_options
+from shared.rpc.status import error_from_rpc
+
+TRANSMITTER = "127.0.0.1:50051"
+CHANNEL = "127.0.0.1:50052"
+RECEIVER = "127.0.0.1:50053"
+
+_TRANSPORT = ("failed to connect", "Socket closed", "DNS resolution", "recvmsg", "GOAWAY", "ping timeout")
+
+
+def checked_address(address: str) -> str:
+    """The address if it has the form HOST:PORT."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) <= 65535:
+        raise errors.InvalidSetting(f"address {address!r}: give HOST:PORT, for example {TRANSMITTER}")
+    return address
+
+
+def open_channel(address: str) -> grpc.Channel:
+    """A connection for blocking calls; it is made at the first call."""
+    return grpc.insecure_channel(checked_address(address), options=channel_options())
+
+
+def open_aio_channel(address: str) -> grpc.aio.Channel:
+    """A connection for this event loop; it is made at the first call."""
+    return grpc.aio.insecure_channel(checked_address(address), options=channel_options())
+
+
+@contextmanager
+def rpc_errors(address: str) -> Iterator[None]:
+    """Raise what gRPC raises in the body as SemLink's errors, naming the address where gRPC itself gave up."""
+    try:
+        yield
+    except grpc.RpcError as error:
+        raise error_of(error, address) from error
+
+
+def error_of(error: grpc.RpcError, address: str) -> errors.SemLinkError:
+    """The SemLink error of a failed call to `address`."""
+    found = error_from_rpc(error)
+    if isinstance(found, errors.Expired) and "Deadline Exceeded" in str(found):
+        return errors.Expired(f"{address} did not answer before the deadline; give it more with timeout")
+    if isinstance(found, errors.Unavailable) and _is_transport(str(found)):
+        return errors.Unavailable(f"nothing answers at {address}; `semlink up` starts the services ({found})")
+    return found
+
+
+def _is_transport(message: str) -> bool:
+    """Whether gRPC itself says so, not a service."""
+    return any(sign in message for sign in _TRANSPORT)

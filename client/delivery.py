@@ -1,0 +1,208 @@
+"""What comes back: the closest image in meaning, how sure the receiver is, and where the time went."""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from client.options import CSI, FADING, name_of
+from protos.semlink.v1 import common_pb2 as pb
+from protos.semlink.v1 import transmitter_pb2 as api
+from shared.ledger import Entry, Kind, Stage
+
+if TYPE_CHECKING:
+    from shared.symbols import Complex
+
+_KINDS = {
+    pb.LedgerEntry.KIND_MEASURED: Kind.MEASURED,
+    pb.LedgerEntry.KIND_EMULATED: Kind.EMULATED,
+}
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One item of the knowledge base. distance: between unit vectors, 0 (same) to 2 (opposite)."""
+
+    item_id: str
+    label: str
+    distance: float
+
+
+@dataclass(frozen=True)
+class ChannelReport:
+    """What the channel did to the burst; seed, stream and burst (its counter) replay it bit for bit.
+
+    snr_db_asked, snr_db_achieved: average and this burst's Es/N0, dB; infinite without noise.
+    signal_power, noise_power: mean per complex symbol. gain: of a block-fading burst.
+    """
+
+    snr_db_asked: float
+    snr_db_achieved: float
+    fading: str
+    seed: int
+    stream: int
+    burst: int
+    signal_power: float
+    noise_power: float
+    gain: complex
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The payload on its way: three arrays [n], complex64."""
+
+    sent: "Complex"
+    received: "Complex"
+    equalized: "Complex"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One picture's answer.
+
+    distance: to the nearest item, 0 to 2. confidence: 0 to 1, the best label's share of the vote. accepted, reason:
+    whether the receiver trusts it, and why not. cbr: complex channel uses / (3 H W) of the payload; cbr_total: with
+    pilots and header. genies: what the receiver was given that a real one would not have. ledger: sums to
+    total_seconds, the round trip that this client measured plus the emulated stages.
+    """
+
+    item_id: str
+    label: str
+    distance: float
+    confidence: float
+    accepted: bool
+    reason: str
+    top: tuple[Hit, ...]
+    codec: str
+    k: int
+    cbr: float
+    cbr_total: float
+    csi: str
+    genies: tuple[str, ...]
+    pilot_symbols: int
+    snr_db_estimated: float | None
+    channel: ChannelReport
+    ledger: tuple[Entry, ...]
+    total_seconds: float
+    knowledge_base: str
+    trace: Trace | None = None
+
+    def seconds(self, stage: str) -> float:
+        """Time of one stage of the ledger; 0 for a stage that is not in it."""
+        return math.fsum(entry.seconds for entry in self.ledger if entry.stage == stage)
+
+    def to_json(self) -> dict[str, Any]:
+        """A strict JSON object: an infinite SNR (no noise) is null."""
+        document: dict[str, Any] = {
+            "item_id": self.item_id,
+            "label": self.label,
+            "distance": finite(self.distance),
+            "confidence": finite(self.confidence),
+            "accepted": self.accepted,
+            "reason": self.reason,
+            "top": [{"item_id": hit.item_id, "label": hit.label, "distance": finite(hit.distance)} for hit in self.top],
+            "codec": self.codec,
+            "k": self.k,
+            "cbr": finite(self.cbr),
+            "cbr_total": finite(self.cbr_total),
+            "csi": self.csi,
+            "genies": list(self.genies),
+            "pilot_symbols": self.pilot_symbols,
+            "snr_db_estimated": finite(self.snr_db_estimated),
+            "channel": _channel_json(self.channel),
+            "ledger": [
+                {"stage": entry.stage, "seconds": finite(entry.seconds), "kind": entry.kind.value}
+                for entry in self.ledger
+            ],
+            "total_seconds": finite(self.total_seconds),
+            "knowledge_base": self.knowledge_base,
+        }
+        return document if self.trace is None else document | {"trace": _trace_json(self.trace)}
+
+
+def read_delivery(message: api.Delivery, round_trip_seconds: float) -> Delivery:
+    """The Delivery of an answer, with the access network booked in its ledger.
+
+    round_trip_seconds: measured by this client, from handing the request to gRPC to holding the answer.
+    """
+    ledger = _with_access([_entry(entry) for entry in message.ledger], round_trip_seconds)
+    return Delivery(
+        item_id=message.item_id,
+        label=message.label,
+        distance=message.distance,
+        confidence=message.confidence,
+        accepted=message.accepted,
+        reason=message.reason,
+        top=tuple(Hit(hit.item_id, hit.label, hit.distance) for hit in message.top),
+        codec=message.codec,
+        k=message.k,
+        cbr=message.cbr,
+        cbr_total=message.cbr_total,
+        csi=name_of(message.csi, CSI),
+        genies=tuple(message.genies),
+        pilot_symbols=message.pilot_symbols,
+        snr_db_estimated=message.snr_db_estimated if message.HasField("snr_db_estimated") else None,
+        channel=_read_channel(message.channel),
+        ledger=ledger,
+        total_seconds=math.fsum(entry.seconds for entry in ledger),
+        knowledge_base=message.knowledge_base,
+        trace=_read_trace(message.trace) if message.HasField("trace") else None,
+    )
+
+
+def finite(value: float | None) -> float | None:
+    """The value as JSON can say it: null for an infinity or NaN."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _with_access(entries: list[Entry], round_trip_seconds: float) -> tuple[Entry, ...]:
+    """Put what the round trip took beyond the transmitter's measured stages before them."""
+    inside = math.fsum(entry.seconds for entry in entries if entry.kind is Kind.MEASURED)
+    return (Entry(Stage.ACCESS, max(0.0, round_trip_seconds - inside)), *entries)
+
+
+def _entry(entry: pb.LedgerEntry) -> Entry:
+    return Entry(entry.stage, entry.seconds, _KINDS.get(entry.kind, Kind.MEASURED))
+
+
+def _read_channel(report: pb.ChannelReport) -> ChannelReport:
+    return ChannelReport(
+        snr_db_asked=report.snr_db_asked,
+        snr_db_achieved=report.snr_db_achieved,
+        fading=name_of(report.fading, FADING),
+        seed=report.seed,
+        stream=report.stream,
+        burst=report.counter,
+        signal_power=report.signal_power,
+        noise_power=report.noise_power,
+        gain=complex(report.gain_real, report.gain_imag),
+    )
+
+
+def _read_trace(trace: pb.Trace) -> Trace:
+    from shared.symbols import BYTES_PER_SYMBOL, unpack_symbols  # noqa: PLC0415 - numpy, only when asked for
+
+    return Trace(
+        *(unpack_symbols(part, len(part) // BYTES_PER_SYMBOL) for part in (trace.sent, trace.received, trace.equalized))
+    )
+
+
+def _channel_json(report: ChannelReport) -> dict[str, Any]:
+    return {
+        "snr_db_asked": finite(report.snr_db_asked),
+        "snr_db_achieved": finite(report.snr_db_achieved),
+        "fading": report.fading,
+        "seed": report.seed,
+        "stream": report.stream,
+        "burst": report.burst,
+        "signal_power": finite(report.signal_power),
+        "noise_power": finite(report.noise_power),
+        "gain": [finite(report.gain.real), finite(report.gain.imag)],
+    }
+
+
+def _trace_json(trace: Trace) -> dict[str, list[list[float]]]:
+    """Each constellation as pairs [real, imaginary]."""
+    return {
+        name: [[float(symbol.real), float(symbol.imag)] for symbol in getattr(trace, name)]
+        for name in ("sent", "received", "equalized")
+    }

@@ -1,0 +1,163 @@
+"""The blocking client."""
+
+import threading
+from collections.abc import Iterable, Iterator
+from queue import SimpleQueue
+from time import perf_counter
+from typing import Self, Unpack
+
+import grpc
+
+from client.connection import TRANSMITTER, error_of, open_channel, rpc_errors
+from client.delivery import Delivery, read_delivery
+from client.description import TransmitterInfo, read_transmitter
+from client.options import SendOptions, build_request, checked_timeout, with_timeout
+from client.pictures import Picture
+from client.stream import IN_FLIGHT, Answer, Journal, Order, checked_in_flight
+from protos.semlink.v1 import transmitter_pb2 as api
+from protos.semlink.v1.transmitter_pb2_grpc import TransmitterStub
+from shared.errors import SemLinkError, Unavailable
+
+
+class SemLink:
+    """A connection to a transmitter.
+
+        with SemLink() as link:
+            print(link.send("cat.jpg", snr_db=5, fading="rayleigh").label)
+
+    address: HOST:PORT of the transmitter. timeout: seconds that a call may take where it says nothing else.
+    May be used by several threads.
+    """
+
+    def __init__(self, address: str = TRANSMITTER, timeout: float = 30.0) -> None:
+        self.address = address
+        self.timeout = timeout
+        checked_timeout(timeout)
+        self._channel = open_channel(address)
+        self._stub = TransmitterStub(self._channel)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; calls in flight are cancelled."""
+        self._channel.close()
+
+    def describe(self) -> TransmitterInfo:
+        """What the transmitter is: its CLIP, codecs, default codec and limits."""
+        with rpc_errors(self.address):
+            message = self._stub.Describe(api.DescribeTransmitterRequest(), timeout=checked_timeout(self.timeout))
+        return read_transmitter(message)
+
+    def send(self, picture: Picture, **options: Unpack[SendOptions]) -> Delivery:
+        """Send one picture and wait for its answer.
+
+        picture: path, bytes of a picture file, or PIL image. options: see `SendOptions`.
+        Raises a SemLinkError.
+        """
+        request = build_request(picture, with_timeout(options, self.timeout))
+        start = perf_counter()
+        with rpc_errors(self.address):
+            message = self._stub.SendImage(request, timeout=request.timeout_seconds or None)
+        return read_delivery(message, perf_counter() - start)
+
+    def send_many(
+        self,
+        pictures: Iterable[Picture],
+        *,
+        in_flight: int = IN_FLIGHT,
+        ordered: bool = False,
+        **options: Unpack[SendOptions],
+    ) -> Iterator[Answer]:
+        """Send many pictures over one stream; yields `(position, Delivery or SemLinkError)` for each.
+
+        pictures: taken one by one, in another thread, as the link takes them; may be endless. in_flight: pictures
+        sent and not yet answered and consumed; 1 measures each latency alone. ordered: answers in the order of the
+        pictures instead of the order in which they are done. options: see `SendOptions`; `counter` is that of the
+        first picture.
+
+        A picture's error is its own answer and the stream goes on. Should the stream itself break, the pictures on
+        their way get that error as their answer and then it is raised; an exception of `pictures` is raised after
+        the answers to those before it.
+        """
+        journal = Journal(with_timeout(options, self.timeout))
+        stream = _Stream(self._stub, self.address, pictures, journal, checked_in_flight(in_flight))
+        return stream.answers(Order(ordered))
+
+
+class _Stream:
+    """One SendImages call.
+
+        pictures --(gRPC's thread: requests)--> transmitter --(a thread of ours: read)--> inbox --> caller
+
+    A place is taken before a picture is taken, and given back when the caller has consumed the answer and comes for
+    the next, so neither a slow link nor a slow caller lets anything pile up.
+    """
+
+    def __init__(
+        self, stub: TransmitterStub, address: str, pictures: Iterable[Picture], journal: Journal, in_flight: int
+    ) -> None:
+        self._stub = stub
+        self._address = address
+        self._pictures = pictures
+        self._journal = journal
+        self._places = threading.Semaphore(in_flight)
+        self._inbox: SimpleQueue[Answer | None] = SimpleQueue()
+        self._closed = False
+        self._raised: Exception | None = None
+
+    def answers(self, order: Order) -> Iterator[Answer]:
+        call = self._stub.SendImages(self._requests())
+        threading.Thread(target=self._read, args=(call,), name="semlink-answers", daemon=True).start()
+        try:
+            while (answer := self._inbox.get()) is not None:
+                for ready in order.put(answer):
+                    yield ready
+                    self._places.release()
+            if self._raised is not None:
+                raise self._raised
+        finally:
+            self._closed = True
+            self._places.release()
+            call.cancel()
+
+    def _requests(self) -> Iterator[api.SendImageRequest]:
+        """Requests for gRPC; a picture that cannot become one is answered here."""
+        try:
+            for position, picture in self._take():
+                try:
+                    request = self._journal.request(position, picture)
+                except SemLinkError as error:
+                    self._inbox.put(Answer(position, error))
+                else:
+                    yield request
+        except Exception as error:  # of the caller's iterable: raised in the caller's thread
+            self._raised = error
+
+    def _take(self) -> Iterator[tuple[int, Picture]]:
+        numbered = enumerate(self._pictures)
+        while True:
+            self._places.acquire()
+            if self._closed:
+                return
+            try:
+                yield next(numbered)
+            except StopIteration:
+                return
+
+    def _read(self, call: Iterable[api.SendImagesResponse]) -> None:
+        lost: SemLinkError = Unavailable(f"{self._address} ended the stream without an answer to this picture")
+        try:
+            for response in call:
+                if (answer := self._journal.settle(response)) is not None:
+                    self._inbox.put(answer)
+        except grpc.RpcError as error:
+            self._raised = lost = error_of(error, self._address)
+        except Exception as error:  # an answer that cannot be read
+            self._raised = error
+        for answer in self._journal.abandon(lost):
+            self._inbox.put(answer)
+        self._inbox.put(None)
