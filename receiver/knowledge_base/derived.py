@@ -1,0 +1,87 @@
+"""The index on disk: derived from the store, and never believed without proof.
+
+    | payload: what the engine wrote | magic, 8 bytes | SHA-256 of (engine, store's fingerprint) | SHA-256 of payload |
+
+The proof stands at the end, so that an engine can still map its part of the file into memory from the start.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+import structlog
+
+from receiver.knowledge_base.durable import replacing
+from receiver.knowledge_base.index import IndexEngine
+from receiver.knowledge_base.records import Floats
+from receiver.knowledge_base.schema import digest
+from shared.errors import Exhausted
+
+_MAGIC = b"SEMLIDX1"
+_TRAILER_BYTES = len(_MAGIC) + 32 + 32
+_CHUNK_BYTES = 1 << 20
+
+_log = structlog.get_logger()
+
+
+def index_path(directory: Path, engine: str) -> Path:
+    """Where an engine's index lies."""
+    return directory / f"index-{engine}.bin"
+
+
+def load_or_build(engine: IndexEngine, directory: Path, fingerprint: str, embeddings: Floats) -> None:
+    """Fill the engine from its file, or from the store's embeddings where the file is missing, stale or damaged."""
+    path = index_path(directory, engine.name)
+    reason = _load(engine, path, _key(engine, fingerprint))
+    if reason is None:
+        return
+    _log.info("index rebuilt from the store", path=str(path), reason=reason, items=len(embeddings))
+    try:
+        build_and_save(engine, directory, fingerprint, embeddings)
+    except (Exhausted, OSError, RuntimeError) as error:  # a read-only or full disk: the index serves from memory
+        _log.warning("index not saved, it will be built again at the next start", path=str(path), error=str(error))
+
+
+def build_and_save(engine: IndexEngine, directory: Path, fingerprint: str, embeddings: Floats) -> None:
+    """Fill the engine from the store's embeddings [N, dim] and write its file."""
+    engine.build(embeddings)
+    with replacing(index_path(directory, engine.name)) as temporary:
+        engine.save(temporary)
+        trailer = _MAGIC + _key(engine, fingerprint) + _payload_digest(temporary, 0)
+        with temporary.open("ab") as file:
+            file.write(trailer)
+
+
+def _key(engine: IndexEngine, fingerprint: str) -> bytes:
+    return digest((engine.name.encode(), fingerprint.encode()))
+
+
+def _load(engine: IndexEngine, path: Path, key: bytes) -> str | None:
+    """Load the file into the engine; what is wrong with the file where that fails."""
+    try:
+        with path.open("rb") as file:
+            file.seek(-_TRAILER_BYTES, os.SEEK_END)
+            trailer = file.read()
+        if not trailer.startswith(_MAGIC):
+            return "damaged"
+        if trailer[len(_MAGIC) : -32] != key:
+            return "stale"
+        if trailer[-32:] != _payload_digest(path, _TRAILER_BYTES):
+            return "damaged"
+        engine.load(path)
+    except FileNotFoundError:
+        return "missing"
+    except (OSError, RuntimeError) as error:
+        return f"unreadable: {error}"
+    return None
+
+
+def _payload_digest(path: Path, trailer_bytes: int) -> bytes:
+    """SHA-256 of a file but for its last bytes."""
+    state = hashlib.sha256()
+    left = path.stat().st_size - trailer_bytes
+    with path.open("rb") as file:
+        while left > 0 and (chunk := file.read(min(_CHUNK_BYTES, left))):
+            state.update(chunk)
+            left -= len(chunk)
+    return state.digest()
