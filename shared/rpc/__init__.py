@@ -1,0 +1,1 @@
+"""gRPC as every service uses it: server life, streams, errors to statuses, options."""

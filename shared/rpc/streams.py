@@ -1,52 +1,61 @@
 """Many requests on one stream, answered as each is done."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
-from typing import TypeVar
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine
+from typing import Any, TypeVar
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 
 
-async def map_unordered(
-    requests: AsyncIterable[Request], answer: Callable[[Request], Awaitable[Answer]], limit: int
-) -> AsyncIterator[Answer]:
-    """Answers in the order in which they are done, never more than `limit` requests at work.
+class StreamAnswerer:
+    """Answers the bidirectional streams of one server, and can drain them all.
 
-    At the limit no further request is read, so that HTTP/2 flow control holds the sender back. An exception of
-    `answer` ends the stream: per-request failures are answers. Closing the iterator cancels what is at work.
+    limit: most requests of one stream at work.
     """
-    done: asyncio.Queue[asyncio.Task[Answer] | None] = asyncio.Queue()
-    places = asyncio.Semaphore(limit)
-    at_work: set[asyncio.Task[Answer]] = set()
 
-    async def read() -> None:
-        try:
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._readers: set[asyncio.Task[None]] = set()
+
+    def drain(self) -> None:
+        """Read no further request; each stream ends once what it has at work is answered."""
+        for reader in self._readers:
+            reader.cancel()
+
+    async def map_unordered(
+        self, requests: AsyncIterable[Request], answer: Callable[[Request], Coroutine[Any, Any, Answer]]
+    ) -> AsyncIterator[Answer]:
+        """Answers in the order in which they are done.
+
+        At the limit no further request is read, so that HTTP/2 flow control holds the sender back. An exception of
+        `answer` ends the stream: per-request failures are answers. Closing the iterator cancels what is at work.
+        """
+        done: asyncio.Queue[asyncio.Task[Answer] | None] = asyncio.Queue()
+        places = asyncio.Semaphore(self.limit)
+        at_work: set[asyncio.Task[Answer]] = set()
+
+        async def read() -> None:
             async for request in requests:
                 await places.acquire()
-                task = asyncio.ensure_future(_run(answer, request))
+                task = asyncio.create_task(answer(request))
                 at_work.add(task)
                 task.add_done_callback(done.put_nowait)
+
+        reader = asyncio.create_task(read())
+        reader.add_done_callback(lambda _: done.put_nowait(None))
+        self._readers.add(reader)
+        try:
+            while at_work or not reader.done() or not done.empty():
+                task = await done.get()
+                if task is not None:  # None: the reader has ended
+                    at_work.discard(task)
+                    yield task.result()
+                    places.release()  # only now: a slow reader of answers holds the sender back too
+            if not reader.cancelled():
+                reader.result()  # raises what reading raised
         finally:
-            done.put_nowait(None)
-
-    reader = asyncio.create_task(read())
-    reading = True
-    try:
-        while reading or at_work:
-            task = await done.get()
-            if task is None:
-                reading = False
-                await reader  # raises what reading raised
-                continue
-            at_work.discard(task)
-            yield task.result()
-            places.release()  # after the answer is written: a slow reader of answers holds the sender back too
-    finally:
-        reader.cancel()
-        for task in at_work:
-            task.cancel()
-
-
-async def _run(answer: Callable[[Request], Awaitable[Answer]], request: Request) -> Answer:
-    return await answer(request)
+            self._readers.discard(reader)
+            reader.cancel()
+            for task in at_work:
+                task.cancel()

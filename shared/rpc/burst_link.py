@@ -1,0 +1,118 @@
+"""The near end of a hop: one long-lived stream that carries many bursts, and heals by itself."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeAlias
+
+import grpc
+import structlog
+
+from protos.semlink.v1 import link_pb2 as pb
+from shared.errors import Expired, InvalidInput, SemLinkError, Unavailable
+from shared.rpc.options import channel_options
+from shared.rpc.status import error_from_rpc
+
+log = structlog.get_logger()
+
+Call: TypeAlias = grpc.aio.StreamStreamCall[pb.Burst, pb.Reception]
+OpenStream: TypeAlias = Callable[[grpc.aio.Channel], Call]
+
+
+class _Stream:
+    """One stream while it lasts: a writer task, a reader task and the bursts that wait for an answer."""
+
+    def __init__(self, call: Call, outbox_size: int) -> None:
+        self.call = call
+        self.waiting: dict[int, asyncio.Future[pb.Reception]] = {}
+        # gRPC allows one write at a time and kills the call of a cancelled one, so a task of its own writes.
+        self.outbox: asyncio.Queue[pb.Burst] = asyncio.Queue(outbox_size)
+        self.ended: asyncio.Task[None] = asyncio.create_task(self._run())
+
+    async def exchange(self, burst: pb.Burst) -> pb.Reception:
+        answer: asyncio.Future[pb.Reception] = asyncio.get_running_loop().create_future()
+        self.waiting[burst.burst_id] = answer
+        try:
+            await self.outbox.put(burst)
+            return await answer
+        finally:
+            del self.waiting[burst.burst_id]
+
+    async def _run(self) -> None:
+        """Read and write until the stream breaks, then fail what waits."""
+        reason: SemLinkError = Unavailable("the stream was closed")
+        tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._read())]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        except grpc.RpcError as error:
+            reason = error_from_rpc(error)
+        finally:
+            for task in tasks:
+                task.cancel()
+            self.call.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for answer in self.waiting.values():
+                if not answer.done():
+                    answer.set_exception(Unavailable(str(reason)))
+
+    async def _write(self) -> None:
+        while True:
+            burst = await self.outbox.get()
+            if burst.burst_id in self.waiting:  # else its sender has given up
+                await self.call.write(burst)
+
+    async def _read(self) -> None:
+        async for reception in self.call:
+            answer = self.waiting.get(reception.burst_id)
+            if answer is not None and not answer.done():
+                answer.set_result(reception)
+            else:
+                log.debug("answer came too late", burst=reception.burst_id)
+
+
+class BurstLink:
+    """Sends bursts to the next hop and returns its answers, matched by burst id.
+
+    A broken stream fails the bursts on it with Unavailable, at once; the next burst opens a new stream, so the link
+    works again as soon as the far end does.
+
+    address: HOST:PORT. open_stream: the stub's streaming method. outbox_size: bursts that may wait to be written;
+    beyond it `exchange` waits, which is how flow control reaches the caller.
+    """
+
+    def __init__(self, address: str, open_stream: OpenStream, max_message_bytes: int, outbox_size: int = 64) -> None:
+        self.address = address
+        self._channel = grpc.aio.insecure_channel(address, options=channel_options(max_message_bytes))
+        self._open_stream = open_stream
+        self._outbox_size = outbox_size
+        self._stream: _Stream | None = None
+
+    async def exchange(self, burst: pb.Burst) -> pb.Reception:
+        """The answer to `burst`, within `burst.timeout_seconds` (0: no limit).
+
+        Raises Unavailable when the far end is lost, Expired when time is up, InvalidInput when a burst of the same id
+        waits already. A failure that the far end reports is in the answer.
+        """
+        stream = self._current_stream()
+        if burst.burst_id in stream.waiting:
+            raise InvalidInput(f"burst id {burst.burst_id} is in flight already: choose ids that differ")
+        try:
+            async with asyncio.timeout(burst.timeout_seconds or None):
+                return await stream.exchange(burst)
+        except TimeoutError:
+            raise Expired(f"no answer from {self.address} within the {burst.timeout_seconds:.3f} s left") from None
+        except Unavailable as error:
+            raise Unavailable(f"{self.address} cannot be reached: {error}") from error
+
+    def _current_stream(self) -> _Stream:
+        if self._stream is None or self._stream.ended.done() or self._stream.call.done():
+            self._stream = _Stream(self._open_stream(self._channel), self._outbox_size)
+        return self._stream
+
+    async def close(self) -> None:
+        """Cancel the stream and close the connection."""
+        if self._stream is not None:
+            self._stream.ended.cancel()
+            await asyncio.gather(self._stream.ended, return_exceptions=True)
+        await self._channel.close()
