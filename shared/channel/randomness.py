@@ -6,9 +6,10 @@ Philox4x64-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 
     key     = (seed, stream)
     counter = (block, 0, burst counter, stage)      least significant word first
 
-The generator itself counts `block` up from 0, one for four 64-bit words, and carries into the second word: a burst
-would have to draw 2^130 words before it ran into the numbers of the next. So no two (stage, burst) share a number,
-and no order of arrival, batch or restart changes one.
+The generator itself counts `block` up, one for four 64-bit words, and carries into the second word: a burst would
+have to draw 2^130 words before it ran into the numbers of the next. So no two (stage, burst) share a number, and no
+order of arrival, batch or restart changes one. numpy keeps Philox itself for ever, but may change how it makes
+normals of it (NEP 19): a replay bit for bit asks for a numpy that passes `test_numbers_stay_those_of_recorded_bursts`.
 """
 
 from typing import cast

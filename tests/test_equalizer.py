@@ -1,0 +1,121 @@
+"""The equalizers: their formulas, their error, and what they do at the edges."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.channel import ChannelSettings, Link, equalize, pilot_sequence
+from shared.errors import InvalidSetting, InvalidSymbols
+
+NAN = float("nan")
+
+
+def one(y, gain, n0, method):
+    """Equalize bursts of one symbol under one gain and noise power."""
+    y = np.atleast_2d(np.asarray(y, np.complex64))
+    return equalize(y, np.full(len(y), gain, np.complex64), np.full(len(y), n0, np.float32), method)
+
+
+def through_the_link(snr_db, method, bursts=4000):
+    """(x, x_hat, n0_eff) over Rayleigh with known gain: [bursts, 16] and [bursts]."""
+    link = Link.from_settings(ChannelSettings(fading="rayleigh", snr_db=snr_db, seed=4))
+    x = pilot_sequence(16)
+    sent = [link.transmit(x, 0, counter) for counter in range(bursts)]
+    gain = np.array([s.gain for s in sent], np.complex64)
+    x_hat, n0_eff = equalize(np.stack([s.y for s in sent]), gain, np.full(bursts, sent[0].n0, np.float32), method)
+    return x, x_hat, n0_eff
+
+
+def test_the_formulas():
+    y, h, n0 = 1 + 2j, 0.5 - 1j, 0.25
+    x_hat, n0_eff = one(y, h, n0, "zf")
+    assert x_hat[0, 0] == pytest.approx(y / h)
+    assert n0_eff[0] == pytest.approx(n0 / 1.25)
+    x_hat, n0_eff = one(y, h, n0, "mmse")
+    assert x_hat[0, 0] == pytest.approx(np.conj(h) * y / 1.5)
+    assert n0_eff[0] == pytest.approx(n0 / 1.5)
+    assert (x_hat.dtype, n0_eff.dtype) == (np.complex64, np.float32)
+
+
+@pytest.mark.parametrize("snr_db", [-5, 0, 5, 10])
+@pytest.mark.parametrize("method", ["zf", "mmse"])
+def test_n0_eff_is_the_mean_squared_error_of_the_estimate(method, snr_db):
+    """The squared error of each burst relative to its n0_eff is 1 in the mean, to 3 %: four standard errors."""
+    x, x_hat, n0_eff = through_the_link(snr_db, method)
+    error = np.abs(x_hat - x) ** 2 / n0_eff[:, None]
+    assert error.mean() == pytest.approx(1, rel=0.03)
+    assert error.mean() * 10**0.05 != pytest.approx(1, rel=0.03)  # half a decibel is seen
+
+
+@pytest.mark.parametrize("snr_db", [-10, -5, 0, 5])
+def test_biased_mmse_errs_less_than_zf_at_low_snr(snr_db):
+    errors = {}
+    for method in ("zf", "mmse"):
+        x, x_hat, _ = through_the_link(snr_db, method)
+        errors[method] = np.mean(np.abs(x_hat - x) ** 2)
+    assert errors["mmse"] < 0.5 * errors["zf"]
+    assert errors["mmse"] < 1
+
+
+def test_mmse_is_one_minus_n0_eff_times_zf():
+    zf, _ = one([[2 + 1j]], 0.3j, 0.5, "zf")
+    mmse, n0_eff = one([[2 + 1j]], 0.3j, 0.5, "mmse")
+    assert mmse[0, 0] == pytest.approx((1 - n0_eff[0]) * zf[0, 0], rel=1e-5)
+
+
+@pytest.mark.parametrize("method", ["zf", "mmse"])
+def test_without_noise_both_give_back_what_was_sent(method):
+    x = pilot_sequence(16)[None]
+    x_hat, n0_eff = one(x * np.complex64(0.3 - 2j), 0.3 - 2j, 0, method)
+    assert np.allclose(x_hat, x, atol=1e-6)
+    assert n0_eff[0] == 0
+
+
+def test_an_unknown_noise_power_means_zf_and_stays_unknown():
+    mmse, n0_eff = one([[1 + 1j, 2]], 0.5j, NAN, "mmse")
+    zf, _ = one([[1 + 1j, 2]], 0.5j, NAN, "zf")
+    assert np.array_equal(mmse, zf)
+    assert np.isnan(n0_eff[0])
+
+
+def test_each_burst_has_its_own_gain_and_noise():
+    y = np.ones((3, 2), np.complex64)
+    gain, n0 = np.array([1, 2j, -0.5], np.complex64), np.array([0.1, NAN, 0], np.float32)
+    x_hat, n0_eff = equalize(y, gain, n0)
+    for row in range(3):
+        alone, alone_n0 = equalize(y[row : row + 1], gain[row : row + 1], n0[row : row + 1])
+        assert np.array_equal(alone[0], x_hat[row])
+        assert np.array_equal(alone_n0[0], n0_eff[row], equal_nan=True)
+
+
+@given(
+    st.complex_numbers(max_magnitude=1e3, width=64),
+    st.complex_numbers(max_magnitude=1e3, width=64),
+    st.floats(0, 1e5, width=32) | st.just(NAN),
+    st.sampled_from(["zf", "mmse"]),
+)
+def test_nothing_infinite_comes_out_however_deep_the_fade(y, gain, n0, method):
+    x_hat, n0_eff = one([[y]], gain, n0, method)
+    assert np.isfinite(x_hat).all()
+    assert np.isnan(n0_eff[0]) if np.isnan(n0) else 0 <= n0_eff[0] < np.inf
+
+
+@pytest.mark.parametrize("method", ["zf", "mmse"])
+@pytest.mark.parametrize("n0", [0, 1e-3, NAN])
+def test_a_gain_of_zero_gives_zero(method, n0):
+    x_hat, _ = one([[1 + 1j]], 0, n0, method)
+    assert x_hat[0, 0] == 0
+
+
+def test_an_unknown_method_is_refused():
+    with pytest.raises(InvalidSetting, match="choose mmse or zf"):
+        one([[1]], 1, 1, "lmmse")
+
+
+@pytest.mark.parametrize(
+    ("y", "gain", "n0"), [((2, 4), (1,), (2,)), ((2, 4), (2,), (1,)), ((4,), (4,), (4,)), ((2, 4), (2, 4), (2,))]
+)
+def test_shapes_that_do_not_fit_are_refused(y, gain, n0):
+    with pytest.raises(InvalidSymbols, match=r"y \[B, n\]"):
+        equalize(np.ones(y, np.complex64), np.ones(gain, np.complex64), np.ones(n0, np.float32))
