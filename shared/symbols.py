@@ -47,4 +47,5 @@ def normalize_power(symbols: Complex) -> Complex:
     power = np.mean(np.abs(symbols.astype(np.complex128)) ** 2, axis=-1, keepdims=True)
     if not (np.isfinite(power).all() and (power > 0).all()):
         raise InvalidSymbols("a burst has no power or a value that is not finite: it cannot be brought to unit power")
-    return (symbols / np.sqrt(power)).astype(np.complex64)
+    normalized: Complex = (symbols / np.sqrt(power)).astype(np.complex64)
+    return normalized

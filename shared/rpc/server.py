@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 import grpc
 import structlog
@@ -25,6 +25,8 @@ from shared.rpc.status import abort_with
 from shared.telemetry import configure_logging
 
 log = structlog.get_logger()
+
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic to the type checker only
 
 
 class Service(Protocol):
@@ -46,7 +48,7 @@ class Service(Protocol):
         """Release everything."""
 
 
-class _Gate(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc.aio has no types at run time
+class _Gate(grpc.aio.ServerInterceptor):
     """Refuses SemLink's own calls while the service warms up or drains."""
 
     def __init__(self) -> None:
@@ -54,9 +56,9 @@ class _Gate(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc.aio has n
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler:
+    ) -> Handler | None:
         handler = await continuation(handler_call_details)
         if self.reason is None or handler is None or not handler_call_details.method.startswith("/semlink."):
             return handler

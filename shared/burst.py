@@ -1,0 +1,117 @@
+"""What travels over the air and comes back, as plain values. `shared.rpc.wire` puts them into messages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, get_args
+
+from shared.channel import FadingName
+from shared.ledger import Entry
+from shared.symbols import Complex
+
+Csi = Literal["none", "pilot", "perfect"]
+CSI_CHOICES: Final[tuple[Csi, ...]] = get_args(Csi)
+HEADER_SYMBOLS: Final = 16
+"""Channel uses of a burst's header: 16 bits (codec, length, burst number) in QPSK at rate 1/2, 1 bit a symbol.
+
+They count in cbr_total and in the airtime. The header itself is taken to arrive without an error.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class CodecSpec:
+    """A codec of one length, and the CLIP model that its embeddings come from."""
+
+    codec: str
+    k: int
+    fingerprint: str
+    clip_fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Genie:
+    """The truth about the channel, which a real receiver would not have. n0: noise power per complex symbol."""
+
+    gain: complex
+    n0: float
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """One image on the air.
+
+    stream, counter: with the channel's seed, the name of the random draw. symbols: [pilots + payload], complex64, unit
+    mean power when sent. timeout_seconds: what is left of the request's deadline, 0 for none. channel_override: fields
+    of ChannelSettings for this burst alone.
+    """
+
+    burst_id: int
+    stream: int
+    counter: int
+    codec: CodecSpec
+    pilots: int
+    symbols: Complex
+    csi: Csi
+    timeout_seconds: float = 0.0
+    top_k: int = 5
+    trace: bool = False
+    channel_override: Mapping[str, Any] = field(default_factory=dict)
+    genie: Genie | None = None
+
+    @property
+    def payload(self) -> Complex:
+        """The symbols without the pilots."""
+        return self.symbols[self.pilots :]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelReport:
+    """What the channel did to one burst, enough to replay it bit for bit; see `shared.channel.Transmission`."""
+
+    snr_db_asked: float
+    snr_db_achieved: float
+    fading: FadingName
+    seed: int
+    stream: int
+    counter: int
+    signal_power: float
+    noise_power: float
+    gain: complex
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One item near the received embedding. distance: Euclidean between unit vectors, 0 to 2."""
+
+    item_id: str
+    label: str
+    distance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Payload symbols as seen on the way: [n], complex64 each; empty where not seen yet."""
+
+    sent: Complex
+    received: Complex
+    equalized: Complex
+
+
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """What the receiver made of one burst.
+
+    top: nearest first, never empty. snr_db_estimated: dB, None without pilots. ledger: stages of the receiver, then of
+    the channel. elapsed_seconds: the receiver's whole time for the burst. knowledge_base: fingerprint.
+    """
+
+    burst_id: int
+    top: tuple[Hit, ...]
+    confidence: float
+    accepted: bool
+    reason: str
+    ledger: tuple[Entry, ...]
+    elapsed_seconds: float
+    knowledge_base: str
+    snr_db_estimated: float | None = None
+    trace: Trace | None = None
+    channel: ChannelReport | None = None

@@ -1,0 +1,18 @@
+"""Where tensors live: one way to say it for every service and lab command."""
+
+import torch
+
+from shared.errors import InvalidSetting
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def resolve_device(device: str) -> torch.device:
+    """The device meant by `auto` (a GPU where there is one), `cpu` or `cuda`."""
+    if device not in DEVICES:
+        raise InvalidSetting(f"Device {device!r} is unknown; choose one of {', '.join(DEVICES)}.")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InvalidSetting("Device 'cuda' was asked for, but torch sees no GPU here; choose 'auto' or 'cpu'.")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(device)

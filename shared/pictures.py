@@ -1,0 +1,123 @@
+"""Turns a user's bytes into an RGB picture, or says what is wrong with them.
+
+    bytes --size limit--> header --pixel limit--> (draft) --> decode --> EXIF turn --> white behind alpha --> RGB
+
+Only the header is read before the limits are checked, so a decompression bomb is never unpacked.
+"""
+
+import contextlib
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from shared.errors import Exhausted, InvalidPicture
+
+with contextlib.suppress(ImportError):  # HEIC, the format of phones, where the optional library is installed
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+
+MAX_BYTES = 32 * 2**20
+MAX_PIXELS = 64_000_000
+
+_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "HEIF")  # none that runs a program
+_ORIENTATION = 0x0112  # the EXIF tag; values from 5 stand for a quarter turn
+_SHARP = 2  # a draft keeps this many times the target size, so that the resize after it still smooths
+
+
+@dataclass(frozen=True)
+class DecodedPicture:
+    """A picture and the size that it came in.
+
+    image: RGB, upright; a JPEG may have been decoded at a fraction of its size if a target size was given
+    source_width, source_height: of the upright picture at full size, in pixels; what `cbr` counts
+    """
+
+    image: Image.Image
+    source_width: int
+    source_height: int
+
+
+def decode_picture(
+    data: bytes, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS, target_size: int | None = None
+) -> DecodedPicture:
+    """Decode the first frame of JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, AVIF or, with pillow-heif, HEIC.
+
+    max_bytes, max_pixels: larger pictures are refused with `Exhausted`, before they are decoded
+    target_size: shorter side that the caller will resize to, in pixels; lets a large JPEG decode at a fraction
+    """
+    if not data:
+        raise InvalidPicture("The picture is empty (0 bytes); send the bytes of an image file.")
+    if len(data) > max_bytes:
+        raise Exhausted(f"The picture has {len(data)} bytes, more than the limit of {max_bytes}; send a smaller file.")
+    image = _open(data)
+    width, height = image.size
+    if min(width, height) < 1:
+        raise InvalidPicture(f"The picture is {width} x {height} pixels; it needs at least 1 x 1.")
+    if width * height > max_pixels:
+        raise Exhausted(
+            f"The picture is {width} x {height} pixels, more than the limit of {max_pixels}; scale it down."
+        )
+    return _decode(image, target_size)
+
+
+def _open(data: bytes) -> Image.Image:
+    """Read the header."""
+    try:
+        return Image.open(io.BytesIO(data), formats=[name for name in _FORMATS if name in _openers()])
+    except UnidentifiedImageError as error:
+        raise InvalidPicture(
+            f"The {len(data)} bytes that begin with {data[:8]!r} are no image that can be read; "
+            "send JPEG, PNG, WebP, GIF, BMP, TIFF or (with pillow-heif) HEIC."
+        ) from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise Exhausted(f"The picture has too many pixels ({error}); scale it down.") from error
+    except Exception as error:  # each decoder has its own
+        raise _damaged(error) from error
+
+
+def _openers() -> dict[str, object]:
+    Image.init()
+    return dict(Image.OPEN)
+
+
+def _decode(image: Image.Image, target_size: int | None) -> DecodedPicture:
+    try:
+        width, height = image.size
+        if image.getexif().get(_ORIENTATION, 1) >= 5:
+            width, height = height, width
+        if target_size is not None:
+            image.draft(None, (_SHARP * target_size, _SHARP * target_size))  # does nothing but for JPEG
+        image.load()
+        return DecodedPicture(_to_rgb(ImageOps.exif_transpose(image)), width, height)
+    except InvalidPicture:
+        raise
+    except Exception as error:  # each decoder has its own
+        raise _damaged(error) from error
+
+
+def _damaged(error: Exception) -> InvalidPicture:
+    return InvalidPicture(
+        f"The picture is truncated or damaged ({type(error).__name__}: {error}); send the whole file."
+    )
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "F":
+        raise InvalidPicture(
+            "The picture has floating-point samples, which have no agreed white; save it with 8 or 16 bits."
+        )
+    if image.mode.startswith("I"):
+        return _from_sixteen_bits(image).convert("RGB")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    return image.convert("RGB")
+
+
+def _from_sixteen_bits(image: Image.Image) -> Image.Image:
+    """Grey with 16 bits, which Pillow would clip at 255 instead of scaling."""
+    samples = np.asarray(image).astype(np.int64)
+    return Image.fromarray((samples.clip(0, 65535) >> 8).astype(np.uint8))
