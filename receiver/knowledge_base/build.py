@@ -16,45 +16,16 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from receiver.knowledge_base.derived import build_and_save
-from receiver.knowledge_base.index import FlatIndex
 from receiver.knowledge_base.records import Floats, Origin
-from receiver.knowledge_base.store import Store
 from receiver.knowledge_base.thumbnail import content_digest, make_thumbnail
-from receiver.knowledge_base.writer import STORE_FILE, StoreWriter, check_text, write_store
-from shared.errors import InvalidInput, NotFound
+from receiver.knowledge_base.writer import StoreWriter, check_text, write_store
+from shared.datasets import Picture, PictureSource
+from shared.errors import Exhausted, InvalidInput
 
 Pixels = npt.NDArray[np.uint8]
 
-# What one picture's file can do to its reader without the others being concerned.
-_UNREADABLE = (InvalidInput, NotFound, OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-
-
-class Picture(Protocol):
-    """One picture of a source."""
-
-    @property
-    def id(self) -> str:
-        """Unique in its source."""
-
-    @property
-    def label(self) -> str:
-        """What it shows."""
-
-    def open(self) -> Image.Image:
-        """Read it as RGB, upright."""
-
-
-class Source(Protocol):
-    """Pictures in a fixed order."""
-
-    @property
-    def name(self) -> str:
-        """As the user named it."""
-
-    def __len__(self) -> int: ...
-
-    def __iter__(self) -> Iterator[Picture]: ...
+# What one picture can do to its reader without the others being concerned.
+_UNREADABLE = (InvalidInput, Exhausted, OSError, ValueError)
 
 
 class ImageEncoder(Protocol):
@@ -136,7 +107,7 @@ class _Sieve:
         """Read one picture; None for one that is stored already."""
         check_text("id", picture.id)
         check_text("label", picture.label, empty=True)
-        image = picture.open()
+        image = picture.image()
         content = content_digest(image)
         if content in self._stored:
             self.duplicates.append((picture.id, self._stored[content]))
@@ -148,7 +119,7 @@ class _Sieve:
 
 
 def build_knowledge_base(
-    source: Source,
+    source: PictureSource,
     directory: str | Path,
     clip: ImageEncoder,
     batch_size: int = 64,
@@ -163,15 +134,15 @@ def build_knowledge_base(
     """
     started = time.monotonic()
     sieve = _Sieve(clip)
-    with write_store(Path(directory), Origin(source.name, clip.name, clip.fingerprint, clip.dim)) as writer:
+    origin = Origin(_source_name(source), clip.name, clip.fingerprint, clip.dim)
+    with write_store(Path(directory), origin) as writer:
         for batch in _batches(sieve.pass_through(source), batch_size):
             _embed_and_add(batch, clip, writer)
             if on_progress is not None:
                 on_progress(sieve.seen, len(source))
         if not writer.items:
-            raise InvalidInput(_nothing(source.name, sieve))
+            raise InvalidInput(_nothing(origin.source, sieve))
         items = writer.items
-    _index(Path(directory))
     seconds = time.monotonic() - started
     return BuildReport(items, len(sieve.labels), seconds, sieve.skipped, sieve.duplicates)
 
@@ -189,13 +160,8 @@ def _embed_and_add(batch: list[_Prepared], clip: ImageEncoder, writer: StoreWrit
         writer.add(prepared.item_id, prepared.label, embedding, thumbnail=prepared.thumbnail, content=prepared.content)
 
 
-def _index(directory: Path) -> None:
-    """Read the new store back, which proves it, and lay its index beside it."""
-    store = Store(directory / STORE_FILE)
-    try:
-        build_and_save(FlatIndex("cpu"), directory, store.fingerprint, store.read().embeddings)
-    finally:
-        store.close()
+def _source_name(source: PictureSource) -> str:
+    return source.name if source.split is None else f"{source.name}/{source.split}"
 
 
 def _nothing(source: str, sieve: _Sieve) -> str:

@@ -12,9 +12,10 @@ from pathlib import Path
 import structlog
 
 from receiver.knowledge_base.durable import replacing
-from receiver.knowledge_base.index import IndexEngine
+from receiver.knowledge_base.index import FlatIndex, IndexEngine
 from receiver.knowledge_base.records import Floats
 from receiver.knowledge_base.schema import digest
+from receiver.knowledge_base.store import STORE_FILE, Store
 from shared.errors import Exhausted
 
 _MAGIC = b"SEMLIDX1"
@@ -36,20 +37,31 @@ def load_or_build(engine: IndexEngine, directory: Path, fingerprint: str, embedd
     if reason is None:
         return
     _log.info("index rebuilt from the store", path=str(path), reason=reason, items=len(embeddings))
+    _build_and_save(engine, path, _key(engine, fingerprint), embeddings)
+
+
+def index_store(directory: Path) -> None:
+    """Read a directory's new store, which proves it, and lay the default engine's index beside it."""
+    store = Store(directory / STORE_FILE)
     try:
-        build_and_save(engine, directory, fingerprint, embeddings)
+        engine = FlatIndex("cpu")
+        _build_and_save(
+            engine, index_path(directory, engine.name), _key(engine, store.fingerprint), store.read().embeddings
+        )
+    finally:
+        store.close()
+
+
+def _build_and_save(engine: IndexEngine, path: Path, key: bytes, embeddings: Floats) -> None:
+    engine.build(embeddings)
+    try:
+        with replacing(path) as temporary:
+            engine.save(temporary)
+            trailer = _MAGIC + key + _payload_digest(temporary, 0)
+            with temporary.open("ab") as file:
+                file.write(trailer)
     except (Exhausted, OSError, RuntimeError) as error:  # a read-only or full disk: the index serves from memory
         _log.warning("index not saved, it will be built again at the next start", path=str(path), error=str(error))
-
-
-def build_and_save(engine: IndexEngine, directory: Path, fingerprint: str, embeddings: Floats) -> None:
-    """Fill the engine from the store's embeddings [N, dim] and write its file."""
-    engine.build(embeddings)
-    with replacing(index_path(directory, engine.name)) as temporary:
-        engine.save(temporary)
-        trailer = _MAGIC + _key(engine, fingerprint) + _payload_digest(temporary, 0)
-        with temporary.open("ab") as file:
-            file.write(trailer)
 
 
 def _key(engine: IndexEngine, fingerprint: str) -> bytes:

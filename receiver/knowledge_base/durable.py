@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from shared.errors import NotFound, Unavailable
+from shared.errors import Exhausted, NotFound, Unavailable
 
 LOCK_FILE = "lock"
 _SUFFIX = ".tmp"
@@ -24,11 +24,20 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{uuid4().hex}{_SUFFIX}")
     try:
         yield temporary
+        _put_in_place(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _put_in_place(temporary: Path, path: Path) -> None:
+    try:
         fsync(temporary)
         temporary.replace(path)
         fsync(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise Exhausted(
+            f"cannot put {path} in place: {error}; see to that disk and its room, then try again"
+        ) from error
 
 
 def fsync(path: Path) -> None:

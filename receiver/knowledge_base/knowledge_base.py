@@ -16,8 +16,7 @@ import numpy as np
 from receiver.knowledge_base.derived import load_or_build
 from receiver.knowledge_base.index import Device, IndexEngine, make_engine
 from receiver.knowledge_base.records import Description, Floats, Hit, Item, Positions
-from receiver.knowledge_base.store import Contents, Store
-from receiver.knowledge_base.writer import STORE_FILE
+from receiver.knowledge_base.store import STORE_FILE, Contents, Store
 from shared.errors import InvalidInput, Mismatch, NotFound
 
 
@@ -90,9 +89,9 @@ class KnowledgeBase:
         origin, directory = self._store.origin, self._store.path.parent
         if fingerprint != origin.clip_fingerprint:
             raise Mismatch(
-                f"the knowledge base {directory} was built with CLIP {origin.clip!r} (fingerprint "
-                f"{origin.clip_fingerprint}), but CLIP with fingerprint {fingerprint} is in use; use the same CLIP, "
-                f"or build it again with `semlink kb build {origin.source} --out {directory}`"
+                f"the knowledge base {directory} was built from {origin.source!r} with CLIP {origin.clip!r} "
+                f"(fingerprint {origin.clip_fingerprint}), but CLIP with fingerprint {fingerprint} is in use; "
+                f"use the same CLIP, or build it again with this one: `semlink kb build SOURCE --out {directory}`"
             )
 
     def nearest(self, e_hat: Floats, n: int) -> tuple[Positions, Floats]:

@@ -17,6 +17,8 @@ from receiver.knowledge_base import schema
 from receiver.knowledge_base.records import Floats, Item, Origin
 from shared.errors import DataLoss, Mismatch, NotFound, Unavailable
 
+STORE_FILE = "store.sqlite"
+
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 # What a wrong byte in a row can lead to before its digest is looked at: another type, half a character, a huge length.
 _DAMAGE = (sqlite3.DatabaseError, AttributeError, TypeError, ValueError, OverflowError, MemoryError)

@@ -9,27 +9,30 @@ from pathlib import Path
 import numpy as np
 
 from receiver.knowledge_base import schema
+from receiver.knowledge_base.derived import index_store
 from receiver.knowledge_base.durable import replacing, writer_lock
 from receiver.knowledge_base.records import Floats, Origin
+from receiver.knowledge_base.store import STORE_FILE
 from shared.errors import Exhausted, InvalidInput
-
-STORE_FILE = "store.sqlite"
 
 
 @contextmanager
 def write_store(directory: Path, origin: Origin) -> Iterator["StoreWriter"]:
     """Write a directory's store anew; it replaces the old one when the block ends, and not when the block raises.
 
+    Then the store is read back, which proves it, and the index is laid beside it.
     Raises Unavailable when another process writes there, InvalidInput when nothing was added, Exhausted when the disk
     is full.
     """
-    with writer_lock(directory), replacing(directory / STORE_FILE) as temporary:
-        writer = StoreWriter(temporary, origin)
-        try:
-            yield writer
-            writer.finish()
-        finally:
-            writer.close()
+    with writer_lock(directory):
+        with replacing(directory / STORE_FILE) as temporary:
+            writer = StoreWriter(temporary, origin)
+            try:
+                yield writer
+                writer.finish()
+            finally:
+                writer.close()
+        index_store(directory)
 
 
 class StoreWriter:
