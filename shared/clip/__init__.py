@@ -1,0 +1,7 @@
+"""CLIP: pictures and texts on one sphere, the same code for clip-tiny and for any model that open_clip knows."""
+
+from shared.clip.loading import load_clip
+from shared.clip.model import Clip
+from shared.clip.registry import MODEL
+
+__all__ = ["MODEL", "Clip", "load_clip"]

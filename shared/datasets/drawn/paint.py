@@ -2,7 +2,8 @@
 
     keys --> uniforms --> background --> clutter --> figure (distance, texture, outline) --> light, blur, grain --> uint8
 
-All arrays are float32 with colours in [0, 255] until the last step.
+All arrays are float32 with colours in [0, 255] until the last step, and pictures [N, 3, S, S]: numpy is quick along the last
+axis, and three colours would make it a short one.
 """
 
 from collections.abc import Callable
@@ -65,7 +66,8 @@ def paint(keys: Keys, shapes: Ints, colours: Ints) -> npt.NDArray[np.uint8]:
     _add_clutter(canvas, dice)
     _add_figure(canvas, dice, noise, shapes, colours)
     _add_light(canvas, dice, noise)
-    return np.clip(canvas, 0, 255).astype(np.uint8)
+    pixels: npt.NDArray[np.uint8] = np.clip(canvas, 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
+    return pixels
 
 
 # --- patterns: [N, S, S] coordinates in, [N, S, S] in [0, 1] out ---------------------------------------------------
@@ -80,7 +82,7 @@ def _gradient(u: Floats, v: Floats, noise: Floats) -> Floats:
 
 
 def _radial(u: Floats, v: Floats, noise: Floats) -> Floats:
-    return np.minimum(np.hypot(u, v) / np.float32(9.0), 1)
+    return np.minimum(np.sqrt(u * u + v * v) / np.float32(9.0), 1)
 
 
 def _stripes(u: Floats, v: Floats, noise: Floats) -> Floats:
@@ -137,22 +139,21 @@ def _rotate(angle: Floats, scale: Floats, x: Floats | float = 0.0, y: Floats | f
 
 
 def _muted(dice: Dice, low: float, high: float) -> Floats:
-    """A greyish colour for what is not the figure: [N, 1, 1, 3]."""
-    grey = dice.between(low, high)[..., None]
-    tint = np.concatenate([dice.between(-14, 14) for _ in range(3)], axis=2)[:, :, None, :]
-    return grey + tint
+    """A greyish colour for what is not the figure: [N, 3, 1, 1]."""
+    grey = dice.between(low, high)
+    return np.stack([grey + dice.between(-14, 14) for _ in range(3)], axis=1)
 
 
 def _mix(canvas: Floats, colour: Floats, alpha: Floats) -> None:
-    """Lay a colour [N, 1, 1, 3] or [N, S, S, 3] over the canvas where alpha [N, S, S] says so, in place."""
-    canvas += alpha[..., None] * (colour - canvas)
+    """Lay a colour [N, 3, 1, 1] or [N, 3, S, S] over the canvas where alpha [N, S, S] says so, in place."""
+    canvas += alpha[:, None] * (colour - canvas)
 
 
 def _background(dice: Dice, noise: Floats) -> Floats:
     first, second = _muted(dice, 95, 175), _muted(dice, 95, 175)
     kinds = dice.choice(len(_PATTERNS))
     value = _pattern(kinds, dice.between(7, 26), dice.between(0, np.pi), noise)
-    return first + value[..., None] * (second - first)
+    return first + value[:, None] * (second - first)
 
 
 def _add_clutter(canvas: Floats, dice: Dice) -> None:
@@ -161,7 +162,8 @@ def _add_clutter(canvas: Floats, dice: Dice) -> None:
         x, y = dice.between(-32, 32), dice.between(-32, 32)
         u, v = _rotate(dice.between(0, np.pi), np.ones_like(x), x, y)
         long, flat = dice.between(2.0, 6.0), dice.between(0.25, 1.0)
-        distance = np.hypot(u, v / flat) - long
+        v = v / flat
+        distance = np.sqrt(u * u + v * v) - long
         shown = dice.between(0, 1) < np.float32(0.6)
         _mix(canvas, _muted(dice, 70, 200), np.clip(np.float32(0.5) - distance, 0, 1) * shown)
 
@@ -188,22 +190,22 @@ def _distance(shapes: Ints, u: Floats, v: Floats) -> Floats:
 
 
 def _texture(dice: Dice, noise: Floats, colours: Ints) -> Floats:
-    """Two tones of one colour in a pattern: [N, S, S, 3]."""
-    base = _PALETTE[colours][:, None, None, :]
+    """Two tones of one colour in a pattern: [N, 3, S, S]."""
+    base = _PALETTE[colours][:, :, None, None]
     value = _pattern(dice.choice(len(_PATTERNS)), dice.between(5, 12), dice.between(0, np.pi), noise)
     strength = dice.between(0.10, 0.30) * value
-    bright = base.mean(axis=3) > np.float32(225)
+    bright = base.mean(axis=1) > np.float32(225)
     lighter = (dice.between(0, 1) < np.float32(0.5)) & ~bright
-    other = np.where(lighter, np.float32(255), np.float32(0))[..., None]
-    return base + strength[..., None] * np.float32(0.8) * (other - base)
+    other = np.where(lighter, np.float32(255), np.float32(0))[:, None]
+    return base + strength[:, None] * np.float32(0.8) * (other - base)
 
 
 def _add_light(canvas: Floats, dice: Dice, noise: Floats) -> None:
     """A slope of light over the picture, a little blur, a little grain, in place."""
     u, _ = _rotate(dice.between(0, 2 * np.pi), dice.between(0.0, 0.16) / (SIZE / 2))
-    canvas *= (dice.between(0.92, 1.06) + u)[..., None]
-    blur = dice.between(-0.5, 0.9).clip(0)[..., None]
-    inner = canvas[:, 1:-1, 1:-1]
-    around = canvas[:, :-2, 1:-1] + canvas[:, 2:, 1:-1] + canvas[:, 1:-1, :-2] + canvas[:, 1:-1, 2:]
+    canvas *= (dice.between(0.92, 1.06) + u)[:, None]
+    blur = dice.between(-0.5, 0.9).clip(0)[:, None]
+    inner = canvas[..., 1:-1, 1:-1]
+    around = canvas[..., :-2, 1:-1] + canvas[..., 2:, 1:-1] + canvas[..., 1:-1, :-2] + canvas[..., 1:-1, 2:]
     inner += blur * (around * np.float32(0.25) - inner) * np.float32(0.8)
-    canvas += (noise * dice.between(0, 11))[..., None]
+    canvas += (noise * dice.between(0, 11))[:, None]

@@ -1,0 +1,83 @@
+"""Loads clip-tiny or any model that open_clip knows, from weights that are there."""
+
+import logging
+from typing import Any
+
+import huggingface_hub
+import open_clip
+
+from shared.clip.model import Clip
+from shared.clip.registry import MODEL, register_clip_tiny
+from shared.clip.weights import Weights, find_weights
+from shared.device import resolve_device
+from shared.errors import DataLoss, InvalidSetting, NotFound
+
+
+def load_clip(
+    model: str = MODEL,
+    weights: str | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    download: bool = False,
+) -> Clip:
+    """Load a CLIP model.
+
+    model: `clip-tiny`, or a name that open_clip knows, such as `ViT-B-32`
+    weights: a file or a tag such as `openai`; None for clip-tiny's own
+    device: `auto`, `cpu` or `cuda`
+    precision: of the image tower: `auto`, `float32` or `bfloat16`
+    download: fetch what the cache does not hold; without it, no network is touched
+    """
+    register_clip_tiny()
+    target = resolve_device(device)
+    config = _config(model)
+    _refuse_hidden_download(model, config, download)
+    return Clip(model, _build(model, find_weights(model, weights, download)), target, precision)
+
+
+def _config(model: str) -> dict[str, Any]:
+    config: dict[str, Any] | None = open_clip.get_model_config(model) if model in open_clip.list_models() else None
+    if config is None:
+        raise NotFound(f"open_clip {open_clip.__version__} knows no model {model!r}; try clip-tiny, ViT-B-32 or ViT-L-14.")
+    return config
+
+
+def _refuse_hidden_download(model: str, config: dict[str, Any], download: bool) -> None:
+    """Some text towers and tokenizers live on a hub, and open_clip would fetch them without a word."""
+    text = config["text_cfg"]
+    remote = "hf_model_name" in text or "hf_tokenizer_name" in text or "siglip" in model.lower()
+    if remote and not (download or huggingface_hub.constants.HF_HUB_OFFLINE):
+        raise InvalidSetting(
+            f"{model} takes its text tower or tokenizer from Hugging Face: ask for the download, "
+            "or set HF_HUB_OFFLINE=1 to use what the cache holds."
+        )
+
+
+def _build(model: str, weights: Weights) -> Any:
+    config = open_clip.get_model_config(model)
+    try:
+        return _quietly(
+            model,
+            pretrained=str(weights.path),
+            require_pretrained=True,
+            force_quick_gelu=weights.quick_gelu or bool(config.get("quick_gelu")),
+            force_preprocess_cfg=weights.preprocess,
+        )
+    except Exception as error:  # torch, safetensors, pickle and zip each have their own
+        raise DataLoss(f"{weights.path} holds no weights that fit {model}: {_first_line(error)}") from error
+
+
+def _quietly(*arguments: Any, **options: Any) -> Any:
+    """open_clip's create_model without its warnings on the root logger: what could be wrong is an error here."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        return open_clip.create_model(*arguments, **options)
+    finally:
+        root.setLevel(level)
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__

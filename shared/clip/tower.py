@@ -1,0 +1,69 @@
+"""The image tower of clip-tiny: a small residual network for 32 x 32 pictures, registered with timm.
+
+    3 -stem-> 32 -stage-> 64 -stage-> 160 -stage-> 320 -global max-> 320 features
+      32x32     32x32      16x16      8x8           4x4
+
+A stage is conv, max-pool, batch norm, ReLU and then a residual pair of convolutions; all convolutions are 3 x 3.
+"""
+
+from typing import Any
+
+import torch
+from timm.models import register_model
+from torch import Tensor, nn
+
+WIDTHS = (32, 64, 160, 320)
+
+
+def _conv(in_channels: int, out_channels: int) -> nn.Conv2d:
+    return nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1, bias=False)
+
+
+class Stage(nn.Module):
+    """Halve the resolution, then refine with one residual pair: [B, C, H, W] -> [B, D, H/2, W/2]."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = _conv(in_channels, out_channels)
+        self.norm = nn.BatchNorm2d(out_channels)
+        self.residual = nn.Sequential(
+            _conv(out_channels, out_channels),
+            nn.BatchNorm2d(out_channels),
+            nn.ReLU(inplace=True),
+            _conv(out_channels, out_channels),
+            nn.BatchNorm2d(out_channels),
+            nn.ReLU(inplace=True),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        pooled = torch.relu(self.norm(nn.functional.max_pool2d(self.conv(x), 2)))
+        refined: Tensor = pooled + self.residual(pooled)
+        return refined
+
+
+class TinyResNet(nn.Module):
+    """The trunk, with the attributes that open_clip's timm adapter asks for: [B, 3, 32, 32] -> [B, 320]."""
+
+    def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
+        super().__init__()
+        self.num_features = widths[-1]
+        self.default_cfg = {"input_size": (3, 32, 32), "pool_size": (4, 4)}
+        self.stem = nn.Sequential(_conv(3, widths[0]), nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True))
+        self.stages = nn.Sequential(*(Stage(a, b) for a, b in zip(widths, widths[1:], strict=False)))
+
+    def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
+        """Take only what this trunk has: no classifier and global max-pooling."""
+        if num_classes or global_pool not in (None, "max"):
+            raise ValueError(f"semlink_resnet13 has no classifier and pools by max; got {num_classes}, {global_pool!r}.")
+
+    def forward(self, x: Tensor) -> Tensor:
+        features: Tensor = self.stages(self.stem(x)).amax(dim=(2, 3))
+        return features
+
+
+@register_model  # type: ignore[untyped-decorator]
+def semlink_resnet13(pretrained: bool = False, **kwargs: Any) -> TinyResNet:
+    """timm's factory for the trunk; its weights come with clip-tiny, never on their own."""
+    if pretrained:
+        raise ValueError("semlink_resnet13 has no weights of its own; load clip-tiny.")
+    return TinyResNet()

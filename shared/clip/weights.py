@@ -1,0 +1,90 @@
+"""Where a model's weights lie. Nothing is fetched unless asked, and nothing stands in for what is missing."""
+
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub
+import open_clip
+from open_clip.pretrained import download_pretrained, get_pretrained_cfg
+
+from shared.clip.registry import MODEL
+from shared.errors import InvalidSetting, NotFound, Unavailable
+
+_PREPROCESS = ("mean", "std", "interpolation", "resize_mode", "fill_color", "size", "mode")
+_HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A weight file and what its publisher says about it.
+
+    quick_gelu: trained with the sigmoid approximation of GELU, as OpenAI's models were
+    preprocess: mean, std and the like, where they differ from open_clip's default
+    """
+
+    path: Path
+    quick_gelu: bool = False
+    preprocess: dict[str, Any] = field(default_factory=dict)
+
+
+def find_weights(model: str, weights: str | None, download: bool) -> Weights:
+    """Find the weights of a model.
+
+    model: a name that open_clip knows
+    weights: a file, a tag such as `openai`, or None for the weights that SemLink ships with clip-tiny
+    download: fetch a tag that the cache does not hold
+    """
+    if weights is None:
+        return Weights(_shipped(model))
+    if (published := get_pretrained_cfg(model, weights)) is not None:
+        return _published(model, weights, published, download)
+    path = Path(weights).expanduser()
+    if not path.is_file():
+        raise NotFound(_no_such_weights(model, weights))
+    return Weights(path)
+
+
+def _shipped(model: str) -> Path:
+    if model != MODEL:
+        tags = ", ".join(open_clip.list_pretrained_tags_by_model(model)) or "none"
+        raise InvalidSetting(f"{model} comes without weights: give a file or one of its tags ({tags}).")
+    path = Path(str(files("assets").joinpath("clip-tiny", "model.safetensors")))
+    if not path.is_file():
+        raise NotFound(f"The weights of clip-tiny are not at {path}; train them with `semlink train clip-tiny`.")
+    return path
+
+
+def _published(model: str, tag: str, published: dict[str, Any], download: bool) -> Weights:
+    path = _cached(published)
+    if path is None and not download:
+        raise NotFound(
+            f"The weights {tag!r} of {model} are not in the cache of this machine. "
+            "Ask for the download (download=True, --download), or give a file instead."
+        )
+    preprocess = {key: published[key] for key in _PREPROCESS if key in published}
+    return Weights(path or _download(model, tag, published), bool(published.get("quick_gelu")), preprocess)
+
+
+def _cached(published: dict[str, Any]) -> Path | None:
+    """The file in the Hugging Face cache or in open_clip's own, if it is there."""
+    repository, _, name = str(published.get("hf_hub", "")).rpartition("/")
+    for candidate in ((name,) if name else _HUB_FILES) if repository else ():
+        found = huggingface_hub.try_to_load_from_cache(repository, candidate)
+        if isinstance(found, str):
+            return Path(found)
+    own = Path("~/.cache/clip").expanduser() / Path(str(published.get("url", ""))).name
+    return own if own.is_file() else None
+
+
+def _download(model: str, tag: str, published: dict[str, Any]) -> Path:
+    try:
+        return Path(download_pretrained(published))
+    except Exception as error:  # open_clip, the hub and urllib each have their own
+        raise Unavailable(f"The weights {tag!r} of {model} could not be downloaded: {error}") from error
+
+
+def _no_such_weights(model: str, weights: str) -> str:
+    tags = ", ".join(open_clip.list_pretrained_tags_by_model(model)) or "none"
+    return f"Weights {weights!r} are neither a file nor a tag of {model}; its tags: {tags}."
