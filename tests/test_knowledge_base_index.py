@@ -67,6 +67,21 @@ def test_any_flipped_bit_of_the_index_is_seen(directory: Path) -> None:
         assert open_and_reason(directory) in ("damaged", "stale")
 
 
+def test_an_index_replaced_while_it_is_loaded_is_not_believed(
+    directory: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path_factory.mktemp("other")
+    fill(other, vectors(40, seed=1))
+    load = FlatIndex.load
+
+    def replace_and_load(engine: FlatIndex, path: Path) -> None:
+        index_file(other).replace(path)
+        load(engine, path)
+
+    monkeypatch.setattr(FlatIndex, "load", replace_and_load)
+    assert open_and_reason(directory) == "replaced meanwhile"
+
+
 def test_an_index_that_cannot_be_written_serves_from_memory(directory: Path) -> None:
     index_file(directory).unlink()
     index_file(directory).mkdir()

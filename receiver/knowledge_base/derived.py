@@ -8,6 +8,7 @@ The proof stands at the end, so that an engine can still map its part of the fil
 import hashlib
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 import structlog
 
@@ -57,9 +58,9 @@ def _build_and_save(engine: IndexEngine, path: Path, key: bytes, embeddings: Flo
     try:
         with replacing(path) as temporary:
             engine.save(temporary)
-            trailer = _MAGIC + key + _payload_digest(temporary, 0)
-            with temporary.open("ab") as file:
-                file.write(trailer)
+            with temporary.open("r+b") as file:
+                payload = _digest(file, temporary.stat().st_size)
+                file.write(_MAGIC + key + payload)
     except (Exhausted, OSError, RuntimeError) as error:  # a read-only or full disk: the index serves from memory
         _log.warning("index not saved, it will be built again at the next start", path=str(path), error=str(error))
 
@@ -72,28 +73,33 @@ def _load(engine: IndexEngine, path: Path, key: bytes) -> str | None:
     """Load the file into the engine; what is wrong with the file where that fails."""
     try:
         with path.open("rb") as file:
-            file.seek(-_TRAILER_BYTES, os.SEEK_END)
-            trailer = file.read()
-        if not trailer.startswith(_MAGIC):
-            return "damaged"
-        if trailer[len(_MAGIC) : -32] != key:
-            return "stale"
-        if trailer[-32:] != _payload_digest(path, _TRAILER_BYTES):
-            return "damaged"
-        engine.load(path)
+            if (reason := _disproof(file, key)) is not None:
+                return reason
+            engine.load(path)
+            # The open file keeps its number, so a builder that has put another in its place is seen.
+            return None if os.path.samestat(os.fstat(file.fileno()), path.stat()) else "replaced meanwhile"
     except FileNotFoundError:
         return "missing"
     except (OSError, RuntimeError) as error:
         return f"unreadable: {error}"
-    return None
 
 
-def _payload_digest(path: Path, trailer_bytes: int) -> bytes:
-    """SHA-256 of a file but for its last bytes."""
+def _disproof(file: BinaryIO, key: bytes) -> str | None:
+    """Why an index file is not to be believed, None for one that is."""
+    payload_bytes = file.seek(-_TRAILER_BYTES, os.SEEK_END)
+    trailer = file.read()
+    if not trailer.startswith(_MAGIC):
+        return "damaged"
+    if trailer[len(_MAGIC) : -32] != key:
+        return "stale"
+    file.seek(0)
+    return None if trailer[-32:] == _digest(file, payload_bytes) else "damaged"
+
+
+def _digest(file: BinaryIO, size: int) -> bytes:
+    """SHA-256 of the next `size` bytes of a file."""
     state = hashlib.sha256()
-    left = path.stat().st_size - trailer_bytes
-    with path.open("rb") as file:
-        while left > 0 and (chunk := file.read(min(_CHUNK_BYTES, left))):
-            state.update(chunk)
-            left -= len(chunk)
+    while size > 0 and (chunk := file.read(min(_CHUNK_BYTES, size))):
+        state.update(chunk)
+        size -= len(chunk)
     return state.digest()

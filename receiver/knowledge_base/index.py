@@ -18,6 +18,7 @@ from shared.errors import InvalidSetting
 Device = Literal["auto", "cpu", "cuda"]
 
 _GPU_MOST = 2048  # neighbours that FAISS finds on a GPU
+_GPU_TEMPORARY_BYTES = 256 << 20  # FAISS would take 1.5 GiB from the CLIP and the codec beside it
 _SPARE = 8  # neighbours looked at beyond those asked for, so that ties at the edge are seen
 # Multiply-adds, about 50 ms of one core. Below it threads lose: on cores that other processes use too, waiting for each
 # other took 10 ms where the search takes 1 ms.
@@ -120,6 +121,7 @@ class FlatIndex:
         self._vectors = stored.reshape(index.ntotal, index.d)
         if self._device == "cuda":
             self._resources = faiss.StandardGpuResources()
+            self._resources.setTempMemory(_GPU_TEMPORARY_BYTES)
             self._gpu_index = faiss.index_cpu_to_gpu(self._resources, 0, index)
 
     def _candidates(self, queries: Floats, count: int) -> Positions:
