@@ -36,7 +36,7 @@ class AsyncSemLink:
         self.timeout = timeout
         checked_timeout(timeout)
         self._channel = open_aio_channel(address)
-        self._stub: "TransmitterAsyncStub" = TransmitterStub(self._channel)
+        self._stub: TransmitterAsyncStub = TransmitterStub(self._channel)
 
     async def __aenter__(self) -> Self:
         return self

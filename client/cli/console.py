@@ -1,0 +1,42 @@
+"""What every command shares: where output goes, addresses, and signals."""
+
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+out = Console()
+err = Console(stderr=True)
+
+_AT = "HOST:PORT"
+Transmitter = Annotated[
+    str, typer.Option(envvar="SEMLINK_TRANSMITTER", metavar=_AT, help="The transmitter.", rich_help_panel="Addresses")
+]
+ChannelAt = Annotated[
+    str, typer.Option(envvar="SEMLINK_CHANNEL", metavar=_AT, help="The channel.", rich_help_panel="Addresses")
+]
+ReceiverAt = Annotated[
+    str, typer.Option(envvar="SEMLINK_RECEIVER", metavar=_AT, help="The receiver.", rich_help_panel="Addresses")
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, and nothing else there.")]
+
+OUT = Path("out")
+
+
+def print_json(document: Any) -> None:
+    """Print one strict JSON document."""
+    json.dump(document, sys.stdout, indent=2, allow_nan=False, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+def stop_on_sigterm() -> None:
+    """Let SIGTERM unwind this process like Ctrl-C, so that what it started is stopped."""
+
+    def stop(*_: object) -> NoReturn:
+        sys.exit(128 + signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, stop)

@@ -1,0 +1,109 @@
+"""Deliveries as tables for people."""
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from client.delivery import Delivery
+from shared.errors import SemLinkError
+from shared.ledger import Kind
+
+_BAR = 28
+
+
+def show_delivery(image: Path, delivery: Delivery) -> RenderableType:
+    """One delivery: the answer, the nearest items, the channel, and where the time went."""
+    return Group(
+        _headline(image, delivery),
+        Padding(_facts(delivery), (1, 2)),
+        Padding(_hits(delivery), (0, 2)),
+        Padding(_ledger(delivery), (1, 2, 0, 2)),
+    )
+
+
+def show_deliveries(pairs: Iterable[tuple[Path, Delivery | SemLinkError]]) -> Table:
+    """One row for each picture that was delivered."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("picture", "label", "nearest item"):
+        table.add_column(name, overflow="fold")
+    for name in ("distance", "confidence", "SNR", "time"):
+        table.add_column(name, justify="right")
+    for image, delivery in pairs:
+        if isinstance(delivery, Delivery):
+            table.add_row(
+                image.name,
+                _verdict(delivery),
+                delivery.item_id,
+                f"{delivery.distance:.3f}",
+                f"{delivery.confidence:.2f}",
+                decibels(delivery.channel.snr_db_achieved),
+                f"{delivery.total_seconds * 1e3:.1f} ms",
+            )
+    return table
+
+
+def decibels(snr_db: float) -> str:
+    """An SNR for people."""
+    return f"{snr_db:.1f} dB" if math.isfinite(snr_db) else "no noise"
+
+
+def _headline(image: Path, delivery: Delivery) -> Text:
+    line = Text.assemble((image.name, "bold"), "  →  ", _verdict(delivery), f"   item {delivery.item_id}")
+    if not delivery.accepted:
+        line.append(f"   not accepted: {delivery.reason}", "yellow")
+    return line
+
+
+def _verdict(delivery: Delivery) -> Text:
+    return Text(delivery.label or "(no label)", "bold green" if delivery.accepted else "bold yellow")
+
+
+def _facts(delivery: Delivery) -> Table:
+    channel = delivery.channel
+    table = Table.grid(padding=(0, 2))
+    table.add_row("confidence", f"{delivery.confidence:.2f}")
+    table.add_row("codec", f"{delivery.codec}, k = {delivery.k}: {delivery.k // 2} complex symbols")
+    table.add_row("bandwidth", f"cbr {delivery.cbr:.5f}, with pilots and header {delivery.cbr_total:.5f}")
+    table.add_row(
+        "channel",
+        f"{'AWGN' if channel.fading == 'none' else channel.fading}, asked {decibels(channel.snr_db_asked)}, "
+        f"achieved {decibels(channel.snr_db_achieved)}",
+    )
+    table.add_row(
+        "receiver knows",
+        ", ".join(delivery.genies) or {"pilot": "its pilots", "none": "nothing"}.get(delivery.csi, delivery.csi),
+    )
+    table.add_row("replay with", f"--seed {channel.seed} --stream {channel.stream} --counter {channel.burst}")
+    return table
+
+
+def _hits(delivery: Delivery) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("nearest item")
+    table.add_column("label")
+    table.add_column("distance", justify="right")
+    for hit in delivery.top:
+        table.add_row(hit.item_id, hit.label, f"{hit.distance:.3f}")
+    return table
+
+
+def _ledger(delivery: Delivery) -> Table:
+    longest = max((entry.seconds for entry in delivery.ledger), default=0.0) or 1.0
+    table = Table(box=None, header_style="bold", pad_edge=False, show_footer=True, footer_style="bold")
+    table.add_column("stage", "total")
+    table.add_column("ms", f"{delivery.total_seconds * 1e3:.2f}", justify="right")
+    table.add_column("")
+    for entry in delivery.ledger:
+        bar = "█" * round(_BAR * entry.seconds / longest)
+        emulated = entry.kind is Kind.EMULATED
+        table.add_row(
+            entry.stage,
+            f"{entry.seconds * 1e3:.2f}",
+            Text(f"{bar} emulated" if emulated else bar, "magenta" if emulated else "cyan"),
+        )
+    return table

@@ -1,0 +1,96 @@
+"""`semlink demo`: everything in a minute."""
+
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from client.cli.console import OUT, Json, err, out, print_json, stop_on_sigterm
+from client.cli.up import Clip, Device, Kb, Out, Weights, make_plan, running
+from shared.errors import InvalidSetting
+
+if TYPE_CHECKING:
+    from client.demo.run import Addresses, DemoResult
+    from client.supervisor import LocalLink
+
+_RUNNING = "A running link instead of one of its own"
+_At = typer.Option(metavar="HOST:PORT", rich_help_panel=_RUNNING)
+
+
+def demo(
+    *,
+    images: Annotated[int, typer.Option(min=1, max=1000, help="Pictures of the drawn set.")] = 200,
+    snr_db: Annotated[
+        list[float] | None, typer.Option(help="Es/N0 in dB; give it several times. Else -10 -5 0 5 10.")
+    ] = None,
+    codec: Annotated[str | None, typer.Option(help="Else the transmitter's default.")] = None,
+    k: Annotated[int | None, typer.Option(help="Real dimensions; k/2 symbols go out.")] = None,
+    concurrency: Annotated[
+        int, typer.Option(min=1, max=64, help="Pictures on their way at once; 1 measures an unloaded link.")
+    ] = 1,
+    kb: Kb = None,
+    clip: Clip = None,
+    weights: Weights = None,
+    device: Device = None,
+    directory: Out = OUT,
+    transmitter: Annotated[str | None, _At] = None,
+    channel: Annotated[str | None, _At] = None,
+    receiver: Annotated[str | None, _At] = None,
+    json: Json = False,
+) -> None:
+    """Start a link, send pictures through good and bad channels, and show how many arrive in meaning.
+
+    Prints accuracy, latency and where the time went; writes `demo.png` and `demo.json` into --out; stops the link.
+    Seeds are fixed: the accuracies are the same every time.
+
+    - `semlink demo`
+    - `semlink demo --images 50 --snr-db -5 --snr-db 5 --k 16`
+    - `semlink demo --transmitter 127.0.0.1:50051 --receiver 127.0.0.1:50053` — through a link that runs already
+    """
+    from client.demo.run import Plan, require_matplotlib, run_demo  # noqa: PLC0415 - numpy, gRPC
+
+    require_matplotlib()
+    stop_on_sigterm()
+    plan = Plan(images=images, snrs_db=tuple(snr_db or (-10, -5, 0, 5, 10)), codec=codec, k=k, concurrency=concurrency)
+    own = make_plan(directory, kb=kb, source="drawn", clip=clip, weights=weights, device=device)
+    with _link(transmitter, channel, receiver) or running(own) as link:
+        result = run_demo(plan, _addresses(link), err)
+    _write(result, directory, json)
+
+
+def _link(
+    transmitter: str | None, channel: str | None, receiver: str | None
+) -> "AbstractContextManager[Addresses] | None":
+    """The running link that was named; None if none was."""
+    from client.demo.run import Addresses  # noqa: PLC0415
+
+    if transmitter is None and channel is None and receiver is None:
+        return None
+    if transmitter is None or receiver is None:
+        raise InvalidSetting("a running link needs both --transmitter and --receiver, each HOST:PORT")
+    return nullcontext(Addresses(transmitter, receiver))
+
+
+def _addresses(link: "LocalLink | Addresses") -> "Addresses":
+    from client.demo.run import Addresses  # noqa: PLC0415
+
+    return Addresses(link.transmitter, link.receiver)
+
+
+def _write(result: "DemoResult", directory: Path, json: bool) -> None:
+    from json import dumps  # noqa: PLC0415
+
+    from client.demo.figure import draw_figure  # noqa: PLC0415 - matplotlib
+    from client.demo.tables import accuracy_table, ledger_table  # noqa: PLC0415
+
+    directory.mkdir(parents=True, exist_ok=True)
+    document = result.to_json()
+    text = dumps(document, indent=2, allow_nan=False, ensure_ascii=False)
+    (directory / "demo.json").write_text(text + "\n", encoding="utf-8")
+    draw_figure(result, directory / "demo.png")
+    if json:
+        print_json(document)
+        return
+    out.print(accuracy_table(result), ledger_table(result))
+    out.print(f"\nwrote {directory / 'demo.png'} and {directory / 'demo.json'}")

@@ -1,0 +1,21 @@
+"""A progress bar on standard error."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from client.cli.console import err
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar while the body runs; it reports with `report(done, total)`."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True) as bars:
+        bar = bars.add_task(title, total=None)
+
+        def report(done: int, total: int) -> None:
+            bars.update(bar, completed=done, total=total)
+
+        yield report

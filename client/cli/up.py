@@ -1,0 +1,132 @@
+"""`semlink up`: the link on this machine."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import sleep
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from client.cli.console import OUT, Json, err, out, print_json, stop_on_sigterm
+
+if TYPE_CHECKING:
+    from client.supervisor import LinkPlan, LocalLink
+
+Kb = Annotated[
+    Path | None,
+    typer.Option(
+        "--kb", help="Folder of the knowledge base; else one in --out, named after what is in it.", metavar="DIR"
+    ),
+]
+Source = Annotated[str, typer.Option(help="What the knowledge base is built from if --kb holds none.")]
+Clip = Annotated[str | None, typer.Option(help="CLIP model of both ends, such as ViT-B-32; else clip-tiny.")]
+Weights = Annotated[str | None, typer.Option(help="Its weights: a file, or a tag such as openai.", metavar="FILE|TAG")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder for what this run writes: logs, knowledge base.")]
+_Port = typer.Option(min=0, max=65535, help="0 lets the system choose.", rich_help_panel="Ports")
+
+
+def up(
+    *,
+    kb: Kb = None,
+    source: Source = "drawn",
+    clip: Clip = None,
+    weights: Weights = None,
+    device: Device = None,
+    directory: Out = OUT,
+    transmitter_port: Annotated[int, _Port] = 50051,
+    channel_port: Annotated[int, _Port] = 50052,
+    receiver_port: Annotated[int, _Port] = 50053,
+    json: Json = False,
+) -> None:
+    """Run transmitter, channel and receiver on this machine until Ctrl-C.
+
+    The first run builds a knowledge base of pictures that the project draws itself; nothing is downloaded.
+
+    - `semlink up`
+    - `semlink up --kb my-kb --source holiday-pictures/` — your own pictures, one sub-folder per label
+    - `SEMLINK_CHANNEL_SNR_DB=0 semlink up` — any setting of a service, by environment;
+      `python -m channel_proxy --help` lists them, and so do transmitter and receiver
+    """
+    stop_on_sigterm()
+    ports = {"transmitter": transmitter_port, "channel_proxy": channel_port, "receiver": receiver_port}
+    plan = make_plan(directory, kb=kb, source=source, clip=clip, weights=weights, device=device, ports=ports)
+    with running(plan) as link:
+        if json:
+            print_json({"transmitter": link.transmitter, "channel": link.channel, "receiver": link.receiver})
+        else:
+            _say_ready(link)
+        _wait(link)
+
+
+def make_plan(
+    directory: Path,
+    *,
+    kb: Path | None,
+    source: str,
+    clip: str | None,
+    weights: str | None,
+    device: str | None,
+    ports: dict[str, int] | None = None,
+) -> "LinkPlan":
+    """The plan that the common options of `up` and `demo` make."""
+    from client.supervisor import LinkPlan  # noqa: PLC0415 - gRPC, only when something is started
+
+    given = {"--clip": clip, "--weights": weights, "--device": device}
+    flags = [part for name, value in given.items() if value is not None for part in (name, value)]
+    return LinkPlan(
+        knowledge_base=kb or directory / "kb" / _slug(source, clip),
+        directory=directory / "logs",
+        source=source,
+        ports=ports or {},
+        flags={"transmitter": flags, "receiver": flags},
+    )
+
+
+def _slug(source: str, clip: str | None) -> str:
+    """A folder name for what a knowledge base holds, so that one of other pictures is never taken for it."""
+    return re.sub(r"[^\w.]+", "-", "-".join(filter(None, (source, clip)))).strip("-.") or "kb"
+
+
+@contextmanager
+def running(plan: "LinkPlan") -> Iterator["LocalLink"]:
+    """The link of a plan, with a line on standard error that says how far it is; stopped at the end."""
+    from client.supervisor import SERVICES, LocalLink  # noqa: PLC0415
+
+    states = dict.fromkeys(SERVICES, "waiting")
+    with err.status("starting") as status:
+
+        def show(name: str, state: str) -> None:
+            states[name] = state
+            status.update(" · ".join(f"{service} [dim]{state}[/]" for service, state in states.items()))
+
+        link = LocalLink(plan, show)
+        link.start()
+    try:
+        yield link
+    finally:
+        link.stop()
+
+
+def _say_ready(link: "LocalLink") -> None:
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table.grid(padding=(0, 2))
+    table.add_row("transmitter", link.transmitter, "pictures go in here")
+    table.add_row("channel", link.channel, "fading and noise")
+    table.add_row("receiver", link.receiver, f"knowledge base {link.plan.knowledge_base}")
+    out.print("The link is up.", style="bold green")
+    out.print(table)
+    out.print(f"Logs are in {link.plan.directory}. Try, in another terminal:\n")
+    out.print(f"    semlink send PICTURE --snr-db 5 --transmitter {shlex.quote(link.transmitter)}", style="bold")
+    out.print(f"    semlink channel set --snr-db 0 --fading rayleigh --channel {link.channel}", style="bold")
+    out.print("\nCtrl-C stops it.", style="dim")
+
+
+def _wait(link: "LocalLink") -> None:
+    while True:
+        sleep(0.5)
+        link.check()

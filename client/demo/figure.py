@@ -1,0 +1,97 @@
+"""The demo's figure: one slide, 1920 × 1080 pixels.
+
+    title
+    pairs: sent, retrieved at the best and the worst SNR   | accuracy against SNR
+    constellation: sent, received, equalized               | where the time went
+"""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
+
+from client.demo.pairs import SHOWN, shown_rows
+from client.demo.panels import draw_accuracy, draw_constellation, draw_ledger, draw_pairs
+from client.demo.result import DemoResult, Row
+from client.demo.style import MUTED, RC, decibels, heading
+from client.demo.tables import load
+
+_SIZE, _DPI = (16, 9), 120
+
+
+def draw_figure(result: DemoResult, path: Path) -> None:
+    """Write the figure as PNG."""
+    with mpl.rc_context(RC):
+        figure = Figure(figsize=_SIZE, dpi=_DPI)
+        FigureCanvasAgg(figure)
+        _title(figure, result)
+        _pairs(figure, result)
+        _accuracy(figure, result)
+        _constellations(figure, result)
+        _ledger(figure, result)
+        figure.savefig(path, dpi=_DPI)
+
+
+def _title(figure: Figure, result: DemoResult) -> None:
+    first = result.rows[1].deliveries[0]
+    words = (
+        f"{len(result.pictures)} pictures a channel   ·   codec {first.codec}, k = {first.k}: {first.k // 2} complex "
+        f"symbols a picture   ·   cbr {first.cbr:.4f}, {first.cbr_total:.4f} with header   ·   CLIP {result.transmitter.clip}"
+    )
+    figure.text(0.03, 0.945, "SemLink: the meaning of a picture over a noisy channel", fontsize=23, fontweight="bold")
+    figure.text(0.03, 0.912, words, fontsize=11.5, color=MUTED)
+
+
+def _pairs(figure: Figure, result: DemoResult) -> None:
+    rows = shown_rows(result.rows)
+    grid = GridSpec(3, SHOWN, figure, left=0.085, right=0.635, top=0.815, bottom=0.45, wspace=0.16, hspace=0.3)
+    columns = min(SHOWN, len(result.pictures))
+    axes = [[figure.add_subplot(grid[line, column]) for column in range(columns)] for line in range(3)]
+    draw_pairs(axes, result, rows)
+    figure.text(0.03, 0.857, "Sent and retrieved", fontsize=12.5, fontweight="bold")
+    figure.text(0.03, 0.835, f"AWGN at {' and '.join(decibels(row.scenario.snr_db) for row in rows)}", fontsize=9, color=MUTED)
+
+
+def _accuracy(figure: Figure, result: DemoResult) -> None:
+    axes = figure.add_axes((0.695, 0.485, 0.275, 0.335))
+    heading(axes, "Semantic accuracy against SNR", "share of retrieved labels that are right, with 95 % intervals")
+    draw_accuracy(axes, result)
+
+
+def _constellations(figure: Figure, result: DemoResult) -> None:
+    awgn, rayleigh = (_best(result, fading) for fading in ("none", "rayleigh"))
+    at = decibels(awgn.scenario.snr_db)
+    panels = (
+        (awgn, "sent", "sent"),
+        (awgn, "received", f"received, AWGN {at}"),
+        (rayleigh, "received", f"received, Rayleigh {at}"),
+        (rayleigh, "equalized", f"equalized, Rayleigh {at}"),
+    )
+    limit = _limit(awgn)
+    grid = GridSpec(1, 4, figure, left=0.03, right=0.635, top=0.335, bottom=0.075, wspace=0.08)
+    for column, (row, part, title) in enumerate(panels):
+        axes = figure.add_subplot(grid[0, column])
+        if column == 0:
+            heading(axes, "The constellation", "all pictures' symbols, and in black those of the first picture")
+        draw_constellation(axes, row, part, title, limit)
+
+
+def _ledger(figure: Figure, result: DemoResult) -> None:
+    axes = figure.add_axes((0.735, 0.165, 0.235, 0.17))
+    rows = [result.rows[0], _best(result, "none"), _best(result, "rayleigh")]
+    heading(axes, "Where the time went", f"median of each stage, {load(result)}; hatched: emulated")
+    draw_ledger(axes, rows)
+
+
+def _best(result: DemoResult, fading: str) -> Row:
+    """The row of a kind of channel with the highest SNR."""
+    return max((row for row in result.rows[1:] if row.scenario.fading == fading), key=lambda row: row.scenario.snr_db)
+
+
+def _limit(row: Row) -> float:
+    """Half the width of the constellations, the same for all."""
+    received = np.concatenate([delivery.trace.received for delivery in row.deliveries if delivery.trace is not None])
+    return float(np.quantile(np.abs(received), 0.995)) * 1.1

@@ -1,0 +1,52 @@
+"""What the demo sends its pictures through."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from client.options import SendOptions
+
+SEED = 2025
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One row of the demo.
+
+    name: for people. options: of every picture; seed, stream and counter are fixed, so the row reproduces.
+    """
+
+    name: str
+    options: SendOptions
+
+    @property
+    def snr_db(self) -> float:
+        """Average Es/N0, dB; infinite for no noise."""
+        return self.options.get("snr_db") or 0.0
+
+    @property
+    def fading(self) -> str:
+        """Which fading: "none" or "rayleigh"."""
+        return self.options.get("fading") or "none"
+
+
+def scenarios(snrs_db: Sequence[float], codec: str | None, k: int | None) -> list[Scenario]:
+    """The clean reference first, then AWGN and Rayleigh at each SNR.
+
+    The reference sends the embedding itself through a channel without noise. On AWGN the gain is 1 and there is
+    nothing to estimate; under Rayleigh fading the receiver estimates it from pilots, which count in cbr_total.
+    """
+    reference = SendOptions(codec="raw", k=None, snr_db=math.inf, fading="none", csi="none")
+    chosen = SendOptions(codec=codec, k=k)
+    rows = [Scenario("clean reference", _numbered(reference, 0))]
+    for snr_db in snrs_db:
+        options = SendOptions(**chosen, snr_db=snr_db, fading="none", csi="none")
+        rows.append(Scenario("AWGN", _numbered(options, len(rows))))
+    for snr_db in snrs_db:
+        options = SendOptions(**chosen, snr_db=snr_db, fading="rayleigh", csi="pilot")
+        rows.append(Scenario("Rayleigh, pilots", _numbered(options, len(rows))))
+    return rows
+
+
+def _numbered(options: SendOptions, stream: int) -> SendOptions:
+    return {**options, "seed": SEED, "stream": stream, "counter": 0, "top_k": 1, "trace": True}

@@ -1,0 +1,49 @@
+"""Colours and type of the demo's figure."""
+
+from matplotlib.axes import Axes
+
+INK, MUTED, GRID, PAPER = "#1b2433", "#66707f", "#e4e8ee", "#ffffff"
+AWGN, RAYLEIGH, CLEAN = "#2563eb", "#e2711d", "#475569"
+RIGHT, WRONG = "#15955a", "#d92d3a"
+STAGES = (
+    "#1e3a8a", "#2563eb", "#60a5fa", "#0f766e", "#2dd4bf", "#a3b18a", "#e9c46a", "#f4a261", "#e76f51", "#9d4edd",
+    "#c77dff", "#6d6875", "#b5838d", "#8d99ae",
+)  # fmt: skip
+
+RC = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "text.color": INK,
+    "axes.labelcolor": MUTED,
+    "axes.edgecolor": GRID,
+    "axes.titlecolor": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "hatch.linewidth": 0.8,
+    "figure.facecolor": PAPER,
+    "axes.facecolor": PAPER,
+}
+
+
+def colour_of(fading: str) -> str:
+    """The colour of a kind of channel, the same in every panel."""
+    return RAYLEIGH if fading == "rayleigh" else AWGN
+
+
+def heading(axes: Axes, text: str, further: str = "") -> None:
+    """A panel's heading: what it shows in bold, and under it in grey the settings."""
+    axes.annotate(text, (0, 1), (0, 24), "axes fraction", "offset points", fontsize=12.5, fontweight="bold")
+    axes.annotate(further, (0, 1), (0, 9), "axes fraction", "offset points", fontsize=9, color=MUTED)
+
+
+def bare(axes: Axes) -> None:
+    """Take away ticks and frame."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def decibels(snr_db: float) -> str:
+    """An SNR with a real minus sign."""
+    return f"{snr_db:g} dB".replace("-", "−") if abs(snr_db) != float("inf") else "no noise"
