@@ -18,7 +18,7 @@ ACCEPTED = {
     "snr_db": st.floats(-50, 100) | st.just(math.inf),
     "fading": st.sampled_from(get_args(FadingName)),
     "seed": st.integers(0, WORD),
-    "symbol_rate_hz": st.floats(0, 1e12, exclude_min=True),
+    "symbol_rate_hz": st.floats(1, 1e12),
     "propagation_seconds": st.floats(0, 10),
 }
 NOT_FINITE = st.sampled_from([math.nan, math.inf, -math.inf])
@@ -28,14 +28,14 @@ REFUSED = {
     | st.sampled_from([math.nan, -math.inf, "loud"]),
     "fading": st.text().filter(lambda name: name not in get_args(FadingName)) | st.integers(),
     "seed": st.integers(max_value=-1) | st.integers(min_value=1 << 64) | st.sampled_from([0.5, math.nan, "x"]),
-    "symbol_rate_hz": st.floats(max_value=0) | st.floats(1e12, 1e300, exclude_min=True) | NOT_FINITE,
+    "symbol_rate_hz": st.floats(max_value=1, exclude_max=True) | st.floats(1e12, 1e300, exclude_min=True) | NOT_FINITE,
     "propagation_seconds": st.floats(max_value=0, exclude_max=True) | st.floats(10, exclude_min=True) | NOT_FINITE,
 }
 RANGES = {
     "snr_db": "-50 to 100, or inf",
     "fading": "none or rayleigh",
     "seed": "0 to 2^64 - 1",
-    "symbol_rate_hz": "above 0, up to 1e12",
+    "symbol_rate_hz": "1 to 1e12",
     "propagation_seconds": "0 to 10",
 }
 

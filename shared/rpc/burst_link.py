@@ -8,9 +8,11 @@ import grpc
 import structlog
 
 from protos.semlink.v1 import link_pb2 as pb
+from shared.burst import Burst, Reception
 from shared.errors import Expired, InvalidInput, SemLinkError, Unavailable
 from shared.rpc.options import channel_options
-from shared.rpc.status import error_from_rpc
+from shared.rpc.status import error_from_failure, error_from_rpc
+from shared.rpc.wire import burst_to_wire, reception_from_wire
 
 log = structlog.get_logger()
 
@@ -88,12 +90,18 @@ class BurstLink:
         self._outbox_size = outbox_size
         self._stream: _Stream | None = None
 
-    async def exchange(self, burst: pb.Burst) -> pb.Reception:
+    async def exchange(self, burst: Burst) -> Reception:
         """The answer to `burst`, within `burst.timeout_seconds` (0: no limit).
 
         Raises Unavailable when the far end is lost, Expired when time is up, InvalidInput when a burst of the same id
-        waits already. A failure that the far end reports is in the answer.
+        waits already, and what the far end answers as the burst's failure.
         """
+        answer = await self._exchange(burst_to_wire(burst))
+        if answer.HasField("failure"):
+            raise error_from_failure(answer.failure)
+        return reception_from_wire(answer)
+
+    async def _exchange(self, burst: pb.Burst) -> pb.Reception:
         stream = self._current_stream()
         if burst.burst_id in stream.waiting:
             raise InvalidInput(f"burst id {burst.burst_id} is in flight already: choose ids that differ")

@@ -9,9 +9,10 @@ import os
 import signal
 import sys
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, ClassVar, TypeAlias, cast
 
 import grpc
 import structlog
@@ -26,26 +27,33 @@ from shared.telemetry import configure_logging
 
 log = structlog.get_logger()
 
-Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic to the type checker only
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"  # generic to the type checker only
 
 
-class Service(Protocol):
-    """What a process serves."""
+class Service(ABC):
+    """What a process serves.
 
-    name: str
-    rpc_names: tuple[str, ...]  # full names of its gRPC services, for health and reflection
+    name: of the process, in its logs. rpc_names: full names of its gRPC services, for health and reflection.
+    """
 
+    name: ClassVar[str]
+    rpc_names: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
     def register(self, server: grpc.aio.Server) -> None:
         """Add the servicers."""
 
+    @abstractmethod
     async def start(self) -> None:
         """Load and warm up; the server takes calls once this returns."""
 
+    @abstractmethod
     def drain(self) -> None:
         """Take nothing more from open streams."""
 
+    @abstractmethod
     async def stop(self) -> None:
-        """Release everything."""
+        """Release everything; also called when `start` did not finish."""
 
 
 class _Gate(grpc.aio.ServerInterceptor):
@@ -56,9 +64,9 @@ class _Gate(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler | None:
+    ) -> Handler:
         handler = await continuation(handler_call_details)
         if self.reason is None or handler is None or not handler_call_details.method.startswith("/semlink."):
             return handler

@@ -15,7 +15,11 @@ from shared.symbols import MAX_SYMBOLS, Complex, pack_symbols, unpack_symbols
 
 MAX_TOP_K = 100
 _FADING: dict[FadingName, common.Fading.ValueType] = {"none": common.FADING_NONE, "rayleigh": common.FADING_RAYLEIGH}
-_CSI: dict[Csi, common.Csi.ValueType] = {"none": common.CSI_NONE, "pilot": common.CSI_PILOT, "perfect": common.CSI_PERFECT}
+_CSI: dict[Csi, common.Csi.ValueType] = {
+    "none": common.CSI_NONE,
+    "pilot": common.CSI_PILOT,
+    "perfect": common.CSI_PERFECT,
+}
 _KIND = {Kind.MEASURED: common.LedgerEntry.KIND_MEASURED, Kind.EMULATED: common.LedgerEntry.KIND_EMULATED}
 _FADING_NAME = {number: name for name, number in _FADING.items()}
 _CSI_NAME = {number: name for name, number in _CSI.items()}

@@ -1,0 +1,78 @@
+"""The channel proxy as gRPC services: the air and its control."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+
+from channel_proxy.control import ChannelControl
+from channel_proxy.relay import Relay
+from channel_proxy.settings import ProxySettings
+from protos.semlink.v1 import common_pb2 as common
+from protos.semlink.v1 import link_pb2 as pb
+from protos.semlink.v1 import link_pb2_grpc as rpc
+from shared.rpc.burst_link import BurstLink
+from shared.rpc.exchange import answer_burst
+from shared.rpc.server import Service
+from shared.rpc.status import answers_errors
+from shared.rpc.streams import StreamAnswerer
+from shared.rpc.wire import override_from_wire, settings_to_wire
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class ChannelService(Service, rpc.ChannelServicer):
+    """Relays bursts to the receiver and takes settings."""
+
+    name = "channel_proxy"
+    rpc_names = ("semlink.v1.Channel",)
+
+    def __init__(self, settings: ProxySettings) -> None:
+        self._settings = settings
+        self._control = ChannelControl(settings.channel())
+        self._streams = StreamAnswerer(settings.max_in_flight)
+        self._hop: BurstLink | None = None
+
+    def register(self, server: grpc.aio.Server) -> None:
+        """Add the servicer."""
+        rpc.add_ChannelServicer_to_server(self, server)
+
+    async def start(self) -> None:
+        """Make the hop; it connects at the first burst."""
+        settings = self._settings
+        self._hop = BurstLink(
+            settings.receiver_address, lambda channel: rpc.ReceiverStub(channel).Receive(), settings.max_message_bytes
+        )
+        self._relay = Relay(self._control, self._hop.exchange)
+
+    def drain(self) -> None:
+        """Take no further burst."""
+        self._streams.drain()
+
+    async def stop(self) -> None:
+        """Close the hop."""
+        if self._hop is not None:
+            await self._hop.close()
+
+    async def Relay(self, request_iterator: AsyncIterator[pb.Burst], context: Context) -> AsyncIterator[pb.Reception]:
+        """The air."""
+        async for reception in self._streams.map_unordered(request_iterator, self._answer):
+            yield reception
+
+    async def _answer(self, message: pb.Burst) -> pb.Reception:
+        return await answer_burst(message, self._relay.relay)
+
+    @answers_errors
+    async def GetChannel(self, request: pb.GetChannelRequest, context: Context) -> common.ChannelSettings:
+        """The settings in force."""
+        return settings_to_wire(self._control.settings)
+
+    @answers_errors
+    async def SetChannel(self, request: pb.SetChannelRequest, context: Context) -> common.ChannelSettings:
+        """Change some settings, all at once."""
+        return settings_to_wire(self._control.update(override_from_wire(request.settings)))
+
+    @answers_errors
+    async def ResetChannel(self, request: pb.ResetChannelRequest, context: Context) -> common.ChannelSettings:
+        """Back to the settings of the start."""
+        return settings_to_wire(self._control.reset())

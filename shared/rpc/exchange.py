@@ -1,0 +1,24 @@
+"""The far end of a hop: one burst in, one reception out, whatever happens in between."""
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from protos.semlink.v1 import link_pb2 as pb
+from shared.burst import Burst, Reception
+from shared.errors import SemLinkError
+from shared.rpc.status import failure_from
+from shared.rpc.wire import burst_from_wire, reception_to_wire
+
+log = structlog.get_logger()
+
+
+async def answer_burst(message: pb.Burst, handle: Callable[[Burst], Awaitable[Reception]]) -> pb.Reception:
+    """The answer of `handle` to one burst; what it raises becomes the reception's failure."""
+    try:
+        return reception_to_wire(await handle(burst_from_wire(message)))
+    except SemLinkError as error:
+        log.info("burst refused", burst=message.burst_id, reason=str(error))
+        return pb.Reception(burst_id=message.burst_id, failure=failure_from(error))
+    except Exception as error:  # the stream must go on for the other bursts
+        return pb.Reception(burst_id=message.burst_id, failure=failure_from(error))
