@@ -43,7 +43,7 @@ app.command("demo", rich_help_panel="The link")(demo.demo)
 app.command("send", rich_help_panel="The link")(send.send)
 app.add_typer(channel.app, name="channel", rich_help_panel="The link")
 app.add_typer(kb.app, name="kb", rich_help_panel="Pictures and models")
-app.command("features", context_settings=lab.PASS_ON, rich_help_panel="Pictures and models")(lab.features)
+app.command("features", rich_help_panel="Pictures and models")(lab.features)
 app.add_typer(lab.train, name="train", rich_help_panel="Pictures and models")
 
 

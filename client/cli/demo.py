@@ -11,7 +11,8 @@ from client.cli.up import Clip, Device, Kb, Out, Weights, make_plan, running
 from shared.errors import InvalidSetting
 
 if TYPE_CHECKING:
-    from client.demo.run import Addresses, DemoResult
+    from client.demo.result import DemoResult
+    from client.demo.run import Addresses
     from client.supervisor import LocalLink
 
 _RUNNING = "A running link instead of one of its own"

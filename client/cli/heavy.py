@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 from shared.errors import NotFound
 
+_OWN = {"client", "lab", "protos", "receiver", "shared", "transmitter"}
+
 
 @contextmanager
 def heavy() -> Iterator[None]:
@@ -12,7 +14,7 @@ def heavy() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] in {"client", "lab", "protos", "receiver", "shared", "transmitter"}:
+        if (error.name or "").partition(".")[0] in _OWN:
             raise
         raise NotFound(
             f"this command needs {error.name}, which is not installed: pip install 'semlink[lab]'"

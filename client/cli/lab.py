@@ -1,39 +1,82 @@
-"""`semlink features` and `semlink train`: doors to the lab, whose own commands hold options and help."""
+"""`semlink features` and `semlink train`: doors to the lab."""
 
 from importlib import import_module
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
+from client.cli.console import Json, err, out, print_json
 from client.cli.heavy import heavy
-
-PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+from client.cli.kb import BatchSize, Clip, Device, Download, Weights
+from client.cli.progress import progress
 
 train = typer.Typer(no_args_is_help=True, help="Train the models that the project ships.")
 
+_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
-def features(context: typer.Context) -> None:
-    """Embed every picture of a source into a file of arrays: `semlink features --help`.
+
+def features(
+    source: Annotated[str, typer.Argument(help="drawn, cifar100:DIR, or a folder of pictures.")],
+    *,
+    file: Annotated[Path, typer.Option("--out", help="File to write.", metavar="FILE.npz")],
+    split: Annotated[str | None, typer.Option(help="Part of the source; else kb, or all of a folder.")] = None,
+    clip: Clip = "clip-tiny",
+    weights: Weights = None,
+    download: Download = False,
+    device: Device = "auto",
+    batch_size: BatchSize = 128,
+    json: Json = False,
+) -> None:
+    """Embed every picture of a source into one file of arrays.
+
+    It holds `embeddings` [N, 512] float32 of unit length, `labels` and `ids`, in the source's order.
 
     - `semlink features drawn --split query --out query.npz`
+    - `semlink features cifar100:data --split train --out train.npz --clip ViT-B-32 --weights openai`
     """
-    _enter("lab.features", context)
+    with heavy():
+        from lab.features import extract_features, save_features  # noqa: PLC0415
+        from shared.clip import load_clip  # noqa: PLC0415
+        from shared.datasets import open_source  # noqa: PLC0415
+
+    pictures = open_source(source, split, download)
+    model = load_clip(clip, weights, device, download=download)
+    done = 0
+    with progress(f"embedding {source}") as report:
+
+        def step(count: int) -> None:
+            nonlocal done
+            done += count
+            report(done, len(pictures))
+
+        found = extract_features(pictures, model, batch_size, step)
+    save_features(file, found)
+    items, dim = found.embeddings.shape
+    for why in found.skipped:
+        err.print(f"skipped {why}", style="yellow", markup=False, highlight=False)
+    if json:
+        print_json({"file": str(file), "items": items, "dim": dim, "clip": clip, "skipped": list(found.skipped)})
+    else:
+        out.print(f"{items} embeddings of {dim} values in {file}")
 
 
-@train.command("clip-tiny", context_settings=PASS_ON)
+@train.command("clip-tiny", context_settings=_PASS_ON)
 def clip_tiny(context: typer.Context) -> None:
-    """Train the small CLIP: `semlink train clip-tiny --help`."""
+    """Train the small CLIP; its options: `semlink train clip-tiny --help`."""
     _enter("lab.train_clip", context)
 
 
-@train.command("kbsc", context_settings=PASS_ON)
+@train.command("kbsc", context_settings=_PASS_ON)
 def kbsc(context: typer.Context) -> None:
-    """Train the codec of the first paper: `semlink train kbsc --help`."""
+    """Train the codec of the first paper; its options: `semlink train kbsc --help`."""
     _enter("lab.train_kbsc", context)
 
 
 def _enter(module: str, context: typer.Context) -> None:
-    """Run a lab command with the arguments that this one was given."""
+    """Run a lab command, which has options and help of its own, with the arguments that this one was given."""
     with heavy():
-        command = typer.Typer(add_completion=False, rich_markup_mode="markdown")
-        command.command()(import_module(module).main)
+        main = import_module(module).main
+    command = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+    command.command()(main)
     command(context.args, prog_name=context.command_path)

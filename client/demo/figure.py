@@ -1,8 +1,8 @@
 """The demo's figure: one slide, 1920 × 1080 pixels.
 
-    title
-    pairs: sent, retrieved at the best and the worst SNR   | accuracy against SNR
-    constellation: sent, received, equalized               | where the time went
+title
+pairs: sent, retrieved at the best and the worst SNR   | accuracy against SNR
+constellation: sent, received, equalized               | where the time went
 """
 
 from pathlib import Path
@@ -38,21 +38,25 @@ def draw_figure(result: DemoResult, path: Path) -> None:
 def _title(figure: Figure, result: DemoResult) -> None:
     first = result.rows[1].deliveries[0]
     words = (
-        f"{len(result.pictures)} pictures a channel   ·   codec {first.codec}, k = {first.k}: {first.k // 2} complex "
-        f"symbols a picture   ·   cbr {first.cbr:.4f}, {first.cbr_total:.4f} with header   ·   CLIP {result.transmitter.clip}"
+        f"{len(result.pictures)} pictures a channel",
+        f"codec {first.codec}, k = {first.k}: {first.k // 2} complex symbols a picture",
+        f"cbr {first.cbr:.4f}, {first.cbr_total:.4f} with header",
+        f"CLIP {result.transmitter.clip}",
     )
     figure.text(0.03, 0.945, "SemLink: the meaning of a picture over a noisy channel", fontsize=23, fontweight="bold")
-    figure.text(0.03, 0.912, words, fontsize=11.5, color=MUTED)
+    figure.text(0.03, 0.912, "   ·   ".join(words), fontsize=11.5, color=MUTED)
 
 
 def _pairs(figure: Figure, result: DemoResult) -> None:
     rows = shown_rows(result.rows)
-    grid = GridSpec(3, SHOWN, figure, left=0.085, right=0.635, top=0.815, bottom=0.45, wspace=0.16, hspace=0.3)
+    lines = 1 + len(rows)
+    grid = GridSpec(lines, SHOWN, figure, left=0.085, right=0.635, top=0.815, bottom=0.45, wspace=0.16, hspace=0.3)
     columns = min(SHOWN, len(result.pictures))
-    axes = [[figure.add_subplot(grid[line, column]) for column in range(columns)] for line in range(3)]
+    axes = [[figure.add_subplot(grid[line, column]) for column in range(columns)] for line in range(lines)]
     draw_pairs(axes, result, rows)
     figure.text(0.03, 0.857, "Sent and retrieved", fontsize=12.5, fontweight="bold")
-    figure.text(0.03, 0.835, f"AWGN at {' and '.join(decibels(row.scenario.snr_db) for row in rows)}", fontsize=9, color=MUTED)
+    at = " and ".join(decibels(row.scenario.snr_db) for row in rows)
+    figure.text(0.03, 0.835, f"AWGN at {at}; the retrieved pictures are the knowledge base's", fontsize=9, color=MUTED)
 
 
 def _accuracy(figure: Figure, result: DemoResult) -> None:
@@ -71,24 +75,31 @@ def _constellations(figure: Figure, result: DemoResult) -> None:
         (rayleigh, "equalized", f"equalized, Rayleigh {at}"),
     )
     limit = _limit(awgn)
+    marked = _typical(rayleigh)
     grid = GridSpec(1, 4, figure, left=0.03, right=0.635, top=0.335, bottom=0.075, wspace=0.08)
     for column, (row, part, title) in enumerate(panels):
         axes = figure.add_subplot(grid[0, column])
         if column == 0:
-            heading(axes, "The constellation", "all pictures' symbols, and in black those of the first picture")
-        draw_constellation(axes, row, part, title, limit)
+            heading(axes, "The constellation", "symbols of all pictures, and in black those of one picture")
+        draw_constellation(axes, row, part, title=title, limit=limit, marked=marked)
 
 
 def _ledger(figure: Figure, result: DemoResult) -> None:
-    axes = figure.add_axes((0.735, 0.165, 0.235, 0.17))
+    axes = figure.add_axes((0.762, 0.185, 0.208, 0.15))
     rows = [result.rows[0], _best(result, "none"), _best(result, "rayleigh")]
-    heading(axes, "Where the time went", f"median of each stage, {load(result)}; hatched: emulated")
+    figure.text(0.695, 0.3685, "Where the time went", fontsize=12.5, fontweight="bold")
+    figure.text(0.695, 0.3475, f"median of each stage, {load(result)}; hatched: emulated", fontsize=9, color=MUTED)
     draw_ledger(axes, rows)
 
 
 def _best(result: DemoResult, fading: str) -> Row:
     """The row of a kind of channel with the highest SNR."""
     return max((row for row in result.rows[1:] if row.scenario.fading == fading), key=lambda row: row.scenario.snr_db)
+
+
+def _typical(row: Row) -> int:
+    """The picture whose gain is nearest to 1 in size, so that what is left of the fading is a turn."""
+    return int(np.argmin([abs(abs(delivery.channel.gain) - 1) for delivery in row.deliveries]))
 
 
 def _limit(row: Row) -> float:

@@ -9,10 +9,10 @@ from client.demo.result import Row
 SHOWN = 10
 
 
-def shown_rows(rows: Sequence[Row]) -> tuple[Row, Row]:
+def shown_rows(rows: Sequence[Row]) -> list[Row]:
     """The best and the worst AWGN row: the same pictures through a good and a bad channel."""
     awgn = sorted((row for row in rows[1:] if row.scenario.fading == "none"), key=lambda row: row.scenario.snr_db)
-    return awgn[-1], awgn[0]
+    return awgn if len(awgn) == 1 else [awgn[-1], awgn[0]]
 
 
 def shown_positions(count: int) -> list[int]:

@@ -13,6 +13,7 @@ from client.demo.result import DemoResult, Row
 from client.demo.style import AWGN, CLEAN, GRID, INK, MUTED, PAPER, RIGHT, STAGES, WRONG, bare, colour_of, decibels
 from shared.ledger import Kind
 
+_HATCHES = {"airtime": "xxxxxx"}
 _THIN = 0.035  # stages below this share of every bar are drawn together
 Floats = npt.NDArray[np.float64]
 
@@ -35,13 +36,13 @@ def draw_pairs(grid: Sequence[Sequence[Axes]], result: DemoResult, rows: Sequenc
         _name(line[0], f"retrieved\nat {decibels(row.scenario.snr_db)}")
 
 
-def draw_constellation(axes: Axes, rows: Row, part: str, title: str, limit: float) -> None:
-    """Symbols of all pictures, pale, and of one picture, strong. part: sent, received or equalized."""
-    clouds = [getattr(delivery.trace, part) for delivery in rows.deliveries if delivery.trace is not None]
+def draw_constellation(axes: Axes, row: Row, part: str, *, title: str, limit: float, marked: int) -> None:
+    """Symbols of all pictures, pale, and of picture `marked`, strong. part: sent, received or equalized."""
+    clouds = [getattr(delivery.trace, part) for delivery in row.deliveries if delivery.trace is not None]
     everything = np.concatenate(clouds)[:8000]
-    colour = MUTED if part == "sent" else colour_of(rows.scenario.fading)
+    colour = MUTED if part == "sent" else colour_of(row.scenario.fading)
     axes.scatter(everything.real, everything.imag, s=2, color=colour, alpha=0.13, linewidths=0)
-    axes.scatter(clouds[0].real, clouds[0].imag, s=17, color=INK, linewidths=0.6, edgecolors=PAPER, zorder=3)
+    axes.scatter(clouds[marked].real, clouds[marked].imag, s=17, color=INK, linewidths=0.6, edgecolors=PAPER, zorder=3)
     axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xticks=[], yticks=[])
     for draw in (axes.axhline, axes.axvline):
         draw(0, color=GRID, linewidth=1, zorder=0)
@@ -63,7 +64,8 @@ def draw_accuracy(axes: Axes, result: DemoResult) -> None:
     axes.set_xlabel("average Es/N0 in dB")
     axes.grid(axis="y", color=GRID)
     axes.tick_params(length=0)
-    axes.text(0.012, clean + 0.02, f"clean reference {clean:.1%}", transform=axes.get_yaxis_transform(), fontsize=9, color=CLEAN)
+    words = f"clean reference {clean:.1%}"
+    axes.text(0.012, clean + 0.02, words, transform=axes.get_yaxis_transform(), fontsize=9, color=CLEAN)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.legend(loc="lower right", frameon=False, fontsize=10, handlelength=1.6)
@@ -78,23 +80,23 @@ def draw_ledger(axes: Axes, rows: Sequence[Row]) -> None:
         widths = np.array([sum(row.ledger_ms.get(part, 0.0) for part in parts) for row in rows])
         emulated = kind is Kind.EMULATED
         axes.barh(
-            names, widths, left=left, height=0.58, label=f"{name} (emulated)" if emulated else name,
+            names, widths, left=left, height=0.58, label=name,
             color=PAPER if emulated else colour, edgecolor=AWGN if emulated else PAPER,
-            hatch="//////" if emulated else None, linewidth=0.6,
+            hatch=_HATCHES.get(name, "//////") if emulated else None, linewidth=0.6,
         )  # fmt: skip
         left += widths
     for position, total in enumerate(left):
         axes.text(total + left.max() * 0.012, position, f"{total:.1f} ms", va="center", fontsize=9.5, fontweight="bold")
     axes.set_xlim(0, left.max() * 1.12)
     axes.invert_yaxis()
-    axes.set_xlabel("milliseconds", labelpad=2)
-    axes.tick_params(length=0)
+    axes.set_xlabel("ms", loc="right", labelpad=1)
+    axes.tick_params(length=0, labelsize=9)
     axes.grid(axis="x", color=GRID)
     axes.set_axisbelow(True)
     for side in ("top", "right", "left", "bottom"):
         axes.spines[side].set_visible(False)
     axes.legend(
-        loc="upper left", bbox_to_anchor=(-0.01, -0.19), ncols=4, frameon=False, fontsize=8.8, handlelength=1.1,
+        loc="upper left", bbox_to_anchor=(-0.33, -0.27), ncols=4, frameon=False, fontsize=8.8, handlelength=1.1,
         handletextpad=0.5, columnspacing=1.4, borderpad=0,
     )  # fmt: skip
 
@@ -104,7 +106,7 @@ def _draw_curve(axes: Axes, rows: Sequence[Row], colour: str, name: str) -> None
     accuracy = np.array([row.semantic_accuracy for row in rows])
     low, high = _wilson(accuracy, len(rows[0].deliveries))
     axes.fill_between(snrs, low, high, color=colour, alpha=0.12, linewidth=0)
-    axes.plot(snrs, accuracy, color=colour, linewidth=2.4, marker="o", markersize=6.5, markeredgecolor=PAPER, label=name)
+    axes.plot(snrs, accuracy, "o-", color=colour, linewidth=2.4, markersize=6.5, markeredgecolor=PAPER, label=name)
 
 
 def _wilson(share: Floats, count: int, z: float = 1.96) -> tuple[Floats, Floats]:

@@ -1,5 +1,7 @@
 """Colours and type of the demo's figure."""
 
+from typing import Any
+
 from matplotlib.axes import Axes
 
 INK, MUTED, GRID, PAPER = "#1b2433", "#66707f", "#e4e8ee", "#ffffff"
@@ -10,7 +12,7 @@ STAGES = (
     "#c77dff", "#6d6875", "#b5838d", "#8d99ae",
 )  # fmt: skip
 
-RC = {
+RC: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "text.color": INK,
