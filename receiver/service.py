@@ -1,0 +1,145 @@
+"""The receiver as gRPC services: bursts in, answers out, and a look into the knowledge base."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from time import perf_counter
+from typing import Any
+
+import grpc
+import structlog
+
+from protos.semlink.v1 import link_pb2 as pb
+from protos.semlink.v1 import link_pb2_grpc as rpc
+from receiver.knowledge_base import Description, KnowledgeBase
+from receiver.pipeline import Answer, ReceivePipeline
+from receiver.settings import ReceiverSettings
+from receiver.startup import open_knowledge_base
+from shared.batching import Batcher
+from shared.burst import Burst, CodecSpec, Reception
+from shared.codecs import Codec, CodecShelf
+from shared.deadline import Deadline
+from shared.device import resolve_device
+from shared.ledger import Entry, Stage
+from shared.rpc.exchange import answer_burst
+from shared.rpc.server import Service
+from shared.rpc.status import answers_errors
+from shared.rpc.streams import StreamAnswerer
+from shared.rpc.wire import spec_to_wire
+from shared.version import VERSION
+
+log = structlog.get_logger()
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class ReceiverService(Service, rpc.ReceiverServicer):
+    """Decodes bursts and searches the knowledge base."""
+
+    name = "receiver"
+    rpc_names = ("semlink.v1.Receiver", "semlink.v1.KnowledgeBase")
+
+    def __init__(self, settings: ReceiverSettings) -> None:
+        self._settings = settings
+        self._streams = StreamAnswerer(settings.max_in_flight)
+        self._knowledge_base: KnowledgeBase | None = None
+        self._batcher: Batcher[tuple[Burst, Codec], Answer] | None = None
+
+    def register(self, server: grpc.aio.Server) -> None:
+        """Add both servicers."""
+        rpc.add_ReceiverServicer_to_server(self, server)
+        rpc.add_KnowledgeBaseServicer_to_server(_KnowledgeBaseService(self), server)
+
+    async def start(self) -> None:
+        """Open the knowledge base, load the codecs, run each once."""
+        settings = self._settings
+        device = str(resolve_device(settings.device))
+        self._knowledge_base = await asyncio.to_thread(open_knowledge_base, settings)
+        shelf = CodecShelf(device, self._knowledge_base.description.clip_fingerprint)
+        self._codecs = await asyncio.to_thread(shelf.load_all)
+        self._device = device
+        self._pipeline = ReceivePipeline(shelf, self._knowledge_base, settings.equalizer, settings.accept_confidence)
+        self._batcher = Batcher(self._pipeline.receive, settings.batch_size, 0.0, "decoder")
+        log.info("knowledge base", **vars(self._knowledge_base.description))
+
+    def drain(self) -> None:
+        """Take no further burst."""
+        self._streams.drain()
+
+    async def stop(self) -> None:
+        """Release the decoder and the knowledge base."""
+        if self._batcher is not None:
+            await self._batcher.stop()
+        if self._knowledge_base is not None:
+            self._knowledge_base.close()
+
+    @property
+    def knowledge_base(self) -> KnowledgeBase:
+        """The open knowledge base."""
+        assert self._knowledge_base is not None, "the gate lets no call in before start"
+        return self._knowledge_base
+
+    async def Receive(self, request_iterator: AsyncIterator[pb.Burst], context: Context) -> AsyncIterator[pb.Reception]:
+        """The end of the air."""
+        async for reception in self._streams.map_unordered(request_iterator, self._answer):
+            yield reception
+
+    async def _answer(self, message: pb.Burst) -> pb.Reception:
+        return await answer_burst(message, self._receive)
+
+    async def _receive(self, burst: Burst) -> Reception:
+        start = perf_counter()
+        deadline = Deadline.after(burst.timeout_seconds)
+        codec = self._pipeline.admit(burst)
+        assert self._batcher is not None
+        answer, queue_seconds = await self._batcher.submit((burst, codec), deadline)
+        return Reception(
+            burst_id=burst.burst_id,
+            top=answer.top,
+            confidence=answer.confidence,
+            accepted=answer.accepted,
+            reason=answer.reason,
+            snr_db_estimated=answer.snr_db_estimated,
+            trace=answer.trace,
+            ledger=(Entry(Stage.RECEIVE_QUEUE, queue_seconds), *answer.ledger),
+            elapsed_seconds=perf_counter() - start,
+            knowledge_base=self.knowledge_base.description.fingerprint,
+        )
+
+    @answers_errors
+    async def Describe(self, request: pb.DescribeReceiverRequest, context: Context) -> pb.ReceiverDescription:
+        """What this receiver holds."""
+        description = self.knowledge_base.description
+        clip = description.clip_fingerprint
+        specs = [CodecSpec(codec.name, codec.k, codec.fingerprint, clip) for codec in self._codecs]
+        return pb.ReceiverDescription(
+            version=VERSION,
+            device=self._device,
+            codecs=map(spec_to_wire, specs),
+            knowledge_base=_description_to_wire(description),
+        )
+
+
+class _KnowledgeBaseService(rpc.KnowledgeBaseServicer):
+    """A look into the receiver's knowledge base."""
+
+    def __init__(self, receiver: ReceiverService) -> None:
+        self._receiver = receiver
+
+    @answers_errors
+    async def Describe(self, request: pb.DescribeKnowledgeBaseRequest, context: Context) -> pb.KnowledgeBaseDescription:
+        """What it holds and where it comes from."""
+        return _description_to_wire(self._receiver.knowledge_base.description)
+
+    @answers_errors
+    async def GetItem(self, request: pb.GetItemRequest, context: Context) -> pb.Item:
+        """One item as it is stored."""
+        item = await asyncio.to_thread(self._receiver.knowledge_base.get_item, request.item_id)
+        return pb.Item(
+            item_id=item.item_id,
+            label=item.label,
+            thumbnail=item.thumbnail,
+            embedding=item.embedding.astype("<f4").tobytes(),
+        )
+
+
+def _description_to_wire(description: Description) -> pb.KnowledgeBaseDescription:
+    return pb.KnowledgeBaseDescription(**vars(description))

@@ -1,0 +1,31 @@
+"""Settings of the receiver."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from shared.config import ServerSettings
+
+
+class ReceiverSettings(ServerSettings):
+    """Flags of `python -m receiver`, or environment variables SEMLINK_RECEIVER_*."""
+
+    model_config = SettingsConfigDict(env_prefix="SEMLINK_RECEIVER_")
+
+    port: int = Field(50053, ge=0, le=65535, description="port to listen on; 0 lets the system choose")
+    kb: Path = Field(Path("out/kb"), description="directory of the knowledge base")
+    kb_source: str | None = Field(
+        None,
+        description="what to build the knowledge base from when the directory holds none: drawn, cifar100:DIR, DIR",
+    )
+    kb_split: str | None = Field(None, description="split of that source; default: its part for knowledge bases")
+    clip: str = Field("clip-tiny", description="CLIP model to build the knowledge base with")
+    weights: str | None = Field(None, description="its weights: a file or a tag such as openai")
+    download: bool = Field(False, description="fetch weights that are not in the cache")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where codecs and index run")
+    equalizer: Literal["mmse", "zf"] = Field("mmse", description="how the gain of the channel is undone")
+    accept_confidence: float = Field(0.5, ge=0, le=1, description="answers less confident than this are not accepted")
+    batch_size: int = Field(64, ge=1, le=4096, description="most bursts decoded together")
+    max_in_flight: int = Field(256, ge=1, le=65536, description="bursts of one stream at work; beyond it senders wait")
