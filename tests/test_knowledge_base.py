@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from receiver.knowledge_base import Hit, KnowledgeBase, Origin, write_store
+from receiver.knowledge_base import KnowledgeBase, Origin, write_store
+from shared.burst import Hit
 from receiver.knowledge_base.records import Floats
 from shared.errors import InvalidInput, InvalidSetting, Mismatch, NotFound, Unavailable
 

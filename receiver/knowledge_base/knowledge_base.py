@@ -15,8 +15,9 @@ import numpy as np
 
 from receiver.knowledge_base.derived import load_or_build
 from receiver.knowledge_base.index import Device, IndexEngine, make_engine
-from receiver.knowledge_base.records import Description, Floats, Hit, Item, Positions
+from receiver.knowledge_base.records import Description, Floats, Item, Positions
 from receiver.knowledge_base.store import STORE_FILE, Contents, Store
+from shared.burst import Hit
 from shared.errors import InvalidInput, Mismatch, NotFound
 
 

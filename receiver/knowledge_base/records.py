@@ -56,15 +56,3 @@ class Item:
     label: str
     thumbnail: bytes
     embedding: Floats
-
-
-@dataclass(frozen=True)
-class Hit:
-    """One answer of a search.
-
-    distance: Euclidean between the unit embeddings, 0 to 2
-    """
-
-    item_id: str
-    label: str
-    distance: float

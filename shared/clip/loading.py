@@ -38,7 +38,8 @@ def load_clip(
 def _config(model: str) -> dict[str, Any]:
     config: dict[str, Any] | None = open_clip.get_model_config(model) if model in open_clip.list_models() else None
     if config is None:
-        raise NotFound(f"open_clip {open_clip.__version__} knows no model {model!r}; try clip-tiny, ViT-B-32 or ViT-L-14.")
+        version = open_clip.__version__
+        raise NotFound(f"open_clip {version} knows no model {model!r}; try clip-tiny, ViT-B-32 or ViT-L-14.")
     return config
 
 

@@ -20,11 +20,12 @@ def cast_tower(tower: nn.Module, example: Tensor, precision: str) -> str:
     example: [B, 3, S, S], float32, normalised pictures to measure with
     precision: `float32`, `bfloat16`, or `auto` to take bfloat16 if it is faster here
 
-    The tower is cast as a whole: autocast converts the weights anew on every call and was slower than float32 on ViT-B/32.
+    The tower is cast as a whole: autocast converts the weights anew on every call and was slower than float32 on
+    ViT-B/32.
     """
     if precision not in PRECISIONS:
         raise InvalidSetting(f"Precision {precision!r} is unknown; choose one of {', '.join(PRECISIONS)}.")
-    tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    tower.to(memory_format=torch.channels_last)
     if precision == "auto":
         precision = "bfloat16" if _bfloat16_pays(tower, example) else "float32"
     if precision == "bfloat16":
@@ -39,7 +40,7 @@ def _bfloat16_pays(tower: nn.Module, example: Tensor) -> bool:
     half, half_example = _to_bfloat16(copy.deepcopy(tower)), example.bfloat16()
     times = [(_seconds(half, half_example), _seconds(tower, example)) for _ in range(1 + _ROUNDS)]
     fast, slow = (min(column) for column in zip(*times[1:], strict=True))  # the first round warms up
-    return _WORTH * fast < slow
+    return bool(_WORTH * fast < slow)
 
 
 def _to_bfloat16(tower: nn.Module) -> nn.Module:

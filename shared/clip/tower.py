@@ -6,6 +6,7 @@
 A stage is conv, max-pool, batch norm, ReLU and then a residual pair of convolutions; all convolutions are 3 x 3.
 """
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -36,6 +37,7 @@ class Stage(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features of features."""
         pooled = torch.relu(self.norm(nn.functional.max_pool2d(self.conv(x), 2)))
         refined: Tensor = pooled + self.residual(pooled)
         return refined
@@ -49,21 +51,22 @@ class TinyResNet(nn.Module):
         self.num_features = widths[-1]
         self.default_cfg = {"input_size": (3, 32, 32), "pool_size": (4, 4)}
         self.stem = nn.Sequential(_conv(3, widths[0]), nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True))
-        self.stages = nn.Sequential(*(Stage(a, b) for a, b in zip(widths, widths[1:], strict=False)))
+        self.stages = nn.Sequential(*(Stage(a, b) for a, b in pairwise(widths)))
 
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
         """Take only what this trunk has: no classifier and global max-pooling."""
         if num_classes or global_pool not in (None, "max"):
-            raise ValueError(f"semlink_resnet13 has no classifier and pools by max; got {num_classes}, {global_pool!r}.")
+            raise ValueError(f"This trunk has no classifier and pools by max; got {num_classes}, {global_pool!r}.")
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features of normalised pictures."""
         features: Tensor = self.stages(self.stem(x)).amax(dim=(2, 3))
         return features
 
 
-@register_model  # type: ignore[untyped-decorator]
-def semlink_resnet13(pretrained: bool = False, **kwargs: Any) -> TinyResNet:
-    """timm's factory for the trunk; its weights come with clip-tiny, never on their own."""
+@register_model
+def semlink_resnet13(pretrained: bool = False, **_: Any) -> TinyResNet:
+    """Make the trunk for timm; its weights come with clip-tiny, never on their own."""
     if pretrained:
         raise ValueError("semlink_resnet13 has no weights of its own; load clip-tiny.")
     return TinyResNet()

@@ -23,7 +23,7 @@ FOLDER = "cifar-100-python"
 SPLITS = ("train", "test", "kb", "query")
 
 _FILES = ("train", "test", "meta")
-_PER_CLASS = 50  # the test part has 100 pictures of each class: the first half asks, the last half is the knowledge base
+_PER_CLASS = 50  # of the 100 test pictures of a class, the first half asks and the last half is the knowledge base
 _ALLOWED = {
     ("numpy.core.multiarray", "_reconstruct"),
     ("numpy._core.multiarray", "_reconstruct"),

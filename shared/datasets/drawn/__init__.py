@@ -1,7 +1,7 @@
 """The project's own picture set: 100 categories, ten shapes in ten colours, drawn from a seed.
 
-Picture `index` of a split has category `index % 100` and counter `index // 100` within it. What it looks like depends on
-(seed, split, category, counter) alone, so any part can be drawn in any order, and the splits share no picture.
+Picture `index` of a split has category `index % 100` and counter `index // 100` within it. What it looks like depends
+on (seed, split, category, counter) alone, so any part can be drawn in any order, and the splits share no picture.
 """
 
 from collections.abc import Sequence

@@ -1,16 +1,17 @@
-"""Paint of the drawn pictures: colours, patterns, backgrounds, clutter and light.
+"""Paint of the drawn pictures: colours, background, clutter, figure and light.
 
-    keys --> uniforms --> background --> clutter --> figure (distance, texture, outline) --> light, blur, grain --> uint8
+    keys --> uniforms --> background --> clutter --> figure (distance, texture, outline) --> light, blur, grain
 
-All arrays are float32 with colours in [0, 255] until the last step, and pictures [N, 3, S, S]: numpy is quick along the last
-axis, and three colours would make it a short one.
+Colours are float32 in [0, 255] until the last step, and pictures [N, 3, S, S]: numpy is quick along the last axis,
+and three colours would make it a short one.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
+from shared.datasets.drawn.patterns import PATTERNS, Field, weave
 from shared.datasets.drawn.randomness import Keys, pixel_noise, uniforms
 from shared.datasets.drawn.shapes import SHAPES
 
@@ -34,14 +35,16 @@ COLOURS: dict[str, tuple[int, int, int]] = {
 _PALETTE = np.array(list(COLOURS.values()), dtype=np.float32)
 _FIGURES = tuple(SHAPES.values())
 _CLUTTER = 4
+_NUMBERS = 96  # random numbers of one picture, a few more than it takes
+_ZERO = np.float32(0)
 _GRID_Y, _GRID_X = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32) - np.float32((SIZE - 1) / 2)
 
 
 class Dice:
     """Hands out the columns of a table of uniform numbers as [N, 1, 1] parameters, in a fixed order."""
 
-    def __init__(self, keys: Keys, count: int) -> None:
-        self._columns = iter(uniforms(keys, count).T)
+    def __init__(self, keys: Keys) -> None:
+        self._columns: Iterator[Floats] = iter(uniforms(keys, _NUMBERS).T)
 
     def between(self, low: float, high: float) -> Floats:
         """Numbers in [low, high): [N, 1, 1], float32."""
@@ -60,7 +63,7 @@ def paint(keys: Keys, shapes: Ints, colours: Ints) -> npt.NDArray[np.uint8]:
     shapes, colours: [N], int64, positions in `SHAPES` and `COLOURS`
     returns: [N, 64, 64, 3], uint8
     """
-    dice = Dice(keys, 96)
+    dice = Dice(keys)
     noise = pixel_noise(keys, SIZE)
     canvas = _background(dice, noise)
     _add_clutter(canvas, dice)
@@ -70,72 +73,20 @@ def paint(keys: Keys, shapes: Ints, colours: Ints) -> npt.NDArray[np.uint8]:
     return pixels
 
 
-# --- patterns: [N, S, S] coordinates in, [N, S, S] in [0, 1] out ---------------------------------------------------
+def _pattern(dice: Dice, shortest: float, longest: float, noise: Floats) -> Floats:
+    """A random pattern of a wavelength between two bounds in pixels: [N, S, S], in [0, 1]."""
+    kinds = dice.choice(len(PATTERNS))
+    scale = np.float32(2 * np.pi) / dice.between(shortest, longest)
+    return weave(kinds, Field(*_rotate(dice.between(0, np.pi), scale), noise))
 
 
-def _plain(u: Floats, v: Floats, noise: Floats) -> Floats:
-    return np.zeros_like(u)
-
-
-def _gradient(u: Floats, v: Floats, noise: Floats) -> Floats:
-    return np.clip(np.float32(0.5) + u / np.float32(14.0), 0, 1)
-
-
-def _radial(u: Floats, v: Floats, noise: Floats) -> Floats:
-    return np.minimum(np.sqrt(u * u + v * v) / np.float32(9.0), 1)
-
-
-def _stripes(u: Floats, v: Floats, noise: Floats) -> Floats:
-    return _soft_step(np.sin(u))
-
-
-def _checks(u: Floats, v: Floats, noise: Floats) -> Floats:
-    return _soft_step(np.sin(u) * np.sin(v) * np.float32(1.4))
-
-
-def _dots(u: Floats, v: Floats, noise: Floats) -> Floats:
-    return _soft_step(np.sin(u) + np.sin(v) - np.float32(0.9))
-
-
-def _grain(u: Floats, v: Floats, noise: Floats) -> Floats:
-    coarse = noise[:, ::4, ::4].repeat(4, axis=1).repeat(4, axis=2)
-    return np.clip(np.float32(0.5) + np.float32(0.35) * coarse + np.float32(0.2) * noise, 0, 1)
-
-
-def _soft_step(value: Floats) -> Floats:
-    return np.clip(value * np.float32(2.5) + np.float32(0.5), 0, 1)
-
-
-_PATTERNS: tuple[Callable[[Floats, Floats, Floats], Floats], ...] = (
-    _plain,
-    _gradient,
-    _radial,
-    _stripes,
-    _checks,
-    _dots,
-    _grain,
-)
-
-
-def _pattern(kinds: Ints, wavelength: Floats, angle: Floats, noise: Floats) -> Floats:
-    """Each picture's own pattern: kinds [N], wavelength in pixels and angle in radians [N, 1, 1] -> [N, S, S]."""
-    scale = np.float32(2 * np.pi) / wavelength
-    u, v = _rotate(angle, scale)
-    value = np.empty_like(u)
-    for kind in np.unique(kinds):
-        members = kinds == kind
-        value[members] = _PATTERNS[kind](u[members], v[members], noise[members])
-    return value
-
-
-def _rotate(angle: Floats, scale: Floats, x: Floats | float = 0.0, y: Floats | float = 0.0) -> tuple[Floats, Floats]:
+def _rotate(
+    angle: Floats, scale: Floats | np.float32, x: Floats | np.float32 = _ZERO, y: Floats | np.float32 = _ZERO
+) -> tuple[Floats, Floats]:
     """The pixel grid about (x, y), turned by an angle and scaled: two arrays [N, S, S]."""
     cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
     grid_x, grid_y = _GRID_X - x, _GRID_Y - y
     return cos * grid_x + sin * grid_y, cos * grid_y - sin * grid_x
-
-
-# --- layers ---------------------------------------------------------------------------------------------------------
 
 
 def _muted(dice: Dice, low: float, high: float) -> Floats:
@@ -151,8 +102,7 @@ def _mix(canvas: Floats, colour: Floats, alpha: Floats) -> None:
 
 def _background(dice: Dice, noise: Floats) -> Floats:
     first, second = _muted(dice, 95, 175), _muted(dice, 95, 175)
-    kinds = dice.choice(len(_PATTERNS))
-    value = _pattern(kinds, dice.between(7, 26), dice.between(0, np.pi), noise)
+    value = _pattern(dice, 7, 26, noise)
     return first + value[:, None] * (second - first)
 
 
@@ -160,7 +110,7 @@ def _add_clutter(canvas: Floats, dice: Dice) -> None:
     """Small greyish blobs and bars that belong to no category."""
     for _ in range(_CLUTTER):
         x, y = dice.between(-32, 32), dice.between(-32, 32)
-        u, v = _rotate(dice.between(0, np.pi), np.ones_like(x), x, y)
+        u, v = _rotate(dice.between(0, np.pi), np.float32(1), x, y)
         long, flat = dice.between(2.0, 6.0), dice.between(0.25, 1.0)
         v = v / flat
         distance = np.sqrt(u * u + v * v) - long
@@ -173,7 +123,7 @@ def _add_figure(canvas: Floats, dice: Dice, noise: Floats, shapes: Ints, colours
     radius = dice.between(15, 25)
     room = np.float32(SIZE / 2) - radius
     x, y = dice.between(-1, 1) * room, dice.between(-1, 1) * room
-    u, v = _rotate(dice.between(0, 2 * np.pi), 1 / radius, x, y)
+    u, v = _rotate(dice.between(0, 2 * np.pi), np.float32(1) / radius, x, y)
     distance = _distance(shapes, u, v * dice.between(0.92, 1.08)) * radius
     _mix(canvas, _texture(dice, noise, colours), np.clip(np.float32(0.5) - distance, 0, 1))
     width = dice.between(-1.6, 1.4)  # half of the pictures have no outline
@@ -192,17 +142,17 @@ def _distance(shapes: Ints, u: Floats, v: Floats) -> Floats:
 def _texture(dice: Dice, noise: Floats, colours: Ints) -> Floats:
     """Two tones of one colour in a pattern: [N, 3, S, S]."""
     base = _PALETTE[colours][:, :, None, None]
-    value = _pattern(dice.choice(len(_PATTERNS)), dice.between(5, 12), dice.between(0, np.pi), noise)
+    value = _pattern(dice, 5, 12, noise)
     strength = dice.between(0.10, 0.30) * value
     bright = base.mean(axis=1) > np.float32(225)
     lighter = (dice.between(0, 1) < np.float32(0.5)) & ~bright
-    other = np.where(lighter, np.float32(255), np.float32(0))[:, None]
+    other: Floats = (lighter * np.float32(255))[:, None]
     return base + strength[:, None] * np.float32(0.8) * (other - base)
 
 
 def _add_light(canvas: Floats, dice: Dice, noise: Floats) -> None:
     """A slope of light over the picture, a little blur, a little grain, in place."""
-    u, _ = _rotate(dice.between(0, 2 * np.pi), dice.between(0.0, 0.16) / (SIZE / 2))
+    u, _ = _rotate(dice.between(0, 2 * np.pi), dice.between(0.0, 0.16) / np.float32(SIZE / 2))
     canvas *= (dice.between(0.92, 1.06) + u)[:, None]
     blur = dice.between(-0.5, 0.9).clip(0)[:, None]
     inner = canvas[..., 1:-1, 1:-1]

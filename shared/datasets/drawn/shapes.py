@@ -18,6 +18,18 @@ def _length(x: Floats, y: Floats) -> Floats:
     return np.sqrt(x * x + y * y)
 
 
+def _both(first: Floats, second: Floats | np.float32) -> Floats:
+    """Distance to the intersection of two shapes."""
+    distance: Floats = np.maximum(first, second)
+    return distance
+
+
+def _either(first: Floats, second: Floats) -> Floats:
+    """Distance to the union of two shapes."""
+    distance: Floats = np.minimum(first, second)
+    return distance
+
+
 def circle(x: Floats, y: Floats) -> Floats:
     """A disc."""
     return _length(x, y) - np.float32(0.88)
@@ -25,13 +37,13 @@ def circle(x: Floats, y: Floats) -> Floats:
 
 def square(x: Floats, y: Floats) -> Floats:
     """A square."""
-    return np.maximum(np.abs(x), np.abs(y)) - np.float32(0.78)
+    return _both(np.abs(x), np.abs(y)) - np.float32(0.78)
 
 
 def triangle(x: Floats, y: Floats) -> Floats:
     """An equilateral triangle: the intersection of three half-planes."""
     slanted = np.float32(0.8660254) * np.abs(x) + np.float32(0.5) * y
-    return np.maximum(slanted, -y) - np.float32(0.52)
+    return _both(slanted, -y) - np.float32(0.52)
 
 
 def star(x: Floats, y: Floats) -> Floats:
@@ -54,7 +66,7 @@ def _edge(across: Floats, along: Floats, tip: float, notch: float, half_wedge: f
 def cross(x: Floats, y: Floats) -> Floats:
     """A plus: the union of two bars."""
     x, y = np.abs(x), np.abs(y)
-    return np.maximum(np.maximum(x, y) - np.float32(0.95), np.minimum(x, y) - np.float32(0.29))
+    return _both(_both(x, y) - np.float32(0.95), _either(x, y) - np.float32(0.29))
 
 
 def ring(x: Floats, y: Floats) -> Floats:
@@ -64,10 +76,10 @@ def ring(x: Floats, y: Floats) -> Floats:
 
 def heart(x: Floats, y: Floats) -> Floats:
     """A heart: a tilted square with two half-discs on it."""
-    x, y = np.abs(x) / np.float32(1.5), (y + np.float32(0.86)) / np.float32(1.5)
+    x, y = np.abs(x) * np.float32(2 / 3), (y + np.float32(0.86)) * np.float32(2 / 3)
     lobe = _length(x - np.float32(0.25), y - np.float32(0.75)) - np.float32(0.3535534)
-    lean = np.float32(0.5) * np.maximum(x + y, 0)
-    body = np.minimum(_length(x, y - 1), _length(x - lean, y - lean)) * np.sign(x - y)
+    lean = np.float32(0.5) * _both(x + y, np.float32(0))
+    body = _either(_length(x, y - 1), _length(x - lean, y - lean)) * np.sign(x - y)
     return np.where(x + y > 1, lobe, body) * np.float32(1.5)
 
 
@@ -75,21 +87,21 @@ def crescent(x: Floats, y: Floats) -> Floats:
     """A moon: a disc without a second disc."""
     outer = _length(x - np.float32(0.1), y) - np.float32(0.98)
     bite = _length(x - np.float32(0.62), y) - np.float32(0.80)
-    return np.maximum(outer, -bite)
+    return _both(outer, -bite)
 
 
 def arrow(x: Floats, y: Floats) -> Floats:
     """An arrow: a triangular head on a shaft."""
     y = np.abs(y)
-    head = np.maximum(np.float32(0.6644) * x + np.float32(0.7474) * y - np.float32(0.6644), np.float32(-0.05) - x)
-    shaft = np.maximum(np.abs(x + np.float32(0.45)) - np.float32(0.55), y - np.float32(0.25))
-    return np.minimum(head, shaft)
+    head = _both(np.float32(0.6644) * x + np.float32(0.7474) * y - np.float32(0.6644), np.float32(-0.05) - x)
+    shaft = _both(np.abs(x + np.float32(0.45)) - np.float32(0.55), y - np.float32(0.25))
+    return _either(head, shaft)
 
 
 def hourglass(x: Floats, y: Floats) -> Floats:
     """An hourglass: two triangles that meet in a waist."""
     x, y = np.abs(x), np.abs(y)
-    return np.maximum(y - np.float32(0.9), (x - np.float32(0.72) * y - np.float32(0.07)) * np.float32(0.8115))
+    return _both(y - np.float32(0.9), (x - np.float32(0.72) * y - np.float32(0.07)) * np.float32(0.8115))
 
 
 SHAPES: dict[str, Distance] = {

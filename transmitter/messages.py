@@ -1,0 +1,58 @@
+"""The client's messages to plain values and back."""
+
+from protos.semlink.v1 import transmitter_pb2 as pb
+from shared.rpc.wire import (
+    csi_from_wire,
+    csi_to_wire,
+    entries_to_wire,
+    hits_to_wire,
+    override_from_wire,
+    report_to_wire,
+    top_k_from_wire,
+    trace_to_wire,
+)
+from transmitter.request import SendRequest, Sent
+
+
+def request_from_wire(message: pb.SendImageRequest) -> SendRequest:
+    """A request as plain values. Raises InvalidSetting for a number without a meaning."""
+    return SendRequest(
+        image=message.image,
+        codec=message.codec if message.HasField("codec") else None,
+        k=message.k if message.HasField("k") else None,
+        channel=override_from_wire(message.channel) if message.HasField("channel") else None,
+        csi=csi_from_wire(message.csi),
+        pilot_symbols=message.pilot_symbols if message.HasField("pilot_symbols") else None,
+        stream=message.stream if message.HasField("stream") else None,
+        counter=message.counter if message.HasField("counter") else None,
+        top_k=top_k_from_wire(message.top_k),
+        trace=message.trace,
+    )
+
+
+def delivery_to_wire(sent: Sent) -> pb.Delivery:
+    """The answer as a message."""
+    reception = sent.reception
+    nearest = reception.top[0]
+    return pb.Delivery(
+        item_id=nearest.item_id,
+        label=nearest.label,
+        distance=nearest.distance,
+        confidence=reception.confidence,
+        accepted=reception.accepted,
+        reason=reception.reason,
+        top=hits_to_wire(reception.top),
+        codec=sent.codec.codec,
+        k=sent.codec.k,
+        cbr=sent.cbr,
+        cbr_total=sent.cbr_total,
+        csi=csi_to_wire(sent.csi),
+        genies=sent.genies,
+        channel=None if reception.channel is None else report_to_wire(reception.channel),
+        snr_db_estimated=reception.snr_db_estimated,
+        ledger=entries_to_wire(sent.ledger),
+        total_seconds=sent.total_seconds,
+        trace=None if reception.trace is None else trace_to_wire(reception.trace),
+        knowledge_base=reception.knowledge_base,
+        pilot_symbols=sent.pilots,
+    )

@@ -1,0 +1,135 @@
+"""The transmitter as a gRPC service: what a client talks to."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import structlog
+
+from protos.semlink.v1 import link_pb2_grpc as link_rpc
+from protos.semlink.v1 import transmitter_pb2 as pb
+from protos.semlink.v1 import transmitter_pb2_grpc as rpc
+from shared.batching import Batcher
+from shared.clip import Clip, load_clip
+from shared.codecs import CodecShelf
+from shared.deadline import Deadline
+from shared.errors import Exhausted, SemLinkError
+from shared.rpc.burst_link import BurstLink
+from shared.rpc.server import Service
+from shared.rpc.status import answers_errors, failure_from
+from shared.rpc.streams import StreamAnswerer
+from shared.rpc.wire import spec_to_wire
+from shared.version import VERSION
+from transmitter.encoder import Encoder
+from transmitter.messages import delivery_to_wire, request_from_wire
+from transmitter.pipeline import SendPipeline
+from transmitter.request import Sent
+from transmitter.settings import TransmitterSettings
+
+log = structlog.get_logger()
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class TransmitterService(Service, rpc.TransmitterServicer):
+    """Encodes pictures and sends them over the channel."""
+
+    name = "transmitter"
+    rpc_names = ("semlink.v1.Transmitter",)
+
+    def __init__(self, settings: TransmitterSettings) -> None:
+        self._settings = settings
+        self._streams = StreamAnswerer(settings.max_in_flight_per_stream)
+        self._places = asyncio.Semaphore(settings.max_in_flight)
+
+    def register(self, server: grpc.aio.Server) -> None:
+        """Add the servicer."""
+        rpc.add_TransmitterServicer_to_server(self, server)
+
+    async def start(self) -> None:
+        """Load CLIP and the codecs and run each once."""
+        settings = self._settings
+        self._clip = await asyncio.to_thread(self._load_clip)
+        shelf = CodecShelf(self._clip.device.type, self._clip.fingerprint)
+        self._codecs = await asyncio.to_thread(shelf.load_all)
+        self._batcher = Batcher(Encoder(self._clip).encode, settings.batch_size, settings.batch_wait_seconds, "encoder")
+        self._hop = BurstLink(
+            settings.channel_address, lambda channel: link_rpc.ChannelStub(channel).Relay(), settings.max_message_bytes
+        )
+        self._pipeline = SendPipeline(settings, self._clip, shelf, self._batcher, self._hop.exchange)
+        self._pipeline.default_codec()  # a wrong default is an error now, not at the first request
+        log.info("encoder", **self._clip.describe())
+
+    def _load_clip(self) -> Clip:
+        settings = self._settings
+        clip = load_clip(settings.clip, settings.weights, settings.device, settings.precision, settings.download)
+        clip.warm_up(settings.batch_size)
+        return clip
+
+    def drain(self) -> None:
+        """Take no further picture from open streams."""
+        self._streams.drain()
+
+    async def stop(self) -> None:
+        """Close the hop and release the threads."""
+        if hasattr(self, "_pipeline"):
+            await self._hop.close()
+            await self._batcher.stop()
+            self._pipeline.close()
+
+    @answers_errors
+    async def SendImage(self, request: pb.SendImageRequest, context: Context) -> pb.Delivery:
+        """One picture; refused at once when too much is in flight."""
+        if self._places.locked():
+            raise Exhausted(
+                f"{self._settings.max_in_flight} pictures are in flight, the limit: try again, or use SendImages"
+            )
+        async with self._places:
+            return delivery_to_wire(await self._send(request, Deadline.after(_time_remaining(context))))
+
+    async def SendImages(
+        self, request_iterator: AsyncIterator[pb.SendImageRequest], context: Context
+    ) -> AsyncIterator[pb.SendImagesResponse]:
+        """Many pictures; the sender waits while too much is in flight."""
+        async for response in self._streams.map_unordered(request_iterator, self._answer):
+            yield response
+
+    async def _answer(self, request: pb.SendImageRequest) -> pb.SendImagesResponse:
+        deadline = Deadline.after(request.timeout_seconds)
+        try:
+            async with self._places:
+                sent = await self._send(request, deadline)
+        except Exception as error:  # one picture's error is its answer; the stream goes on
+            return pb.SendImagesResponse(request_id=request.request_id, failure=failure_from(error))
+        return pb.SendImagesResponse(request_id=request.request_id, delivery=delivery_to_wire(sent))
+
+    async def _send(self, request: pb.SendImageRequest, deadline: Deadline) -> Sent:
+        try:
+            sent = await self._pipeline.send(request_from_wire(request), deadline)
+        except SemLinkError as error:
+            log.info("refused", request=request.request_id, reason=str(error))
+            raise
+        log.debug("delivered", burst=sent.reception.burst_id, seconds=round(sent.total_seconds, 6))
+        return sent
+
+    @answers_errors
+    async def Describe(self, request: pb.DescribeTransmitterRequest, context: Context) -> pb.TransmitterDescription:
+        """What this transmitter can do."""
+        settings, clip, pipeline = self._settings, self._clip, self._pipeline
+        return pb.TransmitterDescription(
+            version=VERSION,
+            clip=clip.name,
+            clip_fingerprint=clip.fingerprint,
+            device=str(clip.device),
+            precision=clip.precision,
+            codecs=[spec_to_wire(pipeline.spec(codec)) for codec in self._codecs],
+            default_codec=spec_to_wire(pipeline.spec(pipeline.default_codec())),
+            max_picture_bytes=settings.max_picture_bytes,
+            max_picture_pixels=settings.max_picture_pixels,
+            max_in_flight=settings.max_in_flight,
+        )
+
+
+def _time_remaining(context: Context) -> float | None:
+    """Seconds that the caller still waits; None when it set no deadline."""
+    return context.time_remaining()

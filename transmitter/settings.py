@@ -1,0 +1,40 @@
+"""Settings of the transmitter."""
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from shared.burst import Csi
+from shared.config import ServerSettings
+
+
+class TransmitterSettings(ServerSettings):
+    """Flags of `python -m transmitter`, or environment variables SEMLINK_TRANSMITTER_*."""
+
+    model_config = SettingsConfigDict(env_prefix="SEMLINK_TRANSMITTER_")
+
+    port: int = Field(50051, ge=0, le=65535, description="port to listen on; 0 lets the system choose")
+    channel_address: str = Field("127.0.0.1:50052", description="HOST:PORT of the channel proxy")
+    clip: str = Field("clip-tiny", description="CLIP model: clip-tiny or any name that open_clip knows")
+    weights: str | None = Field(None, description="its weights: a file or a tag such as openai")
+    download: bool = Field(False, description="fetch weights that are not in the cache")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where CLIP and codecs run")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="arithmetic of CLIP; auto: the faster"
+    )
+    codec: str = Field("kbsc", description="codec of requests that name none")
+    k: int | None = Field(None, description="its length; default: the codec's own default")
+    csi: Csi = Field("pilot", description="what the receiver knows of the channel; perfect is a genie")
+    pilot_symbols: int = Field(8, ge=2, le=1024, description="pilots of a burst with csi pilot")
+    batch_size: int = Field(32, ge=1, le=4096, description="most pictures encoded together")
+    batch_wait_seconds: float = Field(
+        0.004, ge=0, le=1, description="how long a free encoder waits for pictures that are on their way to it"
+    )
+    preprocess_threads: int = Field(2, ge=1, le=256, description="threads that decode and resize pictures")
+    max_in_flight: int = Field(256, ge=1, le=65536, description="pictures at work; beyond it RESOURCE_EXHAUSTED")
+    max_in_flight_per_stream: int = Field(
+        64, ge=1, le=65536, description="pictures of one stream at work; beyond it the sender waits"
+    )
+    max_picture_bytes: int = Field(32 << 20, ge=1, le=1 << 30, description="largest picture file")
+    max_picture_pixels: int = Field(64_000_000, ge=1, le=1_000_000_000, description="most pixels of a picture")
