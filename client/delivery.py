@@ -17,6 +17,8 @@ _KINDS = {
     pb.LedgerEntry.KIND_EMULATED: Kind.EMULATED,
 }
 
+_PLACES = {stage.value: place for place, stage in enumerate(Stage)}
+
 
 @dataclass(frozen=True)
 class Hit:
@@ -155,9 +157,10 @@ def finite(value: float | None) -> float | None:
 
 
 def _with_access(entries: list[Entry], round_trip_seconds: float) -> tuple[Entry, ...]:
-    """Put what the round trip took beyond the transmitter's measured stages before them."""
+    """Add what the round trip took beyond the transmitter's measured stages; all in the order of the way."""
     inside = math.fsum(entry.seconds for entry in entries if entry.kind is Kind.MEASURED)
-    return (Entry(Stage.ACCESS, max(0.0, round_trip_seconds - inside)), *entries)
+    access = Entry(Stage.ACCESS, max(0.0, round_trip_seconds - inside))
+    return tuple(sorted((access, *entries), key=lambda entry: _PLACES.get(entry.stage, len(_PLACES))))
 
 
 def _entry(entry: pb.LedgerEntry) -> Entry:

@@ -24,6 +24,7 @@ Kb = Annotated[
 Source = Annotated[str, typer.Option(help="What the knowledge base is built from if --kb holds none.")]
 Clip = Annotated[str | None, typer.Option(help="CLIP model of both ends, such as ViT-B-32; else clip-tiny.")]
 Weights = Annotated[str | None, typer.Option(help="Its weights: a file, or a tag such as openai.", metavar="FILE|TAG")]
+Download = Annotated[bool, typer.Option("--download", help="Fetch weights that are missing; else no network is used.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for what this run writes: logs, knowledge base.")]
 _Port = typer.Option(min=0, max=65535, help="0 lets the system choose.", rich_help_panel="Ports")
@@ -35,6 +36,7 @@ def up(
     source: Source = "drawn",
     clip: Clip = None,
     weights: Weights = None,
+    download: Download = False,
     device: Device = None,
     directory: Out = OUT,
     transmitter_port: Annotated[int, _Port] = 50051,
@@ -53,7 +55,9 @@ def up(
     """
     stop_on_sigterm()
     ports = {"transmitter": transmitter_port, "channel_proxy": channel_port, "receiver": receiver_port}
-    plan = make_plan(directory, kb=kb, source=source, clip=clip, weights=weights, device=device, ports=ports)
+    plan = make_plan(
+        directory, kb=kb, source=source, clip=clip, weights=weights, download=download, device=device, ports=ports
+    )
     with running(plan) as link:
         if json:
             print_json({"transmitter": link.transmitter, "channel": link.channel, "receiver": link.receiver})
@@ -69,6 +73,7 @@ def make_plan(
     source: str,
     clip: str | None,
     weights: str | None,
+    download: bool,
     device: str | None,
     ports: dict[str, int] | None = None,
 ) -> "LinkPlan":
@@ -77,6 +82,7 @@ def make_plan(
 
     given = {"--clip": clip, "--weights": weights, "--device": device}
     flags = [part for name, value in given.items() if value is not None for part in (name, value)]
+    flags += ["--download"] if download else []
     return LinkPlan(
         knowledge_base=kb or directory / "kb" / _slug(source, clip),
         directory=directory / "logs",

@@ -88,7 +88,7 @@ def _ledger(figure: Figure, result: DemoResult) -> None:
     axes = figure.add_axes((0.762, 0.185, 0.208, 0.15))
     rows = [result.rows[0], _best(result, "none"), _best(result, "rayleigh")]
     figure.text(0.695, 0.3685, "Where the time went", fontsize=12.5, fontweight="bold")
-    figure.text(0.695, 0.3475, f"median of each stage, {load(result)}; hatched: emulated", fontsize=9, color=MUTED)
+    figure.text(0.695, 0.3475, f"median ms of each stage, {load(result)}; hatched: emulated", fontsize=9, color=MUTED)
     draw_ledger(axes, rows)
 
 

@@ -68,7 +68,7 @@ def draw_accuracy(axes: Axes, result: DemoResult) -> None:
     axes.text(0.012, clean + 0.02, words, transform=axes.get_yaxis_transform(), fontsize=9, color=CLEAN)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
-    axes.legend(loc="lower right", frameon=False, fontsize=10, handlelength=1.6)
+    axes.legend(loc="best", frameon=False, fontsize=10, handlelength=1.6)
 
 
 def draw_ledger(axes: Axes, rows: Sequence[Row]) -> None:
@@ -89,14 +89,13 @@ def draw_ledger(axes: Axes, rows: Sequence[Row]) -> None:
         axes.text(total + left.max() * 0.012, position, f"{total:.1f} ms", va="center", fontsize=9.5, fontweight="bold")
     axes.set_xlim(0, left.max() * 1.12)
     axes.invert_yaxis()
-    axes.set_xlabel("ms", loc="right", labelpad=1)
     axes.tick_params(length=0, labelsize=9)
     axes.grid(axis="x", color=GRID)
     axes.set_axisbelow(True)
     for side in ("top", "right", "left", "bottom"):
         axes.spines[side].set_visible(False)
     axes.legend(
-        loc="upper left", bbox_to_anchor=(-0.33, -0.27), ncols=4, frameon=False, fontsize=8.8, handlelength=1.1,
+        loc="upper left", bbox_to_anchor=(-0.33, -0.2), ncols=4, frameon=False, fontsize=8.8, handlelength=1.1,
         handletextpad=0.5, columnspacing=1.4, borderpad=0,
     )  # fmt: skip
 
@@ -123,7 +122,11 @@ def _stages(rows: Sequence[Row]) -> list[tuple[str, list[str], Kind]]:
     thin = [stage for stage in measured if all(_share(row, stage) < _THIN for row in rows)]
     wide = [(stage.replace("_", " "), [stage], Kind.MEASURED) for stage in measured if stage not in thin]
     together = [(f"{len(thin)} shorter stages", thin, Kind.MEASURED)] if thin else []
-    emulated = [(stage, [stage], kind) for stage, kind in kinds.items() if kind is Kind.EMULATED]
+    emulated = [
+        (stage, [stage], kind)
+        for stage, kind in kinds.items()
+        if kind is Kind.EMULATED and any(row.ledger_ms.get(stage) for row in rows)
+    ]
     return [*wide, *together, *emulated]
 
 
@@ -137,7 +140,7 @@ def _show(axes: Axes, data: bytes, label: str, frame: str) -> None:
         axes.imshow(np.asarray(image.convert("RGB")), interpolation="lanczos")
     for spine in axes.spines.values():
         spine.set(visible=True, color=frame, linewidth=2.4)
-    axes.set_xlabel(label, fontsize=8, color=MUTED if frame == GRID else frame, labelpad=3)
+    axes.set_xlabel(label, fontsize=7.5, color=MUTED if frame == GRID else frame, labelpad=3)
 
 
 def _mark(axes: Axes, right: bool) -> None:

@@ -38,13 +38,13 @@ def scenarios(snrs_db: Sequence[float], codec: str | None, k: int | None) -> lis
     """
     reference = SendOptions(codec="raw", k=None, snr_db=math.inf, fading="none", csi="none")
     chosen = SendOptions(codec=codec, k=k)
-    rows = [Scenario("clean reference", _numbered(reference, 0))]
+    rows = [Scenario("clean", _numbered(reference, 0))]
     for snr_db in snrs_db:
         options = SendOptions(**chosen, snr_db=snr_db, fading="none", csi="none")
         rows.append(Scenario("AWGN", _numbered(options, len(rows))))
     for snr_db in snrs_db:
         options = SendOptions(**chosen, snr_db=snr_db, fading="rayleigh", csi="pilot")
-        rows.append(Scenario("Rayleigh, pilots", _numbered(options, len(rows))))
+        rows.append(Scenario("Rayleigh", _numbered(options, len(rows))))
     return rows
 
 

@@ -1,9 +1,11 @@
-"""The demo's tables for people."""
+"""The demo's tables for people, at most 80 columns wide."""
 
+import math
+
+from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from client.cli.deliveries import decibels
 from client.demo.result import DemoResult, Row
 from shared.ledger import Kind
 
@@ -15,12 +17,16 @@ def load(result: DemoResult) -> str:
 
 def accuracy_table(result: DemoResult) -> Table:
     """Accuracy, bandwidth and latency of each scenario."""
-    title = f"{len(result.pictures)} pictures a row, {result.transmitter.clip}; latency in ms, {load(result)}"
-    table = Table(title=title, title_style="bold", title_justify="left")
-    table.add_column("channel")
-    table.add_column("codec")
-    for name in ("asked", "achieved", "accuracy", "agreement", "cbr", "cbr total", "p50", "p95", "p99"):
-        table.add_column(name, justify="right")
+    clean, first = result.rows[0].deliveries[0], result.rows[1].deliveries[0]
+    table = _table(
+        f"{len(result.pictures)} pictures a row, CLIP {result.transmitter.clip}, codec {first.codec} k = {first.k}; "
+        f"clean: {clean.codec} k = {clean.k} without noise.\nLatency: {load(result)}."
+    )
+    table.add_column("channel", no_wrap=True)
+    for name in ("SNR\nasked", "dB\ngot", "accu-\nracy", "agree-\nment", "cbr\n", "cbr\ntotal"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("ms\np50", "\np95", "\np99"):
+        table.add_column(name, justify="right", no_wrap=True)
     for previous, row in zip((None, *result.rows), result.rows, strict=False):
         if previous is not None and previous.scenario.name != row.scenario.name:
             table.add_section()
@@ -30,11 +36,11 @@ def accuracy_table(result: DemoResult) -> Table:
 
 def ledger_table(result: DemoResult) -> Table:
     """The median of each stage, in ms."""
-    table = Table(title=f"where the time went: median ms, {load(result)}", title_style="bold", title_justify="left")
-    shown = _one_of_each(result.rows)
+    shown = list({row.scenario.name: row for row in result.rows}.values())  # the last row of each kind of channel
+    table = _table(f"Where the time went: median ms of each stage, {load(result)}.")
     table.add_column("stage")
     for row in shown:
-        table.add_column(f"{row.scenario.name}\n{decibels(row.scenario.snr_db)}", justify="right")
+        table.add_column(f"{row.scenario.name}\n{_db(row.scenario.snr_db)} dB", justify="right")
     kinds = {stage: kind for row in shown for stage, kind in row.stages.items()}
     for stage, kind in kinds.items():
         emulated = kind is Kind.EMULATED
@@ -43,13 +49,16 @@ def ledger_table(result: DemoResult) -> Table:
     return table
 
 
+def _table(title: str) -> Table:
+    return Table(title=title, title_style="bold", title_justify="left", box=box.SIMPLE, pad_edge=False)
+
+
 def _cells(row: Row) -> list[str]:
     first = row.deliveries[0]
     return [
         row.scenario.name,
-        f"{first.codec} k={first.k}",
-        decibels(row.scenario.snr_db),
-        decibels(row.snr_db_achieved),
+        _db(row.scenario.snr_db),
+        _db(row.snr_db_achieved),
         f"{row.semantic_accuracy:.1%}",
         f"{row.semantic_agreement:.1%}",
         f"{first.cbr:.5f}",
@@ -58,6 +67,5 @@ def _cells(row: Row) -> list[str]:
     ]
 
 
-def _one_of_each(rows: tuple[Row, ...]) -> list[Row]:
-    """The last row of each kind of channel."""
-    return list({row.scenario.name: row for row in rows}.values())
+def _db(snr_db: float) -> str:
+    return f"{snr_db:.1f}" if math.isfinite(snr_db) else "∞"
