@@ -1,4 +1,4 @@
-"""The pictures that clip-tiny learns from: CIFAR-100's train split and fresh drawn pictures, as one set of 200 classes."""
+"""What clip-tiny learns from: CIFAR-100's train split and fresh drawn pictures, as one set of 200 classes."""
 
 from collections.abc import Iterator
 from pathlib import Path

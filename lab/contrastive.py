@@ -1,7 +1,8 @@
 """Losses for pictures and captions that share classes.
 
-Plain CLIP takes every other caption of a batch for wrong. Here many captions of a batch say the same thing, so the targets
-follow the labels (UniCL, Yang et al., 2022), and pictures of one class are pulled together as well (SupCon, Khosla et al., 2020).
+Plain CLIP takes every other caption of a batch for wrong. Here many captions of a batch say the same thing, so the
+targets follow the labels (UniCL, Yang et al., 2022), and pictures of one class are pulled together as well (SupCon,
+Khosla et al., 2020).
 """
 
 import torch

@@ -1,16 +1,17 @@
 """Trains clip-tiny: pictures and captions of CIFAR-100's train split and of the drawn set, pulled into one space.
 
     pictures --augment--> image tower --.
-                                        +--> contrastive losses --> SGD (image tower), AdamW (text tower) --> moving average
+                                        +--> contrastive losses --> SGD (image), AdamW (text) --> moving average
     captions --sample---> text tower ---'
 
 Run `python -m lab.train_clip --data DIR`. A run that was killed goes on from its last finished epoch.
 """
 
 import csv
+import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,13 +22,16 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
 
 from lab.captions import Captions
 from lab.checkpoint import load_checkpoint, save_checkpoint
+from lab.clip_card import write_clip_card
 from lab.clip_data import ClipData, Labels, Pixels
 from lab.contrastive import caption_to_picture, picture_to_caption, picture_to_picture
 from lab.export import export_clip
+from lab.moving_average import MovingAverage
 from lab.semantics import Embeddings, semantic_accuracy, zero_shot_accuracy
 from shared.clip.preprocess import make_preprocess
 from shared.clip.registry import MODEL, register_clip_tiny
@@ -70,8 +74,8 @@ class Trainer:
         model = open_clip.create_model(MODEL)
         self.data = ClipData(settings.data, make_preprocess(model.visual.preprocess_cfg), settings.drawn_per_epoch)
         self.captions = Captions(self.data.names, open_clip.get_tokenizer(MODEL))
-        self.model: nn.Module = model.to(self.device, memory_format=torch.channels_last)
-        self.average = AveragedModel(self.model, multi_avg_fn=_moving_average(settings.averaging), use_buffers=True)
+        self.model: Any = model.to(self.device, memory_format=torch.channels_last)
+        self.average = MovingAverage(self.model, settings.averaging)
         self.mean = _channels(model.visual.preprocess_cfg["mean"], self.device)
         self.std = _channels(model.visual.preprocess_cfg["std"], self.device)
         self.optimizers = _optimizers(self.model, settings)
@@ -92,7 +96,8 @@ class Trainer:
 
     def save(self, path: Path) -> None:
         """Write everything that the next epoch needs."""
-        save_checkpoint({name: part.state_dict() for name, part in self._parts().items()} | {"curves": self.curves}, path)
+        states = {name: part.state_dict() for name, part in self._parts().items()}
+        save_checkpoint(states | {"curves": self.curves}, path)
 
     def _parts(self) -> dict[str, Any]:
         parts: dict[str, Any] = {"model": self.model, "average": self.average}
@@ -103,7 +108,8 @@ class Trainer:
     def train_epoch(self, epoch: int, progress: Progress) -> float:
         """One pass over the pictures; gives the mean loss."""
         rng = np.random.default_rng([self.settings.seed, epoch])
-        task = progress.add_task(f"epoch {epoch + 1}/{self.settings.epochs}", total=self.data.steps(self.settings.batch_size))
+        steps = self.data.steps(self.settings.batch_size)
+        task = progress.add_task(f"epoch {epoch + 1}/{self.settings.epochs}", total=steps)
         self.model.train()
         side = self.settings.small_side if epoch < self.settings.small_share * self.settings.epochs else None
         losses = []
@@ -120,7 +126,7 @@ class Trainer:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             scheduler.step()
-        self.average.update_parameters(self.model)
+        self.average.update(self.model)
         return loss.item()
 
     def _loss(self, pictures: Tensor, targets: Tensor, tokens: Tensor) -> Tensor:
@@ -144,37 +150,38 @@ class Trainer:
     @torch.inference_mode()
     def embed(self, pixels: Pixels) -> Embeddings:
         """Embeddings of pictures [N, 32, 32, 3] by the averaged model: [N, 512], float32, L2-normalised."""
-        model = self.average.module.eval()
+        parts = np.array_split(pixels, -(-len(pixels) // 500))
         with torch.autocast(self.device.type, torch.bfloat16):
-            parts = [model.encode_image(self._normalised(part)) for part in np.array_split(pixels, -(-len(pixels) // 500))]
-        embeddings: Embeddings = nn.functional.normalize(torch.cat(parts).float(), dim=1).cpu().numpy()
+            features = torch.cat([self.average.module.encode_image(self._normalised(part)) for part in parts])
+        embeddings: Embeddings = nn.functional.normalize(features.float(), dim=1).cpu().numpy()
         return embeddings
 
     @torch.inference_mode()
     def prototypes(self) -> Embeddings:
         """The mean caption of each class: [200, 512], float32, L2-normalised."""
         tokens = self.captions.tokens.to(self.device)
-        texts = self.average.module.eval().encode_text(tokens.flatten(0, 1), normalize=True)
+        texts = self.average.module.encode_text(tokens.flatten(0, 1), normalize=True)
         means = nn.functional.normalize(texts.reshape(*tokens.shape[:2], -1).mean(dim=1), dim=1)
         prototypes: Embeddings = means.float().cpu().numpy()
         return prototypes
 
     def evaluate(self) -> dict[str, float]:
         """The three figures that the model is judged by, on pictures that it never learned from."""
-        parts = {}
-        for name, source in (("cifar", self.data.cifar), ("drawn", self.data.drawn)):
-            (query, query_labels), (kb, kb_labels) = source("query"), source("kb")
-            parts[name] = (self.embed(query), query_labels, self.embed(kb), kb_labels)
-        query, query_labels, kb, kb_labels = parts["cifar"]
+        query, query_labels, kb, kb_labels = cifar = self._embedded(self.data.cifar)
         tests, labels = np.concatenate([query, kb]), np.concatenate([query_labels, kb_labels])
         return {
             "cifar_zero_shot": zero_shot_accuracy(tests, labels, self.prototypes()[: self.data.cifar_classes]),
-            "cifar_nearest": semantic_accuracy(*parts["cifar"]),
-            "drawn_nearest": semantic_accuracy(*parts["drawn"]),
+            "cifar_nearest": semantic_accuracy(*cifar),
+            "drawn_nearest": semantic_accuracy(*self._embedded(self.data.drawn)),
         }
 
+    def _embedded(self, part: Callable[[str], tuple[Pixels, Labels]]) -> tuple[Embeddings, Labels, Embeddings, Labels]:
+        """Queries with labels, then knowledge base with labels."""
+        (query, query_labels), (kb, kb_labels) = part("query"), part("kb")
+        return self.embed(query), query_labels, self.embed(kb), kb_labels
 
-def train_clip(settings: ClipTraining) -> dict[str, float]:
+
+def train_clip(settings: ClipTraining, note: str = "") -> dict[str, float]:
     """Train clip-tiny, or finish a run that was killed; write weights, curves and model card; give the last figures."""
     console = Console()
     trainer = Trainer(settings)
@@ -188,16 +195,29 @@ def train_clip(settings: ClipTraining) -> dict[str, float]:
         trainer.curves.append(figures)
         trainer.save(checkpoint)
         _write_curves(settings.runs / "curves.csv", trainer.curves)
-        console.print("  ".join(f"{name} {value:.4g}" for name, value in figures.items()))
-        export_clip(trainer.average.module, settings.out, asdict(settings), trainer.curves)
+        console.print(*(f"{name} {value:.4g}" for name, value in figures.items()), soft_wrap=True)
+        export_clip(trainer.average.module, settings.out, epoch + 1)
+    _write_card(trainer, note)
     return trainer.curves[-1]
+
+
+def _write_card(trainer: Trainer, note: str) -> None:
+    settings, model = trainer.settings, trainer.average.module
+    total, image = (sum(parameter.numel() for parameter in part.parameters()) for part in (model, model.visual))
+    shown = {
+        "drawn": settings.drawn_per_epoch,
+        "small": math.ceil(settings.small_share * settings.epochs),
+        "side": settings.small_side,
+        "seed": settings.seed,
+    }
+    write_clip_card(settings.out, trainer.curves, (image, total - image), shown, note)
 
 
 def _channels(values: Any, device: torch.device) -> Tensor:
     return torch.tensor(values, device=device).view(1, 3, 1, 1)
 
 
-def _optimizers(model: nn.Module, settings: ClipTraining) -> list[torch.optim.Optimizer]:
+def _optimizers(model: nn.Module, settings: ClipTraining) -> list[Optimizer]:
     image = [parameter for name, parameter in model.named_parameters() if name.startswith("visual.")]
     text = [parameter for name, parameter in model.named_parameters() if not name.startswith("visual.")]
     return [
@@ -206,31 +226,26 @@ def _optimizers(model: nn.Module, settings: ClipTraining) -> list[torch.optim.Op
     ]
 
 
-def _moving_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int], None]:
-    """An exponential moving average that forgets the first steps quickly."""
-
-    @torch.no_grad()
-    def update(averages: list[Tensor], currents: list[Tensor], count: Tensor | int) -> None:
-        weight = 1 - min(decay, (1 + int(count)) / (10 + int(count)))
-        for average, current in zip(averages, currents, strict=True):
-            average.lerp_(current.to(average.dtype), weight) if average.is_floating_point() else average.copy_(current)
-
-    return update
-
-
-def _one_cycle(optimizer: torch.optim.Optimizer, settings: ClipTraining, steps: int) -> torch.optim.lr_scheduler.LambdaLR:
+def _one_cycle(optimizer: Optimizer, settings: ClipTraining, steps: int) -> LambdaLR:
     """A straight rise over the warm-up, a straight fall to zero at the end."""
     rise = settings.warmup * steps
 
     def factor(step: int) -> float:
         return min((step + 1) / rise, (steps - step) / (steps - rise)) if step < steps else 0.0
 
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+    return LambdaLR(optimizer, factor)
 
 
 def _progress(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, transient=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
 
 
 def _write_curves(path: Path, curves: list[dict[str, float]]) -> None:
@@ -242,6 +257,7 @@ def _write_curves(path: Path, curves: list[dict[str, float]]) -> None:
 
 def main(
     data: Annotated[Path, typer.Option(help="Folder with CIFAR-100 in the official lay-out.")],
+    *,
     epochs: Annotated[int, typer.Option(help="Passes over the training pictures.")] = ClipTraining.epochs,
     seed: Annotated[int, typer.Option(help="Seed of weights, order and augmentation.")] = ClipTraining.seed,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = ClipTraining.device,

@@ -5,6 +5,7 @@ import hashlib
 import io
 import os
 import pickle
+import subprocess
 import sys
 import tarfile
 from pathlib import Path
@@ -193,7 +194,5 @@ def test_an_empty_folder_is_no_source(tmp_path: Path) -> None:
 
 
 def test_data_sets_need_no_torch() -> None:
-    import subprocess
-
     code = "import sys, shared.datasets; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -34,7 +34,9 @@ def _png_header(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
 
 
-@pytest.mark.parametrize(("format", "tolerance"), [("PNG", 0), ("JPEG", 4), ("WEBP", 6), ("GIF", 0), ("BMP", 0), ("TIFF", 0)])
+@pytest.mark.parametrize(
+    ("format", "tolerance"), [("PNG", 0), ("JPEG", 4), ("WEBP", 6), ("GIF", 0), ("BMP", 0), ("TIFF", 0)]
+)
 def test_formats(format: str, tolerance: int) -> None:
     data = _save(Image.new("RGB", (40, 30), (200, 40, 90)), format)
     decoded = decode_picture(data)

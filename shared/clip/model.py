@@ -1,8 +1,8 @@
 """A loaded CLIP model: pictures and texts to points on one sphere.
 
-    picture --preprocess--> uint8 [S, S, 3] --batch, normalise--> image tower --.
-                                                                                +--> float32 [B, D], length 1
-    text ----tokenize-----> int64 [context] --batch------------> text tower ----'
+picture --preprocess--> uint8 [S, S, 3] --batch, normalise--> image tower --.
+                                                                            +--> float32 [B, D], length 1
+text ----tokenize-----> int64 [context] --batch------------> text tower ----'
 """
 
 import hashlib
@@ -63,7 +63,7 @@ class Clip:
         self._check(pixels)
         if not len(pixels):
             return np.empty((0, self.dim), dtype=np.float32)
-        images = self._normalised(torch.from_numpy(np.ascontiguousarray(pixels)))
+        images = self._normalised(torch.from_numpy(np.require(pixels, requirements=["C", "W"])))
         features = self._model.encode_image(images.to(getattr(torch, self.precision)))
         embeddings: Embeddings = nn.functional.normalize(features.float(), dim=-1).cpu().numpy()
         return embeddings

@@ -29,6 +29,6 @@ def make_preprocess(settings: dict[str, Any]) -> Preprocess:
     resize = Compose(steps[:-_TO_BATCH])
 
     def preprocess(image: Image.Image) -> Pixels:
-        return np.asarray(resize(image))
+        return np.array(resize(image))  # its own memory: torch takes no read-only view
 
     return preprocess

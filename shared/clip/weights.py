@@ -38,7 +38,7 @@ def find_weights(model: str, weights: str | None, download: bool) -> Weights:
     """
     if weights is None:
         return Weights(_shipped(model))
-    if (published := get_pretrained_cfg(model, weights)) is not None:
+    if published := get_pretrained_cfg(model, weights):  # an empty dictionary for what is no tag
         return _published(model, weights, published, download)
     path = Path(weights).expanduser()
     if not path.is_file():

@@ -64,14 +64,15 @@ def _edge(across: Floats, along: Floats, tip: float, notch: float, half_wedge: f
 
 
 def cross(x: Floats, y: Floats) -> Floats:
-    """A plus: the union of two bars."""
+    """A plus: a large square that is also within one of two strips."""
     x, y = np.abs(x), np.abs(y)
     return _both(_both(x, y) - np.float32(0.95), _either(x, y) - np.float32(0.29))
 
 
 def ring(x: Floats, y: Floats) -> Floats:
     """A ring."""
-    return np.abs(_length(x, y) - np.float32(0.72)) - np.float32(0.21)
+    middle: Floats = np.abs(_length(x, y) - np.float32(0.72))
+    return middle - np.float32(0.21)
 
 
 def heart(x: Floats, y: Floats) -> Floats:
@@ -105,6 +106,5 @@ def hourglass(x: Floats, y: Floats) -> Floats:
 
 
 SHAPES: dict[str, Distance] = {
-    shape.__name__: shape
-    for shape in (circle, square, triangle, star, cross, ring, heart, crescent, arrow, hourglass)
+    shape.__name__: shape for shape in (circle, square, triangle, star, cross, ring, heart, crescent, arrow, hourglass)
 }

@@ -1,0 +1,88 @@
+"""Embeddings of a whole collection of pictures, computed once and kept in a file."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from shared.clip import Clip
+from shared.datasets import Picture, PictureSource
+from shared.errors import DataLoss, Exhausted, InvalidPicture, NotFound
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Features:
+    """Embeddings in the source's order.
+
+    embeddings: [N, 512], float32, L2-normalised
+    labels, ids: [N], text
+    skipped: what was wrong with each picture that could not be read
+    """
+
+    embeddings: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.str_]
+    ids: npt.NDArray[np.str_]
+    skipped: tuple[str, ...] = ()
+
+
+def extract_features(
+    source: PictureSource, clip: Clip, batch_size: int = 128, progress: Progress | None = None
+) -> Features:
+    """Embed every picture of a source.
+
+    progress: called with the number of pictures just done, skipped ones included
+    """
+    embeddings, labels, ids, skipped = [np.empty((0, clip.dim), dtype=np.float32)], [], [], []
+    for pictures in _batches(source, batch_size):
+        readable, wrong = _readable(pictures, clip)
+        skipped += wrong
+        if readable:
+            embeddings.append(clip.embed_images(np.stack([pixels for _, pixels in readable])))
+        labels += [picture.label for picture, _ in readable]
+        ids += [picture.id for picture, _ in readable]
+        if progress:
+            progress(len(pictures))
+    return Features(np.concatenate(embeddings), np.array(labels, np.str_), np.array(ids, np.str_), tuple(skipped))
+
+
+def _batches(pictures: Iterable[Picture], size: int) -> Iterator[list[Picture]]:
+    """Lists of `size` pictures, the last one shorter."""
+    walk = iter(pictures)
+    while batch := list(islice(walk, size)):
+        yield batch
+
+
+def _readable(pictures: list[Picture], clip: Clip) -> tuple[list[tuple[Picture, npt.NDArray[np.uint8]]], list[str]]:
+    """The pictures that can be read, preprocessed, and the complaints about the others."""
+    readable, wrong = [], []
+    for picture in pictures:
+        try:
+            readable.append((picture, clip.preprocess(picture.image())))
+        except (InvalidPicture, Exhausted) as error:
+            wrong.append(str(error))
+    return readable, wrong
+
+
+def save_features(path: Path, features: Features) -> None:
+    """Write the arrays `embeddings`, `labels`, `ids`; a crash leaves the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(path.name + ".tmp")
+    with draft.open("wb") as file:
+        np.savez(file, embeddings=features.embeddings, labels=features.labels, ids=features.ids)
+    draft.replace(path)
+
+
+def load_features(path: Path) -> Features:
+    """Read what `save_features` wrote; no pickle is opened."""
+    if not path.is_file():
+        raise NotFound(f"There are no features at {str(path)!r}; make them with `semlink features`.")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return Features(arrays["embeddings"], arrays["labels"], arrays["ids"])
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise DataLoss(f"{path} holds no features ({error}); make them again with `semlink features`.") from error

@@ -1,0 +1,31 @@
+"""Markdown tables and the machine's description for model cards."""
+
+import math
+import os
+import platform
+from collections.abc import Sequence
+
+import torch
+
+
+def markdown_table(rows: Sequence[dict[str, float | str]]) -> str:
+    """Rows with the same keys as a Markdown table; three digits after the point below 20."""
+    header = list(rows[0])
+    lines = [header, ["---"] * len(header), *([_cell(row[name]) for name in header] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def hardware() -> str:
+    """What this process computes on."""
+    if torch.cuda.is_available():
+        return f"one {torch.cuda.get_device_name()}"
+    features = torch.backends.cpu.get_cpu_capability()
+    return f"{os.cpu_count()} processor cores ({platform.machine()}, {features}), no GPU"
+
+
+def _cell(value: float | str) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    if math.isnan(value):
+        return ""
+    return f"{value:.0f}" if value.is_integer() or value > 20 else f"{value:.3f}"

@@ -1,0 +1,72 @@
+"""Patterns of backgrounds and figures: how far each pixel lies between two tones, in [0, 1]."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+
+class Field(NamedTuple):
+    """Where the pixels lie, in radians of the pattern's wave, and their noise in [-1, 1): each [N, S, S], float32."""
+
+    u: Floats
+    v: Floats
+    noise: Floats
+
+
+def _plain(field: Field) -> Floats:
+    return np.zeros_like(field.u)
+
+
+def _gradient(field: Field) -> Floats:
+    return _clip(np.float32(0.5) + field.u * np.float32(1 / 14))
+
+
+def _radial(field: Field) -> Floats:
+    return _clip(np.sqrt(field.u * field.u + field.v * field.v) * np.float32(1 / 9))
+
+
+def _stripes(field: Field) -> Floats:
+    return _soft_step(np.sin(field.u))
+
+
+def _checks(field: Field) -> Floats:
+    return _soft_step(np.sin(field.u) * np.sin(field.v) * np.float32(1.4))
+
+
+def _dots(field: Field) -> Floats:
+    return _soft_step(np.sin(field.u) + np.sin(field.v) - np.float32(0.9))
+
+
+def _grain(field: Field) -> Floats:
+    coarse: Floats = field.noise[:, ::4, ::4].repeat(4, axis=1).repeat(4, axis=2)
+    return _clip(np.float32(0.5) + np.float32(0.35) * coarse + np.float32(0.2) * field.noise)
+
+
+def _soft_step(value: Floats) -> Floats:
+    return _clip(value * np.float32(2.5) + np.float32(0.5))
+
+
+def _clip(value: Floats) -> Floats:
+    clipped: Floats = np.clip(value, 0, 1)
+    return clipped
+
+
+PATTERNS: tuple[Callable[[Field], Floats], ...] = (_plain, _gradient, _radial, _stripes, _checks, _dots, _grain)
+
+
+def weave(kinds: Ints, field: Field) -> Floats:
+    """Each picture's own pattern.
+
+    kinds: [N], int64, positions in `PATTERNS`
+    returns: [N, S, S], float32
+    """
+    value: Floats = np.empty_like(field.u)
+    for kind in np.unique(kinds):
+        members = kinds == kind
+        value[members] = PATTERNS[kind](Field(*(part[members] for part in field)))
+    return value
