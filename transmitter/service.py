@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from math import inf
 from typing import Any
 
 import grpc
@@ -14,7 +15,7 @@ from shared.batching import Batcher
 from shared.clip import Clip, load_clip
 from shared.codecs import CodecShelf
 from shared.deadline import Deadline
-from shared.errors import Exhausted, SemLinkError
+from shared.errors import Exhausted, InvalidSetting, SemLinkError
 from shared.rpc.burst_link import BurstLink
 from shared.rpc.server import Service
 from shared.rpc.status import answers_errors, failure_from
@@ -85,7 +86,7 @@ class TransmitterService(Service, rpc.TransmitterServicer):
                 f"{self._settings.max_in_flight} pictures are in flight, the limit: try again, or use SendImages"
             )
         async with self._places:
-            return delivery_to_wire(await self._send(request, Deadline.after(_time_remaining(context))))
+            return delivery_to_wire(await self._send(request, self._deadline(context.time_remaining())))
 
     async def SendImages(
         self, request_iterator: AsyncIterator[pb.SendImageRequest], context: Context
@@ -95,13 +96,19 @@ class TransmitterService(Service, rpc.TransmitterServicer):
             yield response
 
     async def _answer(self, request: pb.SendImageRequest) -> pb.SendImagesResponse:
-        deadline = Deadline.after(request.timeout_seconds)
         try:
+            deadline = self._deadline(request.timeout_seconds)
             async with self._places:
                 sent = await self._send(request, deadline)
         except Exception as error:  # one picture's error is its answer; the stream goes on
             return pb.SendImagesResponse(request_id=request.request_id, failure=failure_from(error))
         return pb.SendImagesResponse(request_id=request.request_id, delivery=delivery_to_wire(sent))
+
+    def _deadline(self, seconds: float | None) -> Deadline:
+        """The deadline that the sender named, or the default one. Raises InvalidSetting for no duration."""
+        if seconds is not None and not 0 <= seconds < inf:
+            raise InvalidSetting(f"timeout_seconds = {seconds}: give seconds, or 0 for the default")
+        return Deadline.after(seconds or self._settings.timeout_seconds)
 
     async def _send(self, request: pb.SendImageRequest, deadline: Deadline) -> Sent:
         try:
@@ -129,7 +136,3 @@ class TransmitterService(Service, rpc.TransmitterServicer):
             max_in_flight=settings.max_in_flight,
         )
 
-
-def _time_remaining(context: Context) -> float | None:
-    """Seconds that the caller still waits; None when it set no deadline."""
-    return context.time_remaining()

@@ -36,5 +36,8 @@ class TransmitterSettings(ServerSettings):
     max_in_flight_per_stream: int = Field(
         64, ge=1, le=65536, description="pictures of one stream at work; beyond it the sender waits"
     )
+    timeout_seconds: float = Field(
+        60.0, gt=0, le=3600, description="deadline of a picture whose sender names none, so that nothing waits forever"
+    )
     max_picture_bytes: int = Field(32 << 20, ge=1, le=1 << 30, description="largest picture file")
     max_picture_pixels: int = Field(64_000_000, ge=1, le=1_000_000_000, description="most pixels of a picture")

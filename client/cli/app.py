@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from client.cli import channel, demo, kb, lab, send, up
+from client.cli import bench, channel, demo, kb, lab, send, up
 from client.cli.console import err
 from shared.errors import InvalidInput, NotFound, SemLinkError
 from shared.version import VERSION
@@ -42,6 +42,7 @@ app.command("up", rich_help_panel="The link")(up.up)
 app.command("demo", rich_help_panel="The link")(demo.demo)
 app.command("send", rich_help_panel="The link")(send.send)
 app.add_typer(channel.app, name="channel", rich_help_panel="The link")
+app.add_typer(bench.app, name="bench", rich_help_panel="The link")
 app.add_typer(kb.app, name="kb", rich_help_panel="Pictures and models")
 app.command("features", rich_help_panel="Pictures and models")(lab.features)
 app.add_typer(lab.train, name="train", rich_help_panel="Pictures and models")

@@ -1,0 +1,104 @@
+"""`semlink bench`: how fast it is, as ratios measured in one run."""
+
+from typing import Annotated, Any
+
+import typer
+
+from client.cli.console import Json, err, out, print_json
+from client.cli.heavy import heavy
+
+app = typer.Typer(invoke_without_command=True, help="Measure the link against a bare loop in one process.")
+
+Model = Annotated[str, typer.Option("--clip", help="CLIP model, such as clip-tiny or ViT-B-32.")]
+Weights = Annotated[
+    str | None, typer.Option(metavar="FILE|TAG|random", help="Its weights; random makes an untrained checkpoint.")
+]
+Batch = Annotated[int, typer.Option(min=1, help="Pictures per batch, on both sides of the comparison.")]
+
+
+@app.callback()
+def bench(
+    context: typer.Context,
+    *,
+    rate: Annotated[
+        float | None, typer.Option(min=0.1, help="Pictures a second, whatever comes back (open loop).")
+    ] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Pictures in flight (closed loop).")] = 64,
+    seconds: Annotated[float, typer.Option(min=0.5, help="Length of each turn.")] = 5.0,
+    turns: Annotated[int, typer.Option(min=1, help="How often link and bare loop take turns.")] = 3,
+    clip: Model = "clip-tiny",
+    weights: Weights = None,
+    batch_size: Batch = 32,
+    transmitter: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="A running link to load instead; then there is no bare loop."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Load the link and compare it with everything in one process.
+
+    The bare loop does the same work without sockets: preprocess, encode, compress, channel, decode, search. The two
+    take turns in one run, because machines are shared and noisy; what counts is the ratio.
+
+    - `semlink bench`
+    - `semlink bench --clip ViT-B-32 --weights random`
+    - `semlink bench --rate 50 --seconds 20 --transmitter 127.0.0.1:50051`
+    - `semlink bench encoder --clip ViT-B-32 --weights random`
+    """
+    if context.invoked_subcommand is not None:
+        return
+    with heavy():
+        from lab.bench import LinkBench, bench_link  # noqa: PLC0415
+
+    plan = LinkBench(
+        clip=clip,
+        weights=weights,
+        concurrency=concurrency,
+        rate=rate,
+        seconds=seconds,
+        turns=turns,
+        batch_size=batch_size,
+        address=transmitter,
+    )
+    with err.status("measuring"):
+        result = bench_link(plan)
+    _show(result, f"The link with {clip}", json)
+
+
+@app.command("encoder")
+def encoder(
+    *,
+    clip: Model = "ViT-B-32",
+    weights: Weights = "random",
+    batch_size: Batch = 8,
+    json: Json = False,
+) -> None:
+    """Measure CLIP's image tower in bfloat16 against float32."""
+    with heavy():
+        from lab.bench import bench_encoder  # noqa: PLC0415
+
+    with err.status("measuring"):
+        result = bench_encoder(clip, weights, batch_size)
+    _show(result, f"The encoder {clip}", json)
+
+
+def _show(result: dict[str, Any], title: str, json: bool) -> None:
+    if json:
+        print_json(result)
+        return
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table("", "", title=title, show_header=False)
+    for name, value in result.items():
+        table.add_row(name.replace("_", " "), _text(value))
+    out.print(table)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}" if value < 100 else f"{value:.0f}"
+    if isinstance(value, dict):
+        return "  ".join(f"{name} {_text(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return "  ".join(map(_text, value))
+    return str(value)
