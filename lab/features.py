@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -84,5 +85,5 @@ def load_features(path: Path) -> Features:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return Features(arrays["embeddings"], arrays["labels"], arrays["ids"])
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise DataLoss(f"{path} holds no features ({error}); make them again with `semlink features`.") from error

@@ -171,9 +171,9 @@ def test_the_fingerprint_tells_weights_apart(tiny: Clip, vit: Clip, tmp_path: Pa
 @pytest.mark.usefixtures("no_network")
 def test_weights_that_are_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    with pytest.raises(NotFound, match="not in the cache.*--download"):
+    with pytest.raises(NotFound, match=r"not in the cache.*--download"):
         load_clip("ViT-B-32", weights="openai")
-    with pytest.raises(NotFound, match="neither a file nor a tag.*laion2b_s34b_b79k"):
+    with pytest.raises(NotFound, match=r"neither a file nor a tag.*laion2b_s34b_b79k"):
         load_clip("ViT-B-32", weights="no-such-file.pt")
     with pytest.raises(InvalidSetting, match="comes without weights"):
         load_clip("ViT-B-32")
@@ -234,7 +234,7 @@ def _embed(clip: Clip, pictures: np.ndarray) -> np.ndarray:
 
 
 def test_clip_tiny_knows_the_drawn_set(tiny: Clip) -> None:
-    """The bar is 0.95 on all queries; with half of the knowledge base and a fifth of the queries a few more may fail."""
+    """The bar is 0.95 on all queries; a fifth of them with half of the knowledge base may do a little worse."""
     queries, wanted = draw_batch("query", range(200))
     items, labels = draw_batch("kb", range(1000))
     embeddings = _embed(tiny, queries)
