@@ -75,6 +75,8 @@ class Batcher(Generic[Item, Result]):
         if self._runner is not None:
             self._runner.cancel()
             await asyncio.gather(self._runner, return_exceptions=True)
+        for waiting in self._queue:
+            waiting.answer.cancel()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self) -> None:
@@ -86,10 +88,14 @@ class Batcher(Generic[Item, Result]):
                 continue
             try:
                 results = await loop.run_in_executor(self._executor, self._work, [w.item for w in batch])
+                for waiting, result in list(zip(batch, results, strict=True)):
+                    _settle(waiting, result)
             except Exception as error:  # the submitters get it, the worker goes on
-                results = [error] * len(batch)
-            for waiting, result in zip(batch, results, strict=True):
-                _settle(waiting, result)
+                for waiting in batch:
+                    _settle(waiting, error)
+            finally:
+                for waiting in batch:
+                    waiting.answer.cancel()  # stopped before the answer came
 
     async def _collect(self) -> None:
         """Wait until there is something, then for more while more is announced and time is left."""
