@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 
 from client.demo.pairs import SHOWN, shown_rows
-from client.demo.panels import draw_accuracy, draw_constellation, draw_ledger, draw_pairs
+from client.demo.panels import MARKED_SYMBOLS, draw_accuracy, draw_constellation, draw_ledger, draw_pairs
 from client.demo.result import DemoResult, Row
 from client.demo.style import MUTED, RC, decibels, heading
 from client.demo.tables import load
@@ -80,7 +80,8 @@ def _constellations(figure: Figure, result: DemoResult) -> None:
     for column, (row, part, title) in enumerate(panels):
         axes = figure.add_subplot(grid[0, column])
         if column == 0:
-            heading(axes, "The constellation", "symbols of all pictures, and in black those of one picture")
+            count = min(MARKED_SYMBOLS, awgn.deliveries[0].k // 2)
+            heading(axes, "The constellation", f"symbols of all pictures; in black, {count} of one picture")
         draw_constellation(axes, row, part, title=title, limit=limit, marked=marked)
 
 

@@ -14,6 +14,7 @@ from client.demo.style import AWGN, CLEAN, GRID, INK, MUTED, PAPER, RIGHT, STAGE
 from shared.ledger import Kind
 
 _HATCHES = {"airtime": "xxxxxx"}
+MARKED_SYMBOLS = 64
 _THIN = 0.035  # stages below this share of every bar are drawn together
 Floats = npt.NDArray[np.float64]
 
@@ -37,12 +38,13 @@ def draw_pairs(grid: Sequence[Sequence[Axes]], result: DemoResult, rows: Sequenc
 
 
 def draw_constellation(axes: Axes, row: Row, part: str, *, title: str, limit: float, marked: int) -> None:
-    """Symbols of all pictures, pale, and of picture `marked`, strong. part: sent, received or equalized."""
+    """Symbols of all pictures, pale, and some of picture `marked`, strong. part: sent, received or equalized."""
     clouds = [getattr(delivery.trace, part) for delivery in row.deliveries if delivery.trace is not None]
     everything = np.concatenate(clouds)[:8000]
     colour = MUTED if part == "sent" else colour_of(row.scenario.fading)
     axes.scatter(everything.real, everything.imag, s=2, color=colour, alpha=0.13, linewidths=0)
-    axes.scatter(clouds[marked].real, clouds[marked].imag, s=17, color=INK, linewidths=0.6, edgecolors=PAPER, zorder=3)
+    strong = clouds[marked][:MARKED_SYMBOLS]
+    axes.scatter(strong.real, strong.imag, s=17, color=INK, linewidths=0.6, edgecolors=PAPER, zorder=3)
     axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xticks=[], yticks=[])
     for draw in (axes.axhline, axes.axvline):
         draw(0, color=GRID, linewidth=1, zorder=0)
@@ -87,7 +89,7 @@ def draw_ledger(axes: Axes, rows: Sequence[Row]) -> None:
         left += widths
     for position, total in enumerate(left):
         axes.text(total + left.max() * 0.012, position, f"{total:.1f} ms", va="center", fontsize=9.5, fontweight="bold")
-    axes.set_xlim(0, left.max() * 1.12)
+    axes.set_xlim(0, left.max() * 1.18)
     axes.invert_yaxis()
     axes.tick_params(length=0, labelsize=9)
     axes.grid(axis="x", color=GRID)

@@ -50,7 +50,7 @@ def ledger_table(result: DemoResult) -> Table:
 
 
 def _table(title: str) -> Table:
-    return Table(title=title, title_style="bold", title_justify="left", box=box.SIMPLE, pad_edge=False)
+    return Table(title=title, title_style="bold", title_justify="left", box=box.SIMPLE, padding=(0, 0, 0, 1))
 
 
 def _cells(row: Row) -> list[str]:

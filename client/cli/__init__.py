@@ -1,0 +1,1 @@
+"""The `semlink` command, one file for each group of commands."""

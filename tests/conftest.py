@@ -1,0 +1,26 @@
+"""Fixtures that several files share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from client.demo.run import demo_pictures
+from client.supervisor import LinkPlan, LocalLink
+
+
+@pytest.fixture(scope="session")
+def link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalLink]:
+    """The three services as real processes, with a knowledge base of the drawn set.
+
+    `link.transmitter`, `link.channel`, `link.receiver` are addresses, `link.services` the processes, `link.plan` what
+    they were started with. A test that kills one, or changes the channel, puts it back.
+    """
+    folder = tmp_path_factory.mktemp("link")
+    with LocalLink(LinkPlan(knowledge_base=folder / "kb", directory=folder / "logs")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def drawn_pngs() -> list[tuple[str, bytes]]:
+    """Label and PNG file of 200 pictures that the knowledge base does not hold, two of each category."""
+    return [(picture.label, picture.data) for picture in demo_pictures(200)]
