@@ -13,4 +13,4 @@ MODEL = "clip-tiny"
 @cache
 def register_clip_tiny() -> None:
     """Tell open_clip about clip-tiny; once is enough."""
-    open_clip.add_model_config(Path(__file__).parent / "model_configs")
+    open_clip.add_model_config(Path(__file__).with_name(f"{MODEL}.json"))
