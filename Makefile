@@ -1,0 +1,112 @@
+# SemLink. `make` alone lists what there is; everything sets itself up first.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# What may be said on the command line: make demo PYTHON=python3.12 ARGS='--images 50'
+PYTHON ?= python3
+VENV ?= .venv
+COMPOSE ?= docker compose
+ARGS ?=
+
+BIN := $(VENV)/bin
+# Stamps: an installation is repeated when pyproject.toml changes, and only then.
+RUNS := $(VENV)/.semlink-runs
+DEVELOPS := $(VENV)/.semlink-develops
+
+##@ Use
+.PHONY: demo up bench
+demo: $(RUNS)  ## start a link, send 200 pictures, print and draw what came of them (out/demo.png)
+	@$(BIN)/semlink demo $(ARGS)
+
+up: $(RUNS)  ## run transmitter, channel and receiver until Ctrl-C
+	@$(BIN)/semlink up $(ARGS)
+
+bench: $(RUNS)  ## measure throughput and latency of a link on this machine
+	@$(BIN)/semlink bench $(ARGS)
+
+##@ Develop
+.PHONY: setup test check protos compose-test clean
+setup: $(DEVELOPS)  ## make .venv and install everything, the tools of developers too
+
+test: $(DEVELOPS)  ## run the tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: lint types layers protos-check  ## lint, types, layers, generated code: what CI checks beside the tests
+
+protos: $(DEVELOPS)  ## generate the protobuf modules anew
+	@$(call PROTOC,.)
+
+compose-test:  ## build the containers and put them through a test (COMPOSE='docker compose')
+	@COMPOSE='$(COMPOSE)' .ci/compose-test
+
+clean:  ## remove caches and build leftovers; .venv and out stay
+	@rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help
+help:
+	@awk 'BEGIN { FS = ":.*## *" } \
+		/^##@/ { printf "%s%s\n", (NR > 1 ? "\n" : ""), substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# --- the parts of check -----------------------------------------------------------------------------------------------
+
+.PHONY: lint types layers protos-check
+lint: $(DEVELOPS)
+	@echo "lint"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(DEVELOPS)
+	@echo "types"
+	@$(BIN)/mypy
+
+layers: $(DEVELOPS)
+	@echo "layers"
+	@$(BIN)/lint-imports
+
+GENERATED := protos/semlink/v1
+PROTOC = $(BIN)/python -m grpc_tools.protoc -I. \
+	--python_out=$(1) --grpc_python_out=$(1) \
+	--plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy --mypy_out=quiet:$(1) \
+	--plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc --mypy_grpc_out=quiet:$(1) \
+	$(GENERATED)/*.proto
+
+protos-check: $(DEVELOPS)
+	@echo "generated code"
+	@anew=$$(mktemp -d); trap 'rm -rf "$$anew"' EXIT; \
+	$(call PROTOC,"$$anew"); \
+	diff -r -x '*.proto' -x '__init__.py' -x '__pycache__' -x 'py.typed' $(GENERATED) "$$anew/$(GENERATED)" \
+		|| { echo "the modules in $(GENERATED) are not those of the .proto files: run make protos" >&2; exit 1; }
+	@echo "up to date"
+
+# --- installation -----------------------------------------------------------------------------------------------------
+
+# pip says a lot; this keeps the large downloads, which are what one waits for.
+define INSTALL
+@echo "installing SemLink with $(1) into $(VENV) (the first time about 2 minutes and 7 GB)"
+@$(BIN)/python -m pip install --progress-bar off --disable-pip-version-check -e '.[$(1)]' | awk ' \
+	/(Downloading|Using cached) .*[(][0-9.]+ [MG]B[)]/ { split($$(NF - 2), part, "-"); \
+		printf "  %s %s %s %s\n", part[1], part[2], $$(NF - 1), $$NF; fflush() } \
+	/^Installing collected packages/ { print "  unpacking"; fflush() }'
+endef
+
+$(RUNS): pyproject.toml | $(BIN)/python
+	$(call INSTALL,services$(COMMA)plot)
+	@touch $@
+
+$(DEVELOPS): pyproject.toml | $(BIN)/python
+	$(call INSTALL,lab$(COMMA)dev)
+	@touch $(RUNS) $@
+
+COMMA := ,
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "SemLink needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1 || true)." >&2; \
+		echo "Name another, for example: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
+	@echo "making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { rm -f $@; \
+		echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
