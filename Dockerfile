@@ -1,0 +1,79 @@
+# One file, four images.
+#
+#   base -- light -+- channel_proxy
+#                  +- client            + matplotlib
+#                  +- services -+- transmitter       + torch, faiss, open_clip
+#                               +- receiver
+#
+# SemLink itself is built once, as a wheel, and put in last: when only code changes, the dependencies stay as they are.
+ARG BASE=python:3.11-slim
+
+# --- what to install, read from pyproject.toml: layers below depend on these lists, not on the rest of that file ------
+FROM ${BASE} AS requirements
+WORKDIR /requirements
+COPY pyproject.toml ./
+RUN python -c "import pathlib, tomllib; \
+project = tomllib.load(open('pyproject.toml', 'rb')); \
+lists = {'build': project['build-system']['requires'], 'light': project['project']['dependencies'], \
+         **project['project']['optional-dependencies']}; \
+[pathlib.Path(name + '.txt').write_text('\n'.join(lists[name])) for name in ('build', 'light', 'plot', 'services')]"
+
+FROM ${BASE} AS base
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONUNBUFFERED=1
+RUN useradd --create-home --uid 1000 semlink
+
+FROM base AS wheel
+COPY --from=requirements /requirements/build.txt /requirements/
+RUN pip install --quiet --requirement /requirements/build.txt wheel
+COPY . /source
+RUN pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheel /source
+
+# --- dependencies -----------------------------------------------------------------------------------------------------
+FROM base AS light-dependencies
+COPY --from=requirements /requirements/light.txt /requirements/
+RUN pip install --quiet --requirement /requirements/light.txt
+WORKDIR /home/semlink
+
+FROM light-dependencies AS client-dependencies
+COPY --from=requirements /requirements/plot.txt /requirements/
+RUN pip install --quiet --requirement /requirements/plot.txt
+
+FROM light-dependencies AS services-dependencies
+COPY --from=requirements /requirements/services.txt /requirements/
+RUN pip install --quiet --requirement /requirements/services.txt
+
+# --- SemLink ----------------------------------------------------------------------------------------------------------
+FROM light-dependencies AS channel_proxy
+RUN --mount=type=bind,from=wheel,source=/wheel,target=/wheel pip install --quiet --no-deps /wheel/*.whl
+ENV SEMLINK_CHANNEL_HOST=0.0.0.0
+USER semlink
+EXPOSE 50052
+HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "import sys; from client.health import is_serving; sys.exit(not is_serving('127.0.0.1:50052', 3))"]
+ENTRYPOINT ["python", "-m", "channel_proxy"]
+
+FROM client-dependencies AS client
+RUN --mount=type=bind,from=wheel,source=/wheel,target=/wheel pip install --quiet --no-deps /wheel/*.whl
+RUN install --directory --owner=semlink --group=semlink /out
+USER semlink
+ENTRYPOINT ["semlink"]
+CMD ["--help"]
+
+FROM services-dependencies AS services
+RUN --mount=type=bind,from=wheel,source=/wheel,target=/wheel pip install --quiet --no-deps /wheel/*.whl
+RUN install --directory --owner=semlink --group=semlink /kb
+USER semlink
+
+FROM services AS transmitter
+ENV SEMLINK_TRANSMITTER_HOST=0.0.0.0
+EXPOSE 50051
+HEALTHCHECK --interval=5s --timeout=5s --start-period=180s --retries=3 \
+    CMD ["python", "-c", "import sys; from client.health import is_serving; sys.exit(not is_serving('127.0.0.1:50051', 3))"]
+ENTRYPOINT ["python", "-m", "transmitter"]
+
+FROM services AS receiver
+ENV SEMLINK_RECEIVER_HOST=0.0.0.0 SEMLINK_RECEIVER_KB=/kb
+EXPOSE 50053
+HEALTHCHECK --interval=5s --timeout=5s --start-period=300s --retries=3 \
+    CMD ["python", "-c", "import sys; from client.health import is_serving; sys.exit(not is_serving('127.0.0.1:50053', 3))"]
+ENTRYPOINT ["python", "-m", "receiver"]
