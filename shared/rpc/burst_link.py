@@ -23,46 +23,51 @@ OpenStream: TypeAlias = Callable[[grpc.aio.Channel], Call]
 class _Stream:
     """One stream while it lasts: a writer task, a reader task and the bursts that wait for an answer."""
 
-    def __init__(self, call: Call, outbox_size: int) -> None:
+    def __init__(self, call: Call) -> None:
         self.call = call
         self.waiting: dict[int, asyncio.Future[pb.Reception]] = {}
-        # gRPC allows one write at a time and kills the call of a cancelled one, so a task of its own writes.
-        self.outbox: asyncio.Queue[pb.Burst] = asyncio.Queue(outbox_size)
+        # gRPC allows one write at a time and kills the call of a cancelled one, so a task of its own writes. A burst
+        # that is given up leaves the outbox, which so holds no more than what callers wait for.
+        self.outbox: dict[int, pb.Burst] = {}
+        self._filled = asyncio.Event()
         self.ended: asyncio.Task[None] = asyncio.create_task(self._run())
 
     async def exchange(self, burst: pb.Burst) -> pb.Reception:
         answer: asyncio.Future[pb.Reception] = asyncio.get_running_loop().create_future()
         self.waiting[burst.burst_id] = answer
+        self.outbox[burst.burst_id] = burst
+        self._filled.set()
         try:
-            await self.outbox.put(burst)
             return await answer
         finally:
             del self.waiting[burst.burst_id]
+            self.outbox.pop(burst.burst_id, None)
 
     async def _run(self) -> None:
         """Read and write until the stream breaks, then fail what waits."""
         reason: SemLinkError = Unavailable("the stream was closed")
-        tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._read())]
+        writer = asyncio.create_task(self._write())
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            await self._read()
         except grpc.RpcError as error:
             reason = error_from_rpc(error)
         finally:
-            for task in tasks:
-                task.cancel()
+            writer.cancel()
             self.call.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(writer, return_exceptions=True)
             for answer in self.waiting.values():
                 if not answer.done():
                     answer.set_exception(Unavailable(str(reason)))
 
     async def _write(self) -> None:
-        while True:
-            burst = await self.outbox.get()
-            if burst.burst_id in self.waiting:  # else its sender has given up
-                await self.call.write(burst)
+        try:
+            while True:
+                while self.outbox:
+                    await self.call.write(self.outbox.pop(next(iter(self.outbox))))
+                self._filled.clear()
+                await self._filled.wait()
+        except (grpc.RpcError, asyncio.InvalidStateError):
+            log.debug("the stream broke while writing")  # the reader knows why
 
     async def _read(self) -> None:
         async for reception in self.call:
@@ -79,15 +84,14 @@ class BurstLink:
     A broken stream fails the bursts on it with Unavailable, at once; the next burst opens a new stream, so the link
     works again as soon as the far end does.
 
-    address: HOST:PORT. open_stream: the stub's streaming method. outbox_size: bursts that may wait to be written;
-    beyond it `exchange` waits, which is how flow control reaches the caller.
+    address: HOST:PORT. open_stream: the stub's streaming method. Flow control reaches the caller through its wait for
+    the answer; how many bursts wait at once is the caller's to limit.
     """
 
-    def __init__(self, address: str, open_stream: OpenStream, max_message_bytes: int, outbox_size: int = 64) -> None:
+    def __init__(self, address: str, open_stream: OpenStream, max_message_bytes: int) -> None:
         self.address = address
         self._channel = grpc.aio.insecure_channel(address, options=channel_options(max_message_bytes))
         self._open_stream = open_stream
-        self._outbox_size = outbox_size
         self._stream: _Stream | None = None
 
     async def exchange(self, burst: Burst) -> Reception:
@@ -115,7 +119,7 @@ class BurstLink:
 
     def _current_stream(self) -> _Stream:
         if self._stream is None or self._stream.ended.done() or self._stream.call.done():
-            self._stream = _Stream(self._open_stream(self._channel), self._outbox_size)
+            self._stream = _Stream(self._open_stream(self._channel))
         return self._stream
 
     async def close(self) -> None:
