@@ -1,5 +1,6 @@
 """Plain values to protobuf messages and back; nothing else in the services touches message fields of the air."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -224,6 +225,8 @@ def trace_from_wire(message: common.Trace) -> Trace:
 
 
 def _genie_from_wire(message: link.Genie) -> Genie:
+    if not 0 <= message.n0 < math.inf:
+        raise InvalidSymbols(f"genie.n0 = {message.n0}: give the noise power per symbol, 0 or more")
     return Genie(complex(unpack_symbols(message.gain, 1)[0]), message.n0)
 
 
