@@ -75,4 +75,4 @@ def test_light_install_asks_for_nothing_heavy() -> None:
 def test_version_is_said_once() -> None:
     from shared.version import VERSION  # noqa: PLC0415
 
-    assert VERSION == version("semlink")
+    assert version("semlink") == VERSION
