@@ -55,7 +55,7 @@ def test_import_stays_light() -> None:
         (["send", "none.png"], "none.png"),
         (["send", "."], "folder"),
         (["send", "a.png", "--fading", "rician"], "rician"),
-        (["send", "a.png", "--snr-db", "loud"], "loud"),
+        (["send", "a.png", "--snr-db", "loud"], "--snr-db"),
         (["send", "pyproject.toml", "--transmitter", "here"], "HOST:PORT"),
         (["send", "pyproject.toml", "--seed", "-1"], "-1"),
         (["channel", "set"], "nothing to set"),

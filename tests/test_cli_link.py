@@ -3,8 +3,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from client import ChannelControl, KnowledgeBaseClient
+from client.cli.app import app
 from client.supervisor import LocalLink
 from tests.test_cli import semlink
 
@@ -104,6 +106,13 @@ def test_kb_info_of_receiver_and_of_folder(link: LocalLink) -> None:
     assert run_json("kb", "info", link.plan.knowledge_base) == running
 
 
+def run_here(*arguments: str | Path) -> Any:
+    """As `run_json`, in this process, which holds torch already."""
+    result = CliRunner().invoke(app, [*map(str, arguments), "--json"], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
 def test_kb_build_and_features_of_a_folder(tmp_path: Path, drawn_pngs: list[tuple[str, bytes]]) -> None:
     import numpy as np  # noqa: PLC0415
 
@@ -111,9 +120,9 @@ def test_kb_build_and_features_of_a_folder(tmp_path: Path, drawn_pngs: list[tupl
         (tmp_path / "pictures" / label).mkdir(parents=True)
         (tmp_path / "pictures" / label / "a.png").write_bytes(data)
     (tmp_path / "pictures" / drawn_pngs[0][0] / "broken.png").write_text("no picture")
-    built = run_json("kb", "build", tmp_path / "pictures", "--out", tmp_path / "kb", "--device", "cpu")
+    built = run_here("kb", "build", tmp_path / "pictures", "--out", tmp_path / "kb", "--device", "cpu")
     assert (built["items"], built["labels"], len(built["skipped"])) == (6, 6, 1)
-    made = run_json("features", tmp_path / "pictures", "--out", tmp_path / "f.npz", "--device", "cpu")
+    made = run_here("features", tmp_path / "pictures", "--out", tmp_path / "f.npz", "--device", "cpu")
     assert (made["items"], made["dim"]) == (6, 512)
     with np.load(tmp_path / "f.npz") as arrays:
         assert arrays["embeddings"].shape == (6, 512)

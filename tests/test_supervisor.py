@@ -7,7 +7,7 @@ from time import monotonic, sleep
 import psutil
 import pytest
 
-from client.cli.up import make_plan
+from client.cli.up import make_plan, say_ready
 from client.health import is_serving, wait_serving
 from client.leash import Leash
 from client.service_process import ServiceProcess
@@ -67,11 +67,10 @@ def test_a_port_in_use_is_reported(link: LocalLink, tmp_path: Path) -> None:
     with Leash() as leash:
         service = ServiceProcess("channel_proxy", tmp_path, leash, port=port)
         service.start()
-        with pytest.raises(Unavailable, match=r"channel_proxy ended with status [^0]"):
-            while True:
-                service.check(monotonic() + 30)
-                assert not service.bound
-                sleep(0.05)
+        service.wait(30)
+        assert not service.bound
+        with pytest.raises(Unavailable, match=rf"channel_proxy ended with status [^0][\s\S]*{port}"):
+            service.check()
 
 
 def test_services_die_with_a_parent_that_is_killed(tmp_path: Path) -> None:
@@ -88,18 +87,25 @@ def test_the_running_link(link: LocalLink) -> None:
     link.check()
 
 
-def test_up_runs_until_ctrl_c_and_leaves_nothing(link: LocalLink, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_up_stopped_while_it_starts_leaves_nothing(tmp_path: Path, number: int, status: int) -> None:
     ports = [part for name in ("transmitter", "channel", "receiver") for part in (f"--{name}-port", "0")]
-    command = [sys.executable, "-m", "client.cli.app", "up", "--kb", str(link.plan.knowledge_base), *ports]
-    with subprocess.Popen([*command, "--out", str(tmp_path)], stdout=subprocess.PIPE, text=True) as up:
-        assert up.stdout is not None
-        lines = iter(up.stdout.readline, "")
-        assert any("Ctrl-C" in line for line in lines)
-        children = psutil.Process(up.pid).children(recursive=True)
-        assert len(children) == 4
-        up.send_signal(signal.SIGINT)
-        assert up.wait(10) == 130
+    command = [sys.executable, "-m", "client.cli.app", "up", *ports, "--out", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as up:
+        deadline = monotonic() + 30
+        while len(children := psutil.Process(up.pid).children()) < 2 and monotonic() < deadline:
+            sleep(0.05)
+        up.send_signal(number)
+        assert up.wait(20) == status
+    assert len(children) >= 2
     assert all(wait_until_gone(child.pid, 1) for child in children)
+
+
+def test_up_says_what_to_try_next(link: LocalLink, capsys: pytest.CaptureFixture[str]) -> None:
+    say_ready(link)
+    shown = capsys.readouterr().out
+    assert f"semlink send PICTURE --snr-db 5 --transmitter {link.transmitter}" in shown
+    assert str(link.plan.directory) in shown.replace("\n", "")
 
 
 def test_knowledge_bases_of_different_content_have_different_folders(tmp_path: Path) -> None:

@@ -45,13 +45,12 @@ def build(
     - `semlink kb build cifar100:data --out kb --clip ViT-B-32 --weights openai --download`
     """
     from client.cli.progress import progress  # noqa: PLC0415
+    from shared.datasets import open_source  # noqa: PLC0415
 
+    pictures = open_source(source, split, download)
     with heavy():
         from receiver.knowledge_base import build_knowledge_base  # noqa: PLC0415
         from shared.clip import load_clip  # noqa: PLC0415
-        from shared.datasets import open_source  # noqa: PLC0415
-
-    pictures = open_source(source, split, download)
     model = load_clip(clip, weights, device, "auto", download)
     with progress(f"embedding {source}") as report:
         built = build_knowledge_base(pictures, directory, model, batch_size, report)

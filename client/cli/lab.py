@@ -35,12 +35,12 @@ def features(
     - `semlink features drawn --split query --out query.npz`
     - `semlink features cifar100:data --split train --out train.npz --clip ViT-B-32 --weights openai`
     """
+    from shared.datasets import open_source  # noqa: PLC0415
+
+    pictures = open_source(source, split, download)
     with heavy():
         from lab.features import extract_features, save_features  # noqa: PLC0415
         from shared.clip import load_clip  # noqa: PLC0415
-        from shared.datasets import open_source  # noqa: PLC0415
-
-    pictures = open_source(source, split, download)
     model = load_clip(clip, weights, device, download=download)
     done = 0
     with progress(f"embedding {source}") as report:

@@ -62,7 +62,7 @@ def up(
         if json:
             print_json({"transmitter": link.transmitter, "channel": link.channel, "receiver": link.receiver})
         else:
-            _say_ready(link)
+            say_ready(link)
         _wait(link)
 
 
@@ -117,7 +117,8 @@ def running(plan: "LinkPlan") -> Iterator["LocalLink"]:
         link.stop()
 
 
-def _say_ready(link: "LocalLink") -> None:
+def say_ready(link: "LocalLink") -> None:
+    """Tell where the link is and what to type next."""
     from rich.table import Table  # noqa: PLC0415
 
     table = Table.grid(padding=(0, 2))
