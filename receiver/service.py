@@ -13,12 +13,11 @@ from protos.semlink.v1 import link_pb2_grpc as rpc
 from receiver.knowledge_base import Description, KnowledgeBase
 from receiver.pipeline import Answer, ReceivePipeline
 from receiver.settings import ReceiverSettings
-from receiver.startup import open_knowledge_base
+from receiver.startup import load_codecs, open_knowledge_base
 from shared.batching import Batcher
 from shared.burst import Burst, CodecSpec, Reception
-from shared.codecs import Codec, CodecShelf
+from shared.codecs import Codec
 from shared.deadline import Deadline
-from shared.device import resolve_device
 from shared.ledger import Entry, Stage
 from shared.rpc.exchange import answer_burst
 from shared.rpc.server import Service
@@ -51,11 +50,10 @@ class ReceiverService(Service, rpc.ReceiverServicer):
     async def start(self) -> None:
         """Open the knowledge base, load the codecs, run each once."""
         settings = self._settings
-        device = str(resolve_device(settings.device))
         self._knowledge_base = await asyncio.to_thread(open_knowledge_base, settings)
-        shelf = CodecShelf(device, self._knowledge_base.description.clip_fingerprint)
-        self._codecs = await asyncio.to_thread(shelf.load_all)
-        self._device = device
+        clip_fingerprint = self._knowledge_base.description.clip_fingerprint
+        shelf, self._codecs = await asyncio.to_thread(load_codecs, settings, clip_fingerprint)
+        self._device = shelf.device
         self._pipeline = ReceivePipeline(shelf, self._knowledge_base, settings.equalizer, settings.accept_confidence)
         self._batcher = Batcher(self._pipeline.receive, settings.batch_size, 0.0, "decoder")
         log.info("knowledge base", **vars(self._knowledge_base.description))

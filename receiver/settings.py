@@ -25,6 +25,9 @@ class ReceiverSettings(ServerSettings):
     weights: str | None = Field(None, description="its weights: a file or a tag such as openai")
     download: bool = Field(False, description="fetch weights that are not in the cache")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where codecs and index run")
+    threads: int = Field(
+        1, ge=1, le=1024, description="torch threads; decoding is little work, more of them only fight for the cores"
+    )
     equalizer: Literal["mmse", "zf"] = Field("mmse", description="how the gain of the channel is undone")
     accept_confidence: float = Field(0.5, ge=0, le=1, description="answers less confident than this are not accepted")
     batch_size: int = Field(64, ge=1, le=4096, description="most bursts decoded together")

@@ -1,9 +1,13 @@
-"""Opening the knowledge base, and building it first where the settings ask for that."""
+"""What the receiver does once: open its knowledge base, or build it first, and load its codecs."""
 
+import numpy as np
 import structlog
+import torch
 
 from receiver.knowledge_base import KnowledgeBase, build_knowledge_base
 from receiver.settings import ReceiverSettings
+from shared.codecs import Codec, CodecShelf
+from shared.device import resolve_device
 from shared.errors import NotFound
 
 log = structlog.get_logger()
@@ -21,6 +25,16 @@ def open_knowledge_base(settings: ReceiverSettings) -> KnowledgeBase:
             raise
     _build(settings, settings.kb_source)
     return KnowledgeBase.open(settings.kb, settings.device)
+
+
+def load_codecs(settings: ReceiverSettings, clip_fingerprint: str) -> tuple[CodecShelf, list[Codec]]:
+    """Every codec that fits the knowledge base's CLIP, each run once so that the first burst finds it warm."""
+    torch.set_num_threads(settings.threads)
+    shelf = CodecShelf(resolve_device(settings.device).type, clip_fingerprint)
+    codecs = shelf.load_all()
+    for codec in codecs:
+        codec.decode(np.ones((1, codec.symbols), np.complex64), np.ones(1, np.float32))
+    return shelf, codecs
 
 
 def _build(settings: ReceiverSettings, source: str) -> None:
