@@ -77,16 +77,12 @@ def info(
     - `semlink kb info` — the running receiver's
     - `semlink kb info out/kb`
     """
-    from rich.table import Table  # noqa: PLC0415
-
     found = _of_receiver(receiver) if directory is None else _of_folder(directory)
     if json:
         print_json(found)
         return
-    table = Table.grid(padding=(0, 2))
     for name, value in found.items():
-        table.add_row(name.replace("_", " "), str(value))
-    out.print(table)
+        out.print(f"{name.replace('_', ' '):18}{value}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _of_receiver(address: str) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """`semlink up`: the link on this machine."""
 
 import re
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from client.cli.console import OUT, Json, err, out, print_json, stop_on_sigterm
+from client.connection import CHANNEL, TRANSMITTER
 
 if TYPE_CHECKING:
     from client.supervisor import LinkPlan, LocalLink
@@ -128,8 +128,10 @@ def say_ready(link: "LocalLink") -> None:
     out.print("The link is up.", style="bold green")
     out.print(table)
     out.print(f"Logs are in {link.plan.directory}. Try, in another terminal:\n")
-    out.print(f"    semlink send PICTURE --snr-db 5 --transmitter {shlex.quote(link.transmitter)}", style="bold")
-    out.print(f"    semlink channel set --snr-db 0 --fading rayleigh --channel {link.channel}", style="bold")
+    at = "" if link.transmitter == TRANSMITTER else f" --transmitter {link.transmitter}"
+    channel_at = "" if link.channel == CHANNEL else f" --channel {link.channel}"
+    out.print(f"    semlink send PICTURE --snr-db 5{at}", style="bold", highlight=False)
+    out.print(f"    semlink channel set --snr-db 0 --fading rayleigh{channel_at}", style="bold", highlight=False)
     out.print("\nCtrl-C stops it.", style="dim")
 
 

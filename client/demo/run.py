@@ -20,7 +20,7 @@ from client.link import SemLink
 from shared.errors import NotFound, SemLinkError
 
 WARM_UP = 8
-_READY_SECONDS = 60.0
+_READY_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ def run_demo(plan: Plan, addresses: Addresses, console: Console) -> DemoResult:
     """Send every picture through every scenario. Raises the first picture's error, if one has one."""
     start = perf_counter()
     pictures = demo_pictures(plan.images)
-    wait_serving(addresses.transmitter, _READY_SECONDS)
+    for address in (addresses.transmitter, addresses.receiver):
+        wait_serving(address, _READY_SECONDS)
     with SemLink(addresses.transmitter) as link:
         described = link.describe()
         rows = tuple(_measure(link, pictures, plan, console))
