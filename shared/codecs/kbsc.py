@@ -14,7 +14,7 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from shared.codecs.base import Codec, Decoded, Embeddings, fingerprint_of
@@ -77,8 +77,10 @@ class Kbsc(Codec):
                 state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - not a dict
             network = KbscNetwork(int(metadata["k"]))
             network.load_state_dict(state)
-        except (OSError, KeyError, ValueError, RuntimeError) as error:
+        except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
             raise DataLoss(f"{path} is no kbsc network: {error}") from error
+        if not all(tensor.isfinite().all() for tensor in state.values()):
+            raise DataLoss(f"{path} is no kbsc network: it holds a NaN or an infinity")
         return cls(network, metadata.get("clip_fingerprint"), device)
 
     @torch.inference_mode()
