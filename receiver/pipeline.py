@@ -21,6 +21,8 @@ from shared.errors import InvalidInput, SemLinkError
 from shared.ledger import Entry, Stage
 from shared.symbols import Complex
 
+_WITH = {True: "with a genie", False: "without a genie"}
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -59,7 +61,9 @@ class ReceivePipeline:
         self._accept_confidence = accept_confidence
 
     def admit(self, burst: Burst) -> Codec:
-        """The codec of a burst. Raises Mismatch, NotFound or InvalidSetting when this receiver cannot serve it."""
+        """The codec of a burst. Raises Mismatch, NotFound or InvalidInput when this receiver cannot serve it."""
+        if (burst.csi == "perfect") != (burst.genie is not None):
+            raise InvalidInput(f"csi {burst.csi} {_WITH[burst.genie is not None]}: they go together, or not at all")
         self._knowledge_base.require_clip(burst.codec.clip_fingerprint)
         codec = self._shelf.get(burst.codec.codec, burst.codec.k)
         check_codec(codec, burst)
@@ -81,7 +85,7 @@ class ReceivePipeline:
         embeddings = decode_payloads(group[0].codec, equalized).embeddings
         end = perf_counter()
         ledger = (Entry(Stage.EQUALIZE, middle - start), Entry(Stage.DECODE, end - middle))
-        usable = np.isfinite(embeddings).all(axis=1) & embeddings.any(axis=1)
+        usable = np.logical_and(np.isfinite(embeddings).all(axis=1), embeddings.any(axis=1))
         for row, work in enumerate(group):
             work.x_hat, work.snr_db, work.ledger = equalized.x_hat[row], float(equalized.snr_db[row]), ledger
             work.embedding = embeddings[row] if usable[row] else None
