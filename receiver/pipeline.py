@@ -21,8 +21,6 @@ from shared.errors import InvalidInput, SemLinkError
 from shared.ledger import Entry, Stage
 from shared.symbols import Complex
 
-_WITH = {True: "with a genie", False: "without a genie"}
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -63,7 +61,8 @@ class ReceivePipeline:
     def admit(self, burst: Burst) -> Codec:
         """The codec of a burst. Raises Mismatch, NotFound or InvalidInput when this receiver cannot serve it."""
         if (burst.csi == "perfect") != (burst.genie is not None):
-            raise InvalidInput(f"csi {burst.csi} {_WITH[burst.genie is not None]}: they go together, or not at all")
+            told = "without" if burst.genie is None else "with"
+            raise InvalidInput(f"csi {burst.csi} {told} a genie: a genie goes with csi perfect, and only with it")
         self._knowledge_base.require_clip(burst.codec.clip_fingerprint)
         codec = self._shelf.get(burst.codec.codec, burst.codec.k)
         check_codec(codec, burst)
