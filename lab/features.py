@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.clip import Clip
-from shared.datasets import Picture, PictureSource
+from shared.datasets import Picture
 from shared.errors import DataLoss, Exhausted, InvalidPicture, NotFound
 
 Progress = Callable[[int], None]
@@ -32,10 +32,11 @@ class Features:
 
 
 def extract_features(
-    source: PictureSource, clip: Clip, batch_size: int = 128, progress: Progress | None = None
+    source: Iterable[Picture], clip: Clip, batch_size: int = 128, progress: Progress | None = None
 ) -> Features:
     """Embed every picture of a source.
 
+    source: a `PictureSource`, or some of its pictures
     progress: called with the number of pictures just done, skipped ones included
     """
     embeddings, labels, ids, skipped = [np.empty((0, clip.dim), dtype=np.float32)], [], [], []

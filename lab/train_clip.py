@@ -45,7 +45,7 @@ class ClipTraining:
     data: Path
     out: Path = Path("assets/clip-tiny")
     runs: Path = Path("runs/clip-tiny")
-    epochs: int = 18
+    epochs: int = 16
     batch_size: int = 512
     drawn_per_epoch: int = 5000
     image_lr: float = 0.35
@@ -53,7 +53,7 @@ class ClipTraining:
     weight_decay: float = 5e-4
     warmup: float = 0.15  # share of the steps
     small_side: int = 24  # pixels; the first epochs see pictures at this size, at half the cost
-    small_share: float = 0.4  # share of the epochs
+    small_share: float = 0.5  # share of the epochs
     smoothing: float = 0.1
     caption_weight: float = 0.25
     picture_weight: float = 0.25
