@@ -79,7 +79,7 @@ class SemLink:
         pictures instead of the order in which they are done. options: see `SendOptions`; `counter` is that of the
         first picture.
 
-        A picture's error is its own answer and the stream goes on. Should the stream itself break, the pictures on
+        The stream begins with the first `next`. A picture's error is its own answer and the stream goes on. Should the stream itself break, the pictures on
         their way get that error as their answer and then it is raised; an exception of `pictures` is raised after
         the answers to those before it.
         """

@@ -16,7 +16,7 @@ from matplotlib.gridspec import GridSpec
 from client.demo.pairs import SHOWN, shown_rows
 from client.demo.panels import MARKED_SYMBOLS, draw_accuracy, draw_constellation, draw_ledger, draw_pairs
 from client.demo.result import DemoResult, Row
-from client.demo.style import MUTED, RC, decibels, heading
+from client.demo.style import MUTED, RC, at, heading
 from client.demo.tables import load
 
 _SIZE, _DPI = (16, 9), 120
@@ -55,8 +55,8 @@ def _pairs(figure: Figure, result: DemoResult) -> None:
     axes = [[figure.add_subplot(grid[line, column]) for column in range(columns)] for line in range(lines)]
     draw_pairs(axes, result, rows)
     figure.text(0.03, 0.857, "Sent and retrieved", fontsize=12.5, fontweight="bold")
-    at = " and ".join(decibels(row.scenario.snr_db) for row in rows)
-    figure.text(0.03, 0.835, f"AWGN at {at}; the retrieved pictures are the knowledge base's", fontsize=9, color=MUTED)
+    where = " and ".join(at(row.scenario.snr_db) for row in rows)
+    figure.text(0.03, 0.835, f"AWGN {where}; the retrieved pictures are the knowledge base's", fontsize=9, color=MUTED)
 
 
 def _accuracy(figure: Figure, result: DemoResult) -> None:
@@ -67,12 +67,12 @@ def _accuracy(figure: Figure, result: DemoResult) -> None:
 
 def _constellations(figure: Figure, result: DemoResult) -> None:
     awgn, rayleigh = (_best(result, fading) for fading in ("none", "rayleigh"))
-    at = decibels(awgn.scenario.snr_db)
+    where = at(awgn.scenario.snr_db)
     panels = (
         (awgn, "sent", "sent"),
-        (awgn, "received", f"received, AWGN {at}"),
-        (rayleigh, "received", f"received, Rayleigh {at}"),
-        (rayleigh, "equalized", f"equalized, Rayleigh {at}"),
+        (awgn, "received", f"received, AWGN {where}"),
+        (rayleigh, "received", f"received, Rayleigh {where}"),
+        (rayleigh, "equalized", f"equalized, Rayleigh {where}"),
     )
     limit = _limit(awgn)
     marked = _typical(rayleigh)

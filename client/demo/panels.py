@@ -10,7 +10,7 @@ from PIL import Image
 
 from client.demo.pairs import shown_positions
 from client.demo.result import DemoResult, Row
-from client.demo.style import AWGN, CLEAN, GRID, INK, MUTED, PAPER, RIGHT, STAGES, WRONG, bare, colour_of, decibels
+from client.demo.style import AWGN, CLEAN, GRID, INK, MUTED, PAPER, RIGHT, STAGES, WRONG, at, bare, colour_of, decibels
 from shared.ledger import Kind
 
 _HATCHES = {"airtime": "xxxxxx"}
@@ -34,7 +34,7 @@ def draw_pairs(grid: Sequence[Sequence[Axes]], result: DemoResult, rows: Sequenc
             _mark(axes, right)
     _name(grid[0][0], "sent")
     for line, row in zip(grid[1:], rows, strict=True):
-        _name(line[0], f"retrieved\nat {decibels(row.scenario.snr_db)}")
+        _name(line[0], f"retrieved\n{at(row.scenario.snr_db)}")
 
 
 def draw_constellation(axes: Axes, row: Row, part: str, *, title: str, limit: float, marked: int) -> None:
@@ -70,7 +70,8 @@ def draw_accuracy(axes: Axes, result: DemoResult) -> None:
     axes.text(0.012, clean + 0.02, words, transform=axes.get_yaxis_transform(), fontsize=9, color=CLEAN)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
-    axes.legend(loc="best", frameon=False, fontsize=10, handlelength=1.6)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="best", frameon=False, fontsize=10, handlelength=1.6)
 
 
 def draw_ledger(axes: Axes, rows: Sequence[Row]) -> None:

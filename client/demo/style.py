@@ -1,5 +1,6 @@
 """Colours and type of the demo's figure."""
 
+import math
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -48,4 +49,9 @@ def bare(axes: Axes) -> None:
 
 def decibels(snr_db: float) -> str:
     """An SNR with a real minus sign."""
-    return f"{snr_db:g} dB".replace("-", "−") if abs(snr_db) != float("inf") else "no noise"
+    return f"{snr_db:g} dB".replace("-", "−") if math.isfinite(snr_db) else "no noise"
+
+
+def at(snr_db: float) -> str:
+    """An SNR as the end of a phrase."""
+    return f"at {decibels(snr_db)}" if math.isfinite(snr_db) else "without noise"
