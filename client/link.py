@@ -79,9 +79,9 @@ class SemLink:
         pictures instead of the order in which they are done. options: see `SendOptions`; `counter` is that of the
         first picture.
 
-        The stream begins with the first `next`. A picture's error is its own answer and the stream goes on. Should the stream itself break, the pictures on
-        their way get that error as their answer and then it is raised; an exception of `pictures` is raised after
-        the answers to those before it.
+        The stream begins with the first `next`. A picture's error is its own answer and the stream goes on. Should
+        the stream itself break, the pictures on their way get that error as their answer and then it is raised; an
+        exception of `pictures` is raised after the answers to those before it.
         """
         journal = Journal(with_timeout(options, self.timeout))
         stream = _Stream(self._stub, self.address, pictures, journal, checked_in_flight(in_flight))

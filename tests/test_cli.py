@@ -27,7 +27,7 @@ def test_every_command_has_help_with_an_example(command: list[str]) -> None:
     assert result.exit_code == 0
     text = re.sub(r"\x1b\[[0-9;]*m", "", result.output)
     assert "Usage: semlink" in text
-    assert command[-1:] in ([], ["channel"], ["kb"], ["train"]) or "• " in text
+    assert command[-1:] in ([], ["bench"], ["channel"], ["kb"], ["train"]) or "• " in text
 
 
 def test_version() -> None:
