@@ -1,9 +1,14 @@
 """Deadlines that travel as what is left of them, because clocks of two hosts do not agree."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from time import monotonic
-from typing import Self
+from typing import Final, Self
 
 from shared.errors import Expired
+
+_PASSED: Final = "the deadline passed before the work was done: allow more time, or send less at once"
 
 
 class Deadline:
@@ -28,5 +33,14 @@ class Deadline:
             return 0.0
         left = self._expires_at - monotonic()
         if left <= 0:
-            raise Expired("the deadline passed before the work was done: allow more time, or send less at once")
+            raise Expired(_PASSED)
         return left
+
+    @asynccontextmanager
+    async def enforced(self) -> AsyncIterator[None]:
+        """Cancel the body when nothing is left, whatever it waits for. Raises Expired."""
+        try:
+            async with asyncio.timeout(self.remaining() or None):
+                yield
+        except TimeoutError as error:
+            raise Expired(_PASSED) from error

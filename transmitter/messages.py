@@ -1,6 +1,7 @@
 """The client's messages to plain values and back."""
 
 from protos.semlink.v1 import transmitter_pb2 as pb
+from shared.errors import InvalidSetting
 from shared.rpc.wire import (
     csi_from_wire,
     csi_to_wire,
@@ -16,6 +17,8 @@ from transmitter.request import SendRequest, Sent
 
 def request_from_wire(message: pb.SendImageRequest) -> SendRequest:
     """A request as plain values. Raises InvalidSetting for a number without a meaning."""
+    if message.HasField("top_k") and not message.top_k:
+        raise InvalidSetting("top_k = 0: ask for at least 1 hit, or leave it out for 5")
     return SendRequest(
         image=message.image,
         codec=message.codec if message.HasField("codec") else None,

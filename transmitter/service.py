@@ -98,7 +98,7 @@ class TransmitterService(Service, rpc.TransmitterServicer):
     async def _answer(self, request: pb.SendImageRequest) -> pb.SendImagesResponse:
         try:
             deadline = self._deadline(request.timeout_seconds)
-            async with self._places:
+            async with deadline.enforced(), self._places:
                 sent = await self._send(request, deadline)
         except Exception as error:  # one picture's error is its answer; the stream goes on
             return pb.SendImagesResponse(request_id=request.request_id, failure=failure_from(error))
@@ -135,4 +135,3 @@ class TransmitterService(Service, rpc.TransmitterServicer):
             max_picture_pixels=settings.max_picture_pixels,
             max_in_flight=settings.max_in_flight,
         )
-
