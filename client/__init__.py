@@ -10,12 +10,14 @@ It needs neither torch nor faiss. Errors are those of `shared.errors`.
 """
 
 from client.aio import AsyncSemLink
-from client.control import ChannelControl, ChannelSettings, Item, KnowledgeBaseClient
-from client.delivery import ChannelReport, Delivery, Hit, Trace
+from client.control import ChannelControl, Item, KnowledgeBaseClient
+from client.delivery import Delivery
 from client.description import CodecInfo, KnowledgeBaseInfo, TransmitterInfo
 from client.link import SemLink
 from client.options import ChannelOptions, SendOptions
 from client.stream import Answer
+from shared.burst import ChannelReport, Hit, Trace
+from shared.channel import ChannelSettings
 from shared.errors import SemLinkError
 from shared.ledger import Entry, Kind
 

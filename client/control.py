@@ -1,21 +1,19 @@
 """Control and inspection: the channel's settings, the knowledge base."""
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from dataclasses import dataclass
+from typing import Self, Unpack
 
 import grpc
+import numpy as np
+import numpy.typing as npt
 
 from client.connection import CHANNEL, RECEIVER, open_channel, rpc_errors
-from client.delivery import finite
 from client.description import KnowledgeBaseInfo, read_knowledge_base
-from client.options import FADING, ChannelOptions, channel_settings, checked_timeout, name_of
-from protos.semlink.v1 import common_pb2 as pb
+from client.options import ChannelOptions, checked_timeout
 from protos.semlink.v1 import link_pb2 as api
 from protos.semlink.v1.link_pb2_grpc import ChannelStub, KnowledgeBaseStub
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+from shared.channel import ChannelSettings
+from shared.rpc.wire import override_to_wire, settings_from_wire
 
 
 class _Client:
@@ -37,21 +35,6 @@ class _Client:
         self._channel.close()
 
 
-@dataclass(frozen=True)
-class ChannelSettings:
-    """The channel as it is now. snr_db: average Es/N0, infinite for no noise. fading: "none" or "rayleigh"."""
-
-    snr_db: float
-    fading: str
-    seed: int
-    symbol_rate_hz: float
-    propagation_seconds: float
-
-    def to_json(self) -> dict[str, Any]:
-        """A strict JSON object: an infinite SNR (no noise) is null."""
-        return asdict(self) | {"snr_db": finite(self.snr_db)}
-
-
 class ChannelControl(_Client):
     """Reads and changes the settings of a running channel.
 
@@ -66,18 +49,18 @@ class ChannelControl(_Client):
     def get(self) -> ChannelSettings:
         """The current settings."""
         with rpc_errors(self.address):
-            return _read_settings(self._stub.GetChannel(api.GetChannelRequest(), timeout=self._timeout))
+            return settings_from_wire(self._stub.GetChannel(api.GetChannelRequest(), timeout=self._timeout))
 
     def set(self, **settings: Unpack[ChannelOptions]) -> ChannelSettings:
         """Change some settings, all at once, and return all of them; see `ChannelOptions`."""
-        request = api.SetChannelRequest(settings=channel_settings(settings))
+        request = api.SetChannelRequest(settings=override_to_wire(settings))
         with rpc_errors(self.address):
-            return _read_settings(self._stub.SetChannel(request, timeout=self._timeout))
+            return settings_from_wire(self._stub.SetChannel(request, timeout=self._timeout))
 
     def reset(self) -> ChannelSettings:
         """Back to the settings that the channel was started with."""
         with rpc_errors(self.address):
-            return _read_settings(self._stub.ResetChannel(api.ResetChannelRequest(), timeout=self._timeout))
+            return settings_from_wire(self._stub.ResetChannel(api.ResetChannelRequest(), timeout=self._timeout))
 
 
 @dataclass(frozen=True)
@@ -90,7 +73,7 @@ class Item:
     item_id: str
     label: str
     thumbnail: bytes
-    embedding: "npt.NDArray[np.float32]"
+    embedding: npt.NDArray[np.float32]
 
 
 class KnowledgeBaseClient(_Client):
@@ -108,18 +91,6 @@ class KnowledgeBaseClient(_Client):
 
     def get_item(self, item_id: str) -> Item:
         """One item with its thumbnail. Raises NotFound for an id that is not there."""
-        import numpy as np  # noqa: PLC0415 - only where an embedding is read
-
         with rpc_errors(self.address):
             item = self._stub.GetItem(api.GetItemRequest(item_id=item_id), timeout=self._timeout)
         return Item(item.item_id, item.label, item.thumbnail, np.frombuffer(item.embedding, dtype="<f4"))
-
-
-def _read_settings(message: pb.ChannelSettings) -> ChannelSettings:
-    return ChannelSettings(
-        snr_db=message.snr_db,
-        fading=name_of(message.fading, FADING),
-        seed=message.seed,
-        symbol_rate_hz=message.symbol_rate_hz,
-        propagation_seconds=message.propagation_seconds,
-    )

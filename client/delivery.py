@@ -1,60 +1,16 @@
 """What comes back: the closest image in meaning, how sure the receiver is, and where the time went."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from client.options import CSI, FADING, name_of
-from protos.semlink.v1 import common_pb2 as pb
 from protos.semlink.v1 import transmitter_pb2 as api
+from shared.burst import ChannelReport, Csi, Hit, Trace
 from shared.ledger import Entry, Kind, Stage
-
-if TYPE_CHECKING:
-    from shared.symbols import Complex
-
-_KINDS = {
-    pb.LedgerEntry.KIND_MEASURED: Kind.MEASURED,
-    pb.LedgerEntry.KIND_EMULATED: Kind.EMULATED,
-}
+from shared.rpc.wire import csi_from_wire, entries_from_wire, hits_from_wire, report_from_wire, trace_from_wire
 
 _PLACES = {stage.value: place for place, stage in enumerate(Stage)}
-
-
-@dataclass(frozen=True)
-class Hit:
-    """One item of the knowledge base. distance: between unit vectors, 0 (same) to 2 (opposite)."""
-
-    item_id: str
-    label: str
-    distance: float
-
-
-@dataclass(frozen=True)
-class ChannelReport:
-    """What the channel did to the burst; seed, stream and burst (its counter) replay it bit for bit.
-
-    snr_db_asked, snr_db_achieved: average and this burst's Es/N0, dB; infinite without noise.
-    signal_power, noise_power: mean per complex symbol. gain: of a block-fading burst.
-    """
-
-    snr_db_asked: float
-    snr_db_achieved: float
-    fading: str
-    seed: int
-    stream: int
-    burst: int
-    signal_power: float
-    noise_power: float
-    gain: complex
-
-
-@dataclass(frozen=True)
-class Trace:
-    """The payload on its way: three arrays [n], complex64."""
-
-    sent: "Complex"
-    received: "Complex"
-    equalized: "Complex"
 
 
 @dataclass(frozen=True)
@@ -78,7 +34,7 @@ class Delivery:
     k: int
     cbr: float
     cbr_total: float
-    csi: str
+    csi: Csi
     genies: tuple[str, ...]
     pilot_symbols: int
     snr_db_estimated: float | None
@@ -126,7 +82,7 @@ def read_delivery(message: api.Delivery, round_trip_seconds: float) -> Delivery:
 
     round_trip_seconds: measured by this client, from handing the request to gRPC to holding the answer.
     """
-    ledger = _with_access([_entry(entry) for entry in message.ledger], round_trip_seconds)
+    ledger = _with_access(entries_from_wire(message.ledger), round_trip_seconds)
     return Delivery(
         item_id=message.item_id,
         label=message.label,
@@ -134,20 +90,20 @@ def read_delivery(message: api.Delivery, round_trip_seconds: float) -> Delivery:
         confidence=message.confidence,
         accepted=message.accepted,
         reason=message.reason,
-        top=tuple(Hit(hit.item_id, hit.label, hit.distance) for hit in message.top),
+        top=hits_from_wire(message.top),
         codec=message.codec,
         k=message.k,
         cbr=message.cbr,
         cbr_total=message.cbr_total,
-        csi=name_of(message.csi, CSI),
+        csi=csi_from_wire(message.csi) or "none",
         genies=tuple(message.genies),
         pilot_symbols=message.pilot_symbols,
         snr_db_estimated=message.snr_db_estimated if message.HasField("snr_db_estimated") else None,
-        channel=_read_channel(message.channel),
+        channel=report_from_wire(message.channel),
         ledger=ledger,
         total_seconds=math.fsum(entry.seconds for entry in ledger),
         knowledge_base=message.knowledge_base,
-        trace=_read_trace(message.trace) if message.HasField("trace") else None,
+        trace=trace_from_wire(message.trace) if message.HasField("trace") else None,
     )
 
 
@@ -156,37 +112,11 @@ def finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _with_access(entries: list[Entry], round_trip_seconds: float) -> tuple[Entry, ...]:
+def _with_access(entries: Sequence[Entry], round_trip_seconds: float) -> tuple[Entry, ...]:
     """Add what the round trip took beyond the transmitter's measured stages; all in the order of the way."""
     inside = math.fsum(entry.seconds for entry in entries if entry.kind is Kind.MEASURED)
     access = Entry(Stage.ACCESS, max(0.0, round_trip_seconds - inside))
     return tuple(sorted((access, *entries), key=lambda entry: _PLACES.get(entry.stage, len(_PLACES))))
-
-
-def _entry(entry: pb.LedgerEntry) -> Entry:
-    return Entry(entry.stage, entry.seconds, _KINDS.get(entry.kind, Kind.MEASURED))
-
-
-def _read_channel(report: pb.ChannelReport) -> ChannelReport:
-    return ChannelReport(
-        snr_db_asked=report.snr_db_asked,
-        snr_db_achieved=report.snr_db_achieved,
-        fading=name_of(report.fading, FADING),
-        seed=report.seed,
-        stream=report.stream,
-        burst=report.counter,
-        signal_power=report.signal_power,
-        noise_power=report.noise_power,
-        gain=complex(report.gain_real, report.gain_imag),
-    )
-
-
-def _read_trace(trace: pb.Trace) -> Trace:
-    from shared.symbols import BYTES_PER_SYMBOL, unpack_symbols  # noqa: PLC0415 - numpy, only when asked for
-
-    return Trace(
-        *(unpack_symbols(part, len(part) // BYTES_PER_SYMBOL) for part in (trace.sent, trace.received, trace.equalized))
-    )
 
 
 def _channel_json(report: ChannelReport) -> dict[str, Any]:
@@ -196,7 +126,7 @@ def _channel_json(report: ChannelReport) -> dict[str, Any]:
         "fading": report.fading,
         "seed": report.seed,
         "stream": report.stream,
-        "burst": report.burst,
+        "burst": report.counter,
         "signal_power": finite(report.signal_power),
         "noise_power": finite(report.noise_power),
         "gain": [finite(report.gain.real), finite(report.gain.imag)],

@@ -1,20 +1,14 @@
 """Options of one transmission, and the request that they make."""
 
 import math
-from collections.abc import Mapping
-from typing import Literal, TypedDict, TypeVar
+from typing import Any, TypedDict
 
 from client.pictures import Picture, picture_bytes
-from protos.semlink.v1 import common_pb2 as pb
 from protos.semlink.v1 import transmitter_pb2 as api
+from shared.burst import Csi
+from shared.channel import FadingName
 from shared.errors import InvalidSetting
-
-Fading = Literal["none", "rayleigh"]
-Csi = Literal["none", "pilot", "perfect"]
-Number = TypeVar("Number", bound=int)
-
-FADING: "dict[str, pb.Fading.ValueType]" = {"none": pb.FADING_NONE, "rayleigh": pb.FADING_RAYLEIGH}
-CSI: "dict[str, pb.Csi.ValueType]" = {"none": pb.CSI_NONE, "pilot": pb.CSI_PILOT, "perfect": pb.CSI_PERFECT}
+from shared.rpc.wire import csi_to_wire, override_to_wire
 
 
 class ChannelOptions(TypedDict, total=False):
@@ -26,7 +20,7 @@ class ChannelOptions(TypedDict, total=False):
     """
 
     snr_db: float | None
-    fading: Fading | None
+    fading: FadingName | None
     seed: int | None
     symbol_rate_hz: float | None
     propagation_seconds: float | None
@@ -66,8 +60,8 @@ def build_request(picture: Picture, options: SendOptions, request_id: int = 0) -
             request_id=request_id,
             codec=options.get("codec"),
             k=options.get("k"),
-            channel=channel_settings(options),
-            csi=_choice("csi", options.get("csi"), CSI, pb.CSI_UNSPECIFIED),
+            channel=override_to_wire(channel_options(options)),
+            csi=csi_to_wire(options.get("csi")),
             pilot_symbols=options.get("pilot_symbols"),
             stream=options.get("stream"),
             counter=None if counter is None else counter + request_id,
@@ -79,25 +73,9 @@ def build_request(picture: Picture, options: SendOptions, request_id: int = 0) -
         raise InvalidSetting(f"a send option is out of its range: {error}") from error
 
 
-def channel_settings(options: ChannelOptions) -> pb.ChannelSettings | None:
-    """The channel's part of the options; None when they set nothing."""
-    fading = _choice("fading", options.get("fading"), FADING, pb.FADING_UNSPECIFIED)
-    try:
-        settings = pb.ChannelSettings(
-            snr_db=options.get("snr_db"),
-            fading=fading,
-            seed=options.get("seed"),
-            symbol_rate_hz=options.get("symbol_rate_hz"),
-            propagation_seconds=options.get("propagation_seconds"),
-        )
-    except (ValueError, TypeError) as error:
-        raise InvalidSetting(f"a channel setting is out of its range: {error}") from error
-    return settings if settings.ListFields() else None
-
-
-def name_of(number: int, names: Mapping[str, int]) -> str:
-    """The name of a fading or CSI on the wire; "unspecified" for one this client does not know."""
-    return next((name for name, value in names.items() if value == number), "unspecified")
+def channel_options(options: SendOptions) -> dict[str, Any]:
+    """The channel's part of the options."""
+    return {name: options.get(name) for name in ChannelOptions.__annotations__}
 
 
 def checked_timeout(timeout: float) -> float | None:
@@ -120,11 +98,3 @@ def _refuse_unknown(options: SendOptions) -> None:
     for name in options:
         if name not in known:
             raise TypeError(f"no option {name!r}; there are {', '.join(known)}")
-
-
-def _choice(name: str, value: str | None, table: Mapping[str, Number], unset: Number) -> Number:
-    if value is None:
-        return unset
-    if value not in table:
-        raise InvalidSetting(f"{name} = {value!r}: choose one of {', '.join(table)}")
-    return table[value]

@@ -173,7 +173,7 @@ def test_ordered_answers_keep_the_order_of_the_pictures(link: SemLink, fake: Fak
 
 def test_counter_counts_on(link: SemLink, fake: FakeTransmitter) -> None:
     answers = list(link.send_many([b"a"] * 4, counter=7, stream=2, ordered=True))
-    assert [answer.outcome.channel.burst for answer in answers] == [7, 8, 9, 10]
+    assert [answer.outcome.channel.counter for answer in answers] == [7, 8, 9, 10]
 
 
 def test_a_failure_is_its_own_answer(link: SemLink, tmp_path: Path) -> None:

@@ -1,16 +1,15 @@
 """`semlink channel`: the settings of the running channel."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
 from client.cli.console import ChannelAt, Json, out, print_json
 from client.connection import CHANNEL
-from client.options import ChannelOptions, Fading
+from client.delivery import finite
+from client.options import ChannelOptions
+from shared.channel import ChannelSettings, FadingName
 from shared.errors import InvalidSetting
-
-if TYPE_CHECKING:
-    from client.control import ChannelSettings
 
 app = typer.Typer(no_args_is_help=True, help="Read and change the channel that all pictures go through.")
 
@@ -31,7 +30,7 @@ def get(channel: ChannelAt = CHANNEL, json: Json = False) -> None:
 def set_(
     *,
     snr_db: Annotated[float | None, typer.Option(help="Average Es/N0 in dB, -50 to 100, or inf for no noise.")] = None,
-    fading: Annotated[Fading | None, typer.Option(help="none: h = 1; rayleigh: one gain a picture.")] = None,
+    fading: Annotated[FadingName | None, typer.Option(help="none: h = 1; rayleigh: one gain a picture.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of every random draw.")] = None,
     symbol_rate_hz: Annotated[float | None, typer.Option(help="Symbols per second, for the emulated airtime.")] = None,
     propagation_seconds: Annotated[float | None, typer.Option(help="Emulated one-way delay, 0 to 10.")] = None,
@@ -70,13 +69,14 @@ def reset(channel: ChannelAt = CHANNEL, json: Json = False) -> None:
         _show(control.reset(), json)
 
 
-def _show(settings: "ChannelSettings", json: bool) -> None:
+def _show(settings: ChannelSettings, json: bool) -> None:
     from rich.table import Table  # noqa: PLC0415
 
+    document: dict[str, Any] = settings.model_dump() | {"snr_db": finite(settings.snr_db)}
     if json:
-        print_json(settings.to_json())
+        print_json(document)
         return
     table = Table.grid(padding=(0, 2))
-    for name, value in settings.to_json().items():
+    for name, value in document.items():
         table.add_row(name, "no noise" if value is None else str(value))
     out.print(table)

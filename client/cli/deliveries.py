@@ -78,7 +78,7 @@ def _facts(delivery: Delivery) -> Table:
         "receiver knows",
         ", ".join(delivery.genies) or {"pilot": "its pilots", "none": "nothing"}.get(delivery.csi, delivery.csi),
     )
-    table.add_row("replay with", f"--seed {channel.seed} --stream {channel.stream} --counter {channel.burst}")
+    table.add_row("replay with", f"--seed {channel.seed} --stream {channel.stream} --counter {channel.counter}")
     return table
 
 

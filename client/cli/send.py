@@ -7,7 +7,9 @@ import typer
 
 from client.cli.console import Json, Transmitter, err, out, print_json
 from client.connection import TRANSMITTER
-from client.options import Csi, Fading, SendOptions
+from client.options import SendOptions
+from shared.burst import Csi
+from shared.channel import FadingName
 from shared.errors import InvalidInput, NotFound, SemLinkError
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ def send(
     snr_db: Annotated[
         float | None, typer.Option(help="Average Es/N0 in dB; inf for no noise.", rich_help_panel=_CHANNEL)
     ] = None,
-    fading: Annotated[Fading | None, typer.Option(help="How the gain varies.", rich_help_panel=_CHANNEL)] = None,
+    fading: Annotated[FadingName | None, typer.Option(help="How the gain varies.", rich_help_panel=_CHANNEL)] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of every random draw.", rich_help_panel=_CHANNEL)] = None,
     codec: Annotated[str | None, typer.Option(help="For example kbsc or raw.", rich_help_panel=_RADIO)] = None,
     k: Annotated[int | None, typer.Option(help="Real dimensions; k/2 symbols go out.", rich_help_panel=_RADIO)] = None,

@@ -1,7 +1,7 @@
 """Plain values to protobuf messages and back; nothing else in the services touches message fields of the air."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -34,9 +34,11 @@ def csi_from_wire(csi: common.Csi.ValueType) -> Csi | None:
     return _CSI_NAME.get(csi)
 
 
-def csi_to_wire(csi: Csi) -> common.Csi.ValueType:
-    """The number of a CSI mode."""
-    return _CSI[csi]
+def csi_to_wire(csi: Csi | None) -> common.Csi.ValueType:
+    """The number of a CSI mode; unspecified for None. Raises InvalidSetting for a name without one."""
+    if csi is not None and csi not in _CSI:
+        raise InvalidSetting(f"csi = {csi!r}: choose from {', '.join(_CSI)}")
+    return common.CSI_UNSPECIFIED if csi is None else _CSI[csi]
 
 
 def top_k_from_wire(top_k: int) -> int:
@@ -52,14 +54,22 @@ def settings_to_wire(settings: ChannelSettings) -> common.ChannelSettings:
     return common.ChannelSettings(**fields | {"fading": _FADING[settings.fading]})
 
 
-def override_to_wire(override: dict[str, Any]) -> common.ChannelSettings | None:
-    """Some settings of the channel; None for none."""
+def settings_from_wire(message: common.ChannelSettings) -> ChannelSettings:
+    """All settings of the channel, from a message that may hold some; the others are the defaults."""
+    return ChannelSettings().updated(**override_from_wire(message))
+
+
+def override_to_wire(override: Mapping[str, Any]) -> common.ChannelSettings | None:
+    """Some settings of the channel; None for none. Raises InvalidSetting for a value that no message can hold."""
     known = {name: value for name, value in override.items() if value is not None}
     if "fading" in known:
         if known["fading"] not in _FADING:
             raise InvalidSetting(f"fading = {known['fading']!r}: choose from {', '.join(_FADING)}")
         known["fading"] = _FADING[known["fading"]]
-    return common.ChannelSettings(**known) if known else None
+    try:
+        return common.ChannelSettings(**known) if known else None
+    except (ValueError, TypeError) as error:
+        raise InvalidSetting(f"a channel setting is out of its range: {error}") from error
 
 
 def override_from_wire(message: common.ChannelSettings) -> dict[str, Any]:
@@ -94,7 +104,7 @@ def burst_to_wire(burst: Burst) -> link.Burst:
         timeout_seconds=burst.timeout_seconds,
         top_k=burst.top_k,
         trace=burst.trace,
-        channel_override=override_to_wire(dict(burst.channel_override)),
+        channel_override=override_to_wire(burst.channel_override),
         genie=None if genie is None else link.Genie(gain=pack_symbols(_array(genie.gain)), n0=genie.n0),
     )
 
@@ -151,7 +161,7 @@ def reception_from_wire(message: link.Reception) -> Reception:
     """A message as the receiver's answer."""
     return Reception(
         burst_id=message.burst_id,
-        top=tuple(Hit(hit.item_id, hit.label, hit.distance) for hit in message.top),
+        top=hits_from_wire(message.top),
         confidence=message.confidence,
         accepted=message.accepted,
         reason=message.reason,
@@ -198,6 +208,11 @@ def report_from_wire(message: common.ChannelReport) -> ChannelReport:
 def hits_to_wire(hits: Iterable[Hit]) -> list[common.Hit]:
     """Items near the received embedding."""
     return [common.Hit(item_id=hit.item_id, label=hit.label, distance=hit.distance) for hit in hits]
+
+
+def hits_from_wire(messages: Iterable[common.Hit]) -> tuple[Hit, ...]:
+    """Items near the received embedding, from messages."""
+    return tuple(Hit(hit.item_id, hit.label, hit.distance) for hit in messages)
 
 
 def entries_to_wire(entries: Iterable[Entry]) -> list[common.LedgerEntry]:
