@@ -4,6 +4,7 @@ image --decode, resize--> pixels --batch: CLIP, codec--> payload --pilots--> bur
 """
 
 import asyncio
+import io
 import secrets
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from itertools import count
 from time import perf_counter
 
 import numpy as np
+from PIL import Image
 
 from shared.batching import Batcher
 from shared.burst import HEADER_SYMBOLS, Burst, CodecSpec, Csi, Reception
@@ -96,6 +98,12 @@ class SendPipeline:
             cbr_total=(plan.codec.symbols + plan.pilots + HEADER_SYMBOLS) / prepared.source_values,
             ledger=tuple(ledger.entries),
         )
+
+    def warm_up(self) -> None:
+        """Preprocess one picture, so that the first request does not wait for Pillow's decoders to be imported."""
+        file = io.BytesIO()
+        Image.new("RGB", (64, 64)).save(file, "PNG")
+        self._preprocess(file.getvalue(), Deadline.after(None))
 
     def close(self) -> None:
         """Release the threads."""

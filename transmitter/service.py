@@ -58,6 +58,7 @@ class TransmitterService(Service, rpc.TransmitterServicer):
             settings.channel_address, lambda channel: link_rpc.ChannelStub(channel).Relay(), settings.max_message_bytes
         )
         self._pipeline = SendPipeline(settings, self._clip, shelf, self._batcher, self._hop.exchange)
+        self._pipeline.warm_up()
         self._pipeline.default_codec()  # a wrong default is an error now, not at the first request
         log.info("encoder", **self._clip.describe())
 
