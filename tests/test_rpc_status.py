@@ -69,3 +69,11 @@ def test_what_is_no_error_of_ours_is_internal_and_logged(capsys: pytest.CaptureF
 
 def test_a_code_of_a_later_version_is_an_error_all_the_same() -> None:
     assert type(status.error_from_failure(pb.Failure(code=99, message="new"))) is errors.SemLinkError
+
+
+def test_a_connection_lost_while_a_call_begins_is_unavailable() -> None:
+    """grpc.aio says INTERNAL, "Internal error from Core"."""
+    lost = grpc.aio.AioRpcError(Code.INTERNAL, grpc.aio.Metadata(), grpc.aio.Metadata(), "Internal error from Core")
+    assert type(status.error_from_rpc(lost)) is errors.Unavailable
+    other = grpc.aio.AioRpcError(Code.INTERNAL, grpc.aio.Metadata(), grpc.aio.Metadata(), "a bug")
+    assert type(status.error_from_rpc(other)) is errors.SemLinkError

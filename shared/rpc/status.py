@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
-from typing import Any, NoReturn, ParamSpec, TypeVar, cast
+from typing import Any, Final, NoReturn, ParamSpec, TypeVar, cast
 
 import grpc
 import structlog
@@ -22,6 +22,9 @@ STATUS: tuple[tuple[type[errors.SemLinkError], grpc.StatusCode], ...] = (
     (errors.Unavailable, grpc.StatusCode.UNAVAILABLE),
     (errors.DataLoss, grpc.StatusCode.DATA_LOSS),
     (errors.SemLinkError, grpc.StatusCode.INTERNAL),
+)
+_LOST: Final = (
+    "Internal error from Core"  # what grpc.aio makes, with INTERNAL, of a connection lost at the wrong moment
 )
 _BY_NUMBER = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -43,6 +46,8 @@ def error_from_status(code: grpc.StatusCode, message: str) -> errors.SemLinkErro
 def error_from_rpc(error: grpc.RpcError) -> errors.SemLinkError:
     """The SemLink error of what a gRPC call raised."""
     call = cast(grpc.Call, error)  # every RpcError that a call raises is one
+    if call.details() == _LOST:
+        return errors.Unavailable("the connection was lost while the call began")
     return error_from_status(call.code(), call.details() or "")
 
 
