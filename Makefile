@@ -84,10 +84,12 @@ protos-check: $(DEVELOPS)
 
 # --- installation -----------------------------------------------------------------------------------------------------
 
-# pip says a lot; this keeps the large downloads, which are what one waits for.
+# pip says a lot. Errors stay, warnings about this machine's own set-up go, and of the rest only the large downloads,
+# which are what one waits for.
 define INSTALL
 @echo "installing SemLink with $(1) into $(VENV) (the first time about 2 minutes and 7 GB)"
-@$(BIN)/python -m pip install --progress-bar off --disable-pip-version-check -e '.[$(1)]' | awk ' \
+@$(BIN)/python -m pip install --progress-bar off --disable-pip-version-check -e '.[$(1)]' \
+	2> >(grep --line-buffered -v '^WARNING: ' >&2) | awk ' \
 	/(Downloading|Using cached) .*[(][0-9.]+ [MG]B[)]/ { split($$(NF - 2), part, "-"); \
 		printf "  %s %s %s %s\n", part[1], part[2], $$(NF - 1), $$NF; fflush() } \
 	/^Installing collected packages/ { print "  unpacking"; fflush() }'
@@ -105,7 +107,8 @@ COMMA := ,
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-		echo "SemLink needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1 || true)." >&2; \
+		is=$$($(PYTHON) -c 'import platform; print("Python", platform.python_version())' 2>/dev/null || echo "no Python"); \
+		echo "SemLink needs Python 3.11 or newer, and $(PYTHON) is $$is." >&2; \
 		echo "Name another, for example: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
 	@echo "making $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(VENV) || { rm -f $@; \
