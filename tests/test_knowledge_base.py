@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from receiver.knowledge_base import KnowledgeBase, Origin, write_store
-from shared.burst import Hit
 from receiver.knowledge_base.records import Floats
+from shared.burst import Hit
 from shared.errors import InvalidInput, InvalidSetting, Mismatch, NotFound, Unavailable
 
 ORIGIN = Origin(source="synthetic", clip="fake-clip", clip_fingerprint="c0ffee")

@@ -27,9 +27,7 @@ class ChannelSettings(BaseModel):
     )
     fading: FadingName = Field("none", description="how the gain varies: none or rayleigh (one complex gain per burst)")
     seed: int = Field(0, ge=0, lt=1 << 64, description="seed of every random draw: an integer, 0 to 2^64 - 1")
-    symbol_rate_hz: float = Field(
-        1e6, ge=1, le=1e12, allow_inf_nan=False, description="symbols per second: 1 to 1e12"
-    )
+    symbol_rate_hz: float = Field(1e6, ge=1, le=1e12, allow_inf_nan=False, description="symbols per second: 1 to 1e12")
     propagation_seconds: float = Field(
         0.0, ge=0, le=10, allow_inf_nan=False, description="one-way propagation delay in seconds: 0 to 10"
     )
