@@ -93,7 +93,7 @@ class ChannelSettings(_message.Message):
     seed: _builtins.int
     """Seed of every random draw. The draw of a burst depends on (seed, stream, counter) alone."""
     symbol_rate_hz: _builtins.float
-    """Symbol rate for the emulated airtime, in symbols per second, above 0."""
+    """Symbol rate for the emulated airtime, in symbols per second, 1 to 1e12."""
     propagation_seconds: _builtins.float
     """Emulated one-way propagation delay, in seconds, 0 to 10."""
     def __init__(

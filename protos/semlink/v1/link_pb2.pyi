@@ -44,7 +44,7 @@ class Burst(_message.Message):
     CHANNEL_OVERRIDE_FIELD_NUMBER: _builtins.int
     GENIE_FIELD_NUMBER: _builtins.int
     burst_id: _builtins.int
-    """Chosen by the sender, unique on its stream while unanswered."""
+    """Chosen by the transmitter, kept over all hops, unique while unanswered."""
     stream: _builtins.int
     """(stream, counter) and the channel's seed name the random draw. The sender counts."""
     counter: _builtins.int
@@ -142,14 +142,16 @@ class Reception(_message.Message):
     KNOWLEDGE_BASE_FIELD_NUMBER: _builtins.int
     burst_id: _builtins.int
     confidence: _builtins.float
-    """0 to 1: the best label's share of the vote of the nearest items, each weighted by exp(cosine / 0.05)."""
+    """0 to 1: the share of the nearest item's label in the vote of the 10 nearest items, each weighted by
+    exp(cosine similarity / 0.05).
+    """
     accepted: _builtins.bool
     reason: _builtins.str
     """Why it was not accepted."""
     snr_db_estimated: _builtins.float
     """What the receiver believes about Es/N0 from its pilots; absent without pilots."""
     elapsed_seconds: _builtins.float
-    """Time between reading the burst and writing this answer on the last hop that touched it, in seconds."""
+    """The receiver's whole time for this burst, from reading it to answering, in seconds."""
     knowledge_base: _builtins.str
     """Fingerprint of the knowledge base that answered."""
     @_builtins.property
