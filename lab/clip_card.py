@@ -32,8 +32,12 @@ queries = first 50. Drawn set: knowledge base = 20 of each category, queries = 1
 ## What it learned from
 
 The train split of CIFAR-100 (Krizhevsky, 2009; 50,000 pictures) and {drawn} fresh pictures of the drawn set in each
-epoch, with the captions {captions} around the class names. So it knows those 200 classes and little else:
-any other word in a text search is noise to it. CIFAR-100 carries the biases of the web collection it was cut from.
+epoch, with these captions around the class names:
+
+{captions}
+
+So it knows those 200 classes and little else: any other word in a text search is noise to it. CIFAR-100 carries the
+biases of the web collection it was cut from.
 
 Loss: picture to caption over all 200 classes, caption to picture (UniCL), picture to picture (SupCon). Augmentation:
 shifted crop, mirror image, a hole; never colour, which names the drawn classes. The first {small} of {epochs} epochs
@@ -43,7 +47,8 @@ see the pictures at {side} pixels. The weights are a moving average.
 
     semlink train clip-tiny --data DIR        (or python -m lab.train_clip --data DIR)
 
-{epochs} epochs, seed {seed}, {minutes:.0f} minutes in all, {seconds:.0f} s for the median epoch, on {hardware}{note}.
+{epochs} epochs, seed {seed}, {minutes:.0f} minutes in all, {seconds:.0f} s for the median epoch, on
+{hardware}.{note}
 
 {table}
 """
@@ -61,7 +66,7 @@ def write_clip_card(
     curves: figures of each epoch, the last ones being the model's
     parameters: of the image and of the text tower
     settings: `drawn`, `small`, `side`, `seed`, as the card names them
-    note: anything that one should know about the machine
+    note: sentences on anything else that one should know about the run
     """
     seconds = sorted(row["seconds"] for row in curves)
     (out / "README.md").write_text(
@@ -70,7 +75,7 @@ def write_clip_card(
             **settings,
             image_parameters=parameters[0],
             text_parameters=parameters[1],
-            captions=", ".join(f'"{template}"' for template in TEMPLATES),
+            captions="\n".join(f"    {template}" for template in TEMPLATES),
             epochs=len(curves),
             minutes=sum(seconds) / 60,
             seconds=seconds[len(seconds) // 2],

@@ -30,7 +30,7 @@ base) and the drawn set (10 ask, 20 are the knowledge base). `raw` is the embedd
 
     semlink train kbsc --data DIR        (or python -m lab.train_kbsc --data DIR)
 
-Seed {seed}; {minutes:.0f} minutes in all on {hardware}{note}.
+Seed {seed}; {minutes:.0f} minutes in all on {hardware}.{note}
 """
 
 
@@ -41,7 +41,7 @@ def write_codec_card(
 
     rows: semantic accuracy by k and data set
     fingerprint: of the CLIP model
-    note: anything that one should know about the machine
+    note: sentences on anything else that one should know about the run
     """
     card = _CARD.format(
         fingerprint=fingerprint,

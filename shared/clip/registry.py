@@ -5,7 +5,7 @@ from pathlib import Path
 
 import open_clip
 
-import shared.clip.tower  # noqa: F401  registers semlink_resnet13 with timm
+import shared.clip.tower  # noqa: F401  registers semlink_resnet10 with timm
 
 MODEL = "clip-tiny"
 

@@ -65,8 +65,8 @@ class TinyResNet(nn.Module):
 
 
 @register_model
-def semlink_resnet13(pretrained: bool = False, **_: Any) -> TinyResNet:
+def semlink_resnet10(pretrained: bool = False, **_: Any) -> TinyResNet:
     """Make the trunk for timm; its weights come with clip-tiny, never on their own."""
     if pretrained:
-        raise ValueError("semlink_resnet13 has no weights of its own; load clip-tiny.")
+        raise ValueError("semlink_resnet10 has no weights of its own; load clip-tiny.")
     return TinyResNet()
