@@ -155,6 +155,7 @@ async def test_a_signal_drains_a_process(tmp_path: Path, number: signal.Signals)
             async with linked(to_channel(address)) as link:
                 waiting = [asyncio.create_task(link.exchange(make_burst(n))) for n in range(1, 6)]
                 await until(lambda: bool(far.bursts))
+                await asyncio.sleep(0.5)  # the proxy has read the others too
                 start = monotonic()
                 proxy.signal(number)
                 await asyncio.sleep(0.5)

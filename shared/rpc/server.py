@@ -91,15 +91,12 @@ def run(service: Service, settings: ServerSettings) -> None:
 
 
 async def _serve_and_exit(service: Service, settings: ServerSettings) -> None:
-    if not await serve(service, settings):
-        os._exit(0)  # a thread is still loading; Python would wait for it to finish, and there is nothing to save
+    await serve(service, settings)
+    os._exit(0)  # nothing is left to save, and Python would wait for a thread that loads, and seconds for torch to end
 
 
-async def serve(service: Service, settings: ServerSettings, stop: asyncio.Event | None = None) -> bool:
-    """Serve until a signal, the end of standard input where that is asked for, or `stop`.
-
-    Returns whether the service was ready before it was stopped.
-    """
+async def serve(service: Service, settings: ServerSettings, stop: asyncio.Event | None = None) -> None:
+    """Serve until a signal, the end of standard input where that is asked for, or `stop`."""
     stop = stop or _stop_on_signals()
     if settings.stop_with_stdin:
         asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _stop_at_end_of_stdin, stop)
@@ -113,8 +110,7 @@ async def serve(service: Service, settings: ServerSettings, stop: asyncio.Event 
     if settings.announce is not None:
         _announce(settings.announce, address)
     try:
-        started = await _start_unless_stopped(service, stop)
-        if started:
+        if await _start_unless_stopped(service, stop):
             gate.reason = None
             await _set_health(service, checks, health_pb2.HealthCheckResponse.SERVING)
             log.info("ready", address=address)
@@ -127,7 +123,6 @@ async def serve(service: Service, settings: ServerSettings, stop: asyncio.Event 
         await server.stop(settings.grace_seconds)
         await service.stop()
         log.info("stopped")
-    return started
 
 
 async def _register(server: grpc.aio.Server, service: Service, checks: Any) -> None:
