@@ -97,7 +97,7 @@ def test_channel_get_set_reset(link: LocalLink) -> None:
     assert refused.returncode == 2
     assert "-51" in refused.stderr
     with ChannelControl(link.channel) as control:
-        assert control.get().to_json() == before
+        assert control.get().model_dump() == before
 
 
 def test_kb_info_of_receiver_and_of_folder(link: LocalLink) -> None:
