@@ -54,5 +54,5 @@ def error_of(error: grpc.RpcError, address: str) -> errors.SemLinkError:
 
 
 def _is_transport(message: str) -> bool:
-    """Whether gRPC itself says so, not a service."""
-    return any(sign in message for sign in _TRANSPORT)
+    """Whether gRPC itself says so: a service that lost the next hop begins with that hop's address."""
+    return message.startswith(_TRANSPORT)

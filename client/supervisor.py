@@ -7,14 +7,17 @@ up side by side. They are ready when gRPC health says SERVING.
 """
 
 import math
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Self
 
+from client.control import KnowledgeBaseClient
 from client.health import is_serving
 from client.leash import Leash
+from client.link import SemLink
 from client.service_process import POLL_SECONDS, ServiceProcess
 
 RECEIVER, CHANNEL, TRANSMITTER = "receiver", "channel_proxy", "transmitter"
@@ -27,13 +30,15 @@ class LinkPlan:
     """What to start.
 
     knowledge_base: folder of the knowledge base. source: what the receiver builds it from when the folder holds none;
-    None for an existing one. directory: for logs. ports: by service, 0 or absent for any. flags: by service,
-    further command line flags. timeout: seconds until all must be ready.
+    None for an existing one. renew: build it again from the source when it was made with another CLIP, as after an
+    update of the weights; only for a folder that nobody else fills. directory: for logs. ports: by service, 0 or absent
+    for any. flags: by service, further command line flags. timeout: seconds until all must be ready.
     """
 
     knowledge_base: Path
     directory: Path
     source: str | None = "drawn"
+    renew: bool = False
     ports: Mapping[str, int] = field(default_factory=dict)
     flags: Mapping[str, Sequence[str]] = field(default_factory=dict)
     timeout: float = 180.0
@@ -75,6 +80,8 @@ class LocalLink:
             self.channel = self._start(CHANNEL, self._leash, ["--receiver-address", self.receiver], deadline)
             self.transmitter = self._start(TRANSMITTER, self._leash, ["--channel-address", self.channel], deadline)
             self.wait_ready(deadline=deadline)
+            if self.plan.renew and self._clip_differs():
+                self._rebuild_knowledge_base(deadline)
         except BaseException:
             self.stop()
             raise
@@ -117,6 +124,20 @@ class LocalLink:
         address = service.address(deadline)
         self._on_state(name, "warming up")
         return address
+
+    def _clip_differs(self) -> bool:
+        """Whether the knowledge base was made with another CLIP than the transmitter's."""
+        with SemLink(self.transmitter) as near, KnowledgeBaseClient(self.receiver) as far:
+            return near.describe().clip_fingerprint != far.describe().clip_fingerprint
+
+    def _rebuild_knowledge_base(self, deadline: float) -> None:
+        service = self.services[RECEIVER]
+        self._on_state(RECEIVER, "rebuilding its knowledge base for another CLIP")
+        service.terminate()
+        service.wait(deadline - monotonic())
+        shutil.rmtree(self.plan.knowledge_base)
+        service.start()
+        self.wait_ready([RECEIVER], deadline)
 
     def _receiver_flags(self) -> list[str]:
         source = [] if self.plan.source is None else ["--kb-source", self.plan.source]

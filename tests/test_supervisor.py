@@ -7,7 +7,7 @@ from time import monotonic, sleep
 import psutil
 import pytest
 
-from client.cli.up import make_plan, say_ready
+from client.cli.up import Models, make_plan, say_ready
 from client.health import is_serving, wait_serving
 from client.leash import Leash
 from client.service_process import ServiceProcess
@@ -109,9 +109,8 @@ def test_up_says_what_to_try_next(link: LocalLink, capsys: pytest.CaptureFixture
 
 
 def test_knowledge_bases_of_different_content_have_different_folders(tmp_path: Path) -> None:
-    common = {"kb": None, "weights": None, "download": False, "device": None}
     folders = {
-        make_plan(tmp_path, source=source, clip=clip, **common).knowledge_base
+        make_plan(tmp_path, kb=None, source=source, models=Models(clip)).knowledge_base
         for source, clip in (("drawn", None), ("drawn", "ViT-B-32"), ("my pictures/", None), ("cifar100:data", None))
     }
     assert len(folders) == 4

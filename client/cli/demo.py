@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from client.cli.console import OUT, Json, err, out, print_json, stop_on_sigterm
-from client.cli.up import Clip, Device, Download, Kb, Out, Weights, make_plan, running
+from client.cli.up import Clip, Device, Download, Kb, Models, Out, Weights, make_plan, running
 from shared.errors import InvalidSetting
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def demo(
     require_matplotlib()
     stop_on_sigterm()
     plan = Plan(images=images, snrs_db=tuple(snr_db or (-10, -5, 0, 5, 10)), codec=codec, k=k, concurrency=concurrency)
-    own = make_plan(directory, kb=kb, source="drawn", clip=clip, weights=weights, download=download, device=device)
+    own = make_plan(directory, kb=kb, source="drawn", models=Models(clip, weights, device, download, codec))
     with _link(transmitter, channel, receiver) or running(own) as link:
         result = run_demo(plan, _addresses(link), err)
     _write(result, directory, json)

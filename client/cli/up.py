@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING, Annotated
@@ -25,6 +26,7 @@ Source = Annotated[str, typer.Option(help="What the knowledge base is built from
 Clip = Annotated[str | None, typer.Option(help="CLIP model of both ends, such as ViT-B-32; else clip-tiny.")]
 Weights = Annotated[str | None, typer.Option(help="Its weights: a file, or a tag such as openai.", metavar="FILE|TAG")]
 Download = Annotated[bool, typer.Option("--download", help="Fetch weights that are missing; else no network is used.")]
+Codec = Annotated[str | None, typer.Option(help="Codec of pictures that name none; raw fits any CLIP.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for what this run writes: logs, knowledge base.")]
 _Port = typer.Option(min=0, max=65535, help="0 lets the system choose.", rich_help_panel="Ports")
@@ -37,6 +39,7 @@ def up(
     clip: Clip = None,
     weights: Weights = None,
     download: Download = False,
+    codec: Codec = None,
     device: Device = None,
     directory: Out = OUT,
     transmitter_port: Annotated[int, _Port] = 50051,
@@ -50,14 +53,14 @@ def up(
 
     - `semlink up`
     - `semlink up --kb my-kb --source holiday-pictures/` — your own pictures, one sub-folder per label
+    - `semlink up --clip ViT-B-32 --weights openai --codec raw` — a real CLIP, from this machine's cache
     - `SEMLINK_CHANNEL_SNR_DB=0 semlink up` — any setting of a service, by environment;
       `python -m channel_proxy --help` lists them, and so do transmitter and receiver
     """
     stop_on_sigterm()
     ports = {"transmitter": transmitter_port, "channel_proxy": channel_port, "receiver": receiver_port}
-    plan = make_plan(
-        directory, kb=kb, source=source, clip=clip, weights=weights, download=download, device=device, ports=ports
-    )
+    models = Models(clip, weights, device, download, codec)
+    plan = make_plan(directory, kb=kb, source=source, models=models, ports=ports)
     with running(plan) as link:
         if json:
             print_json({"transmitter": link.transmitter, "channel": link.channel, "receiver": link.receiver})
@@ -66,29 +69,40 @@ def up(
         _wait(link)
 
 
+@dataclass(frozen=True)
+class Models:
+    """What the services compute with; None leaves a service its default."""
+
+    clip: str | None = None
+    weights: str | None = None
+    device: str | None = None
+    download: bool = False
+    codec: str | None = None
+
+    def flags(self) -> list[str]:
+        """Flags of both ends."""
+        given = {"--clip": self.clip, "--weights": self.weights, "--device": self.device}
+        flags = [part for name, value in given.items() if value is not None for part in (name, value)]
+        return [*flags, "--download"] if self.download else flags
+
+    def transmitter_flags(self) -> list[str]:
+        """Flags of the transmitter, which chooses the codec."""
+        return [*self.flags(), "--codec", self.codec] if self.codec else self.flags()
+
+
 def make_plan(
-    directory: Path,
-    *,
-    kb: Path | None,
-    source: str,
-    clip: str | None,
-    weights: str | None,
-    download: bool,
-    device: str | None,
-    ports: dict[str, int] | None = None,
+    directory: Path, *, kb: Path | None, source: str, models: Models, ports: dict[str, int] | None = None
 ) -> "LinkPlan":
     """The plan that the common options of `up` and `demo` make."""
     from client.supervisor import LinkPlan  # noqa: PLC0415 - gRPC, only when something is started
 
-    given = {"--clip": clip, "--weights": weights, "--device": device}
-    flags = [part for name, value in given.items() if value is not None for part in (name, value)]
-    flags += ["--download"] if download else []
     return LinkPlan(
-        knowledge_base=kb or directory / "kb" / _slug(source, clip),
+        knowledge_base=kb or directory / "kb" / _slug(source, models.clip),
         directory=directory / "logs",
         source=source,
+        renew=kb is None,
         ports=ports or {},
-        flags={"transmitter": flags, "receiver": flags},
+        flags={"transmitter": models.transmitter_flags(), "receiver": models.flags()},
     )
 
 
