@@ -28,7 +28,9 @@ class ReceiverSettings(ServerSettings):
     threads: int = Field(
         1, ge=1, le=1024, description="torch threads; decoding is little work, more of them only fight for the cores"
     )
-    equalizer: Literal["mmse", "zf"] = Field("mmse", description="how the gain of the channel is undone")
+    equalizer: Literal["mmse", "zf"] = Field(
+        "zf", description="how the gain is undone; zf suits codecs that do not know the SNR, such as kbsc"
+    )
     accept_confidence: float = Field(0.5, ge=0, le=1, description="answers less confident than this are not accepted")
     batch_size: int = Field(64, ge=1, le=4096, description="most bursts decoded together")
     max_in_flight: int = Field(256, ge=1, le=65536, description="bursts of one stream at work; beyond it senders wait")
