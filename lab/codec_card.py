@@ -12,8 +12,8 @@ of 128, up to 100 epochs, early stop after 20 without better retrieval, one SNR 
 batch). The power is what a real link has: one per burst, I and Q of a symbol from the same picture, and neither scale
 nor SNR told to the receiver.
 
-Trained on embeddings of clip-tiny `{fingerprint}`, and useful with no other: CIFAR-100's train split (40,000 of 50,000;
-the rest are validation senders and knowledge base) and the drawn train split in the same shares.
+Trained on embeddings of clip-tiny `{fingerprint}`, and useful with no other: of CIFAR-100's train split 40,000 of
+50,000 (the rest are validation senders and knowledge base), of the drawn train split 16,000 of 20,000.
 
 ## How well it does
 
@@ -23,8 +23,8 @@ base) and the drawn set (10 ask, 20 are the knowledge base). `raw` is the embedd
 
 {table}
 
-`k16.safetensors`, `k64.safetensors`, `k256.safetensors`: float32, with the statistics of batch norm; metadata `codec`,
-`k`, `clip_fingerprint`, `command`.
+`k16.safetensors`, `k64.safetensors`, `k256.safetensors`: matrices in float16, vectors with the statistics of batch norm
+in float32; metadata `codec`, `k`, `clip_fingerprint`, `command`.
 
 ## How it was made
 

@@ -9,23 +9,25 @@ from torch import Tensor, nn
 
 def export_clip(model: nn.Module, out: Path, epoch: int) -> None:
     """Write `model.safetensors`: matrices in float16, vectors (norms, statistics) in float32."""
-    tensors = {name: _halved(tensor) for name, tensor in model.state_dict().items()}
-    _write(tensors, out / "model.safetensors", {"model": "clip-tiny", "epoch": str(epoch)})
+    _write(_halved(model), out / "model.safetensors", {"model": "clip-tiny", "epoch": str(epoch)})
 
 
 def export_codec(codec: str, k: int, network: nn.Module, out: Path, clip_fingerprint: str) -> None:
-    """Write `k<k>.safetensors` in float32, with the CLIP that the codec belongs to."""
+    """Write `k<k>.safetensors`, in the same formats, with the CLIP that the codec belongs to."""
     metadata = {
         "codec": codec,
         "k": str(k),
         "clip_fingerprint": clip_fingerprint,
         "command": f"semlink train {codec}",
     }
-    _write(dict(network.state_dict()), out / f"k{k}.safetensors", metadata)
+    _write(_halved(network), out / f"k{k}.safetensors", metadata)
 
 
-def _halved(tensor: Tensor) -> Tensor:
-    return tensor.half() if tensor.dtype == torch.float32 and tensor.ndim > 1 else tensor
+def _halved(model: nn.Module) -> dict[str, Tensor]:
+    return {
+        name: tensor.half() if tensor.dtype == torch.float32 and tensor.ndim > 1 else tensor
+        for name, tensor in model.state_dict().items()
+    }
 
 
 def _write(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:

@@ -235,7 +235,7 @@ def test_kbsc_learns_and_is_read_back(codec_data: CodecData, tmp_path: Path) -> 
     assert (codec.k, codec.clip_fingerprint) == (16, "0123456789abcdef")
     with torch.inference_mode():
         expected = network.encode(torch.from_numpy(query.embeddings)).numpy()
-    np.testing.assert_allclose(codec.encode(query.embeddings), expected, atol=1e-6)
+    np.testing.assert_allclose(codec.encode(query.embeddings), expected, atol=0.02)  # matrices travel in float16
 
 
 def test_tables() -> None:
