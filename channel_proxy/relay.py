@@ -1,16 +1,16 @@
-"""The air: each burst passes the channel on its way to the receiver.
+"""The air: what the channel makes of a burst on its way to the receiver.
 
-Burst --> power checked --> fading, noise --> what the receiver may see --> next hop
-Reception <-- channel report, ledger <------------------------------------ next hop
+Burst --> power checked --> fading, noise --> what the receiver may see
+                                  |
+                                  +--> channel report, ledger: for the way back
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 from channel_proxy.control import ChannelControl
-from shared.burst import HEADER_SYMBOLS, Burst, ChannelReport, Genie, Reception
+from shared.burst import HEADER_SYMBOLS, Burst, ChannelReport, Genie
 from shared.channel import ChannelSettings, Link, Transmission
 from shared.deadline import Deadline
 from shared.errors import InvalidSymbols
@@ -21,36 +21,45 @@ POWER_TOLERANCE = 1e-3
 THREAD_SYMBOLS = 8192
 """Bursts longer than this are computed off the event loop; shorter ones take less time than the hand-over."""
 
-NextHop = Callable[[Burst], Awaitable[Reception]]
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A burst that has passed the channel: what goes on, and what is told to the sender."""
+
+    burst: Burst
+    report: ChannelReport
+    ledger: tuple[Entry, ...]
 
 
-class Relay:
-    """Sends bursts through the channel. control: whose settings apply. next_hop: the receiver."""
+class Air:
+    """Sends bursts through the channel. control: whose settings apply."""
 
-    def __init__(self, control: ChannelControl, next_hop: NextHop) -> None:
+    def __init__(self, control: ChannelControl) -> None:
         self._control = control
-        self._next_hop = next_hop
 
-    async def relay(self, burst: Burst) -> Reception:
-        """The receiver's answer to what the channel left of `burst`.
+    async def carry(self, burst: Burst) -> Passed:
+        """What the channel leaves of `burst`.
 
         Raises InvalidSymbols unless the burst has unit mean power, InvalidSetting for a wrong override, Expired past
-        its deadline, and what the receiver raises.
+        its deadline.
         """
         deadline = Deadline.after(burst.timeout_seconds)
         link = self._control.link_for(burst.channel_override)
         start = perf_counter()
-        transmission = await self._transmit(link, burst)
-        seconds = perf_counter() - start
-        reception = await self._next_hop(_as_received(burst, transmission, deadline.remaining()))
-        entries = (*reception.ledger, Entry(Stage.CHANNEL, seconds), *_emulated(link.settings, burst))
-        return replace(reception, channel=_report(transmission), ledger=entries)
+        transmission = await _transmit(link, burst)
+        computing = Entry(Stage.CHANNEL, perf_counter() - start)
+        return Passed(
+            _as_received(burst, transmission, deadline.remaining()),
+            _report(transmission),
+            (computing, *_emulated(link.settings, burst)),
+        )
 
-    async def _transmit(self, link: Link, burst: Burst) -> Transmission:
-        _check_power(burst)
-        if burst.symbols.size > THREAD_SYMBOLS:
-            return await asyncio.to_thread(link.transmit, burst.symbols, burst.stream, burst.counter)
-        return link.transmit(burst.symbols, burst.stream, burst.counter)
+
+async def _transmit(link: Link, burst: Burst) -> Transmission:
+    _check_power(burst)
+    if burst.symbols.size > THREAD_SYMBOLS:
+        return await asyncio.to_thread(link.transmit, burst.symbols, burst.stream, burst.counter)
+    return link.transmit(burst.symbols, burst.stream, burst.counter)
 
 
 def _check_power(burst: Burst) -> None:

@@ -6,17 +6,18 @@ from typing import Any
 import grpc
 
 from channel_proxy.control import ChannelControl
-from channel_proxy.relay import Relay
+from channel_proxy.relay import Air
 from channel_proxy.settings import ProxySettings
 from protos.semlink.v1 import common_pb2 as common
 from protos.semlink.v1 import link_pb2 as pb
 from protos.semlink.v1 import link_pb2_grpc as rpc
+from shared.burst import Burst
 from shared.rpc.burst_link import BurstLink
 from shared.rpc.exchange import answer_burst
 from shared.rpc.server import Service
 from shared.rpc.status import answers_errors
 from shared.rpc.streams import StreamAnswerer
-from shared.rpc.wire import override_from_wire, settings_to_wire
+from shared.rpc.wire import burst_to_wire, entries_to_wire, override_from_wire, report_to_wire, settings_to_wire
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -31,6 +32,7 @@ class ChannelService(Service, rpc.ChannelServicer):
         self._settings = settings
         self._control = ChannelControl(settings.channel())
         self._streams = StreamAnswerer(settings.max_in_flight)
+        self._air = Air(self._control)
         self._hop: BurstLink | None = None
 
     def register(self, server: grpc.aio.Server) -> None:
@@ -43,7 +45,6 @@ class ChannelService(Service, rpc.ChannelServicer):
         self._hop = BurstLink(
             settings.receiver_address, lambda channel: rpc.ReceiverStub(channel).Receive(), settings.max_message_bytes
         )
-        self._relay = Relay(self._control, self._hop.exchange)
 
     def drain(self) -> None:
         """Take no further burst."""
@@ -60,7 +61,16 @@ class ChannelService(Service, rpc.ChannelServicer):
             yield reception
 
     async def _answer(self, message: pb.Burst) -> pb.Reception:
-        return await answer_burst(message, self._relay.relay)
+        return await answer_burst(message, self._relay)
+
+    async def _relay(self, burst: Burst) -> pb.Reception:
+        """The receiver's answer, passed on as it is, with what the channel has to tell."""
+        assert self._hop is not None, "the gate lets no call in before start"
+        passed = await self._air.carry(burst)
+        reception = await self._hop.exchange_message(burst_to_wire(passed.burst))
+        reception.channel.CopyFrom(report_to_wire(passed.report))
+        reception.ledger.extend(entries_to_wire(passed.ledger))
+        return reception
 
     @answers_errors
     async def GetChannel(self, request: pb.GetChannelRequest, context: Context) -> common.ChannelSettings:

@@ -1,10 +1,10 @@
 """The asynchronous client, the twin of `client.link`."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from contextlib import suppress
 from time import perf_counter
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import grpc
 
@@ -56,7 +56,7 @@ class AsyncSemLink:
 
     async def send(self, picture: Picture, **options: Unpack[SendOptions]) -> Delivery:
         """Send one picture and wait for its answer; see `SemLink.send`."""
-        request = await asyncio.to_thread(build_request, picture, with_timeout(options, self.timeout))
+        request = await _off_loop(picture, build_request, picture, with_timeout(options, self.timeout))
         start = perf_counter()
         with rpc_errors(self.address):
             message = await self._stub.SendImage(request, timeout=request.timeout_seconds or None)
@@ -119,7 +119,7 @@ class _Stream:
         try:
             async for position, picture in self._take():
                 try:
-                    request = await asyncio.to_thread(self._journal.request, position, picture)
+                    request = await _off_loop(picture, self._journal.request, position, picture)
                 except SemLinkError as error:
                     self._inbox.put_nowait(Answer(position, error))
                 else:
@@ -152,6 +152,11 @@ class _Stream:
         for answer in self._journal.abandon(lost):
             self._inbox.put_nowait(answer)
         self._inbox.put_nowait(None)
+
+
+async def _off_loop(picture: Picture, build: Callable[..., api.SendImageRequest], *args: Any) -> api.SendImageRequest:
+    """Build a request in a thread where that reads a file or encodes a picture; bytes are ready as they are."""
+    return build(*args) if isinstance(picture, bytes) else await asyncio.to_thread(build, *args)
 
 
 async def _as_async(pictures: Iterable[Picture] | AsyncIterable[Picture]) -> AsyncIterator[Picture]:

@@ -18,12 +18,13 @@ from shared.batching import Batcher
 from shared.burst import Burst, CodecSpec, Reception
 from shared.codecs import Codec
 from shared.deadline import Deadline
+from shared.device import use_threads
 from shared.ledger import Entry, Stage
 from shared.rpc.exchange import answer_burst
 from shared.rpc.server import Service
 from shared.rpc.status import answers_errors
 from shared.rpc.streams import StreamAnswerer
-from shared.rpc.wire import spec_to_wire
+from shared.rpc.wire import reception_to_wire, spec_to_wire
 from shared.version import VERSION
 
 log = structlog.get_logger()
@@ -55,7 +56,13 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         shelf, self._codecs = await asyncio.to_thread(load_codecs, settings, clip_fingerprint)
         self._device = shelf.device
         self._pipeline = ReceivePipeline(shelf, self._knowledge_base, settings.equalizer, settings.accept_confidence)
-        self._batcher = Batcher(self._pipeline.receive, settings.batch_size, 0.0, "decoder")
+        self._batcher = Batcher(
+            self._pipeline.receive,
+            settings.batch_size,
+            settings.batch_wait_seconds,
+            "decoder",
+            initializer=lambda: use_threads(settings.threads),
+        )
         log.info("knowledge base", **vars(self._knowledge_base.description))
 
     def drain(self) -> None:
@@ -83,13 +90,13 @@ class ReceiverService(Service, rpc.ReceiverServicer):
     async def _answer(self, message: pb.Burst) -> pb.Reception:
         return await answer_burst(message, self._receive)
 
-    async def _receive(self, burst: Burst) -> Reception:
+    async def _receive(self, burst: Burst) -> pb.Reception:
         start = perf_counter()
         deadline = Deadline.after(burst.timeout_seconds)
         codec = self._pipeline.admit(burst)
         assert self._batcher is not None
         answer, queue_seconds = await self._batcher.submit((burst, codec), deadline)
-        return Reception(
+        reception = Reception(
             burst_id=burst.burst_id,
             top=answer.top,
             confidence=answer.confidence,
@@ -101,6 +108,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             elapsed_seconds=perf_counter() - start,
             knowledge_base=self.knowledge_base.description.fingerprint,
         )
+        return reception_to_wire(reception)
 
     @answers_errors
     async def Describe(self, request: pb.DescribeReceiverRequest, context: Context) -> pb.ReceiverDescription:

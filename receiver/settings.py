@@ -33,4 +33,7 @@ class ReceiverSettings(ServerSettings):
     )
     accept_confidence: float = Field(0.5, ge=0, le=1, description="answers less confident than this are not accepted")
     batch_size: int = Field(64, ge=1, le=4096, description="most bursts decoded together")
+    batch_wait_seconds: float = Field(
+        0.002, ge=0, le=1, description="how long a free decoder waits for a batch as large as the last one"
+    )
     max_in_flight: int = Field(256, ge=1, le=65536, description="bursts of one stream at work; beyond it senders wait")

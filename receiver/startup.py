@@ -2,7 +2,6 @@
 
 import numpy as np
 import structlog
-import torch
 
 from receiver.knowledge_base import KnowledgeBase, build_knowledge_base
 from receiver.settings import ReceiverSettings
@@ -29,7 +28,6 @@ def open_knowledge_base(settings: ReceiverSettings) -> KnowledgeBase:
 
 def load_codecs(settings: ReceiverSettings, clip_fingerprint: str) -> tuple[CodecShelf, list[Codec]]:
     """Every codec that fits the knowledge base's CLIP, each run once so that the first burst finds it warm."""
-    torch.set_num_threads(settings.threads)
     shelf = CodecShelf(resolve_device(settings.device).type, clip_fingerprint)
     codecs = shelf.load_all()
     for codec in codecs:

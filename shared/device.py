@@ -16,3 +16,12 @@ def resolve_device(device: str) -> torch.device:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(device)
+
+
+def use_threads(count: int | None) -> None:
+    """Let torch use so many processor threads for what the calling thread asks of it; None leaves its default.
+
+    OpenMP keeps this number for each thread that calls, so it is set in the thread that computes.
+    """
+    if count is not None:
+        torch.set_num_threads(count)

@@ -3,11 +3,9 @@
 image --decode, resize--> pixels --batch: CLIP, codec--> payload --pilots--> burst --next hop--> reception
 """
 
-import asyncio
 import io
 import secrets
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import count
 from time import perf_counter
@@ -22,13 +20,17 @@ from shared.clip import Clip
 from shared.clip.model import Pixels
 from shared.codecs import Codec, CodecShelf
 from shared.deadline import Deadline
+from shared.device import use_threads
 from shared.errors import InvalidSetting
 from shared.ledger import Ledger, Stage
-from shared.pictures import decode_picture
 from shared.symbols import Complex
-from transmitter.encoder import Encoded
+from transmitter.encoder import Encoded, Encoder
+from transmitter.preparer import Prepared, Preparer
 from transmitter.request import SendRequest, Sent
 from transmitter.settings import TransmitterSettings
+
+PREPARE_SIZE = 8
+"""Most pictures that one thread prepares at a time: enough to spare it some wake-ups, few enough to share the work."""
 
 NextHop = Callable[[Burst], Awaitable[Reception]]
 
@@ -42,30 +44,25 @@ class _Plan:
     pilots: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    pixels: Pixels
-    source_values: int  # 3 x height x width of the source
-    seconds: float
-
-
 class SendPipeline:
-    """Sends pictures; everything that blocks runs in threads."""
+    """Sends pictures; everything that blocks runs in threads, many pictures at a time."""
 
-    def __init__(
-        self,
-        settings: TransmitterSettings,
-        clip: Clip,
-        shelf: CodecShelf,
-        batcher: Batcher[tuple[Pixels, Codec], Encoded],
-        next_hop: NextHop,
-    ) -> None:
+    def __init__(self, settings: TransmitterSettings, clip: Clip, shelf: CodecShelf, next_hop: NextHop) -> None:
         self._settings = settings
-        self._clip = clip
+        self._clip_fingerprint = clip.fingerprint
         self._shelf = shelf
-        self._batcher = batcher
         self._next_hop = next_hop
-        self._threads = ThreadPoolExecutor(settings.preprocess_threads, thread_name_prefix="preprocess")
+        preparer = Preparer(clip, settings.max_picture_bytes, settings.max_picture_pixels)
+        self._prepare: Batcher[bytes, Prepared] = Batcher(
+            preparer.prepare, PREPARE_SIZE, 0.0, "preprocess", workers=settings.preprocess_threads
+        )
+        self._encode: Batcher[tuple[Pixels, Codec], Encoded] = Batcher(
+            Encoder(clip).encode,
+            settings.batch_size,
+            settings.batch_wait_seconds,
+            "encoder",
+            initializer=lambda: use_threads(settings.threads),
+        )
         # Ids differ between transmitters and restarts; counters start at 0, so that a run can be repeated.
         self._burst_ids = count(secrets.randbits(31) << 32)
         self._counters = count()
@@ -74,16 +71,15 @@ class SendPipeline:
         """Send one picture and wait for the answer."""
         start = perf_counter()
         plan = self._plan(request)
-        with self._batcher.announce():
-            prepared = await self._prepare(request.image, deadline)
-            encoded, queue_seconds = await self._batcher.submit((prepared.pixels, plan.codec), deadline)
+        prepared, prepare_queue_seconds = await self._prepare.submit(request.image, deadline)
+        encoded, encode_queue_seconds = await self._encode.submit((prepared.pixels, plan.codec), deadline)
         burst = self._burst(request, plan, encoded.symbols, deadline)
         sent_at = perf_counter()
         reception = await self._next_hop(burst)
         round_trip = perf_counter() - sent_at
         ledger = Ledger()
         ledger.book(Stage.PREPROCESS, prepared.seconds)
-        ledger.book(Stage.QUEUE, queue_seconds)
+        ledger.book(Stage.QUEUE, prepare_queue_seconds + encode_queue_seconds)
         ledger.book(Stage.ENCODE, encoded.encode_seconds)
         ledger.book(Stage.COMPRESS, encoded.compress_seconds)
         ledger.book(Stage.WIRE, round_trip - reception.elapsed_seconds - _channel_seconds(reception))
@@ -99,19 +95,21 @@ class SendPipeline:
             ledger=tuple(ledger.entries),
         )
 
-    def warm_up(self) -> None:
-        """Preprocess one picture, so that the first request does not wait for Pillow's decoders to be imported."""
+    async def warm_up(self) -> None:
+        """Preprocess and encode one picture, so that the first request finds all of it loaded."""
         file = io.BytesIO()
         Image.new("RGB", (64, 64)).save(file, "PNG")
-        self._preprocess(file.getvalue(), Deadline.after(None))
+        prepared, _ = await self._prepare.submit(file.getvalue(), Deadline.after(None))
+        await self._encode.submit((prepared.pixels, self.default_codec()), Deadline.after(None))
 
-    def close(self) -> None:
-        """Release the threads."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+    async def stop(self) -> None:
+        """End the threads; what waits for them is cancelled."""
+        await self._prepare.stop()
+        await self._encode.stop()
 
     def spec(self, codec: Codec) -> CodecSpec:
         """A codec's name, length and fingerprints, as the burst's header has them."""
-        return CodecSpec(codec.name, codec.k, codec.fingerprint, self._clip.fingerprint)
+        return CodecSpec(codec.name, codec.k, codec.fingerprint, self._clip_fingerprint)
 
     def default_codec(self) -> Codec:
         """The codec of requests that name none."""
@@ -132,20 +130,6 @@ class SendPipeline:
         if not 2 <= pilots <= 1024:
             raise InvalidSetting(f"pilot_symbols = {pilots}: choose 2 to 1024, or csi none")
         return _Plan(codec, csi, pilots)
-
-    async def _prepare(self, image: bytes, deadline: Deadline) -> _Prepared:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._preprocess, image, deadline)
-
-    def _preprocess(self, image: bytes, deadline: Deadline) -> _Prepared:
-        deadline.remaining()  # work that nobody waits for any more ends here
-        settings, start = self._settings, perf_counter()
-        picture = decode_picture(
-            image, settings.max_picture_bytes, settings.max_picture_pixels, target_size=self._clip.image_size
-        )
-        pixels = self._clip.preprocess(picture.image)
-        values = 3 * picture.source_height * picture.source_width
-        return _Prepared(pixels, values, perf_counter() - start)
 
     def _burst(self, request: SendRequest, plan: _Plan, payload: Complex, deadline: Deadline) -> Burst:
         return Burst(

@@ -11,7 +11,6 @@ import structlog
 from protos.semlink.v1 import link_pb2_grpc as link_rpc
 from protos.semlink.v1 import transmitter_pb2 as pb
 from protos.semlink.v1 import transmitter_pb2_grpc as rpc
-from shared.batching import Batcher
 from shared.clip import Clip, load_clip
 from shared.codecs import CodecShelf
 from shared.deadline import Deadline
@@ -22,7 +21,6 @@ from shared.rpc.status import answers_errors, failure_from
 from shared.rpc.streams import StreamAnswerer
 from shared.rpc.wire import spec_to_wire
 from shared.version import VERSION
-from transmitter.encoder import Encoder
 from transmitter.messages import delivery_to_wire, request_from_wire
 from transmitter.pipeline import SendPipeline
 from transmitter.request import Sent
@@ -53,13 +51,11 @@ class TransmitterService(Service, rpc.TransmitterServicer):
         self._clip = await asyncio.to_thread(self._load_clip)
         shelf = CodecShelf(self._clip.device.type, self._clip.fingerprint)
         self._codecs = await asyncio.to_thread(shelf.load_all)
-        self._batcher = Batcher(Encoder(self._clip).encode, settings.batch_size, settings.batch_wait_seconds, "encoder")
         self._hop = BurstLink(
             settings.channel_address, lambda channel: link_rpc.ChannelStub(channel).Relay(), settings.max_message_bytes
         )
-        self._pipeline = SendPipeline(settings, self._clip, shelf, self._batcher, self._hop.exchange)
-        self._pipeline.warm_up()
-        self._pipeline.default_codec()  # a wrong default is an error now, not at the first request
+        self._pipeline = SendPipeline(settings, self._clip, shelf, self._hop.exchange)
+        await self._pipeline.warm_up()  # a wrong default codec is an error now, not at the first request
         log.info("encoder", **self._clip.describe())
 
     def _load_clip(self) -> Clip:
@@ -76,8 +72,7 @@ class TransmitterService(Service, rpc.TransmitterServicer):
         """Close the hop and release the threads."""
         if hasattr(self, "_pipeline"):
             await self._hop.close()
-            await self._batcher.stop()
-            self._pipeline.close()
+            await self._pipeline.stop()
 
     @answers_errors
     async def SendImage(self, request: pb.SendImageRequest, context: Context) -> pb.Delivery:

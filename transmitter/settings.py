@@ -23,13 +23,16 @@ class TransmitterSettings(ServerSettings):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="arithmetic of CLIP; auto: the faster"
     )
+    threads: int | None = Field(
+        None, ge=1, le=1024, description="processor threads of the encoder; default: one a core"
+    )
     codec: str = Field("kbsc", description="codec of requests that name none")
     k: int | None = Field(None, description="its length; default: the codec's own default")
     csi: Csi = Field("pilot", description="what the receiver knows of the channel; perfect is a genie")
     pilot_symbols: int = Field(8, ge=2, le=1024, description="pilots of a burst with csi pilot")
     batch_size: int = Field(32, ge=1, le=4096, description="most pictures encoded together")
     batch_wait_seconds: float = Field(
-        0.004, ge=0, le=1, description="how long a free encoder waits for pictures that are on their way to it"
+        0.004, ge=0, le=1, description="how long a free encoder waits for a batch as large as the last one"
     )
     preprocess_threads: int = Field(2, ge=1, le=256, description="threads that decode and resize pictures")
     max_in_flight: int = Field(256, ge=1, le=65536, description="pictures at work; beyond it RESOURCE_EXHAUSTED")

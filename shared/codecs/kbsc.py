@@ -9,13 +9,14 @@ symbol come from the same image, and the receiver is not told the transmit scale
 
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
+from torch.nn.utils import fuse_linear_bn_eval
 
 from shared.codecs.base import Codec, Decoded, Embeddings, fingerprint_of
 from shared.errors import DataLoss, NotFound
@@ -32,6 +33,11 @@ class KbscNetwork(nn.Module):
         self.k = k
         self.encoder = nn.Sequential(nn.Linear(DIM, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, k), nn.BatchNorm1d(k))
         self.decoder = nn.Sequential(nn.Linear(k, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, DIM), nn.BatchNorm1d(DIM))
+
+    def fuse(self) -> Self:
+        """Merge each BatchNorm into the Linear before it: the same function in fewer steps. Only after training."""
+        self.encoder, self.decoder = _fused(self.encoder), _fused(self.decoder)
+        return self
 
     def encode(self, embeddings: Tensor) -> Tensor:
         """Symbols [B, k/2], complex64, of unit mean power per row, of embeddings [B, 512], float32."""
@@ -52,13 +58,13 @@ class Kbsc(Codec):
     default_k: ClassVar[int] = 64
 
     def __init__(self, network: KbscNetwork, clip_fingerprint: str | None, device: str) -> None:
-        self.network = network.to(device).eval()
         self.k = network.k
         self.clip_fingerprint = clip_fingerprint
         self.device = device
         self.fingerprint = fingerprint_of(
             part for key, tensor in sorted(network.state_dict().items()) for part in (key.encode(), _bytes(tensor))
         )
+        self.network = network.to(device).eval().fuse()
 
     @classmethod
     def load(cls, k: int, device: str) -> Self:
@@ -94,6 +100,11 @@ class Kbsc(Codec):
         """Embeddings of equalized symbols; the noise power is not used."""
         decoded = self.network.decode(torch.from_numpy(np.ascontiguousarray(x_hat)).to(self.device))
         return Decoded(decoded.float().cpu().numpy())
+
+
+def _fused(half: nn.Sequential) -> nn.Sequential:
+    layers: list[Any] = list(half)
+    return nn.Sequential(*layers[:-2], fuse_linear_bn_eval(layers[-2], layers[-1]))
 
 
 def _bytes(tensor: Tensor) -> bytes:

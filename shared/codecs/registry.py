@@ -29,7 +29,7 @@ class CodecShelf:
     def __init__(self, device: str, clip_fingerprint: str) -> None:
         self.device = device
         self.clip_fingerprint = clip_fingerprint
-        self._loaded: dict[tuple[str, int], Codec] = {}
+        self._loaded: dict[tuple[str, int], Codec | Mismatch] = {}
 
     def get(self, name: str, k: int | None = None) -> Codec:
         """The codec `name` of length `k`, or of its default length.
@@ -43,7 +43,10 @@ class CodecShelf:
             raise InvalidSetting(f"codec {name} has no length k = {length}; it has {_listed(kind.lengths)}")
         if (name, length) not in self._loaded:
             self._loaded[name, length] = self._load(kind, length)
-        return self._loaded[name, length]
+        found = self._loaded[name, length]
+        if isinstance(found, Mismatch):
+            raise found
+        return found
 
     def load_all(self) -> list[Codec]:
         """Every codec that fits this shelf's CLIP model, loaded now rather than at its first burst."""
@@ -56,10 +59,11 @@ class CodecShelf:
                     continue
         return found
 
-    def _load(self, kind: type[Codec], k: int) -> Codec:
+    def _load(self, kind: type[Codec], k: int) -> Codec | Mismatch:
+        """The codec, or why it does not fit: that is kept as well, so that nobody loads it again to find out."""
         codec = kind.load(k, self.device)
         if codec.clip_fingerprint not in (None, self.clip_fingerprint):
-            raise Mismatch(
+            return Mismatch(
                 f"codec {kind.name} k = {k} was trained on CLIP {codec.clip_fingerprint}, this service uses "
                 f"{self.clip_fingerprint}; train it on this CLIP or choose a codec that fits any, such as raw"
             )

@@ -100,10 +100,14 @@ class BurstLink:
         Raises Unavailable when the far end is lost, Expired when time is up, InvalidInput when a burst of the same id
         waits already, and what the far end answers as the burst's failure.
         """
-        answer = await self._exchange(burst_to_wire(burst))
+        return reception_from_wire(await self.exchange_message(burst_to_wire(burst)))
+
+    async def exchange_message(self, burst: pb.Burst) -> pb.Reception:
+        """The same on messages, for who passes them on."""
+        answer = await self._exchange(burst)
         if answer.HasField("failure"):
             raise error_from_failure(answer.failure)
-        return reception_from_wire(answer)
+        return answer
 
     async def _exchange(self, burst: pb.Burst) -> pb.Reception:
         stream = self._current_stream()

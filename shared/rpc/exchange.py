@@ -5,18 +5,18 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from protos.semlink.v1 import link_pb2 as pb
-from shared.burst import Burst, Reception
+from shared.burst import Burst
 from shared.errors import SemLinkError
 from shared.rpc.status import failure_from
-from shared.rpc.wire import burst_from_wire, reception_to_wire
+from shared.rpc.wire import burst_from_wire
 
 log = structlog.get_logger()
 
 
-async def answer_burst(message: pb.Burst, handle: Callable[[Burst], Awaitable[Reception]]) -> pb.Reception:
+async def answer_burst(message: pb.Burst, handle: Callable[[Burst], Awaitable[pb.Reception]]) -> pb.Reception:
     """The answer of `handle` to one burst; what it raises becomes the reception's failure."""
     try:
-        return reception_to_wire(await handle(burst_from_wire(message)))
+        return await handle(burst_from_wire(message))
     except SemLinkError as error:
         log.info("burst refused", burst=message.burst_id, reason=str(error))
         return pb.Reception(burst_id=message.burst_id, failure=failure_from(error))
