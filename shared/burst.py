@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 from shared.channel import FadingName
 from shared.ledger import Entry
@@ -78,8 +78,7 @@ class ChannelReport:
     gain: complex
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """One item near the received embedding. distance: Euclidean between unit vectors, 0 to 2."""
 
     item_id: str

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from time import perf_counter
+from typing import NamedTuple
 
 
 class Kind(StrEnum):
@@ -40,8 +41,7 @@ class Stage(StrEnum):
     OTHER = "other"  # what is left
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One stage: its name, its duration in seconds, measured or emulated."""
 
     stage: str

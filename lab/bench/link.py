@@ -1,12 +1,12 @@
 """The three-process link against a bare loop in one process, turn and turn about."""
 
-import asyncio
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import uvloop
 
 from client import AsyncSemLink, SemLink, SendOptions
 from client.supervisor import LinkPlan, LocalLink
@@ -46,7 +46,7 @@ class LinkBench:
 def bench_link(bench: LinkBench) -> dict[str, Any]:
     """Throughput and latency of the link; with a bare loop beside it unless `bench.address` names a running link."""
     if bench.address is not None:
-        loads = [asyncio.run(_load(bench.address, bench, {}))]
+        loads = [uvloop.run(_load(bench.address, bench, {}))]
         return _report(bench, loads, [], [])
     with tempfile.TemporaryDirectory(prefix="semlink-bench-") as folder:
         return _against_bare_loop(bench, Path(folder))
@@ -66,11 +66,11 @@ def _against_bare_loop(bench: LinkBench, folder: Path) -> dict[str, Any]:
     ):
         bare = BareLoop(clip, codec, knowledge_base, CHANNEL, PILOTS)
         bare.run(pictures, bench.batch_size, 1.0)  # warm
-        asyncio.run(generate_for(link.transmitter, bench, options, seconds=1.0))
+        uvloop.run(generate_for(link.transmitter, bench, options, seconds=1.0))
         rates, loads = [], []
         for _ in range(bench.turns):
             rates.append(bare.run(pictures, bench.batch_size, bench.seconds))
-            loads.append(asyncio.run(generate_for(link.transmitter, bench, options, seconds=bench.seconds)))
+            loads.append(uvloop.run(generate_for(link.transmitter, bench, options, seconds=bench.seconds)))
         singles = _single_latencies(link.transmitter, pictures, options)
     return _report(bench, loads, rates, singles)
 

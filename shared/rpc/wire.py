@@ -21,10 +21,9 @@ _CSI: dict[Csi, common.Csi.ValueType] = {
     "pilot": common.CSI_PILOT,
     "perfect": common.CSI_PERFECT,
 }
-_KIND = {Kind.MEASURED: common.LedgerEntry.KIND_MEASURED, Kind.EMULATED: common.LedgerEntry.KIND_EMULATED}
+_MEASURED, _EMULATED = common.LedgerEntry.KIND_MEASURED, common.LedgerEntry.KIND_EMULATED
 _FADING_NAME = {number: name for name, number in _FADING.items()}
 _CSI_NAME = {number: name for name, number in _CSI.items()}
-_KIND_NAME = {number: name for name, number in _KIND.items()}
 
 
 def csi_from_wire(csi: common.Csi.ValueType) -> Csi | None:
@@ -217,12 +216,18 @@ def hits_from_wire(messages: Iterable[common.Hit]) -> tuple[Hit, ...]:
 
 def entries_to_wire(entries: Iterable[Entry]) -> list[common.LedgerEntry]:
     """Stages of a ledger."""
-    return [common.LedgerEntry(stage=entry.stage, seconds=entry.seconds, kind=_KIND[entry.kind]) for entry in entries]
+    return [
+        common.LedgerEntry(stage=stage, seconds=seconds, kind=_EMULATED if kind is Kind.EMULATED else _MEASURED)
+        for stage, seconds, kind in entries
+    ]
 
 
 def entries_from_wire(messages: Iterable[common.LedgerEntry]) -> tuple[Entry, ...]:
     """Stages of a ledger, from messages; a kind of a later version counts as measured."""
-    return tuple(Entry(m.stage, m.seconds, _KIND_NAME.get(m.kind, Kind.MEASURED)) for m in messages)
+    return tuple(
+        Entry(message.stage, message.seconds, Kind.EMULATED if message.kind == _EMULATED else Kind.MEASURED)
+        for message in messages
+    )
 
 
 def trace_to_wire(trace: Trace) -> common.Trace:
