@@ -60,45 +60,56 @@ async def test_each_gets_its_own_answer_in_batches_of_the_largest_size(make, wor
     assert worker.batches == [[20, 21, 22, 23], [24, 25, 26, 27], [28, 29]]
 
 
-async def test_a_lone_item_does_not_wait_even_when_it_was_announced(make) -> None:
+async def _batch_of(batcher: Batcher[int, int], worker: Worker, size: int) -> None:
+    """Let the batcher's last batch be of `size` items."""
+    await asyncio.gather(*await _submitted(batcher, range(size)))
+    assert len(worker.batches[-1]) == size
+
+
+async def test_items_that_come_one_by_one_do_not_wait(make) -> None:
     batcher, start = make(max_size=32, wait=20.0), perf_counter()
-    with batcher.announce():
-        assert (await batcher.submit(1, NEVER))[0] == 2
-    assert (await batcher.submit(2, NEVER))[0] == 4
+    for item in (1, 2, 3):
+        assert (await batcher.submit(item, NEVER))[0] == 2 * item
     assert perf_counter() - start < 10
 
 
-async def test_an_idle_worker_waits_for_what_was_announced(make, worker) -> None:
+async def test_after_a_batch_a_free_worker_waits_for_as_many(make, worker) -> None:
     batcher = make(max_size=32, wait=20.0)
-    with batcher.announce(), batcher.announce():
-        (first,) = await _submitted(batcher, [1])
-        await asyncio.sleep(0.05)
-        assert worker.batches == []
-        assert await batcher.submit(2, NEVER)
-    assert (await first)[0] == 2
-    assert worker.batches == [[1, 2]]
+    await _batch_of(batcher, worker, 2)
+    (first,) = await _submitted(batcher, [5])
+    await asyncio.sleep(0.05)
+    assert len(worker.batches) == 1
+    assert await asyncio.wait_for(batcher.submit(6, NEVER), 10)
+    assert (await first)[0] == 10
+    assert worker.batches[-1] == [5, 6]
 
 
-async def test_a_full_batch_leaves_at_once(make, worker) -> None:
-    batcher = make(max_size=2, wait=20.0)
-    with batcher.announce(), batcher.announce(), batcher.announce():
-        await asyncio.wait_for(asyncio.gather(*await _submitted(batcher, [1, 2])), 10)
-    assert worker.batches == [[1, 2]]
-
-
-async def test_what_was_announced_is_waited_for_no_longer_than_agreed(make, worker) -> None:
+async def test_as_many_are_waited_for_no_longer_than_agreed(make, worker) -> None:
     batcher = make(max_size=32, wait=0.05)
-    with batcher.announce(), batcher.announce():
-        assert (await asyncio.wait_for(batcher.submit(1, NEVER), 10))[0] == 2
-    assert worker.batches == [[1]]
+    await _batch_of(batcher, worker, 4)
+    assert (await asyncio.wait_for(batcher.submit(7, NEVER), 10))[0] == 14
+    assert worker.batches[-1] == [7]
 
 
-async def test_an_announced_item_that_is_given_up_is_not_waited_for(make) -> None:
-    batcher = make(max_size=32, wait=60.0)
-    with batcher.announce():
-        (first,) = await _submitted(batcher, [1])
-        await asyncio.sleep(0.02)
-    assert (await asyncio.wait_for(first, 10))[0] == 2
+async def test_workers_work_side_by_side(worker) -> None:
+    batcher: Batcher[int, int] = Batcher(worker, 1, 0.0, "test", workers=2)
+    worker.open.clear()
+    tasks = await _submitted(batcher, [1, 2, 3])
+    await until(lambda: len(worker.batches) == 2)
+    worker.open.set()
+    assert [result for result, _ in await asyncio.gather(*tasks)] == [2, 4, 6]
+    await batcher.stop()
+
+
+async def test_each_thread_is_initialized(worker) -> None:
+    names: list[str] = []
+    batcher: Batcher[int, int] = Batcher(
+        worker, 4, 0.0, "named", initializer=lambda: names.append(threading.current_thread().name)
+    )
+    await batcher.submit(1, NEVER)
+    await batcher.stop()
+    assert len(names) == 1
+    assert names[0].startswith("named")
 
 
 async def test_items_gather_while_the_worker_is_busy(make, worker) -> None:
