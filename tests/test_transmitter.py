@@ -296,9 +296,10 @@ async def test_beyond_the_cap_a_call_is_refused_and_a_stream_waits(parts, tmp_pa
 
 @pytest.fixture
 def held_encoder(monkeypatch: pytest.MonkeyPatch):
-    """(sizes of the batches that reached CLIP, the event that lets them go)."""
+    """(sizes of the batches that reached CLIP, the event that lets them go; set, for the warm-up)."""
     sizes: list[int] = []
     opened = threading.Event()
+    opened.set()
     real = Encoder.encode
 
     def slow(self, items):
@@ -314,6 +315,8 @@ def held_encoder(monkeypatch: pytest.MonkeyPatch):
 async def test_late_and_abandoned_work_never_reaches_clip(parts, tmp_path: Path, held_encoder) -> None:
     sizes, opened = held_encoder
     async with _transmitter(tmp_path) as near:
+        opened.clear()
+        sizes.clear()
         busy = asyncio.create_task(near.send())
         await until(lambda: sizes == [1])
         late = near.many([pb.SendImageRequest(image=png(), request_id=n, timeout_seconds=0.1) for n in range(5)])

@@ -7,6 +7,7 @@ It knows nothing of the SNR. Unlike its authors' code, power is normalized per b
 symbol come from the same image, and the receiver is not told the transmit scale.
 """
 
+import copy
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -64,7 +65,7 @@ class Kbsc(Codec):
         self.fingerprint = fingerprint_of(
             part for key, tensor in sorted(network.state_dict().items()) for part in (key.encode(), _bytes(tensor))
         )
-        self.network = network.to(device).eval().fuse()
+        self.network = copy.deepcopy(network).to(device).eval().fuse()
 
     @classmethod
     def load(cls, k: int, device: str) -> Self:
