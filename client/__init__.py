@@ -12,11 +12,11 @@ It needs neither torch nor faiss. Errors are those of `shared.errors`.
 from client.aio import AsyncSemLink
 from client.control import ChannelControl, Item, KnowledgeBaseClient
 from client.delivery import Delivery
-from client.description import CodecInfo, KnowledgeBaseInfo, TransmitterInfo
+from client.description import KnowledgeBaseInfo, TransmitterInfo
 from client.link import SemLink
 from client.options import ChannelOptions, SendOptions
 from client.stream import Answer
-from shared.burst import ChannelReport, Hit, Trace
+from shared.burst import ChannelReport, CodecSpec, Hit, Trace
 from shared.channel import ChannelSettings
 from shared.errors import SemLinkError
 from shared.ledger import Entry, Kind
@@ -28,7 +28,7 @@ __all__ = [
     "ChannelOptions",
     "ChannelReport",
     "ChannelSettings",
-    "CodecInfo",
+    "CodecSpec",
     "Delivery",
     "Entry",
     "Hit",

@@ -3,19 +3,10 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from protos.semlink.v1 import common_pb2 as pb
 from protos.semlink.v1 import link_pb2 as link
 from protos.semlink.v1 import transmitter_pb2 as api
-
-
-@dataclass(frozen=True)
-class CodecInfo:
-    """A codec of one length. k: real dimensions; both ends must hold the same fingerprint."""
-
-    codec: str
-    k: int
-    fingerprint: str
-    clip_fingerprint: str
+from shared.burst import CodecSpec
+from shared.rpc.wire import spec_from_wire
 
 
 @dataclass(frozen=True)
@@ -27,8 +18,8 @@ class TransmitterInfo:
     clip_fingerprint: str
     device: str
     precision: str
-    codecs: tuple[CodecInfo, ...]
-    default_codec: CodecInfo
+    codecs: tuple[CodecSpec, ...]
+    default_codec: CodecSpec
     max_picture_bytes: int
     max_picture_pixels: int
     max_in_flight: int
@@ -64,8 +55,8 @@ def read_transmitter(message: api.TransmitterDescription) -> TransmitterInfo:
         clip_fingerprint=message.clip_fingerprint,
         device=message.device,
         precision=message.precision,
-        codecs=tuple(_codec(spec) for spec in message.codecs),
-        default_codec=_codec(message.default_codec),
+        codecs=tuple(spec_from_wire(spec) for spec in message.codecs),
+        default_codec=spec_from_wire(message.default_codec),
         max_picture_bytes=message.max_picture_bytes,
         max_picture_pixels=message.max_picture_pixels,
         max_in_flight=message.max_in_flight,
@@ -84,7 +75,3 @@ def read_knowledge_base(message: link.KnowledgeBaseDescription) -> KnowledgeBase
         engine=message.engine,
         dim=message.dim,
     )
-
-
-def _codec(spec: pb.CodecSpec) -> CodecInfo:
-    return CodecInfo(spec.codec, spec.k, spec.fingerprint, spec.clip_fingerprint)

@@ -88,6 +88,11 @@ def spec_to_wire(spec: CodecSpec) -> common.CodecSpec:
     )
 
 
+def spec_from_wire(message: common.CodecSpec) -> CodecSpec:
+    """A codec's name, length and fingerprints, from a message."""
+    return CodecSpec(message.codec, message.k, message.fingerprint, message.clip_fingerprint)
+
+
 def burst_to_wire(burst: Burst) -> link.Burst:
     """One burst as a message."""
     genie = burst.genie
@@ -118,7 +123,7 @@ def burst_from_wire(message: link.Burst) -> Burst:
         )
     if not message.timeout_seconds >= 0:
         raise InvalidInput(f"timeout_seconds = {message.timeout_seconds}: give 0 for none, or what is left")
-    csi, codec = csi_from_wire(message.csi), message.codec
+    csi = csi_from_wire(message.csi)
     if csi is None or (csi == "pilot") != (message.pilot_symbols > 0):
         raise InvalidSetting(
             f"csi {csi} with {message.pilot_symbols} pilots: pilots go with csi pilot, and only with it"
@@ -127,7 +132,7 @@ def burst_from_wire(message: link.Burst) -> Burst:
         burst_id=message.burst_id,
         stream=message.stream,
         counter=message.counter,
-        codec=CodecSpec(codec.codec, codec.k, codec.fingerprint, codec.clip_fingerprint),
+        codec=spec_from_wire(message.codec),
         pilots=message.pilot_symbols,
         symbols=unpack_symbols(message.symbols, total),
         csi=csi,
