@@ -33,8 +33,9 @@ def equalize(y: Complex, gain: Complex, n0: _Real, method: EqualizerName = "mmse
     h, noise = gain.astype(np.complex128), n0.astype(np.float64)
     loading = np.nan_to_num(noise) if method == "mmse" else 0.0
     power = np.maximum(h.real**2 + h.imag**2 + loading, _POWER_FLOOR)
-    x_hat = y * (h.conj() / power)[:, None]
-    return x_hat.astype(np.complex64), (noise / power).astype(np.float32)
+    with np.errstate(over="ignore"):  # a burst of absurd size becomes infinite, and its decoder refuses it by name
+        x_hat = (y * (h.conj() / power)[:, None]).astype(np.complex64)
+    return x_hat, (noise / power).astype(np.float32)
 
 
 def _check(y: Complex, gain: Complex, n0: _Real, method: str) -> None:
