@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple, get_args
+from typing import Any, Final, Literal, NamedTuple
 
 from shared.channel import FadingName
 from shared.ledger import Entry
 from shared.symbols import Complex
 
 Csi = Literal["none", "pilot", "perfect"]
-CSI_CHOICES: Final[tuple[Csi, ...]] = get_args(Csi)
 HEADER_SYMBOLS: Final = 16
 """Channel uses of a burst's header: 16 bits (codec, length, burst number) in QPSK at rate 1/2, 1 bit a symbol.
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import uvloop
 
-from client import AsyncSemLink, SemLink, SendOptions
+from client import AsyncSemLink, Delivery, Kind, SemLink, SendOptions
 from client.supervisor import LinkPlan, LocalLink
 from lab.bench.bare import BareLoop
 from lab.bench.fixtures import bench_pictures, random_knowledge_base, random_weights
@@ -17,6 +17,7 @@ from receiver.knowledge_base import KnowledgeBase
 from shared.channel import ChannelSettings
 from shared.clip import load_clip
 from shared.codecs import CodecShelf
+from shared.ledger import Stage
 
 RANDOM = "random"
 CHANNEL = ChannelSettings(snr_db=5.0)
@@ -46,8 +47,7 @@ class LinkBench:
 def bench_link(bench: LinkBench) -> dict[str, Any]:
     """Throughput and latency of the link; with a bare loop beside it unless `bench.address` names a running link."""
     if bench.address is not None:
-        loads = [uvloop.run(_load(bench.address, bench, {}))]
-        return _report(bench, loads, [], [])
+        return _report(bench, [_load(bench.address, bench, bench_pictures(), {}, bench.seconds)], [], [])
     with tempfile.TemporaryDirectory(prefix="semlink-bench-") as folder:
         return _against_bare_loop(bench, Path(folder))
 
@@ -66,11 +66,11 @@ def _against_bare_loop(bench: LinkBench, folder: Path) -> dict[str, Any]:
     ):
         bare = BareLoop(clip, codec, knowledge_base, CHANNEL, PILOTS)
         bare.run(pictures, bench.batch_size, 1.0)  # warm
-        uvloop.run(generate_for(link.transmitter, bench, options, seconds=1.0))
+        _load(link.transmitter, bench, pictures, options, 1.0)
         rates, loads = [], []
         for _ in range(bench.turns):
             rates.append(bare.run(pictures, bench.batch_size, bench.seconds))
-            loads.append(uvloop.run(generate_for(link.transmitter, bench, options, seconds=bench.seconds)))
+            loads.append(_load(link.transmitter, bench, pictures, options, bench.seconds))
         singles = _single_latencies(link.transmitter, pictures, options)
     return _report(bench, loads, rates, singles)
 
@@ -82,15 +82,14 @@ def _plan(bench: LinkBench, folder: Path, weights: str | None, codec: str) -> Li
     return LinkPlan(folder / "kb", folder / "logs", source=None, flags={"transmitter": flags})
 
 
-async def generate_for(address: str, bench: LinkBench, options: SendOptions, seconds: float) -> Load:
+def _load(address: str, bench: LinkBench, pictures: list[bytes], options: SendOptions, seconds: float) -> Load:
     """One turn of load on a transmitter."""
-    async with AsyncSemLink(address, timeout=120) as link:
-        pictures = bench_pictures()
-        return await generate_load(link, pictures, seconds, options, concurrency=bench.concurrency, rate=bench.rate)
 
+    async def turn() -> Load:
+        async with AsyncSemLink(address, timeout=120) as link:
+            return await generate_load(link, pictures, seconds, options, concurrency=bench.concurrency, rate=bench.rate)
 
-async def _load(address: str, bench: LinkBench, options: SendOptions) -> Load:
-    return await generate_for(address, bench, options, bench.seconds)
+    return uvloop.run(turn())
 
 
 def _single_latencies(address: str, pictures: list[bytes], options: SendOptions) -> list[float]:
@@ -100,9 +99,9 @@ def _single_latencies(address: str, pictures: list[bytes], options: SendOptions)
     return [1e3 * _added_seconds(delivery) for delivery in deliveries[10:]]
 
 
-def _added_seconds(delivery: Any) -> float:
-    own = ("preprocess", "encode")
-    return float(sum(e.seconds for e in delivery.ledger if e.stage not in own and e.kind == "measured"))
+def _added_seconds(delivery: Delivery) -> float:
+    own = (Stage.PREPROCESS, Stage.ENCODE)
+    return sum(entry.seconds for entry in delivery.ledger if entry.stage not in own and entry.kind is Kind.MEASURED)
 
 
 def _report(bench: LinkBench, loads: list[Load], rates: list[float], singles: list[float]) -> dict[str, Any]:
