@@ -341,7 +341,7 @@ async def test_late_and_abandoned_work_never_reaches_clip(parts, tmp_path: Path,
 
 async def test_what_is_left_of_a_deadline_travels_with_the_burst(near: Near) -> None:
     await near.stub.SendImage(pb.SendImageRequest(image=png()), timeout=50)
-    assert 0 < near.far.bursts[-1].timeout_seconds < 50
+    assert 0 < near.far.bursts[-1].timeout_seconds < 50 * 1.01  # gRPC rounds up a timeout to three digits on the wire
     await near.stub.SendImage(pb.SendImageRequest(image=png()))
     assert 50 < near.far.bursts[-1].timeout_seconds < 60  # the default
     await near.many([pb.SendImageRequest(image=png(), timeout_seconds=30)])
