@@ -9,6 +9,8 @@ import asyncio
 from dataclasses import dataclass, replace
 from time import perf_counter
 
+import numpy as np
+
 from channel_proxy.control import ChannelControl
 from shared.burst import HEADER_SYMBOLS, Burst, ChannelReport, Genie
 from shared.channel import ChannelSettings, Link, Transmission
@@ -71,7 +73,7 @@ def _check_power(burst: Burst) -> None:
 
 def _as_received(burst: Burst, transmission: Transmission, timeout_seconds: float) -> Burst:
     """What the receiver gets: received symbols, no settings, and the truth only where perfect CSI was asked for."""
-    genie = Genie(transmission.gain, transmission.n0) if burst.csi == "perfect" else None
+    genie = Genie(np.array([transmission.gain], np.complex64), transmission.n0) if burst.csi == "perfect" else None
     return replace(burst, symbols=transmission.y, genie=genie, channel_override={}, timeout_seconds=timeout_seconds)
 
 
@@ -85,13 +87,14 @@ def _emulated(settings: ChannelSettings, burst: Burst) -> tuple[Entry, Entry]:
 
 def _report(transmission: Transmission) -> ChannelReport:
     return ChannelReport(
-        snr_db_asked=transmission.snr_db_asked,
+        settings=transmission.settings,
         snr_db_achieved=transmission.snr_db_achieved,
-        fading=transmission.fading,
-        seed=transmission.seed,
         stream=transmission.stream,
         counter=transmission.counter,
         signal_power=transmission.signal_power,
         noise_power=transmission.noise_power,
         gain=transmission.gain,
+        seconds=transmission.seconds,
+        air_symbols=transmission.air_symbols,
+        papr_db=transmission.papr_db,
     )

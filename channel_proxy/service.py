@@ -8,16 +8,19 @@ import grpc
 from channel_proxy.control import ChannelControl
 from channel_proxy.relay import Air
 from channel_proxy.settings import ProxySettings
+from protos.semlink.v1 import channel_pb2 as api
+from protos.semlink.v1 import channel_pb2_grpc as rpc
 from protos.semlink.v1 import common_pb2 as common
 from protos.semlink.v1 import link_pb2 as pb
-from protos.semlink.v1 import link_pb2_grpc as rpc
+from protos.semlink.v1.link_pb2_grpc import ReceiverStub
 from shared.burst import Burst
 from shared.rpc.burst_link import BurstLink
+from shared.rpc.channel_wire import override_from_wire, report_to_wire, settings_to_wire
 from shared.rpc.exchange import answer_burst
 from shared.rpc.server import Service
 from shared.rpc.status import answers_errors
 from shared.rpc.streams import StreamAnswerer
-from shared.rpc.wire import burst_to_wire, entries_to_wire, override_from_wire, report_to_wire, settings_to_wire
+from shared.rpc.wire import burst_to_wire, entries_to_wire
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -43,7 +46,7 @@ class ChannelService(Service, rpc.ChannelServicer):
         """Make the hop; it connects at the first burst."""
         settings = self._settings
         self._hop = BurstLink(
-            settings.receiver_address, lambda channel: rpc.ReceiverStub(channel).Receive(), settings.max_message_bytes
+            settings.receiver_address, lambda channel: ReceiverStub(channel).Receive(), settings.max_message_bytes
         )
 
     def drain(self) -> None:
@@ -73,16 +76,16 @@ class ChannelService(Service, rpc.ChannelServicer):
         return reception
 
     @answers_errors
-    async def GetChannel(self, request: pb.GetChannelRequest, context: Context) -> common.ChannelSettings:
+    async def GetChannel(self, request: api.GetChannelRequest, context: Context) -> common.ChannelSettings:
         """The settings in force."""
         return settings_to_wire(self._control.settings)
 
     @answers_errors
-    async def SetChannel(self, request: pb.SetChannelRequest, context: Context) -> common.ChannelSettings:
+    async def SetChannel(self, request: api.SetChannelRequest, context: Context) -> common.ChannelSettings:
         """Change some settings, all at once."""
         return settings_to_wire(self._control.update(override_from_wire(request.settings)))
 
     @answers_errors
-    async def ResetChannel(self, request: pb.ResetChannelRequest, context: Context) -> common.ChannelSettings:
+    async def ResetChannel(self, request: api.ResetChannelRequest, context: Context) -> common.ChannelSettings:
         """Back to the settings of the start."""
         return settings_to_wire(self._control.reset())

@@ -10,10 +10,12 @@ import numpy.typing as npt
 from client.connection import CHANNEL, RECEIVER, open_channel, rpc_errors
 from client.description import KnowledgeBaseInfo, read_knowledge_base
 from client.options import ChannelOptions, checked_timeout
-from protos.semlink.v1 import link_pb2 as api
-from protos.semlink.v1.link_pb2_grpc import ChannelStub, KnowledgeBaseStub
+from protos.semlink.v1 import channel_pb2 as channel_api
+from protos.semlink.v1 import knowledge_base_pb2 as kb_api
+from protos.semlink.v1.channel_pb2_grpc import ChannelStub
+from protos.semlink.v1.knowledge_base_pb2_grpc import KnowledgeBaseStub
 from shared.channel import ChannelSettings
-from shared.rpc.wire import override_to_wire, settings_from_wire
+from shared.rpc.channel_wire import override_to_wire, settings_from_wire
 
 
 class _Client:
@@ -49,18 +51,18 @@ class ChannelControl(_Client):
     def get(self) -> ChannelSettings:
         """The current settings."""
         with rpc_errors(self.address):
-            return settings_from_wire(self._stub.GetChannel(api.GetChannelRequest(), timeout=self._timeout))
+            return settings_from_wire(self._stub.GetChannel(channel_api.GetChannelRequest(), timeout=self._timeout))
 
     def set(self, **settings: Unpack[ChannelOptions]) -> ChannelSettings:
         """Change some settings, all at once, and return all of them; see `ChannelOptions`."""
-        request = api.SetChannelRequest(settings=override_to_wire(settings))
+        request = channel_api.SetChannelRequest(settings=override_to_wire(settings))
         with rpc_errors(self.address):
             return settings_from_wire(self._stub.SetChannel(request, timeout=self._timeout))
 
     def reset(self) -> ChannelSettings:
         """Back to the settings that the channel was started with."""
         with rpc_errors(self.address):
-            return settings_from_wire(self._stub.ResetChannel(api.ResetChannelRequest(), timeout=self._timeout))
+            return settings_from_wire(self._stub.ResetChannel(channel_api.ResetChannelRequest(), timeout=self._timeout))
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,11 @@ class KnowledgeBaseClient(_Client):
     def describe(self) -> KnowledgeBaseInfo:
         """What it was built from, how much it holds, and with which CLIP."""
         with rpc_errors(self.address):
-            message = self._stub.Describe(api.DescribeKnowledgeBaseRequest(), timeout=self._timeout)
+            message = self._stub.Describe(kb_api.DescribeKnowledgeBaseRequest(), timeout=self._timeout)
         return read_knowledge_base(message)
 
     def get_item(self, item_id: str) -> Item:
         """One item with its thumbnail. Raises NotFound for an id that is not there."""
         with rpc_errors(self.address):
-            item = self._stub.GetItem(api.GetItemRequest(item_id=item_id), timeout=self._timeout)
+            item = self._stub.GetItem(kb_api.GetItemRequest(item_id=item_id), timeout=self._timeout)
         return Item(item.item_id, item.label, item.thumbnail, np.frombuffer(item.embedding, dtype="<f4"))

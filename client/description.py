@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from protos.semlink.v1 import link_pb2 as link
+from protos.semlink.v1 import knowledge_base_pb2 as kb
 from protos.semlink.v1 import transmitter_pb2 as api
 from shared.burst import CodecSpec
 from shared.rpc.wire import spec_from_wire
@@ -63,7 +63,7 @@ def read_transmitter(message: api.TransmitterDescription) -> TransmitterInfo:
     )
 
 
-def read_knowledge_base(message: link.KnowledgeBaseDescription) -> KnowledgeBaseInfo:
+def read_knowledge_base(message: kb.KnowledgeBaseDescription) -> KnowledgeBaseInfo:
     """A knowledge base's description from the wire."""
     return KnowledgeBaseInfo(
         source=message.source,

@@ -8,7 +8,8 @@ from protos.semlink.v1 import transmitter_pb2 as api
 from shared.burst import Csi
 from shared.channel import FadingName
 from shared.errors import InvalidSetting
-from shared.rpc.wire import csi_to_wire, override_to_wire
+from shared.rpc.channel_wire import override_to_wire
+from shared.rpc.wire import csi_to_wire
 
 
 class ChannelOptions(TypedDict, total=False):

@@ -19,7 +19,7 @@ from shared.units import ratio_to_db
 
 @dataclass(frozen=True)
 class Equalized:
-    """Payloads of a batch. x_hat: [B, n], complex64. n0_eff: [B], float32. snr_db: [B], estimated; NaN if unknown."""
+    """Payloads of a batch. x_hat: [B, n], complex64. n0_eff: [B, n], float32. snr_db: [B], estimated, or NaN."""
 
     x_hat: Complex
     n0_eff: npt.NDArray[np.float32]
@@ -45,7 +45,7 @@ def estimate(bursts: Sequence[Burst]) -> ChannelEstimate:
     if bursts[0].csi == "pilot":
         return estimate_channel(np.stack([burst.symbols[: burst.pilots] for burst in bursts]))
     told = [burst.genie for burst in bursts]
-    gains = [1.0 if genie is None else genie.gain for genie in told]
+    gains = [1.0 if genie is None else genie.gain[0] for genie in told]
     n0 = [np.nan if genie is None else genie.n0 for genie in told]
     return ChannelEstimate(np.array(gains, np.complex64), np.array(n0, np.float32))
 

@@ -8,6 +8,8 @@ from typing import Any
 import grpc
 import structlog
 
+from protos.semlink.v1 import knowledge_base_pb2 as kb
+from protos.semlink.v1 import knowledge_base_pb2_grpc as kb_rpc
 from protos.semlink.v1 import link_pb2 as pb
 from protos.semlink.v1 import link_pb2_grpc as rpc
 from receiver.knowledge_base import Description, KnowledgeBase
@@ -46,7 +48,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
     def register(self, server: grpc.aio.Server) -> None:
         """Add both servicers."""
         rpc.add_ReceiverServicer_to_server(self, server)
-        rpc.add_KnowledgeBaseServicer_to_server(_KnowledgeBaseService(self), server)
+        kb_rpc.add_KnowledgeBaseServicer_to_server(_KnowledgeBaseService(self), server)
 
     async def start(self) -> None:
         """Open the knowledge base, load the codecs, run each once."""
@@ -124,22 +126,22 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         )
 
 
-class _KnowledgeBaseService(rpc.KnowledgeBaseServicer):
+class _KnowledgeBaseService(kb_rpc.KnowledgeBaseServicer):
     """A look into the receiver's knowledge base."""
 
     def __init__(self, receiver: ReceiverService) -> None:
         self._receiver = receiver
 
     @answers_errors
-    async def Describe(self, request: pb.DescribeKnowledgeBaseRequest, context: Context) -> pb.KnowledgeBaseDescription:
+    async def Describe(self, request: kb.DescribeKnowledgeBaseRequest, context: Context) -> kb.KnowledgeBaseDescription:
         """What it holds and where it comes from."""
         return _description_to_wire(self._receiver.knowledge_base.description)
 
     @answers_errors
-    async def GetItem(self, request: pb.GetItemRequest, context: Context) -> pb.Item:
+    async def GetItem(self, request: kb.GetItemRequest, context: Context) -> kb.Item:
         """One item as it is stored."""
         item = await asyncio.to_thread(self._receiver.knowledge_base.get_item, request.item_id)
-        return pb.Item(
+        return kb.Item(
             item_id=item.item_id,
             label=item.label,
             thumbnail=item.thumbnail,
@@ -147,5 +149,5 @@ class _KnowledgeBaseService(rpc.KnowledgeBaseServicer):
         )
 
 
-def _description_to_wire(description: Description) -> pb.KnowledgeBaseDescription:
-    return pb.KnowledgeBaseDescription(**vars(description))
+def _description_to_wire(description: Description) -> kb.KnowledgeBaseDescription:
+    return kb.KnowledgeBaseDescription(**vars(description))

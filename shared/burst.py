@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
-from shared.channel import FadingName
+import numpy as np
+
+from shared.channel import ChannelSettings, FadingName, Grid, PilotPlacing, pilot_positions
 from shared.ledger import Entry
 from shared.symbols import Complex
 
@@ -28,9 +30,12 @@ class CodecSpec:
 
 @dataclass(frozen=True, slots=True)
 class Genie:
-    """The truth about the channel, which a real receiver would not have. n0: noise power per complex symbol."""
+    """The truth about the channel, which a real receiver would not have.
 
-    gain: complex
+    gain: [1], complex64, of the whole burst, or [pilots + payload], of each symbol. n0: noise power per complex symbol.
+    """
+
+    gain: Complex
     n0: float
 
 
@@ -55,26 +60,46 @@ class Burst:
     trace: bool = False
     channel_override: Mapping[str, Any] = field(default_factory=dict)
     genie: Genie | None = None
+    placing: PilotPlacing = "front"
+    grid: Grid | None = None
 
     @property
     def payload(self) -> Complex:
         """The symbols without the pilots."""
-        return self.symbols[self.pilots :]
+        if self.placing == "front":
+            return self.symbols[self.pilots :]
+        return np.delete(self.symbols, pilot_positions(self.pilots, self.symbols.size, self.placing))
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelReport:
     """What the channel did to one burst, enough to replay it bit for bit; see `shared.channel.Transmission`."""
 
-    snr_db_asked: float
+    settings: ChannelSettings
     snr_db_achieved: float
-    fading: FadingName
-    seed: int
     stream: int
     counter: int
     signal_power: float
     noise_power: float
     gain: complex
+    seconds: float
+    air_symbols: int
+    papr_db: float
+
+    @property
+    def snr_db_asked(self) -> float:
+        """Average Es/N0 that was asked for, dB."""
+        return self.settings.snr_db
+
+    @property
+    def fading(self) -> FadingName:
+        """Which fading."""
+        return self.settings.fading
+
+    @property
+    def seed(self) -> int:
+        """Seed of every random draw."""
+        return self.settings.seed
 
 
 class Hit(NamedTuple):
@@ -100,6 +125,7 @@ class Reception:
 
     top: nearest first, never empty. snr_db_estimated: dB, None without pilots. ledger: stages of the receiver, then of
     the channel. elapsed_seconds: the receiver's whole time for the burst. knowledge_base: fingerprint.
+    knowledge_base_version: how many changes it has seen.
     """
 
     burst_id: int
@@ -110,6 +136,7 @@ class Reception:
     ledger: tuple[Entry, ...]
     elapsed_seconds: float
     knowledge_base: str
+    knowledge_base_version: int = 0
     snr_db_estimated: float | None = None
     trace: Trace | None = None
     channel: ChannelReport | None = None

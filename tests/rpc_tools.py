@@ -17,6 +17,7 @@ import numpy as np
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
+from protos.semlink.v1 import channel_pb2_grpc as channel_rpc
 from protos.semlink.v1 import link_pb2 as pb
 from protos.semlink.v1 import link_pb2_grpc as rpc
 from shared.burst import Burst, CodecSpec, Hit, Reception
@@ -61,7 +62,7 @@ def echo(burst: pb.Burst) -> pb.Reception:
     return reception_to_wire(Reception(burst.burst_id, (hit,), 0.9, True, "", (), 0.001, "kb"))
 
 
-class FarEnd(rpc.ReceiverServicer, rpc.ChannelServicer):
+class FarEnd(rpc.ReceiverServicer, channel_rpc.ChannelServicer):
     """A receiver, or a channel, that answers with `answer`; remembers the bursts. `hold` makes it wait."""
 
     def __init__(self, answer: Callable[[pb.Burst], pb.Reception | None] = echo) -> None:
@@ -88,7 +89,7 @@ async def far_end(servicer: FarEnd, port: int = 0) -> AsyncIterator[str]:
     """The fake on a real socket; yields HOST:PORT. Its end is abrupt, as a crash is."""
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     rpc.add_ReceiverServicer_to_server(servicer, server)
-    rpc.add_ChannelServicer_to_server(servicer, server)
+    channel_rpc.add_ChannelServicer_to_server(servicer, server)
     bound = server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
     try:
@@ -104,7 +105,7 @@ def to_receiver(address: str) -> BurstLink:
 
 def to_channel(address: str) -> BurstLink:
     """The near end of a hop to a channel."""
-    return BurstLink(address, lambda channel: rpc.ChannelStub(channel).Relay(), 48 << 20)
+    return BurstLink(address, lambda channel: channel_rpc.ChannelStub(channel).Relay(), 48 << 20)
 
 
 @asynccontextmanager

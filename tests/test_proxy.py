@@ -10,9 +10,10 @@ import pytest
 
 from channel_proxy.service import ChannelService
 from channel_proxy.settings import ProxySettings
+from protos.semlink.v1 import channel_pb2 as channel_pb
+from protos.semlink.v1 import channel_pb2_grpc as channel_rpc
 from protos.semlink.v1 import common_pb2 as common
 from protos.semlink.v1 import link_pb2 as pb
-from protos.semlink.v1 import link_pb2_grpc as rpc
 from shared.channel import ChannelSettings, Link
 from shared.errors import Expired, InvalidInput, InvalidSetting, InvalidSymbols, SemLinkError, Unavailable
 from shared.ledger import Kind
@@ -48,7 +49,7 @@ async def air(tmp_path: Path):
             linked(to_channel(address)) as link,
             dialled(address) as channel,
         ):
-            yield far, link, rpc.ChannelStub(channel)
+            yield far, link, channel_rpc.ChannelStub(channel)
 
 
 def offline(burst, **changes):
@@ -251,16 +252,16 @@ async def test_a_lost_receiver_is_unavailable_for_the_burst_and_not_for_the_stre
 
 async def test_settings_are_read_set_in_part_and_reset(air) -> None:
     _, _, stub = air
-    started = await stub.GetChannel(pb.GetChannelRequest())
+    started = await stub.GetChannel(channel_pb.GetChannelRequest())
     assert _fields(started) == {**START, "fading": common.FADING_RAYLEIGH}
-    changed = await stub.SetChannel(pb.SetChannelRequest(settings=common.ChannelSettings(snr_db=0.0)))
+    changed = await stub.SetChannel(channel_pb.SetChannelRequest(settings=common.ChannelSettings(snr_db=0.0)))
     assert _fields(changed) == {**_fields(started), "snr_db": 0.0}
     for _ in range(2):  # setting what is set changes nothing
-        again = await stub.SetChannel(pb.SetChannelRequest(settings=common.ChannelSettings(snr_db=0.0)))
-        assert again == changed == await stub.GetChannel(pb.GetChannelRequest())
-    assert await stub.SetChannel(pb.SetChannelRequest()) == changed
-    assert await stub.ResetChannel(pb.ResetChannelRequest()) == started
-    assert await stub.ResetChannel(pb.ResetChannelRequest()) == started
+        again = await stub.SetChannel(channel_pb.SetChannelRequest(settings=common.ChannelSettings(snr_db=0.0)))
+        assert again == changed == await stub.GetChannel(channel_pb.GetChannelRequest())
+    assert await stub.SetChannel(channel_pb.SetChannelRequest()) == changed
+    assert await stub.ResetChannel(channel_pb.ResetChannelRequest()) == started
+    assert await stub.ResetChannel(channel_pb.ResetChannelRequest()) == started
 
 
 @pytest.mark.parametrize(
@@ -276,12 +277,12 @@ async def test_settings_are_read_set_in_part_and_reset(air) -> None:
 )
 async def test_a_set_with_one_wrong_field_changes_nothing(air, wrong, named: str) -> None:
     _, _, stub = air
-    before = await stub.GetChannel(pb.GetChannelRequest())
+    before = await stub.GetChannel(channel_pb.GetChannelRequest())
     message = common.ChannelSettings(**({"seed": 1, "snr_db": 0.0} | wrong))
-    code, text = await status_of(stub.SetChannel(pb.SetChannelRequest(settings=message)))
+    code, text = await status_of(stub.SetChannel(channel_pb.SetChannelRequest(settings=message)))
     assert code is grpc.StatusCode.INVALID_ARGUMENT
     assert named in text
-    assert await stub.GetChannel(pb.GetChannelRequest()) == before
+    assert await stub.GetChannel(channel_pb.GetChannelRequest()) == before
 
 
 async def test_a_burst_sees_the_old_settings_or_the_new_never_a_mixture(air) -> None:
@@ -291,14 +292,14 @@ async def test_a_burst_sees_the_old_settings_or_the_new_never_a_mixture(air) -> 
 
     async def change() -> None:
         for number in range(60):
-            await stub.SetChannel(pb.SetChannelRequest(settings=common.ChannelSettings(**sets[number % 2])))
+            await stub.SetChannel(channel_pb.SetChannelRequest(settings=common.ChannelSettings(**sets[number % 2])))
 
     async def send(start: int) -> None:
         for number in range(start, start + 60):
             report = (await link.exchange(make_burst(number))).channel
             seen.add((report.snr_db_asked, report.seed))
 
-    await stub.SetChannel(pb.SetChannelRequest(settings=common.ChannelSettings(**sets[0])))
+    await stub.SetChannel(channel_pb.SetChannelRequest(settings=common.ChannelSettings(**sets[0])))
     await asyncio.gather(change(), send(1000), send(2000), send(3000))
     assert seen == {(0.0, 1), (20.0, 2)}
 

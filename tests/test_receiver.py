@@ -9,6 +9,8 @@ import grpc
 import numpy as np
 import pytest
 
+from protos.semlink.v1 import knowledge_base_pb2 as kb_pb
+from protos.semlink.v1 import knowledge_base_pb2_grpc as kb_rpc
 from protos.semlink.v1 import link_pb2 as pb
 from protos.semlink.v1 import link_pb2_grpc as rpc
 from receiver.knowledge_base import Origin, write_store
@@ -228,17 +230,17 @@ async def test_an_unexpected_error_is_internal_and_the_receiver_goes_on(receiver
 async def test_the_receiver_and_its_knowledge_base_describe_themselves(receiver, shelf, items) -> None:
     async with dialled(receiver.address) as channel:
         described = await rpc.ReceiverStub(channel).Describe(pb.DescribeReceiverRequest())
-        kb = rpc.KnowledgeBaseStub(channel)
-        assert await kb.Describe(pb.DescribeKnowledgeBaseRequest()) == described.knowledge_base
+        kb = kb_rpc.KnowledgeBaseStub(channel)
+        assert await kb.Describe(kb_pb.DescribeKnowledgeBaseRequest()) == described.knowledge_base
         assert (described.knowledge_base.items, described.knowledge_base.labels) == (ITEMS, 7)
         assert [(codec.codec, codec.k) for codec in described.codecs] == [
             ("kbsc", 16), ("kbsc", 64), ("kbsc", 256), ("raw", 512),
         ]  # fmt: skip
         assert {codec.clip_fingerprint for codec in described.codecs} == {CLIP}
-        item = await kb.GetItem(pb.GetItemRequest(item_id="item-9"))
+        item = await kb.GetItem(kb_pb.GetItemRequest(item_id="item-9"))
         assert (item.label, item.thumbnail) == ("label 2", b"webp")
         np.testing.assert_allclose(np.frombuffer(item.embedding, "<f4"), items[9], atol=1e-7)
-        code, text = await status_of(kb.GetItem(pb.GetItemRequest(item_id="nothing")))
+        code, text = await status_of(kb.GetItem(kb_pb.GetItemRequest(item_id="nothing")))
         assert code is grpc.StatusCode.NOT_FOUND
         assert "'nothing'" in text
 

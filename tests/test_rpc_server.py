@@ -15,8 +15,8 @@ from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
 from channel_proxy.service import ChannelService
 from channel_proxy.settings import ProxySettings
-from protos.semlink.v1 import link_pb2 as pb
-from protos.semlink.v1 import link_pb2_grpc as rpc
+from protos.semlink.v1 import channel_pb2 as channel_pb
+from protos.semlink.v1 import channel_pb2_grpc as channel_rpc
 from shared.errors import DataLoss, Unavailable
 from shared.rpc.server import serve
 from shared.rpc.wire import burst_to_wire
@@ -83,8 +83,8 @@ async def test_before_the_warm_up_is_done_nothing_is_served(slow) -> None:
     assert await health(address) == HealthCheckResponse.NOT_SERVING
     assert await health(address, "semlink.v1.Channel") == HealthCheckResponse.NOT_SERVING
     async with dialled(address) as channel:
-        stub = rpc.ChannelStub(channel)
-        code, message = await status_of(stub.GetChannel(pb.GetChannelRequest()))
+        stub = channel_rpc.ChannelStub(channel)
+        code, message = await status_of(stub.GetChannel(channel_pb.GetChannelRequest()))
         assert code is grpc.StatusCode.UNAVAILABLE
         assert "warming up" in message
     async with linked(to_channel(address)) as link:
@@ -236,9 +236,9 @@ async def _oversized(proxy: Running, address: str) -> None:
     huge = burst_to_wire(make_burst())
     huge.symbols = bytes(49 << 20)
     async with grpc.aio.insecure_channel(address, options=[("grpc.max_send_message_length", -1)]) as channel:
-        call = rpc.ChannelStub(channel).Relay()
+        call = channel_rpc.ChannelStub(channel).Relay()
         await call.write(huge)
         assert await call.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert "larger than max" in await call.details()
-        assert (await rpc.ChannelStub(channel).GetChannel(pb.GetChannelRequest())).snr_db == 10
+        assert (await channel_rpc.ChannelStub(channel).GetChannel(channel_pb.GetChannelRequest())).snr_db == 10
     assert proxy.process.poll() is None

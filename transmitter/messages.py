@@ -2,13 +2,12 @@
 
 from protos.semlink.v1 import transmitter_pb2 as pb
 from shared.errors import InvalidSetting
+from shared.rpc.channel_wire import override_from_wire, report_to_wire
 from shared.rpc.wire import (
     csi_from_wire,
     csi_to_wire,
     entries_to_wire,
     hits_to_wire,
-    override_from_wire,
-    report_to_wire,
     top_k_from_wire,
     trace_to_wire,
 )

@@ -8,9 +8,9 @@ from typing import Any
 import grpc
 import structlog
 
-from protos.semlink.v1 import link_pb2_grpc as link_rpc
 from protos.semlink.v1 import transmitter_pb2 as pb
 from protos.semlink.v1 import transmitter_pb2_grpc as rpc
+from protos.semlink.v1.channel_pb2_grpc import ChannelStub
 from shared.clip import Clip, load_clip
 from shared.codecs import CodecShelf
 from shared.deadline import Deadline
@@ -52,7 +52,9 @@ class TransmitterService(Service, rpc.TransmitterServicer):
         shelf = CodecShelf(self._clip.device.type, self._clip.fingerprint)
         self._codecs = await asyncio.to_thread(shelf.load_all)
         self._hop = BurstLink(
-            settings.channel_address, lambda channel: link_rpc.ChannelStub(channel).Relay(), settings.max_message_bytes
+            settings.channel_address,
+            lambda channel: ChannelStub(channel).Relay(),
+            settings.max_message_bytes,
         )
         self._pipeline = SendPipeline(settings, self._clip, shelf, self._hop.exchange)
         await self._pipeline.warm_up()  # a wrong default codec is an error now, not at the first request

@@ -7,17 +7,28 @@ Symbols are complex64 with unit mean power per burst; `snr_db` is the average Es
 
 from shared.channel.equalizer import EqualizerName, equalize
 from shared.channel.link import Link, Transmission
-from shared.channel.pilots import ChannelEstimate, estimate_channel, pilot_sequence
-from shared.channel.settings import ChannelSettings, FadingName
+from shared.channel.pilots import (
+    ChannelEstimate,
+    PilotPlacing,
+    estimate_channel,
+    pilot_positions,
+    pilot_sequence,
+    place_pilots,
+)
+from shared.channel.settings import ChannelSettings, FadingName, Grid
 
 __all__ = [
     "ChannelEstimate",
     "ChannelSettings",
     "EqualizerName",
     "FadingName",
+    "Grid",
     "Link",
+    "PilotPlacing",
     "Transmission",
     "equalize",
     "estimate_channel",
+    "pilot_positions",
     "pilot_sequence",
+    "place_pilots",
 ]

@@ -15,31 +15,35 @@ _POWER_FLOOR: Final = 1e-24
 
 
 def equalize(y: Complex, gain: Complex, n0: _Real, method: EqualizerName = "mmse") -> tuple[Complex, _Real]:
-    """Undo the gain of each burst.
+    """Undo the gain of each symbol.
 
-    y: [B, n], complex64. gain: [B], complex64, h. n0: [B], float32, noise power; 0 without noise, NaN if not known.
+    y: [B, n], complex64. gain: [B] of each burst or [B, n] of each symbol, complex64, h. n0: [B], float32, noise
+    power; 0 without noise, NaN if not known.
 
         zf     x_hat = conj(h) y / |h|^2           n0_eff = N0 / |h|^2
         mmse   x_hat = conj(h) y / (|h|^2 + N0)    n0_eff = N0 / (|h|^2 + N0)
 
     `mmse` is the biased form, which minimises the error itself (Kay, "Estimation Theory", chapter 12):
     x_hat = (1 - n0_eff) x + noise. Where N0 is not known it falls back to `zf`, and n0_eff is NaN.
-    A burst whose |h|^2 is under 1e-24 comes out near 0 instead of infinite.
+    A symbol whose |h|^2 is under 1e-24 comes out near 0 instead of infinite.
 
-    Returns (x_hat [B, n] complex64, n0_eff [B] float32), for both methods n0_eff = E[|x_hat - x|^2 given h] for Es = 1:
-    the error of the estimate as it stands, its bias included.
+    Returns (x_hat [B, n] complex64, n0_eff [B, n] float32), for both methods n0_eff = E[|x_hat - x|^2 given h] for
+    Es = 1: the error of the estimate as it stands, its bias included.
     """
     _check(y, gain, n0, method)
-    h, noise = gain.astype(np.complex128), n0.astype(np.float64)
+    h = (gain if gain.ndim == 2 else gain[:, None]).astype(np.complex128)
+    noise = n0.astype(np.float64)[:, None]
     loading = np.nan_to_num(noise) if method == "mmse" else 0.0
     power = np.maximum(h.real**2 + h.imag**2 + loading, _POWER_FLOOR)
     with np.errstate(over="ignore"):  # a burst of absurd size becomes infinite, and its decoder refuses it by name
-        x_hat = (y * (h.conj() / power)[:, None]).astype(np.complex64)
-    return x_hat, (noise / power).astype(np.float32)
+        x_hat = (y * (h.conj() / power)).astype(np.complex64)
+    return x_hat, np.broadcast_to((noise / power).astype(np.float32), y.shape)
 
 
 def _check(y: Complex, gain: Complex, n0: _Real, method: str) -> None:
     if method not in ("mmse", "zf"):
         raise InvalidSetting(f"equalizer {method!r}: choose mmse or zf")
-    if y.ndim != 2 or gain.shape != y.shape[:1] or n0.shape != y.shape[:1]:
-        raise InvalidSymbols(f"y {y.shape}, gain {gain.shape}, n0 {n0.shape}: give y [B, n] with gain [B] and n0 [B]")
+    if y.ndim != 2 or gain.shape not in (y.shape, y.shape[:1]) or n0.shape != y.shape[:1]:
+        raise InvalidSymbols(
+            f"y {y.shape}, gain {gain.shape}, n0 {n0.shape}: give y [B, n] with gain [B] or [B, n] and n0 [B]"
+        )

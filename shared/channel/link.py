@@ -13,7 +13,7 @@ import numpy as np
 
 from shared.channel.randomness import generator
 from shared.channel.registry import STAGES, Row
-from shared.channel.settings import ChannelSettings, FadingName
+from shared.channel.settings import ChannelSettings
 from shared.channel.stage import Signal
 from shared.errors import InvalidSymbols
 from shared.symbols import Complex, mean_power
@@ -34,12 +34,13 @@ class Transmission:
     n0: float
     signal_power: float
     noise_power: float
-    snr_db_asked: float
     snr_db_achieved: float
-    fading: FadingName
-    seed: int
+    settings: ChannelSettings
     stream: int
     counter: int
+    seconds: float
+    air_symbols: int
+    papr_db: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +81,11 @@ class Link:
             n0=n0_from_snr_db(self.settings.snr_db),
             signal_power=signal_power,
             noise_power=noise_power,
-            snr_db_asked=self.settings.snr_db,
             snr_db_achieved=ratio_to_db(signal_power / noise_power) if noise_power else math.inf,
-            fading=self.settings.fading,
-            seed=self.settings.seed,
+            settings=self.settings,
             stream=stream,
             counter=counter,
+            seconds=0.0,
+            air_symbols=signal.wanted.size,
+            papr_db=0.0,
         )

@@ -1,13 +1,15 @@
 """Pilots: symbols that both ends know, and what the receiver learns from them."""
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from shared.errors import InvalidSetting, InvalidSymbols
 from shared.symbols import Complex
+
+PilotPlacing = Literal["front", "spread"]
 
 
 class ChannelEstimate(NamedTuple):
@@ -33,6 +35,31 @@ def pilot_sequence(n: int) -> Complex:
     pilots: Complex = np.exp(-1j * np.pi * m * (m + n % 2) / n).astype(np.complex64)
     pilots.flags.writeable = False
     return pilots
+
+
+@lru_cache(maxsize=256)
+def pilot_positions(pilots: int, symbols: int, placing: PilotPlacing) -> npt.NDArray[np.intp]:
+    """Places of the pilots among the `symbols` of a burst, pilots included: [pilots], ascending, read-only.
+
+    front: the first ones. spread: evenly from the first symbol to the last.
+    """
+    if placing == "front":
+        positions = np.arange(pilots)
+    else:
+        positions = np.round(np.linspace(0, symbols - 1, pilots)).astype(np.intp)
+    positions.flags.writeable = False
+    return positions
+
+
+def place_pilots(payload: Complex, pilots: int, placing: PilotPlacing) -> Complex:
+    """Put `pilots` pilots among the payload: [n] to [n + pilots], complex64."""
+    if not pilots:
+        return payload
+    burst = np.empty(payload.size + pilots, np.complex64)
+    positions = pilot_positions(pilots, burst.size, placing)
+    burst[positions] = pilot_sequence(pilots)
+    burst[np.delete(np.arange(burst.size), positions)] = payload
+    return burst
 
 
 def estimate_channel(y_pilots: Complex) -> ChannelEstimate:

@@ -62,8 +62,8 @@ class Codec(ABC):
     def decode(self, x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> Decoded:
         """Estimate the embeddings from equalized symbols.
 
-        x_hat: [B, k/2], complex64. n0_eff: [B], float32, noise power per symbol after the equalizer as far as the
-        receiver knows it; NaN where it does not.
+        x_hat: [B, k/2], complex64. n0_eff: [B, k/2], float32, noise power of each symbol after the equalizer as far as
+        the receiver knows it; NaN where it does not.
         """
 
     @property

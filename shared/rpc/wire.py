@@ -1,29 +1,30 @@
 """Plain values to protobuf messages and back; nothing else in the services touches message fields of the air."""
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any
-
-import numpy as np
+from collections.abc import Iterable
 
 from protos.semlink.v1 import common_pb2 as common
 from protos.semlink.v1 import link_pb2 as link
-from shared.burst import Burst, ChannelReport, CodecSpec, Csi, Genie, Hit, Reception, Trace
-from shared.channel import ChannelSettings, FadingName
+from shared.burst import Burst, CodecSpec, Csi, Genie, Hit, Reception, Trace
+from shared.channel import Grid, PilotPlacing
 from shared.errors import InvalidInput, InvalidSetting, InvalidSymbols
 from shared.ledger import Entry, Kind
-from shared.symbols import MAX_SYMBOLS, Complex, pack_symbols, unpack_symbols
+from shared.rpc.channel_wire import override_from_wire, override_to_wire, report_from_wire, report_to_wire
+from shared.symbols import BYTES_PER_SYMBOL, MAX_SYMBOLS, pack_symbols, unpack_symbols
 
 MAX_TOP_K = 100
-_FADING: dict[FadingName, common.Fading.ValueType] = {"none": common.FADING_NONE, "rayleigh": common.FADING_RAYLEIGH}
 _CSI: dict[Csi, common.Csi.ValueType] = {
     "none": common.CSI_NONE,
     "pilot": common.CSI_PILOT,
     "perfect": common.CSI_PERFECT,
 }
+_PLACING: dict[PilotPlacing, common.PilotPlacing.ValueType] = {
+    "front": common.PILOT_PLACING_FRONT,
+    "spread": common.PILOT_PLACING_SPREAD,
+}
 _MEASURED, _EMULATED = common.LedgerEntry.KIND_MEASURED, common.LedgerEntry.KIND_EMULATED
-_FADING_NAME = {number: name for name, number in _FADING.items()}
 _CSI_NAME = {number: name for name, number in _CSI.items()}
+_PLACING_NAME = {number: name for name, number in _PLACING.items()}
 
 
 def csi_from_wire(csi: common.Csi.ValueType) -> Csi | None:
@@ -40,45 +41,25 @@ def csi_to_wire(csi: Csi | None) -> common.Csi.ValueType:
     return common.CSI_UNSPECIFIED if csi is None else _CSI[csi]
 
 
+def placing_from_wire(placing: common.PilotPlacing.ValueType) -> PilotPlacing | None:
+    """Where the pilots stand; None when unspecified. Raises InvalidSetting for a number without a meaning."""
+    if placing and placing not in _PLACING_NAME:
+        raise InvalidSetting(f"pilot_placing = {placing}: choose 1 (front) or 2 (spread)")
+    return _PLACING_NAME.get(placing)
+
+
+def placing_to_wire(placing: PilotPlacing | None) -> common.PilotPlacing.ValueType:
+    """The number of a placing; unspecified for None. Raises InvalidSetting for a name without one."""
+    if placing is not None and placing not in _PLACING:
+        raise InvalidSetting(f"pilot_placing = {placing!r}: choose from {', '.join(_PLACING)}")
+    return common.PILOT_PLACING_UNSPECIFIED if placing is None else _PLACING[placing]
+
+
 def top_k_from_wire(top_k: int) -> int:
     """Hits wanted; 5 when unset."""
     if top_k > MAX_TOP_K:
         raise InvalidSetting(f"top_k = {top_k}: ask for 1 to {MAX_TOP_K} hits")
     return top_k or 5
-
-
-def settings_to_wire(settings: ChannelSettings) -> common.ChannelSettings:
-    """All settings of the channel."""
-    fields = settings.model_dump()
-    return common.ChannelSettings(**fields | {"fading": _FADING[settings.fading]})
-
-
-def settings_from_wire(message: common.ChannelSettings) -> ChannelSettings:
-    """All settings of the channel, from a message that may hold some; the others are the defaults."""
-    return ChannelSettings().updated(**override_from_wire(message))
-
-
-def override_to_wire(override: Mapping[str, Any]) -> common.ChannelSettings | None:
-    """Some settings of the channel; None for none. Raises InvalidSetting for a value that no message can hold."""
-    known = {name: value for name, value in override.items() if value is not None}
-    if "fading" in known:
-        if known["fading"] not in _FADING:
-            raise InvalidSetting(f"fading = {known['fading']!r}: choose from {', '.join(_FADING)}")
-        known["fading"] = _FADING[known["fading"]]
-    try:
-        return common.ChannelSettings(**known) if known else None
-    except (ValueError, TypeError) as error:
-        raise InvalidSetting(f"a channel setting is out of its range: {error}") from error
-
-
-def override_from_wire(message: common.ChannelSettings) -> dict[str, Any]:
-    """The fields that are set, by name. Raises InvalidSetting for a fading without a meaning."""
-    fields = {descriptor.name: value for descriptor, value in message.ListFields()}
-    if "fading" in fields:
-        if fields["fading"] not in _FADING_NAME:
-            raise InvalidSetting(f"fading = {fields['fading']}: choose 1 (none) or 2 (rayleigh)")
-        fields["fading"] = _FADING_NAME[fields["fading"]]
-    return fields
 
 
 def spec_to_wire(spec: CodecSpec) -> common.CodecSpec:
@@ -109,7 +90,9 @@ def burst_to_wire(burst: Burst) -> link.Burst:
         top_k=burst.top_k,
         trace=burst.trace,
         channel_override=override_to_wire(burst.channel_override),
-        genie=None if genie is None else link.Genie(gain=pack_symbols(_array(genie.gain)), n0=genie.n0),
+        genie=None if genie is None else link.Genie(gain=pack_symbols(genie.gain), n0=genie.n0),
+        pilot_placing=_PLACING[burst.placing],
+        ofdm=None if burst.grid is None else link.OfdmGrid(**burst.grid._asdict()),
     )
 
 
@@ -141,6 +124,8 @@ def burst_from_wire(message: link.Burst) -> Burst:
         trace=message.trace,
         channel_override=override_from_wire(message.channel_override),
         genie=_genie_from_wire(message.genie) if message.HasField("genie") else None,
+        placing=placing_from_wire(message.pilot_placing) or "front",
+        grid=_grid_from_wire(message.ofdm) if message.HasField("ofdm") else None,
     )
 
 
@@ -158,6 +143,7 @@ def reception_to_wire(reception: Reception) -> link.Reception:
         channel=None if reception.channel is None else report_to_wire(reception.channel),
         trace=None if reception.trace is None else trace_to_wire(reception.trace),
         knowledge_base=reception.knowledge_base,
+        knowledge_base_version=reception.knowledge_base_version,
     )
 
 
@@ -172,40 +158,10 @@ def reception_from_wire(message: link.Reception) -> Reception:
         ledger=entries_from_wire(message.ledger),
         elapsed_seconds=message.elapsed_seconds,
         knowledge_base=message.knowledge_base,
+        knowledge_base_version=message.knowledge_base_version,
         snr_db_estimated=message.snr_db_estimated if message.HasField("snr_db_estimated") else None,
         trace=trace_from_wire(message.trace) if message.HasField("trace") else None,
         channel=report_from_wire(message.channel) if message.HasField("channel") else None,
-    )
-
-
-def report_to_wire(report: ChannelReport) -> common.ChannelReport:
-    """What the channel did, as a message."""
-    return common.ChannelReport(
-        snr_db_asked=report.snr_db_asked,
-        snr_db_achieved=report.snr_db_achieved,
-        fading=_FADING[report.fading],
-        seed=report.seed,
-        stream=report.stream,
-        counter=report.counter,
-        signal_power=report.signal_power,
-        noise_power=report.noise_power,
-        gain_real=report.gain.real,
-        gain_imag=report.gain.imag,
-    )
-
-
-def report_from_wire(message: common.ChannelReport) -> ChannelReport:
-    """What the channel did, from a message."""
-    return ChannelReport(
-        snr_db_asked=message.snr_db_asked,
-        snr_db_achieved=message.snr_db_achieved,
-        fading=_FADING_NAME.get(message.fading, "none"),
-        seed=message.seed,
-        stream=message.stream,
-        counter=message.counter,
-        signal_power=message.signal_power,
-        noise_power=message.noise_power,
-        gain=complex(message.gain_real, message.gain_imag),
     )
 
 
@@ -252,8 +208,10 @@ def trace_from_wire(message: common.Trace) -> Trace:
 def _genie_from_wire(message: link.Genie) -> Genie:
     if not 0 <= message.n0 < math.inf:
         raise InvalidSymbols(f"genie.n0 = {message.n0}: give the noise power per symbol, 0 or more")
-    return Genie(complex(unpack_symbols(message.gain, 1)[0]), message.n0)
+    return Genie(unpack_symbols(message.gain, len(message.gain) // BYTES_PER_SYMBOL), message.n0)
 
 
-def _array(value: complex) -> Complex:
-    return np.array([value], np.complex64)
+def _grid_from_wire(message: link.OfdmGrid) -> Grid:
+    if not 1 <= message.fft_size <= MAX_SYMBOLS:
+        raise InvalidInput(f"ofdm.fft_size = {message.fft_size}: give the number of subcarriers, 1 to {MAX_SYMBOLS}")
+    return Grid(message.fft_size, message.cyclic_prefix_symbols)

@@ -33,18 +33,150 @@ class _FadingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Fading.ValueTy
     FADING_NONE: _Fading.ValueType  # 1
     """h = 1"""
     FADING_RAYLEIGH: _Fading.ValueType  # 2
-    """one complex Gaussian gain per burst, E|h|^2 = 1"""
+    """complex Gaussian gain"""
+    FADING_RICIAN: _Fading.ValueType  # 3
+    """a line of sight of power K/(K+1) and complex Gaussian scatter of 1/(K+1)"""
+    FADING_KBSC: _Fading.ValueType  # 4
+    """as the authors of arXiv 2504.01053 have it: a real, non-negative gain per symbol, no phase"""
+    FADING_TDL_A: _Fading.ValueType  # 5
+    """tapped delay lines of 3GPP TR 38.901, 7.7.2; they need WAVEFORM_OFDM"""
+    FADING_TDL_B: _Fading.ValueType  # 6
+    FADING_TDL_C: _Fading.ValueType  # 7
+    FADING_TDL_D: _Fading.ValueType  # 8
+    FADING_TDL_E: _Fading.ValueType  # 9
 
 class Fading(_Fading, metaclass=_FadingEnumTypeWrapper):
-    """How the gain of the channel varies."""
+    """How the gain of the channel varies. E|h|^2 = 1 for each of them."""
 
 FADING_UNSPECIFIED: Fading.ValueType  # 0
 """the channel's current setting"""
 FADING_NONE: Fading.ValueType  # 1
 """h = 1"""
 FADING_RAYLEIGH: Fading.ValueType  # 2
-"""one complex Gaussian gain per burst, E|h|^2 = 1"""
+"""complex Gaussian gain"""
+FADING_RICIAN: Fading.ValueType  # 3
+"""a line of sight of power K/(K+1) and complex Gaussian scatter of 1/(K+1)"""
+FADING_KBSC: Fading.ValueType  # 4
+"""as the authors of arXiv 2504.01053 have it: a real, non-negative gain per symbol, no phase"""
+FADING_TDL_A: Fading.ValueType  # 5
+"""tapped delay lines of 3GPP TR 38.901, 7.7.2; they need WAVEFORM_OFDM"""
+FADING_TDL_B: Fading.ValueType  # 6
+FADING_TDL_C: Fading.ValueType  # 7
+FADING_TDL_D: Fading.ValueType  # 8
+FADING_TDL_E: Fading.ValueType  # 9
 Global___Fading: _TypeAlias = Fading  # noqa: Y015
+
+class _Waveform:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WaveformEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Waveform.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WAVEFORM_UNSPECIFIED: _Waveform.ValueType  # 0
+    WAVEFORM_SINGLE: _Waveform.ValueType  # 1
+    """one after the other, on one carrier"""
+    WAVEFORM_OFDM: _Waveform.ValueType  # 2
+    """on orthogonal subcarriers, with a cyclic prefix"""
+
+class Waveform(_Waveform, metaclass=_WaveformEnumTypeWrapper):
+    """How symbols are put on the air."""
+
+WAVEFORM_UNSPECIFIED: Waveform.ValueType  # 0
+WAVEFORM_SINGLE: Waveform.ValueType  # 1
+"""one after the other, on one carrier"""
+WAVEFORM_OFDM: Waveform.ValueType  # 2
+"""on orthogonal subcarriers, with a cyclic prefix"""
+Global___Waveform: _TypeAlias = Waveform  # noqa: Y015
+
+class _Impulses:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ImpulsesEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Impulses.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    IMPULSES_UNSPECIFIED: _Impulses.ValueType  # 0
+    IMPULSES_NONE: _Impulses.ValueType  # 1
+    IMPULSES_BERNOULLI: _Impulses.ValueType  # 2
+    """Bernoulli-Gaussian"""
+    IMPULSES_MIDDLETON: _Impulses.ValueType  # 3
+    """Middleton class A; its total power is N0"""
+
+class Impulses(_Impulses, metaclass=_ImpulsesEnumTypeWrapper):
+    """Impulsive noise beside the thermal noise."""
+
+IMPULSES_UNSPECIFIED: Impulses.ValueType  # 0
+IMPULSES_NONE: Impulses.ValueType  # 1
+IMPULSES_BERNOULLI: Impulses.ValueType  # 2
+"""Bernoulli-Gaussian"""
+IMPULSES_MIDDLETON: Impulses.ValueType  # 3
+"""Middleton class A; its total power is N0"""
+Global___Impulses: _TypeAlias = Impulses  # noqa: Y015
+
+class _Jitter:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _JitterEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Jitter.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    JITTER_UNSPECIFIED: _Jitter.ValueType  # 0
+    JITTER_UNIFORM: _Jitter.ValueType  # 1
+    JITTER_NORMAL: _Jitter.ValueType  # 2
+    JITTER_EXPONENTIAL: _Jitter.ValueType  # 3
+
+class Jitter(_Jitter, metaclass=_JitterEnumTypeWrapper):
+    """How the jitter of the delay is distributed."""
+
+JITTER_UNSPECIFIED: Jitter.ValueType  # 0
+JITTER_UNIFORM: Jitter.ValueType  # 1
+JITTER_NORMAL: Jitter.ValueType  # 2
+JITTER_EXPONENTIAL: Jitter.ValueType  # 3
+Global___Jitter: _TypeAlias = Jitter  # noqa: Y015
+
+class _Airtime:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AirtimeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Airtime.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    AIRTIME_UNSPECIFIED: _Airtime.ValueType  # 0
+    AIRTIME_VIRTUAL: _Airtime.ValueType  # 1
+    """accounted for only: entries of kind EMULATED"""
+    AIRTIME_REAL: _Airtime.ValueType  # 2
+    """waited for: the air is occupied while a burst is on it, so bursts queue"""
+
+class Airtime(_Airtime, metaclass=_AirtimeEnumTypeWrapper):
+    """Whether airtime and propagation are waited for."""
+
+AIRTIME_UNSPECIFIED: Airtime.ValueType  # 0
+AIRTIME_VIRTUAL: Airtime.ValueType  # 1
+"""accounted for only: entries of kind EMULATED"""
+AIRTIME_REAL: Airtime.ValueType  # 2
+"""waited for: the air is occupied while a burst is on it, so bursts queue"""
+Global___Airtime: _TypeAlias = Airtime  # noqa: Y015
+
+class _PilotPlacing:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PilotPlacingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PilotPlacing.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PILOT_PLACING_UNSPECIFIED: _PilotPlacing.ValueType  # 0
+    """the transmitter's default"""
+    PILOT_PLACING_FRONT: _PilotPlacing.ValueType  # 1
+    """before the payload: one gain for the whole burst"""
+    PILOT_PLACING_SPREAD: _PilotPlacing.ValueType  # 2
+    """evenly among the payload: the gain is followed between them"""
+
+class PilotPlacing(_PilotPlacing, metaclass=_PilotPlacingEnumTypeWrapper):
+    """Where the pilots stand in a burst."""
+
+PILOT_PLACING_UNSPECIFIED: PilotPlacing.ValueType  # 0
+"""the transmitter's default"""
+PILOT_PLACING_FRONT: PilotPlacing.ValueType  # 1
+"""before the payload: one gain for the whole burst"""
+PILOT_PLACING_SPREAD: PilotPlacing.ValueType  # 2
+"""evenly among the payload: the gain is followed between them"""
+Global___PilotPlacing: _TypeAlias = PilotPlacing  # noqa: Y015
 
 class _Csi:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -87,6 +219,47 @@ class ChannelSettings(_message.Message):
     SEED_FIELD_NUMBER: _builtins.int
     SYMBOL_RATE_HZ_FIELD_NUMBER: _builtins.int
     PROPAGATION_SECONDS_FIELD_NUMBER: _builtins.int
+    RICIAN_K_DB_FIELD_NUMBER: _builtins.int
+    COHERENCE_SYMBOLS_FIELD_NUMBER: _builtins.int
+    DOPPLER_HZ_FIELD_NUMBER: _builtins.int
+    BURST_INTERVAL_SECONDS_FIELD_NUMBER: _builtins.int
+    SHADOWING_DB_FIELD_NUMBER: _builtins.int
+    SHADOWING_BURSTS_FIELD_NUMBER: _builtins.int
+    PATH_LOSS_DB_FIELD_NUMBER: _builtins.int
+    DELAY_SPREAD_SECONDS_FIELD_NUMBER: _builtins.int
+    WAVEFORM_FIELD_NUMBER: _builtins.int
+    FFT_SIZE_FIELD_NUMBER: _builtins.int
+    CYCLIC_PREFIX_SYMBOLS_FIELD_NUMBER: _builtins.int
+    IMPULSES_FIELD_NUMBER: _builtins.int
+    IMPULSE_PROBABILITY_FIELD_NUMBER: _builtins.int
+    IMPULSE_RATIO_DB_FIELD_NUMBER: _builtins.int
+    MIDDLETON_A_FIELD_NUMBER: _builtins.int
+    MIDDLETON_GAMMA_FIELD_NUMBER: _builtins.int
+    CFO_HZ_FIELD_NUMBER: _builtins.int
+    PHASE_DEG_FIELD_NUMBER: _builtins.int
+    PHASE_NOISE_HZ_FIELD_NUMBER: _builtins.int
+    PA_BACKOFF_DB_FIELD_NUMBER: _builtins.int
+    PA_SMOOTHNESS_FIELD_NUMBER: _builtins.int
+    ADC_BITS_FIELD_NUMBER: _builtins.int
+    ADC_CLIP_DB_FIELD_NUMBER: _builtins.int
+    SIR_DB_FIELD_NUMBER: _builtins.int
+    INTERFERER_HZ_FIELD_NUMBER: _builtins.int
+    AIRTIME_FIELD_NUMBER: _builtins.int
+    LOSS_PROBABILITY_FIELD_NUMBER: _builtins.int
+    GOOD_TO_BAD_FIELD_NUMBER: _builtins.int
+    BAD_TO_GOOD_FIELD_NUMBER: _builtins.int
+    LOSS_GOOD_FIELD_NUMBER: _builtins.int
+    LOSS_BAD_FIELD_NUMBER: _builtins.int
+    DUPLICATE_PROBABILITY_FIELD_NUMBER: _builtins.int
+    REORDER_PROBABILITY_FIELD_NUMBER: _builtins.int
+    REORDER_SECONDS_FIELD_NUMBER: _builtins.int
+    DELAY_SECONDS_FIELD_NUMBER: _builtins.int
+    JITTER_SECONDS_FIELD_NUMBER: _builtins.int
+    JITTER_FIELD_NUMBER: _builtins.int
+    STALL_PROBABILITY_FIELD_NUMBER: _builtins.int
+    STALL_SECONDS_FIELD_NUMBER: _builtins.int
+    RESET_PROBABILITY_FIELD_NUMBER: _builtins.int
+    BLACKOUT_FIELD_NUMBER: _builtins.int
     snr_db: _builtins.float
     """Average Es/N0 in dB, -50 to 100, or +infinity for no noise."""
     fading: Global___Fading.ValueType
@@ -96,6 +269,53 @@ class ChannelSettings(_message.Message):
     """Symbol rate for the emulated airtime, in symbols per second, 1 to 1e12."""
     propagation_seconds: _builtins.float
     """Emulated one-way propagation delay, in seconds, 0 to 10."""
+    rician_k_db: _builtins.float
+    """Fading. The table of ranges and defaults is `semlink channel set --help`."""
+    coherence_symbols: _builtins.int
+    """symbols that share one gain; 0: the whole burst"""
+    doppler_hz: _builtins.float
+    """greatest Doppler shift, Clarke's spectrum; 0: no motion"""
+    burst_interval_seconds: _builtins.float
+    """from the start of one burst to the next; 0: its own airtime"""
+    shadowing_db: _builtins.float
+    shadowing_bursts: _builtins.int
+    path_loss_db: _builtins.float
+    delay_spread_seconds: _builtins.float
+    waveform: Global___Waveform.ValueType
+    fft_size: _builtins.int
+    cyclic_prefix_symbols: _builtins.int
+    impulses: Global___Impulses.ValueType
+    """Noise and hardware."""
+    impulse_probability: _builtins.float
+    impulse_ratio_db: _builtins.float
+    middleton_a: _builtins.float
+    middleton_gamma: _builtins.float
+    cfo_hz: _builtins.float
+    phase_deg: _builtins.float
+    phase_noise_hz: _builtins.float
+    pa_backoff_db: _builtins.float
+    pa_smoothness: _builtins.float
+    adc_bits: _builtins.int
+    adc_clip_db: _builtins.float
+    sir_db: _builtins.float
+    interferer_hz: _builtins.float
+    airtime: Global___Airtime.ValueType
+    """Faults of the link."""
+    loss_probability: _builtins.float
+    good_to_bad: _builtins.float
+    bad_to_good: _builtins.float
+    loss_good: _builtins.float
+    loss_bad: _builtins.float
+    duplicate_probability: _builtins.float
+    reorder_probability: _builtins.float
+    reorder_seconds: _builtins.float
+    delay_seconds: _builtins.float
+    jitter_seconds: _builtins.float
+    jitter: Global___Jitter.ValueType
+    stall_probability: _builtins.float
+    stall_seconds: _builtins.float
+    reset_probability: _builtins.float
+    blackout: _builtins.bool
     def __init__(
         self,
         *,
@@ -104,25 +324,214 @@ class ChannelSettings(_message.Message):
         seed: _builtins.int | None = ...,
         symbol_rate_hz: _builtins.float | None = ...,
         propagation_seconds: _builtins.float | None = ...,
+        rician_k_db: _builtins.float | None = ...,
+        coherence_symbols: _builtins.int | None = ...,
+        doppler_hz: _builtins.float | None = ...,
+        burst_interval_seconds: _builtins.float | None = ...,
+        shadowing_db: _builtins.float | None = ...,
+        shadowing_bursts: _builtins.int | None = ...,
+        path_loss_db: _builtins.float | None = ...,
+        delay_spread_seconds: _builtins.float | None = ...,
+        waveform: Global___Waveform.ValueType = ...,
+        fft_size: _builtins.int | None = ...,
+        cyclic_prefix_symbols: _builtins.int | None = ...,
+        impulses: Global___Impulses.ValueType = ...,
+        impulse_probability: _builtins.float | None = ...,
+        impulse_ratio_db: _builtins.float | None = ...,
+        middleton_a: _builtins.float | None = ...,
+        middleton_gamma: _builtins.float | None = ...,
+        cfo_hz: _builtins.float | None = ...,
+        phase_deg: _builtins.float | None = ...,
+        phase_noise_hz: _builtins.float | None = ...,
+        pa_backoff_db: _builtins.float | None = ...,
+        pa_smoothness: _builtins.float | None = ...,
+        adc_bits: _builtins.int | None = ...,
+        adc_clip_db: _builtins.float | None = ...,
+        sir_db: _builtins.float | None = ...,
+        interferer_hz: _builtins.float | None = ...,
+        airtime: Global___Airtime.ValueType = ...,
+        loss_probability: _builtins.float | None = ...,
+        good_to_bad: _builtins.float | None = ...,
+        bad_to_good: _builtins.float | None = ...,
+        loss_good: _builtins.float | None = ...,
+        loss_bad: _builtins.float | None = ...,
+        duplicate_probability: _builtins.float | None = ...,
+        reorder_probability: _builtins.float | None = ...,
+        reorder_seconds: _builtins.float | None = ...,
+        delay_seconds: _builtins.float | None = ...,
+        jitter_seconds: _builtins.float | None = ...,
+        jitter: Global___Jitter.ValueType = ...,
+        stall_probability: _builtins.float | None = ...,
+        stall_seconds: _builtins.float | None = ...,
+        reset_probability: _builtins.float | None = ...,
+        blackout: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_propagation_seconds", b"_propagation_seconds", "_seed", b"_seed", "_snr_db", b"_snr_db", "_symbol_rate_hz", b"_symbol_rate_hz", "propagation_seconds", b"propagation_seconds", "seed", b"seed", "snr_db", b"snr_db", "symbol_rate_hz", b"symbol_rate_hz"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_adc_bits", b"_adc_bits", "_adc_clip_db", b"_adc_clip_db", "_bad_to_good", b"_bad_to_good", "_blackout", b"_blackout", "_burst_interval_seconds", b"_burst_interval_seconds", "_cfo_hz", b"_cfo_hz", "_coherence_symbols", b"_coherence_symbols", "_cyclic_prefix_symbols", b"_cyclic_prefix_symbols", "_delay_seconds", b"_delay_seconds", "_delay_spread_seconds", b"_delay_spread_seconds", "_doppler_hz", b"_doppler_hz", "_duplicate_probability", b"_duplicate_probability", "_fft_size", b"_fft_size", "_good_to_bad", b"_good_to_bad", "_impulse_probability", b"_impulse_probability", "_impulse_ratio_db", b"_impulse_ratio_db", "_interferer_hz", b"_interferer_hz", "_jitter_seconds", b"_jitter_seconds", "_loss_bad", b"_loss_bad", "_loss_good", b"_loss_good", "_loss_probability", b"_loss_probability", "_middleton_a", b"_middleton_a", "_middleton_gamma", b"_middleton_gamma", "_pa_backoff_db", b"_pa_backoff_db", "_pa_smoothness", b"_pa_smoothness", "_path_loss_db", b"_path_loss_db", "_phase_deg", b"_phase_deg", "_phase_noise_hz", b"_phase_noise_hz", "_propagation_seconds", b"_propagation_seconds", "_reorder_probability", b"_reorder_probability", "_reorder_seconds", b"_reorder_seconds", "_reset_probability", b"_reset_probability", "_rician_k_db", b"_rician_k_db", "_seed", b"_seed", "_shadowing_bursts", b"_shadowing_bursts", "_shadowing_db", b"_shadowing_db", "_sir_db", b"_sir_db", "_snr_db", b"_snr_db", "_stall_probability", b"_stall_probability", "_stall_seconds", b"_stall_seconds", "_symbol_rate_hz", b"_symbol_rate_hz", "adc_bits", b"adc_bits", "adc_clip_db", b"adc_clip_db", "bad_to_good", b"bad_to_good", "blackout", b"blackout", "burst_interval_seconds", b"burst_interval_seconds", "cfo_hz", b"cfo_hz", "coherence_symbols", b"coherence_symbols", "cyclic_prefix_symbols", b"cyclic_prefix_symbols", "delay_seconds", b"delay_seconds", "delay_spread_seconds", b"delay_spread_seconds", "doppler_hz", b"doppler_hz", "duplicate_probability", b"duplicate_probability", "fft_size", b"fft_size", "good_to_bad", b"good_to_bad", "impulse_probability", b"impulse_probability", "impulse_ratio_db", b"impulse_ratio_db", "interferer_hz", b"interferer_hz", "jitter_seconds", b"jitter_seconds", "loss_bad", b"loss_bad", "loss_good", b"loss_good", "loss_probability", b"loss_probability", "middleton_a", b"middleton_a", "middleton_gamma", b"middleton_gamma", "pa_backoff_db", b"pa_backoff_db", "pa_smoothness", b"pa_smoothness", "path_loss_db", b"path_loss_db", "phase_deg", b"phase_deg", "phase_noise_hz", b"phase_noise_hz", "propagation_seconds", b"propagation_seconds", "reorder_probability", b"reorder_probability", "reorder_seconds", b"reorder_seconds", "reset_probability", b"reset_probability", "rician_k_db", b"rician_k_db", "seed", b"seed", "shadowing_bursts", b"shadowing_bursts", "shadowing_db", b"shadowing_db", "sir_db", b"sir_db", "snr_db", b"snr_db", "stall_probability", b"stall_probability", "stall_seconds", b"stall_seconds", "symbol_rate_hz", b"symbol_rate_hz"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_propagation_seconds", b"_propagation_seconds", "_seed", b"_seed", "_snr_db", b"_snr_db", "_symbol_rate_hz", b"_symbol_rate_hz", "fading", b"fading", "propagation_seconds", b"propagation_seconds", "seed", b"seed", "snr_db", b"snr_db", "symbol_rate_hz", b"symbol_rate_hz"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_adc_bits", b"_adc_bits", "_adc_clip_db", b"_adc_clip_db", "_bad_to_good", b"_bad_to_good", "_blackout", b"_blackout", "_burst_interval_seconds", b"_burst_interval_seconds", "_cfo_hz", b"_cfo_hz", "_coherence_symbols", b"_coherence_symbols", "_cyclic_prefix_symbols", b"_cyclic_prefix_symbols", "_delay_seconds", b"_delay_seconds", "_delay_spread_seconds", b"_delay_spread_seconds", "_doppler_hz", b"_doppler_hz", "_duplicate_probability", b"_duplicate_probability", "_fft_size", b"_fft_size", "_good_to_bad", b"_good_to_bad", "_impulse_probability", b"_impulse_probability", "_impulse_ratio_db", b"_impulse_ratio_db", "_interferer_hz", b"_interferer_hz", "_jitter_seconds", b"_jitter_seconds", "_loss_bad", b"_loss_bad", "_loss_good", b"_loss_good", "_loss_probability", b"_loss_probability", "_middleton_a", b"_middleton_a", "_middleton_gamma", b"_middleton_gamma", "_pa_backoff_db", b"_pa_backoff_db", "_pa_smoothness", b"_pa_smoothness", "_path_loss_db", b"_path_loss_db", "_phase_deg", b"_phase_deg", "_phase_noise_hz", b"_phase_noise_hz", "_propagation_seconds", b"_propagation_seconds", "_reorder_probability", b"_reorder_probability", "_reorder_seconds", b"_reorder_seconds", "_reset_probability", b"_reset_probability", "_rician_k_db", b"_rician_k_db", "_seed", b"_seed", "_shadowing_bursts", b"_shadowing_bursts", "_shadowing_db", b"_shadowing_db", "_sir_db", b"_sir_db", "_snr_db", b"_snr_db", "_stall_probability", b"_stall_probability", "_stall_seconds", b"_stall_seconds", "_symbol_rate_hz", b"_symbol_rate_hz", "adc_bits", b"adc_bits", "adc_clip_db", b"adc_clip_db", "airtime", b"airtime", "bad_to_good", b"bad_to_good", "blackout", b"blackout", "burst_interval_seconds", b"burst_interval_seconds", "cfo_hz", b"cfo_hz", "coherence_symbols", b"coherence_symbols", "cyclic_prefix_symbols", b"cyclic_prefix_symbols", "delay_seconds", b"delay_seconds", "delay_spread_seconds", b"delay_spread_seconds", "doppler_hz", b"doppler_hz", "duplicate_probability", b"duplicate_probability", "fading", b"fading", "fft_size", b"fft_size", "good_to_bad", b"good_to_bad", "impulse_probability", b"impulse_probability", "impulse_ratio_db", b"impulse_ratio_db", "impulses", b"impulses", "interferer_hz", b"interferer_hz", "jitter", b"jitter", "jitter_seconds", b"jitter_seconds", "loss_bad", b"loss_bad", "loss_good", b"loss_good", "loss_probability", b"loss_probability", "middleton_a", b"middleton_a", "middleton_gamma", b"middleton_gamma", "pa_backoff_db", b"pa_backoff_db", "pa_smoothness", b"pa_smoothness", "path_loss_db", b"path_loss_db", "phase_deg", b"phase_deg", "phase_noise_hz", b"phase_noise_hz", "propagation_seconds", b"propagation_seconds", "reorder_probability", b"reorder_probability", "reorder_seconds", b"reorder_seconds", "reset_probability", b"reset_probability", "rician_k_db", b"rician_k_db", "seed", b"seed", "shadowing_bursts", b"shadowing_bursts", "shadowing_db", b"shadowing_db", "sir_db", b"sir_db", "snr_db", b"snr_db", "stall_probability", b"stall_probability", "stall_seconds", b"stall_seconds", "symbol_rate_hz", b"symbol_rate_hz", "waveform", b"waveform"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__adc_bits: _TypeAlias = _typing.Literal["adc_bits"]  # noqa: Y015
+    _WhichOneofArgType__adc_bits: _TypeAlias = _typing.Literal["_adc_bits", b"_adc_bits"]  # noqa: Y015
+    _WhichOneofReturnType__adc_clip_db: _TypeAlias = _typing.Literal["adc_clip_db"]  # noqa: Y015
+    _WhichOneofArgType__adc_clip_db: _TypeAlias = _typing.Literal["_adc_clip_db", b"_adc_clip_db"]  # noqa: Y015
+    _WhichOneofReturnType__bad_to_good: _TypeAlias = _typing.Literal["bad_to_good"]  # noqa: Y015
+    _WhichOneofArgType__bad_to_good: _TypeAlias = _typing.Literal["_bad_to_good", b"_bad_to_good"]  # noqa: Y015
+    _WhichOneofReturnType__blackout: _TypeAlias = _typing.Literal["blackout"]  # noqa: Y015
+    _WhichOneofArgType__blackout: _TypeAlias = _typing.Literal["_blackout", b"_blackout"]  # noqa: Y015
+    _WhichOneofReturnType__burst_interval_seconds: _TypeAlias = _typing.Literal["burst_interval_seconds"]  # noqa: Y015
+    _WhichOneofArgType__burst_interval_seconds: _TypeAlias = _typing.Literal["_burst_interval_seconds", b"_burst_interval_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__cfo_hz: _TypeAlias = _typing.Literal["cfo_hz"]  # noqa: Y015
+    _WhichOneofArgType__cfo_hz: _TypeAlias = _typing.Literal["_cfo_hz", b"_cfo_hz"]  # noqa: Y015
+    _WhichOneofReturnType__coherence_symbols: _TypeAlias = _typing.Literal["coherence_symbols"]  # noqa: Y015
+    _WhichOneofArgType__coherence_symbols: _TypeAlias = _typing.Literal["_coherence_symbols", b"_coherence_symbols"]  # noqa: Y015
+    _WhichOneofReturnType__cyclic_prefix_symbols: _TypeAlias = _typing.Literal["cyclic_prefix_symbols"]  # noqa: Y015
+    _WhichOneofArgType__cyclic_prefix_symbols: _TypeAlias = _typing.Literal["_cyclic_prefix_symbols", b"_cyclic_prefix_symbols"]  # noqa: Y015
+    _WhichOneofReturnType__delay_seconds: _TypeAlias = _typing.Literal["delay_seconds"]  # noqa: Y015
+    _WhichOneofArgType__delay_seconds: _TypeAlias = _typing.Literal["_delay_seconds", b"_delay_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__delay_spread_seconds: _TypeAlias = _typing.Literal["delay_spread_seconds"]  # noqa: Y015
+    _WhichOneofArgType__delay_spread_seconds: _TypeAlias = _typing.Literal["_delay_spread_seconds", b"_delay_spread_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__doppler_hz: _TypeAlias = _typing.Literal["doppler_hz"]  # noqa: Y015
+    _WhichOneofArgType__doppler_hz: _TypeAlias = _typing.Literal["_doppler_hz", b"_doppler_hz"]  # noqa: Y015
+    _WhichOneofReturnType__duplicate_probability: _TypeAlias = _typing.Literal["duplicate_probability"]  # noqa: Y015
+    _WhichOneofArgType__duplicate_probability: _TypeAlias = _typing.Literal["_duplicate_probability", b"_duplicate_probability"]  # noqa: Y015
+    _WhichOneofReturnType__fft_size: _TypeAlias = _typing.Literal["fft_size"]  # noqa: Y015
+    _WhichOneofArgType__fft_size: _TypeAlias = _typing.Literal["_fft_size", b"_fft_size"]  # noqa: Y015
+    _WhichOneofReturnType__good_to_bad: _TypeAlias = _typing.Literal["good_to_bad"]  # noqa: Y015
+    _WhichOneofArgType__good_to_bad: _TypeAlias = _typing.Literal["_good_to_bad", b"_good_to_bad"]  # noqa: Y015
+    _WhichOneofReturnType__impulse_probability: _TypeAlias = _typing.Literal["impulse_probability"]  # noqa: Y015
+    _WhichOneofArgType__impulse_probability: _TypeAlias = _typing.Literal["_impulse_probability", b"_impulse_probability"]  # noqa: Y015
+    _WhichOneofReturnType__impulse_ratio_db: _TypeAlias = _typing.Literal["impulse_ratio_db"]  # noqa: Y015
+    _WhichOneofArgType__impulse_ratio_db: _TypeAlias = _typing.Literal["_impulse_ratio_db", b"_impulse_ratio_db"]  # noqa: Y015
+    _WhichOneofReturnType__interferer_hz: _TypeAlias = _typing.Literal["interferer_hz"]  # noqa: Y015
+    _WhichOneofArgType__interferer_hz: _TypeAlias = _typing.Literal["_interferer_hz", b"_interferer_hz"]  # noqa: Y015
+    _WhichOneofReturnType__jitter_seconds: _TypeAlias = _typing.Literal["jitter_seconds"]  # noqa: Y015
+    _WhichOneofArgType__jitter_seconds: _TypeAlias = _typing.Literal["_jitter_seconds", b"_jitter_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__loss_bad: _TypeAlias = _typing.Literal["loss_bad"]  # noqa: Y015
+    _WhichOneofArgType__loss_bad: _TypeAlias = _typing.Literal["_loss_bad", b"_loss_bad"]  # noqa: Y015
+    _WhichOneofReturnType__loss_good: _TypeAlias = _typing.Literal["loss_good"]  # noqa: Y015
+    _WhichOneofArgType__loss_good: _TypeAlias = _typing.Literal["_loss_good", b"_loss_good"]  # noqa: Y015
+    _WhichOneofReturnType__loss_probability: _TypeAlias = _typing.Literal["loss_probability"]  # noqa: Y015
+    _WhichOneofArgType__loss_probability: _TypeAlias = _typing.Literal["_loss_probability", b"_loss_probability"]  # noqa: Y015
+    _WhichOneofReturnType__middleton_a: _TypeAlias = _typing.Literal["middleton_a"]  # noqa: Y015
+    _WhichOneofArgType__middleton_a: _TypeAlias = _typing.Literal["_middleton_a", b"_middleton_a"]  # noqa: Y015
+    _WhichOneofReturnType__middleton_gamma: _TypeAlias = _typing.Literal["middleton_gamma"]  # noqa: Y015
+    _WhichOneofArgType__middleton_gamma: _TypeAlias = _typing.Literal["_middleton_gamma", b"_middleton_gamma"]  # noqa: Y015
+    _WhichOneofReturnType__pa_backoff_db: _TypeAlias = _typing.Literal["pa_backoff_db"]  # noqa: Y015
+    _WhichOneofArgType__pa_backoff_db: _TypeAlias = _typing.Literal["_pa_backoff_db", b"_pa_backoff_db"]  # noqa: Y015
+    _WhichOneofReturnType__pa_smoothness: _TypeAlias = _typing.Literal["pa_smoothness"]  # noqa: Y015
+    _WhichOneofArgType__pa_smoothness: _TypeAlias = _typing.Literal["_pa_smoothness", b"_pa_smoothness"]  # noqa: Y015
+    _WhichOneofReturnType__path_loss_db: _TypeAlias = _typing.Literal["path_loss_db"]  # noqa: Y015
+    _WhichOneofArgType__path_loss_db: _TypeAlias = _typing.Literal["_path_loss_db", b"_path_loss_db"]  # noqa: Y015
+    _WhichOneofReturnType__phase_deg: _TypeAlias = _typing.Literal["phase_deg"]  # noqa: Y015
+    _WhichOneofArgType__phase_deg: _TypeAlias = _typing.Literal["_phase_deg", b"_phase_deg"]  # noqa: Y015
+    _WhichOneofReturnType__phase_noise_hz: _TypeAlias = _typing.Literal["phase_noise_hz"]  # noqa: Y015
+    _WhichOneofArgType__phase_noise_hz: _TypeAlias = _typing.Literal["_phase_noise_hz", b"_phase_noise_hz"]  # noqa: Y015
     _WhichOneofReturnType__propagation_seconds: _TypeAlias = _typing.Literal["propagation_seconds"]  # noqa: Y015
     _WhichOneofArgType__propagation_seconds: _TypeAlias = _typing.Literal["_propagation_seconds", b"_propagation_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__reorder_probability: _TypeAlias = _typing.Literal["reorder_probability"]  # noqa: Y015
+    _WhichOneofArgType__reorder_probability: _TypeAlias = _typing.Literal["_reorder_probability", b"_reorder_probability"]  # noqa: Y015
+    _WhichOneofReturnType__reorder_seconds: _TypeAlias = _typing.Literal["reorder_seconds"]  # noqa: Y015
+    _WhichOneofArgType__reorder_seconds: _TypeAlias = _typing.Literal["_reorder_seconds", b"_reorder_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__reset_probability: _TypeAlias = _typing.Literal["reset_probability"]  # noqa: Y015
+    _WhichOneofArgType__reset_probability: _TypeAlias = _typing.Literal["_reset_probability", b"_reset_probability"]  # noqa: Y015
+    _WhichOneofReturnType__rician_k_db: _TypeAlias = _typing.Literal["rician_k_db"]  # noqa: Y015
+    _WhichOneofArgType__rician_k_db: _TypeAlias = _typing.Literal["_rician_k_db", b"_rician_k_db"]  # noqa: Y015
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
+    _WhichOneofReturnType__shadowing_bursts: _TypeAlias = _typing.Literal["shadowing_bursts"]  # noqa: Y015
+    _WhichOneofArgType__shadowing_bursts: _TypeAlias = _typing.Literal["_shadowing_bursts", b"_shadowing_bursts"]  # noqa: Y015
+    _WhichOneofReturnType__shadowing_db: _TypeAlias = _typing.Literal["shadowing_db"]  # noqa: Y015
+    _WhichOneofArgType__shadowing_db: _TypeAlias = _typing.Literal["_shadowing_db", b"_shadowing_db"]  # noqa: Y015
+    _WhichOneofReturnType__sir_db: _TypeAlias = _typing.Literal["sir_db"]  # noqa: Y015
+    _WhichOneofArgType__sir_db: _TypeAlias = _typing.Literal["_sir_db", b"_sir_db"]  # noqa: Y015
     _WhichOneofReturnType__snr_db: _TypeAlias = _typing.Literal["snr_db"]  # noqa: Y015
     _WhichOneofArgType__snr_db: _TypeAlias = _typing.Literal["_snr_db", b"_snr_db"]  # noqa: Y015
+    _WhichOneofReturnType__stall_probability: _TypeAlias = _typing.Literal["stall_probability"]  # noqa: Y015
+    _WhichOneofArgType__stall_probability: _TypeAlias = _typing.Literal["_stall_probability", b"_stall_probability"]  # noqa: Y015
+    _WhichOneofReturnType__stall_seconds: _TypeAlias = _typing.Literal["stall_seconds"]  # noqa: Y015
+    _WhichOneofArgType__stall_seconds: _TypeAlias = _typing.Literal["_stall_seconds", b"_stall_seconds"]  # noqa: Y015
     _WhichOneofReturnType__symbol_rate_hz: _TypeAlias = _typing.Literal["symbol_rate_hz"]  # noqa: Y015
     _WhichOneofArgType__symbol_rate_hz: _TypeAlias = _typing.Literal["_symbol_rate_hz", b"_symbol_rate_hz"]  # noqa: Y015
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__adc_bits) -> _WhichOneofReturnType__adc_bits | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__adc_clip_db) -> _WhichOneofReturnType__adc_clip_db | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__bad_to_good) -> _WhichOneofReturnType__bad_to_good | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__blackout) -> _WhichOneofReturnType__blackout | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__burst_interval_seconds) -> _WhichOneofReturnType__burst_interval_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cfo_hz) -> _WhichOneofReturnType__cfo_hz | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__coherence_symbols) -> _WhichOneofReturnType__coherence_symbols | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cyclic_prefix_symbols) -> _WhichOneofReturnType__cyclic_prefix_symbols | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__delay_seconds) -> _WhichOneofReturnType__delay_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__delay_spread_seconds) -> _WhichOneofReturnType__delay_spread_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__doppler_hz) -> _WhichOneofReturnType__doppler_hz | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__duplicate_probability) -> _WhichOneofReturnType__duplicate_probability | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__fft_size) -> _WhichOneofReturnType__fft_size | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__good_to_bad) -> _WhichOneofReturnType__good_to_bad | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__impulse_probability) -> _WhichOneofReturnType__impulse_probability | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__impulse_ratio_db) -> _WhichOneofReturnType__impulse_ratio_db | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__interferer_hz) -> _WhichOneofReturnType__interferer_hz | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__jitter_seconds) -> _WhichOneofReturnType__jitter_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__loss_bad) -> _WhichOneofReturnType__loss_bad | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__loss_good) -> _WhichOneofReturnType__loss_good | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__loss_probability) -> _WhichOneofReturnType__loss_probability | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__middleton_a) -> _WhichOneofReturnType__middleton_a | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__middleton_gamma) -> _WhichOneofReturnType__middleton_gamma | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__pa_backoff_db) -> _WhichOneofReturnType__pa_backoff_db | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__pa_smoothness) -> _WhichOneofReturnType__pa_smoothness | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__path_loss_db) -> _WhichOneofReturnType__path_loss_db | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__phase_deg) -> _WhichOneofReturnType__phase_deg | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__phase_noise_hz) -> _WhichOneofReturnType__phase_noise_hz | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__propagation_seconds) -> _WhichOneofReturnType__propagation_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__reorder_probability) -> _WhichOneofReturnType__reorder_probability | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__reorder_seconds) -> _WhichOneofReturnType__reorder_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__reset_probability) -> _WhichOneofReturnType__reset_probability | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rician_k_db) -> _WhichOneofReturnType__rician_k_db | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__shadowing_bursts) -> _WhichOneofReturnType__shadowing_bursts | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__shadowing_db) -> _WhichOneofReturnType__shadowing_db | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sir_db) -> _WhichOneofReturnType__sir_db | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__snr_db) -> _WhichOneofReturnType__snr_db | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__stall_probability) -> _WhichOneofReturnType__stall_probability | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__stall_seconds) -> _WhichOneofReturnType__stall_seconds | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__symbol_rate_hz) -> _WhichOneofReturnType__symbol_rate_hz | None: ...
 
@@ -144,6 +553,10 @@ class ChannelReport(_message.Message):
     NOISE_POWER_FIELD_NUMBER: _builtins.int
     GAIN_REAL_FIELD_NUMBER: _builtins.int
     GAIN_IMAG_FIELD_NUMBER: _builtins.int
+    SETTINGS_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    AIR_SYMBOLS_FIELD_NUMBER: _builtins.int
+    PAPR_DB_FIELD_NUMBER: _builtins.int
     snr_db_asked: _builtins.float
     snr_db_achieved: _builtins.float
     """10 log10(received signal power / noise power) of this very burst, fading included; +infinity without noise."""
@@ -156,8 +569,18 @@ class ChannelReport(_message.Message):
     noise_power: _builtins.float
     """Mean power of the noise that was drawn, per complex symbol."""
     gain_real: _builtins.float
-    """The gain of a block-fading burst."""
+    """The mean gain over the burst; of a block-fading burst the gain."""
     gain_imag: _builtins.float
+    seconds: _builtins.float
+    """Where the burst lies on the time line of schedule and Doppler, in seconds."""
+    air_symbols: _builtins.int
+    """Channel uses on the air: pilots, payload, and what the waveform adds (cyclic prefix, unused subcarriers)."""
+    papr_db: _builtins.float
+    """Peak to average power of what left the power amplifier, in dB."""
+    @_builtins.property
+    def settings(self) -> Global___ChannelSettings:
+        """All settings that were in force for this burst, schedule and override included."""
+
     def __init__(
         self,
         *,
@@ -171,10 +594,14 @@ class ChannelReport(_message.Message):
         noise_power: _builtins.float = ...,
         gain_real: _builtins.float = ...,
         gain_imag: _builtins.float = ...,
+        settings: Global___ChannelSettings | None = ...,
+        seconds: _builtins.float = ...,
+        air_symbols: _builtins.int = ...,
+        papr_db: _builtins.float = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["settings", b"settings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["counter", b"counter", "fading", b"fading", "gain_imag", b"gain_imag", "gain_real", b"gain_real", "noise_power", b"noise_power", "seed", b"seed", "signal_power", b"signal_power", "snr_db_achieved", b"snr_db_achieved", "snr_db_asked", b"snr_db_asked", "stream", b"stream"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["air_symbols", b"air_symbols", "counter", b"counter", "fading", b"fading", "gain_imag", b"gain_imag", "gain_real", b"gain_real", "noise_power", b"noise_power", "papr_db", b"papr_db", "seconds", b"seconds", "seed", b"seed", "settings", b"settings", "signal_power", b"signal_power", "snr_db_achieved", b"snr_db_achieved", "snr_db_asked", b"snr_db_asked", "stream", b"stream"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -23,43 +23,28 @@ _sym_db = _symbol_database.Default()
 
 
 from protos.semlink.v1 import common_pb2 as protos_dot_semlink_dot_v1_dot_common__pb2
+from protos.semlink.v1 import knowledge_base_pb2 as protos_dot_semlink_dot_v1_dot_knowledge__base__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cprotos/semlink/v1/link.proto\x12\nsemlink.v1\x1a\x1eprotos/semlink/v1/common.proto\"\xcf\x02\n\x05\x42urst\x12\x10\n\x08\x62urst_id\x18\x01 \x01(\x04\x12\x0e\n\x06stream\x18\x02 \x01(\x04\x12\x0f\n\x07\x63ounter\x18\x03 \x01(\x04\x12$\n\x05\x63odec\x18\x04 \x01(\x0b\x32\x15.semlink.v1.CodecSpec\x12\x15\n\rpilot_symbols\x18\x05 \x01(\r\x12\x17\n\x0fpayload_symbols\x18\x06 \x01(\r\x12\x0f\n\x07symbols\x18\x07 \x01(\x0c\x12\x1c\n\x03\x63si\x18\x08 \x01(\x0e\x32\x0f.semlink.v1.Csi\x12\x17\n\x0ftimeout_seconds\x18\t \x01(\x01\x12\r\n\x05top_k\x18\n \x01(\r\x12\r\n\x05trace\x18\x0b \x01(\x08\x12\x35\n\x10\x63hannel_override\x18\x0c \x01(\x0b\x32\x1b.semlink.v1.ChannelSettings\x12 \n\x05genie\x18\r \x01(\x0b\x32\x11.semlink.v1.Genie\"!\n\x05Genie\x12\x0c\n\x04gain\x18\x01 \x01(\x0c\x12\n\n\x02n0\x18\x02 \x01(\x01\"\xf3\x02\n\tReception\x12\x10\n\x08\x62urst_id\x18\x01 \x01(\x04\x12$\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x13.semlink.v1.Failure\x12\x1c\n\x03top\x18\x03 \x03(\x0b\x32\x0f.semlink.v1.Hit\x12\x12\n\nconfidence\x18\x04 \x01(\x01\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x05 \x01(\x08\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x1d\n\x10snr_db_estimated\x18\x07 \x01(\x01H\x00\x88\x01\x01\x12\'\n\x06ledger\x18\x08 \x03(\x0b\x32\x17.semlink.v1.LedgerEntry\x12\x17\n\x0f\x65lapsed_seconds\x18\t \x01(\x01\x12*\n\x07\x63hannel\x18\n \x01(\x0b\x32\x19.semlink.v1.ChannelReport\x12 \n\x05trace\x18\x0b \x01(\x0b\x32\x11.semlink.v1.Trace\x12\x16\n\x0eknowledge_base\x18\x0c \x01(\tB\x13\n\x11_snr_db_estimated\"\x13\n\x11GetChannelRequest\"B\n\x11SetChannelRequest\x12-\n\x08settings\x18\x01 \x01(\x0b\x32\x1b.semlink.v1.ChannelSettings\"\x15\n\x13ResetChannelRequest\"\x19\n\x17\x44\x65scribeReceiverRequest\"\x9b\x01\n\x13ReceiverDescription\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x02 \x01(\t\x12%\n\x06\x63odecs\x18\x03 \x03(\x0b\x32\x15.semlink.v1.CodecSpec\x12<\n\x0eknowledge_base\x18\x04 \x01(\x0b\x32$.semlink.v1.KnowledgeBaseDescription\"\x1e\n\x1c\x44\x65scribeKnowledgeBaseRequest\"\xa3\x01\n\x18KnowledgeBaseDescription\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\r\n\x05items\x18\x02 \x01(\x04\x12\x0e\n\x06labels\x18\x03 \x01(\x04\x12\x0c\n\x04\x63lip\x18\x04 \x01(\t\x12\x18\n\x10\x63lip_fingerprint\x18\x05 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x06 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x07 \x01(\t\x12\x0b\n\x03\x64im\x18\x08 \x01(\r\"!\n\x0eGetItemRequest\x12\x0f\n\x07item_id\x18\x01 \x01(\t\"L\n\x04Item\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x11\n\tthumbnail\x18\x03 \x01(\x0c\x12\x11\n\tembedding\x18\x04 \x01(\x0c\x32\xa2\x02\n\x07\x43hannel\x12\x35\n\x05Relay\x12\x11.semlink.v1.Burst\x1a\x15.semlink.v1.Reception(\x01\x30\x01\x12H\n\nGetChannel\x12\x1d.semlink.v1.GetChannelRequest\x1a\x1b.semlink.v1.ChannelSettings\x12H\n\nSetChannel\x12\x1d.semlink.v1.SetChannelRequest\x1a\x1b.semlink.v1.ChannelSettings\x12L\n\x0cResetChannel\x12\x1f.semlink.v1.ResetChannelRequest\x1a\x1b.semlink.v1.ChannelSettings2\x95\x01\n\x08Receiver\x12\x37\n\x07Receive\x12\x11.semlink.v1.Burst\x1a\x15.semlink.v1.Reception(\x01\x30\x01\x12P\n\x08\x44\x65scribe\x12#.semlink.v1.DescribeReceiverRequest\x1a\x1f.semlink.v1.ReceiverDescription2\xa4\x01\n\rKnowledgeBase\x12Z\n\x08\x44\x65scribe\x12(.semlink.v1.DescribeKnowledgeBaseRequest\x1a$.semlink.v1.KnowledgeBaseDescription\x12\x37\n\x07GetItem\x12\x1a.semlink.v1.GetItemRequest\x1a\x10.semlink.v1.Itemb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cprotos/semlink/v1/link.proto\x12\nsemlink.v1\x1a\x1eprotos/semlink/v1/common.proto\x1a&protos/semlink/v1/knowledge_base.proto\"\xa4\x03\n\x05\x42urst\x12\x10\n\x08\x62urst_id\x18\x01 \x01(\x04\x12\x0e\n\x06stream\x18\x02 \x01(\x04\x12\x0f\n\x07\x63ounter\x18\x03 \x01(\x04\x12$\n\x05\x63odec\x18\x04 \x01(\x0b\x32\x15.semlink.v1.CodecSpec\x12\x15\n\rpilot_symbols\x18\x05 \x01(\r\x12\x17\n\x0fpayload_symbols\x18\x06 \x01(\r\x12\x0f\n\x07symbols\x18\x07 \x01(\x0c\x12\x1c\n\x03\x63si\x18\x08 \x01(\x0e\x32\x0f.semlink.v1.Csi\x12\x17\n\x0ftimeout_seconds\x18\t \x01(\x01\x12\r\n\x05top_k\x18\n \x01(\r\x12\r\n\x05trace\x18\x0b \x01(\x08\x12\x35\n\x10\x63hannel_override\x18\x0c \x01(\x0b\x32\x1b.semlink.v1.ChannelSettings\x12 \n\x05genie\x18\r \x01(\x0b\x32\x11.semlink.v1.Genie\x12/\n\rpilot_placing\x18\x0e \x01(\x0e\x32\x18.semlink.v1.PilotPlacing\x12\"\n\x04ofdm\x18\x0f \x01(\x0b\x32\x14.semlink.v1.OfdmGrid\";\n\x08OfdmGrid\x12\x10\n\x08\x66\x66t_size\x18\x01 \x01(\r\x12\x1d\n\x15\x63yclic_prefix_symbols\x18\x02 \x01(\r\"!\n\x05Genie\x12\x0c\n\x04gain\x18\x01 \x01(\x0c\x12\n\n\x02n0\x18\x02 \x01(\x01\"\x93\x03\n\tReception\x12\x10\n\x08\x62urst_id\x18\x01 \x01(\x04\x12$\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x13.semlink.v1.Failure\x12\x1c\n\x03top\x18\x03 \x03(\x0b\x32\x0f.semlink.v1.Hit\x12\x12\n\nconfidence\x18\x04 \x01(\x01\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x05 \x01(\x08\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x1d\n\x10snr_db_estimated\x18\x07 \x01(\x01H\x00\x88\x01\x01\x12\'\n\x06ledger\x18\x08 \x03(\x0b\x32\x17.semlink.v1.LedgerEntry\x12\x17\n\x0f\x65lapsed_seconds\x18\t \x01(\x01\x12*\n\x07\x63hannel\x18\n \x01(\x0b\x32\x19.semlink.v1.ChannelReport\x12 \n\x05trace\x18\x0b \x01(\x0b\x32\x11.semlink.v1.Trace\x12\x16\n\x0eknowledge_base\x18\x0c \x01(\t\x12\x1e\n\x16knowledge_base_version\x18\r \x01(\x04\x42\x13\n\x11_snr_db_estimated\"\x19\n\x17\x44\x65scribeReceiverRequest\"\x9b\x01\n\x13ReceiverDescription\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x02 \x01(\t\x12%\n\x06\x63odecs\x18\x03 \x03(\x0b\x32\x15.semlink.v1.CodecSpec\x12<\n\x0eknowledge_base\x18\x04 \x01(\x0b\x32$.semlink.v1.KnowledgeBaseDescription2\x95\x01\n\x08Receiver\x12\x37\n\x07Receive\x12\x11.semlink.v1.Burst\x1a\x15.semlink.v1.Reception(\x01\x30\x01\x12P\n\x08\x44\x65scribe\x12#.semlink.v1.DescribeReceiverRequest\x1a\x1f.semlink.v1.ReceiverDescriptionb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.semlink.v1.link_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_BURST']._serialized_start=77
-  _globals['_BURST']._serialized_end=412
-  _globals['_GENIE']._serialized_start=414
-  _globals['_GENIE']._serialized_end=447
-  _globals['_RECEPTION']._serialized_start=450
-  _globals['_RECEPTION']._serialized_end=821
-  _globals['_GETCHANNELREQUEST']._serialized_start=823
-  _globals['_GETCHANNELREQUEST']._serialized_end=842
-  _globals['_SETCHANNELREQUEST']._serialized_start=844
-  _globals['_SETCHANNELREQUEST']._serialized_end=910
-  _globals['_RESETCHANNELREQUEST']._serialized_start=912
-  _globals['_RESETCHANNELREQUEST']._serialized_end=933
-  _globals['_DESCRIBERECEIVERREQUEST']._serialized_start=935
-  _globals['_DESCRIBERECEIVERREQUEST']._serialized_end=960
-  _globals['_RECEIVERDESCRIPTION']._serialized_start=963
-  _globals['_RECEIVERDESCRIPTION']._serialized_end=1118
-  _globals['_DESCRIBEKNOWLEDGEBASEREQUEST']._serialized_start=1120
-  _globals['_DESCRIBEKNOWLEDGEBASEREQUEST']._serialized_end=1150
-  _globals['_KNOWLEDGEBASEDESCRIPTION']._serialized_start=1153
-  _globals['_KNOWLEDGEBASEDESCRIPTION']._serialized_end=1316
-  _globals['_GETITEMREQUEST']._serialized_start=1318
-  _globals['_GETITEMREQUEST']._serialized_end=1351
-  _globals['_ITEM']._serialized_start=1353
-  _globals['_ITEM']._serialized_end=1429
-  _globals['_CHANNEL']._serialized_start=1432
-  _globals['_CHANNEL']._serialized_end=1722
-  _globals['_RECEIVER']._serialized_start=1725
-  _globals['_RECEIVER']._serialized_end=1874
-  _globals['_KNOWLEDGEBASE']._serialized_start=1877
-  _globals['_KNOWLEDGEBASE']._serialized_end=2041
+  _globals['_BURST']._serialized_start=117
+  _globals['_BURST']._serialized_end=537
+  _globals['_OFDMGRID']._serialized_start=539
+  _globals['_OFDMGRID']._serialized_end=598
+  _globals['_GENIE']._serialized_start=600
+  _globals['_GENIE']._serialized_end=633
+  _globals['_RECEPTION']._serialized_start=636
+  _globals['_RECEPTION']._serialized_end=1039
+  _globals['_DESCRIBERECEIVERREQUEST']._serialized_start=1041
+  _globals['_DESCRIBERECEIVERREQUEST']._serialized_end=1066
+  _globals['_RECEIVERDESCRIPTION']._serialized_start=1069
+  _globals['_RECEIVERDESCRIPTION']._serialized_end=1224
+  _globals['_RECEIVER']._serialized_start=1227
+  _globals['_RECEIVER']._serialized_end=1376
 # @@protoc_insertion_point(module_scope)
