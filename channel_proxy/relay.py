@@ -9,11 +9,10 @@ import asyncio
 from dataclasses import dataclass, replace
 from time import perf_counter
 
-import numpy as np
-
 from channel_proxy.control import ChannelControl
-from shared.burst import HEADER_SYMBOLS, Burst, ChannelReport, Genie
+from shared.burst import Burst, ChannelReport, Genie
 from shared.channel import ChannelSettings, Link, Transmission
+from shared.channel.timing import airtime_seconds
 from shared.deadline import Deadline
 from shared.errors import InvalidSymbols
 from shared.ledger import Entry, Kind, Stage
@@ -73,14 +72,13 @@ def _check_power(burst: Burst) -> None:
 
 def _as_received(burst: Burst, transmission: Transmission, timeout_seconds: float) -> Burst:
     """What the receiver gets: received symbols, no settings, and the truth only where perfect CSI was asked for."""
-    genie = Genie(np.array([transmission.gain], np.complex64), transmission.n0) if burst.csi == "perfect" else None
+    genie = Genie(transmission.gain, transmission.n0) if burst.csi == "perfect" else None
     return replace(burst, symbols=transmission.y, genie=genie, channel_override={}, timeout_seconds=timeout_seconds)
 
 
 def _emulated(settings: ChannelSettings, burst: Burst) -> tuple[Entry, Entry]:
-    airtime = (burst.symbols.size + HEADER_SYMBOLS) / settings.symbol_rate_hz
     return (
-        Entry(Stage.AIRTIME, airtime, Kind.EMULATED),
+        Entry(Stage.AIRTIME, airtime_seconds(settings, burst.symbols.size), Kind.EMULATED),
         Entry(Stage.PROPAGATION, settings.propagation_seconds, Kind.EMULATED),
     )
 
@@ -93,7 +91,7 @@ def _report(transmission: Transmission) -> ChannelReport:
         counter=transmission.counter,
         signal_power=transmission.signal_power,
         noise_power=transmission.noise_power,
-        gain=transmission.gain,
+        gain=complex(transmission.gain.mean()),
         seconds=transmission.seconds,
         air_symbols=transmission.air_symbols,
         papr_db=transmission.papr_db,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -11,11 +11,6 @@ from shared.ledger import Entry
 from shared.symbols import Complex
 
 Csi = Literal["none", "pilot", "perfect"]
-HEADER_SYMBOLS: Final = 16
-"""Channel uses of a burst's header: 16 bits (codec, length, burst number) in QPSK at rate 1/2, 1 bit a symbol.
-
-They count in cbr_total and in the airtime. The header itself is taken to arrive without an error.
-"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ import numpy as np
 from PIL import Image
 
 from shared.batching import Batcher
-from shared.burst import HEADER_SYMBOLS, Burst, CodecSpec, Csi, Reception
+from shared.burst import Burst, CodecSpec, Csi, Reception
 from shared.channel import pilot_sequence
+from shared.channel.timing import HEADER_SYMBOLS
 from shared.clip import Clip
 from shared.clip.model import Pixels
 from shared.codecs import Codec, CodecShelf

@@ -6,7 +6,7 @@ Symbols are complex64 with unit mean power per burst; `snr_db` is the average Es
 """
 
 from shared.channel.equalizer import EqualizerName, equalize
-from shared.channel.link import Link, Transmission
+from shared.channel.link import Link, Sending, Transmission
 from shared.channel.pilots import (
     ChannelEstimate,
     PilotPlacing,
@@ -25,6 +25,7 @@ __all__ = [
     "Grid",
     "Link",
     "PilotPlacing",
+    "Sending",
     "Transmission",
     "equalize",
     "estimate_channel",

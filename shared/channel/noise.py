@@ -1,16 +1,11 @@
 """Noise: what is added to the symbols."""
 
-from typing import Final
-
 import numpy as np
 
 from shared.channel.randomness import standard_complex_normal
 from shared.channel.settings import ChannelSettings
-from shared.channel.stage import Signal
-from shared.symbols import Complex
+from shared.channel.stage import Draw, Drawn, Signal
 from shared.units import n0_from_snr_db
-
-_NOTHING: Final = np.empty(0, np.complex64)
 
 
 class Awgn:
@@ -19,13 +14,11 @@ class Awgn:
     N0/2 per real dimension. (Proakis, Salehi, "Digital Communications", 5th edition, section 2.9.)
     """
 
-    def draw(self, rng: np.random.Generator, settings: ChannelSettings, n: int) -> Complex:
-        """Draw the noise: [n], complex64; nothing for an SNR of +infinity: [0]."""
+    def draw(self, draw: Draw, settings: ChannelSettings, n: int) -> Drawn:
+        """Draw the noise: [n], complex64."""
         n0 = n0_from_snr_db(settings.snr_db)
-        return standard_complex_normal(rng, n) * np.float32((n0 / 2) ** 0.5) if n0 else _NOTHING
+        return standard_complex_normal(draw.rng, n) * np.float32((n0 / 2) ** 0.5)
 
-    def apply(self, signal: Signal, drawn: Complex) -> Signal:
+    def apply(self, signal: Signal, drawn: Drawn, settings: ChannelSettings) -> Signal:  # noqa: ARG002
         """Add the noise."""
-        if not drawn.size:
-            return signal
-        return signal._replace(noise=drawn if signal.noise is None else signal.noise + drawn)
+        return signal.plus(drawn)

@@ -1,25 +1,33 @@
-"""The table of stages.
+"""The table of stages, in the order in which a burst meets them.
 
 The number of a stage is part of every draw (see `randomness`): it never changes and is never given to another stage,
-or recorded bursts can no longer be replayed. A new stage takes the next free number.
+or recorded bursts can no longer be replayed. A new stage takes the next free number, wherever it stands in the order.
 """
 
+import math
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from shared.channel.fading import NoFading, Rayleigh
+from shared.channel.fading import Rayleigh
 from shared.channel.noise import Awgn
+from shared.channel.settings import ChannelSettings
 from shared.channel.stage import Stage
 
 
 class Row(NamedTuple):
-    """A stage and the number under which it draws."""
+    """A stage, the number under which it draws, and whether some settings ask for it."""
 
     number: int
     stage: Stage
+    wanted: Callable[[ChannelSettings], bool]
 
 
 STAGES: Final[dict[str, Row]] = {
-    "none": Row(0, NoFading()),
-    "rayleigh": Row(1, Rayleigh()),
-    "awgn": Row(2, Awgn()),
+    "rayleigh": Row(1, Rayleigh(), lambda settings: settings.fading == "rayleigh"),
+    "awgn": Row(2, Awgn(), lambda settings: settings.snr_db < math.inf),
 }
+
+
+def stages_of(settings: ChannelSettings) -> tuple[Row, ...]:
+    """The stages that some settings ask for, in their order; none for the ideal channel."""
+    return tuple(row for row in STAGES.values() if row.wanted(settings))
