@@ -11,9 +11,9 @@ from scipy import stats
 
 from shared.channel import ChannelSettings, Link, pilot_sequence
 from shared.channel.randomness import generator, standard_complex_normal
-from shared.channel.registry import STAGES, Row
+from shared.channel.registry import STAGES
 from shared.channel.settings import FadingName
-from shared.channel.stage import Signal, Stage
+from shared.channel.stage import Draw, Signal, Stage
 from shared.symbols import Complex
 from shared.units import db_to_ratio, ratio_to_db
 
@@ -30,23 +30,23 @@ class Spoiled:
     stage: Stage
     spoil: Spoil
 
-    def draw(self, rng: np.random.Generator, settings: ChannelSettings, n: int) -> Complex:
-        return self.spoil(self.stage.draw(rng, settings, n)).astype(np.complex64)
+    def draw(self, draw: Draw, settings: ChannelSettings, n: int) -> Complex:
+        return self.spoil(self.stage.draw(draw, settings, n)).astype(np.complex64)
 
-    def apply(self, signal: Signal, drawn: Complex) -> Signal:
-        return self.stage.apply(signal, drawn)
+    def apply(self, signal: Signal, drawn: Complex, settings: ChannelSettings) -> Signal:
+        return self.stage.apply(signal, drawn, settings)
 
 
 class TwoRealFades:
     """I and Q each under a real Rayleigh gain of their own: the field's second slip."""
 
-    def draw(self, rng: np.random.Generator, settings: ChannelSettings, n: int) -> Complex:
-        first, second = rng.rayleigh(math.sqrt(0.5), 2)
+    def draw(self, draw: Draw, settings: ChannelSettings, n: int) -> Complex:
+        first, second = draw.rng.rayleigh(math.sqrt(0.5), 2)
         return np.array([first + 1j * second], np.complex64)
 
-    def apply(self, signal: Signal, drawn: Complex) -> Signal:
+    def apply(self, signal: Signal, drawn: Complex, settings: ChannelSettings) -> Signal:
         faded = signal.wanted.real * drawn.real + 1j * signal.wanted.imag * drawn.imag
-        return Signal(faded.astype(np.complex64), signal.noise, complex(drawn[0]))
+        return Signal(faded.astype(np.complex64), signal.noise, drawn)
 
 
 def link(fading: FadingName = "none", snr_db: float = math.inf) -> Link:
@@ -54,7 +54,7 @@ def link(fading: FadingName = "none", snr_db: float = math.inf) -> Link:
 
 
 def with_stage(good: Link, name: str, stage: Stage) -> Link:
-    rows = (Row(row.number, stage) if row is STAGES[name] else row for row in good.stages)
+    rows = (row._replace(stage=stage) if row is STAGES[name] else row for row in good.stages)
     return Link(good.settings, tuple(rows))
 
 
