@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from shared.channel.ofdm import air_symbols, demodulate_signal, modulate
 from shared.channel.registry import Row, stages_of
 from shared.channel.settings import ChannelSettings
 from shared.channel.stage import Draw, Signal
@@ -87,16 +88,19 @@ class Link:
         Raises InvalidSymbols when one is no burst or the lengths differ.
         """
         _check(sendings)
-        n = sendings[0].x.size
-        starts = [start_seconds(self.settings, n, sending.counter) for sending in sendings]
+        grid = self.settings.grid
+        air = air_symbols(grid, sendings[0].x.size)
+        starts = [start_seconds(self.settings, air, sending.counter) for sending in sendings]
         x = np.stack([sending.x for sending in sendings])
-        signal = Signal(x, None, np.ones((len(sendings), 1), np.complex64))
+        signal = Signal(x if grid is None else modulate(grid, x), None, np.ones((len(sendings), 1), np.complex64))
         for number, stage, _ in self.stages:
             drawn = [
-                stage.draw(Draw(self.settings.seed, sending.stream, sending.counter, number, start), self.settings, n)
+                stage.draw(Draw(self.settings.seed, sending.stream, sending.counter, number, start), self.settings, air)
                 for sending, start in zip(sendings, starts, strict=True)
             ]
             signal = stage.apply(signal, np.stack(drawn), self.settings)
+        if grid is not None:  # without a stage nothing happened on the air, and no rounding of a transform is noise
+            signal = demodulate_signal(grid, signal, x) if self.stages else signal._replace(wanted=x)
         y = signal.received
         return [self._report(signal, y, row, sending, starts[row]) for row, sending in enumerate(sendings)]
 
@@ -111,7 +115,7 @@ class Link:
             stream=sending.stream,
             counter=sending.counter,
             seconds=seconds,
-            air_symbols=sending.x.size,
+            air_symbols=air_symbols(self.settings.grid, sending.x.size),
             papr_db=0.0,
         )
 

@@ -55,12 +55,14 @@ class Signal(NamedTuple):
     """Bursts under way: the wanted part and the rest apart, so that their powers are known at the end.
 
     wanted: [B, n], complex64, h x. noise: [B, n], complex64, all that is not wanted; None as long as there is none.
-    gain: [B, 1] or [B, n], complex64, h, what has multiplied the symbols so far.
+    gain: [B, 1] or [B, n], complex64, h, what has multiplied the symbols so far. response: [B, S N], complex64, what a
+    frequency-selective stage has multiplied each subcarrier by besides; None where all are alike.
     """
 
     wanted: Complex
     noise: Complex | None
     gain: Complex
+    response: Complex | None = None
 
     @property
     def received(self) -> Complex:
@@ -70,7 +72,7 @@ class Signal(NamedTuple):
     def times(self, gain: Complex) -> "Signal":
         """Multiply by `gain` [B, 1] or [B, n] all that has entered, noise that is already there included."""
         noise = None if self.noise is None else self.noise * gain
-        return Signal(self.wanted * gain, noise, self.gain * gain)
+        return self._replace(wanted=self.wanted * gain, noise=noise, gain=self.gain * gain)
 
     def plus(self, noise: Complex) -> "Signal":
         """Add `noise` [B, n]."""
