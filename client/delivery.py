@@ -7,6 +7,7 @@ from typing import Any
 
 from protos.semlink.v1 import transmitter_pb2 as api
 from shared.burst import ChannelReport, Csi, Hit, Trace
+from shared.channel import ChannelSettings
 from shared.ledger import Entry, Kind, Stage
 from shared.rpc.channel_wire import report_from_wire
 from shared.rpc.wire import csi_from_wire, entries_from_wire, hits_from_wire, trace_from_wire
@@ -111,6 +112,11 @@ def read_delivery(message: api.Delivery, round_trip_seconds: float) -> Delivery:
 def finite(value: float | None) -> float | None:
     """The value as JSON can say it: null for an infinity or NaN."""
     return value if value is not None and math.isfinite(value) else None
+
+
+def settings_json(settings: ChannelSettings) -> dict[str, Any]:
+    """Settings as a strict JSON object: an infinity (no noise, no interferer, a linear amplifier) is null."""
+    return {name: finite(value) if isinstance(value, float) else value for name, value in settings}
 
 
 def _with_access(entries: Sequence[Entry], round_trip_seconds: float) -> tuple[Entry, ...]:

@@ -54,7 +54,7 @@ def test_import_stays_light() -> None:
         (["send"], "Missing argument"),
         (["send", "none.png"], "none.png"),
         (["send", "."], "folder"),
-        (["send", "a.png", "--fading", "rician"], "rician"),
+        (["send", "a.png", "--fading", "fog"], "fog"),
         (["send", "a.png", "--snr-db", "loud"], "--snr-db"),
         (["send", "pyproject.toml", "--transmitter", "here"], "HOST:PORT"),
         (["send", "pyproject.toml", "--seed", "-1"], "-1"),

@@ -222,7 +222,7 @@ BAD_REQUESTS = [
     ({"top_k": 101}, Code.INVALID_ARGUMENT, "top_k = 101"),
     ({"top_k": 0}, Code.INVALID_ARGUMENT, "top_k = 0"),
     ({"csi": 9}, Code.INVALID_ARGUMENT, "csi = 9"),
-    ({"channel": common.ChannelSettings(fading=9)}, Code.INVALID_ARGUMENT, "fading = 9"),
+    ({"channel": common.ChannelSettings(fading=99)}, Code.INVALID_ARGUMENT, "fading = 99"),
     ({"pilot_symbols": 0}, Code.INVALID_ARGUMENT, "pilot_symbols = 0"),
     ({"pilot_symbols": 1}, Code.INVALID_ARGUMENT, "pilot_symbols = 1"),
     ({"pilot_symbols": 1025}, Code.INVALID_ARGUMENT, "pilot_symbols = 1025"),

@@ -1,12 +1,12 @@
 """`semlink channel`: the settings of the running channel."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from client.cli.console import ChannelAt, Json, out, print_json
 from client.connection import CHANNEL
-from client.delivery import finite
+from client.delivery import settings_json
 from client.options import ChannelOptions
 from shared.channel import ChannelSettings, FadingName
 from shared.errors import InvalidSetting
@@ -72,11 +72,11 @@ def reset(channel: ChannelAt = CHANNEL, json: Json = False) -> None:
 def _show(settings: ChannelSettings, json: bool) -> None:
     from rich.table import Table  # noqa: PLC0415
 
-    document: dict[str, Any] = settings.model_dump() | {"snr_db": finite(settings.snr_db)}
+    document = settings_json(settings)
     if json:
         print_json(document)
         return
     table = Table.grid(padding=(0, 2))
     for name, value in document.items():
-        table.add_row(name, "no noise" if value is None else str(value))
+        table.add_row(name, "none" if value is None else str(value))
     out.print(table)
