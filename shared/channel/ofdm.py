@@ -74,9 +74,9 @@ def with_prefix(grid: Grid, body: Complex) -> Complex:
 
 def to_time(subcarriers: Complex) -> Complex:
     """Subcarriers, lowest frequency first, to samples: along the last axis, unitary."""
-    return np.fft.ifft(np.fft.ifftshift(subcarriers, axes=-1), norm="ortho")
+    return np.fft.ifft(np.fft.ifftshift(subcarriers, axes=-1), norm="ortho").astype(np.complex64, copy=False)
 
 
 def to_frequency(body: Complex) -> Complex:
     """Samples to subcarriers, lowest frequency first: along the last axis, unitary."""
-    return np.fft.fftshift(np.fft.fft(body, norm="ortho"), axes=-1)
+    return np.fft.fftshift(np.fft.fft(body, norm="ortho"), axes=-1).astype(np.complex64, copy=False)

@@ -10,8 +10,9 @@ from typing import Final, NamedTuple
 
 from shared.channel.fading import Rayleigh
 from shared.channel.noise import Awgn
-from shared.channel.settings import ChannelSettings
+from shared.channel.settings import SELECTIVE, ChannelSettings
 from shared.channel.stage import Stage
+from shared.channel.tdl import TappedDelayLine
 
 
 class Row(NamedTuple):
@@ -24,6 +25,7 @@ class Row(NamedTuple):
 
 STAGES: Final[dict[str, Row]] = {
     "rayleigh": Row(1, Rayleigh(), lambda settings: settings.fading == "rayleigh"),
+    "tdl": Row(5, TappedDelayLine(), lambda settings: settings.fading in SELECTIVE),
     "awgn": Row(2, Awgn(), lambda settings: settings.snr_db < math.inf),
 }
 
