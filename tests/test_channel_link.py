@@ -13,12 +13,21 @@ import pytest
 
 from shared.channel import ChannelSettings, Link, pilot_sequence
 from shared.channel.randomness import generator, standard_complex_normal
-from shared.channel.registry import STAGES
+from shared.channel.registry import STAGES, stages_of
 from shared.channel.stage import Draw, Signal
 from shared.errors import InvalidSetting, InvalidSymbols
 from shared.symbols import mean_power
 
 FADING = ("none", "rayleigh")
+ASKING = {  # for each stage settings that ask for it
+    "rayleigh": ChannelSettings(fading="rayleigh"),
+    "rician": ChannelSettings(fading="rician"),
+    "kbsc": ChannelSettings(fading="kbsc"),
+    "tdl": ChannelSettings(fading="tdl-a", waveform="ofdm"),
+    "path_loss": ChannelSettings(path_loss_db=10),
+    "shadowing": ChannelSettings(shadowing_db=8),
+    "awgn": ChannelSettings(),
+}
 
 
 def burst(n=64, seed=1):
@@ -134,8 +143,9 @@ def test_the_burst_that_is_sent_stays_as_it_was(fading):
 @pytest.mark.parametrize("name", list(STAGES))
 def test_every_stage_draws_from_its_generator_alone_and_applies_without_changing(name):
     number, stage, _ = STAGES[name]
-    settings, x, n = ChannelSettings(), burst(16)[None], burst(16, seed=2)[None]
-    drawn, again = (stage.draw(Draw(0, 0, 0, number, 0.0), settings, 16)[None] for _ in range(2))
+    settings = ASKING[name]
+    x, n = burst(80)[None], burst(80, seed=2)[None]
+    drawn, again = (stage.draw(Draw(0, 0, 0, number, 0.0), settings, 80)[None] for _ in range(2))
     assert drawn.tobytes() == again.tobytes()
     arrays = (x, n, np.ones((1, 1), np.complex64), drawn)
     before = [a.tobytes() for a in arrays]
@@ -166,6 +176,12 @@ def test_what_is_no_burst_is_refused(x):
 def test_a_stream_or_counter_out_of_range_is_refused(which):
     with pytest.raises(InvalidSetting, match=r"0 to 2\^64 - 1"):
         link().transmit(burst(), *which)
+
+
+def test_settings_ask_for_their_stage():
+    assert set(ASKING) == set(STAGES)
+    for name, settings in ASKING.items():
+        assert STAGES[name] in stages_of(settings)
 
 
 def test_stage_numbers_are_never_shared():

@@ -19,7 +19,7 @@ from shared.channel.ofdm import air_symbols, demodulate_signal, modulate
 from shared.channel.registry import Row, stages_of
 from shared.channel.settings import ChannelSettings
 from shared.channel.stage import Draw, Signal
-from shared.channel.timing import start_seconds
+from shared.channel.timing import interval_seconds
 from shared.errors import InvalidSymbols
 from shared.symbols import Complex, mean_power
 from shared.units import n0_from_snr_db, ratio_to_db
@@ -90,21 +90,21 @@ class Link:
         _check(sendings)
         grid = self.settings.grid
         air = air_symbols(grid, sendings[0].x.size)
-        starts = [start_seconds(self.settings, air, sending.counter) for sending in sendings]
+        interval = interval_seconds(self.settings, air)
         x = np.stack([sending.x for sending in sendings])
         signal = Signal(x if grid is None else modulate(grid, x), None, np.ones((len(sendings), 1), np.complex64))
         for number, stage, _ in self.stages:
             drawn = [
-                stage.draw(Draw(self.settings.seed, sending.stream, sending.counter, number, start), self.settings, air)
-                for sending, start in zip(sendings, starts, strict=True)
+                stage.draw(Draw(self.settings.seed, stream, counter, number, interval), self.settings, air)
+                for _, stream, counter in sendings
             ]
             signal = stage.apply(signal, np.stack(drawn), self.settings)
         if grid is not None:  # without a stage nothing happened on the air, and no rounding of a transform is noise
             signal = demodulate_signal(grid, signal, x) if self.stages else signal._replace(wanted=x)
         y = signal.received
-        return [self._report(signal, y, row, sending, starts[row]) for row, sending in enumerate(sendings)]
+        return [self._report(signal, y, row, sending, interval) for row, sending in enumerate(sendings)]
 
-    def _report(self, signal: Signal, y: Complex, row: int, sending: Sending, seconds: float) -> Transmission:
+    def _report(self, signal: Signal, y: Complex, row: int, sending: Sending, interval: float) -> Transmission:
         return Transmission(
             y=y[row] if self.stages else sending.x,
             gain=signal.gain[row],
@@ -114,7 +114,7 @@ class Link:
             settings=self.settings,
             stream=sending.stream,
             counter=sending.counter,
-            seconds=seconds,
+            seconds=sending.counter * interval,
             air_symbols=air_symbols(self.settings.grid, sending.x.size),
             papr_db=0.0,
         )

@@ -8,9 +8,10 @@ import math
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from shared.channel.fading import Rayleigh
+from shared.channel.fading import Kbsc, Rayleigh, Rician
 from shared.channel.noise import Awgn
 from shared.channel.settings import SELECTIVE, ChannelSettings
+from shared.channel.shadowing import PathLoss, Shadowing
 from shared.channel.stage import Stage
 from shared.channel.tdl import TappedDelayLine
 
@@ -24,7 +25,11 @@ class Row(NamedTuple):
 
 
 STAGES: Final[dict[str, Row]] = {
+    "path_loss": Row(7, PathLoss(), lambda settings: settings.path_loss_db != 0),
+    "shadowing": Row(6, Shadowing(), lambda settings: settings.shadowing_db > 0),
     "rayleigh": Row(1, Rayleigh(), lambda settings: settings.fading == "rayleigh"),
+    "rician": Row(3, Rician(), lambda settings: settings.fading == "rician"),
+    "kbsc": Row(4, Kbsc(), lambda settings: settings.fading == "kbsc"),
     "tdl": Row(5, TappedDelayLine(), lambda settings: settings.fading in SELECTIVE),
     "awgn": Row(2, Awgn(), lambda settings: settings.snr_db < math.inf),
 }

@@ -13,7 +13,6 @@
 A new stage is a class in a file of its own and a row in `registry`.
 """
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -28,18 +27,18 @@ _SHARED = 1 << 32
 """Added to a stage's number where several bursts share a draw, so that it meets no burst's own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draw:
+class Draw(NamedTuple):
     """Where the randomness of one stage for one burst comes from.
 
-    seed, stream, counter: the burst's name. stage: number in `registry`. seconds: when the burst begins.
+    seed, stream, counter: the burst's name. stage: number in `registry`. interval_seconds: from the start of one burst
+    of the stream to the next.
     """
 
     seed: int
     stream: int
     counter: int
     stage: int
-    seconds: float
+    interval_seconds: float
 
     @property
     def rng(self) -> np.random.Generator:
@@ -49,6 +48,10 @@ class Draw:
     def shared(self, group: int = 0) -> np.random.Generator:
         """Random numbers that all bursts of the stream with the same `group` share."""
         return generator(self.seed, self.stream, group, self.stage + _SHARED)
+
+    def of_stream(self) -> "Draw":
+        """The same for all bursts of the stream: what is made of it alone can be kept."""
+        return Draw(self.seed, self.stream, 0, self.stage, 0.0)
 
 
 class Signal(NamedTuple):

@@ -16,9 +16,14 @@ def airtime_seconds(settings: ChannelSettings, air_symbols: int) -> float:
     return (air_symbols + HEADER_SYMBOLS) / settings.symbol_rate_hz
 
 
-def start_seconds(settings: ChannelSettings, air_symbols: int, counter: int) -> float:
-    """When a burst begins on the time line of its stream: counter x interval.
+def interval_seconds(settings: ChannelSettings, air_symbols: int) -> float:
+    """Time from the start of one burst of a stream to the next.
 
-    The interval is `burst_interval_seconds`, or the burst's airtime where that is 0: back to back.
+    `burst_interval_seconds`, or the burst's airtime where that is 0: back to back.
     """
-    return counter * (settings.burst_interval_seconds or airtime_seconds(settings, air_symbols))
+    return settings.burst_interval_seconds or airtime_seconds(settings, air_symbols)
+
+
+def start_seconds(settings: ChannelSettings, air_symbols: int, counter: int) -> float:
+    """When a burst begins on the time line of its stream: counter x interval."""
+    return counter * interval_seconds(settings, air_symbols)
