@@ -172,10 +172,11 @@ def test_what_is_no_burst_is_refused(x):
         link().transmit(x, 0, 0)
 
 
+@pytest.mark.parametrize("snr_db", [0, math.inf])
 @pytest.mark.parametrize("which", [(-1, 0), (0, -1), (1 << 64, 0), (0, 1 << 64)])
-def test_a_stream_or_counter_out_of_range_is_refused(which):
+def test_a_stream_or_counter_out_of_range_is_refused(which, snr_db):
     with pytest.raises(InvalidSetting, match=r"0 to 2\^64 - 1"):
-        link().transmit(burst(), *which)
+        link(snr_db=snr_db).transmit(burst(), *which)
 
 
 def test_settings_ask_for_their_stage():

@@ -11,18 +11,20 @@ is an ordinary link.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from shared.channel.ofdm import air_symbols, demodulate_signal, modulate
 from shared.channel.registry import Row, stages_of
 from shared.channel.settings import ChannelSettings
-from shared.channel.stage import Draw, Signal
+from shared.channel.stage import Draw, Drawn, Signal
 from shared.channel.timing import interval_seconds
-from shared.errors import InvalidSymbols
-from shared.symbols import Complex, mean_power
+from shared.errors import InvalidSetting, InvalidSymbols
+from shared.symbols import Complex, mean_powers
 from shared.units import n0_from_snr_db, ratio_to_db
+
+_LAST: Final = (1 << 64) - 1
 
 
 class Sending(NamedTuple):
@@ -33,8 +35,7 @@ class Sending(NamedTuple):
     counter: int
 
 
-@dataclass(frozen=True, slots=True)
-class Transmission:
+class Transmission(NamedTuple):
     """What the channel made of one burst. With settings, stream and counter it can be replayed bit for bit.
 
     y: [n], complex64, received symbols h x + n. gain: [1] or [n], complex64, h. n0: noise power asked for, per complex
@@ -78,53 +79,71 @@ class Link:
 
         x: [n], complex64, unit mean power (the SNR is relative to Es = 1); left as it is, and returned itself as `y`
         by a link without any stage. stream, counter: which burst this is, 0 to 2^64 - 1.
-        Raises InvalidSymbols when `x` is no burst.
+        Raises InvalidSymbols when `x` is no burst, InvalidSetting for a stream or counter that is out of range.
         """
         return self.transmit_many([Sending(x, stream, counter)])[0]
 
     def transmit_many(self, sendings: Sequence[Sending]) -> list[Transmission]:
         """Send bursts of one length, computed together; each comes out as if it were alone, bit for bit.
 
-        Raises InvalidSymbols when one is no burst or the lengths differ.
+        Raises InvalidSymbols when one is no burst or the lengths differ, InvalidSetting as `transmit` does.
         """
-        _check(sendings)
-        grid = self.settings.grid
-        air = air_symbols(grid, sendings[0].x.size)
+        x = _stacked(sendings)
+        grid, air = self.settings.grid, air_symbols(self.settings.grid, x.shape[1])
         interval = interval_seconds(self.settings, air)
-        x = np.stack([sending.x for sending in sendings])
-        signal = Signal(x if grid is None else modulate(grid, x), None, np.ones((len(sendings), 1), np.complex64))
+        signal = Signal(x if grid is None else modulate(grid, x), None, np.ones((len(x), 1), np.complex64))
         for number, stage, _ in self.stages:
             drawn = [
                 stage.draw(Draw(self.settings.seed, stream, counter, number, interval), self.settings, air)
                 for _, stream, counter in sendings
             ]
-            signal = stage.apply(signal, np.stack(drawn), self.settings)
+            signal = stage.apply(signal, _rows(drawn), self.settings)
         if grid is not None:  # without a stage nothing happened on the air, and no rounding of a transform is noise
             signal = demodulate_signal(grid, signal, x) if self.stages else signal._replace(wanted=x)
-        y = signal.received
-        return [self._report(signal, y, row, sending, interval) for row, sending in enumerate(sendings)]
+        return self._report(signal, sendings, interval, air)
 
-    def _report(self, signal: Signal, y: Complex, row: int, sending: Sending, interval: float) -> Transmission:
-        return Transmission(
-            y=y[row] if self.stages else sending.x,
-            gain=signal.gain[row],
-            n0=n0_from_snr_db(self.settings.snr_db),
-            signal_power=mean_power(signal.wanted[row]),
-            noise_power=0.0 if signal.noise is None else mean_power(signal.noise[row]),
-            settings=self.settings,
-            stream=sending.stream,
-            counter=sending.counter,
-            seconds=sending.counter * interval,
-            air_symbols=air_symbols(self.settings.grid, sending.x.size),
-            papr_db=0.0,
-        )
-
-
-def _check(sendings: Sequence[Sending]) -> None:
-    for x, _, _ in sendings:
-        if x.ndim != 1 or x.dtype != np.complex64 or not x.size:
-            raise InvalidSymbols(
-                f"a burst of shape {x.shape} and type {x.dtype}: send at least one symbol as complex64 [n]"
+    def _report(self, signal: Signal, sendings: Sequence[Sending], interval: float, air: int) -> list[Transmission]:
+        n0 = n0_from_snr_db(self.settings.snr_db)
+        signal_powers = mean_powers(signal.wanted)
+        noise_powers = [0.0] * len(sendings) if signal.noise is None else mean_powers(signal.noise)
+        received = signal.received if self.stages else [sending.x for sending in sendings]
+        return [
+            Transmission(
+                received[row],
+                signal.gain[row],
+                n0,
+                signal_powers[row],
+                noise_powers[row],
+                self.settings,
+                stream,
+                counter,
+                seconds=counter * interval,
+                air_symbols=air,
+                papr_db=0.0,
             )
+            for row, (_, stream, counter) in enumerate(sendings)
+        ]
+
+
+def _rows(arrays: Sequence[Drawn]) -> Drawn:
+    """One array of all bursts, [B, ...]; of a single one without a copy."""
+    return arrays[0][None] if len(arrays) == 1 else np.stack(arrays)
+
+
+def _stacked(sendings: Sequence[Sending]) -> Complex:
+    """Symbols of all bursts: [B, n], complex64. Raises InvalidSymbols when one is no burst or the lengths differ."""
+    for sending in sendings:
+        _check(sending)
     if len({sending.x.size for sending in sendings}) != 1:
         raise InvalidSymbols("bursts of different lengths: give one call bursts of one length")
+    return _rows([sending.x for sending in sendings])
+
+
+def _check(sending: Sending) -> None:
+    x, stream, counter = sending
+    if x.ndim != 1 or x.dtype != np.complex64 or not x.size:
+        raise InvalidSymbols(
+            f"a burst of shape {x.shape} and type {x.dtype}: send at least one symbol as complex64 [n]"
+        )
+    if not (0 <= stream <= _LAST and 0 <= counter <= _LAST):
+        raise InvalidSetting(f"stream {stream}, counter {counter}: each must be an integer from 0 to 2^64 - 1")
