@@ -38,7 +38,8 @@ def mean_powers(symbols: Complex) -> list[float]:
     """E|x|^2 over each burst, in float64. symbols: [B, n], complex64."""
     parts = np.ascontiguousarray(symbols).view(np.float32)  # I and Q side by side
     totals: npt.NDArray[np.float64] = np.square(parts, dtype=np.float64).sum(axis=1)
-    return (totals / symbols.shape[1]).tolist()
+    powers: list[float] = (totals / symbols.shape[1]).tolist()
+    return powers
 
 
 def mean_power(symbols: Complex) -> float:

@@ -63,7 +63,9 @@ class FadingSettings(BaseModel):
         "none", description="how the gain varies: none, rayleigh, rician, kbsc, or tdl-a to tdl-e (with waveform ofdm)"
     )
     rician_k_db: float = _number(6.0, -40, 40, "Rician factor K, power of the line of sight over the scatter, dB")
-    coherence_symbols: int = _count(0, 0, 1 << 16, "symbols that share one gain, 0 for the whole burst")
+    coherence_symbols: int = _count(
+        0, 0, 1 << 16, "symbols that share one gain of rayleigh or rician, 0 for the whole burst"
+    )
     doppler_hz: float = _number(0.0, 0, 1e6, "greatest Doppler shift, Clarke's spectrum, 0 for no motion, Hz")
     burst_interval_seconds: float = _number(
         0.0, 0, 3600, "from the start of one burst to the next, 0 for its airtime, seconds"
@@ -146,6 +148,16 @@ class ChannelSettings(FaultSettings, NoiseSettings, FadingSettings):
             raise ValueError(
                 f"doppler_hz = {self.doppler_hz:g} with coherence_symbols = {self.coherence_symbols}: "
                 "motion or a coherence length, set one of them to 0"
+            )
+        if self.fading == "kbsc" and (self.doppler_hz or self.coherence_symbols > 1):
+            raise ValueError(
+                f"fading = 'kbsc' with doppler_hz = {self.doppler_hz:g} and coherence_symbols = "
+                f"{self.coherence_symbols}: its gain is drawn for each symbol, set both to 0"
+            )
+        if self.fading in SELECTIVE and self.coherence_symbols:
+            raise ValueError(
+                f"fading = {self.fading!r} with coherence_symbols = {self.coherence_symbols}: "
+                "its paths change with doppler_hz or from burst to burst, set coherence_symbols to 0"
             )
         if self.cyclic_prefix_symbols > self.fft_size:
             raise ValueError(
