@@ -63,9 +63,7 @@ class FadingSettings(BaseModel):
         "none", description="how the gain varies: none, rayleigh, rician, kbsc, or tdl-a to tdl-e (with waveform ofdm)"
     )
     rician_k_db: float = _number(6.0, -40, 40, "Rician factor K, power of the line of sight over the scatter, dB")
-    coherence_symbols: int = _count(
-        0, 0, 1 << 16, "symbols that share one gain of rayleigh or rician, 0 for the whole burst"
-    )
+    coherence_symbols: int = _count(0, 0, 1 << 16, "symbols under one gain of rayleigh or rician, 0 for all")
     doppler_hz: float = _number(0.0, 0, 1e6, "greatest Doppler shift, Clarke's spectrum, 0 for no motion, Hz")
     burst_interval_seconds: float = _number(
         0.0, 0, 3600, "from the start of one burst to the next, 0 for its airtime, seconds"
