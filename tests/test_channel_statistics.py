@@ -1,8 +1,6 @@
 """The channel's statistics against theory. Each check is a function of a link, and must refuse a link that is off."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -11,30 +9,13 @@ from scipy import stats
 
 from shared.channel import ChannelSettings, Link, pilot_sequence
 from shared.channel.randomness import generator, standard_complex_normal
-from shared.channel.registry import STAGES
-from shared.channel.settings import FadingName
-from shared.channel.stage import Draw, Signal, Stage
+from shared.channel.stage import Draw, Signal
 from shared.symbols import Complex
 from shared.units import db_to_ratio, ratio_to_db
+from tests.channel_tools import HALF_DB, link, received, refused, spoiled, with_stage
 
-HALF_DB = db_to_ratio(0.5) ** 0.5  # amplitude
 BURSTS = 40_000
 SYMBOLS = 1 << 18
-Spoil = Callable[[Complex], Complex]
-
-
-@dataclass(frozen=True)
-class Spoiled:
-    """A stage whose draws went wrong."""
-
-    stage: Stage
-    spoil: Spoil
-
-    def draw(self, draw: Draw, settings: ChannelSettings, n: int) -> Complex:
-        return self.spoil(self.stage.draw(draw, settings, n)).astype(np.complex64)
-
-    def apply(self, signal: Signal, drawn: Complex, settings: ChannelSettings) -> Signal:
-        return self.stage.apply(signal, drawn, settings)
 
 
 class TwoRealFades:
@@ -47,19 +28,6 @@ class TwoRealFades:
     def apply(self, signal: Signal, drawn: Complex, settings: ChannelSettings) -> Signal:
         faded = signal.wanted.real * drawn.real + 1j * signal.wanted.imag * drawn.imag
         return Signal(faded.astype(np.complex64), signal.noise, drawn)
-
-
-def link(fading: FadingName = "none", snr_db: float = math.inf) -> Link:
-    return Link.from_settings(ChannelSettings(fading=fading, snr_db=snr_db, seed=2024))
-
-
-def with_stage(good: Link, name: str, stage: Stage) -> Link:
-    rows = (row._replace(stage=stage) if row is STAGES[name] else row for row in good.stages)
-    return Link(good.settings, tuple(rows))
-
-
-def spoiled(good: Link, name: str, spoil: Spoil) -> Link:
-    return with_stage(good, name, Spoiled(STAGES[name].stage, spoil))
 
 
 def skewed(z: Complex) -> Complex:
@@ -75,7 +43,7 @@ def only_i_louder(z: Complex) -> Complex:
 def gains(of: Link, stream: int = 0) -> Complex:
     """What multiplies a symbol with as much I as Q, burst by burst, seen from outside: [BURSTS], complex64."""
     x = np.array([1 + 1j], np.complex64) * np.float32(math.sqrt(0.5))
-    return np.concatenate([of.transmit(x, stream, counter).y for counter in range(BURSTS)]) * x.conj()
+    return (received(of, x, stream, range(BURSTS)) * x.conj())[:, 0]
 
 
 def noise(of: Link) -> Complex:
@@ -174,9 +142,9 @@ def smeared(n: Complex) -> Complex:
     ],
 )
 def test_rayleigh(check, spoil):
-    good = link("rayleigh")
+    good = link(fading="rayleigh")
     check(good)
-    with pytest.raises(AssertionError):
+    with refused():
         check(spoiled(good, "rayleigh", spoil))
 
 
@@ -186,7 +154,7 @@ def test_noise_power(check, snr_db):
     good = link(snr_db=snr_db)
     check(good)
     for factor in (HALF_DB, 1 / HALF_DB, math.sqrt(0.5)):  # the last: 10 dB that measures 13
-        with pytest.raises(AssertionError):
+        with refused():
             check(spoiled(good, "awgn", lambda n, factor=factor: n * factor))
 
 
@@ -201,30 +169,30 @@ def test_noise_power(check, snr_db):
 def test_noise_shape(check, spoil):
     good = link(snr_db=10)
     check(good)
-    with pytest.raises(AssertionError):
+    with refused():
         check(spoiled(good, "awgn", spoil))
 
 
 def test_snr_under_fading():
-    good = link("rayleigh", snr_db=10)
+    good = link(fading="rayleigh", snr_db=10)
     check_mean_snr_under_fading(good)
     for name in ("rayleigh", "awgn"):
-        with pytest.raises(AssertionError):
+        with refused():
             check_mean_snr_under_fading(spoiled(good, name, lambda drawn: drawn * HALF_DB))
 
 
 def test_ten_db_that_measures_thirteen():
     wrong = spoiled(link(snr_db=10), "awgn", lambda n: n * math.sqrt(0.5))
     assert wrong.transmit(pilot_sequence(SYMBOLS), 0, 0).snr_db_achieved == pytest.approx(13.01, abs=0.05)
-    with pytest.raises(AssertionError):
+    with refused():
         check_achieved_snr(wrong)
 
 
 @pytest.mark.parametrize("check", [check_one_complex_gain, check_phase, check_envelope])
 def test_two_real_fades_called_complex(check):
-    good = link("rayleigh")
+    good = link(fading="rayleigh")
     check(good)
-    with pytest.raises(AssertionError):
+    with refused():
         check(with_stage(good, "rayleigh", TwoRealFades()))
 
 
@@ -242,7 +210,7 @@ def test_draws_of_other_seeds_streams_counters_and_stages_are_independent(other)
 
 
 def test_gains_of_neighbouring_bursts_and_streams_are_independent():
-    one, two = (gains(link("rayleigh"), stream) for stream in (0, 1))
+    one, two = (gains(link(fading="rayleigh"), stream) for stream in (0, 1))
     assert correlation(one, two) < 0.02  # four standard errors
     assert correlation(one[:-1], one[1:]) < 0.02
     assert stats.kstest(np.abs(one) ** 2, stats.expon.cdf).pvalue > 1e-3
