@@ -27,6 +27,12 @@ ASKING = {  # for each stage settings that ask for it
     "path_loss": ChannelSettings(path_loss_db=10),
     "shadowing": ChannelSettings(shadowing_db=8),
     "awgn": ChannelSettings(),
+    "rapp": ChannelSettings(pa_backoff_db=3),
+    "oscillators": ChannelSettings(phase_noise_hz=10),
+    "bernoulli": ChannelSettings(impulses="bernoulli"),
+    "middleton": ChannelSettings(impulses="middleton"),
+    "tone": ChannelSettings(sir_db=10),
+    "converters": ChannelSettings(adc_bits=4),
 }
 
 
