@@ -55,12 +55,20 @@ def line_of_sight(draw: Draw, settings: ChannelSettings, n: int) -> Complex:
 
     [1], the same for all bursts, without motion; [n] with the Doppler shift 0.7 f_D.
     """
-    phase = draw.shared(_LINE_OF_SIGHT_PATH).random()
     if not settings.doppler_hz:
-        return phasor(np.array([phase]))
+        return _standing_still(draw.of_stream())
     hz = np.array([LINE_OF_SIGHT * settings.doppler_hz])
-    begin = phase + turns_at(draw.counter, draw.interval_seconds, hz)
+    begin = _phase(draw.of_stream()) + turns_at(draw.counter, draw.interval_seconds, hz)
     return phasor(begin + np.arange(n) * np.fmod(hz / settings.symbol_rate_hz, 1.0))
+
+
+@lru_cache(maxsize=4096)
+def _standing_still(stream: Draw) -> Complex:
+    return phasor(_phase(stream))
+
+
+def _phase(stream: Draw) -> Turns:
+    return stream.shared(_LINE_OF_SIGHT_PATH).random(1)
 
 
 @lru_cache(maxsize=256)  # 33 kB each
