@@ -1,89 +1,155 @@
 """The air: what the channel makes of a burst on its way to the receiver.
 
-Burst --> power checked --> fading, noise --> what the receiver may see
-                                  |
-                                  +--> channel report, ledger: for the way back
+Burst --> settings, fate --> power checked --> physics, many bursts at a time --> what the receiver may see
+                                                   |
+                                                   +--> channel report: for the way back
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 
 from channel_proxy.control import ChannelControl
 from shared.burst import Burst, ChannelReport, Genie
-from shared.channel import ChannelSettings, Link, Transmission
-from shared.channel.timing import airtime_seconds
-from shared.deadline import Deadline
+from shared.channel import ChannelSettings, Link, Sending, Transmission
+from shared.channel.faults import Fate, fate
+from shared.channel.ofdm import air_symbols
 from shared.errors import InvalidSymbols
-from shared.ledger import Entry, Kind, Stage
-from shared.symbols import mean_power
+from shared.ledger import Entry, Stage
+from shared.symbols import Complex, mean_power
 
 POWER_TOLERANCE = 1e-3
 THREAD_SYMBOLS = 8192
-"""Bursts longer than this are computed off the event loop; shorter ones take less time than the hand-over."""
+"""Bursts of more symbols together are computed off the event loop; fewer take less time than the hand-over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A burst that has passed the channel: what goes on, and what is told to the sender."""
+    """A burst that has passed the channel.
+
+    burst: as the receiver gets it. sent: its symbols before. fate: what befalls it as a whole. report, computing: for
+    the sender.
+    """
 
     burst: Burst
+    sent: Complex
+    fate: Fate
     report: ChannelReport
-    ledger: tuple[Entry, ...]
+    computing: Entry
+
+    @property
+    def settings(self) -> ChannelSettings:
+        """The settings that held for it."""
+        return self.report.settings
 
 
 class Air:
-    """Sends bursts through the channel. control: whose settings apply."""
+    """Sends bursts through the channel. control: whose settings apply.
+
+    Bursts of one link and length that arrive in one turn of the event loop are drawn and applied together; none waits
+    for company.
+    """
 
     def __init__(self, control: ChannelControl) -> None:
         self._control = control
+        self._groups: dict[tuple[int, int], _Group] = {}
+        self._threads: set[asyncio.Task[None]] = set()
 
     async def carry(self, burst: Burst) -> Passed:
         """What the channel leaves of `burst`.
 
-        Raises InvalidSymbols unless the burst has unit mean power, InvalidSetting for a wrong override, Expired past
-        its deadline.
+        Raises InvalidSymbols unless the burst has unit mean power, InvalidSetting for a wrong override.
         """
-        deadline = Deadline.after(burst.timeout_seconds)
-        link = self._control.link_for(burst.channel_override)
         start = perf_counter()
-        transmission = await _transmit(link, burst)
-        computing = Entry(Stage.CHANNEL, perf_counter() - start)
+        link = self._control.link_for(burst)
+        check_power(burst)
+        transmission = await self._transmit(link, burst)
         return Passed(
-            _as_received(burst, transmission, deadline.remaining()),
-            _report(transmission),
-            (computing, *_emulated(link.settings, burst)),
+            as_received(burst, transmission),
+            burst.symbols,
+            fate(link.settings, burst.stream, burst.counter),
+            report_of(transmission),
+            Entry(Stage.CHANNEL, perf_counter() - start),
         )
 
+    def _transmit(self, link: Link, burst: Burst) -> "asyncio.Future[Transmission]":
+        loop = asyncio.get_running_loop()
+        if not self._groups:
+            loop.call_soon(self._flush)
+        group = self._groups.setdefault((id(link), burst.symbols.size), _Group(link, [], []))
+        group.sendings.append(Sending(burst.symbols, burst.stream, burst.counter))
+        group.futures.append(loop.create_future())
+        return group.futures[-1]
 
-async def _transmit(link: Link, burst: Burst) -> Transmission:
-    _check_power(burst)
-    if burst.symbols.size > THREAD_SYMBOLS:
-        return await asyncio.to_thread(link.transmit, burst.symbols, burst.stream, burst.counter)
-    return link.transmit(burst.symbols, burst.stream, burst.counter)
+    def _flush(self) -> None:
+        groups, self._groups = self._groups, {}
+        for group in groups.values():
+            if group.symbols <= THREAD_SYMBOLS:
+                group.settle(group.compute())
+            else:
+                task = asyncio.create_task(_in_thread(group))
+                self._threads.add(task)  # the loop alone would not keep it
+                task.add_done_callback(self._threads.discard)
 
 
-def _check_power(burst: Burst) -> None:
-    """Es = 1 is what makes snr_db mean Es/N0, so a burst of another power would cheat."""
+@dataclass(slots=True)
+class _Group:
+    """Bursts of one link and one length, and who waits for each."""
+
+    link: Link
+    sendings: list[Sending]
+    futures: list[asyncio.Future[Transmission]]
+
+    @property
+    def symbols(self) -> int:
+        """Symbols on the air of all its bursts."""
+        return len(self.sendings) * air_symbols(self.link.settings.grid, self.sendings[0].x.size)
+
+    def compute(self) -> Sequence[Transmission | Exception]:
+        """All of them together; should that fail, each alone, so that a bad one does not fail its neighbours."""
+        try:
+            return self.link.transmit_many(self.sendings)
+        except Exception as error:
+            return [error] if len(self.sendings) == 1 else [_alone(self.link, sending) for sending in self.sendings]
+
+    def settle(self, outcomes: Sequence[Transmission | Exception]) -> None:
+        """Give each its outcome."""
+        for future, outcome in zip(self.futures, outcomes, strict=True):
+            if future.done():  # given up meanwhile
+                continue
+            if isinstance(outcome, Exception):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+
+
+async def _in_thread(group: _Group) -> None:
+    group.settle(await asyncio.to_thread(group.compute))
+
+
+def _alone(link: Link, sending: Sending) -> Transmission | Exception:
+    try:
+        return link.transmit(*sending)
+    except Exception as error:
+        return error
+
+
+def check_power(burst: Burst) -> None:
+    """Es = 1 is what makes snr_db mean Es/N0, so a burst of another power would cheat. Raises InvalidSymbols."""
     power = mean_power(burst.symbols)
     if not abs(power - 1) <= POWER_TOLERANCE:
         raise InvalidSymbols(f"the burst has mean power {power:.6g}: scale its symbols to 1 (within {POWER_TOLERANCE})")
 
 
-def _as_received(burst: Burst, transmission: Transmission, timeout_seconds: float) -> Burst:
+def as_received(burst: Burst, transmission: Transmission) -> Burst:
     """What the receiver gets: received symbols, no settings, and the truth only where perfect CSI was asked for."""
     genie = Genie(transmission.gain, transmission.n0) if burst.csi == "perfect" else None
-    return replace(burst, symbols=transmission.y, genie=genie, channel_override={}, timeout_seconds=timeout_seconds)
+    return replace(burst, symbols=transmission.y, genie=genie, channel_override={}, grid=transmission.settings.grid)
 
 
-def _emulated(settings: ChannelSettings, burst: Burst) -> tuple[Entry, Entry]:
-    return (
-        Entry(Stage.AIRTIME, airtime_seconds(settings, burst.symbols.size), Kind.EMULATED),
-        Entry(Stage.PROPAGATION, settings.propagation_seconds, Kind.EMULATED),
-    )
-
-
-def _report(transmission: Transmission) -> ChannelReport:
+def report_of(transmission: Transmission) -> ChannelReport:
+    """What is told to the sender."""
     return ChannelReport(
         settings=transmission.settings,
         snr_db_achieved=transmission.snr_db_achieved,

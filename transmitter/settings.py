@@ -6,6 +6,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from shared.burst import Csi
+from shared.channel import PilotPlacing
 from shared.config import ServerSettings
 
 
@@ -30,6 +31,9 @@ class TransmitterSettings(ServerSettings):
     k: int | None = Field(None, description="its length; default: the codec's own default")
     csi: Csi = Field("pilot", description="what the receiver knows of the channel; perfect is a genie")
     pilot_symbols: int = Field(8, ge=2, le=1024, description="pilots of a burst with csi pilot")
+    pilot_placing: PilotPlacing = Field(
+        "front", description="where they stand: front, one gain for the burst; spread, the gain is followed"
+    )
     batch_size: int = Field(32, ge=1, le=4096, description="most pictures encoded together")
     batch_wait_seconds: float = Field(
         0.004, ge=0, le=1, description="how long a free encoder waits for a batch as large as the last one"

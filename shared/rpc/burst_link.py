@@ -20,6 +20,10 @@ Call: TypeAlias = grpc.aio.StreamStreamCall[pb.Burst, pb.Reception]
 OpenStream: TypeAlias = Callable[[grpc.aio.Channel], Call]
 
 
+class StreamReset(Unavailable):
+    """The stream was broken at this end, by `BurstLink.reset`; the next exchange opens a new one."""
+
+
 class _Stream:
     """One stream while it lasts: a writer task, a reader task and the bursts that wait for an answer."""
 
@@ -30,7 +34,10 @@ class _Stream:
         # that is given up leaves the outbox, which so holds no more than what callers wait for.
         self.outbox: dict[int, pb.Burst] = {}
         self._filled = asyncio.Event()
+        self._reset = False
+        self._reason: SemLinkError = Unavailable("the stream was closed")
         self.ended: asyncio.Task[None] = asyncio.create_task(self._run())
+        self.ended.add_done_callback(self._fail_waiting)  # also when it is ended before it began
 
     async def exchange(self, burst: pb.Burst) -> pb.Reception:
         answer: asyncio.Future[pb.Reception] = asyncio.get_running_loop().create_future()
@@ -43,21 +50,28 @@ class _Stream:
             del self.waiting[burst.burst_id]
             self.outbox.pop(burst.burst_id, None)
 
+    def end(self, reset: bool) -> None:
+        """Break the stream; what waits on it fails, with StreamReset where that was asked for."""
+        self._reset = reset
+        self.ended.cancel()
+
     async def _run(self) -> None:
-        """Read and write until the stream breaks, then fail what waits."""
-        reason: SemLinkError = Unavailable("the stream was closed")
+        """Read and write until the stream breaks."""
         writer = asyncio.create_task(self._write())
         try:
             await self._read()
         except grpc.RpcError as error:
-            reason = error_from_rpc(error)
+            self._reason = error_from_rpc(error)
         finally:
             writer.cancel()
             self.call.cancel()
             await asyncio.gather(writer, return_exceptions=True)
-            for answer in self.waiting.values():
-                if not answer.done():
-                    answer.set_exception(Unavailable(str(reason)))
+
+    def _fail_waiting(self, _: asyncio.Task[None]) -> None:
+        self.call.cancel()
+        for answer in self.waiting.values():
+            if not answer.done():
+                answer.set_exception(StreamReset() if self._reset else Unavailable(str(self._reason)))
 
     async def _write(self) -> None:
         try:
@@ -90,9 +104,11 @@ class BurstLink:
 
     def __init__(self, address: str, open_stream: OpenStream, max_message_bytes: int) -> None:
         self.address = address
-        self._channel = grpc.aio.insecure_channel(address, options=channel_options(max_message_bytes))
+        self._options = channel_options(max_message_bytes)
+        self._channel = grpc.aio.insecure_channel(address, options=self._options)
         self._open_stream = open_stream
         self._stream: _Stream | None = None
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def exchange(self, burst: Burst) -> Reception:
         """The answer to `burst`, within `burst.timeout_seconds` (0: no limit).
@@ -118,6 +134,8 @@ class BurstLink:
                 return await stream.exchange(burst)
         except TimeoutError:
             raise Expired(f"no answer from {self.address} within the {burst.timeout_seconds:.3f} s left") from None
+        except StreamReset:
+            raise
         except Unavailable as error:
             raise Unavailable(f"{self.address} cannot be reached: {error}") from error
 
@@ -126,9 +144,22 @@ class BurstLink:
             self._stream = _Stream(self._open_stream(self._channel))
         return self._stream
 
+    def reset(self) -> None:
+        """Break the connection, as a fault would: what waits on it fails with StreamReset, the next makes a new one."""
+        stream, channel = self._stream, self._channel
+        self._stream, self._channel = None, grpc.aio.insecure_channel(self.address, options=self._options)
+        closing = asyncio.create_task(_end(stream, channel, reset=True))
+        self._closing.add(closing)  # the loop alone would not keep it
+        closing.add_done_callback(self._closing.discard)
+
     async def close(self) -> None:
         """Cancel the stream and close the connection."""
-        if self._stream is not None:
-            self._stream.ended.cancel()
-            await asyncio.gather(self._stream.ended, return_exceptions=True)
-        await self._channel.close()
+        await asyncio.gather(*self._closing)
+        await _end(self._stream, self._channel)
+
+
+async def _end(stream: _Stream | None, channel: grpc.aio.Channel, *, reset: bool = False) -> None:
+    if stream is not None:
+        stream.end(reset)
+        await asyncio.gather(stream.ended, return_exceptions=True)
+    await channel.close()

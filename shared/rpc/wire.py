@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from protos.semlink.v1 import common_pb2 as common
 from protos.semlink.v1 import link_pb2 as link
-from shared.burst import Burst, CodecSpec, Csi, Genie, Hit, Reception, Trace
+from shared.burst import Burst, ChannelReport, CodecSpec, Csi, Genie, Hit, Reception, Trace
 from shared.channel import Grid, PilotPlacing
 from shared.errors import InvalidInput, InvalidSetting, InvalidSymbols
 from shared.ledger import Entry, Kind
@@ -163,6 +163,12 @@ def reception_from_wire(message: link.Reception) -> Reception:
         trace=trace_from_wire(message.trace) if message.HasField("trace") else None,
         channel=report_from_wire(message.channel) if message.HasField("channel") else None,
     )
+
+
+def add_channel(message: link.Reception, report: ChannelReport, ledger: Iterable[Entry]) -> None:
+    """Add what the channel has to tell to an answer on its way back."""
+    message.channel.CopyFrom(report_to_wire(report))
+    message.ledger.extend(entries_to_wire(ledger))
 
 
 def hits_to_wire(hits: Iterable[Hit]) -> list[common.Hit]:

@@ -1,0 +1,125 @@
+"""From the air to the receiver and back; what befalls a burst as a whole is carried out here.
+
+Passed --> on the air --> stall, reset --> lost? --> held back --> receiver (twice if duplicated) --> answer
+                                             |
+                                             +--> Lost, for the sender
+"""
+
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+from channel_proxy.medium import Medium
+from channel_proxy.relay import Passed
+from channel_proxy.traffic import Traffic
+from shared.burst import Burst
+from shared.channel import ChannelSettings
+from shared.channel.faults import Fate
+from shared.deadline import Deadline
+from shared.errors import Lost
+from shared.ledger import Entry, Stage
+from shared.rpc.burst_link import BurstLink, StreamReset
+from shared.rpc.exchange import refusal
+from shared.rpc.wire import add_channel, burst_to_wire
+
+if TYPE_CHECKING:
+    from protos.semlink.v1 import link_pb2 as pb
+
+_RESENDS: Final = 8
+"""Resets that one burst is carried over; a link that breaks more often than bursts get through is unavailable."""
+_SECOND_COPY: Final = 1 << 63
+"""Turned over in the id of a duplicate."""
+
+
+class Route:
+    """Takes bursts to the receiver. hop: to it. traffic: where faults are counted.
+
+    Only a burst at which the connection breaks is lost with it; others that were under way are sent again. So the fate
+    of every burst is its own, whatever else is in flight.
+    """
+
+    def __init__(self, hop: BurstLink, traffic: Traffic) -> None:
+        self.medium = Medium()
+        self._hop = hop
+        self._traffic = traffic
+        self._stalled_until = 0.0
+
+    async def deliver(self, passed: Passed, deadline: Deadline) -> "pb.Reception":
+        """The receiver's answer, or the failure of a lost burst, with the channel's report and ledger.
+
+        Raises Expired within the deadline, Unavailable when the receiver is lost, and what it answers as a failure.
+        """
+        ledger = [passed.computing, *await self.medium.cross(passed.settings, passed.report.air_symbols, deadline)]
+        self._strike(passed.fate)
+        if cause := cause_of_loss(passed.fate, passed.settings):
+            self._traffic.counts.lost += 1
+            reception = refusal(passed.burst.burst_id, loss(passed.burst, cause))
+        else:
+            held = await self._hold(passed.fate.held_seconds, deadline)
+            reception = await self._exchange(passed.burst, passed.fate.copies, deadline)
+            held += await self._hold(0.0, deadline)
+            if held:
+                ledger.append(Entry(Stage.DELAY, held))
+        add_channel(reception, passed.report, ledger)
+        return reception
+
+    def _strike(self, fate: Fate) -> None:
+        """What a burst does to the link when it enters."""
+        counts = self._traffic.counts
+        counts.duplicated += fate.copies > 1
+        counts.reordered += fate.reordered
+        if fate.stalled_seconds:
+            self._stalled_until = max(self._stalled_until, monotonic() + fate.stalled_seconds)
+        if fate.reset:
+            counts.resets += 1
+            self._hop.reset()
+
+    async def _hold(self, seconds: float, deadline: Deadline) -> float:
+        """Hold a burst or an answer back, and as long as the link stalls. Returns how long that was, seconds."""
+        start = monotonic()
+        until = start + seconds
+        if max(until, self._stalled_until) <= start:
+            return 0.0
+        async with deadline.enforced():
+            while (left := max(until, self._stalled_until) - monotonic()) > 0:  # noqa: ASYNC110 - no polling: until then
+                await asyncio.sleep(left)  # and meanwhile another burst may have stalled the link further
+        return monotonic() - start
+
+    async def _exchange(self, burst: Burst, copies: int, deadline: Deadline) -> "pb.Reception":
+        message = burst_to_wire(burst)
+        for _ in range(_RESENDS):
+            message.timeout_seconds = deadline.remaining()
+            try:
+                return await (self._exchange_twice(message) if copies > 1 else self._hop.exchange_message(message))
+            except StreamReset:  # by another burst
+                continue
+        message.timeout_seconds = deadline.remaining()
+        return await self._hop.exchange_message(message)
+
+    async def _exchange_twice(self, message: "pb.Burst") -> "pb.Reception":
+        """Send a burst and its duplicate; the first answer counts."""
+        copy = type(message)()
+        copy.CopyFrom(message)
+        copy.burst_id ^= _SECOND_COPY
+        answers = [asyncio.create_task(self._hop.exchange_message(each)) for each in (message, copy)]
+        try:
+            done, _ = await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
+            reception = done.pop().result()
+        finally:
+            for answer in answers:
+                answer.cancel()
+            await asyncio.gather(*answers, return_exceptions=True)
+        reception.burst_id = message.burst_id
+        return reception
+
+
+def cause_of_loss(fate: Fate, settings: ChannelSettings) -> str:
+    """Why a burst never reaches the receiver, as `setting = value`; empty if it does."""
+    if fate.lost:
+        return fate.cause
+    return f"reset_probability = {settings.reset_probability:g}" if fate.reset else ""
+
+
+def loss(burst: Burst, cause: str) -> Lost:
+    """The error of a lost burst."""
+    return Lost(f"the channel lost burst {burst.counter} of stream {burst.stream} ({cause})")
