@@ -1,10 +1,10 @@
 """A batch of bursts to a batch of answers; pure but for the clock.
 
-bursts --group by codec, CSI, pilots--> equalize --> decode --.
-answers <-- decide <-- one search over all groups <-----------'
+bursts --group by codec, CSI, pilots, grid--> equalize --> decode --.
+answers <-- decide <-- one search over all groups <-----------------'
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from receiver.decision import VOTERS, decide, vote
-from receiver.decoder import Equalized, check_codec, decode_payloads, equalize_bursts
+from receiver.decoder import Equalized, check_codec, check_csi, decode_payloads, equalize_bursts
 from receiver.knowledge_base import KnowledgeBase
-from shared.burst import Burst, Csi, Hit, Trace
+from shared.burst import Burst, Hit, Trace
 from shared.channel import EqualizerName
 from shared.codecs import Codec, CodecShelf
 from shared.errors import InvalidInput, SemLinkError
@@ -60,9 +60,7 @@ class ReceivePipeline:
 
     def admit(self, burst: Burst) -> Codec:
         """The codec of a burst. Raises Mismatch, NotFound or InvalidInput when this receiver cannot serve it."""
-        if (burst.csi == "perfect") != (burst.genie is not None):
-            told = "without" if burst.genie is None else "with"
-            raise InvalidInput(f"csi {burst.csi} {told} a genie: a genie goes with csi perfect, and only with it")
+        check_csi(burst)
         self._knowledge_base.require_clip(burst.codec.clip_fingerprint)
         codec = self._shelf.get(burst.codec.codec, burst.codec.k)
         check_codec(codec, burst)
@@ -118,10 +116,11 @@ class ReceivePipeline:
 
 
 def _groups(works: Sequence[_Work]) -> list[list[_Work]]:
-    """Works that can be stacked: one codec, one CSI mode, one number of pilots."""
-    groups: dict[tuple[str, int, Csi, int], list[_Work]] = {}
+    """Works that can be stacked: one codec, one CSI mode, the same pilots in the same places of one waveform."""
+    groups: dict[Hashable, list[_Work]] = {}
     for work in works:
-        key = (work.codec.name, work.codec.k, work.burst.csi, work.burst.pilots)
+        burst = work.burst
+        key = (work.codec.name, work.codec.k, burst.csi, burst.pilots, burst.placing, burst.grid)
         groups.setdefault(key, []).append(work)
     return list(groups.values())
 

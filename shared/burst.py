@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from shared.channel import ChannelSettings, FadingName, Grid, PilotPlacing, pilot_positions
+from shared.channel import ChannelSettings, FadingName, Grid, PilotPlacing, payload_positions
 from shared.ledger import Entry
 from shared.symbols import Complex
 
@@ -61,9 +62,12 @@ class Burst:
     @property
     def payload(self) -> Complex:
         """The symbols without the pilots."""
-        if self.placing == "front":
-            return self.symbols[self.pilots :]
-        return np.delete(self.symbols, pilot_positions(self.pilots, self.symbols.size, self.placing))
+        return self.symbols[self.pilots :] if self.placing == "front" else self.symbols[self.payload_positions]
+
+    @property
+    def payload_positions(self) -> npt.NDArray[np.intp]:
+        """Where the payload stands among the symbols."""
+        return payload_positions(self.pilots, self.symbols.size, self.placing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,10 @@ def spec(codec: Codec) -> CodecSpec:
     return CodecSpec(codec.name, codec.k, codec.fingerprint, CLIP)
 
 
+def genie(gain: complex, n0: float) -> Genie:
+    return Genie(np.array([gain], np.complex64), n0)
+
+
 def sent(codec: Codec, burst_id: int, embedding: Embeddings, *, snr_db: float = np.inf, pilots: int = 0, **fields):
     """A burst as it arrives."""
     x = codec.encode(embedding[None])[0]
@@ -118,7 +122,7 @@ async def test_pilots_give_an_estimate_of_gain_and_noise(receiver, shelf, items)
 
 
 async def test_a_trace_shows_what_was_received_and_equalized(receiver, shelf, items) -> None:
-    burst = sent(shelf.get("raw"), 1, items[3], snr_db=10, csi="perfect", genie=Genie(0.5j, 0.1), trace=True)
+    burst = sent(shelf.get("raw"), 1, items[3], snr_db=10, csi="perfect", genie=genie(0.5j, 0.1), trace=True)
     reception = await receiver.exchange(burst)
     assert reception.trace is not None
     assert reception.trace.received.tobytes() == burst.symbols.tobytes()
@@ -132,7 +136,7 @@ async def test_a_batch_answers_as_each_would_be_answered_alone(receiver, shelf, 
     bursts = []
     for number in range(60):
         codec = shelf.get(*[("raw", 512), ("kbsc", 16), ("kbsc", 64), ("kbsc", 256)][number % 4])
-        options = [{"pilots": 8}, {"pilots": 16}, {}, {"csi": "perfect", "genie": Genie(1, 0.1)}][number // 4 % 4]
+        options = [{"pilots": 8}, {"pilots": 16}, {}, {"csi": "perfect", "genie": genie(1, 0.1)}][number // 4 % 4]
         snr_db = (np.inf, 10.0, 0.0)[number % 3]
         bursts.append(sent(codec, number + 1, items[number], snr_db=snr_db, top_k=1 + number % 20, **options))
     together = await asyncio.gather(*map(receiver.exchange, bursts))
@@ -172,11 +176,11 @@ async def test_each_bad_burst_has_its_error_and_the_others_of_its_batch_do_not(r
             (of(30, CodecSpec("raw", 64, raw.fingerprint, CLIP)), "no length k = 64"),
             (of(31, CodecSpec("kbsc", 0, "", CLIP)), "no length k = 0"),
             (of(32, symbols=nothing), "burst 32 decodes to no direction"),
-            (of(33, symbols=huge, csi="perfect", genie=Genie(1e-9, 0.0)), "decodes to no direction"),
+            (of(33, symbols=huge, csi="perfect", genie=genie(1e-9, 0.0)), "decodes to no direction"),
             (of(34, symbols=np.full(256, np.nan, np.complex64)), "NaN"),
             (of(35, top_k=101), "top_k = 101"),
             (of(36, csi="perfect"), "csi perfect without a genie"),
-            (of(37, genie=Genie(1, 0.1)), "csi none with a genie"),
+            (of(37, genie=genie(1, 0.1)), "csi none with a genie"),
         ],
     }
     cases = [(kind, burst, text) for kind, rows in bad.items() for burst, text in rows]
