@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from shared.channel.jakes import line_of_sight, scattered
 from shared.channel.ofdm import bodies, to_frequency, to_time, with_prefix
 from shared.channel.randomness import standard_complex_normal
 from shared.channel.settings import ChannelSettings, Grid
@@ -121,18 +122,20 @@ def grid_of(settings: ChannelSettings) -> Grid:
 class TappedDelayLine:
     """Paths of fixed delays under independent gains, sum of their mean powers 1, so E|H[k]|^2 = 1.
 
-    Every path is Rayleigh; TDL-D and TDL-E have a line of sight besides, of the first path's delay and random phase.
-    (3GPP TR 38.901, section 7.7.2; delays scaled by section 7.7.3.)
+    Every path is Rayleigh, constant for a burst or in Clarke's motion; TDL-D and TDL-E have a line of sight besides,
+    with the first path's delay. (3GPP TR 38.901, section 7.7.2; delays scaled as in section 7.7.3.)
     """
 
-    def draw(self, draw: Draw, settings: ChannelSettings, n: int) -> Drawn:  # noqa: ARG002
-        """Draw the gain of each path: [P, 1], complex64."""
+    def draw(self, draw: Draw, settings: ChannelSettings, n: int) -> Drawn:
+        """Draw the gain of each path: [P, 1] or, in motion, [P, n], complex64."""
         profile = PROFILES[settings.fading]
-        gains = standard_complex_normal(draw.rng, profile.powers.size) * np.sqrt(0.5)
+        if settings.doppler_hz:
+            gains = np.stack([scattered(draw, settings, n, path) for path in range(profile.powers.size)])
+        else:
+            gains = (standard_complex_normal(draw.rng, profile.powers.size) * np.float32(0.5**0.5))[:, None]
         if profile.line_of_sight:
-            gains[0] /= abs(gains[0])
-        drawn: Complex = (gains * np.sqrt(profile.powers)).astype(np.complex64)[:, None]
-        return drawn
+            gains[0] = line_of_sight(draw, settings, n)
+        return gains * np.sqrt(profile.powers).astype(np.float32)[:, None]
 
     def apply(self, signal: Signal, drawn: Drawn, settings: ChannelSettings) -> Signal:
         """Add up what comes over the paths."""
