@@ -58,7 +58,7 @@ _ALL: Final = (
         "3GPP TR 38.901 V16.1: UMi-Street Canyon NLOS, shadowing 7.82 dB (Table 7.4.1-1), 13 m (Table 7.5-6 part 1), "
         "3 km/h (Table 7.2-1)",
         {
-            "snr_db": 20,
+            "snr_db": 25,
             "fading": "rayleigh",
             "doppler_hz": 5.6,
             "burst_interval_seconds": _PICTURE_SECONDS,
