@@ -1,5 +1,7 @@
 """The power amplifier of the transmitter."""
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
@@ -8,6 +10,8 @@ from shared.channel.settings import ChannelSettings
 from shared.channel.stage import Draw, Drawn, Signal
 from shared.symbols import Complex
 from shared.units import db_to_ratio
+
+_NO_POWER: Final = np.finfo(np.float64).tiny
 
 
 class Rapp:
@@ -27,7 +31,8 @@ class Rapp:
     def apply(self, signal: Signal, drawn: Drawn, settings: ChannelSettings) -> Signal:  # noqa: ARG002
         """Amplify; what the bend adds is noise."""
         sent = signal.received.astype(np.complex128)
-        return distorted(signal, sent * compression(np.abs(sent), settings))
+        amplified = sent * compression(np.abs(sent), settings)
+        return distorted(signal, amplified)._replace(launched=amplified.astype(np.complex64))
 
 
 def compression(amplitude: npt.NDArray[np.float64], settings: ChannelSettings) -> npt.NDArray[np.float64]:
@@ -43,7 +48,7 @@ def papr_db(samples: Complex) -> npt.NDArray[np.float64]:
 
     Taken at the symbol rate: between the samples a real signal peaks higher, by some tenths of a dB for OFDM.
     """
-    power = samples.real.astype(np.float64) ** 2 + samples.imag.astype(np.float64) ** 2
-    mean = power.mean(axis=-1)
-    ratio = np.divide(power.max(axis=-1), mean, out=np.ones_like(mean), where=mean > 0)
-    return np.asarray(10 * np.log10(ratio))
+    squares = np.square(np.ascontiguousarray(samples).view(np.float32), dtype=np.float64)  # I and Q side by side
+    power = squares[:, ::2] + squares[:, 1::2]
+    mean = np.maximum(power.mean(axis=1), _NO_POWER)
+    return np.asarray(10 * np.log10(np.maximum(power.max(axis=1) / mean, 1.0)))

@@ -15,7 +15,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from shared.channel.ofdm import air_symbols, demodulate_signal, modulate
+from shared.channel.amplifier import papr_db
+from shared.channel.ofdm import demodulate_signal, modulate
 from shared.channel.registry import Row, stages_of
 from shared.channel.settings import ChannelSettings
 from shared.channel.stage import Draw, Drawn, Signal
@@ -77,8 +78,8 @@ class Link:
     def transmit(self, x: Complex, stream: int, counter: int) -> Transmission:
         """Send one burst.
 
-        x: [n], complex64, unit mean power (the SNR is relative to Es = 1); left as it is, and returned itself as `y`
-        by a link without any stage. stream, counter: which burst this is, 0 to 2^64 - 1.
+        x: [n], complex64, unit mean power (the SNR is relative to Es = 1); left as it is, and seen through `y` where no
+        stage changes it. stream, counter: which burst this is, 0 to 2^64 - 1.
         Raises InvalidSymbols when `x` is no burst, InvalidSetting for a stream or counter that is out of range.
         """
         return self.transmit_many([Sending(x, stream, counter)])[0]
@@ -88,25 +89,31 @@ class Link:
 
         Raises InvalidSymbols when one is no burst or the lengths differ, InvalidSetting as `transmit` does.
         """
-        x = _stacked(sendings)
-        grid, air = self.settings.grid, air_symbols(self.settings.grid, x.shape[1])
-        interval = interval_seconds(self.settings, air)
-        signal = Signal(x if grid is None else modulate(grid, x), None, np.ones((len(x), 1), np.complex64))
-        for number, stage, _ in self.stages:
-            drawn = [
-                stage.draw(Draw(self.settings.seed, stream, counter, number, interval), self.settings, air)
-                for _, stream, counter in sendings
-            ]
-            signal = stage.apply(signal, _rows(drawn), self.settings)
+        x, grid = _stacked(sendings), self.settings.grid
+        samples = x if grid is None else modulate(grid, x)
+        signal = self._pass(samples, sendings)
+        launched = samples if signal.launched is None else signal.launched
         if grid is not None:  # without a stage nothing happened on the air, and no rounding of a transform is noise
             signal = demodulate_signal(grid, signal, x) if self.stages else signal._replace(wanted=x)
-        return self._report(signal, sendings, interval, air)
+        return self._report(signal, launched, sendings)
 
-    def _report(self, signal: Signal, sendings: Sequence[Sending], interval: float, air: int) -> list[Transmission]:
-        n0 = n0_from_snr_db(self.settings.snr_db)
+    def _pass(self, samples: Complex, sendings: Sequence[Sending]) -> Signal:
+        """Lead samples [B, n] through all stages."""
+        seed, n = self.settings.seed, samples.shape[1]
+        interval = interval_seconds(self.settings, n)
+        signal = Signal(samples, None, np.ones((len(samples), 1), np.complex64))
+        for number, stage, _ in self.stages:
+            draws = [Draw(seed, stream, counter, number, interval) for _, stream, counter in sendings]
+            drawn = _rows([stage.draw(draw, self.settings, n) for draw in draws])
+            signal = stage.apply(signal, drawn, self.settings)
+        return signal
+
+    def _report(self, signal: Signal, launched: Complex, sendings: Sequence[Sending]) -> list[Transmission]:
+        air = launched.shape[1]
+        interval = interval_seconds(self.settings, air)
+        n0, received, peaks_db = n0_from_snr_db(self.settings.snr_db), signal.received, papr_db(launched).tolist()
         signal_powers = mean_powers(signal.wanted)
         noise_powers = [0.0] * len(sendings) if signal.noise is None else mean_powers(signal.noise)
-        received = signal.received if self.stages else [sending.x for sending in sendings]
         return [
             Transmission(
                 received[row],
@@ -119,7 +126,7 @@ class Link:
                 counter,
                 seconds=counter * interval,
                 air_symbols=air,
-                papr_db=0.0,
+                papr_db=peaks_db[row],
             )
             for row, (_, stream, counter) in enumerate(sendings)
         ]

@@ -59,13 +59,15 @@ class Signal(NamedTuple):
 
     wanted: [B, n], complex64, h x. noise: [B, n], complex64, all that is not wanted; None as long as there is none.
     gain: [B, 1] or [B, n], complex64, h, what has multiplied the symbols so far. response: [B, S N], complex64, what a
-    frequency-selective stage has multiplied each subcarrier by besides; None where all are alike.
+    frequency-selective stage has multiplied each subcarrier by besides; None where all are alike. launched: [B, n],
+    complex64, what left the amplifier; None where it is ideal.
     """
 
     wanted: Complex
     noise: Complex | None
     gain: Complex
     response: Complex | None = None
+    launched: Complex | None = None
 
     @property
     def received(self) -> Complex:
