@@ -10,7 +10,8 @@ It needs neither torch nor faiss. Errors are those of `shared.errors`.
 """
 
 from client.aio import AsyncSemLink
-from client.control import ChannelControl, Item, KnowledgeBaseClient
+from client.channel_control import ChannelControl
+from client.control import Item, KnowledgeBaseClient
 from client.delivery import Delivery
 from client.description import KnowledgeBaseInfo, TransmitterInfo
 from client.link import SemLink

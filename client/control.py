@@ -1,24 +1,20 @@
-"""Control and inspection: the channel's settings, the knowledge base."""
+"""Inspection: the knowledge base. The channel's control stands in `client.channel_control`."""
 
 from dataclasses import dataclass
-from typing import Self, Unpack
+from typing import Self
 
 import grpc
 import numpy as np
 import numpy.typing as npt
 
-from client.connection import CHANNEL, RECEIVER, open_channel, rpc_errors
+from client.connection import RECEIVER, open_channel, rpc_errors
 from client.description import KnowledgeBaseInfo, read_knowledge_base
-from client.options import ChannelOptions, checked_timeout
-from protos.semlink.v1 import channel_pb2 as channel_api
+from client.options import checked_timeout
 from protos.semlink.v1 import knowledge_base_pb2 as kb_api
-from protos.semlink.v1.channel_pb2_grpc import ChannelStub
 from protos.semlink.v1.knowledge_base_pb2_grpc import KnowledgeBaseStub
-from shared.channel import ChannelSettings
-from shared.rpc.channel_wire import override_to_wire, settings_from_wire
 
 
-class _Client:
+class Client:
     """A connection that closes with its context."""
 
     def __init__(self, address: str, timeout: float) -> None:
@@ -37,34 +33,6 @@ class _Client:
         self._channel.close()
 
 
-class ChannelControl(_Client):
-    """Reads and changes the settings of a running channel.
-
-    with ChannelControl() as channel:
-        channel.set(snr_db=0, fading="rayleigh")
-    """
-
-    def __init__(self, address: str = CHANNEL, timeout: float = 10.0) -> None:
-        super().__init__(address, timeout)
-        self._stub = ChannelStub(self._channel)
-
-    def get(self) -> ChannelSettings:
-        """The current settings."""
-        with rpc_errors(self.address):
-            return settings_from_wire(self._stub.GetChannel(channel_api.GetChannelRequest(), timeout=self._timeout))
-
-    def set(self, **settings: Unpack[ChannelOptions]) -> ChannelSettings:
-        """Change some settings, all at once, and return all of them; see `ChannelOptions`."""
-        request = channel_api.SetChannelRequest(settings=override_to_wire(settings))
-        with rpc_errors(self.address):
-            return settings_from_wire(self._stub.SetChannel(request, timeout=self._timeout))
-
-    def reset(self) -> ChannelSettings:
-        """Back to the settings that the channel was started with."""
-        with rpc_errors(self.address):
-            return settings_from_wire(self._stub.ResetChannel(channel_api.ResetChannelRequest(), timeout=self._timeout))
-
-
 @dataclass(frozen=True)
 class Item:
     """One item of a knowledge base.
@@ -78,7 +46,7 @@ class Item:
     embedding: npt.NDArray[np.float32]
 
 
-class KnowledgeBaseClient(_Client):
+class KnowledgeBaseClient(Client):
     """Looks into a running receiver's knowledge base."""
 
     def __init__(self, address: str = RECEIVER, timeout: float = 10.0) -> None:

@@ -1,13 +1,12 @@
 """What comes back: the closest image in meaning, how sure the receiver is, and where the time went."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from protos.semlink.v1 import transmitter_pb2 as api
 from shared.burst import ChannelReport, Csi, Hit, Trace
-from shared.channel import ChannelSettings
 from shared.ledger import Entry, Kind, Stage
 from shared.rpc.channel_wire import report_from_wire
 from shared.rpc.wire import csi_from_wire, entries_from_wire, hits_from_wire, trace_from_wire
@@ -114,9 +113,9 @@ def finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def settings_json(settings: ChannelSettings) -> dict[str, Any]:
+def strict_json(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings as a strict JSON object: an infinity (no noise, no interferer, a linear amplifier) is null."""
-    return {name: finite(value) if isinstance(value, float) else value for name, value in settings}
+    return {name: finite(value) if isinstance(value, float) else value for name, value in settings.items()}
 
 
 def _with_access(entries: Sequence[Entry], round_trip_seconds: float) -> tuple[Entry, ...]:
@@ -136,6 +135,10 @@ def _channel_json(report: ChannelReport) -> dict[str, Any]:
         "burst": report.counter,
         "signal_power": finite(report.signal_power),
         "noise_power": finite(report.noise_power),
+        "seconds": finite(report.seconds),
+        "air_symbols": report.air_symbols,
+        "papr_db": finite(report.papr_db),
+        "settings": strict_json(report.settings.model_dump(exclude_defaults=True)),
         "gain": [finite(report.gain.real), finite(report.gain.imag)],
     }
 

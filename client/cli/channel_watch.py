@@ -1,0 +1,94 @@
+"""`semlink channel watch`."""
+
+import json as json_module
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from client.cli.console import ChannelAt, out, plain_table
+from client.connection import CHANNEL
+from client.delivery import strict_json
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from shared.traffic import ChannelStatistics
+
+_ROWS: Final = 20
+_COLUMNS: Final = (
+    "bursts/s", "SNR asked", "achieved", "gain", "lost", "failed", "in flight", "queued", "resets", "fading",
+    "scenario",
+)  # fmt: skip
+
+
+def watch(
+    *,
+    interval: Annotated[float, typer.Option(min=0.1, max=60, help="Seconds from one line to the next.")] = 1.0,
+    count: Annotated[int | None, typer.Option(min=1, help="Stop after so many lines; else with Ctrl-C.")] = None,
+    channel: ChannelAt = CHANNEL,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Show live what passes the channel: bursts per second, SNR asked and achieved, losses, gain, queue.
+
+    - `semlink channel watch`
+    - `semlink channel watch --interval 0.2 --count 50 --json`
+    """
+    from client.channel_control import ChannelControl  # noqa: PLC0415 - gRPC, when it is needed
+
+    with ChannelControl(channel) as control:
+        seen = islice(control.watch(interval), count)
+        if json:
+            for statistics in seen:
+                typer.echo(json_module.dumps(_as_json(statistics), allow_nan=False))
+        else:
+            _show_live(seen)
+
+
+def _as_json(statistics: "ChannelStatistics") -> dict[str, Any]:
+    return strict_json(asdict(statistics) | {"settings": strict_json(dict(statistics.settings))})
+
+
+def _show_live(seen: Iterable["ChannelStatistics"]) -> None:
+    from rich.live import Live  # noqa: PLC0415
+
+    with Live(console=out, auto_refresh=False) as live:
+        for table in _tables(seen):
+            live.update(table, refresh=True)
+
+
+def _tables(seen: Iterable["ChannelStatistics"]) -> Iterator["Table"]:
+    """The table after each of the statistics, with the last rows."""
+    rows: deque[list[str]] = deque(maxlen=_ROWS)
+    for statistics in seen:
+        rows.append(_row(statistics))
+        table = plain_table()
+        for name in _COLUMNS:
+            table.add_column(name, justify="right")
+        for row in rows:
+            table.add_row(*row)
+        yield table
+
+
+def _row(statistics: "ChannelStatistics") -> list[str]:
+    from client.cli.deliveries import decibels  # noqa: PLC0415
+    from shared.units import ratio_to_db  # noqa: PLC0415
+
+    settings, achieved = statistics.settings, statistics.snr_db_achieved
+    scenario = f"{statistics.schedule} {statistics.schedule_seconds:.2f} s" if statistics.schedule else ""
+    return [
+        f"{statistics.bursts / statistics.seconds:.1f}",
+        decibels(settings.snr_db),
+        "" if achieved is None else decibels(achieved),
+        "" if achieved is None else f"{ratio_to_db(statistics.signal_power):.1f} dB",
+        str(statistics.lost),
+        str(statistics.failed),
+        str(statistics.in_flight),
+        str(statistics.queued),
+        str(statistics.resets),
+        settings.fading,
+        scenario,
+    ]
