@@ -17,8 +17,8 @@ class Converters:
         q(v) = D (floor(v / D) + 1/2),   D = 2 A / 2^b,   A^2 = 10^(adc_clip_db/10) x mean of (I^2 + Q^2) / 2
 
     An ideal gain control sets A by the power of the very burst, all noise included. Without clipping the error is
-    D^2 / 12 in each: the signal lies 6.02 b + 4.77 - adc_clip_db dB above it. (Widrow, Kollar, "Quantization Noise",
-    Cambridge 2008, chapters 1 and 20.)
+    D^2 / 12 in each: the signal lies 6.02 b + 4.77 - adc_clip_db dB above it. (Bennett, "Spectra of quantized signals",
+    Bell Syst. Tech. J. 27, 1948.)
     """
 
     def draw(self, draw: Draw, settings: ChannelSettings, n: int) -> Drawn:  # noqa: ARG002

@@ -1,11 +1,13 @@
 """What a non-linear part of the radio does: a gain, and a noise that is made of the signal itself."""
 
 import numpy as np
+import numpy.typing as npt
 
 from shared.channel.stage import Signal
+from shared.symbols import Complex
 
 
-def distorted(signal: Signal, output: np.ndarray) -> Signal:
+def distorted(signal: Signal, output: Complex | npt.NDArray[np.complex128]) -> Signal:
     """The bursts after a non-linear part that makes `output` [B, n] of what was received.
 
         output = a r + d,   a = sum conj(r) output / sum |r|^2

@@ -14,7 +14,7 @@ class Tone:
         n_i = 10^(-sir_db/20) exp(j (2 pi interferer_hz i T + phi)),   T = 1 / symbol_rate_hz
 
     phi is uniform, one for each burst. Fading and path loss of the wanted signal leave the interferer as it is.
-    (Proakis, Salehi, "Digital Communications", 5th edition, section 12.2: interference of one tone.)
+    (Simon, Omura, Scholtz, Levitt, "Spread Spectrum Communications Handbook": single-tone jamming.)
     """
 
     def draw(self, draw: Draw, settings: ChannelSettings, n: int) -> Drawn:  # noqa: ARG002

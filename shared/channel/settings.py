@@ -99,7 +99,7 @@ class NoiseSettings(BaseModel):
     )
     pa_smoothness: float = _number(2.0, 0.5, 10, "smoothness p of the Rapp amplifier")
     adc_bits: int = _count(0, 0, 16, "bits of the receiver's converters, 0 for no quantization")
-    adc_clip_db: float = _number(12.0, -10, 40, "full scale of the converters over the mean received power, dB")
+    adc_clip_db: float = _number(12.0, -10, 40, "full scale of the converters over the rms of I and Q, dB")
     sir_db: Annotated[float, _finite_or_inf(-50, 100)] = Field(
         math.inf, description="Es over a narrow-band interferer in dB: -50 to 100, or inf for none"
     )
