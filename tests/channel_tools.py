@@ -18,6 +18,21 @@ from shared.units import db_to_ratio
 
 HALF_DB = db_to_ratio(0.5) ** 0.5  # amplitude
 ONE = np.ones(1, np.complex64)
+ASKING = {  # for each stage settings that ask for it
+    "rayleigh": ChannelSettings(fading="rayleigh"),
+    "rician": ChannelSettings(fading="rician"),
+    "kbsc": ChannelSettings(fading="kbsc"),
+    "tdl": ChannelSettings(fading="tdl-a", waveform="ofdm"),
+    "path_loss": ChannelSettings(path_loss_db=10),
+    "shadowing": ChannelSettings(shadowing_db=8),
+    "awgn": ChannelSettings(),
+    "rapp": ChannelSettings(pa_backoff_db=3),
+    "oscillators": ChannelSettings(phase_noise_hz=10),
+    "bernoulli": ChannelSettings(impulses="bernoulli"),
+    "middleton": ChannelSettings(impulses="middleton"),
+    "tone": ChannelSettings(sir_db=10),
+    "converters": ChannelSettings(adc_bits=4),
+}
 Spoil = Callable[[Drawn], Any]
 
 

@@ -8,8 +8,9 @@ is J0(2 pi f_D tau), Clarke's, along the whole time line: within a burst, and fr
 (Clarke, "A statistical theory of mobile-radio reception", Bell Syst. Tech. J. 47, 1968. Xiao, Zheng, Beaulieu, "Novel
 sum-of-sinusoids simulation models for Rayleigh and Rician fading channels", IEEE Trans. Wireless Commun. 5, 2006.)
 
-To be fast, time is split into blocks of 64 symbols: exp(j w (t_block + t)) = exp(j w t_block) exp(j w t). The second
-factor is the same for all bursts of a stream; a burst costs M phasors for each block, and one matrix product.
+To be fast, time is split into blocks of 32 symbols: exp(j w (t_block + t)) = exp(j w t_block) exp(j w t). The second
+factor is the same for all bursts of a stream; a block costs M phasors, and a vector-matrix product. Block by block,
+since the bits of a product of whole matrices depend on how many threads BLAS takes; one this small never has two.
 """
 
 from functools import lru_cache
@@ -25,12 +26,12 @@ from shared.symbols import Complex
 WAVES: Final = 64
 LINE_OF_SIGHT: Final = 0.7
 """Doppler shift of the line of sight over the greatest one (3GPP TR 38.901, section 7.7.2)."""
-_BLOCK: Final = 64
+_BLOCK: Final = 32
 _LINE_OF_SIGHT_PATH: Final = 1 << 32
 
 
 class _Waves(NamedTuple):
-    """hz: [M], float64. turns: [M], float64, phase at time 0. block: [M, 64], complex64, exp(j w t) / sqrt(M)."""
+    """hz: [M], float64. turns: [M], float64, phase at time 0. block: [M, 32], complex64, exp(j w t) / sqrt(M)."""
 
     hz: Turns
     turns: Turns
@@ -46,7 +47,7 @@ def scattered(draw: Draw, settings: ChannelSettings, n: int, path: int = 0) -> C
     begin = waves.turns + turns_at(draw.counter, draw.interval_seconds, waves.hz)
     blocks = np.arange(-(-n // _BLOCK))[:, None]
     per_block = np.fmod(waves.hz * (_BLOCK / settings.symbol_rate_hz), 1.0)
-    gains: Complex = phasor(begin + blocks * per_block) @ waves.block
+    gains: Complex = phasor(begin + blocks * per_block)[:, None] @ waves.block
     return gains.reshape(-1)[:n]
 
 
@@ -71,7 +72,7 @@ def _phase(stream: Draw) -> Turns:
     return stream.shared(_LINE_OF_SIGHT_PATH).random(1)
 
 
-@lru_cache(maxsize=256)  # 33 kB each
+@lru_cache(maxsize=256)  # 17 kB each
 def _waves(stream: Draw, path: int, doppler_hz: float, symbol_rate_hz: float) -> _Waves:
     rng = stream.shared(path)
     arrival = (np.arange(WAVES) + rng.random(WAVES)) / WAVES
