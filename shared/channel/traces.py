@@ -51,7 +51,7 @@ def _rows(lines: Iterator[list[str]]) -> Iterator[TraceRow]:
     for line, fields in enumerate(lines, 2):
         if fields:
             seconds, value = _numbers(line, fields, heading, (heading.index("seconds"), column))
-            yield TraceRow(seconds, {setting: sign * value})
+            yield TraceRow(seconds, {setting: sign * value + 0.0})  # which makes a plain 0 of -0
 
 
 def _value_column(heading: Sequence[str]) -> int:
