@@ -121,7 +121,7 @@ def test_a_timeline_is_what_a_walk_through_its_changes_gives(changes, seconds):
 
 def walk(move, seconds):
     begin, ramp, start, target = move
-    return target if seconds >= begin + ramp else start + (target - start) * ((seconds - begin) / ramp)
+    return target if seconds - begin >= ramp else start + (target - start) * ((seconds - begin) / ramp)
 
 
 @pytest.mark.parametrize(
