@@ -16,7 +16,7 @@ from shared.burst import Burst
 from shared.channel import ChannelSettings
 from shared.channel.faults import Fate
 from shared.deadline import Deadline
-from shared.errors import Lost
+from shared.errors import Lost, Unavailable
 from shared.ledger import Entry, Stage
 from shared.rpc.burst_link import BurstLink, StreamReset
 from shared.rpc.exchange import refusal
@@ -25,8 +25,10 @@ from shared.rpc.wire import add_channel, burst_to_wire
 if TYPE_CHECKING:
     from protos.semlink.v1 import link_pb2 as pb
 
-_RESENDS: Final = 8
-"""Resets that one burst is carried over; a link that breaks more often than bursts get through is unavailable."""
+_RESENDS: Final = 32
+"""Resets that one burst is carried over, 10 s in all; a link that breaks faster than bursts get through is no link."""
+_PAUSE_SECONDS: Final = 0.02
+"""Before a burst is sent again, times the attempt: so that many resets at once do not send all anew for each."""
 _SECOND_COPY: Final = 1 << 63
 """Turned over in the id of a duplicate."""
 
@@ -87,14 +89,16 @@ class Route:
 
     async def _exchange(self, burst: Burst, copies: int, deadline: Deadline) -> "pb.Reception":
         message = burst_to_wire(burst)
-        for _ in range(_RESENDS):
+        for attempt in range(1, _RESENDS + 1):
             message.timeout_seconds = deadline.remaining()
             try:
                 return await (self._exchange_twice(message) if copies > 1 else self._hop.exchange_message(message))
             except StreamReset:  # by another burst
-                continue
-        message.timeout_seconds = deadline.remaining()
-        return await self._hop.exchange_message(message)
+                async with deadline.enforced():
+                    await asyncio.sleep(_PAUSE_SECONDS * attempt)
+        raise Unavailable(
+            f"the connection to the receiver broke again and again, {_RESENDS} times: send the burst anew"
+        )
 
     async def _exchange_twice(self, message: "pb.Burst") -> "pb.Reception":
         """Send a burst and its duplicate; the first answer counts."""

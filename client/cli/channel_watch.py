@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 _ROWS: Final = 20
 _COLUMNS: Final = (
-    "bursts/s", "SNR asked", "achieved", "gain", "lost", "failed", "in flight", "queued", "resets", "fading",
-    "scenario",
+    "bursts/s", "SNR dB", "achieved", "gain dB", "lost", "failed", "inside", "queued", "resets", "fading", "scenario",
 )  # fmt: skip
 
 
@@ -74,21 +73,19 @@ def _tables(seen: Iterable["ChannelStatistics"]) -> Iterator["Table"]:
 
 
 def _row(statistics: "ChannelStatistics") -> list[str]:
-    from client.cli.deliveries import decibels  # noqa: PLC0415
     from shared.units import ratio_to_db  # noqa: PLC0415
 
-    settings, achieved = statistics.settings, statistics.snr_db_achieved
-    scenario = f"{statistics.schedule} {statistics.schedule_seconds:.2f} s" if statistics.schedule else ""
+    achieved = statistics.snr_db_achieved
     return [
         f"{statistics.bursts / statistics.seconds:.1f}",
-        decibels(settings.snr_db),
-        "" if achieved is None else decibels(achieved),
-        "" if achieved is None else f"{ratio_to_db(statistics.signal_power):.1f} dB",
+        f"{statistics.settings.snr_db:.1f}",
+        "" if achieved is None else f"{achieved:.1f}",
+        "" if achieved is None else f"{ratio_to_db(statistics.signal_power):.1f}",
         str(statistics.lost),
         str(statistics.failed),
         str(statistics.in_flight),
         str(statistics.queued),
         str(statistics.resets),
-        settings.fading,
-        scenario,
+        statistics.settings.fading,
+        f"{statistics.schedule} {statistics.schedule_seconds:.2f} s" if statistics.schedule else "",
     ]
