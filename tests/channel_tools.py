@@ -28,7 +28,7 @@ ASKING = {  # for each stage settings that ask for it
     "awgn": ChannelSettings(),
     "rapp": ChannelSettings(pa_backoff_db=3),
     "oscillators": ChannelSettings(phase_noise_hz=10),
-    "bernoulli": ChannelSettings(impulses="bernoulli"),
+    "bernoulli": ChannelSettings(impulses="bernoulli", impulse_probability=0.3),
     "middleton": ChannelSettings(impulses="middleton"),
     "tone": ChannelSettings(sir_db=10),
     "converters": ChannelSettings(adc_bits=4),
