@@ -71,13 +71,13 @@ class _Model(NamedTuple):
 class _Trials(NamedTuple):
     """All models of a layout, ready to be compared.
 
-    models: M of them. basis: [M, p, p], eigenvectors of R_p as rows, conjugate. powers: [M, p], eigenvalues.
-    log_prior: [M, E], what does not depend on the pilots, of each model and each N0/P.
+    models: M of them. basis: [M, p, p], eigenvectors of R_p as rows, conjugate. weights: [M, E, p], 1 / (eigenvalue +
+    N0/P), for each of E values of N0/P. log_prior: [M, E], what of the log-likelihood does not depend on the pilots.
     """
 
     models: tuple[_Model, ...]
     basis: _Complexes
-    powers: _Reals
+    weights: _Reals
     log_prior: _Reals
 
 
@@ -105,20 +105,21 @@ def follow_channel(y: Complex, pilots: int, placing: PilotPlacing, grid: Grid | 
 
 
 def _follow(at_pilots: _Complexes, layout: _Layout) -> tuple[Complex, float, npt.NDArray[np.float32]]:
-    """One burst alone, so that it comes out the same in any company: h_hat [n], N0, E|h - h_hat|^2 [n]."""
+    """One burst alone, so that it comes out the same in any company: h_hat [n], N0, E|h - h_hat|^2 [n].
+
+    einsum, not @: these products are small, and the threads of BLAS would cost more than they save, and change bits.
+    """
     trials = _trials(layout)
-    seen = trials.basis @ at_pilots  # [M, p]
-    power = np.mean(np.abs(seen[:, None]) ** 2 / (trials.powers[:, None] + _N0_OVER_P[:, None]), axis=2)  # [M, E]
+    seen = np.einsum("mij,j->mi", trials.basis, at_pilots)
+    power = np.einsum("mi,mei->me", np.abs(seen) ** 2, trials.weights) / layout.pilots
     power = np.maximum(power, np.finfo(np.float64).tiny)  # a burst of nothing
-    number, level = np.unravel_index(
-        np.argmax(trials.log_prior - layout.pilots * np.log(power)), trials.log_prior.shape
-    )
-    n0_over_p, p = _N0_OVER_P[level], power[number, level]
-    loading = 1 / (trials.powers[number] + n0_over_p)
+    likelihood = trials.log_prior - layout.pilots * np.log(power)
+    number, level = np.unravel_index(np.argmax(likelihood), likelihood.shape)
+    p, n0_over_p, loading = power[number, level], _N0_OVER_P[level], trials.weights[number, level]
     reach = _reach(layout, trials.models[number])
-    gain = reach @ (seen[number] * loading).astype(np.complex64)
-    error = p * np.maximum(1 - (np.abs(reach) ** 2) @ loading.astype(np.float32), 0)
-    return gain, float(n0_over_p * p), error.astype(np.float32)
+    gain = np.einsum("ni,i->n", reach, (seen[number] * loading).astype(np.complex64))
+    known = np.einsum("ni,i->n", np.abs(reach) ** 2, loading.astype(np.float32))
+    return gain, float(n0_over_p * p), (p * np.maximum(1 - known, 0)).astype(np.float32)
 
 
 @lru_cache(maxsize=32)
@@ -127,11 +128,11 @@ def _trials(layout: _Layout) -> _Trials:
     places = pilot_positions(layout.pilots, layout.symbols, layout.placing)
     eigen = [np.linalg.eigh(_correlation(layout.grid, model, places, places)) for model in models]
     powers = np.maximum([values for values, _ in eigen], 0)
+    weights = 1 / (powers[:, None] + _N0_OVER_P[:, None])
     basis = np.stack([vectors.conj().T for _, vectors in eigen])
     idea = -0.5 * ((-10 * np.log10(_N0_OVER_P) - _SNR_DB[0]) / _SNR_DB[1]) ** 2
     effects = np.array([(model.tau > 0) + (model.doppler > 0) for model in models])
-    spread = np.log(powers[:, None] + _N0_OVER_P[:, None]).sum(axis=2)
-    return _Trials(models, basis, powers, idea - _PENALTY * effects[:, None] - spread)
+    return _Trials(models, basis, weights, idea - _PENALTY * effects[:, None] + np.log(weights).sum(axis=2))
 
 
 def _models(layout: _Layout) -> tuple[_Model, ...]:
