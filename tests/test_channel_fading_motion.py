@@ -12,19 +12,19 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import j0
 
-from shared.channel import Link
+from shared.channel import ChannelSettings, Link
 from shared.channel.phase import phasor, turns_at
 from shared.symbols import Complex
 from shared.units import db_to_ratio, ratio_to_db
 from tests.channel_tools import HALF_DB, ONE, link, received, refused, spoiled
 
-RATE_HZ = 1e6
+RATE_HZ = ChannelSettings().symbol_rate_hz
 DOPPLER_HZ = 1e4
 STREAMS, SYMBOLS = 24, 1 << 15
 LAST = (1 << 64) - 1
 HALF_DB_FASTER = DOPPLER_HZ * db_to_ratio(0.5)
-MOVING = link(fading="rayleigh", doppler_hz=DOPPLER_HZ, symbol_rate_hz=RATE_HZ)
-MOVING_RICIAN = link(fading="rician", rician_k_db=3, doppler_hz=DOPPLER_HZ, symbol_rate_hz=RATE_HZ)
+MOVING = link(fading="rayleigh", doppler_hz=DOPPLER_HZ)
+MOVING_RICIAN = link(fading="rician", rician_k_db=3, doppler_hz=DOPPLER_HZ)
 
 
 @cache
@@ -32,6 +32,13 @@ def within(of: Link) -> Complex:
     """Gains along one long burst in each of some streams: [STREAMS, SYMBOLS], 7900 periods of f_D in all."""
     x = np.ones(SYMBOLS, np.complex64)
     return np.stack([of.transmit(x, stream, 0).y for stream in range(STREAMS)])
+
+
+@cache
+def in_a_row(of: Link) -> Complex:
+    """Gains along bursts of 64 symbols, back to back: [STREAMS, SYMBOLS]."""
+    x = np.ones(64, np.complex64)
+    return np.stack([received(of, x, stream, range(SYMBOLS // 64)).reshape(-1) for stream in range(STREAMS)])
 
 
 @cache
@@ -65,7 +72,7 @@ def check_from_burst_to_burst(of: Link) -> None:
     check_autocorrelation(from_burst_to_burst(of), DOPPLER_HZ * 17 / RATE_HZ)
 
 
-def check_level_crossings(of: Link) -> None:
+def check_level_crossings(h: Complex) -> None:
     """N(rho) = sqrt(2 pi) f_D rho exp(-rho^2), rho the level over the rms of |h|: to 4 %, at 2 to 12 %.
 
     The standard errors are 0.7 % and 3 %. (Jakes, "Microwave Mobile Communications", eq. 1.3-35.)
@@ -73,10 +80,21 @@ def check_level_crossings(of: Link) -> None:
     periods = STREAMS * (SYMBOLS - 1) * DOPPLER_HZ / RATE_HZ
     for rho, tolerance in ((0.3, 0.04), (1, 0.04), (2, 0.12)):
         expected = math.sqrt(2 * math.pi) * rho * math.exp(-(rho**2)) * periods
-        assert crossings(within(of), rho) == pytest.approx(expected, rel=tolerance), rho
+        assert crossings(h, rho) == pytest.approx(expected, rel=tolerance), rho
 
 
-@pytest.mark.parametrize("check", [check_within, check_from_burst_to_burst, check_level_crossings])
+def check_crossings_within(of: Link) -> None:
+    check_level_crossings(within(of))
+
+
+def check_crossings_from_burst_to_burst(of: Link) -> None:
+    check_level_crossings(in_a_row(of))
+
+
+INTERVALS = {check_from_burst_to_burst: 17 / RATE_HZ, check_crossings_from_burst_to_burst: 64 / RATE_HZ}
+
+
+@pytest.mark.parametrize("check", [check_within, check_crossings_within, *INTERVALS])
 @pytest.mark.parametrize(
     ("spoil", "wrong"),
     [
@@ -87,9 +105,7 @@ def check_level_crossings(of: Link) -> None:
     ],
 )
 def test_clarke(check, spoil, wrong):
-    good = MOVING
-    if check is check_from_burst_to_burst:
-        good = link(fading="rayleigh", doppler_hz=DOPPLER_HZ)  # a burst of 1 symbol and 16 of header takes 17 us
+    good = link(fading="rayleigh", doppler_hz=DOPPLER_HZ, burst_interval_seconds=INTERVALS.get(check, 0.0))
     check(good)
     with refused():
         check(spoiled(good, "rayleigh", spoil, **wrong))
