@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.channel import ChannelSettings, Link, pilot_sequence
@@ -99,6 +99,7 @@ CHANGES = st.lists(
 ).map(lambda changes: sorted(changes, key=lambda change: change.seconds))
 
 
+@settings(deadline=None)
 @given(CHANGES, st.lists(TIMES, min_size=1, max_size=8))
 def test_all_that_a_timeline_gives_is_allowed_and_pure(changes, times):
     line = Timeline(BASE, changes)
@@ -108,6 +109,7 @@ def test_all_that_a_timeline_gives_is_allowed_and_pure(changes, times):
     assert [line.at(t) for t in reversed(times)] == states[::-1]
 
 
+@settings(deadline=None)
 @given(CHANGES, st.floats(0, 250))
 def test_a_timeline_is_what_a_walk_through_its_changes_gives(changes, seconds):
     moves = {}
@@ -316,8 +318,8 @@ def test_a_shipped_scenario_runs(path):
     base, line, x = scenario.base(), scenario.timeline(), pilot_sequence(40)
     lost = 0
     for counter in range(450):
-        settings = base.updated(**line.at(start_seconds(base, x.size, counter)))
-        lost += fate(settings, 0, counter).lost
-        assert math.isfinite(Link.from_settings(settings).transmit(x, 0, counter).signal_power)
+        now = base.updated(**line.at(start_seconds(base, x.size, counter)))
+        lost += fate(now, 0, counter).lost
+        assert math.isfinite(Link.from_settings(now).transmit(x, 0, counter).signal_power)
     assert (lost > 0) == (path.stem != "train")
     assert len(path.read_text().splitlines()) < 60
