@@ -4,7 +4,8 @@
 
 alpha_m, the angle of arrival, is uniform over the m-th of M equal sectors, phi_m uniform over the circle; both are
 drawn once for each stream. So E|h|^2 = 1, h is complex Gaussian to 1/M in its fourth moment, and its autocorrelation
-is J0(2 pi f_D tau), Clarke's, along the whole time line: within a burst, and from burst to burst.
+is J0(2 pi f_D tau), Clarke's, along the whole time line: within a burst, and from burst to burst. That holds for settings
+that stay: with another f_D, symbol rate or interval a stream goes on elsewhere on its way.
 (Clarke, "A statistical theory of mobile-radio reception", Bell Syst. Tech. J. 47, 1968. Xiao, Zheng, Beaulieu, "Novel
 sum-of-sinusoids simulation models for Rayleigh and Rician fading channels", IEEE Trans. Wireless Commun. 5, 2006.)
 
@@ -54,7 +55,7 @@ def scattered(draw: Draw, settings: ChannelSettings, n: int, path: int = 0) -> C
 def line_of_sight(draw: Draw, settings: ChannelSettings, n: int) -> Complex:
     """Gain of a wave that comes straight, |h| = 1, its phase drawn once for the stream: complex64.
 
-    [1], the same for all bursts, without motion; [n] with the Doppler shift 0.7 f_D.
+    [1], read-only and the same for all bursts, without motion; [n] with the Doppler shift 0.7 f_D.
     """
     if not settings.doppler_hz:
         return _standing_still(draw.of_stream())
@@ -65,7 +66,9 @@ def line_of_sight(draw: Draw, settings: ChannelSettings, n: int) -> Complex:
 
 @lru_cache(maxsize=4096)
 def _standing_still(stream: Draw) -> Complex:
-    return phasor(_phase(stream))
+    gain = phasor(_phase(stream))
+    gain.flags.writeable = False
+    return gain
 
 
 def _phase(stream: Draw) -> Turns:

@@ -2,8 +2,9 @@
 
 A whole turn changes nothing, so whole turns are dropped before they can cost precision. At a burst's start the phase
 of an oscillation is counter x turns per burst. That product is made of 64-bit integers, in units of 2^-64 turns: it
-overflows exactly where the phase goes round. So the last of 2^64 bursts has the same precision as the first: an
-oscillation's frequency is off by its rounding to float64, 1 part in 2^53, at most.
+overflows exactly where the phase goes round. So the last of 2^64 bursts is as precise as the first: from burst to
+burst the phase moves on by the same amount, to 2^-52 turns. That amount is off by its rounding, 1 part in 2^53 and at
+most 2^-63 turns, which is an error of the frequency, not of the phase.
 """
 
 from typing import Final

@@ -19,7 +19,8 @@ def airtime_seconds(settings: ChannelSettings, air_symbols: int) -> float:
 def interval_seconds(settings: ChannelSettings, air_symbols: int) -> float:
     """Time from the start of one burst of a stream to the next.
 
-    `burst_interval_seconds`, or the burst's airtime where that is 0: back to back.
+    `burst_interval_seconds`, or the burst's airtime where that is 0: back to back, if all bursts of the stream are as
+    long. Bursts of several lengths share a time line only under a `burst_interval_seconds`.
     """
     return settings.burst_interval_seconds or airtime_seconds(settings, air_symbols)
 
