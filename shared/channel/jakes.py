@@ -4,8 +4,8 @@
 
 alpha_m, the angle of arrival, is uniform over the m-th of M equal sectors, phi_m uniform over the circle; both are
 drawn once for each stream. So E|h|^2 = 1, h is complex Gaussian to 1/M in its fourth moment, and its autocorrelation
-is J0(2 pi f_D tau), Clarke's, along the whole time line: within a burst, and from burst to burst. That holds for settings
-that stay: with another f_D, symbol rate or interval a stream goes on elsewhere on its way.
+is J0(2 pi f_D tau), Clarke's, along the whole time line: within a burst, and from burst to burst. That holds while
+settings stay: with another f_D, symbol rate or interval a stream goes on elsewhere on its way.
 (Clarke, "A statistical theory of mobile-radio reception", Bell Syst. Tech. J. 47, 1968. Xiao, Zheng, Beaulieu, "Novel
 sum-of-sinusoids simulation models for Rayleigh and Rician fading channels", IEEE Trans. Wireless Commun. 5, 2006.)
 
