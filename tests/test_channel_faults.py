@@ -1,6 +1,7 @@
 """Faults: shares and run lengths against theory, and the same fate whatever the order."""
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -11,15 +12,17 @@ from shared.channel.faults import _BLOCK, GILBERT_ELLIOTT, UNHARMED, fate, is_ba
 from shared.channel.randomness import generator
 from shared.units import db_to_ratio
 
-BURSTS = 60_000
+BURSTS = 30_000
 HALF_DB = db_to_ratio(0.5)  # power, and so a share
 
 
+@cache
 def fates(**settings):
     of = ChannelSettings(seed=2024, **settings)
     return [fate(of, 3, counter) for counter in range(BURSTS)]
 
 
+@cache
 def states(p, q, stream=3, start=0, bursts=BURSTS):
     of = ChannelSettings(seed=2024, good_to_bad=p, bad_to_good=q)
     return np.array([is_bad(of, stream, start + counter) for counter in range(bursts)])
@@ -81,7 +84,7 @@ def test_share_of_each_fault(settings, happens):
 
 @pytest.mark.parametrize(("p", "q"), [(0.05, 0.2), (0.9, 0.8), (0.5, 0.5), (0.3, 1.0), (1.0, 0.3)])
 def test_gilbert_elliott_share(p, q):
-    bad, share, memory = states(p, q), p / (p + q), 1 - p - q
+    bad, share, memory = states(p, q, bursts=4 * BURSTS), p / (p + q), 1 - p - q
     check_bad_share(bad, share, memory)
     for wrong in (share * HALF_DB, share / HALF_DB):
         with pytest.raises(AssertionError):
@@ -91,7 +94,7 @@ def test_gilbert_elliott_share(p, q):
 @pytest.mark.parametrize(("p", "q"), [(0.05, 0.2), (0.9, 0.3), (0.5, 0.5), (0.05, 0.1)])
 @pytest.mark.parametrize("check", [check_mean_run, check_runs_are_geometric])
 def test_gilbert_elliott_runs(check, p, q):
-    bad = states(p, q, bursts=3 * BURSTS)
+    bad = states(p, q, bursts=6 * BURSTS)
     check(bad, q)
     for wrong in (q * HALF_DB, q / HALF_DB):
         with pytest.raises(AssertionError):
@@ -138,7 +141,7 @@ def test_p_and_q_of_one_alternate():
 
 
 def test_streams_and_seeds_have_chains_of_their_own():
-    one, two = states(0.2, 0.3, stream=1), states(0.2, 0.3, stream=2)
+    one, two = (states(0.2, 0.3, stream=stream, bursts=2 * BURSTS) for stream in (1, 2))
     assert abs(np.corrcoef(one, two)[0, 1]) < 0.03  # four standard errors, the memory of 0.5 included
 
 
