@@ -69,7 +69,7 @@ def estimate(bursts: Sequence[Burst]) -> ChannelEstimate:
         return estimate_channel(y[:, : first.pilots])
     payload = first.payload_positions
     gain, n0, error = follow_channel(y, first.pilots, first.placing, first.grid)
-    return ChannelEstimate(gain[:, payload], n0, error[:, payload])
+    return ChannelEstimate(gain.take(payload, axis=1), n0, error.take(payload, axis=1))
 
 
 def equalize_bursts(bursts: Sequence[Burst], method: EqualizerName) -> Equalized:
@@ -95,7 +95,7 @@ def _told(bursts: Sequence[Burst]) -> ChannelEstimate:
     n0 = np.array([np.nan if burst.genie is None else burst.genie.n0 for burst in bursts], np.float32)
     size = max(gain.size for gain in gains)
     gain = np.stack([np.broadcast_to(gain, size) for gain in gains]).astype(np.complex64)
-    gain = gain[:, 0] if size == 1 else gain[:, bursts[0].payload_positions]
+    gain = gain[:, 0] if size == 1 else gain.take(bursts[0].payload_positions, axis=1)
     return ChannelEstimate(gain, n0, np.zeros(gain.shape, np.float32))
 
 

@@ -18,7 +18,7 @@ from receiver.pipeline import ReceivePipeline
 from receiver.service import ReceiverService
 from receiver.settings import ReceiverSettings
 from shared.burst import Burst, CodecSpec, Genie
-from shared.channel import ChannelSettings, Link, pilot_sequence
+from shared.channel import ChannelSettings, Link, place_pilots
 from shared.codecs import Codec, CodecShelf
 from shared.codecs.base import Embeddings
 from shared.errors import Expired, InvalidInput, Mismatch, NotFound
@@ -70,13 +70,15 @@ def genie(gain: complex, n0: float) -> Genie:
     return Genie(np.array([gain], np.complex64), n0)
 
 
-def sent(codec: Codec, burst_id: int, embedding: Embeddings, *, snr_db: float = np.inf, pilots: int = 0, **fields):
-    """A burst as it arrives."""
-    x = codec.encode(embedding[None])[0]
-    x = np.concatenate([pilot_sequence(pilots), x]) if pilots else x
-    y = Link.from_settings(ChannelSettings(snr_db=snr_db)).transmit(x, 0, burst_id).y
-    fields = {"codec": spec(codec), "csi": "pilot" if pilots else "none"} | fields
-    return replace(make_burst(burst_id, **fields), symbols=y, pilots=pilots)
+def sent(codec: Codec, burst_id: int, embedding: Embeddings, *, pilots: int = 0, channel=(), **fields) -> Burst:
+    """A burst as it arrives through a channel of these settings; without noise unless they say otherwise."""
+    placing, csi = fields.get("placing", "front"), fields.get("csi", "pilot" if pilots else "none")
+    x = place_pilots(codec.encode(embedding[None])[0], pilots, placing)
+    settings = ChannelSettings(**{"snr_db": np.inf} | dict(channel))
+    through = Link.from_settings(settings).transmit(x, 0, burst_id)
+    told = Genie(through.gain, through.n0) if csi == "perfect" else None
+    fields = {"codec": spec(codec), "csi": csi, "grid": settings.grid, "genie": told} | fields
+    return replace(make_burst(burst_id, **fields), symbols=through.y, pilots=pilots)
 
 
 async def test_what_arrives_clean_is_found(receiver, shelf, items) -> None:
@@ -115,14 +117,36 @@ async def test_an_answer_that_is_not_sure_is_not_accepted_and_says_why(receiver,
 
 
 async def test_pilots_give_an_estimate_of_gain_and_noise(receiver, shelf, items) -> None:
-    burst = sent(shelf.get("raw"), 1, items[3], snr_db=10, pilots=256)
+    burst = sent(shelf.get("raw"), 1, items[3], channel={"snr_db": 10}, pilots=256)
     reception = await receiver.exchange(burst)
     assert reception.snr_db_estimated == pytest.approx(10, abs=1.5)
     assert reception.top[0].item_id == "item-3"
 
 
+@pytest.mark.parametrize("csi", ["pilot", "perfect"])
+@pytest.mark.parametrize(
+    "channel",
+    [
+        {"fading": "tdl-c", "waveform": "ofdm"},
+        {"fading": "tdl-a", "waveform": "ofdm", "doppler_hz": 100},
+        {"fading": "rayleigh", "waveform": "ofdm"},
+        {"fading": "rayleigh", "doppler_hz": 1000},
+        {"fading": "rayleigh", "coherence_symbols": 64},
+        {"cfo_hz": 1000},
+    ],
+)
+async def test_a_gain_that_differs_from_symbol_to_symbol_is_undone(receiver, shelf, items, channel, csi) -> None:
+    """Of 60 pictures at 25 dB at most 6 are mistaken: those in a fade."""
+    options = {"pilots": 64, "placing": "spread"} if csi == "pilot" else {"csi": csi}
+    channel = {"snr_db": 25, **channel}
+    bursts = [sent(shelf.get("raw"), n, items[n], channel=channel, **options) for n in range(1, 61)]
+    receptions = await asyncio.gather(*map(receiver.exchange, bursts))
+    assert sum(one.top[0].item_id == f"item-{n}" for n, one in enumerate(receptions, 1)) >= 54
+    assert all(one.snr_db_estimated is not None for one in receptions)
+
+
 async def test_a_trace_shows_what_was_received_and_equalized(receiver, shelf, items) -> None:
-    burst = sent(shelf.get("raw"), 1, items[3], snr_db=10, csi="perfect", genie=genie(0.5j, 0.1), trace=True)
+    burst = sent(shelf.get("raw"), 1, items[3], csi="perfect", genie=genie(0.5j, 0.1), trace=True)
     reception = await receiver.exchange(burst)
     assert reception.trace is not None
     assert reception.trace.received.tobytes() == burst.symbols.tobytes()
@@ -132,13 +156,26 @@ async def test_a_trace_shows_what_was_received_and_equalized(receiver, shelf, it
 
 
 async def test_a_batch_answers_as_each_would_be_answered_alone(receiver, shelf, items) -> None:
-    """Codecs, lengths, SNRs, CSI and top_k mixed. Tolerance: float32 sums in another order, and distance's root."""
+    """Codecs, lengths, SNRs, CSI, pilots, waveforms and top_k mixed.
+
+    Tolerance: float32 sums in another order, and distance's root.
+    """
+    moving, echoing = {"fading": "rician", "doppler_hz": 300}, {"fading": "tdl-c", "waveform": "ofdm"}
+    choices = [
+        {"pilots": 8},
+        {"pilots": 16},
+        {},
+        {"csi": "perfect"},
+        {"pilots": 16, "placing": "spread", "channel": moving},
+        {"pilots": 16, "placing": "spread", "channel": echoing},
+        {"csi": "perfect", "channel": echoing},
+    ]
     bursts = []
-    for number in range(60):
+    for number in range(84):
         codec = shelf.get(*[("raw", 512), ("kbsc", 16), ("kbsc", 64), ("kbsc", 256)][number % 4])
-        options = [{"pilots": 8}, {"pilots": 16}, {}, {"csi": "perfect", "genie": genie(1, 0.1)}][number // 4 % 4]
-        snr_db = (np.inf, 10.0, 0.0)[number % 3]
-        bursts.append(sent(codec, number + 1, items[number], snr_db=snr_db, top_k=1 + number % 20, **options))
+        options = dict(choices[number // 4 % 7])
+        channel = {"snr_db": (np.inf, 10.0, 0.0)[number % 3]} | options.pop("channel", {})
+        bursts.append(sent(codec, number + 1, items[number], channel=channel, top_k=1 + number % 20, **options))
     together = await asyncio.gather(*map(receiver.exchange, bursts))
     for burst, one in zip(bursts, together, strict=True):
         alone = await receiver.exchange(burst)
@@ -181,6 +218,9 @@ async def test_each_bad_burst_has_its_error_and_the_others_of_its_batch_do_not(r
             (of(35, top_k=101), "top_k = 101"),
             (of(36, csi="perfect"), "csi perfect without a genie"),
             (of(37, genie=genie(1, 0.1)), "csi none with a genie"),
+            (of(38, csi="perfect", genie=Genie(np.ones(2, np.complex64), 0.1)), "2 values for 256 symbols"),
+            (of(39, pilots=1), "1 pilots with csi pilot"),
+            (of(40, pilots=300, placing="spread"), "300 pilots in a burst of 556 symbols"),
         ],
     }
     cases = [(kind, burst, text) for kind, rows in bad.items() for burst, text in rows]
