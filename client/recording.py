@@ -178,9 +178,9 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], Complex]:
     sigmf = _sigmf()
     try:
         recording = sigmf.fromfile(str(meta))  # checks the data against their sum
+        return recording.get_annotations(), np.asarray(recording.read_samples(), np.complex64)
     except (sigmf.error.SigMFError, OSError, ValueError) as error:
         raise DataLoss(f"{meta}: {error}") from error
-    return recording.get_annotations(), np.asarray(recording.read_samples(), np.complex64)
 
 
 def _sigmf() -> Any:
