@@ -16,7 +16,7 @@ from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 from client import AsyncSemLink, ChannelControl, Delivery, Kind, SemLink
 from client.supervisor import LocalLink
 from receiver.knowledge_base import KnowledgeBase
-from shared.channel import ChannelSettings, Link, pilot_sequence
+from shared.channel import ChannelSettings, Link, payload_positions, pilot_sequence, place_pilots
 from shared.clip import load_clip
 from shared.errors import Exhausted, InvalidInput, NotFound, SemLinkError
 from shared.ledger import Stage
@@ -168,6 +168,31 @@ def test_honest_csi_costs_and_perfect_csi_is_named(client, drawn_pngs: Pictures)
     assert pilot.snr_db_estimated == pytest.approx(achieved, abs=6)
     assert pilot.cbr_total > genie.cbr_total
     assert genie.item_id == pilot.item_id
+
+
+@pytest.mark.parametrize(
+    "channel",
+    [
+        {"fading": "tdl-c", "waveform": "ofdm"},
+        {"fading": "rician", "doppler_hz": 1000.0},
+    ],
+)
+def test_a_gain_that_differs_from_symbol_to_symbol_is_followed(client, drawn_pngs: Pictures, channel) -> None:
+    """Through three processes as off-line, and right: of 40 pictures at 25 dB at most 4 are mistaken for others."""
+    files = [data for _, data in drawn_pngs[:40]]
+    options: dict[str, Any] = {"codec": "raw", "snr_db": 25.0, "seed": 5, "counter": 9, "pilot_symbols": 64, **channel}
+    clean = delivered(client.send_many(files, codec="raw", snr_db=math.inf, csi="none"))
+    found = delivered(client.send_many(files, trace=True, pilot_placing="spread", **options))
+    assert sum(found[n].item_id == clean[n].item_id for n in range(40)) >= 36
+    of = Link.from_settings(ChannelSettings(snr_db=25.0, seed=5, **channel))
+    for number, delivery in found.items():
+        sent = of.transmit(place_pilots(delivery.trace.sent, 64, "spread"), 0, 9 + number)
+        expected = sent.y[payload_positions(64, 320, "spread")]
+        assert delivery.trace.received.tobytes() == expected.tobytes()
+        report = delivery.channel
+        assert (report.air_symbols, report.snr_db_achieved) == (sent.air_symbols, sent.snr_db_achieved)
+        assert delivery.snr_db_estimated == pytest.approx(sent.snr_db_achieved, abs=4)
+        assert delivery.cbr_total == pytest.approx((sent.air_symbols + 16) / (3 * 64 * 64))
 
 
 def test_settings_of_one_picture_leave_the_channel_alone(link: LocalLink, client, drawn_pngs: Pictures) -> None:
