@@ -15,7 +15,7 @@ from shared.units import db_to_ratio, ratio_to_db
 from tests.channel_tools import HALF_DB, link, received, refused, spoiled, with_stage
 
 BURSTS = 40_000
-SYMBOLS = 1 << 18
+SYMBOLS = 1 << 16
 
 
 class TwoRealFades:
@@ -78,7 +78,7 @@ def check_one_complex_gain(of: Link) -> None:
 
 
 def check_achieved_snr(of: Link) -> None:
-    """Without fading the SNR is what was asked, told and seen, to 0.1 dB; the standard error is 0.0085 dB."""
+    """Without fading the SNR is what was asked, told and seen, to 0.1 dB; the standard error is 0.017 dB."""
     asked = of.settings.snr_db
     sent = of.transmit(pilot_sequence(SYMBOLS), 0, 0)
     seen = -ratio_to_db(float(np.mean(np.abs(noise(of).astype(np.complex128)) ** 2)))
@@ -96,17 +96,17 @@ def check_mean_snr_under_fading(of: Link) -> None:
 
 
 def check_noise_per_dimension(of: Link) -> None:
-    """The noise has variance N0/2 in each real dimension, to 0.1 dB; the standard error is 0.012 dB."""
+    """The noise has variance N0/2 in each real dimension, to 0.1 dB; the standard error is 0.024 dB."""
     n = noise(of)
     for dimension in (n.real, n.imag):
         assert abs(ratio_to_db(float(np.var(dimension, dtype=np.float64))) + of.settings.snr_db + ratio_to_db(2)) < 0.1
 
 
 def check_noise_is_circular(of: Link) -> None:
-    """I and Q are uncorrelated and zero in the mean, to 0.01: five standard errors."""
+    """I and Q are uncorrelated and zero in the mean, to 0.02: five standard errors."""
     n = noise(of).astype(np.complex128)
-    assert abs(np.corrcoef(n.real, n.imag)[0, 1]) < 0.01
-    assert abs(n.mean()) < 0.01 * np.std(n)
+    assert abs(np.corrcoef(n.real, n.imag)[0, 1]) < 0.02
+    assert abs(n.mean()) < 0.02 * np.std(n)
 
 
 def check_noise_is_gaussian(of: Link) -> None:
@@ -118,10 +118,10 @@ def check_noise_is_gaussian(of: Link) -> None:
 
 
 def check_noise_is_white(of: Link) -> None:
-    """Neighbouring symbols are uncorrelated, to 0.01: five standard errors."""
+    """Neighbouring symbols are uncorrelated, to 0.02: five standard errors."""
     n = noise(of)
     for lag in (1, 2, 7):
-        assert abs(np.vdot(n[:-lag], n[lag:])) / np.vdot(n, n).real < 0.01
+        assert abs(np.vdot(n[:-lag], n[lag:])) / np.vdot(n, n).real < 0.02
 
 
 def smeared(n: Complex) -> Complex:
