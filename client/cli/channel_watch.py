@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from client.cli.console import ChannelAt, out, plain_table
+from client.cli.console import ChannelAt, out
 from client.connection import CHANNEL
 from client.delivery import strict_json
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _ROWS: Final = 20
 _COLUMNS: Final = (
-    "bursts/s", "SNR dB", "achieved", "gain dB", "lost", "failed", "inside", "queued", "resets", "fading", "scenario",
+    "bursts/s", "asked", "achieved", "gain", "lost", "failed", "resets", "held", "queued", "fading", "scenario",
 )  # fmt: skip
 
 
@@ -31,7 +31,11 @@ def watch(
     channel: ChannelAt = CHANNEL,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Show live what passes the channel: bursts per second, SNR asked and achieved, losses, gain, queue.
+    """Show live what passes the channel.
+
+    Bursts per second; SNR asked and achieved and the mean gain, in dB; bursts lost on the air and failed otherwise;
+    resets of the connection to the receiver; bursts that the channel holds now, and those of them that queue for the
+    air.
 
     - `semlink channel watch`
     - `semlink channel watch --interval 0.2 --count 50 --json`
@@ -61,12 +65,14 @@ def _show_live(seen: Iterable["ChannelStatistics"]) -> None:
 
 def _tables(seen: Iterable["ChannelStatistics"]) -> Iterator["Table"]:
     """The table after each of the statistics, with the last rows."""
+    from rich.table import Table  # noqa: PLC0415
+
     rows: deque[list[str]] = deque(maxlen=_ROWS)
     for statistics in seen:
         rows.append(_row(statistics))
-        table = plain_table()
+        table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), caption="asked, achieved, gain: dB")
         for name in _COLUMNS:
-            table.add_column(name, justify="right")
+            table.add_column(name, justify="right", min_width=len(name))
         for row in rows:
             table.add_row(*row)
         yield table
@@ -83,9 +89,9 @@ def _row(statistics: "ChannelStatistics") -> list[str]:
         "" if achieved is None else f"{ratio_to_db(statistics.signal_power):.1f}",
         str(statistics.lost),
         str(statistics.failed),
+        str(statistics.resets),
         str(statistics.in_flight),
         str(statistics.queued),
-        str(statistics.resets),
         statistics.settings.fading,
         f"{statistics.schedule} {statistics.schedule_seconds:.2f} s" if statistics.schedule else "",
     ]
