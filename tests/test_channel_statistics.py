@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from shared.channel import ChannelSettings, Link, pilot_sequence
+from shared.channel import ChannelSettings, Link, Sending, pilot_sequence
 from shared.channel.randomness import generator, standard_complex_normal
 from shared.channel.stage import Draw, Signal
 from shared.symbols import Complex
@@ -90,7 +90,7 @@ def check_achieved_snr(of: Link) -> None:
 def check_mean_snr_under_fading(of: Link) -> None:
     """Mean received signal power over mean noise power is the SNR asked, to 0.15 dB; the standard error is 0.031 dB."""
     x = pilot_sequence(16)
-    sent = [of.transmit(x, 0, counter) for counter in range(BURSTS // 2)]
+    sent = of.transmit_many([Sending(x, 0, counter) for counter in range(BURSTS // 2)])
     signal, added = (np.mean([getattr(one, name) for one in sent]) for name in ("signal_power", "noise_power"))
     assert abs(ratio_to_db(float(signal / added)) - of.settings.snr_db) < 0.15
 
