@@ -82,35 +82,39 @@ PROFILES: Final = {  # TR 38.901 V16.1.0, tables 7.7.2-1 to 7.7.2-5
 class Paths(NamedTuple):
     """How each path delays what is on the subcarriers.
 
-    lag: [P], whole samples, the delay rounded up. advance: [P, N], complex64, the phases of what is too much in it.
-    late: [P], samples by which its echo outlasts the prefix, 0 to N: there the OFDM symbol before is still heard.
+    lag: [P], whole samples, the delay rounded up. advance: [P, N], complex64, phases that undo what is too much in it.
+    phases: [P, N], complex64, those of the whole delay. late: [P], samples by which its echo outlasts the prefix, 0 to
+    N: there the OFDM symbol before is still heard.
     """
 
     lag: npt.NDArray[np.intp]
     advance: Complex
+    phases: Complex
     late: npt.NDArray[np.intp]
 
-    @property
-    def phases(self) -> Complex:
-        """Phases of the whole delay on each subcarrier: [P, N], complex64."""
-        turns = np.outer(self.lag, frequencies(self.advance.shape[1]))
-        phases: Complex = (self.advance * np.exp(-2j * np.pi * turns)).astype(np.complex64)
-        return phases
 
-
-def frequencies(fft_size: int) -> _Reals:
-    """Frequency of each subcarrier over the sample rate, lowest first: [N], -1/2 to 1/2."""
-    return np.arange(fft_size) / fft_size - 0.5
-
-
-@lru_cache(maxsize=256)
 def paths(settings: ChannelSettings) -> Paths:
     """The paths of `settings.fading` at its delay spread, in samples of its symbol rate."""
-    size, prefix = grid_of(settings)
-    delays = PROFILES[settings.fading].delays * (settings.delay_spread_seconds * settings.symbol_rate_hz)
+    return _paths(settings.fading, settings.delay_spread_seconds * settings.symbol_rate_hz, grid_of(settings))
+
+
+@lru_cache(maxsize=64)  # 26 kB each with 64 subcarriers
+def _paths(fading: str, spread_samples: float, grid: Grid) -> Paths:
+    delays = PROFILES[fading].delays * spread_samples
     lag = np.ceil(delays).astype(np.intp)
-    advance = np.exp(2j * np.pi * np.outer(lag - delays, frequencies(size))).astype(np.complex64)
-    return Paths(lag, advance, np.clip(lag - prefix, 0, size))
+    return Paths(
+        lag,
+        _turned(lag - delays, grid),
+        _turned(-delays, grid),
+        np.clip(lag - grid.cyclic_prefix_symbols, 0, grid.fft_size),
+    )
+
+
+def _turned(samples: _Reals, grid: Grid) -> Complex:
+    """exp(j 2 pi f_k t) of every subcarrier, lowest frequency first, f_k from -1/2 to 1/2 of the rate: [P, N]."""
+    frequencies = np.arange(grid.fft_size) / grid.fft_size - 0.5
+    phases: Complex = np.exp(2j * np.pi * np.outer(samples, frequencies)).astype(np.complex64)
+    return phases
 
 
 def grid_of(settings: ChannelSettings) -> Grid:
