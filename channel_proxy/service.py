@@ -17,12 +17,11 @@ from protos.semlink.v1 import channel_pb2 as api
 from protos.semlink.v1 import channel_pb2_grpc as rpc
 from protos.semlink.v1 import common_pb2 as common
 from protos.semlink.v1 import link_pb2 as pb
-from protos.semlink.v1.link_pb2_grpc import ReceiverStub
 from shared.burst import Burst
 from shared.channel.presets import PRESETS
 from shared.deadline import Deadline
 from shared.errors import InvalidSetting, SemLinkError
-from shared.rpc.burst_link import BurstLink
+from shared.rpc.burst_link import BurstLink, link_to_receiver
 from shared.rpc.channel_wire import override_from_wire, settings_to_wire
 from shared.rpc.control_wire import (
     preset_to_wire,
@@ -78,10 +77,7 @@ class ChannelService(Service, rpc.ChannelServicer):
             await self._hop.close()
 
     def _to_receiver(self) -> BurstLink:
-        settings = self._settings
-        return BurstLink(
-            settings.receiver_address, lambda channel: ReceiverStub(channel).Receive(), settings.max_message_bytes
-        )
+        return link_to_receiver(self._settings.receiver_address, self._settings.max_message_bytes)
 
     async def Relay(self, request_iterator: AsyncIterator[pb.Burst], context: Context) -> AsyncIterator[pb.Reception]:
         """The air."""

@@ -44,6 +44,7 @@ def bench(
     - `semlink bench --clip ViT-B-32 --weights random`
     - `semlink bench --rate 50 --seconds 20 --transmitter 127.0.0.1:50051`
     - `semlink bench encoder --clip ViT-B-32 --weights random`
+    - `semlink bench channel`
     """
     if context.invoked_subcommand is not None:
         return
@@ -80,6 +81,28 @@ def encoder(
     with err.status("measuring"):
         result = bench_encoder(clip, weights, batch_size)
     _show(result, f"The encoder {clip}", json)
+
+
+@app.command("channel")
+def channel(
+    *,
+    bursts: Annotated[int, typer.Option(min=100, help="Bursts of each turn.")] = 4000,
+    turns: Annotated[int, typer.Option(min=1, help="How often forwarding and each channel take turns.")] = 5,
+    json: Json = False,
+) -> None:
+    """Measure what the channel costs beyond a relay that only forwards, and how fast its physics computes.
+
+    Processor time of the relay's own process, so other load on the machine matters little.
+
+    - `semlink bench channel`
+    - `semlink bench channel --bursts 1000 --turns 3 --json`
+    """
+    with heavy():
+        from lab.bench import ChannelBench, bench_channel  # noqa: PLC0415
+
+    with err.status("measuring"):
+        result = bench_channel(ChannelBench(bursts=bursts, turns=turns))
+    _show(result, "The channel", json)
 
 
 def _show(result: dict[str, Any], title: str, json: bool) -> None:

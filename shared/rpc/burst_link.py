@@ -8,9 +8,11 @@ import grpc
 import structlog
 
 from protos.semlink.v1 import link_pb2 as pb
+from protos.semlink.v1.channel_pb2_grpc import ChannelStub
+from protos.semlink.v1.link_pb2_grpc import ReceiverStub
 from shared.burst import Burst, Reception
 from shared.errors import Expired, InvalidInput, SemLinkError, Unavailable
-from shared.rpc.options import channel_options
+from shared.rpc.options import MAX_MESSAGE_BYTES, channel_options
 from shared.rpc.status import error_from_failure, error_from_rpc
 from shared.rpc.wire import burst_to_wire, reception_from_wire
 
@@ -163,3 +165,13 @@ async def _end(stream: _Stream | None, channel: grpc.aio.Channel, *, reset: bool
         stream.end(reset)
         await asyncio.gather(stream.ended, return_exceptions=True)
     await channel.close()
+
+
+def link_to_channel(address: str, max_message_bytes: int = MAX_MESSAGE_BYTES) -> BurstLink:
+    """The near end of the hop to a channel."""
+    return BurstLink(address, lambda channel: ChannelStub(channel).Relay(), max_message_bytes)
+
+
+def link_to_receiver(address: str, max_message_bytes: int = MAX_MESSAGE_BYTES) -> BurstLink:
+    """The near end of the hop to a receiver."""
+    return BurstLink(address, lambda channel: ReceiverStub(channel).Receive(), max_message_bytes)
