@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from shared.channel import EqualizerName
 from shared.config import ServerSettings
 
 
@@ -28,8 +29,9 @@ class ReceiverSettings(ServerSettings):
     threads: int = Field(
         1, ge=1, le=1024, description="torch threads; decoding is little work, more of them only fight for the cores"
     )
-    equalizer: Literal["mmse", "zf"] = Field(
-        "zf", description="how the gain is undone; zf suits codecs that do not know the SNR, such as kbsc"
+    equalizer: EqualizerName = Field(
+        "zf",
+        description="how the gain is undone; zf and level suit codecs that do not know the SNR, such as kbsc",
     )
     accept_confidence: float = Field(0.5, ge=0, le=1, description="answers less confident than this are not accepted")
     batch_size: int = Field(64, ge=1, le=4096, description="most bursts decoded together")

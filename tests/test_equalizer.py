@@ -38,7 +38,7 @@ def test_the_formulas():
 
 
 @pytest.mark.parametrize("snr_db", [-5, 0, 5, 10])
-@pytest.mark.parametrize("method", ["zf", "mmse"])
+@pytest.mark.parametrize("method", ["zf", "mmse", "level"])
 def test_n0_eff_is_the_mean_squared_error_of_the_estimate(method, snr_db):
     """The squared error of each burst relative to its n0_eff is 1 in the mean, to 3 %: four standard errors."""
     x, x_hat, n0_eff = through_the_link(snr_db, method)
@@ -57,13 +57,41 @@ def test_biased_mmse_errs_less_than_zf_at_low_snr(snr_db):
     assert errors["mmse"] < 1
 
 
+@pytest.mark.parametrize("fading", [{}, {"coherence_symbols": 4}])
+def test_n0_eff_is_the_error_where_gains_differ_too(fading):
+    """To 3 %, and no method errs less than mmse; level beats zf where gains differ, and is zf where they do not."""
+    x, errors = pilot_sequence(16), {}
+    of = link(fading="rayleigh", snr_db=3, **fading)
+    sent = of.transmit_many([Sending(x, 0, counter) for counter in range(4000)])
+    gain = np.stack([np.broadcast_to(one.gain, 16) for one in sent])
+    n0 = np.full(4000, sent[0].n0, np.float32)
+    for method in ("mmse", "level", "zf"):
+        x_hat, n0_eff = equalize(np.stack([one.y for one in sent]), gain, n0, method)
+        squared = np.abs(x_hat - x) ** 2
+        assert np.mean(squared / n0_eff) == pytest.approx(1, rel=0.03)
+        errors[method] = squared.mean()
+    assert errors["mmse"] < errors["level"]
+    if fading:
+        assert errors["level"] < 0.5 * errors["zf"]
+    else:
+        assert errors["level"] == pytest.approx(errors["zf"], rel=1e-4)
+
+
+def test_level_keeps_the_mean_level_of_what_was_sent():
+    gain, n0 = np.array([[2, 1, 0.1, 0.5j]], np.complex64), np.array([0.3], np.float32)
+    assert equalize(gain, gain, n0, "level")[0].mean() == pytest.approx(1)
+    assert abs(equalize(gain, gain, n0, "mmse")[0].mean()) < 0.8
+    mmse, level = (equalize(gain, gain, n0, method)[0][0] for method in ("mmse", "level"))
+    assert np.ptp(np.abs(level / mmse)) < 1e-6
+
+
 def test_mmse_is_one_minus_n0_eff_times_zf():
     zf, _ = one([[2 + 1j]], 0.3j, 0.5, "zf")
     mmse, n0_eff = one([[2 + 1j]], 0.3j, 0.5, "mmse")
     assert mmse[0, 0] == pytest.approx((1 - n0_eff[0, 0]) * zf[0, 0], rel=1e-5)
 
 
-@pytest.mark.parametrize("method", ["zf", "mmse"])
+@pytest.mark.parametrize("method", ["zf", "mmse", "level"])
 def test_without_noise_both_give_back_what_was_sent(method):
     x = pilot_sequence(16)[None]
     x_hat, n0_eff = one(x * np.complex64(0.3 - 2j), 0.3 - 2j, 0, method)
@@ -92,7 +120,7 @@ def test_each_burst_has_its_own_gain_and_noise():
     st.complex_numbers(max_magnitude=1e3, width=64),
     st.complex_numbers(max_magnitude=1e3, width=64),
     st.floats(0, 1e5, width=32) | st.just(NAN),
-    st.sampled_from(["zf", "mmse"]),
+    st.sampled_from(["zf", "mmse", "level"]),
 )
 def test_nothing_infinite_comes_out_however_deep_the_fade(y, gain, n0, method):
     x_hat, n0_eff = one([[y]], gain, n0, method)
@@ -100,7 +128,7 @@ def test_nothing_infinite_comes_out_however_deep_the_fade(y, gain, n0, method):
     assert np.isnan(n0_eff).all() if np.isnan(n0) else 0 <= n0_eff[0, 0] < np.inf
 
 
-@pytest.mark.parametrize("method", ["zf", "mmse"])
+@pytest.mark.parametrize("method", ["zf", "mmse", "level"])
 @pytest.mark.parametrize("n0", [0, 1e-3, NAN])
 def test_a_gain_of_zero_gives_zero(method, n0):
     x_hat, _ = one([[1 + 1j]], 0, n0, method)
@@ -111,7 +139,7 @@ def test_each_symbol_has_its_own_gain_and_noise():
     rng = np.random.default_rng(3)
     y, gain = (rng.standard_normal((3, 8, 2)).astype(np.float32).view(np.complex64)[..., 0] for _ in range(2))
     n0 = rng.random((3, 8)).astype(np.float32)
-    for method in ("mmse", "zf"):
+    for method in ("mmse", "zf"):  # level is one for the whole burst
         x_hat, n0_eff = equalize(y, gain, n0, method)
         alone, alone_n0 = equalize(y.reshape(-1, 1), gain.reshape(-1), n0.reshape(-1), method)
         assert np.array_equal(x_hat.reshape(-1, 1), alone)
@@ -131,7 +159,7 @@ def test_the_error_of_the_gain_counts_as_noise():
 
 
 def test_an_unknown_method_is_refused():
-    with pytest.raises(InvalidSetting, match="choose mmse or zf"):
+    with pytest.raises(InvalidSetting, match="choose from mmse, zf, level"):
         one([[1]], 1, 1, "lmmse")
 
 
