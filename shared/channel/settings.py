@@ -31,7 +31,7 @@ def _finite_or_inf(low: float, high: float) -> AfterValidator:
     def check(value: float) -> float:
         if low <= value <= high or value == math.inf:
             return value
-        raise ValueError("out of range")
+        raise ValueError(f"give {low:g} to {high:g}, or inf")
 
     return AfterValidator(check)
 
