@@ -30,8 +30,9 @@ class ReceiverSettings(ServerSettings):
         1, ge=1, le=1024, description="torch threads; decoding is little work, more of them only fight for the cores"
     )
     equalizer: EqualizerName = Field(
-        "zf",
-        description="how the gain is undone; zf and level suit codecs that do not know the SNR, such as kbsc",
+        "level",
+        description="how the gain is undone, where the codec does not say: zf, mmse, or level (mmse, brought back to the "
+        "level of what was sent)",
     )
     accept_confidence: float = Field(0.5, ge=0, le=1, description="answers less confident than this are not accepted")
     batch_size: int = Field(64, ge=1, le=4096, description="most bursts decoded together")
