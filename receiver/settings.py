@@ -31,8 +31,7 @@ class ReceiverSettings(ServerSettings):
     )
     equalizer: EqualizerName = Field(
         "level",
-        description="how the gain is undone, where the codec does not say: zf, mmse, or level (mmse, brought back to the "
-        "level of what was sent)",
+        description="how the gain is undone: zf, mmse, or level (mmse, brought back to the level of what was sent)",
     )
     accept_confidence: float = Field(0.5, ge=0, le=1, description="answers less confident than this are not accepted")
     batch_size: int = Field(64, ge=1, le=4096, description="most bursts decoded together")
