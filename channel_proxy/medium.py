@@ -10,7 +10,7 @@ from shared.ledger import Entry, Kind, Stage
 
 
 class Medium:
-    """One direction of the air. Airtime and propagation are waited for where the settings say `real`.
+    """One direction of the air, where airtime and propagation are real.
 
     queued: bursts that wait until it is free.
     """
@@ -21,10 +21,8 @@ class Medium:
         self._free_at = 0.0
 
     async def cross(self, settings: ChannelSettings, air_symbols: int, deadline: Deadline) -> tuple[Entry, ...]:
-        """Be on the air, and on the way. Returns what that took, or would have taken. Raises Expired."""
+        """Be on the air, and on the way, and wait for both. Returns what that took. Raises Expired."""
         airtime, propagation = airtime_seconds(settings, air_symbols), settings.propagation_seconds
-        if settings.airtime == "virtual":
-            return Entry(Stage.AIRTIME, airtime, Kind.EMULATED), Entry(Stage.PROPAGATION, propagation, Kind.EMULATED)
         arrived = monotonic()
         async with deadline.enforced():
             left_at = await self._occupy(arrived, airtime)
@@ -49,6 +47,14 @@ class Medium:
         finally:
             self._turn.release()
         return left_at
+
+
+def emulated(settings: ChannelSettings, air_symbols: int) -> tuple[Entry, ...]:
+    """What being on the air, and on the way, would take."""
+    return (
+        Entry(Stage.AIRTIME, airtime_seconds(settings, air_symbols), Kind.EMULATED),
+        Entry(Stage.PROPAGATION, settings.propagation_seconds, Kind.EMULATED),
+    )
 
 
 async def _sleep_until(moment: float) -> None:

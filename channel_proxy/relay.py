@@ -8,51 +8,55 @@ Burst --> settings, fate --> power checked --> physics, many bursts at a time --
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from time import perf_counter
+from time import monotonic, perf_counter
+
+import numpy as np
 
 from channel_proxy.control import ChannelControl
+from channel_proxy.traffic import Traffic
 from shared.burst import Burst, ChannelReport, Genie
 from shared.channel import ChannelSettings, Link, Sending, Transmission
 from shared.channel.faults import Fate, fate
 from shared.channel.ofdm import air_symbols
 from shared.errors import InvalidSymbols
-from shared.ledger import Entry, Stage
-from shared.symbols import Complex, mean_power
 
 POWER_TOLERANCE = 1e-3
 THREAD_SYMBOLS = 8192
 """Bursts of more symbols together are computed off the event loop; fewer take less time than the hand-over."""
+GATHER_SECONDS = 0.002
+"""From one computation to the next while bursts come close together, so that they are computed many at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Passed:
     """A burst that has passed the channel.
 
-    burst: as the receiver gets it. sent: its symbols before. fate: what befalls it as a whole. report, computing: for
-    the sender.
+    burst: as it was sent. transmission: what the physics made of it. fate: what befalls it as a whole.
+    computing_seconds: from its arrival to here.
     """
 
     burst: Burst
-    sent: Complex
+    transmission: Transmission
     fate: Fate
-    report: ChannelReport
-    computing: Entry
+    computing_seconds: float
 
     @property
     def settings(self) -> ChannelSettings:
         """The settings that held for it."""
-        return self.report.settings
+        return self.transmission.settings
 
 
 class Air:
-    """Sends bursts through the channel. control: whose settings apply.
+    """Sends bursts through the channel. control: whose settings apply. traffic: what is inside.
 
-    Bursts of one link and length that arrive in one turn of the event loop are drawn and applied together; none waits
-    for company.
+    Bursts of one link and length that arrive together are drawn and applied together. A burst that is alone inside, or
+    comes a while after the last, waits for nobody; others wait until GATHER_SECONDS after the last computation.
     """
 
-    def __init__(self, control: ChannelControl) -> None:
+    def __init__(self, control: ChannelControl, traffic: Traffic) -> None:
         self._control = control
+        self._traffic = traffic
+        self._computed_at = 0.0
         self._groups: dict[tuple[int, int], _Group] = {}
         self._threads: set[asyncio.Task[None]] = set()
 
@@ -65,25 +69,27 @@ class Air:
         link = self._control.link_for(burst)
         check_power(burst)
         transmission = await self._transmit(link, burst)
-        return Passed(
-            as_received(burst, transmission),
-            burst.symbols,
-            fate(link.settings, burst.stream, burst.counter),
-            report_of(transmission),
-            Entry(Stage.CHANNEL, perf_counter() - start),
-        )
+        fallen = fate(link.settings, burst.stream, burst.counter)
+        return Passed(burst, transmission, fallen, perf_counter() - start)
 
     def _transmit(self, link: Link, burst: Burst) -> "asyncio.Future[Transmission]":
         loop = asyncio.get_running_loop()
         if not self._groups:
-            loop.call_soon(self._flush)
+            self._schedule(loop)
         group = self._groups.setdefault((id(link), burst.symbols.size), _Group(link, [], []))
         group.sendings.append(Sending(burst.symbols, burst.stream, burst.counter))
         group.futures.append(loop.create_future())
         return group.futures[-1]
 
+    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._traffic.in_flight <= 1 or monotonic() - self._computed_at > GATHER_SECONDS:
+            loop.call_soon(self._flush)
+        else:
+            loop.call_later(GATHER_SECONDS, self._flush)
+
     def _flush(self) -> None:
         groups, self._groups = self._groups, {}
+        self._computed_at = monotonic()
         for group in groups.values():
             if group.symbols <= THREAD_SYMBOLS:
                 group.settle(group.compute())
@@ -137,15 +143,20 @@ def _alone(link: Link, sending: Sending) -> Transmission | Exception:
 
 def check_power(burst: Burst) -> None:
     """Es = 1 is what makes snr_db mean Es/N0, so a burst of another power would cheat. Raises InvalidSymbols."""
-    power = mean_power(burst.symbols)
+    power = float(np.vdot(burst.symbols, burst.symbols).real) / burst.symbols.size
     if not abs(power - 1) <= POWER_TOLERANCE:
         raise InvalidSymbols(f"the burst has mean power {power:.6g}: scale its symbols to 1 (within {POWER_TOLERANCE})")
 
 
 def as_received(burst: Burst, transmission: Transmission) -> Burst:
     """What the receiver gets: received symbols, no settings, and the truth only where perfect CSI was asked for."""
-    genie = Genie(transmission.gain, transmission.n0) if burst.csi == "perfect" else None
-    return replace(burst, symbols=transmission.y, genie=genie, channel_override={}, grid=transmission.settings.grid)
+    genie, grid = genie_of(burst, transmission), transmission.settings.grid
+    return replace(burst, symbols=transmission.y, genie=genie, channel_override={}, grid=grid)
+
+
+def genie_of(burst: Burst, transmission: Transmission) -> Genie | None:
+    """The truth, where perfect CSI was asked for."""
+    return Genie(transmission.gain, transmission.n0) if burst.csi == "perfect" else None
 
 
 def report_of(transmission: Transmission) -> ChannelReport:
@@ -157,7 +168,7 @@ def report_of(transmission: Transmission) -> ChannelReport:
         counter=transmission.counter,
         signal_power=transmission.signal_power,
         noise_power=transmission.noise_power,
-        gain=complex(transmission.gain.mean()),
+        gain=complex(transmission.gain[0] if transmission.gain.size == 1 else transmission.gain.mean()),
         seconds=transmission.seconds,
         air_symbols=transmission.air_symbols,
         papr_db=transmission.papr_db,

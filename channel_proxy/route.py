@@ -9,18 +9,18 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from channel_proxy.medium import Medium
-from channel_proxy.relay import Passed
+from channel_proxy.medium import Medium, emulated
+from channel_proxy.relay import Passed, genie_of, report_of
 from channel_proxy.traffic import Traffic
 from shared.burst import Burst
 from shared.channel import ChannelSettings
-from shared.channel.faults import Fate
+from shared.channel.faults import UNHARMED, Fate
 from shared.deadline import Deadline
 from shared.errors import Lost, Unavailable
 from shared.ledger import Entry, Stage
 from shared.rpc.burst_link import BurstLink, StreamReset
 from shared.rpc.exchange import refusal
-from shared.rpc.wire import add_channel, burst_to_wire
+from shared.rpc.wire import add_channel, pass_on
 
 if TYPE_CHECKING:
     from protos.semlink.v1 import link_pb2 as pb
@@ -46,27 +46,36 @@ class Route:
         self._traffic = traffic
         self._stalled_until = 0.0
 
-    async def deliver(self, passed: Passed, deadline: Deadline) -> "pb.Reception":
+    async def deliver(self, message: "pb.Burst", passed: Passed, deadline: Deadline) -> "pb.Reception":
         """The receiver's answer, or the failure of a lost burst, with the channel's report and ledger.
 
+        message: the burst as it came; it is made into what the receiver gets.
         Raises Expired within the deadline, Unavailable when the receiver is lost, and what it answers as a failure.
         """
-        ledger = [passed.computing, *await self.medium.cross(passed.settings, passed.report.air_symbols, deadline)]
+        settings, burst, transmission = passed.settings, passed.burst, passed.transmission
+        ledger = [Entry(Stage.CHANNEL, passed.computing_seconds)]
+        if settings.airtime == "real":
+            ledger += await self.medium.cross(settings, transmission.air_symbols, deadline)
+        else:
+            ledger += emulated(settings, transmission.air_symbols)
         self._strike(passed.fate)
-        if cause := cause_of_loss(passed.fate, passed.settings):
+        if cause := cause_of_loss(passed.fate, settings):
             self._traffic.counts.lost += 1
-            reception = refusal(passed.burst.burst_id, loss(passed.burst, cause))
+            reception = refusal(burst.burst_id, loss(burst, cause))
         else:
             held = await self._hold(passed.fate.held_seconds, deadline)
-            reception = await self._exchange(passed.burst, passed.fate.copies, deadline)
+            pass_on(message, transmission.y, genie_of(burst, transmission), settings.grid)
+            reception = await self._exchange(message, passed.fate.copies, deadline)
             held += await self._hold(0.0, deadline)
             if held:
                 ledger.append(Entry(Stage.DELAY, held))
-        add_channel(reception, passed.report, ledger)
+        add_channel(reception, report_of(transmission), ledger)
         return reception
 
     def _strike(self, fate: Fate) -> None:
         """What a burst does to the link when it enters."""
+        if fate is UNHARMED:
+            return
         counts = self._traffic.counts
         counts.duplicated += fate.copies > 1
         counts.reordered += fate.reordered
@@ -78,6 +87,8 @@ class Route:
 
     async def _hold(self, seconds: float, deadline: Deadline) -> float:
         """Hold a burst or an answer back, and as long as the link stalls. Returns how long that was, seconds."""
+        if not seconds and not self._stalled_until:
+            return 0.0
         start = monotonic()
         until = start + seconds
         if max(until, self._stalled_until) <= start:
@@ -87,8 +98,7 @@ class Route:
                 await asyncio.sleep(left)  # and meanwhile another burst may have stalled the link further
         return monotonic() - start
 
-    async def _exchange(self, burst: Burst, copies: int, deadline: Deadline) -> "pb.Reception":
-        message = burst_to_wire(burst)
+    async def _exchange(self, message: "pb.Burst", copies: int, deadline: Deadline) -> "pb.Reception":
         for attempt in range(1, _RESENDS + 1):
             message.timeout_seconds = deadline.remaining()
             try:

@@ -3,16 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import grpc
 
 from channel_proxy.control import ChannelControl
 from channel_proxy.recorder import Recorder
-from channel_proxy.relay import Air, Passed
+from channel_proxy.relay import Air, Passed, as_received, report_of
 from channel_proxy.route import Route, cause_of_loss
 from channel_proxy.settings import ProxySettings
-from channel_proxy.traffic import Traffic, Watch
+from channel_proxy.traffic import Traffic
+from channel_proxy.watch import Watch
 from protos.semlink.v1 import channel_pb2 as api
 from protos.semlink.v1 import channel_pb2_grpc as rpc
 from protos.semlink.v1 import common_pb2 as common
@@ -50,8 +52,8 @@ class ChannelService(Service, rpc.ChannelServicer):
         self._settings = settings
         self._control = ChannelControl(settings.channel())
         self._streams = StreamAnswerer(settings.max_in_flight)
-        self._air = Air(self._control)
         self._traffic = Traffic()
+        self._air = Air(self._control, self._traffic)
         self._recorder = Recorder()
         self._draining = asyncio.Event()
         self._hop: BurstLink | None = None
@@ -85,21 +87,29 @@ class ChannelService(Service, rpc.ChannelServicer):
             yield reception
 
     async def _answer(self, message: pb.Burst) -> pb.Reception:
-        return await answer_burst(message, self._relay)
+        return await answer_burst(message, partial(self._relay, message))
 
-    async def _relay(self, burst: Burst) -> pb.Reception:
-        """The receiver's answer, passed on as it is, with what the channel has to tell."""
+    async def _relay(self, message: pb.Burst, burst: Burst) -> pb.Reception:
+        """The receiver's answer as it is, with what the channel has to tell. burst: what the message says."""
         deadline = Deadline.after(burst.timeout_seconds)
-        with self._traffic.inside():
+        self._traffic.enter()
+        try:
             passed = await self._air.carry(burst)
-            self._traffic.computed(passed.report)
-            self._record(passed)
-            return await self._route.deliver(passed, deadline)
+            self._traffic.computed(passed.transmission)
+            if self._recorder.running:
+                self._record(passed)
+            return await self._route.deliver(message, passed, deadline)
+        except Exception:
+            self._traffic.counts.failed += 1
+            raise
+        finally:
+            self._traffic.leave()
 
     def _record(self, passed: Passed) -> None:
-        if self._recorder.running:
-            lost = bool(cause_of_loss(passed.fate, passed.settings))
-            self._recorder.put(RecordedBurst(passed.burst, passed.sent, passed.report, lost))
+        burst, transmission = passed.burst, passed.transmission
+        lost = bool(cause_of_loss(passed.fate, passed.settings))
+        received, report = as_received(burst, transmission), report_of(transmission)
+        self._recorder.put(RecordedBurst(received, burst.symbols, report, lost))
 
     async def Replay(self, request_iterator: AsyncIterator[pb.Burst], context: Context) -> AsyncIterator[pb.Reception]:
         """Recorded bursts, on a connection of their own: their ids may be those of bursts in flight."""

@@ -14,6 +14,7 @@ import grpc
 import numpy as np
 import pytest
 
+from channel_proxy.relay import report_of
 from channel_proxy.service import ChannelService
 from channel_proxy.settings import ProxySettings
 from shared.channel import ChannelSettings
@@ -322,5 +323,5 @@ async def test_bursts_that_arrive_together_are_computed_together(tmp_path: Path,
         assert sorted(sizes) == [5, 5, 20]
         alone = [await service._air.carry(burst) for burst in small + other + own]
         for one, two in zip(together, alone, strict=True):
-            assert one.burst.symbols.tobytes() == two.burst.symbols.tobytes()
-            assert one.report == two.report
+            assert one.transmission.y.tobytes() == two.transmission.y.tobytes()
+            assert report_of(one.transmission) == report_of(two.transmission)
