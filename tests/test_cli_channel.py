@@ -185,3 +185,14 @@ def test_send_takes_faults_and_says_who_lost_the_burst(link: LocalLink, tmp_path
     assert found["channel"]["settings"].items() >= {"fading": "tdl-c", "waveform": "ofdm"}.items()
     assert found["channel"]["air_symbols"] == 80  # 32 + 16 symbols on 64 subcarriers, and the prefix of 16
     assert found["cbr_total"] == pytest.approx((80 + 16) / (3 * 64 * 64))
+
+
+def test_the_benchmark_measures_the_proxy_against_forwarding() -> None:
+    """That it measures; what it measures is the machine's."""
+    from lab.bench.channel import ChannelBench, bench_channel  # noqa: PLC0415
+
+    result = bench_channel(ChannelBench(bursts=200, turns=1, seconds=0.05))
+    assert result["forwarding_us"] > 0
+    assert set(result["beyond_forwarding_us"]) == {"awgn", "rayleigh"}
+    assert min(result["computed_symbols_per_second"].values()) > 0
+    assert len(result["met"]) == 4

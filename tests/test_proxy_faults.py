@@ -154,6 +154,13 @@ async def test_a_stall_stops_the_whole_link_for_its_time(tmp_path: Path) -> None
         assert "delay" not in [entry.stage for entry in after.ledger]
 
 
+async def test_who_expires_in_a_stall_is_answered_within_his_deadline(tmp_path: Path) -> None:
+    async with proxy(tmp_path, stall_probability=1.0, stall_seconds=30.0) as (link, _, _):
+        async with asyncio.timeout(25):
+            answer = await link._current_stream().exchange(burst_to_wire(make_burst(1, timeout_seconds=0.3)))
+        assert answer.failure.code == grpc.StatusCode.DEADLINE_EXCEEDED.value[0]
+
+
 async def test_an_answer_on_its_way_back_waits_for_the_end_of_a_stall(tmp_path: Path) -> None:
     async with proxy(tmp_path) as (link, far, service):
         far.open.clear()

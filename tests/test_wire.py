@@ -154,6 +154,18 @@ def test_symbols_are_little_endian_pairs_of_float32() -> None:
     assert wire.burst_to_wire(BURST).symbols == expected == bytes.fromhex(SYMBOLS_HEX)
 
 
+@pytest.mark.parametrize(
+    ("genie", "grid"), [(None, None), (BURST.genie, None), (None, Grid(128, 9)), (BURST.genie, Grid(16, 0))]
+)
+def test_a_burst_that_is_passed_on_is_what_the_receiver_gets(genie: Genie | None, grid: Grid | None) -> None:
+    """Rewritten in place, the message is that of the burst as received; a genie of the sender is taken away."""
+    message = wire.burst_to_wire(BURST)
+    wire.pass_on(message, SYMBOLS[::-1], genie, grid)
+    received = dataclasses.replace(BURST, symbols=SYMBOLS[::-1], channel_override={}, genie=genie, grid=grid)
+    assert message == wire.burst_to_wire(received)
+    assert same(wire.burst_from_wire(message), dataclasses.replace(received, symbols=SYMBOLS[::-1].copy()))
+
+
 def test_what_is_unset_stays_unset() -> None:
     burst = Burst(1, 0, 0, CodecSpec("raw", 512, "", ""), 0, SYMBOLS, "none")
     back = wire.burst_from_wire(pb.Burst.FromString(wire.burst_to_wire(burst).SerializeToString()))

@@ -48,6 +48,7 @@ class ChannelBench:
 
     bursts: of each turn. turns: how often forwarding and each channel take turns. in_flight: bursts unanswered at a
     time. k: real dimensions of a relayed payload. computed_k: of a computed one. batch: bursts computed together.
+    seconds: of processor time for each channel that is computed.
     """
 
     bursts: int = 4000
@@ -56,6 +57,7 @@ class ChannelBench:
     k: int = 64
     computed_k: int = 4096
     batch: int = 16
+    seconds: float = 1.0
 
 
 def bench_channel(bench: ChannelBench) -> dict[str, Any]:
@@ -86,13 +88,13 @@ def bench_channel(bench: ChannelBench) -> dict[str, Any]:
     }
 
 
-def compute_rate(settings: ChannelSettings, bench: ChannelBench, seconds: float = 1.0) -> float:
+def compute_rate(settings: ChannelSettings, bench: ChannelBench) -> float:
     """Complex symbols that one core puts through the link in a second of processor time, several bursts together."""
     link = Link.from_settings(settings)
     x = payload(bench.computed_k // 2)
     counters = count()
     done, start = 0, process_time()
-    while (spent := process_time() - start) < seconds:
+    while (spent := process_time() - start) < bench.seconds:
         link.transmit_many([Sending(x, 0, next(counters)) for _ in range(bench.batch)])
         done += bench.batch * x.size
     return done / spent
