@@ -129,7 +129,7 @@ class ApproximateIndex:
     def _search_parameters(self, effort: int) -> Any:
         """Of this one search, so that threads with different wishes do not meet in the index."""
         if self._recipe.effort == "efSearch":
-            return faiss.SearchParametersHNSW(efSearch=effort)
+            return faiss.SearchParametersHNSW(efSearch=effort)  # type: ignore[attr-defined]
         of_lists = faiss.SearchParametersIVF(nprobe=effort)  # type: ignore[call-arg]
         if self._recipe.rotation:
             return faiss.SearchParametersPreTransform(index_params=of_lists)  # type: ignore[call-arg]
@@ -166,9 +166,9 @@ def _few_iterations(index: Any) -> Any:
         rotation.niter, rotation.max_train_points = _OPQ_ITERATIONS, _OPQ_TRAINING
         rotation.niter_pq_0, rotation.niter_pq = _ITERATIONS, 2
         inner = faiss.downcast_index(index.index)
-    for part in (inner, getattr(inner, "pq", None)):
-        if hasattr(part, "cp"):
-            part.cp.niter, part.cp.min_points_per_centroid = _ITERATIONS, 1
+    learning = (part.cp for part in (inner, getattr(inner, "pq", inner)) if hasattr(part, "cp"))
+    for clustering in learning:
+        clustering.niter, clustering.min_points_per_centroid = _ITERATIONS, 1
     return index
 
 
