@@ -3,7 +3,7 @@
 import numpy as np
 import structlog
 
-from receiver.knowledge_base import KnowledgeBase, build_knowledge_base
+from receiver.knowledge_base import EngineSettings, KnowledgeBase, build_knowledge_base
 from receiver.settings import ReceiverSettings
 from shared.codecs import Codec, CodecShelf
 from shared.device import resolve_device
@@ -18,12 +18,12 @@ def open_knowledge_base(settings: ReceiverSettings) -> KnowledgeBase:
     Raises NotFound, with the command to type, when there is none and no source is set.
     """
     try:
-        return KnowledgeBase.open(settings.kb, settings.device)
+        return KnowledgeBase.open(settings.kb, EngineSettings(device=settings.device), writable=True)
     except NotFound:
         if settings.kb_source is None:
             raise
     _build(settings, settings.kb_source)
-    return KnowledgeBase.open(settings.kb, settings.device)
+    return KnowledgeBase.open(settings.kb, EngineSettings(device=settings.device), writable=True)
 
 
 def load_codecs(settings: ReceiverSettings, clip_fingerprint: str) -> tuple[CodecShelf, list[Codec]]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from receiver.knowledge_base import KnowledgeBase, write_store
+from receiver.knowledge_base.layout import Layout
 from receiver.knowledge_base.records import Floats
 from shared.errors import DataLoss, InvalidInput, Mismatch, SemLinkError
 from tests.test_knowledge_base import ORIGIN, fill, vectors
@@ -29,12 +30,12 @@ HOSTILE = [
 
 
 def store_file(directory: Path) -> Path:
-    return directory / "store.sqlite"
+    return Layout(directory).current()
 
 
 def everything(directory: Path) -> list[tuple[str, str, bytes, bytes]]:
     """All that the knowledge base gives out."""
-    with KnowledgeBase.open(directory, device="cpu") as kb:
+    with KnowledgeBase.open(directory) as kb:
         items = [kb.get_item(item_id) for item_id in kb.item_ids]
     return [(item.item_id, item.label, item.thumbnail, item.embedding.tobytes()) for item in items]
 
@@ -131,7 +132,7 @@ def test_a_flipped_bit_is_named_or_harmless(directory: Path) -> None:
 @pytest.mark.parametrize("left", [0, 1, 15, 16, 100, 4096, 20_000, -9000])
 def test_a_truncated_store_is_named(directory: Path, left: int) -> None:
     store_file(directory).write_bytes(store_file(directory).read_bytes()[:left])
-    with pytest.raises(DataLoss, match=r"store\.sqlite is damaged.*semlink kb build"):
+    with pytest.raises(DataLoss, match=r"sqlite is damaged.*semlink kb build"):
         KnowledgeBase.open(directory)
 
 
