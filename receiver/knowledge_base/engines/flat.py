@@ -11,20 +11,12 @@ import numpy as np
 from receiver.knowledge_base.engines.base import Vectors
 from receiver.knowledge_base.engines.faiss_tools import GPU_MOST, ONE_THREAD, faiss_threads, resolve_device, to_gpu
 from receiver.knowledge_base.engines.settings import EngineSettings
+from receiver.knowledge_base.exact import exact_nearest
 from receiver.knowledge_base.records import Floats, Positions
-
-_SPARE = 8  # neighbours looked at beyond those asked for, so that ties at the edge are seen
-_TIE = 2e-6  # squared distances of FAISS and of `squared_distances` differ by less, for unit vectors
 
 
 class FlatIndex:
-    """Exact search, on the CPU or on a GPU.
-
-        queries -> FAISS: k + a few candidates -> distances anew -> sort by (distance, position) -> the first k
-
-    The order in which FAISS adds products up depends on the device and on the batch. So the distances of the few
-    candidates are computed anew, one pair at a time, and a query has the same answer on both devices and in any batch.
-    """
+    """Exact search, on the CPU or on a GPU, with the same answers on both; see `exact`."""
 
     name: ClassVar[str] = "flat"
     exact: ClassVar[bool] = True
@@ -47,17 +39,8 @@ class FlatIndex:
 
     def search(self, queries: Floats, k: int) -> tuple[Positions, Floats]:
         """See `IndexEngine.search`."""
-        k = min(k, len(self))
-        wanted = k + _SPARE
-        while True:
-            rows = self._candidates(queries, min(wanted, len(self)))
-            squared = squared_distances(queries, self._vectors, rows)
-            order = np.lexsort((rows, squared), axis=-1)
-            rows = np.take_along_axis(rows, order, axis=-1)
-            squared = np.take_along_axis(squared, order, axis=-1)
-            if wanted >= len(self) or not (squared[:, -1] - squared[:, k - 1] <= _TIE).any():
-                return self._positions[rows[:, :k]], squared[:, :k]
-            wanted *= 4  # equally near items may lie beyond the edge: look further
+        rows, squared = exact_nearest(self._vectors, queries, k, self._candidates)
+        return self._positions[rows], squared
 
     def clone(self) -> Self:
         """See `IndexEngine.clone`."""
@@ -100,15 +83,6 @@ class FlatIndex:
             with faiss_threads(1 if queries.size * len(self) < ONE_THREAD else self._threads):
                 found = self._flat.search(queries, count)[1]
         return found
-
-
-def squared_distances(queries: Floats, vectors: Floats, candidates: Positions) -> Floats:
-    """|q - v|^2 of each query [B, dim] to its candidates [B, n], float32; the same pair gives the same value always."""
-    squared = np.empty(candidates.shape, dtype=np.float32)
-    for row, (query, found) in enumerate(zip(queries, candidates, strict=True)):
-        difference = vectors[found] - query
-        squared[row] = np.einsum("nd,nd->n", difference, difference)
-    return squared
 
 
 def _inner(index: Any) -> Any:
