@@ -73,7 +73,7 @@ def test_a_folder_of_pictures_is_built_and_found(tmp_path: Path) -> None:
     assert (report.items, report.labels, report.duplicates) == (6, 2, [])
     assert [item_id for item_id, _ in report.skipped] == ["dog/broken.jpg", "dog/empty.png"]
     assert all("broken.jpg" in why or "empty.png" in why for _, why in report.skipped)
-    with KnowledgeBase.open(tmp_path / "kb", device="cpu") as kb:
+    with KnowledgeBase.open(tmp_path / "kb") as kb:
         kb.require_clip("c0ffee")
         assert (kb.description.source, kb.description.clip, kb.labels) == ("pets", "fake-clip", ("dog", "猫"))
         query = clip.embed_images(clip.preprocess(Image.fromarray(pixels(12)))[None])

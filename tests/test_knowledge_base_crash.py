@@ -44,7 +44,7 @@ def kill(process: subprocess.Popen[bytes]) -> bytes:
 
 def check_whole(directory: Path) -> int:
     """The generation that is there, after proof that all of it is and nothing else."""
-    with KnowledgeBase.open(directory, device="cpu") as kb:
+    with KnowledgeBase.open(directory) as kb:
         generation = int(kb.item_ids[0].split("-")[0])
         embeddings = vectors(100 + generation % 50, seed=generation)
         assert kb.item_ids == tuple(f"{generation}-{number}" for number in range(len(embeddings)))

@@ -21,7 +21,7 @@ def index_file(directory: Path) -> Path:
 
 def open_and_reason(directory: Path) -> str | None:
     """Open the knowledge base, check one answer; why its index was rebuilt, if it was."""
-    with capture_logs() as lines, KnowledgeBase.open(directory, device="cpu") as kb:
+    with capture_logs() as lines, KnowledgeBase.open(directory) as kb:
         assert kb.nearest(vectors(40)[17:18], 1)[0].tolist() == [[17]]
     reasons = [line["reason"] for line in lines if line["event"] == "index rebuilt from the store"]
     return reasons[0] if reasons else None

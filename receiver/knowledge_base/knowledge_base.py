@@ -22,6 +22,7 @@ from receiver.knowledge_base.derived import save_index
 from receiver.knowledge_base.durable import WriterLock
 from receiver.knowledge_base.engines.base import IndexEngine
 from receiver.knowledge_base.engines.settings import EngineSettings
+from receiver.knowledge_base.faults import damaged
 from receiver.knowledge_base.layout import Layout
 from receiver.knowledge_base.opening import new_engine, open_view
 from receiver.knowledge_base.records import Description, Floats, Item, Listed, NewItem, Positions
@@ -150,6 +151,8 @@ class KnowledgeBase:
                 f"the knowledge base {self._layout.directory} has no item {item_id[:200]!r}; "
                 f"ids are those that a search gives"
             )
+        if item.item_id != item_id:
+            raise damaged(view.store.path, f"its index of ids leads from {item_id!r} to {item.item_id!r}")
         return item
 
     def list_items(self, after: int = -1, count: int = 100, label: str | None = None) -> list[Listed]:

@@ -39,7 +39,8 @@ CREATE TABLE items (
 );
 CREATE TABLE embeddings (
     position INTEGER PRIMARY KEY,
-    embedding BLOB NOT NULL           -- float32 little endian, unit length
+    embedding BLOB NOT NULL,          -- float32 little endian, unit length
+    proof BLOB NOT NULL               -- embedding_digest again: a search that ranks candidates need not read that row
 );
 CREATE TABLE pictures (
     position INTEGER PRIMARY KEY,

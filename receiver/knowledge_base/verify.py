@@ -85,7 +85,8 @@ def _structure(connection: sqlite3.Connection) -> list[str]:
 
 def _rows(connection: sqlite3.Connection) -> Iterator[tuple]:  # type: ignore[type-arg]
     query = (
-        f"SELECT {schema.ITEM_COLUMNS}, labels.label, embedding, thumbnail, picture FROM items "
+        f"SELECT {schema.ITEM_COLUMNS}, labels.label, embedding, thumbnail, picture, "
+        "proof FROM items "
         "LEFT JOIN labels ON labels.code = items.label LEFT JOIN embeddings USING (position) "
         "LEFT JOIN pictures USING (position) ORDER BY position"
     )
@@ -93,8 +94,11 @@ def _rows(connection: sqlite3.Connection) -> Iterator[tuple]:  # type: ignore[ty
 
 
 def _item_problems(row: tuple, path: Path, outside: bool) -> list[str]:  # type: ignore[type-arg]
+    *columns, proof = row
     try:
-        item = prove_item(row, path)
+        item = prove_item(tuple(columns), path)
+        if proof != columns[6]:
+            return [f"the proof of the embedding of {item.item_id!r} is not what was stored"]
     except SemLinkError as error:
         return [str(error)]
     except (AttributeError, TypeError, ValueError) as error:

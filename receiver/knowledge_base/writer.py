@@ -15,7 +15,7 @@ from uuid import uuid4
 import numpy as np
 
 from receiver.knowledge_base import schema
-from receiver.knowledge_base.faults import writing
+from receiver.knowledge_base.faults import damaged, writing
 from receiver.knowledge_base.records import Floats, NewItem, Origin
 from receiver.knowledge_base.schema import Head
 from receiver.knowledge_base.store import origin_from_meta, read_meta
@@ -48,7 +48,9 @@ class StoreWriter:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._meta = read_meta(self._connection, path)
-            self._codes = {label: code for code, label in self._connection.execute("SELECT code, label FROM labels")}
+            self._codes: dict[str, int] = {
+                label: code for code, label in self._connection.execute("SELECT code, label FROM labels")
+            }
         self.head = Head.from_meta(self._meta)
 
     @property
@@ -158,7 +160,7 @@ class StoreWriter:
                 f"the id {item.item_id!r} comes twice: an item of that id is stored already; "
                 f"give each item an id of its own, or remove the other first"
             ) from error
-        self._connection.execute("INSERT INTO embeddings VALUES (?, ?)", (position, embedding))
+        self._connection.execute("INSERT INTO embeddings VALUES (?, ?, ?)", (position, embedding, digests[0]))
         if item.thumbnail or item.picture:
             row = (position, item.thumbnail, item.picture)
             self._connection.execute("INSERT INTO pictures VALUES (?, ?, ?)", row)
@@ -187,10 +189,13 @@ class StoreWriter:
     def _find(self, item_id: str) -> tuple[int, bytes]:
         """Position and digest of an item."""
         check_text("id", item_id)
-        row = self._connection.execute("SELECT position, digest FROM items WHERE id = ?", (item_id,)).fetchone()
-        if row is None:
+        found = self._connection.execute("SELECT position FROM items WHERE id = ?", (item_id,)).fetchone()
+        if found is None:
             raise NotFound(f"the knowledge base {self.path.parent} has no item {item_id[:200]!r}")
-        return int(row[0]), bytes(row[1])
+        row = self._connection.execute("SELECT id, digest FROM items WHERE position = ?", found).fetchone()
+        if row is None or row[0] != item_id:
+            raise damaged(self.path, f"its index of ids does not lead to {item_id!r}")
+        return int(found[0]), bytes(row[1])
 
     def _position(self, item_id: str) -> int:
         return self._find(item_id)[0]
