@@ -12,6 +12,7 @@ from protos.semlink.v1 import knowledge_base_pb2 as kb
 from protos.semlink.v1 import knowledge_base_pb2_grpc as kb_rpc
 from protos.semlink.v1 import link_pb2 as pb
 from protos.semlink.v1 import link_pb2_grpc as rpc
+from receiver.confidence import load_confidence
 from receiver.knowledge_base import Description, KnowledgeBase
 from receiver.pipeline import Answer, ReceivePipeline
 from receiver.settings import ReceiverSettings
@@ -57,7 +58,13 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         clip_fingerprint = self._knowledge_base.description.clip_fingerprint
         shelf, self._codecs = await asyncio.to_thread(load_codecs, settings, clip_fingerprint)
         self._device = shelf.device
-        self._pipeline = ReceivePipeline(shelf, self._knowledge_base, settings.equalizer, settings.accept_confidence)
+        self._pipeline = ReceivePipeline(
+            shelf,
+            self._knowledge_base,
+            settings.equalizer,
+            load_confidence(settings.kb),
+            settings.accept_confidence,
+        )
         self._batcher = Batcher(
             self._pipeline.receive,
             settings.batch_size,
