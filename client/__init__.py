@@ -10,9 +10,10 @@ It needs neither torch nor faiss. Errors are those of `shared.errors`.
 """
 
 from client.aio import AsyncSemLink
-from client.control import ChannelControl, Item, KnowledgeBaseClient
+from client.control import ChannelControl
 from client.delivery import Delivery
-from client.description import KnowledgeBaseInfo, TransmitterInfo
+from client.description import TransmitterInfo
+from client.knowledge_base import Added, Found, Item, KnowledgeBaseClient, KnowledgeBaseInfo, NewItem
 from client.link import SemLink
 from client.options import ChannelOptions, SendOptions
 from client.stream import Answer
@@ -22,6 +23,7 @@ from shared.errors import SemLinkError
 from shared.ledger import Entry, Kind
 
 __all__ = [
+    "Added",
     "Answer",
     "AsyncSemLink",
     "ChannelControl",
@@ -31,11 +33,13 @@ __all__ = [
     "CodecSpec",
     "Delivery",
     "Entry",
+    "Found",
     "Hit",
     "Item",
     "Kind",
     "KnowledgeBaseClient",
     "KnowledgeBaseInfo",
+    "NewItem",
     "SemLink",
     "SemLinkError",
     "SendOptions",

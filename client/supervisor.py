@@ -14,8 +14,8 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Self
 
-from client.control import KnowledgeBaseClient
 from client.health import is_serving
+from client.knowledge_base import KnowledgeBaseClient
 from client.leash import Leash
 from client.link import SemLink
 from client.service_process import POLL_SECONDS, ServiceProcess

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from receiver.confidence import Confidence
 from receiver.decision import VOTERS, answer_first, decide, evidence, vote
 from receiver.decoder import Equalized, check_codec, decode_payloads, equalize_bursts
-from receiver.knowledge_base import KnowledgeBase
+from receiver.knowledge_base import KnowledgeBase, View
 from shared.burst import Burst, Csi, Hit, Trace
 from shared.channel import EqualizerName
 from shared.codecs import Codec, CodecShelf
@@ -34,6 +34,8 @@ class Answer:
     snr_db_estimated: float | None
     trace: Trace | None
     ledger: tuple[Entry, ...]
+    knowledge_base: str
+    knowledge_base_version: int
 
 
 @dataclass(slots=True)
@@ -111,11 +113,11 @@ class ReceivePipeline:
         hits = view.hits(*answer_first(ballot, positions, cosines, most))
         entry = Entry(Stage.SEARCH, perf_counter() - start)
         return [
-            self._answer(work, top, float(confidence), entry)
+            self._answer(work, top, float(confidence), entry, view=view)
             for work, top, confidence in zip(works, hits, confidences, strict=True)
         ]
 
-    def _answer(self, work: _Work, top: Sequence[Hit], confidence: float, search: Entry) -> Answer:
+    def _answer(self, work: _Work, top: Sequence[Hit], confidence: float, search: Entry, *, view: View) -> Answer:
         decision = decide(confidence, self._accept_confidence)
         return Answer(
             top=tuple(top[: work.burst.top_k]),
@@ -125,6 +127,8 @@ class ReceivePipeline:
             snr_db_estimated=None if np.isnan(work.snr_db) else work.snr_db,
             trace=_trace(work) if work.burst.trace else None,
             ledger=(*work.ledger, search),
+            knowledge_base=view.fingerprint,
+            knowledge_base_version=view.head.version,
         )
 
 

@@ -56,5 +56,6 @@ def delivery_to_wire(sent: Sent) -> pb.Delivery:
         total_seconds=sent.total_seconds,
         trace=None if reception.trace is None else trace_to_wire(reception.trace),
         knowledge_base=reception.knowledge_base,
+        knowledge_base_version=reception.knowledge_base_version,
         pilot_symbols=sent.pilots,
     )

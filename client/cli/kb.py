@@ -10,7 +10,7 @@ from client.cli.heavy import heavy
 from client.connection import RECEIVER
 
 if TYPE_CHECKING:
-    from client.description import KnowledgeBaseInfo
+    from client.knowledge_base import KnowledgeBaseInfo
 
 app = typer.Typer(no_args_is_help=True, help="Build a knowledge base, or look at one.")
 
@@ -86,7 +86,7 @@ def info(
 
 
 def _of_receiver(address: str) -> dict[str, Any]:
-    from client.control import KnowledgeBaseClient  # noqa: PLC0415
+    from client.knowledge_base import KnowledgeBaseClient  # noqa: PLC0415
 
     with KnowledgeBaseClient(address) as knowledge_base:
         described: KnowledgeBaseInfo = knowledge_base.describe()
@@ -99,7 +99,7 @@ def _of_folder(directory: Path) -> dict[str, Any]:
     with heavy():
         from receiver.knowledge_base import KnowledgeBase  # noqa: PLC0415
 
-    with KnowledgeBase.open(directory, device="cpu") as knowledge_base:
+    with KnowledgeBase.open(directory) as knowledge_base:
         return asdict(knowledge_base.description)
 
 

@@ -3,6 +3,8 @@
 from receiver.knowledge_base.build import BuildReport, build_knowledge_base
 from receiver.knowledge_base.engines.settings import Device, EngineSettings
 from receiver.knowledge_base.knowledge_base import KnowledgeBase
+from receiver.knowledge_base.originals import read_original
+from receiver.knowledge_base.prepare import UNREADABLE, Prepared, prepare
 from receiver.knowledge_base.records import Description, Item, Listed, NewItem, Origin
 from receiver.knowledge_base.snapshots import Snapshot
 from receiver.knowledge_base.staging import StagedStore, write_store
@@ -10,6 +12,7 @@ from receiver.knowledge_base.verify import Verification, verify
 from receiver.knowledge_base.view import View
 
 __all__ = [
+    "UNREADABLE",
     "BuildReport",
     "Description",
     "Device",
@@ -19,11 +22,14 @@ __all__ = [
     "Listed",
     "NewItem",
     "Origin",
+    "Prepared",
     "Snapshot",
     "StagedStore",
     "Verification",
     "View",
     "build_knowledge_base",
+    "prepare",
+    "read_original",
     "verify",
     "write_store",
 ]

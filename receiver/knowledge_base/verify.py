@@ -1,6 +1,5 @@
 """Reading and proving everything: what `semlink kb verify` does. It changes nothing and stops at nothing."""
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,9 +9,10 @@ from pathlib import Path
 from receiver.knowledge_base import schema
 from receiver.knowledge_base.derived import index_disproof
 from receiver.knowledge_base.layout import Layout
+from receiver.knowledge_base.originals import read_original
 from receiver.knowledge_base.schema import Head
 from receiver.knowledge_base.store import connect_reader, prove_item, read_meta, store_uri
-from shared.errors import SemLinkError
+from shared.errors import NotFound, SemLinkError
 
 _MOST_PROBLEMS = 1000
 
@@ -105,13 +105,8 @@ def _item_problems(row: tuple, path: Path, outside: bool) -> list[str]:  # type:
         return [f"the item {row[1]!r} at position {row[0]} is not what was stored: {error}"]
     if not outside or not item.path or item.picture:
         return []
-    return _outside_problems(item.item_id, Path(item.path), item.picture_digest)
-
-
-def _outside_problems(item_id: str, path: Path, digest: bytes) -> list[str]:
-    """What is wrong with a picture that stayed where it was."""
     try:
-        whole = schema.blob_digest(path.read_bytes()) == digest
-    except OSError as error:
-        return [f"the picture of {item_id!r} is gone: {path}: {os.strerror(error.errno or 0)}"]
-    return [] if whole else [f"the picture of {item_id!r} is not what was stored any more: {path}"]
+        read_original(item)
+    except NotFound as error:
+        return [str(error)]
+    return []

@@ -36,22 +36,22 @@ class Vectors(Protocol):
 
 
 class IndexEngine(Protocol):
-    """Finds nearest neighbours among unit vectors.
-
-    name: as in the table of engines
-    exact: `search` finds the true neighbours and gives their true distances, ties in order of position. Of other
-        engines the knowledge base takes the candidates alone, and ranks them by the store's embeddings.
-    growing: `clone` and `add` work
-    """
+    """Finds nearest neighbours among unit vectors."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """As in the table of engines."""
 
     @property
-    def exact(self) -> bool: ...
+    def exact(self) -> bool:
+        """Whether `search` finds the true neighbours and gives their true distances, ties in order of position.
+
+        Of other engines the knowledge base takes the candidates alone, and ranks them by the store's embeddings.
+        """
 
     @property
-    def growing(self) -> bool: ...
+    def growing(self) -> bool:
+        """Whether `clone` and `add` work."""
 
     def __len__(self) -> int:
         """How many vectors it holds."""
