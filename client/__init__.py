@@ -9,11 +9,12 @@
 It needs neither torch nor faiss. Errors are those of `shared.errors`.
 """
 
+from client.adding import Added, NewItem
 from client.aio import AsyncSemLink
 from client.control import ChannelControl
 from client.delivery import Delivery
 from client.description import TransmitterInfo
-from client.knowledge_base import Added, Found, Item, KnowledgeBaseClient, KnowledgeBaseInfo, NewItem
+from client.knowledge_base import Found, Item, KnowledgeBaseClient, KnowledgeBaseInfo
 from client.link import SemLink
 from client.options import ChannelOptions, SendOptions
 from client.stream import Answer

@@ -8,25 +8,22 @@ with KnowledgeBaseClient() as knowledge_base:
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import count
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
+from client.adding import Added, Adding, NewItem
 from client.connection import RECEIVER, Client, rpc_errors
 from client.pictures import Picture, picture_bytes
 from protos.semlink.v1 import knowledge_base_pb2 as api
 from protos.semlink.v1.knowledge_base_pb2_grpc import KnowledgeBaseStub
 from shared.burst import Hit
-from shared.errors import InvalidInput, SemLinkError
-from shared.rpc.status import error_from_failure
+from shared.errors import InvalidInput
 from shared.rpc.wire import hits_from_wire
 
 Embedding = npt.NDArray[np.float32]
 
-_REQUEST_ITEMS = 256
-_REQUEST_BYTES = 4 << 20
 _LONG_SECONDS = 3600.0  # for what reads or writes all of it
 
 
@@ -72,29 +69,6 @@ class Item:
     path: str = ""
     picture: bytes = b""
     picture_missing: str = ""
-
-
-@dataclass(frozen=True)
-class NewItem:
-    """An item to add: a picture (a path, bytes of a file, or a PIL image), or an embedding [dim] that is ready.
-
-    copy: keep the picture's file as well, not only a thumbnail
-    """
-
-    item_id: str
-    label: str = ""
-    picture: Picture | None = None
-    embedding: Embedding | None = None
-    caption: str = ""
-    copy: bool = False
-
-
-@dataclass(frozen=True)
-class Added:
-    """What became of one new item. error: why it was not stored, None for one that is on the receiver's disk."""
-
-    item_id: str
-    error: SemLinkError | None
 
 
 @dataclass(frozen=True)
@@ -181,12 +155,13 @@ class KnowledgeBaseClient(Client):
         items: taken as fast as the receiver stores them
         clip_fingerprint: of the CLIP that made the embeddings; pictures need none
         """
-        waiting: dict[int, list[str]] = {}
+        adding = Adding(items, clip_fingerprint)
         with rpc_errors(self.address):
-            responses = self._stub.Add(_requests(items, clip_fingerprint, waiting))
+            responses = self._stub.Add(adding.requests())
             try:
                 for response in responses:
-                    yield from _outcomes(response, waiting.pop(response.request_id))
+                    yield from adding.outcomes(response)
+                yield from adding.outcomes(None)
             finally:
                 responses.cancel()
 
@@ -278,40 +253,3 @@ def _query(query: Query) -> dict[str, Any]:
     if "embedding" in query:
         return {"embedding": np.asarray(query["embedding"], "<f4").tobytes()}
     return dict(query)
-
-
-def _requests(
-    items: Iterable[NewItem], clip_fingerprint: str, waiting: dict[int, list[str]]
-) -> Iterator[api.AddRequest]:
-    """Items gathered into messages of a good size; what each holds is noted in `waiting`."""
-    numbers = count(1)
-    request, size = api.AddRequest(request_id=next(numbers), clip_fingerprint=clip_fingerprint), 0
-    for item in items:
-        message = _new_item(item)
-        if request.items and (len(request.items) >= _REQUEST_ITEMS or size + message.ByteSize() > _REQUEST_BYTES):
-            waiting[request.request_id] = [one.item_id for one in request.items]
-            yield request
-            request, size = api.AddRequest(request_id=next(numbers), clip_fingerprint=clip_fingerprint), 0
-        request.items.append(message)
-        size += message.ByteSize()
-    if request.items:
-        waiting[request.request_id] = [one.item_id for one in request.items]
-        yield request
-
-
-def _new_item(item: NewItem) -> api.NewItem:
-    message = api.NewItem(item_id=item.item_id, label=item.label, caption=item.caption, copy=item.copy)
-    if item.embedding is not None:
-        message.embedding = np.asarray(item.embedding, "<f4").tobytes()
-    elif item.picture is not None:
-        message.picture = picture_bytes(item.picture)
-    return message
-
-
-def _outcomes(response: api.AddResponse, item_ids: list[str]) -> Iterator[Added]:
-    if response.HasField("failure"):
-        error = error_from_failure(response.failure)
-        yield from (Added(item_id, error) for item_id in item_ids)
-        return
-    for one in response.items:
-        yield Added(one.item_id, error_from_failure(one.failure) if one.HasField("failure") else None)

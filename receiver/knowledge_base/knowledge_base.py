@@ -229,9 +229,9 @@ class KnowledgeBase:
     def close(self) -> None:
         """Close the files and let the next writer in."""
         with self._write_lock:
-            if self._writer is not None:
-                self._writer.close()
             self._view.store.close()
+            if self._writer is not None:
+                self._writer.close()  # the last to close the file, it brings the log into the store
             if self._lock is not None:
                 self._lock.release()
             self._writer = None
