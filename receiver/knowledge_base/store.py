@@ -173,16 +173,6 @@ class Store:
             yield connection
 
 
-@contextmanager
-def _one_state(connection: sqlite3.Connection) -> Iterator[None]:
-    """Let all that is read in the body come from one state; a lock for each statement costs twice what it reads."""
-    connection.execute("BEGIN")
-    try:
-        yield
-    finally:
-        connection.execute("ROLLBACK")
-
-
 class StoreVectors:
     """Some items' embeddings, read piece by piece; see `engines.base.Vectors`."""
 
