@@ -55,7 +55,7 @@ def vote(labels: npt.NDArray[np.int64], cosines: npt.NDArray[np.float32], n0: Re
     difference of distances means.
     """
     labels, cosines = labels[:, :VOTERS], cosines[:, :VOTERS].astype(np.float64)
-    temperature = TEMPERATURE * np.sqrt(1 + np.minimum(np.nan_to_num(n0), _NOISIEST))
+    temperature = TEMPERATURE * np.sqrt(1 + np.where(n0 > 0, np.minimum(n0, _NOISIEST), 0))
     weights = np.exp((cosines - cosines[:, :1]) / temperature[:, None])
     weights /= weights.sum(axis=1, keepdims=True)
     votes = np.einsum("bij,bj->bi", labels[:, :, None] == labels[:, None, :], weights)
@@ -66,7 +66,7 @@ def vote(labels: npt.NDArray[np.int64], cosines: npt.NDArray[np.float32], n0: Re
     return Ballot(
         winner=winner,
         share=votes[rows, winner],
-        agreement=1 - others.mean(axis=1),
+        agreement=1 - np.count_nonzero(others, axis=1) / others.shape[1],
         cosine=cosines[rows, winner],
         margin=cosines[rows, winner] - np.where(others.any(axis=1), best_other, cosines[:, -1]),
     )
