@@ -17,7 +17,7 @@ _PRIMARY = 0xFF  # SQLite's extended codes carry the primary one in their lowest
 def damaged(path: Path, why: str) -> DataLoss:
     """The error of a store that is not what was stored."""
     return DataLoss(
-        f"{path} is damaged: {why}. `semlink kb verify {path.parent}` lists all that is wrong. Put a copy back "
+        f"{path} is damaged: {why}. `semlink kb verify --kb {path.parent}` lists all that is wrong. Put a copy back "
         f"(`semlink kb restore NAME --kb {path.parent}`), or build it again with `semlink kb build SOURCE --out DIR`."
     )
 

@@ -307,6 +307,6 @@ def _log_can_be_shared(path: Path) -> bool:
     if log.exists() and log.stat().st_size:
         raise Unavailable(
             f"{log} holds changes that are not in the store yet, and {path.parent} cannot be written; "
-            f"run `semlink kb compact {path.parent}` where it can be, or stop its receiver in order"
+            f"run `semlink kb compact --kb {path.parent}` where it can be, or stop its receiver in order"
         )
     return False
