@@ -6,7 +6,7 @@ from receiver.knowledge_base.knowledge_base import KnowledgeBase
 from receiver.knowledge_base.originals import read_original
 from receiver.knowledge_base.prepare import UNREADABLE, Prepared, prepare
 from receiver.knowledge_base.records import Description, Item, Listed, NewItem, Origin
-from receiver.knowledge_base.snapshots import Snapshot
+from receiver.knowledge_base.snapshots import Snapshot, restore_snapshot
 from receiver.knowledge_base.staging import StagedStore, write_store
 from receiver.knowledge_base.verify import Verification, verify
 from receiver.knowledge_base.view import View
@@ -30,6 +30,7 @@ __all__ = [
     "build_knowledge_base",
     "prepare",
     "read_original",
+    "restore_snapshot",
     "verify",
     "write_store",
 ]

@@ -4,14 +4,14 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from receiver.knowledge_base.durable import fsync, replacing
+from receiver.knowledge_base.durable import WriterLock, fsync, replacing
 from receiver.knowledge_base.faults import writing
 from receiver.knowledge_base.layout import Layout
 from receiver.knowledge_base.records import Origin
 from receiver.knowledge_base.store import Store
 from receiver.knowledge_base.verify import verify_store
 from receiver.knowledge_base.writer import StoreWriter
-from shared.errors import DataLoss, Exhausted, Mismatch, NotFound
+from shared.errors import DataLoss, Exhausted, Mismatch, NotFound, SemLinkError
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,29 @@ def take_snapshot(layout: Layout, store: Store, name: str) -> Snapshot:
         copy.close()
 
 
+def restore_snapshot(directory: Path, name: str) -> None:
+    """Put a snapshot in force in a directory that no receiver serves, whatever state the knowledge base there is in."""
+    layout = Layout(directory)
+    if not layout.snapshot(name).is_file():
+        raise _no_snapshot(layout, name)  # before the lock, which would make the directory
+    with WriterLock(directory):
+        path = restored_store(layout, name, _version(layout), None)
+        layout.adopt(path)
+        layout.tidy()
+
+
+def _version(layout: Layout) -> int:
+    """Of the store in force; 0 where it cannot be told any more."""
+    try:
+        store = Store(layout.current())
+    except SemLinkError:
+        return 0
+    try:
+        return store.head.version
+    finally:
+        store.close()
+
+
 def restored_store(layout: Layout, name: str, version: int, origin: Origin | None) -> Path:
     """Make a new store of a snapshot, proven and of a version above the given one; nothing names it yet.
 
@@ -49,8 +72,7 @@ def restored_store(layout: Layout, name: str, version: int, origin: Origin | Non
     """
     snapshot = layout.snapshot(name)
     if not snapshot.is_file():
-        there = ", ".join(layout.snapshots()) or "none"
-        raise NotFound(f"there is no snapshot {name!r} in {layout.directory}; there are: {there}")
+        raise _no_snapshot(layout, name)
     _require_whole(snapshot)
     path = layout.new_store()
     try:
@@ -66,6 +88,11 @@ def restored_store(layout: Layout, name: str, version: int, origin: Origin | Non
         writer.close()
     fsync(path)
     return path
+
+
+def _no_snapshot(layout: Layout, name: str) -> NotFound:
+    there = ", ".join(layout.snapshots()) or "none"
+    return NotFound(f"there is no snapshot {name!r} in {layout.directory}; there are: {there}")
 
 
 def _require_whole(snapshot: Path) -> None:
