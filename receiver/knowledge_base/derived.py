@@ -41,7 +41,7 @@ def load_index(engine: IndexEngine, path: Path, store_id: str) -> int:
         reason = "missing"
     except (OSError, RuntimeError) as error:
         reason = f"unreadable: {error}"
-    _log.info("index not usable, it is built again from the store", path=str(path), reason=reason)
+    _log.info("index rebuilt from the store", path=str(path), reason=reason)
     return 0
 
 
