@@ -49,11 +49,16 @@ class Confidence:
         path.write_text(json.dumps(asdict(self), indent=2) + "\n")
 
 
+def shipped_confidence() -> Confidence:
+    """The model that ships."""
+    return _parse(files("receiver").joinpath(CONFIDENCE_FILE).read_text())
+
+
 def load_confidence(directory: Path) -> Confidence:
     """The model of a knowledge base, or the one that ships where it has none. Raises DataLoss for a damaged file."""
     path = directory / CONFIDENCE_FILE
     try:
-        return _parse(path.read_text() if path.exists() else files("receiver").joinpath(CONFIDENCE_FILE).read_text())
+        return _parse(path.read_text()) if path.exists() else shipped_confidence()
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise DataLoss(
             f"{path} holds no calibration ({error}); delete it, or make it again: `semlink kb calibrate {directory}`"

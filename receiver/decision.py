@@ -2,7 +2,7 @@
 
     the 20 nearest --vote--> the label that wins and its nearest item --evidence--> confidence --> accepted?
 
-The vote is right more often than the nearest item alone; `semlink kb judge` measures both.
+The vote is right more often than the nearest item alone; `semlink kb report` measures both.
 """
 
 from dataclasses import dataclass

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from lab.kb.neighbours import without
 from lab.kb.traffic import Floats, Received, mixed_channels, transmit
 from receiver.confidence import EVIDENCE, Confidence
 from receiver.decision import VOTERS, Reals, evidence, vote
-from receiver.knowledge_base import KnowledgeBase
+from receiver.knowledge_base.view import View
 from shared.codecs import Codec
 from shared.errors import InvalidInput
 
@@ -73,29 +74,24 @@ class Calibration:
     fitted: Reliability
 
 
-def own_queries(knowledge_base: KnowledgeBase, count: int, seed: int) -> Queries:
+def own_queries(view: View, count: int, seed: int) -> Queries:
     """Draw some of the base's own items."""
-    view = knowledge_base.view
     live = np.flatnonzero(view.live)
     drawn = np.sort(np.random.default_rng(seed).choice(live, min(count, live.size), replace=False))
     return Queries(view.embeddings_of(drawn), view.labels_of(drawn), drawn)
 
 
-def queries_from(knowledge_base: KnowledgeBase, embeddings: Floats, labels: Sequence[str]) -> Queries:
+def queries_from(view: View, embeddings: Floats, labels: Sequence[str]) -> Queries:
     """Pictures from elsewhere, with labels by name."""
-    codes = {label: code for code, label in enumerate(knowledge_base.labels)}
+    codes = {label: code for code, label in enumerate(view.labels)}
     found = np.array([codes.get(str(label), -1) for label in labels], np.int64)
     return Queries(embeddings, found, np.full(len(found), -1, np.int64))
 
 
-def answer(knowledge_base: KnowledgeBase, queries: Queries, received: Received) -> Answers:
+def answer(view: View, queries: Queries, received: Received) -> Answers:
     """Look up what arrived, and vote. An item is never its own neighbour."""
-    view = knowledge_base.view
-    positions, cosines = view.nearest(received.embeddings, VOTERS + 1)
-    own = positions == queries.positions[:, None]
-    own[~own.any(axis=1), -1] = True  # else the farthest one goes
-    rows = (len(positions), positions.shape[1] - 1)
-    labels, cosines = view.labels_of(positions[~own].reshape(rows)), cosines[~own].reshape(rows)
+    positions, cosines = without(queries.positions, *view.nearest(received.embeddings, VOTERS + 1))
+    labels = view.labels_of(positions)
     ballot, unknown = vote(labels, cosines, received.n0), np.full(len(labels), np.nan)
     without_noise = vote(labels, cosines, unknown)
     return Answers(
@@ -108,14 +104,20 @@ def answer(knowledge_base: KnowledgeBase, queries: Queries, received: Received) 
 
 
 def ask(
-    knowledge_base: KnowledgeBase, codecs: Sequence[Codec], queries: Queries, seed: int, progress: Progress
+    view: View,
+    codecs: Sequence[Codec],
+    queries: Queries,
+    *,
+    seed: int,
+    progress: Progress,
+    snr_db: tuple[float, float] = (-10, 20),
 ) -> Answers:
-    """Send all queries with each codec over mixed channels, and answer them."""
+    """Send all queries with each codec over mixed channels of these SNRs, and answer them."""
     parts = []
     for number, codec in enumerate(codecs):
         progress(number, len(codecs))
-        channels = mixed_channels(len(queries.labels), seed + number)
-        parts.append(answer(knowledge_base, queries, transmit(queries.embeddings, codec, channels)))
+        channels = mixed_channels(len(queries.labels), seed + number, snr_db)
+        parts.append(answer(view, queries, transmit(queries.embeddings, codec, channels)))
     progress(len(codecs), len(codecs))
     return merge(parts)
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from client.cli.kb import build, change, keep, look
+from client.cli.kb import build, change, keep, look, measure
 
 app = typer.Typer(no_args_is_help=True, help="Build a knowledge base, look into one, change one while it serves.")
 
@@ -18,3 +18,7 @@ app.command("snapshot", rich_help_panel="Keep")(keep.snapshot)
 app.command("restore", rich_help_panel="Keep")(keep.restore)
 app.command("verify", rich_help_panel="Keep")(keep.verify)
 app.command("compact", rich_help_panel="Keep")(keep.compact)
+app.command("tune", rich_help_panel="Measure")(measure.tune)
+app.command("calibrate", rich_help_panel="Measure")(measure.calibrate)
+app.command("report", rich_help_panel="Measure")(measure.report)
+app.command("thin", rich_help_panel="Measure")(measure.thin)

@@ -18,7 +18,7 @@ import faiss
 _TRAIN_PER_LIST = 64  # items for each list; k-means learns little from more
 _LEAST_TRAINING = 1 << 14
 _MOST_LISTS = 1 << 16
-_LEAST_NPROBE = 8
+_LEAST_NPROBE = 32  # of a few hundred lists; the neighbours of a noisy query are in many
 _EF_SEARCH = 128
 
 
