@@ -29,6 +29,7 @@ def own(link: LocalLink, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
     flags = {
         TRANSMITTER: ["--max-in-flight", "48", "--max-in-flight-per-stream", "32", "--codec", "raw"],
         CHANNEL: ["--snr-db", "inf"],
+        RECEIVER: ["--read-only"],
     }
     plan = LinkPlan(link.plan.knowledge_base, tmp_path_factory.mktemp("robust"), source=None, flags=flags)
     with LocalLink(plan) as running:

@@ -16,6 +16,7 @@ import hashlib
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 VERSION = 2
 METRIC = "euclidean"
@@ -57,7 +58,12 @@ _MODULUS = 1 << 256
 
 def digest(parts: Sequence[bytes]) -> bytes:
     """SHA-256 of byte strings, their lengths before them so that none runs into the next: 32 bytes."""
-    return hashlib.sha256(struct.pack(f"<{len(parts)}Q", *map(len, parts)) + b"".join(parts)).digest()
+    return hashlib.sha256(_lengths(len(parts)).pack(*map(len, parts)) + b"".join(parts)).digest()
+
+
+@cache
+def _lengths(count: int) -> struct.Struct:
+    return struct.Struct(f"<{count}Q")
 
 
 def blob_digest(blob: bytes) -> bytes:
@@ -65,9 +71,9 @@ def blob_digest(blob: bytes) -> bytes:
     return hashlib.sha256(blob).digest()
 
 
-def item_digest(position: int, texts: tuple[str, str, str], blobs: Sequence[bytes]) -> bytes:
-    """Prove one row of items: 32 bytes. texts: id, label, caption. blobs: path, content, the three digests."""
-    return digest((b"%d" % position, *(text.encode() for text in texts), *blobs))
+def item_digest(position: int, item_id: str, label: str, caption: str, blobs: Sequence[bytes]) -> bytes:
+    """Prove one row of items: 32 bytes. blobs: path, content, the three digests."""
+    return digest((b"%d" % position, item_id.encode(), label.encode(), caption.encode(), *blobs))
 
 
 def sum_digests(start: int, added: Iterable[bytes] = (), removed: Iterable[bytes] = ()) -> int:

@@ -244,7 +244,7 @@ def prove_row(row: tuple, labels: dict[int, str], path: Path) -> int:  # type: i
     """The position of one row of `schema.ITEM_COLUMNS`, if it is what was stored."""
     position, item_id, code, caption, *blobs, stored = row
     label = labels.get(code)
-    if label is None or schema.item_digest(position, (item_id, label, caption), blobs) != stored:
+    if label is None or schema.item_digest(position, item_id, label, caption, blobs) != stored:
         raise damaged(path, f"the item {item_id!r} at position {position} is not what was stored")
     return int(position)
 

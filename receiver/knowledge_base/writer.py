@@ -150,7 +150,7 @@ class StoreWriter:
         blobs = (embedding, item.thumbnail)
         digests = (*map(schema.blob_digest, blobs), item.picture_digest)
         proven = (os.fsencode(item.path), item.content, *digests)
-        proof = schema.item_digest(position, (item.item_id, item.label, item.caption), proven)
+        proof = schema.item_digest(position, item.item_id, item.label, item.caption, proven)
         code = self._code(item.label)
         row = (position, item.item_id, code, item.caption, *proven, proof)
         try:
@@ -180,7 +180,7 @@ class StoreWriter:
         columns = "caption, path, content, embedding_digest, thumbnail_digest, picture_digest"
         query = f"SELECT {columns} FROM items WHERE position = ?"
         caption, *proven = self._connection.execute(query, (position,)).fetchone()
-        proof = schema.item_digest(position, (item_id, label, caption), proven)
+        proof = schema.item_digest(position, item_id, label, caption, proven)
         code = self._code(label)
         self._connection.execute("UPDATE items SET label = ?, digest = ? WHERE position = ?", (code, proof, position))
         self._change(added=[proof], removed=[before])

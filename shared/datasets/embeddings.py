@@ -47,7 +47,7 @@ def read_columns(path: Path, columns: Columns) -> EmbeddingSource:
     if "id" not in columns:
         raise InvalidInput(f"{path} has a column 'embedding' but no column 'id'; it has {', '.join(columns)}")
     try:
-        embeddings = np.array(columns[_COLUMN], np.float32)
+        embeddings = np.stack(list(columns[_COLUMN])).astype(np.float32)
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"{path}: the column 'embedding' holds no vectors of one length ({error})") from error
     rows = len(embeddings)
