@@ -37,7 +37,7 @@ from shared.rpc.wire import hits_to_wire, top_k_from_wire
 Context = grpc.aio.ServicerContext[Any, Any]
 Outcome = int | Exception
 
-_IN_FLIGHT = 64  # Add requests of one stream at work
+_IN_FLIGHT = 16  # Add requests of one stream at work, of some MiB each
 _TRANSACTION_REQUESTS = 256  # of all streams, stored together
 
 

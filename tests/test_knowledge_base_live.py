@@ -173,6 +173,7 @@ def test_another_engine_takes_over_while_searches_go_on(tmp_path: Path) -> None:
         old = kb.view
         kb.compact(EngineSettings(name="hnsw"))
         assert (old.engine.name, kb.description.engine) == ("flat", "hnsw")
+        assert len(list(tmp_path.glob("*.index"))) == 1
         assert found_ids(kb, vectors(300)) == [[f"item-{n}"] for n in range(300)]
         assert (old.nearest(vectors(300), 1)[0][:, 0] == np.arange(300)).all()
 

@@ -68,7 +68,10 @@ class WriterLock:
             fsync(directory.parent)
             self._descriptor: int | None = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise NotFound(f"cannot write into {directory}: {error}; name a directory that can be written") from error
+            raise NotFound(
+                f"cannot write into {directory}: {error}; name a directory that can be written, "
+                f"or let the receiver only read it with --read-only"
+            ) from error
         try:
             _take(self._descriptor, directory)
         except BaseException:

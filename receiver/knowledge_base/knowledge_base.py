@@ -200,12 +200,13 @@ class KnowledgeBase:
         with self._upkeep_lock:
             self._settings = settings or self._settings
             view = self._view
-            engine = new_engine(self._layout, self._settings, view.head.items)
+            engine = new_engine(self._layout, self._settings, view.store, view.head.items)
             engine.build(view.store.vectors(0, view.head.next_position, view.live))
             self._swap(engine, view.head.next_position)
             self._save_index()
             with self._changing() as writer:
                 writer.vacuum()
+            self._layout.drop_indexes(view.store.path, but=engine.name)
 
     def snapshot(self, name: str) -> Snapshot:
         """Copy the knowledge base as it is now to `snapshots/NAME`; changes and searches go on."""
@@ -282,13 +283,14 @@ class KnowledgeBase:
                 if covered - self._saved > max(FOLD_ITEMS, _SAVED_SHARE * view.head.items):
                     self._save_index()
         except SemLinkError as error:  # the delta goes on serving
-            _log.error("the index could not be folded", reason=str(error))
+            if self._writer is not None:
+                _log.error("the index could not be folded", reason=str(error))
         finally:
             self._folding.clear()
 
     def _folded(self, view: View) -> IndexEngine:
         """An engine that holds the bulk and the delta; another kind where so many items want one."""
-        engine = new_engine(self._layout, self._settings, view.head.items)
+        engine = new_engine(self._layout, self._settings, view.store, view.head.items)
         if engine.name != view.engine.name or not view.engine.growing:
             engine.build(view.store.vectors(0, view.head.next_position, view.live))
             return engine

@@ -69,6 +69,11 @@ class Layout:
         """Where an engine's index of a store lies."""
         return self.directory / f"{store.stem}.{engine}.index"
 
+    def drop_indexes(self, store: Path, but: str) -> None:
+        """Remove a store's indexes of other engines than this one."""
+        for path in set(self.directory.glob(f"{store.stem}.*.index")) - {self.index(store, but)}:
+            path.unlink(missing_ok=True)
+
     def snapshot(self, name: str) -> Path:
         """Where a snapshot of that name lies. Raises InvalidInput for a name that could lead elsewhere."""
         if not _SNAPSHOT_NAME.fullmatch(name):

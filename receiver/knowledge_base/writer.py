@@ -19,7 +19,7 @@ from receiver.knowledge_base.faults import damaged, writing
 from receiver.knowledge_base.records import Floats, NewItem, Origin
 from receiver.knowledge_base.schema import Head
 from receiver.knowledge_base.store import origin_from_meta, read_meta
-from shared.errors import InvalidInput, NotFound
+from shared.errors import InvalidInput, NotFound, Unavailable
 
 _WORTH_VACUUM = 0.2  # of the file, unused
 _ADD_ITEM = "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -45,7 +45,7 @@ class StoreWriter:
         self.path = path
         with writing(path):
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._keep_log()
             self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._meta = read_meta(self._connection, path)
             self._codes: dict[str, int] = {
@@ -118,6 +118,15 @@ class StoreWriter:
     def close(self) -> None:
         """Bring the log into the store and let go of the file."""
         self._connection.close()
+
+    def _keep_log(self) -> None:
+        """Let SQLite write a log ahead of the store, so that readers and the writer do not wait for each other."""
+        mode = self._connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        if mode != "wal":
+            raise Unavailable(
+                f"SQLite cannot keep its write-ahead log beside {self.path} (journal mode {mode}); "
+                f"put the knowledge base on a local disk"
+            )
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
