@@ -31,6 +31,7 @@ class ReceiverSettings(ServerSettings):
     weights: str | None = Field(None, description="its weights: a file or a tag such as openai")
     download: bool = Field(False, description="fetch weights that are not in the cache")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where codecs and index run")
+    engine_uri: str | None = Field(None, description="of engine milvus: FILE.db for Milvus Lite, or http://HOST:19530")
     threads: int = Field(
         1, ge=1, le=1024, description="torch threads; decoding is little work, more of them only fight for the cores"
     )

@@ -40,7 +40,7 @@ def _open(settings: ReceiverSettings) -> KnowledgeBase:
 
 
 def _engine(settings: ReceiverSettings) -> EngineSettings:
-    return EngineSettings(settings.engine, settings.device, settings.threads)
+    return EngineSettings(settings.engine, settings.device, settings.threads, settings.engine_uri)
 
 
 def _build(settings: ReceiverSettings, source: str) -> None:

@@ -5,6 +5,7 @@ index file, or built anew -> bulk, up to `covered` -----+--> View
 store.sqlite -> embeddings from `covered` on -> delta -'
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from receiver.knowledge_base.arrays import Delta
@@ -26,7 +27,7 @@ def open_view(layout: Layout, path: Path, settings: EngineSettings) -> View:
     """
     store = Store(path)
     try:
-        engine = new_engine(layout, settings, store.head.items)
+        engine = new_engine(layout, settings, store, store.head.items)
         covered = load_index(engine, layout.index(path, engine.name), store.store_id)
         contents = store.load()  # after the index, which a writer could bring ahead of what was read
         if not 0 < covered <= contents.head.next_position:
@@ -41,14 +42,15 @@ def index_store(layout: Layout, path: Path, settings: EngineSettings) -> None:
     """Read and prove a new store, and lay its index beside it."""
     store = Store(path)
     try:
-        _build_index(layout, store, store.load(), new_engine(layout, settings, store.head.items))
+        _build_index(layout, store, store.load(), new_engine(layout, settings, store, store.head.items))
     finally:
         store.close()
 
 
-def new_engine(layout: Layout, settings: EngineSettings, items: int) -> IndexEngine:
+def new_engine(layout: Layout, settings: EngineSettings, store: Store, items: int) -> IndexEngine:
     """An empty engine: the one asked for, else the one that was tuned, else one that suits so many items."""
-    return make_engine(tuned_settings(layout.directory, settings), items)
+    named = replace(settings, collection=settings.collection or f"semlink_{store.store_id}")
+    return make_engine(tuned_settings(layout.directory, named), items)
 
 
 def _build_index(layout: Layout, store: Store, contents: Contents, engine: IndexEngine) -> int:

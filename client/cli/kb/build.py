@@ -51,6 +51,9 @@ def build(
     device: Device = "auto",
     batch_size: BatchSize = None,
     engine: Annotated[str, typer.Option(help="Index engine; auto takes what suits the number of items.")] = "auto",
+    uri: Annotated[
+        str | None, typer.Option(metavar="FILE.db|http://HOST:19530", help="Of engine milvus: where it runs.")
+    ] = None,
     copy: Annotated[bool, typer.Option("--copy", help="Keep the pictures' files too, not only thumbnails.")] = False,
     resume: Annotated[bool, typer.Option(help="Go on with a build of this source that was stopped.")] = True,
     json: Json = False,
@@ -77,7 +80,7 @@ def build(
         from shared.clip import MODEL, load_clip  # noqa: PLC0415
     model = _named(items, clip, clip_fingerprint) or load_clip(clip or MODEL, weights, device, download=download)
     size = batch_size or (512 if "cuda" in str(getattr(model, "device", "")) else 64)
-    settings = EngineSettings(engine, "cpu")
+    settings = EngineSettings(engine, "cpu", uri=uri)
     with progress(f"embedding {source}") as report:
         built = build_knowledge_base(items, directory, model, size, report, settings=settings, copy=copy, resume=resume)
     if json:

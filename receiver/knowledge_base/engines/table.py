@@ -6,6 +6,7 @@ from functools import partial
 from receiver.knowledge_base.engines.approximate import ApproximateIndex
 from receiver.knowledge_base.engines.base import IndexEngine
 from receiver.knowledge_base.engines.flat import FlatIndex
+from receiver.knowledge_base.engines.milvus import MilvusIndex
 from receiver.knowledge_base.engines.recipes import RECIPES
 from receiver.knowledge_base.engines.settings import EngineSettings
 from shared.errors import InvalidSetting
@@ -13,6 +14,7 @@ from shared.errors import InvalidSetting
 ENGINES: dict[str, Callable[[EngineSettings], IndexEngine]] = {
     FlatIndex.name: FlatIndex,
     **{name: partial(ApproximateIndex, name) for name in RECIPES},
+    MilvusIndex.name: MilvusIndex,
 }
 
 _FLAT_MOST = 20_000  # about 2 ms for one query on one core
