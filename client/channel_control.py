@@ -6,8 +6,7 @@ from typing import NamedTuple, Self, Unpack
 
 import grpc
 
-from client.connection import CHANNEL, error_of, rpc_errors
-from client.control import Client
+from client.connection import CHANNEL, Client, error_of, rpc_errors
 from client.options import ChannelOptions
 from protos.semlink.v1 import channel_pb2 as api
 from protos.semlink.v1 import link_pb2 as link

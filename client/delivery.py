@@ -21,7 +21,8 @@ class Delivery:
     distance: to the nearest item, 0 to 2. confidence: 0 to 1, the best label's share of the vote. accepted, reason:
     whether the receiver trusts it, and why not. cbr: complex channel uses / (3 H W) of the payload; cbr_total: with
     pilots and header. genies: what the receiver was given that a real one would not have. ledger: sums to
-    total_seconds, the round trip that this client measured plus the emulated stages.
+    total_seconds, the round trip that this client measured plus the emulated stages. knowledge_base,
+    knowledge_base_version: fingerprint of the knowledge base that answered, and how many changes it had seen.
     """
 
     item_id: str
@@ -43,6 +44,7 @@ class Delivery:
     ledger: tuple[Entry, ...]
     total_seconds: float
     knowledge_base: str
+    knowledge_base_version: int = 0
     trace: Trace | None = None
 
     def seconds(self, stage: str) -> float:
@@ -74,6 +76,7 @@ class Delivery:
             ],
             "total_seconds": finite(self.total_seconds),
             "knowledge_base": self.knowledge_base,
+            "knowledge_base_version": self.knowledge_base_version,
         }
         return document if self.trace is None else document | {"trace": _trace_json(self.trace)}
 
@@ -104,6 +107,7 @@ def read_delivery(message: api.Delivery, round_trip_seconds: float) -> Delivery:
         ledger=ledger,
         total_seconds=math.fsum(entry.seconds for entry in ledger),
         knowledge_base=message.knowledge_base,
+        knowledge_base_version=message.knowledge_base_version,
         trace=trace_from_wire(message.trace) if message.HasField("trace") else None,
     )
 

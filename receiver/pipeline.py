@@ -1,7 +1,7 @@
 """A batch of bursts to a batch of answers; pure but for the clock.
 
 bursts --group by codec, CSI, pilots, grid--> equalize --> decode --.
-answers <-- decide <-- one search over all groups <-----------------'
+answers <-- decide <-- vote <-- one search over all groups <---------'
 """
 
 from collections.abc import Hashable, Sequence
@@ -11,9 +11,10 @@ from time import perf_counter
 import numpy as np
 import numpy.typing as npt
 
-from receiver.decision import VOTERS, decide, vote
+from receiver.confidence import Confidence
+from receiver.decision import VOTERS, answer_first, decide, evidence, vote
 from receiver.decoder import Equalized, check_codec, check_csi, decode_payloads, equalize_bursts
-from receiver.knowledge_base import KnowledgeBase
+from receiver.knowledge_base import KnowledgeBase, View
 from shared.burst import Burst, Hit, Trace
 from shared.channel import EqualizerName
 from shared.codecs import Codec, CodecShelf
@@ -33,6 +34,8 @@ class Answer:
     snr_db_estimated: float | None
     trace: Trace | None
     ledger: tuple[Entry, ...]
+    knowledge_base: str
+    knowledge_base_version: int
 
 
 @dataclass(slots=True)
@@ -51,11 +54,17 @@ class ReceivePipeline:
     """Equalizes, decodes and searches batches of bursts."""
 
     def __init__(
-        self, shelf: CodecShelf, knowledge_base: KnowledgeBase, equalizer: EqualizerName, accept_confidence: float
+        self,
+        shelf: CodecShelf,
+        knowledge_base: KnowledgeBase,
+        equalizer: EqualizerName,
+        confidence: Confidence,
+        accept_confidence: float,
     ) -> None:
         self._shelf = shelf
         self._knowledge_base = knowledge_base
         self._equalizer = equalizer
+        self._confidence = confidence
         self._accept_confidence = accept_confidence
 
     def admit(self, burst: Burst) -> Codec:
@@ -92,18 +101,22 @@ class ReceivePipeline:
         if not works:
             return []
         start = perf_counter()
+        view = self._knowledge_base.view
+        most = max(work.burst.top_k for work in works)
+        n0 = np.array([10 ** (-work.snr_db / 10) for work in works])
         embeddings = np.stack([work.embedding for work in works if work.embedding is not None])
-        wanted = max(VOTERS, *(work.burst.top_k for work in works))
-        positions, cosines = self._knowledge_base.nearest(embeddings, wanted)
-        shares = vote(self._knowledge_base.label_codes[positions], cosines)
-        hits = self._knowledge_base.hits(positions, cosines)
+        positions, cosines = view.nearest(embeddings, max(VOTERS, most))
+        ballot = vote(view.labels_of(positions), cosines, n0)
+        confidences = self._confidence.of(evidence(ballot, n0, np.array([work.codec.symbols for work in works])))
+        hits = view.hits(*answer_first(ballot, positions, cosines, most))
         entry = Entry(Stage.SEARCH, perf_counter() - start)
         return [
-            self._answer(work, top, float(share), entry) for work, top, share in zip(works, hits, shares, strict=True)
+            self._answer(work, top, float(confidence), entry, view=view)
+            for work, top, confidence in zip(works, hits, confidences, strict=True)
         ]
 
-    def _answer(self, work: _Work, top: Sequence[Hit], share: float, search: Entry) -> Answer:
-        decision = decide(share, self._accept_confidence)
+    def _answer(self, work: _Work, top: Sequence[Hit], confidence: float, search: Entry, *, view: View) -> Answer:
+        decision = decide(confidence, self._accept_confidence)
         return Answer(
             top=tuple(top[: work.burst.top_k]),
             confidence=decision.confidence,
@@ -112,6 +125,8 @@ class ReceivePipeline:
             snr_db_estimated=None if np.isnan(work.snr_db) else work.snr_db,
             trace=_trace(work) if work.burst.trace else None,
             ledger=(*work.ledger, search),
+            knowledge_base=view.fingerprint,
+            knowledge_base_version=view.head.version,
         )
 
 

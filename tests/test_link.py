@@ -57,7 +57,7 @@ def test_200_pictures_are_answered_once_each_as_their_embeddings_say(link: Local
     clip = load_clip(device="cpu", precision=described.precision)
     assert clip.fingerprint == described.clip_fingerprint, "the weights changed under the running link"
     pixels = np.stack([clip.preprocess(decode_picture(data).image) for data in files])
-    with KnowledgeBase.open(link.plan.knowledge_base, device="cpu") as kb:
+    with KnowledgeBase.open(link.plan.knowledge_base) as kb:
         hits = kb.search(clip.embed_images(pixels), 1)
     same = sum(found[n].item_id == hit.item_id for n, (hit,) in enumerate(hits))
     assert same >= 198

@@ -13,6 +13,8 @@ from protos.semlink.v1 import knowledge_base_pb2 as kb_pb
 from protos.semlink.v1 import knowledge_base_pb2_grpc as kb_rpc
 from protos.semlink.v1 import link_pb2 as pb
 from protos.semlink.v1 import link_pb2_grpc as rpc
+from receiver.confidence import load_confidence
+from receiver.decision import evidence, vote
 from receiver.knowledge_base import Origin, write_store
 from receiver.pipeline import ReceivePipeline
 from receiver.service import ReceiverService
@@ -95,18 +97,29 @@ async def test_what_arrives_clean_is_found(receiver, shelf, items) -> None:
     assert all(entry.seconds >= 0 for entry in reception.ledger)
 
 
-async def test_confidence_is_the_share_of_the_vote(receiver, shelf, items) -> None:
-    """exp(cosine / 0.05) of the 10 nearest items, computed here by hand."""
+async def test_the_confidence_is_that_of_the_model_that_ships(receiver, shelf, items) -> None:
+    """Of the evidence of the 20 nearest items, found here by hand; without pilots the noise is not known."""
     query = items[5] + 0.3 * items[6]
     query /= np.linalg.norm(query)
     reception = await receiver.exchange(sent(shelf.get("raw"), 1, query, top_k=1))
     cosines = items.astype(np.float64) @ query
-    nearest = np.argsort(-cosines)[:10]
-    weights = np.exp(cosines[nearest] / 0.05)
-    share = weights[nearest % 7 == nearest[0] % 7].sum() / weights.sum()
-    assert reception.confidence == pytest.approx(share, rel=1e-3)
-    assert reception.accepted == (share >= 0.5)
+    nearest = np.argsort(-cosines)[:20]
+    ballot = vote(nearest[None] % 7, cosines[nearest][None].astype(np.float32), np.array([np.nan]))
+    expected = load_confidence(Path("none")).of(evidence(ballot, np.array([np.nan]), np.array([256])))[0]
+    assert reception.top[0].item_id == "item-5"
+    assert reception.confidence == pytest.approx(expected, rel=1e-3)
+    assert reception.accepted == (expected >= 0.5)
     assert len(reception.top) == 1
+
+
+async def test_the_label_that_wins_the_vote_is_the_answer(receiver, shelf, items) -> None:
+    """Six items of label 0 are together stronger than the nearest, of label 1; it comes second."""
+    query = items[[7, 14, 21, 28, 35, 42]].sum(axis=0) + 1.2 * items[1]
+    reception = await receiver.exchange(sent(shelf.get("raw"), 1, query / np.linalg.norm(query), top_k=4))
+    assert reception.top[0].label == "label 0"
+    assert reception.top[1].item_id == "item-1"
+    assert reception.top[1].distance < reception.top[0].distance
+    assert [hit.distance for hit in reception.top[1:]] == sorted(hit.distance for hit in reception.top[1:])
 
 
 async def test_an_answer_that_is_not_sure_is_not_accepted_and_says_why(receiver, shelf, items) -> None:

@@ -1,5 +1,6 @@
 """`semlink bench`: how fast it is, as ratios measured in one run."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -103,6 +104,41 @@ def channel(
     with err.status("measuring"):
         result = bench_channel(ChannelBench(bursts=bursts, turns=turns))
     _show(result, "The channel", json)
+
+
+@app.command("kb")
+def knowledge_base(
+    *,
+    items: Annotated[int, typer.Option(min=1000, help="Items in the knowledge base; 1000000 takes some minutes.")] = (
+        50_000
+    ),
+    queries: Annotated[int, typer.Option(min=10, help="Single searches, one after the other.")] = 500,
+    snr_db: Annotated[float, typer.Option(help="Channel that the queries passed, AWGN, dB.")] = 5.0,
+    engine: Annotated[str, typer.Option(help="Index engine; auto takes what suits the size.")] = "auto",
+    tune: Annotated[
+        float | None, typer.Option(metavar="RECALL", help="Tune the knowledge base to this recall@1 first.")
+    ] = None,
+    directory: Annotated[
+        Path | None, typer.Option("--dir", help="Folder to build it in, and to keep it; else it is thrown away.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure the knowledge base against the bare FAISS index inside it.
+
+    Clustered vectors with class structure are stored and indexed; noisy ones are looked up, in a process of its own.
+
+    - `semlink bench kb`
+    - `semlink bench kb --items 1000000 --tune 0.99`
+    """
+    from client.cli.progress import progress  # noqa: PLC0415
+
+    with heavy():
+        from lab.bench.kb import KnowledgeBaseBench, bench_knowledge_base  # noqa: PLC0415
+
+    plan = KnowledgeBaseBench(items, queries, snr_db, engine, tune, directory)
+    with progress("storing") as report:
+        result = bench_knowledge_base(plan, report)
+    _show(result, f"A knowledge base of {items} items", json)
 
 
 def _show(result: dict[str, Any], title: str, json: bool) -> None:
