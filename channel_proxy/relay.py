@@ -49,8 +49,8 @@ class Passed:
 class Air:
     """Sends bursts through the channel. control: whose settings apply. traffic: what is inside.
 
-    Bursts of one link and length that arrive together are drawn and applied together. A burst that is alone inside, or
-    comes a while after the last, waits for nobody; others wait until GATHER_SECONDS after the last computation.
+    A burst that is alone inside, or the first after a while, waits for nobody. Where they come close together, those of
+    GATHER_SECONDS wait for one another; of them, those of one link and length are drawn and applied together.
     """
 
     def __init__(self, control: ChannelControl, traffic: Traffic) -> None:
@@ -68,24 +68,28 @@ class Air:
         start = perf_counter()
         link = self._control.link_for(burst)
         check_power(burst)
-        transmission = await self._transmit(link, burst)
+        if self._at_once(link, burst):
+            transmission = link.transmit(burst.symbols, burst.stream, burst.counter)
+        else:
+            transmission = await self._together(link, burst)
         fallen = fate(link.settings, burst.stream, burst.counter)
         return Passed(burst, transmission, fallen, perf_counter() - start)
 
-    def _transmit(self, link: Link, burst: Burst) -> "asyncio.Future[Transmission]":
+    def _at_once(self, link: Link, burst: Burst) -> bool:
+        """Whether a burst need not wait: it is short, and alone inside or the first after a while."""
+        if self._groups or air_symbols(link.settings.grid, burst.symbols.size) > THREAD_SYMBOLS:
+            return False
+        before, self._computed_at = self._computed_at, monotonic()
+        return self._traffic.in_flight <= 1 or self._computed_at - before > GATHER_SECONDS
+
+    def _together(self, link: Link, burst: Burst) -> "asyncio.Future[Transmission]":
         loop = asyncio.get_running_loop()
         if not self._groups:
-            self._schedule(loop)
+            loop.call_later(GATHER_SECONDS, self._flush)
         group = self._groups.setdefault((id(link), burst.symbols.size), _Group(link, [], []))
         group.sendings.append(Sending(burst.symbols, burst.stream, burst.counter))
         group.futures.append(loop.create_future())
         return group.futures[-1]
-
-    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._traffic.in_flight <= 1 or monotonic() - self._computed_at > GATHER_SECONDS:
-            loop.call_soon(self._flush)
-        else:
-            loop.call_later(GATHER_SECONDS, self._flush)
 
     def _flush(self) -> None:
         groups, self._groups = self._groups, {}

@@ -17,9 +17,9 @@ import pytest
 from channel_proxy.relay import report_of
 from channel_proxy.service import ChannelService
 from channel_proxy.settings import ProxySettings
-from shared.channel import ChannelSettings
+from shared.channel import ChannelSettings, Link
 from shared.channel.faults import fate
-from shared.errors import Expired, Lost, Unavailable
+from shared.errors import Expired, InvalidSymbols, Lost, Unavailable
 from shared.ledger import Kind
 from shared.rpc.wire import burst_to_wire
 from tests.rpc_tools import FarEnd, echo, far_end, linked, make_burst, payload, serving, to_channel, until
@@ -290,9 +290,6 @@ async def test_a_slow_receiver_holds_the_sender_and_the_proxy_never_holds_more_t
 
 async def test_a_bad_burst_does_not_fail_those_that_are_computed_with_it(tmp_path: Path, monkeypatch) -> None:
     """The whole group fails, so each is tried alone."""
-    from shared.channel import Link  # noqa: PLC0415
-    from shared.errors import InvalidSymbols  # noqa: PLC0415
-
     real = Link.transmit_many
 
     def failing(self, sendings):
@@ -303,17 +300,18 @@ async def test_a_bad_burst_does_not_fail_those_that_are_computed_with_it(tmp_pat
     monkeypatch.setattr(Link, "transmit_many", failing)
     async with proxy(tmp_path) as (link, _, service):
         bursts = [make_burst(n) for n in range(10, 20)]
+        service._traffic.in_flight = 10  # so that they wait for one another
         carried = await asyncio.gather(*(service._air.carry(burst) for burst in bursts), return_exceptions=True)
         assert [isinstance(one, InvalidSymbols) for one in carried] == [burst.counter == 13 for burst in bursts]
+        service._traffic.in_flight = 0
         answers = await outcomes(link, bursts)
         assert [answer.burst_id for answer in answers if not isinstance(answer, BaseException)] == [
             n for n in range(10, 20) if n != 13
         ]
 
 
-async def test_bursts_that_arrive_together_are_computed_together(tmp_path: Path, monkeypatch) -> None:
-    from shared.channel import Link  # noqa: PLC0415
-
+async def test_bursts_that_come_close_together_are_computed_together(tmp_path: Path, monkeypatch) -> None:
+    """All but the first, which waits for nobody; bit for bit as alone."""
     sizes: list[int] = []
     real = Link.transmit_many
 
@@ -323,12 +321,20 @@ async def test_bursts_that_arrive_together_are_computed_together(tmp_path: Path,
 
     monkeypatch.setattr(Link, "transmit_many", counted)
     async with proxy(tmp_path, snr_db=5.0, fading="rayleigh") as (_, _, service):
-        small = [make_burst(n, symbols=payload(32)) for n in range(20)]
-        other = [make_burst(n, symbols=payload(64)) for n in range(20, 25)]
-        own = [make_burst(n, symbols=payload(32), channel_override={"snr_db": 0.0}) for n in range(25, 30)]
-        together = await asyncio.gather(*(service._air.carry(burst) for burst in small + other + own))
-        assert sorted(sizes) == [5, 5, 20]
-        alone = [await service._air.carry(burst) for burst in small + other + own]
+        small = [make_burst(n, symbols=payload(32)) for n in range(21)]
+        other = [make_burst(n, symbols=payload(64)) for n in range(21, 26)]
+        own = [make_burst(n, symbols=payload(32), channel_override={"snr_db": 0.0}) for n in range(26, 31)]
+        long = [make_burst(n, symbols=payload(10_000)) for n in range(31, 33)]  # together, in a thread
+        bursts = small + other + own + long
+        alone = [await service._air.carry(burst) for burst in bursts]
+        assert set(sizes) == {1}
+        sizes.clear()
+        service._traffic.in_flight = len(bursts)
+        monkeypatch.setattr("channel_proxy.relay.GATHER_SECONDS", 0.3)
+        await asyncio.sleep(0.5)
+        together = await asyncio.gather(*(service._air.carry(burst) for burst in bursts))
+        assert sizes[0] == 1
+        assert sorted(sizes[1:]) == [2, 5, 5, 20]
         for one, two in zip(together, alone, strict=True):
             assert one.transmission.y.tobytes() == two.transmission.y.tobytes()
             assert report_of(one.transmission) == report_of(two.transmission)
