@@ -10,14 +10,11 @@ The store is the truth. What is acknowledged is on the disk; a search that begin
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-import numpy as np
 import structlog
 
-from receiver.knowledge_base.arrays import appended
 from receiver.knowledge_base.derived import save_index
 from receiver.knowledge_base.durable import WriterLock
 from receiver.knowledge_base.engines.base import IndexEngine
@@ -25,11 +22,11 @@ from receiver.knowledge_base.engines.settings import EngineSettings
 from receiver.knowledge_base.faults import damaged
 from receiver.knowledge_base.layout import Layout
 from receiver.knowledge_base.opening import new_engine, open_view
-from receiver.knowledge_base.records import Description, Floats, Item, Listed, NewItem, Positions
+from receiver.knowledge_base.records import Added, Description, Floats, Item, Listed, NewItem, Positions
 from receiver.knowledge_base.snapshots import Snapshot, restored_store, take_snapshot
 from receiver.knowledge_base.verify import Verification, verify
 from receiver.knowledge_base.view import View
-from receiver.knowledge_base.writer import Added, StoreWriter
+from receiver.knowledge_base.writer import StoreWriter
 from shared.burst import Hit
 from shared.errors import InvalidInput, Mismatch, NotFound, SemLinkError, Unavailable
 
@@ -168,7 +165,8 @@ class KnowledgeBase:
         with self._changing() as writer:
             outcomes = writer.add(items)
             if added := [outcome for outcome in outcomes if isinstance(outcome, Added)]:
-                self._view = self._with_added(writer, added)
+                labels = self._view.labels if len(self._view.labels) == writer.label_count else writer.labels
+                self._view = self._view.with_added(added, writer.head, labels)
         self._fold_in_background()
         return [outcome.position if isinstance(outcome, Added) else outcome for outcome in outcomes]
 
@@ -176,20 +174,14 @@ class KnowledgeBase:
         """Remove items, all or none; how many. Raises NotFound for an id that is not there."""
         with self._changing() as writer:
             positions = writer.remove(item_ids)
-            view = self._view
-            live = view.live.copy()
-            live[positions] = False
-            self._view = replace(view, head=writer.head, room_live=live)
+            self._view = self._view.with_removed(positions, writer.head)
         return len(positions)
 
     def relabel(self, labels: Mapping[str, str]) -> int:
         """Give items other labels, all or none: by id; how many. Raises NotFound for an id that is not there."""
         with self._changing() as writer:
             changed = writer.relabel(labels)
-            view = self._view
-            codes = view.label_codes.copy()
-            codes[list(changed)] = list(changed.values())
-            self._view = replace(view, head=writer.head, room_codes=codes, labels=writer.labels)
+            self._view = self._view.with_labels(changed, writer.head, writer.labels)
         return len(changed)
 
     def compact(self, settings: EngineSettings | None = None) -> None:
@@ -256,19 +248,6 @@ class KnowledgeBase:
             )
         return self._writer
 
-    def _with_added(self, writer: StoreWriter, added: Sequence[Added]) -> View:
-        view, count = self._view, self._view.head.next_position
-        view.item_ids.extend(item.item_id for item in added)
-        positions = np.array([item.position for item in added], np.int64)
-        return replace(
-            view,
-            head=writer.head,
-            labels=view.labels if len(view.labels) == writer.label_count else writer.labels,
-            delta=view.delta.extended(positions, np.stack([item.embedding for item in added])),
-            room_codes=appended(view.room_codes, count, np.array([item.code for item in added], np.int64)),
-            room_live=appended(view.room_live, count, np.ones(len(added), np.bool_)),
-        )
-
     def _fold_in_background(self) -> None:
         """Fold a large delta into the bulk in a thread, unless one is at it."""
         if self._view.delta.count >= FOLD_ITEMS and not self._folding.is_set():
@@ -301,8 +280,7 @@ class KnowledgeBase:
     def _swap(self, engine: IndexEngine, covered: int) -> None:
         """Let searches use another engine, and a delta of what came since."""
         with self._write_lock:
-            view = self._view
-            self._view = replace(view, engine=engine, covered=covered, delta=view.delta.since(covered))
+            self._view = self._view.with_engine(engine, covered)
 
     def _save_index(self) -> None:
         view = self._view
