@@ -31,6 +31,7 @@ from shared.burst import Hit
 from shared.errors import InvalidInput, Mismatch, NotFound, SemLinkError, Unavailable
 
 FOLD_ITEMS = 16_384  # in the delta; more are folded into the bulk: 8 ms of one core for each search
+_MOST_REMOVED = 2  # vectors in the bulk for each item that is still there
 _SAVED_SHARE = 0.1  # of the items; the index file may lag by so many, which are read from the store at the next start
 
 _log = structlog.get_logger()
@@ -72,7 +73,9 @@ class KnowledgeBase:
             path = layout.current()
             layout.tidy()
             writer = StoreWriter(path)
-            return cls(layout, settings, open_view(layout, path, settings), writer, lock)
+            opened = cls(layout, settings, open_view(layout, path, settings), writer, lock)
+            opened._fold_in_background()
+            return opened
         except BaseException:
             lock.release()
             raise
@@ -268,9 +271,10 @@ class KnowledgeBase:
             self._folding.clear()
 
     def _folded(self, view: View) -> IndexEngine:
-        """An engine that holds the bulk and the delta; another kind where so many items want one."""
+        """An engine that holds the bulk and the delta: a new one where the old suits no longer or holds too much."""
         engine = new_engine(self._layout, self._settings, view.store, view.head.items)
-        if engine.name != view.engine.name or not view.engine.growing:
+        crowded = len(view.engine) > _MOST_REMOVED * view.head.items
+        if engine.name != view.engine.name or crowded or not view.engine.growing:
             engine.build(view.store.vectors(0, view.head.next_position, view.live))
             return engine
         engine = view.engine.clone()
