@@ -18,9 +18,10 @@ _PLACES = {stage.value: place for place, stage in enumerate(Stage)}
 class Delivery:
     """One picture's answer.
 
-    distance: to the nearest item, 0 to 2. confidence: 0 to 1, the best label's share of the vote. accepted, reason:
-    whether the receiver trusts it, and why not. cbr: complex channel uses / (3 H W) of the payload; cbr_total: with
-    pilots and header. genies: what the receiver was given that a real one would not have. ledger: sums to
+    item_id, label, distance: of the answer, the nearest item with the label that won the vote. top: the answer first,
+    then other items, nearest first. confidence: 0 to 1, how likely the label is right. accepted, reason: whether the
+    receiver trusts it, and why not. cbr: complex channel uses / (3 H W) of the payload; cbr_total: with pilots and
+    header. genies: what the receiver was given that a real one would not have. ledger: sums to
     total_seconds, the round trip that this client measured plus the emulated stages. knowledge_base,
     knowledge_base_version: fingerprint of the knowledge base that answered, and how many changes it had seen.
     """

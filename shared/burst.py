@@ -122,9 +122,9 @@ class Trace:
 class Reception:
     """What the receiver made of one burst.
 
-    top: nearest first, never empty. snr_db_estimated: dB, None without pilots. ledger: stages of the receiver, then of
-    the channel. elapsed_seconds: the receiver's whole time for the burst. knowledge_base: fingerprint.
-    knowledge_base_version: how many changes it has seen.
+    top: the answer, then the others nearest first; never empty. snr_db_estimated: dB, None without pilots. ledger:
+    stages of the receiver, then of the channel. elapsed_seconds: the receiver's whole time for the burst.
+    knowledge_base: fingerprint. knowledge_base_version: how many changes it has seen.
     """
 
     burst_id: int

@@ -1,8 +1,9 @@
 """Kills writers of a knowledge base at random moments, many times in one process.
 
-A child is forked for each moment: it is warm at once, and nothing in this process has threads before that. The children
-do operations one by one and tell when one is acknowledged; the parent kills -9, opens what is there, and compares it with
-a model of what was acknowledged. The operation that was at work may have happened as a whole, or not at all.
+A child is forked for each moment: it is warm at once, and nothing in this process has threads before that. The
+children do operations one by one and tell when one is acknowledged; the parent kills -9, opens what is there, and
+compares it with a model of what was acknowledged. The operation that was at work may have happened as a whole, or not
+at all.
 
     python -m tests.knowledge_base_crasher changes|builds DIR MOMENTS SEED
 """

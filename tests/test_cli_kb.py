@@ -166,7 +166,7 @@ def test_damage_is_shown_and_a_snapshot_brings_the_folder_back(folder: Path) -> 
     store.write_bytes(data)
     result = semlink("verify", "--kb", folder)
     assert result.exit_code == 1
-    assert "embedding of the item at position 7" in result.stderr.replace("\n", " ")
+    assert "embedding of 'item-7'" in result.stderr.replace("\n", " ")
     store.write_bytes(b"all is lost")
     restored = said("restore", "good", "--kb", folder)
     assert restored["fingerprint"] == before["fingerprint"]

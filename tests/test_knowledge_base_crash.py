@@ -2,17 +2,23 @@
 
 import os
 import resource
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic, sleep
 
 import numpy as np
 import pytest
 
+from client import Added, KnowledgeBaseClient
+from client import NewItem as NewVector
 from receiver.knowledge_base import KnowledgeBase, NewItem
 from receiver.knowledge_base.durable import WriterLock
-from shared.errors import Exhausted, Unavailable
-from tests.test_knowledge_base import fill, vectors
+from shared.errors import Exhausted, SemLinkError, Unavailable
+from tests.rpc_tools import PATIENCE, Running, process
+from tests.test_knowledge_base import ORIGIN, fill, vectors
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # a process that forks must not have others
 
@@ -55,6 +61,49 @@ def test_a_second_writer_is_refused_and_readers_are_not(tmp_path: Path) -> None:
         holder.communicate(timeout=10)
     with KnowledgeBase.open(tmp_path, writable=True) as kb:
         assert kb.remove(["item-0"]) == 1
+
+
+def test_a_receiver_that_is_killed_while_it_adds_has_what_it_acknowledged(tmp_path: Path) -> None:
+    """A real process, over gRPC: SIGKILL after some answers of a stream of items."""
+    fill(tmp_path / "kb", vectors(20))
+    fresh = vectors(20_000, seed=1)
+    acknowledged: list[str] = []
+    with process("receiver", tmp_path, "--kb", str(tmp_path / "kb"), "--device", "cpu") as receiver:
+        wait_ready(receiver)
+        with KnowledgeBaseClient(receiver.address) as client:
+            items = (NewVector(f"new-{n}", "new", embedding=one) for n, one in enumerate(fresh))
+            with pytest.raises(SemLinkError):
+                add_and_kill(client.add(items, ORIGIN.clip_fingerprint), acknowledged, receiver)
+    assert 1500 <= len(acknowledged) < 20_000
+    with KnowledgeBase.open(tmp_path / "kb") as kb:
+        there = {line.item_id for line in kb.list_items(count=30_000)}
+        assert there >= set(acknowledged)
+        assert kb.description.items == len(there)
+        found = kb.search(fresh[[int(one.split("-")[1]) for one in acknowledged[-50:]]], 1)
+        assert [hits[0].item_id for hits in found] == acknowledged[-50:]
+        assert kb.verify().problems == ()
+
+
+def add_and_kill(outcomes: Iterator[Added], acknowledged: list[str], receiver: Running) -> None:
+    """Note what is acknowledged, and kill the receiver on the way."""
+    for added in outcomes:
+        assert added.error is None
+        acknowledged.append(added.item_id)
+        if len(acknowledged) == 1500:
+            receiver.signal(signal.SIGKILL)
+
+
+def wait_ready(receiver: Running) -> None:
+    """Until it answers."""
+    deadline = monotonic() + PATIENCE
+    while True:
+        try:
+            with KnowledgeBaseClient(receiver.address) as client:
+                client.describe()
+                return
+        except SemLinkError:
+            assert monotonic() < deadline, receiver.log.read_text()
+            sleep(0.1)
 
 
 @pytest.mark.parametrize("disk", ["limit", "tmpfs"])

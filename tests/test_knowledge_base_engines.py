@@ -20,7 +20,7 @@ from receiver.knowledge_base.records import Floats
 from shared.errors import DataLoss, InvalidSetting
 
 NO_GPU = faiss.get_num_gpus() == 0
-DIM = 32  # small, so that OPQ learns fast
+DIM = 16  # small, so that OPQ learns fast
 ON_FAISS = sorted({"flat", *RECIPES})
 
 

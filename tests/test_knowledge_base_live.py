@@ -178,30 +178,39 @@ def test_another_engine_takes_over_while_searches_go_on(tmp_path: Path) -> None:
         assert (old.nearest(vectors(300), 1)[0][:, 0] == np.arange(300)).all()
 
 
+class Searching:
+    """Searches again and again for items that were acknowledged; keeps what was wrong."""
+
+    def __init__(self, kb: KnowledgeBase, fresh: Floats) -> None:
+        self.acknowledged = 0
+        self.done = threading.Event()
+        self.searches = 0
+        self.wrong: list[str] = []
+        self._kb, self._fresh = kb, fresh
+
+    def run(self, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        while not self.done.is_set():
+            if count := self.acknowledged:
+                self._search(rng.integers(0, count, 4))
+
+    def _search(self, wanted: np.ndarray) -> None:
+        view = self._kb.view
+        positions, _ = view.nearest(self._fresh[wanted], 30)
+        self.searches += 1
+        for number, row in zip(wanted, positions.tolist(), strict=True):
+            if view.item_ids[row[0]] != f"new-{number}":
+                self.wrong.append(f"new-{number} finds {view.item_ids[row[0]]}")
+            if len(set(row)) != len(row) or not view.live[row].all():
+                self.wrong.append(f"an item twice, or one that was removed: {row}")
+
+
 def test_searches_during_heavy_adding_find_true_items_once(kb: KnowledgeBase, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three threads search while one adds, removes and folds: what was acknowledged before a search is in it."""
     monkeypatch.setattr(knowledge_base, "FOLD_ITEMS", 100)
     fresh = vectors(1500, seed=1)
-    acknowledged = [0]
-    wrong: list[str] = []
-    done = threading.Event()
-
-    def search(seed: int) -> None:
-        rng = np.random.default_rng(seed)
-        while not done.is_set():
-            count = acknowledged[0]
-            if not count:
-                continue
-            wanted = rng.integers(0, count, 4)
-            view = kb.view
-            positions, _ = view.nearest(fresh[wanted], 30)
-            for number, row in zip(wanted, positions.tolist(), strict=True):
-                if view.item_ids[row[0]] != f"new-{number}":
-                    wrong.append(f"new-{number} of {count} finds {view.item_ids[row[0]]}")
-                if len(set(row)) != len(row) or not view.live[row].all():
-                    wrong.append(f"an item twice, or one that was removed: {row}")
-
-    threads = [threading.Thread(target=search, args=(seed,)) for seed in range(3)]
+    searching = Searching(kb, fresh)
+    threads = [threading.Thread(target=searching.run, args=(seed,)) for seed in range(3)]
     for thread in threads:
         thread.start()
     try:
@@ -209,12 +218,13 @@ def test_searches_during_heavy_adding_find_true_items_once(kb: KnowledgeBase, mo
             kb.add([NewItem(f"new-{n}", "new", fresh[n]) for n in range(start, start + 25)])
             kb.add([NewItem(f"short-lived-{start}", "x", fresh[start] + np.float32(0.01))])
             kb.remove([f"short-lived-{start}"])
-            acknowledged[0] = start + 25
+            searching.acknowledged = start + 25
     finally:
-        done.set()
+        searching.done.set()
         for thread in threads:
             thread.join(60)
-    assert not wrong, wrong[:5]
+    assert not searching.wrong, searching.wrong[:5]
+    assert searching.searches
     assert kb.view.covered > 300, "nothing was folded meanwhile"
 
 
@@ -315,7 +325,7 @@ def with_picture(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (vectors(2, seed=1)[0].astype("<f4").tobytes()[:32], "embedding of the item at position 30"),
+        (vectors(2, seed=1)[0].astype("<f4").tobytes()[:32], "embedding of 'out'"),
         (b"thumb-in" * 9, "thumbnail of 'in'"),
         (b"copied picture " * 50, "picture of 'in'"),
     ],

@@ -91,7 +91,7 @@ async def test_what_arrives_clean_is_found(receiver, shelf, items) -> None:
     assert len(reception.top) == 3
     assert [hit.distance for hit in reception.top] == sorted(hit.distance for hit in reception.top)
     assert reception.snr_db_estimated is None
-    assert len(reception.knowledge_base) == 64
+    assert (len(reception.knowledge_base), reception.knowledge_base_version) == (64, ITEMS)
     assert [entry.stage for entry in reception.ledger] == ["receive_queue", "equalize", "decode", "search"]
     assert sum(entry.seconds for entry in reception.ledger) <= reception.elapsed_seconds
     assert all(entry.seconds >= 0 for entry in reception.ledger)

@@ -30,7 +30,7 @@ from shared.codecs import Codec
 from shared.errors import InvalidSetting, NotFound
 
 _NEIGHBOURS = 10
-_DEPTHS = {"ivf-sq8": (10, 40), "hnsw": (10, 40), "ivf-rabitq": (50, 100, 200, 400), "opq-ivf-pq": (50, 100, 200, 400)}
+_DEPTHS = {"ivf-sq8": (5, 40), "hnsw": (5, 40), "ivf-rabitq": (50, 100, 200, 400), "opq-ivf-pq": (50, 100, 200, 400)}
 _FLAT_MOST = 200_000  # 20 ms a query; nobody would choose it beyond
 _HNSW_MOST = 100_000  # minutes to build
 _ENOUGH = 0.9995  # recall beyond which more effort cannot show

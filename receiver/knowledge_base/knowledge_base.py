@@ -10,14 +10,11 @@ The store is the truth. What is acknowledged is on the disk; a search that begin
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-import numpy as np
 import structlog
 
-from receiver.knowledge_base.arrays import appended
 from receiver.knowledge_base.derived import save_index
 from receiver.knowledge_base.durable import WriterLock
 from receiver.knowledge_base.engines.base import IndexEngine
@@ -25,15 +22,16 @@ from receiver.knowledge_base.engines.settings import EngineSettings
 from receiver.knowledge_base.faults import damaged
 from receiver.knowledge_base.layout import Layout
 from receiver.knowledge_base.opening import new_engine, open_view
-from receiver.knowledge_base.records import Description, Floats, Item, Listed, NewItem, Positions
+from receiver.knowledge_base.records import Added, Description, Floats, Item, Listed, NewItem, Positions
 from receiver.knowledge_base.snapshots import Snapshot, restored_store, take_snapshot
 from receiver.knowledge_base.verify import Verification, verify
 from receiver.knowledge_base.view import View
-from receiver.knowledge_base.writer import Added, StoreWriter
+from receiver.knowledge_base.writer import StoreWriter
 from shared.burst import Hit
 from shared.errors import InvalidInput, Mismatch, NotFound, SemLinkError, Unavailable
 
 FOLD_ITEMS = 16_384  # in the delta; more are folded into the bulk: 8 ms of one core for each search
+_MOST_REMOVED = 2  # vectors in the bulk for each item that is still there
 _SAVED_SHARE = 0.1  # of the items; the index file may lag by so many, which are read from the store at the next start
 
 _log = structlog.get_logger()
@@ -75,7 +73,9 @@ class KnowledgeBase:
             path = layout.current()
             layout.tidy()
             writer = StoreWriter(path)
-            return cls(layout, settings, open_view(layout, path, settings), writer, lock)
+            opened = cls(layout, settings, open_view(layout, path, settings), writer, lock)
+            opened._fold_in_background()
+            return opened
         except BaseException:
             lock.release()
             raise
@@ -168,7 +168,8 @@ class KnowledgeBase:
         with self._changing() as writer:
             outcomes = writer.add(items)
             if added := [outcome for outcome in outcomes if isinstance(outcome, Added)]:
-                self._view = self._with_added(writer, added)
+                labels = self._view.labels if len(self._view.labels) == writer.label_count else writer.labels
+                self._view = self._view.with_added(added, writer.head, labels)
         self._fold_in_background()
         return [outcome.position if isinstance(outcome, Added) else outcome for outcome in outcomes]
 
@@ -176,20 +177,14 @@ class KnowledgeBase:
         """Remove items, all or none; how many. Raises NotFound for an id that is not there."""
         with self._changing() as writer:
             positions = writer.remove(item_ids)
-            view = self._view
-            live = view.live.copy()
-            live[positions] = False
-            self._view = replace(view, head=writer.head, room_live=live)
+            self._view = self._view.with_removed(positions, writer.head)
         return len(positions)
 
     def relabel(self, labels: Mapping[str, str]) -> int:
         """Give items other labels, all or none: by id; how many. Raises NotFound for an id that is not there."""
         with self._changing() as writer:
             changed = writer.relabel(labels)
-            view = self._view
-            codes = view.label_codes.copy()
-            codes[list(changed)] = list(changed.values())
-            self._view = replace(view, head=writer.head, room_codes=codes, labels=writer.labels)
+            self._view = self._view.with_labels(changed, writer.head, writer.labels)
         return len(changed)
 
     def compact(self, settings: EngineSettings | None = None) -> None:
@@ -256,19 +251,6 @@ class KnowledgeBase:
             )
         return self._writer
 
-    def _with_added(self, writer: StoreWriter, added: Sequence[Added]) -> View:
-        view, count = self._view, self._view.head.next_position
-        view.item_ids.extend(item.item_id for item in added)
-        positions = np.array([item.position for item in added], np.int64)
-        return replace(
-            view,
-            head=writer.head,
-            labels=view.labels if len(view.labels) == writer.label_count else writer.labels,
-            delta=view.delta.extended(positions, np.stack([item.embedding for item in added])),
-            room_codes=appended(view.room_codes, count, np.array([item.code for item in added], np.int64)),
-            room_live=appended(view.room_live, count, np.ones(len(added), np.bool_)),
-        )
-
     def _fold_in_background(self) -> None:
         """Fold a large delta into the bulk in a thread, unless one is at it."""
         if self._view.delta.count >= FOLD_ITEMS and not self._folding.is_set():
@@ -289,9 +271,10 @@ class KnowledgeBase:
             self._folding.clear()
 
     def _folded(self, view: View) -> IndexEngine:
-        """An engine that holds the bulk and the delta; another kind where so many items want one."""
+        """An engine that holds the bulk and the delta: a new one where the old suits no longer or holds too much."""
         engine = new_engine(self._layout, self._settings, view.store, view.head.items)
-        if engine.name != view.engine.name or not view.engine.growing:
+        crowded = len(view.engine) > _MOST_REMOVED * view.head.items
+        if engine.name != view.engine.name or crowded or not view.engine.growing:
             engine.build(view.store.vectors(0, view.head.next_position, view.live))
             return engine
         engine = view.engine.clone()
@@ -301,8 +284,7 @@ class KnowledgeBase:
     def _swap(self, engine: IndexEngine, covered: int) -> None:
         """Let searches use another engine, and a delta of what came since."""
         with self._write_lock:
-            view = self._view
-            self._view = replace(view, engine=engine, covered=covered, delta=view.delta.since(covered))
+            self._view = self._view.with_engine(engine, covered)
 
     def _save_index(self) -> None:
         view = self._view

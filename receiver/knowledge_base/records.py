@@ -1,6 +1,7 @@
 """What a knowledge base holds and answers, as plain values."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -104,3 +105,12 @@ class Listed:
     label: str
     caption: str
     path: str
+
+
+class Added(NamedTuple):
+    """One item that was stored. code: of its label. embedding: [dim], float32, unit length."""
+
+    position: int
+    item_id: str
+    code: int
+    embedding: Floats

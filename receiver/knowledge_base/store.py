@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +20,21 @@ import numpy as np
 import numpy.typing as npt
 
 from receiver.knowledge_base import schema
+from receiver.knowledge_base.connection import connect_reader, store_uri
 from receiver.knowledge_base.engines.base import CHUNK_ITEMS
 from receiver.knowledge_base.faults import damaged, reading
+from receiver.knowledge_base.proof import (
+    origin_from_meta,
+    prove_embedding,
+    prove_item,
+    prove_row,
+    read_labels,
+    read_meta,
+    require_proven,
+)
 from receiver.knowledge_base.records import Floats, Item, Listed, Origin, Positions
 from receiver.knowledge_base.schema import Head
-from shared.errors import DataLoss, Mismatch, NotFound, Unavailable
-
-_SQLITE_MAGIC = b"SQLite format 3\x00"
-_CACHE_KIB = 16_384
+from shared.errors import Unavailable
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,7 @@ class Store:
         """Read and prove every item's row, in one consistent state. Raises DataLoss naming the first damaged one."""
         with self.consistent() as connection:
             head = Head.from_meta(read_meta(connection, self.path))
-            labels = _read_labels(connection)
+            labels = read_labels(connection)
             item_ids = [""] * head.next_position
             codes = np.zeros(head.next_position, np.int64)
             live = np.zeros(head.next_position, np.bool_)
@@ -130,11 +137,12 @@ class Store:
         rows = {position: row for row, position in enumerate(map(int, positions))}
         with self._reading() as connection:  # one statement sees one state, and takes a third of the time of many
             stored = connection.execute(query, (json.dumps(list(rows)),)).fetchall()
-        for position, embedding, proof in stored:
-            require_proven(position, embedding, proof, self.path)
-        if stored:
-            vectors = np.frombuffer(b"".join(row[1] for row in stored), dtype="<f4")
-            found[[rows[row[0]] for row in stored]] = vectors.reshape(len(stored), -1)
+        with reading(self.path):
+            for position, embedding, proof in stored:
+                require_proven(position, embedding, proof, self.path)
+            if stored:
+                vectors = np.frombuffer(b"".join(row[1] for row in stored), dtype="<f4")
+                found[[rows[row[0]] for row in stored]] = vectors.reshape(len(stored), -1)
         return found
 
     def list_items(self, after: int, count: int, label: str | None = None) -> list[Listed]:
@@ -210,103 +218,3 @@ class StoreVectors:
         found = self._store.read_embeddings(self._positions[drawn])
         kept: Floats = found[~np.isnan(found[:, 0])]
         return kept
-
-
-def connect_reader(uri: str) -> sqlite3.Connection:
-    """A connection that cannot write."""
-    connection = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
-    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-    return connection
-
-
-def read_meta(connection: sqlite3.Connection, path: Path) -> dict[str, str]:
-    """Read and prove what describes a store."""
-    meta = dict(connection.execute("SELECT key, value FROM meta"))
-    if "schema" not in meta:
-        raise damaged(path, "it has no schema version")
-    if (version := meta["schema"]) != str(schema.VERSION):
-        raise Mismatch(
-            f"{path} has schema version {version!r} and this SemLink reads {schema.VERSION}; "
-            f"use the SemLink that wrote it, or build it again with `semlink kb build SOURCE --out DIR`"
-        )
-    if schema.seal(meta) != meta.get("seal"):
-        raise damaged(path, "its description is not what was stored")
-    return meta
-
-
-def origin_from_meta(meta: Mapping[str, str]) -> Origin:
-    """Where a store's items come from."""
-    texts = (meta["source"], meta["clip"], meta["clip_fingerprint"])
-    return Origin(*texts, dim=int(meta["dim"]), copied=meta["copied"] == "1")
-
-
-def prove_row(row: tuple, labels: dict[int, str], path: Path) -> int:  # type: ignore[type-arg]
-    """The position of one row of `schema.ITEM_COLUMNS`, if it is what was stored."""
-    position, item_id, code, caption, *blobs, stored = row
-    label = labels.get(code)
-    if label is None or schema.item_digest(position, item_id, label, caption, blobs) != stored:
-        raise damaged(path, f"the item {item_id!r} at position {position} is not what was stored")
-    return int(position)
-
-
-def prove_item(row: tuple, path: Path) -> Item:  # type: ignore[type-arg]
-    """One item of a row of `schema.ITEM_COLUMNS`, label, embedding, thumbnail and picture."""
-    *columns, label, embedding, thumbnail, picture = row
-    thumbnail, picture = thumbnail or b"", picture or b""  # an item without a picture has no row there
-    position = prove_row(tuple(columns), {columns[2]: label}, path)
-    item_id, digests = columns[1], columns[6:9]
-    if schema.blob_digest(thumbnail) != digests[1]:
-        raise damaged(path, f"the thumbnail of {item_id!r} is not what was stored")
-    if picture and schema.blob_digest(picture) != digests[2]:
-        raise damaged(path, f"the picture of {item_id!r} is not what was stored")
-    vector = prove_embedding(position, embedding, digests[0], path)
-    return Item(item_id, label, columns[3], os.fsdecode(columns[4]), thumbnail, vector, picture, digests[2])
-
-
-def prove_embedding(position: int, embedding: bytes, digest: bytes, path: Path) -> Floats:
-    """An embedding, if it is what was stored: [dim], float32."""
-    require_proven(position, embedding, digest, path)
-    return np.frombuffer(embedding, dtype="<f4").astype(np.float32)
-
-
-def require_proven(position: int, embedding: bytes, digest: bytes, path: Path) -> None:
-    """Raise DataLoss unless an embedding is what was stored."""
-    if schema.blob_digest(embedding) != digest:
-        raise damaged(path, f"the embedding of the item at position {position} is not what was stored")
-
-
-def _read_labels(connection: sqlite3.Connection) -> dict[int, str]:
-    """Labels by code; codes count from 0 without a gap, or the store is damaged."""
-    labels = dict(connection.execute("SELECT code, label FROM labels ORDER BY code"))
-    if list(labels) != list(range(len(labels))):
-        raise ValueError("its labels are not numbered as they were stored")
-    return labels
-
-
-def store_uri(path: Path) -> str:
-    """How to open a file for reading alone, on a read-only disk too."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(len(_SQLITE_MAGIC))
-    except OSError as error:
-        raise NotFound(
-            f"no knowledge base in {path.parent} ({error.strerror}: {path.name}); "
-            f"make one with `semlink kb build SOURCE --out {path.parent}`"
-        ) from error
-    if head != _SQLITE_MAGIC:
-        raise DataLoss(f"{path} is damaged: it does not begin like SQLite. Build it again with `semlink kb build`.")
-    uri = f"{path.absolute().as_uri()}?mode=ro"
-    return uri if _log_can_be_shared(path) else f"{uri}&immutable=1"
-
-
-def _log_can_be_shared(path: Path) -> bool:
-    """Whether SQLite can read its log here: it must create or open the files beside the store."""
-    log = path.with_name(path.name + "-wal")
-    if os.access(path.parent, os.W_OK):
-        return True
-    if log.exists() and log.stat().st_size:
-        raise Unavailable(
-            f"{log} holds changes that are not in the store yet, and {path.parent} cannot be written; "
-            f"run `semlink kb compact --kb {path.parent}` where it can be, or stop its receiver in order"
-        )
-    return False

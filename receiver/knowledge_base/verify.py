@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from receiver.knowledge_base import schema
+from receiver.knowledge_base.connection import connect_reader, store_uri
 from receiver.knowledge_base.derived import index_disproof
 from receiver.knowledge_base.layout import Layout
 from receiver.knowledge_base.originals import read_original
+from receiver.knowledge_base.proof import prove_item, read_meta
 from receiver.knowledge_base.schema import Head
-from receiver.knowledge_base.store import connect_reader, prove_item, read_meta, store_uri
 from shared.errors import NotFound, SemLinkError
 
 _MOST_PROBLEMS = 1000

@@ -8,19 +8,19 @@ A view never changes, so a search that began before a change ends as if the chan
 new view that shares nearly all of the old one's arrays (see `arrays`).
 """
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
-from receiver.knowledge_base.arrays import Delta
+from receiver.knowledge_base.arrays import Delta, appended
 from receiver.knowledge_base.engines.base import IndexEngine
 from receiver.knowledge_base.exact import sort_neighbours, squared_distances
 from receiver.knowledge_base.faults import damaged
-from receiver.knowledge_base.records import Description, Floats, Positions
+from receiver.knowledge_base.records import Added, Description, Floats, Positions
 from receiver.knowledge_base.schema import METRIC, Head
 from receiver.knowledge_base.store import Store
 from shared.burst import Hit
@@ -136,6 +136,36 @@ class View:
             if self.live[position] and self.store.read_item(position) is not None:
                 raise damaged(self.store.path, f"its index of ids does not lead to {item_id!r}")
             start = position + 1
+
+    def with_added(self, added: Sequence[Added], head: Head, labels: tuple[str, ...]) -> "View":
+        """The next view, with items at the positions behind this one's. labels: all of them now."""
+        count = self.head.next_position
+        self.item_ids.extend(item.item_id for item in added)
+        positions = np.array([item.position for item in added], np.int64)
+        return replace(
+            self,
+            head=head,
+            labels=labels,
+            delta=self.delta.extended(positions, np.stack([item.embedding for item in added])),
+            room_codes=appended(self.room_codes, count, np.array([item.code for item in added], np.int64)),
+            room_live=appended(self.room_live, count, np.ones(len(added), np.bool_)),
+        )
+
+    def with_removed(self, positions: Sequence[int], head: Head) -> "View":
+        """The next view, without some items."""
+        live = self.live.copy()
+        live[positions] = False
+        return replace(self, head=head, room_live=live)
+
+    def with_labels(self, codes: Mapping[int, int], head: Head, labels: tuple[str, ...]) -> "View":
+        """The next view, with other labels: codes by position. labels: all of them now."""
+        changed = self.label_codes.copy()
+        changed[list(codes)] = list(codes.values())
+        return replace(self, head=head, room_codes=changed, labels=labels)
+
+    def with_engine(self, engine: IndexEngine, covered: int) -> "View":
+        """The next view, searched by an engine that holds the items below a position."""
+        return replace(self, engine=engine, covered=covered, delta=self.delta.since(covered))
 
     def _from_bulk(self, queries: Floats, n: int, wanted: Mask) -> tuple[Positions, Floats]:
         size = len(self.engine)

@@ -9,29 +9,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 from uuid import uuid4
 
 import numpy as np
 
 from receiver.knowledge_base import schema
 from receiver.knowledge_base.faults import damaged, writing
-from receiver.knowledge_base.records import Floats, NewItem, Origin
+from receiver.knowledge_base.proof import origin_from_meta, read_meta
+from receiver.knowledge_base.records import Added, Floats, NewItem, Origin
 from receiver.knowledge_base.schema import Head
-from receiver.knowledge_base.store import origin_from_meta, read_meta
 from shared.errors import InvalidInput, NotFound, Unavailable
 
 _WORTH_VACUUM = 0.2  # of the file, unused
 _ADD_ITEM = "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-
-
-class Added(NamedTuple):
-    """One item that was stored. code: of its label. embedding: [dim], float32, unit length."""
-
-    position: int
-    item_id: str
-    code: int
-    embedding: Floats
 
 
 class StoreWriter:

@@ -65,8 +65,8 @@ def list_count(items: int) -> int:
 
 
 RECIPES: Mapping[str, Recipe] = {
-    "ivf-sq8": Recipe("SQ8", depth=10),
+    "ivf-sq8": Recipe("SQ8", depth=5),
     "ivf-rabitq": Recipe("RaBitQfs", depth=200, gpu=False, mapping=None),
     "opq-ivf-pq": Recipe("PQ{bytes}x8", depth=200, rotation="OPQ{bytes},", least_items=256),
-    "hnsw": Recipe("HNSW32_SQ8", depth=10, effort="efSearch", gpu=False, mapping=faiss.IO_FLAG_MMAP_IFC),
+    "hnsw": Recipe("HNSW32_SQ8", depth=5, effort="efSearch", gpu=False, mapping=faiss.IO_FLAG_MMAP_IFC),
 }
