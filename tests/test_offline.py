@@ -11,6 +11,7 @@ import pytest
 from client import ChannelControl, Delivery, SemLink
 from client.supervisor import LocalLink
 from lab.offline import OfflineLink, Sender
+from receiver.confidence import load_confidence
 from receiver.knowledge_base import KnowledgeBase
 from receiver.pipeline import ReceivePipeline
 from receiver.settings import ReceiverSettings
@@ -102,8 +103,9 @@ def test_a_scenario_is_the_same_offline_and_through_sockets(
         control.reset()
     settings = ReceiverSettings()
     shelf = CodecShelf("cpu", clip.fingerprint)
-    with KnowledgeBase.open(link.plan.knowledge_base, device="cpu") as knowledge_base:
-        pipeline = ReceivePipeline(shelf, knowledge_base, settings.equalizer, settings.accept_confidence)
+    with KnowledgeBase.open(link.plan.knowledge_base) as knowledge_base:
+        confidence = load_confidence(link.plan.knowledge_base)
+        pipeline = ReceivePipeline(shelf, knowledge_base, settings.equalizer, confidence, settings.accept_confidence)
         sender = Sender(shelf.get("kbsc"), csi=csi, pilots=16, placing=placing, stream=7, top_k=3, trace=True)
         offline = list(OfflineLink(scenario, clip, pipeline, sender, batch_size=1).run(files, counter=100))
     assert len({outcome.report.settings.snr_db for outcome in offline}) > 3
