@@ -1,4 +1,4 @@
-"""`semlink features` and `semlink train`: doors to the lab."""
+"""`semlink features`, `train` and `evaluate`: doors to the lab."""
 
 from importlib import import_module
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from client.cli.console import Json, err, out, print_json
+from client.cli.console import OUT, Json, err, out, print_json
 from client.cli.heavy import heavy
 from client.cli.kb import BatchSize, Clip, Device, Download, Weights
 from client.cli.progress import progress
@@ -59,6 +59,41 @@ def features(
         print_json({"file": str(file), "items": items, "dim": dim, "clip": clip, "skipped": list(found.skipped)})
     else:
         out.print(f"{items} embeddings of {dim} values in {file}")
+
+
+def evaluate(
+    scenario: Annotated[str, typer.Argument(help="A TOML file, or the name of a shipped one: quick, paper.")],
+    *,
+    data: Annotated[str, typer.Option(help="drawn, or a folder with CIFAR-100, or with pictures in query/ and kb/.")],
+    folder: Annotated[Path, typer.Option("--out", help="Folder for results.csv and results.parquet.")] = OUT
+    / "results",
+    jobs: Annotated[int, typer.Option(min=1, max=1024, help="Processes that measure side by side.")] = 1,
+    clip: Clip = "clip-tiny",
+    weights: Weights = None,
+    download: Download = False,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Send the pictures of a data set by many schemes over many channels, off line, into one table.
+
+    What is measured already is kept: run it again after a break, or after a change of the scenario.
+
+    - `semlink evaluate quick --data drawn`
+    - `semlink evaluate paper --data data --jobs 2 --out out/results`
+    """
+    with heavy():
+        from lab.evaluate.data import open_test_set  # noqa: PLC0415
+        from lab.evaluate.run import evaluate as run  # noqa: PLC0415
+        from lab.evaluate.scenario import load_scenario  # noqa: PLC0415
+        from shared.clip import load_clip  # noqa: PLC0415
+    wanted = load_scenario(scenario)
+    test_set = open_test_set(data, load_clip(clip, weights, device, download=download), folder / "features")
+    with progress(wanted.title) as report:
+        table = run(wanted, test_set, folder, jobs, report)
+    if json:
+        print_json({"file": str(folder / "results.csv"), "points": len(table)})
+    else:
+        out.print(f"{len(table)} points in {folder / 'results.csv'}")
 
 
 @train.command("clip-tiny", context_settings=_PASS_ON)

@@ -1,0 +1,56 @@
+"""The way of a batch of bursts, by the very functions of the services.
+
+symbols --pilots--> power checked --Link: fading, noise--> channel estimate --> equalizer --> x_hat, n0_eff
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lab.evaluate.data import Ints
+from lab.evaluate.scenario import Point
+from receiver.decoder import Equalized, equalize_bursts
+from shared.burst import Burst, CodecSpec, Genie
+from shared.channel import Link, place_pilots
+from shared.errors import InvalidSymbols
+from shared.symbols import Complex, mean_power
+
+POWER_TOLERANCE = 1e-3
+_NO_CODEC = CodecSpec("", 0, "", "")  # the equalizer asks for none
+
+
+class Air:
+    """One channel with one seed. A draw depends on (seed, stream 0, counter) alone, so any order gives the same."""
+
+    def __init__(self, point: Point, seed: int, counters: Ints) -> None:
+        """counters: [B], numbers of the bursts: the positions of their pictures among the queries."""
+        self._point = point
+        self._link = Link.from_settings(point.channel.updated(seed=seed))
+        self.counters = counters
+
+    def carry(self, payloads: Complex) -> Equalized:
+        """Send one burst for each counter.
+
+        payloads: [B, n], complex64, unit mean power per row, or InvalidSymbols is raised.
+        """
+        power = np.array([mean_power(payload) for payload in payloads])
+        if not (np.abs(power - 1) <= POWER_TOLERANCE).all():
+            wrong = power[np.argmax(np.abs(power - 1))]
+            raise InvalidSymbols(f"a burst has mean power {wrong:.6g}: scale its symbols to 1")
+        return equalize_bursts(list(self._received(payloads)), self._point.equalizer)
+
+    def _received(self, payloads: Complex) -> Iterator[Burst]:
+        point = self._point
+        for counter, payload in zip(self.counters.tolist(), payloads, strict=True):
+            sent = self._link.transmit(place_pilots(payload, point.pilots, "front"), 0, counter)
+            genie = Genie(np.atleast_1d(np.complex64(sent.gain)), sent.n0) if point.csi == "perfect" else None
+            yield Burst(
+                burst_id=counter,
+                stream=0,
+                counter=counter,
+                codec=_NO_CODEC,
+                pilots=point.pilots,
+                symbols=sent.y,
+                csi=point.csi,
+                genie=genie,
+            )

@@ -1,0 +1,103 @@
+"""What a scheme is to the laboratory, and codecs as schemes.
+
+    batch --encode--> symbols --air--> x_hat, n0_eff --decode--> arrival
+
+A sender and a receiver are two instances, as in two processes: what one keeps to itself never reaches the other.
+"""
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from lab.evaluate.air import Air
+from lab.evaluate.cost import Cost, cost_of
+from lab.evaluate.data import Floats, Pixels
+from shared.codecs import Codec, Decoded
+from shared.errors import InvalidSetting
+
+
+class CannotExist(InvalidSetting):
+    """A scheme has no form at this length: its row is kept, and says so by n = 0."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a sender has.
+
+    embeddings: [B, 512], float32, unit length. pixels: [B, H, W, 3], uint8. snr_db: average SNR that it is told of;
+    None for nothing.
+    """
+
+    embeddings: Floats
+    pixels: Pixels
+    snr_db: float | None
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What a receiver has, and what the judge alone may see.
+
+    decoded: of the whole batch. encode_seconds, decode_seconds: of the whole batch, codec alone.
+    lost: [B], bool, whether the message was decoded wrongly; None for schemes without one.
+    pixels: [B, H, W, 3], uint8, decoded pictures; None for schemes that send none.
+    """
+
+    decoded: Decoded
+    encode_seconds: float
+    decode_seconds: float
+    lost: npt.NDArray[np.bool_] | None = None
+    pixels: Pixels | None = None
+
+
+class Scheme(Protocol):
+    """A way to send pictures.
+
+    k: real dimensions of a payload. fingerprint: of all that its results depend on. genie: what it gives its receiver
+    beyond the received symbols and what CSI says.
+    """
+
+    k: int
+    fingerprint: str
+    genie: tuple[str, ...]
+
+    @property
+    def cost(self) -> Cost:
+        """Parameters and multiply-accumulates of both halves for one picture."""
+
+    def send(self, batch: Batch, air: Air) -> Arrival:
+        """Send a batch of pictures."""
+
+
+class CodecScheme:
+    """A codec of `shared.codecs`, or one of your own."""
+
+    def __init__(self, kind: type[Codec], k: int, device: str = "cpu") -> None:
+        if k not in kind.lengths:
+            raise CannotExist(f"codec {kind.name} has no length k = {k}; it has {', '.join(map(str, kind.lengths))}")
+        self.k = k
+        self.genie: tuple[str, ...] = ()
+        self._sender, self._receiver = kind.load(k, device), kind.load(k, device)
+        self.fingerprint = self._sender.fingerprint
+
+    @property
+    def codec(self) -> Codec:
+        """The sender's instance."""
+        return self._sender
+
+    @property
+    def cost(self) -> Cost:
+        """See `Scheme.cost`."""
+        return cost_of(self._sender)
+
+    def send(self, batch: Batch, air: Air) -> Arrival:
+        """See `Scheme.send`."""
+        start = perf_counter()
+        x = self._sender.encode(batch.embeddings)
+        encode_seconds = perf_counter() - start
+        equalized = air.carry(x)
+        start = perf_counter()
+        decoded = self._receiver.decode(equalized.x_hat, equalized.n0_eff)
+        return Arrival(decoded, encode_seconds, perf_counter() - start)
