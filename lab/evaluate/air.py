@@ -10,8 +10,8 @@ import numpy as np
 from lab.evaluate.data import Ints
 from lab.evaluate.scenario import Point
 from receiver.decoder import Equalized, equalize_bursts
-from shared.burst import Burst, CodecSpec, Genie
-from shared.channel import Link, place_pilots
+from shared.burst import Burst, CodecSpec, Csi, Genie
+from shared.channel import ChannelSettings, Link, place_pilots
 from shared.errors import InvalidSymbols
 from shared.symbols import Complex, mean_power
 
@@ -28,15 +28,31 @@ class Air:
         self._link = Link.from_settings(point.channel.updated(seed=seed))
         self.counters = counters
 
+    @property
+    def channel(self) -> ChannelSettings:
+        """What happens on the way; its seed is the air's own."""
+        return self._link.settings
+
+    @property
+    def csi(self) -> Csi:
+        """What the receiver knows of it."""
+        return self._point.csi
+
     def carry(self, payloads: Complex) -> Equalized:
         """Send one burst for each counter.
 
         payloads: [B, n], complex64, unit mean power per row, or InvalidSymbols is raised.
         """
-        power = np.array([mean_power(payload) for payload in payloads])
-        if not (np.abs(power - 1) <= POWER_TOLERANCE).all():
-            wrong = power[np.argmax(np.abs(power - 1))]
-            raise InvalidSymbols(f"a burst has mean power {wrong:.6g}: scale its symbols to 1")
+        for payload in payloads:
+            _check_power(payload)
+        return self._equalized(payloads)
+
+    def carry_batch(self, payloads: Complex) -> Equalized:
+        """Send bursts whose power is 1 in the mean over all of them only: what no single sender can do."""
+        _check_power(payloads)
+        return self._equalized(payloads)
+
+    def _equalized(self, payloads: Complex) -> Equalized:
         return equalize_bursts(list(self._received(payloads)), self._point.equalizer)
 
     def _received(self, payloads: Complex) -> Iterator[Burst]:
@@ -53,4 +69,11 @@ class Air:
                 symbols=sent.y,
                 csi=point.csi,
                 genie=genie,
+                grid=point.channel.grid,
             )
+
+
+def _check_power(symbols: Complex) -> None:
+    power = mean_power(symbols)
+    if not abs(power - 1) <= POWER_TOLERANCE:
+        raise InvalidSymbols(f"a burst has mean power {power:.6g}: scale its symbols to 1")

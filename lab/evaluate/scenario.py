@@ -3,9 +3,9 @@
 import tomllib
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from shared.burst import Csi
 from shared.channel import ChannelSettings, EqualizerName
@@ -23,7 +23,8 @@ class SchemeSpec(BaseModel):
     """One scheme of the comparison.
 
     name: what its rows are called. scheme: as in `lab.evaluate.schemes`, a codec's name, or `FILE.py:Class` of your
-    own; the name by default. k: lengths, each a row of its own. decision: how an item is chosen.
+    own; the name by default. k: lengths, each a row of its own. decision: how an item is chosen. channels: names of
+    those that it is sent over; all of them by default.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,6 +33,7 @@ class SchemeSpec(BaseModel):
     scheme: str = ""
     k: tuple[Annotated[int, Field(ge=2, le=1 << 16)], ...] = Field(min_length=1)
     decision: Literal["nearest", "fusion"] = "nearest"
+    channels: tuple[str, ...] = ()
 
     @property
     def source(self) -> str:
@@ -42,11 +44,13 @@ class SchemeSpec(BaseModel):
 class ChannelSpec(BaseModel):
     """One kind of channel.
 
-    settings: fields of `ChannelSettings` but `snr_db` and `seed`. csi: what the receiver knows, each a row of its own.
+    name: for schemes that are sent over some channels only. settings: fields of `ChannelSettings` but `snr_db` and
+    `seed`. csi: what the receiver knows, each a row of its own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    name: str = ""
     csi: Annotated[tuple[Csi, ...], BeforeValidator(_listed)] = ("pilot",)
     pilot_symbols: int = Field(8, ge=2, le=1024)
     settings: dict[str, Any] = {}
@@ -94,6 +98,14 @@ class Scenario(BaseModel):
     queries: int = Field(0, ge=0)
     stop_errors: int = Field(0, ge=0)
 
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        known = {channel.name for channel in self.channel}
+        for scheme in self.scheme:
+            if unknown := set(scheme.channels) - known:
+                raise ValueError(f"scheme {scheme.name!r} names the channel {min(unknown)!r}, and there is none")
+        return self
+
     def points(self) -> list[Point]:
         """Every row to be, in the order of the file."""
         shared = self.model_dump(include={"equalizer", "sender_snr", "seeds", "queries", "stop_errors"})
@@ -107,6 +119,7 @@ class Scenario(BaseModel):
                 **shared,
             )
             for scheme, channel in product(self.scheme, self.channel)
+            if not scheme.channels or channel.name in scheme.channels
             for k, csi, snr_db in product(scheme.k, channel.csi, self.snr_db)
         ]
 

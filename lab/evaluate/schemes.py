@@ -12,7 +12,10 @@ from shared.codecs import Codec, codec_class
 from shared.errors import InvalidSetting, NotFound
 
 # Schemes that are no codecs: name -> "module:class", called with k.
-SCHEMES: dict[str, str] = {}
+SCHEMES: dict[str, str] = {
+    "kbsc-authors": "lab.evaluate.kbsc_authors:KbscAuthors",
+    "vq-digital": "lab.evaluate.vq_digital:VqDigitalScheme",
+}
 
 
 def make_scheme(spec: SchemeSpec, k: int) -> Scheme:
