@@ -14,9 +14,11 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from shared.channel.equalizer import EqualizerName
 from shared.symbols import Complex
 
 Embeddings = npt.NDArray[np.float32]
+OperatingPoint = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Codec(ABC):
 
     name: as in the registry. k: real dimensions, so k/2 complex symbols. fingerprint: 16 hexadecimal digits of the
     parameters; the two ends must hold the same. clip_fingerprint: of the CLIP model whose embeddings the codec was
-    trained on; None when it fits any.
+    trained on; None when it fits any. equalizer: the one that the decoder is made for; None takes the receiver's.
     """
 
     name: ClassVar[str]
@@ -45,6 +47,7 @@ class Codec(ABC):
     k: int
     fingerprint: str
     clip_fingerprint: str | None = None
+    equalizer: ClassVar[EqualizerName | None] = None
 
     @classmethod
     @abstractmethod
@@ -55,8 +58,12 @@ class Codec(ABC):
         """
 
     @abstractmethod
-    def encode(self, embeddings: Embeddings) -> Complex:
-        """Symbols [B, k/2], complex64, unit mean power per row, of `embeddings`: [B, 512], float32, unit length."""
+    def encode(self, embeddings: Embeddings, snr_db: OperatingPoint | None = None) -> Complex:
+        """Symbols [B, k/2], complex64, unit mean power per row.
+
+        embeddings: [B, 512], float32, unit length. snr_db: [B], float32, dB, the operating point: what the sender
+        believes about the channel. Where it is NaN or None the codec takes its own default; many codecs ignore it.
+        """
 
     @abstractmethod
     def decode(self, x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> Decoded:
