@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from lab.evaluate.air import Air
-from lab.evaluate.data import TestSet, check_apart, open_test_set
+from lab.evaluate.data import ClipChoice, TestSet, check_apart, open_test_set
 from lab.evaluate.judge import Judge, psnr_db
 from lab.evaluate.leaks import Leak, check_dead_channel, too_good
 from lab.evaluate.measure import measure
@@ -19,7 +19,6 @@ from lab.evaluate.scheme import CodecScheme
 from lab.evaluate.table import Row
 from lab.features import Features
 from shared.channel import Link, equalize, estimate_channel, pilot_sequence, place_pilots
-from shared.clip import load_clip
 from shared.codecs.raw import Raw
 from shared.errors import InvalidSetting, InvalidSymbols, Mismatch, NotFound
 from shared.symbols import normalize_power
@@ -41,8 +40,7 @@ def scenario(**changes: Any) -> Scenario:
 @pytest.fixture(scope="module")
 def test_set(tmp_path_factory: pytest.TempPathFactory) -> TestSet:
     """The drawn set: 1,000 queries, 2,000 items, 100 labels."""
-    clip = load_clip(device="cpu", precision="float32")
-    return open_test_set("drawn", clip, tmp_path_factory.mktemp("features"))
+    return open_test_set("drawn", ClipChoice(), tmp_path_factory.mktemp("features"))
 
 
 @pytest.fixture(scope="module")

@@ -70,8 +70,6 @@ def evaluate(
     jobs: Annotated[int, typer.Option(min=1, max=1024, help="Processes that measure side by side.")] = 1,
     clip: Clip = "clip-tiny",
     weights: Weights = None,
-    download: Download = False,
-    device: Device = "auto",
     json: Json = False,
 ) -> None:
     """Send the pictures of a data set by many schemes over many channels, off line, into one table.
@@ -82,12 +80,11 @@ def evaluate(
     - `semlink evaluate paper --data data --jobs 2 --out out/results`
     """
     with heavy():
-        from lab.evaluate.data import open_test_set  # noqa: PLC0415
+        from lab.evaluate.data import ClipChoice, open_test_set  # noqa: PLC0415
         from lab.evaluate.run import evaluate as run  # noqa: PLC0415
         from lab.evaluate.scenario import load_scenario  # noqa: PLC0415
-        from shared.clip import load_clip  # noqa: PLC0415
     wanted = load_scenario(scenario)
-    test_set = open_test_set(data, load_clip(clip, weights, device, download=download), folder / "features")
+    test_set = open_test_set(data, ClipChoice(clip, weights), folder / "features")
     with progress(wanted.title) as report:
         table = run(wanted, test_set, folder, jobs, report)
     if json:

@@ -11,7 +11,7 @@ from lab.evaluate.data import Ints
 from lab.evaluate.scenario import Point
 from receiver.decoder import Equalized, equalize_bursts
 from shared.burst import Burst, CodecSpec, Csi, Genie
-from shared.channel import ChannelSettings, Link, place_pilots
+from shared.channel import ChannelSettings, EqualizerName, Link, place_pilots
 from shared.errors import InvalidSymbols
 from shared.symbols import Complex, mean_power
 
@@ -38,22 +38,23 @@ class Air:
         """What the receiver knows of it."""
         return self._point.csi
 
-    def carry(self, payloads: Complex) -> Equalized:
+    def carry(self, payloads: Complex, equalizer: EqualizerName | None = None) -> Equalized:
         """Send one burst for each counter.
 
-        payloads: [B, n], complex64, unit mean power per row, or InvalidSymbols is raised.
+        payloads: [B, n], complex64, unit mean power per row, or InvalidSymbols is raised. equalizer: the one that the
+        decoder is made for; None for the receiver's own.
         """
         for payload in payloads:
             _check_power(payload)
-        return self._equalized(payloads)
+        return self._equalized(payloads, equalizer)
 
-    def carry_batch(self, payloads: Complex) -> Equalized:
-        """Send bursts whose power is 1 in the mean over all of them only: what no single sender can do."""
+    def carry_batch(self, payloads: Complex, equalizer: EqualizerName | None = None) -> Equalized:
+        """Send bursts that are one transmission: power 1 in the mean over all of them only."""
         _check_power(payloads)
-        return self._equalized(payloads)
+        return self._equalized(payloads, equalizer)
 
-    def _equalized(self, payloads: Complex) -> Equalized:
-        return equalize_bursts(list(self._received(payloads)), self._point.equalizer)
+    def _equalized(self, payloads: Complex, equalizer: EqualizerName | None) -> Equalized:
+        return equalize_bursts(list(self._received(payloads)), equalizer or self._point.equalizer)
 
     def _received(self, payloads: Complex) -> Iterator[Burst]:
         point = self._point

@@ -1,17 +1,18 @@
 """The pictures of a comparison: who asks, who answers, and checks that neither knows the other."""
 
 import hashlib
+import json
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from lab.features import Features, Progress, extract_features, load_features, save_features
 from receiver.knowledge_base.index import make_engine
-from shared.clip import Clip
+from shared.clip import Clip, load_clip
 from shared.datasets import PictureSource, open_source
 from shared.errors import InvalidInput, Mismatch
 
@@ -25,13 +26,29 @@ DUPLICATES = 0.005
 """Share of queries that a data set may itself repeat; CIFAR-100's test part repeats 0.04 %."""
 
 
+class ClipChoice(NamedTuple):
+    """Which CLIP model embeds pictures, as `load_clip` takes it."""
+
+    model: str = "clip-tiny"
+    weights: str | None = None
+
+
+CLIP_TINY = ClipChoice()
+
+
+@cache
+def load_choice(choice: ClipChoice) -> Clip:
+    """Load a model in float32, so that results are the same on every machine."""
+    return load_clip(choice.model, choice.weights, precision="float32")
+
+
 @dataclass(frozen=True)
 class TestSet:
     """Pictures that ask and pictures that answer, embedded by one CLIP model.
 
     queries, items: features, N and M pictures; the labels are for the judge alone, no scheme sees them
     pixels: [N, H, W, 3], uint8, of the queries as they are before CLIP's preprocessing
-    clip_fingerprint: of the model
+    clip_fingerprint: of the model. clip: which it is
     """
 
     __test__ = False  # no test of pytest's
@@ -40,6 +57,7 @@ class TestSet:
     items: Features
     pixels: Pixels
     clip_fingerprint: str
+    clip: ClipChoice = CLIP_TINY
 
     @cached_property
     def names(self) -> list[str]:
@@ -73,38 +91,42 @@ class TestSet:
         """Write what `load` reads."""
         save_features(folder / "queries.npz", self.queries)
         save_features(folder / "items.npz", self.items)
-        np.savez(folder / "pixels.npz", pixels=self.pixels, clip_fingerprint=self.clip_fingerprint)
+        np.savez(folder / "pixels.npz", pixels=self.pixels)
+        about = {"clip_fingerprint": self.clip_fingerprint, "clip": self.clip}
+        (folder / "clip.json").write_text(json.dumps(about))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
         queries, items = load_features(folder / "queries.npz"), load_features(folder / "items.npz")
+        about = json.loads((folder / "clip.json").read_text())
         with np.load(folder / "pixels.npz", allow_pickle=False) as arrays:
-            return cls(queries, items, arrays["pixels"], str(arrays["clip_fingerprint"]))
+            return cls(queries, items, arrays["pixels"], about["clip_fingerprint"], ClipChoice(*about["clip"]))
 
 
-def open_test_set(spec: str, clip: Clip, cache: Path, progress: Progress | None = None) -> TestSet:
-    """Embed the `query` and `kb` parts of a source, or take the embeddings from the cache.
+def open_test_set(spec: str, choice: ClipChoice, folder: Path, progress: Progress | None = None) -> TestSet:
+    """Embed the `query` and `kb` parts of a source, or take the embeddings from the folder.
 
     spec: `drawn`, `cifar100:DIR`, or a folder with CIFAR-100, or with the sub-folders `query` and `kb`
     """
+    clip = load_choice(choice)
     asking, answering = open_source(spec, "query"), open_source(spec, "kb")
-    queries = cached_features(asking, clip, cache, progress)
-    items = cached_features(answering, clip, cache, progress)
+    queries = cached_features(asking, clip, folder, progress)
+    items = cached_features(answering, clip, folder, progress)
     if queries.skipped:
         raise InvalidInput(f"{spec}: {queries.skipped[0]}; take it away, so that pictures and embeddings pair up")
-    test_set = TestSet(queries, items, _stacked(asking), clip.fingerprint)
+    test_set = TestSet(queries, items, _stacked(asking), clip.fingerprint, choice)
     check_apart(test_set.queries, test_set.items)
     return test_set
 
 
-def cached_features(source: PictureSource, clip: Clip, cache: Path, progress: Progress | None = None) -> Features:
-    """Embeddings of a whole source, kept in `cache` under its content and the CLIP model."""
+def cached_features(source: PictureSource, clip: Clip, folder: Path, progress: Progress | None = None) -> Features:
+    """Embeddings of a whole source, kept in a folder under its content and the CLIP model."""
     digest = hashlib.sha256()
     for picture in source:
         digest.update(f"{picture.id}\n{picture.label}\n".encode())
         digest.update(picture.encoded() if isinstance(picture.content, Path) else picture.content.tobytes())
-    path = cache / f"{clip.fingerprint}-{source.name}-{source.split or 'all'}-{digest.hexdigest()[:16]}.npz"
+    path = folder / f"{clip.fingerprint}-{source.name}-{source.split or 'all'}-{digest.hexdigest()[:16]}.npz"
     if not path.exists():
         save_features(path, extract_features(source, clip, progress=progress))
     return load_features(path)

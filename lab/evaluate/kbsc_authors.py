@@ -9,7 +9,7 @@ import torch
 
 from lab.evaluate.air import Air
 from lab.evaluate.cost import Cost, cost_of
-from lab.evaluate.scheme import Arrival, Batch, CannotExist
+from lab.evaluate.scheme import Arrival, Batch, CannotExist, Setting
 from lab.kbsc_authors import FOLDERS, from_air, to_air
 from shared.codecs import Decoded
 from shared.codecs.base import fingerprint_of
@@ -23,7 +23,7 @@ class KbscAuthors:
 
     genie = ("batch power", "I and Q of two pictures", "scale told")
 
-    def __init__(self, k: int) -> None:
+    def __init__(self, k: int, setting: Setting) -> None:  # noqa: ARG002 - no CLIP needed
         if k not in LENGTHS:
             raise CannotExist(f"kbsc-authors has no length k = {k}; it has {', '.join(map(str, LENGTHS))}")
         self.k = k

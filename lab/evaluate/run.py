@@ -10,7 +10,7 @@ from typing import NamedTuple
 import faiss
 import polars as pl
 
-from lab.evaluate.data import TestSet
+from lab.evaluate.data import ClipChoice, TestSet
 from lab.evaluate.judge import Judge
 from lab.evaluate.leaks import check_dead_channel
 from lab.evaluate.measure import measure, nothing_sent
@@ -39,7 +39,10 @@ def evaluate(
     `results.parquet` are written anew after each point. report: told (points done, points in all).
     """
     store = PointStore(out / "points")
-    tasks = [_Task(point, store.key(point, _fingerprint(point), test_set.fingerprint)) for point in scenario.points()]
+    tasks = [
+        _Task(point, store.key(point, _fingerprint(point, test_set.clip), test_set.fingerprint))
+        for point in scenario.points()
+    ]
     rows = {task.key: row for task in tasks if (row := store.get(task.key))}
     tell = report or (lambda *_: None)
     tell(len(rows), len(tasks))
@@ -89,20 +92,21 @@ def _work(point: Point) -> Row:
 
 
 @cache
-def _scheme(spec: SchemeSpec, k: int) -> Scheme:
-    return make_scheme(spec, k)
+def _scheme(spec: SchemeSpec, k: int, clip: ClipChoice) -> Scheme:
+    return make_scheme(spec, k, clip)
 
 
 @cache
 def _trusted(spec: SchemeSpec, k: int) -> Scheme:
     """A scheme that knows nothing over a dead channel."""
-    scheme = _scheme(spec, k)
-    check_dead_channel(spec.name, scheme, _judges[0])
+    (judge,) = _judges
+    scheme = _scheme(spec, k, judge.test_set.clip)
+    check_dead_channel(spec.name, scheme, judge)
     return scheme
 
 
-def _fingerprint(point: Point) -> str:
+def _fingerprint(point: Point, clip: ClipChoice) -> str:
     try:
-        return _scheme(point.scheme, point.k).fingerprint
+        return _scheme(point.scheme, point.k, clip).fingerprint
     except CannotExist:
         return "none"

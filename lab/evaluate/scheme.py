@@ -7,15 +7,17 @@ A sender and a receiver are two instances, as in two processes: what one keeps t
 
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from lab.evaluate.air import Air
 from lab.evaluate.cost import Cost, cost_of
-from lab.evaluate.data import Floats, Pixels
+from lab.evaluate.data import ClipChoice, Floats, Pixels, load_choice
+from shared.clip import Clip
 from shared.codecs import Codec, Decoded
+from shared.codecs.base import OperatingPoint
 from shared.errors import InvalidSetting
 
 
@@ -35,13 +37,18 @@ class Batch:
     pixels: Pixels
     snr_db: float | None
 
+    @property
+    def operating_point(self) -> OperatingPoint | None:
+        """`snr_db` of each picture, as codecs take it: [B], float32."""
+        return None if self.snr_db is None else np.full(len(self.embeddings), self.snr_db, np.float32)
+
 
 @dataclass(frozen=True)
 class Arrival:
     """What a receiver has, and what the judge alone may see.
 
     decoded: of the whole batch. encode_seconds, decode_seconds: of the whole batch, codec alone.
-    lost: [B], bool, whether the message was decoded wrongly; None for schemes without one.
+    lost: [M], bool, whether each message was decoded wrongly; None for schemes without messages.
     pixels: [B, H, W, 3], uint8, decoded pictures; None for schemes that send none.
     """
 
@@ -50,6 +57,18 @@ class Arrival:
     decode_seconds: float
     lost: npt.NDArray[np.bool_] | None = None
     pixels: Pixels | None = None
+
+
+class Setting(NamedTuple):
+    """What a scheme may ask for beside k. name: its own. choice: the CLIP model that embeds decoded pictures."""
+
+    name: str
+    choice: ClipChoice
+
+    @property
+    def clip(self) -> Clip:
+        """The model, loaded once for each process."""
+        return load_choice(self.choice)
 
 
 class Scheme(Protocol):
@@ -95,9 +114,9 @@ class CodecScheme:
     def send(self, batch: Batch, air: Air) -> Arrival:
         """See `Scheme.send`."""
         start = perf_counter()
-        x = self._sender.encode(batch.embeddings)
+        x = self._sender.encode(batch.embeddings, batch.operating_point)
         encode_seconds = perf_counter() - start
-        equalized = air.carry(x)
+        equalized = air.carry(x, self._receiver.equalizer)
         start = perf_counter()
         decoded = self._receiver.decode(equalized.x_hat, equalized.n0_eff)
         return Arrival(decoded, encode_seconds, perf_counter() - start)

@@ -6,26 +6,29 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from lab.evaluate.data import ClipChoice
 from lab.evaluate.scenario import SchemeSpec
-from lab.evaluate.scheme import CodecScheme, Scheme
+from lab.evaluate.scheme import CodecScheme, Scheme, Setting
 from shared.codecs import Codec, codec_class
 from shared.errors import InvalidSetting, NotFound
 
-# Schemes that are no codecs: name -> "module:class", called with k.
+# Schemes that are no codecs, or more than one: name -> "module:class", called with k and a `Setting`.
 SCHEMES: dict[str, str] = {
     "kbsc-authors": "lab.evaluate.kbsc_authors:KbscAuthors",
     "vq-digital": "lab.evaluate.vq_digital:VqDigitalScheme",
+    **{f"{kind}-ldpc": "lab.evaluate.digital_pictures:DigitalPictures" for kind in ("jpeg", "webp", "hevc")},
+    **{f"{kind}-ldpc-mosaic": "lab.evaluate.digital_pictures:DigitalMosaic" for kind in ("jpeg", "webp", "hevc")},
 }
 
 
-def make_scheme(spec: SchemeSpec, k: int) -> Scheme:
-    """Make a scheme of length k.
+def make_scheme(spec: SchemeSpec, k: int, clip: ClipChoice) -> Scheme:
+    """Make a scheme of length k. clip: what embeds the pictures that a scheme decodes.
 
     Raises NotFound for an unknown one, CannotExist where it has no form at this length.
     """
     if spec.source in SCHEMES:
         module, attribute = SCHEMES[spec.source].split(":")
-        made: Scheme = getattr(import_module(module), attribute)(k)
+        made: Scheme = getattr(import_module(module), attribute)(k, Setting(spec.source, clip))
         return made
     return CodecScheme(find_codec(spec.source), k)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from lab.evaluate.air import Air
 from lab.evaluate.cost import Cost
-from lab.evaluate.scheme import Arrival, Batch, CannotExist
+from lab.evaluate.scheme import Arrival, Batch, CannotExist, Setting
 from shared.codecs import Decoded
 from shared.codecs.digital.vq import DEFAULT_SNR_DB, VqDigital
 
@@ -19,7 +19,7 @@ class VqDigitalScheme:
 
     genie: tuple[str, ...] = ()
 
-    def __init__(self, k: int) -> None:
+    def __init__(self, k: int, setting: Setting) -> None:  # noqa: ARG002 - no CLIP needed
         self.k = k
         self._codec = VqDigital.load(k, "cpu")
         if not self._codec.table.modes(k):
@@ -40,7 +40,7 @@ class VqDigitalScheme:
         bits = codec.quantizer.quantize(batch.embeddings, mode.bits)
         x = codec.modulate(bits, mode)
         encode_seconds = perf_counter() - start
-        equalized = air.carry(x)
+        equalized = air.carry(x, codec.equalizer)
         start = perf_counter()
         decoded = codec.demodulate(equalized.x_hat, equalized.n0_eff, mode)
         embeddings = codec.quantizer.dequantize(decoded)

@@ -19,6 +19,7 @@ Reals = npt.NDArray[np.float32]
 
 MIN_BITS: Final = 12
 """Fewest information bits of 3GPP TS 38.212's code."""
+MAX_BITS: Final = 8448
 LOWEST_RATE: Final = 1 / 5
 HIGHEST_RATE: Final = 948 / 1024
 _ITERATIONS: Final = 20
@@ -32,8 +33,8 @@ class Mode(NamedTuple):
     order: int
 
     def fits(self, symbols: int) -> bool:
-        """Whether there is a code for so many symbols: 12 bits or more, at a rate of at most 948/1024."""
-        return self.bits >= MIN_BITS and self.bits <= HIGHEST_RATE * symbols * self.order
+        """Whether there is a code for so many symbols: 12 to 8448 bits, at a rate of at most 948/1024."""
+        return MIN_BITS <= self.bits <= MAX_BITS and self.bits <= HIGHEST_RATE * symbols * self.order
 
 
 class Modem:
@@ -46,8 +47,8 @@ class Modem:
     def __init__(self, mode: Mode, symbols: int) -> None:
         if not mode.fits(symbols):
             raise InvalidSetting(
-                f"{mode.bits} bits in {symbols} symbols of {mode.order} bits: send {MIN_BITS} bits or more, at a rate "
-                f"of at most {HIGHEST_RATE:.3f}"
+                f"{mode.bits} bits in {symbols} symbols of {mode.order} bits: send {MIN_BITS} to {MAX_BITS} bits, at a "
+                f"rate of at most {HIGHEST_RATE:.3f}"
             )
         self.mode, self.symbols = mode, symbols
         self._sent = symbols * mode.order
@@ -62,21 +63,33 @@ class Modem:
         return x
 
     def demodulate(self, x_hat: Complex, n0_eff: Reals) -> Bits:
-        """Bits [B, K] of equalized symbols [B, n] and their noise power [B, n], after zero forcing."""
-        noise = torch.from_numpy(np.maximum(n0_eff, _N0_FLOOR))
+        """Bits [B, K] of equalized symbols [B, n] and their noise power [B, n], after zero forcing.
+
+        Where n0_eff is NaN it is estimated from the burst, as the larger of two guesses: E|x_hat|^2 - 1, which is good
+        where noise is strong, and the distance to the nearest points of the constellation, where it is weak.
+        """
+        noise = torch.from_numpy(np.maximum(np.where(np.isnan(n0_eff), self._guess(x_hat), n0_eff), _N0_FLOOR))
         llr = self._chain.demap(torch.from_numpy(np.ascontiguousarray(x_hat)), noise)
         summed = torch.zeros(len(llr), self._coded).index_add_(1, self._places, llr)
         bits: Bits = self._chain.decode(summed).cpu().numpy().astype(np.uint8)
         return bits
 
+    def _guess(self, x_hat: Complex) -> Reals:
+        """Noise power of each burst from its symbols alone: [B, 1], float32."""
+        moment = np.mean(np.abs(x_hat) ** 2, axis=1) - 1
+        nearest = np.abs(x_hat[:, :, None] - self._chain.points).min(axis=2)
+        guess: Reals = np.maximum(moment, np.mean(nearest**2, axis=1))[:, None].astype(np.float32)
+        return guess
+
 
 class _Chain(NamedTuple):
-    """Sionna's blocks, on the processor."""
+    """Sionna's blocks, on the processor. points: [2^order], complex64, the constellation."""
 
     encode: Any
     map: Any
     demap: Any
     decode: Any
+    points: Complex
 
 
 @lru_cache(maxsize=64)
@@ -87,9 +100,11 @@ def _chain(mode: Mode, coded: int, interleave: bool) -> _Chain:
     from sionna.phy.mapping import Demapper, Mapper  # noqa: PLC0415
 
     encoder = LDPC5GEncoder(mode.bits, coded, mode.order if interleave else None, device="cpu")
+    mapper = Mapper("qam", mode.order, device="cpu")
     return _Chain(
         encoder,
-        Mapper("qam", mode.order, device="cpu"),
+        mapper,
         Demapper("app", "qam", mode.order, device="cpu"),
         LDPC5GDecoder(encoder, num_iter=_ITERATIONS, device="cpu"),
+        mapper.constellation.points.cpu().numpy().astype(np.complex64),
     )

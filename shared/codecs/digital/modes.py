@@ -4,13 +4,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 
 from shared.codecs.digital.modem import Bits, Mode, Modem, Reals
 from shared.errors import DataLoss, NotFound
-from shared.symbols import Complex
+from shared.symbols import Complex, normalize_power
+
+_N0_FLOOR: Final = 1e-4
 
 
 @dataclass(frozen=True)
@@ -58,25 +60,22 @@ class ModeTable:
         path.write_text("{\n" + ",\n".join(blocks) + "\n}\n")
 
 
-def detect(modems: Sequence[Modem], x_hat: Complex, n0_eff: Reals) -> list[tuple[int, Bits]]:
-    """Find the mode of each burst, and its bits: B pairs of a position in `modems` and bits [K].
+def detect(modems: Sequence[Modem], x_hat: Complex, n0_eff: Reals) -> list[Bits]:
+    """Find the mode of each burst, and so its bits: B arrays [K], each as long as its mode's message.
 
-    Each mode's decoder is tried, and its answer sent again in thought. The most probable pair of mode and bits is the
-    one with the least |x_hat - x|^2 / n0_eff + K ln 2: the likelihood, and one of 2^K messages as likely as another.
-    x_hat: [B, n]. n0_eff: [B, n], known.
+    Each mode's decoder is tried, and its answer x sent again in thought. The most probable pair of mode and message has
+    the least cost, one of 2^K messages being as likely as another:
+
+        noise known        sum |x_hat - x|^2 / n0_eff + K ln 2
+        noise not known    n ln(sum |x_hat - x|^2) + K ln 2         the same with its most likely n0
+
+    x_hat: [B, n]. n0_eff: [B, n], NaN where the receiver does not know it.
     """
     found = [modem.demodulate(x_hat, n0_eff) for modem in modems]
-    costs = np.stack(
-        [
-            np.sum(np.abs(x_hat - modem.modulate(bits)) ** 2 / n0_eff, axis=1) + modem.mode.bits * np.log(2)
-            for modem, bits in zip(modems, found, strict=True)
-        ]
-    )
-    return [(int(best), found[best][row]) for row, best in enumerate(np.argmin(costs, axis=0))]
-
-
-def known_noise(x_hat: Complex, n0_eff: Reals) -> Reals:
-    """n0_eff, and where the receiver does not know it an estimate: E|x_hat|^2 = 1 + n0, over the burst: [B, n]."""
-    power = np.mean(np.abs(x_hat) ** 2, axis=1, keepdims=True)
-    guess = np.broadcast_to(np.maximum(power - 1, 1e-3), x_hat.shape)
-    return np.where(np.isnan(n0_eff), guess, np.maximum(n0_eff, 1e-4)).astype(np.float32)
+    known = np.isfinite(n0_eff[:, 0])
+    noise = np.where(known[:, None], np.maximum(n0_eff, _N0_FLOOR), 1.0)
+    costs = []
+    for modem, bits in zip(modems, found, strict=True):
+        away = np.sum(np.abs(x_hat - normalize_power(modem.modulate(bits))) ** 2 / noise, axis=1)
+        costs.append(np.where(known, away, modem.symbols * np.log(away + _N0_FLOOR)) + modem.mode.bits * np.log(2))
+    return [found[best][row] for row, best in enumerate(np.argmin(costs, axis=0))]

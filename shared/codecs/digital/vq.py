@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import ClassVar, Final, Self
 
 import numpy as np
-import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 
-from shared.codecs.base import Codec, Decoded, Embeddings, fingerprint_of
+from shared.channel.equalizer import EqualizerName
+from shared.codecs.base import Codec, Decoded, Embeddings, OperatingPoint, fingerprint_of
 from shared.codecs.digital.modem import Bits, Mode, Modem, Reals
-from shared.codecs.digital.modes import ModeTable, detect, known_noise
+from shared.codecs.digital.modes import ModeTable, detect
 from shared.codecs.digital.quantizer import ResidualQuantizer, Words
 from shared.errors import DataLoss, NotFound
 from shared.symbols import Complex, normalize_power
@@ -33,6 +33,7 @@ class VqDigital(Codec):
     name: ClassVar[str] = "vq-digital"
     lengths: ClassVar[tuple[int, ...]] = (8, 16, 32, 64, 128, 256)
     default_k: ClassVar[int] = 64
+    equalizer: ClassVar[EqualizerName | None] = "zf"  # what soft demapping is made for
 
     def __init__(self, k: int, words: Words, table: ModeTable, clip_fingerprint: str | None) -> None:
         self.k, self.table = k, table
@@ -61,7 +62,7 @@ class VqDigital(Codec):
             raise DataLoss(f"{folder / 'words.safetensors'} holds no words: {error}") from error
         return cls(k, words, ModeTable.read(folder / "modes.json"), clip)
 
-    def encode(self, embeddings: Embeddings, snr_db: npt.NDArray[np.float32] | None = None) -> Complex:
+    def encode(self, embeddings: Embeddings, snr_db: OperatingPoint | None = None) -> Complex:
         """Symbols [B, k/2] of `embeddings`: [B, 512]; snr_db: [B], dB, operating points, NaN for not known."""
         points = np.full(len(embeddings), np.nan) if snr_db is None else snr_db
         chosen = [self.table.choose(self.k, DEFAULT_SNR_DB if np.isnan(point) else float(point)) for point in points]
@@ -73,8 +74,8 @@ class VqDigital(Codec):
 
     def decode(self, x_hat: Complex, n0_eff: Reals) -> Decoded:
         """Find mode and bits of each burst, and look its words up."""
-        pairs = detect(list(self.modems.values()), x_hat, known_noise(x_hat, n0_eff))
-        return Decoded(np.concatenate([self.quantizer.dequantize(bits[None]) for _, bits in pairs]))
+        found = detect(list(self.modems.values()), x_hat, n0_eff)
+        return Decoded(np.concatenate([self.quantizer.dequantize(bits[None]) for bits in found]))
 
     def modulate(self, bits: Bits, mode: Mode) -> Complex:
         """Symbols [B, k/2], unit power per row, of bits [B, mode.bits]."""
@@ -82,7 +83,7 @@ class VqDigital(Codec):
 
     def demodulate(self, x_hat: Complex, n0_eff: Reals, mode: Mode) -> Bits:
         """Bits [B, mode.bits] of bursts whose mode the header said."""
-        return self.modems[mode].demodulate(x_hat, known_noise(x_hat, n0_eff))
+        return self.modems[mode].demodulate(x_hat, n0_eff)
 
     @cached_property
     def modems(self) -> dict[Mode, Modem]:
