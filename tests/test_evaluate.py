@@ -1,6 +1,7 @@
 """The laboratory's comparison: the grid, the air, resuming, determinism, and leaks that are planted and caught."""
 
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -112,7 +113,7 @@ def test_the_air_refuses_a_burst_of_another_power() -> None:
 
 def test_clean_raw_embeddings_give_the_clean_answer(judge: Judge) -> None:
     (point,) = scenario(snr_db=["inf"], queries=0).points()
-    row = measure(point, CodecScheme(Raw, 512), judge, 1.0)
+    row = measure(point, CodecScheme(Raw, 512), judge)
     assert (row.n, row.semantic_agreement, row.knn_overlap_at_10) == (1000, 1.0, 1.0)
     assert row.semantic_accuracy == judge.nearest_accuracy
     assert row.ci_low < row.semantic_accuracy < row.ci_high
@@ -122,9 +123,9 @@ def test_clean_raw_embeddings_give_the_clean_answer(judge: Judge) -> None:
 
 def test_stops_once_there_are_errors_enough(judge: Judge) -> None:
     (point,) = scenario(snr_db=[-20], queries=0, seeds=[1, 2], stop_errors=50).points()
-    assert measure(point, CodecScheme(Raw, 512), judge, 1.0).n == 1000
+    assert measure(point, CodecScheme(Raw, 512), judge).n == 1000
     (point,) = scenario(snr_db=[-20], queries=0, seeds=[1, 2]).points()
-    assert measure(point, CodecScheme(Raw, 512), judge, 1.0).n == 2000
+    assert measure(point, CodecScheme(Raw, 512), judge).n == 2000
 
 
 def same(first: pl.DataFrame, second: pl.DataFrame) -> bool:
@@ -182,7 +183,7 @@ class Whisperer(Raw):
     name: ClassVar[str] = "whisperer"
     heard: ClassVar[list[Any]] = []
 
-    def encode(self, embeddings: Any) -> Any:
+    def encode(self, embeddings: Any, snr_db: Any = None) -> Any:
         self.heard[:] = [embeddings]
         return super().encode(embeddings)
 
@@ -204,13 +205,13 @@ def test_a_side_channel_is_caught_over_a_dead_channel(judge: Judge) -> None:
 def test_labels_in_a_knowledge_base_do_not_reach_a_scheme(test_set: TestSet, judge: Judge) -> None:
     """Other labels, same symbols and same items: a scheme that saw labels would send something else."""
     (point,) = scenario().points()
-    row = measure(point, CodecScheme(Raw, 512), judge, 1.0)
+    row = measure(point, CodecScheme(Raw, 512), judge)
     turned = {name: test_set.names[(n + 1) % 100] for n, name in enumerate(test_set.names)}
     other = Features(
         test_set.queries.embeddings, np.array([turned[name] for name in test_set.queries.labels]), test_set.queries.ids
     )
     renamed = Judge(TestSet(other, test_set.items, test_set.pixels, test_set.clip_fingerprint))
-    wrong = measure(point, CodecScheme(Raw, 512), renamed, 1.0)
+    wrong = measure(point, CodecScheme(Raw, 512), renamed)
     assert (wrong.cosine, wrong.knn_overlap_at_10, wrong.semantic_agreement) == (
         row.cosine,
         row.knn_overlap_at_10,
@@ -223,7 +224,8 @@ def test_labels_in_a_knowledge_base_do_not_reach_a_scheme(test_set: TestSet, jud
 def test_rows_above_the_limit_are_pointed_out(judge: Judge) -> None:
     (point,) = scenario(snr_db=[10]).points()
     scheme = CodecScheme(Raw, 512)
-    honest, planted = measure(point, scheme, judge, 1.0), measure(point, scheme, judge, 0.5)
+    measured = measure(point, scheme, judge)
+    honest, planted = asdict(replace(measured, limit=0.995)), asdict(replace(measured, limit=0.5))
     assert too_good([honest, planted]) == [planted]
 
 

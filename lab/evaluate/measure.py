@@ -20,7 +20,7 @@ NOTHING = float("nan")
 CONFIDENCE = 0.95
 
 
-def measure(point: Point, scheme: Scheme, judge: Judge, limit: float) -> Row:
+def measure(point: Point, scheme: Scheme, judge: Judge) -> Row:
     """Send the queries, all seeds or until there are errors enough, and judge what arrives."""
     outcomes: list[tuple[Arrival, Verdict]] = []
     errors = 0
@@ -29,10 +29,10 @@ def measure(point: Point, scheme: Scheme, judge: Judge, limit: float) -> Row:
         errors += int(np.sum(~verdict.right))
         if point.stop_errors and errors >= point.stop_errors:
             break
-    return _filled(nothing_sent(point, judge.test_set, limit, scheme.genie), scheme, outcomes)
+    return _filled(nothing_sent(point, judge.test_set, scheme.genie), scheme, outcomes)
 
 
-def nothing_sent(point: Point, test_set: TestSet, limit: float, genie: tuple[str, ...] = ()) -> Row:
+def nothing_sent(point: Point, test_set: TestSet, genie: tuple[str, ...] = ()) -> Row:
     """The row of a point before anything is sent, and for ever where the scheme has no form at this length."""
     symbols = point.k // 2
     told = ("gain and n0",) if point.csi == "perfect" else ()
@@ -45,7 +45,6 @@ def nothing_sent(point: Point, test_set: TestSet, limit: float, genie: tuple[str
         csi=point.csi,
         genie=", ".join(told + genie),
         snr_db=point.snr_db,
-        limit=limit,
     )
 
 

@@ -1,7 +1,9 @@
 """Runs a scenario: what is not finished yet, in parallel processes."""
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -14,6 +16,7 @@ from lab.evaluate.data import ClipChoice, TestSet
 from lab.evaluate.judge import Judge
 from lab.evaluate.leaks import check_dead_channel
 from lab.evaluate.measure import measure, nothing_sent
+from lab.evaluate.reference import limit_of
 from lab.evaluate.scenario import Point, Scenario, SchemeSpec
 from lab.evaluate.scheme import CannotExist, Scheme
 from lab.evaluate.schemes import make_scheme
@@ -31,12 +34,19 @@ class _Task(NamedTuple):
 
 
 def evaluate(
-    scenario: Scenario, test_set: TestSet, out: Path, jobs: int = 1, report: Report | None = None
+    scenario: Scenario,
+    test_set: TestSet,
+    out: Path,
+    *,
+    jobs: int = 1,
+    best_classifier: float = math.nan,
+    report: Report | None = None,
 ) -> pl.DataFrame:
     """Measure every point of a scenario into `out`, and return the table.
 
     Points that are finished already are kept: `out/points` knows them by all that they depend on. `results.csv` and
-    `results.parquet` are written anew after each point. report: told (points done, points in all).
+    `results.parquet` are written anew after each point. best_classifier: accuracy A of the limit, which is NaN without
+    it. report: told (points done, points in all).
     """
     store = PointStore(out / "points")
     tasks = [
@@ -49,9 +59,19 @@ def evaluate(
     for key, row in _measured([task for task in tasks if task.key not in rows], test_set, out, jobs):
         store.put(key, row)
         rows[key] = row
-        write_table([rows[task.key] for task in tasks if task.key in rows], out)
+        write_table(_limited(tasks, rows, test_set, best_classifier), out)
         tell(len(rows), len(tasks))
-    return write_table([rows[task.key] for task in tasks], out)
+    return write_table(_limited(tasks, rows, test_set, best_classifier), out)
+
+
+def _limited(tasks: Sequence[_Task], rows: Mapping[str, Row], test_set: TestSet, best_classifier: float) -> list[Row]:
+    """Rows of what is finished, each with its limit."""
+    classes = len(test_set.names)
+    return [
+        replace(rows[task.key], limit=limit_of(task.point, best_classifier, classes))
+        for task in tasks
+        if task.key in rows
+    ]
 
 
 def _measured(tasks: Sequence[_Task], test_set: TestSet, out: Path, jobs: int) -> Iterator[tuple[str, Row]]:
@@ -86,9 +106,9 @@ def _start(folder: Path) -> None:
 def _work(point: Point) -> Row:
     (judge,) = _judges
     try:
-        return measure(point, _trusted(point.scheme, point.k), judge, float("nan"))
+        return measure(point, _trusted(point.scheme, point.k), judge)
     except CannotExist:
-        return nothing_sent(point, judge.test_set, float("nan"))
+        return nothing_sent(point, judge.test_set)
 
 
 @cache
