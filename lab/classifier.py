@@ -25,7 +25,10 @@ class Recipe:
 
 RECIPES = (Recipe(), Recipe(noise=0.5), Recipe(noise=1.0), Recipe(hidden=(512,), noise=0.5))
 
-_BATCH, _LR, _SCALE = 512, 1e-3, 12.0
+SCALE = 12.0
+"""What unit-length embeddings are multiplied by before a classifier sees them."""
+
+_BATCH, _LR = 512, 1e-3
 
 
 def best_accuracy(
@@ -53,7 +56,7 @@ def fit(embeddings: Embeddings, labels: Labels, classes: int, recipe: Recipe, se
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(recipe.epochs):
         for members in torch.split(torch.randperm(len(x)), _BATCH):
-            loss = F.cross_entropy(network(_disturbed(x[members], recipe.noise) * _SCALE), y[members])
+            loss = F.cross_entropy(network(_disturbed(x[members], recipe.noise) * SCALE), y[members])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -64,7 +67,7 @@ def fit(embeddings: Embeddings, labels: Labels, classes: int, recipe: Recipe, se
 @torch.inference_mode()
 def accuracy(network: nn.Module, embeddings: Embeddings, labels: Labels) -> float:
     """Share of embeddings [N, D] whose largest logit is their label's."""
-    logits: Tensor = network(torch.from_numpy(embeddings) * _SCALE)
+    logits: Tensor = network(torch.from_numpy(embeddings) * SCALE)
     return float((logits.argmax(dim=1).numpy() == labels).mean())
 
 

@@ -19,6 +19,7 @@ from shared.symbols import Complex
 
 Embeddings = npt.NDArray[np.float32]
 OperatingPoint = npt.NDArray[np.float32]
+LogProbabilities = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Decoded:
     """
 
     embeddings: Embeddings
-    evidence: npt.NDArray[np.float32] | None = None
+    evidence: LogProbabilities | None = None
 
 
 class Codec(ABC):
@@ -72,6 +73,17 @@ class Codec(ABC):
         x_hat: [B, k/2], complex64. n0_eff: [B, k/2], float32, noise power of each symbol after the equalizer as far as
         the receiver knows it; NaN where it does not.
         """
+
+    def categories(self, embeddings: Embeddings) -> LogProbabilities | None:  # noqa: ARG002 - for codecs that have some
+        """What the codec's own classifier says of embeddings [N, 512]: [N, C], log-probabilities of its categories.
+
+        None for a codec without categories; C is that of `Decoded.evidence`.
+        """
+        return None
+
+    def with_prior(self, log_prior: LogProbabilities) -> Self:  # noqa: ARG002
+        """The same codec for a receiver that knows how often each category occurs in its knowledge base: [C]."""
+        return self
 
     @property
     def symbols(self) -> int:
