@@ -11,7 +11,7 @@ from shared.version import VERSION
 
 COMMANDS = (
     [], ["up"], ["demo"], ["send"], ["channel"], ["channel", "get"], ["channel", "set"], ["channel", "reset"],
-    ["bench"], ["kb"], ["kb", "build"], ["kb", "info"], ["features"], ["train"], ["evaluate"],
+    ["bench"], ["kb"], ["kb", "build"], ["kb", "info"], ["features"], ["train"], ["evaluate"], ["report"],
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""`semlink features`, `train` and `evaluate`: doors to the lab."""
+"""`semlink features`, `train`, `evaluate` and `report`: doors to the lab."""
 
 import math
 from importlib import import_module
@@ -98,6 +98,25 @@ def evaluate(
         print_json({"file": str(folder / "results.csv"), "points": len(table)})
     else:
         out.print(f"{len(table)} points in {folder / 'results.csv'}")
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder that `semlink evaluate` has written.")] = OUT / "results",
+    *,
+    json: Json = False,
+) -> None:
+    """Draw figures and write tables of a comparison: FOLDER/results.md and FOLDER/figures.
+
+    - `semlink report out/results`
+    """
+    with heavy():
+        from lab.report.page import write_page  # noqa: PLC0415
+        from lab.report.results import Results  # noqa: PLC0415
+    page = write_page(Results.read(folder), folder, f"semlink evaluate --out {folder}\n    semlink report {folder}")
+    if json:
+        print_json({"file": str(page)})
+    else:
+        out.print(f"results in {page}")
 
 
 _TOO_GOOD = "{scheme} k = {k} at {snr_db:g} dB reaches {semantic_accuracy:.3f}, more than its limit of {limit:.3f}"

@@ -1,5 +1,6 @@
 """Runs a scenario: what is not finished yet, in parallel processes."""
 
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -49,6 +50,7 @@ def evaluate(
     it. report: told (points done, points in all).
     """
     store = PointStore(out / "points")
+    _write_reference(out, test_set, best_classifier)
     tasks = [
         _Task(point, store.key(point, _fingerprint(point, test_set.clip), test_set.fingerprint))
         for point in scenario.points()
@@ -91,6 +93,21 @@ def _measured(tasks: Sequence[_Task], test_set: TestSet, out: Path, jobs: int) -
                 yield futures[future], future.result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _write_reference(out: Path, test_set: TestSet, best_classifier: float) -> None:
+    """What the rows are held against, for the report: `reference.json`."""
+    about = {
+        "clip": test_set.clip.model,
+        "clip_fingerprint": test_set.clip_fingerprint,
+        "queries": len(test_set.queries.ids),
+        "items": len(test_set.items.ids),
+        "classes": len(test_set.names),
+        "source_values": test_set.source_values,
+        "nearest_accuracy": Judge(test_set).nearest_accuracy,
+        "classifier_accuracy": None if math.isnan(best_classifier) else best_classifier,
+    }
+    (out / "reference.json").write_text(json.dumps(about, indent=2) + "\n")
 
 
 _judges: list[Judge] = []

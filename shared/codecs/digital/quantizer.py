@@ -19,6 +19,8 @@ from shared.codecs.digital.modem import Bits
 STAGES: Final = (8, 4, 4, *(8,) * 14)
 """Bits of each stage. 12, 16 and every 8 more up to 128 are whole numbers of stages."""
 BUDGETS: Final = tuple(accumulate(STAGES))
+BOOKS: Final = tuple(accumulate(2**bits for bits in STAGES))
+"""Words of the first stages together."""
 _BEAM: Final = 8
 Floats = npt.NDArray[np.float32]
 
@@ -36,15 +38,16 @@ class ResidualQuantizer:
 
     def __init__(self, words: Words) -> None:
         self.words = words
-        self._engines = {bits: _engine(words, number) for number, bits in enumerate(BUDGETS, 1)}
+        stages = BOOKS.index(len(words.books)) + 1
+        self._engines = {bits: _engine(words, number) for number, bits in enumerate(BUDGETS[:stages], 1)}
 
     @classmethod
-    def train(cls, embeddings: Embeddings, dim: int = 128) -> Self:
-        """Learn from embeddings [N, 512]: principal axes, then one stage after the other."""
+    def train(cls, embeddings: Embeddings, dim: int = 128, stages: int = len(STAGES)) -> Self:
+        """Learn from embeddings [N, 512]: `dim` principal axes, then one stage after the other."""
         mean = embeddings.mean(axis=0)
         values, vectors = np.linalg.eigh(np.cov(embeddings.T))
         axes = np.ascontiguousarray(vectors[:, np.argsort(values)[::-1][:dim]].T, np.float32)
-        engine = faiss.ResidualQuantizer(dim, _sizes(len(STAGES)))
+        engine = faiss.ResidualQuantizer(dim, _sizes(stages))
         engine.max_beam_size = _BEAM
         engine.train(_projected(embeddings, mean, axes))
         books = faiss.vector_to_array(engine.codebooks).reshape(-1, dim)
@@ -77,7 +80,6 @@ def _engine(words: Words, stages: int) -> Any:
     """FAISS's quantizer of the first stages, with words that were learned before."""
     engine = faiss.ResidualQuantizer(words.axes.shape[0], _sizes(stages))
     engine.max_beam_size = _BEAM
-    count = sum(2**bits for bits in STAGES[:stages])
-    faiss.copy_array_to_vector(np.ascontiguousarray(words.books[:count]).ravel(), engine.codebooks)
+    faiss.copy_array_to_vector(np.ascontiguousarray(words.books[: BOOKS[stages - 1]]).ravel(), engine.codebooks)
     engine.is_trained = True
     return engine
