@@ -6,10 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.evaluate.data import Floats, Ints, Pixels, TestSet
-from lab.evaluate.scheme import Arrival
+from lab.evaluate.scheme import NEIGHBOURS, Arrival
 from receiver.knowledge_base.index import make_engine
 
-NEIGHBOURS = 10
 BLOCK = 1000
 """Queries sent together; a mosaic holds so many pictures."""
 
@@ -58,7 +57,8 @@ class Judge:
         if usable.any():
             unit = e_hat[usable] / np.linalg.norm(e_hat[usable].astype(np.float64), axis=1, keepdims=True)
             cosine[usable] = np.einsum("bd,bd->b", unit, e[usable])
-            found[usable] = self._nearest(unit.astype(np.float32))
+            nearest = self._nearest(unit.astype(np.float32)) if arrival.found is None else arrival.found[usable]
+            found[usable] = nearest
         labels = np.where(usable, self.test_set.item_labels[found[:, 0]], -1)
         clean = self._clean[members]
         return Verdict(

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import faiss
 import polars as pl
 
-from lab.evaluate.data import ClipChoice, TestSet
+from lab.evaluate.data import TestSet
 from lab.evaluate.judge import Judge
 from lab.evaluate.leaks import check_dead_channel
 from lab.evaluate.measure import measure, nothing_sent
@@ -51,8 +51,9 @@ def evaluate(
     """
     store = PointStore(out / "points")
     _write_reference(out, test_set, best_classifier)
+    schemes = _fingerprints(scenario, test_set)
     tasks = [
-        _Task(point, store.key(point, _fingerprint(point, test_set.clip), test_set.fingerprint))
+        _Task(point, store.key(point, schemes[point.scheme.name, point.k], test_set.fingerprint))
         for point in scenario.points()
     ]
     rows = {task.key: row for task in tasks if (row := store.get(task.key))}
@@ -129,21 +130,20 @@ def _work(point: Point) -> Row:
 
 
 @cache
-def _scheme(spec: SchemeSpec, k: int, clip: ClipChoice) -> Scheme:
-    return make_scheme(spec, k, clip)
-
-
-@cache
 def _trusted(spec: SchemeSpec, k: int) -> Scheme:
     """A scheme that knows nothing over a dead channel."""
     (judge,) = _judges
-    scheme = _scheme(spec, k, judge.test_set.clip)
+    scheme = make_scheme(spec, k, judge.test_set)
     check_dead_channel(spec.name, scheme, judge)
     return scheme
 
 
-def _fingerprint(point: Point, clip: ClipChoice) -> str:
-    try:
-        return _scheme(point.scheme, point.k, clip).fingerprint
-    except CannotExist:
-        return "none"
+def _fingerprints(scenario: Scenario, test_set: TestSet) -> dict[tuple[str, int], str]:
+    """Of each scheme and length; `none` where it has no form."""
+    found = {}
+    for spec, k in [(each, length) for each in scenario.scheme for length in each.k]:
+        try:
+            found[spec.name, k] = make_scheme(spec, k, test_set).fingerprint
+        except CannotExist:
+            found[spec.name, k] = "none"
+    return found

@@ -104,6 +104,9 @@ class Scenario(BaseModel):
         for scheme in self.scheme:
             if unknown := set(scheme.channels) - known:
                 raise ValueError(f"scheme {scheme.name!r} names the channel {min(unknown)!r}, and there is none")
+        names = [scheme.name for scheme in self.scheme]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two schemes are called {max(names, key=names.count)!r}: give each a name of its own")
         return self
 
     def points(self) -> list[Point]:

@@ -5,7 +5,7 @@
 A sender and a receiver are two instances, as in two processes: what one keeps to itself never reaches the other.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import NamedTuple, Protocol
 
@@ -14,11 +14,15 @@ import numpy.typing as npt
 
 from lab.evaluate.air import Air
 from lab.evaluate.cost import Cost, cost_of
-from lab.evaluate.data import ClipChoice, Floats, Pixels, load_choice
+from lab.evaluate.data import ClipChoice, Floats, Ints, Pixels, load_choice
 from shared.clip import Clip
 from shared.codecs import Codec, Decoded
 from shared.codecs.base import OperatingPoint
+from shared.codecs.fusion import Fusion
 from shared.errors import InvalidSetting
+
+NEIGHBOURS = 10
+"""Items that a receiver finds for each burst."""
 
 
 class CannotExist(InvalidSetting):
@@ -49,7 +53,8 @@ class Arrival:
 
     decoded: of the whole batch. encode_seconds, decode_seconds: of the whole batch, codec alone.
     lost: [M], bool, whether each message was decoded wrongly; None for schemes without messages.
-    pixels: [B, H, W, 3], uint8, decoded pictures; None for schemes that send none.
+    pixels: [B, H, W, 3], uint8, decoded pictures; None for schemes that send none. found: [B, 10], positions of the
+    items that the receiver chooses, best first; None for the nearest ones.
     """
 
     decoded: Decoded
@@ -57,13 +62,20 @@ class Arrival:
     decode_seconds: float
     lost: npt.NDArray[np.bool_] | None = None
     pixels: Pixels | None = None
+    found: Ints | None = None
 
 
 class Setting(NamedTuple):
-    """What a scheme may ask for beside k. name: its own. choice: the CLIP model that embeds decoded pictures."""
+    """What a receiver has beside the air. name: of the scheme.
+
+    choice: the CLIP model that embeds decoded pictures. items: [M, 512], float32, its knowledge base; labels: [M], of
+    each item.
+    """
 
     name: str
     choice: ClipChoice
+    items: Floats
+    labels: Ints
 
     @property
     def clip(self) -> Clip:
@@ -91,7 +103,7 @@ class Scheme(Protocol):
 
 
 class CodecScheme:
-    """A codec of `shared.codecs`, or one of your own."""
+    """A codec of `shared.codecs`, or one of your own; its receiver takes the nearest item."""
 
     def __init__(self, kind: type[Codec], k: int, device: str = "cpu") -> None:
         if k not in kind.lengths:
@@ -100,11 +112,6 @@ class CodecScheme:
         self.genie: tuple[str, ...] = ()
         self._sender, self._receiver = kind.load(k, device), kind.load(k, device)
         self.fingerprint = self._sender.fingerprint
-
-    @property
-    def codec(self) -> Codec:
-        """The sender's instance."""
-        return self._sender
 
     @property
     def cost(self) -> Cost:
@@ -119,4 +126,26 @@ class CodecScheme:
         equalized = air.carry(x, self._receiver.equalizer)
         start = perf_counter()
         decoded = self._receiver.decode(equalized.x_hat, equalized.n0_eff)
-        return Arrival(decoded, encode_seconds, perf_counter() - start)
+        return Arrival(decoded, encode_seconds, perf_counter() - start, self._lost(batch, decoded))
+
+    def _lost(self, batch: Batch, decoded: Decoded) -> npt.NDArray[np.bool_] | None:
+        """Whether the category that was sent is not the likeliest at the receiver: [B]."""
+        sent = None if decoded.evidence is None else self._sender.categories(batch.embeddings)
+        if decoded.evidence is None or sent is None:
+            return None
+        lost: npt.NDArray[np.bool_] = decoded.evidence.argmax(axis=1) != sent.argmax(axis=1)
+        return lost
+
+
+class FusedScheme(CodecScheme):
+    """A codec with categories, whose receiver fuses what it says of category and embedding."""
+
+    def __init__(self, kind: type[Codec], k: int, setting: Setting) -> None:
+        super().__init__(kind, k)
+        self._fusion = Fusion(self._receiver, setting.items, setting.labels)
+        self._receiver = self._receiver.with_prior(self._fusion.log_prior)
+
+    def send(self, batch: Batch, air: Air) -> Arrival:
+        """See `Scheme.send`."""
+        arrival = super().send(batch, air)
+        return replace(arrival, found=self._fusion.rank(arrival.decoded, NEIGHBOURS)[0])
