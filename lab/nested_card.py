@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.codec_data import LabelledEmbeddings
-from lab.measure_nested import SNRS_DB, measure
+from lab.measure_nested import SNRS_DB, Measure
 from lab.tables import hardware, markdown_table
 from shared.codecs import Codec
 
@@ -24,8 +24,9 @@ Trained on embeddings of clip-tiny `{fingerprint}`, and useful with no other: of
 
 ## How well it does
 
-Over AWGN, 8 pilots, noise power estimated from them, on pictures that neither CLIP nor codec learned from: CIFAR-100
-test (first 50 of a class ask, last 50 are the knowledge base) and the drawn set (10 ask, 20 are the knowledge base).
+Over AWGN, without pilots, so that the receiver estimates the noise from the payload, on pictures that neither CLIP nor
+codec learned from: CIFAR-100 test (first 50 of a class ask, last 50 are the knowledge base) and the drawn set (10 ask,
+20 are the knowledge base).
 
 Semantic accuracy by fusion of category and embedding:
 
@@ -47,7 +48,8 @@ Seed {seed}; {minutes:.0f} minutes in all on {hardware}.
 
 def measure_nested(codecs: Iterable[Codec], name: str, query: LabelledEmbeddings, kb: LabelledEmbeddings) -> list[Row]:
     """Rows of `measure` over AWGN for all lengths, with the name of the test set."""
-    return [{"set": name} | measure(codec, query, kb, snr_db) for codec in codecs for snr_db in SNRS_DB]
+    measure = Measure(query, kb)
+    return [{"set": name} | measure.row(codec, snr_db) for codec in codecs for snr_db in SNRS_DB]
 
 
 def write_nested_card(

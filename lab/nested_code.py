@@ -2,7 +2,7 @@
 
     c, z --words, gains--> latent --first k, + noise--> log p(c | y), E[z | y, c]
 
-    loss = sum over k of   cross-entropy of c   +   weight_k |W_c (z - E[z | y, c])|^2
+    loss = sum over k of   a_k cross-entropy of c   +   b_k |W_c (z - E[z | y, c])|^2
 
 All prefixes at once, one operating point for each batch, the true SNR somewhere near it.
 """
@@ -27,8 +27,14 @@ from shared.codecs.nested_model import (
 )
 from shared.units import n0_from_snr_db
 
-DETAIL: Mapping[int, float] = {8: 0.25, 16: 0.25, 32: 0.25, 64: 2.0, 128: 2.0, 256: 4.0}
-"""Weight of the squared error against the cross-entropy: the short codes are for the category."""
+CATEGORY: Mapping[int, float] = {8: 2.0, 16: 2.0, 32: 1.5, 64: 1.0, 128: 1.0, 256: 1.0}
+DETAIL: Mapping[int, float] = {8: 0.25, 16: 0.25, 32: 0.25, 64: 1.0, 128: 1.5, 256: 3.0}
+"""Weights of cross-entropy and squared error: the short codes are for the category."""
+
+USEFUL_DB: Mapping[int, float] = {8: -2.0, 16: -6.0, 32: -9.0, 64: -12.0, 128: -15.0, 256: -18.0}
+"""SNR below which no code tells the category in a third of all cases. What happens there counts little."""
+
+_USELESS = 0.1
 
 _MISMATCH_DB = 2.0
 _LEAST_WORD = 0.03  # of a segment's power
@@ -100,7 +106,8 @@ def loss_at(
         scores = log_likelihood(y, noise, words, gains[:, None] * code.place) + prior
         estimate = expected_coordinates(y, noise, words[categories], gains.expand(len(z), -1), code.place)
         error = (material.spread[categories] * (z - estimate)).square().sum(dim=1).mean()
-        total = total + F.cross_entropy(scores, categories) + DETAIL[k] * error
+        weight = CATEGORY[k] * (1.0 if snr_db > USEFUL_DB[k] else _USELESS)
+        total = total + weight * F.cross_entropy(scores, categories) + DETAIL[k] * error
     return total
 
 
@@ -164,11 +171,11 @@ class CodeTrainer:
     def held_out_loss(self) -> float:
         """Mean loss of the held-out material over all operating points; the same noise on every call."""
         generator = torch.Generator().manual_seed(self._seed)
-        members = torch.arange(min(2000, len(self._held_out.categories)), device=self._held_out.categories.device)
-        points = range(len(OPERATING_POINTS_DB))
-        return float(sum(loss_at(self.code, self._held_out, members, point, generator) for point in points)) / len(
-            points
-        )
+        members = torch.arange(len(self._held_out.categories), device=self._held_out.categories.device)[:2000]
+        losses = [
+            loss_at(self.code, self._held_out, members, point, generator) for point in range(len(OPERATING_POINTS_DB))
+        ]
+        return float(torch.stack(losses).mean())
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that a checkpoint needs."""

@@ -78,7 +78,8 @@ def train_words(k: int, collections: Tensor, settings: LabelTraining, progress: 
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
-    return F.normalize(directions.detach(), dim=1).cpu() * k**0.5
+    found: Tensor = F.normalize(directions.detach(), dim=1).cpu() * k**0.5
+    return found
 
 
 def main(

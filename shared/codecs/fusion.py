@@ -43,14 +43,16 @@ class Fusion:
     @property
     def log_prior(self) -> LogProbabilities:
         """How likely each category is before anything is received, for `Codec.with_prior`: [C]."""
-        return np.log(self._prior).astype(np.float32)
+        prior: LogProbabilities = np.log(self._prior).astype(np.float32)
+        return prior
 
     def log_labels(self, decoded: Decoded) -> LogProbabilities:
         """Log-probability of each label: [B, L], float32. `decoded` comes from a codec with this prior."""
         assert decoded.evidence is not None
         ratio = np.exp(decoded.evidence) / self._prior
         likelihood = ratio @ self._given_label.T
-        return np.log(likelihood / likelihood.sum(axis=1, keepdims=True)).astype(np.float32)
+        found: LogProbabilities = np.log(likelihood / likelihood.sum(axis=1, keepdims=True)).astype(np.float32)
+        return found
 
     def rank(self, decoded: Decoded, count: int) -> tuple[Ints, npt.NDArray[np.float32]]:
         """The `count` best items of each burst, best first, or all: positions [B, count] and scores [B, count]."""

@@ -42,7 +42,7 @@ class Label(Codec):
     def __init__(self, tables: LabelTables, clip_fingerprint: str | None) -> None:
         self.k = tables.words.shape[1]
         self.clip_fingerprint = clip_fingerprint
-        self.fingerprint = fingerprint_of_weights(tables._asdict().items())
+        self.fingerprint = fingerprint_of_weights(tables._asdict())
         self.tables = tables
         self._symbols = normalize_power(to_symbols(tables.words))
         self._log_prior = np.zeros(len(tables.bias), np.float32)

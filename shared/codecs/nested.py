@@ -47,7 +47,7 @@ class Nested(Codec):
         self.k = k
         self.clip_fingerprint = clip_fingerprint
         self.device = device
-        self.fingerprint = fingerprint_of_weights(model.named_buffers(), str(k))
+        self.fingerprint = fingerprint_of_weights(model.arrays(), str(k))
         self.model = model.to(device)
         self._log_prior = torch.zeros(len(model.bias), device=device)
 

@@ -16,6 +16,8 @@ and gains depend on the operating point, the SNR that the sender believes in: li
 
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -51,6 +53,10 @@ class NestedModel(nn.Module):
         for name in ("weight", "bias", "prototypes", "basis", "axes", "words", "gains"):
             self.register_buffer(name, tensors[name].float())
         self.register_buffer("place", placing(self.axes.shape[2]), persistent=False)
+
+    def arrays(self) -> dict[str, npt.NDArray[np.float32]]:
+        """The parameters by name."""
+        return {name: tensor.cpu().numpy() for name, tensor in self.state_dict().items()}
 
     def log_categories(self, embeddings: Tensor) -> Tensor:
         """Log-probability of each category: [B, D] to [B, C]."""
