@@ -13,8 +13,8 @@ from matplotlib.lines import Line2D
 from lab.report.results import Results, channel_name
 from lab.report.style import INK, MUTED, RC, look_of
 
-_WIDTH, _HEIGHT = 2.6, 2.7  # inches of one panel
-_MOST_COLUMNS = 6
+_WIDTH, _HEIGHT = 3.3, 2.7  # inches of one panel
+_MOST_COLUMNS = 3
 
 
 def draw_all(results: Results, folder: Path) -> list[tuple[str, str]]:
@@ -62,6 +62,7 @@ def _panels(results: Results, channel: tuple[str, str], panel: str, x: str, y: s
     grid = figure.subplots(lines, columns, sharey=True, squeeze=False)
     for axes, value in zip(grid.flat, values, strict=False):
         _panel(axes, rows.filter(pl.col(panel) == value), x, y, results.reference)
+        _ticks(axes, rows, x)
         axes.set_title(_title(panel, value, results))
     for axes in grid.flat[len(values) :]:
         axes.set_visible(False)
@@ -93,10 +94,19 @@ def _panel(axes: Axes, rows: pl.DataFrame, x: str, y: str, reference: dict[str, 
             axes.fill_between(points[x], low, high, color=look.colour, alpha=0.15, linewidth=0)
     if y == "semantic_accuracy":
         _references(axes, rows, x, reference)
-    axes.set_xlabel({"snr_db": "average Es/N0 in dB", "cbr": "cbr, payload"}[x])
-    if x == "cbr":
-        axes.set_xscale("log")
+    axes.set_xlabel({"snr_db": "average Es/N0 in dB", "cbr": "cbr of the payload"}[x])
     axes.set_ylim(0, 1 if y == "cosine" else min(1.0, 1.12 * _top(rows, reference)))
+
+
+def _ticks(axes: Axes, rows: pl.DataFrame, x: str) -> None:
+    """Mark what was measured; bandwidths as fractions, on a logarithmic scale."""
+    measured = sorted(rows[x].unique())
+    if x == "snr_db":
+        axes.set_xticks(measured, [f"{value:g}".replace("-", "−") for value in measured])
+        return
+    axes.set_xscale("log")
+    axes.set_xticks(measured, [f"1/{1 / value:.0f}" for value in measured], fontsize=7)
+    axes.set_xticks([], minor=True)
 
 
 def _top(rows: pl.DataFrame, reference: dict[str, Any]) -> float:

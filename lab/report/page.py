@@ -23,9 +23,11 @@ Made by these commands from {queries:,} queries and {items:,} items of a knowled
     {commands}
 
 Semantic accuracy is the share of pictures whose retrieved item has the right label. Without a channel the nearest item
-is right for {nearest:.3f}{classifier}. Every row says what the receiver was told that a real one could not know
-(`genie` in `results.csv`); empty means nothing. `cbr` counts the payload, `cbr_total` pilots and header too.
-Intervals are Wilson's, 95 %. A dash is a scheme that has no form at that bandwidth and SNR.
+is right for {nearest:.3f}{classifier}.
+
+Every row of `results.csv` says in `genie` what the receiver was told that a real one could not know; empty means
+nothing. `cbr` counts the payload, `cbr_total` pilots and header too. Intervals are Wilson's, 95 %. A dash is a scheme
+that has no form at that bandwidth and SNR.
 
 {parts}
 """
@@ -45,7 +47,7 @@ def write_page(results: Results, folder: Path, commands: str) -> Path:
     page = _PAGE.format(
         **{name: reference[name] for name in ("queries", "items", "classes", "clip", "clip_fingerprint")},
         nearest=reference["nearest_accuracy"],
-        classifier="" if best is None else f", and the best classifier of the same embeddings for {best:.3f}",
+        classifier="" if best is None else f",\nand the best classifier of the same embeddings for {best:.3f}",
         commands=commands,
         parts="\n".join(parts),
     )
