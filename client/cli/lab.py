@@ -134,6 +134,12 @@ def kbsc(context: typer.Context) -> None:
     _enter("lab.train_kbsc", context)
 
 
+@train.command("vq-digital", context_settings=_PASS_ON)
+def vq_digital(context: typer.Context) -> None:
+    """Make the digital competitor; its options: `semlink train vq-digital --help`."""
+    _enter("lab.train_vq", context)
+
+
 def _enter(module: str, context: typer.Context) -> None:
     """Run a lab command, which has options and help of its own, with the arguments that this one was given."""
     with heavy():
