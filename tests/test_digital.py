@@ -1,21 +1,16 @@
 """Digital transmission: modems, modes told and found, the quantizer, pictures under a budget, mosaics."""
 
-import io
-
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from scipy.stats import norm
 
-from lab.evaluate.digital_pictures import tile, to_bits, to_blocks, to_bytes, untile
 from lab.kbsc_authors import from_air, to_air
 from shared.codecs.base import Embeddings
 from shared.codecs.digital.modem import Mode, Modem
 from shared.codecs.digital.modes import ModeTable, detect
 from shared.codecs.digital.quantizer import BUDGETS, ResidualQuantizer
 from shared.codecs.digital.vq import VqDigital
-from shared.codecs.images.formats import FORMATS
 from shared.errors import InvalidSetting, NotFound
 from shared.symbols import Complex
 from shared.units import n0_from_snr_db
@@ -162,61 +157,6 @@ def test_vq_digital_is_a_codec(k: int, embeddings: Embeddings) -> None:
         mode = codec.table.choose(k, 5.0 if np.isnan(point) else 12.0)
         sent = codec.quantizer.quantize(embeddings[row : row + 1], mode.bits)
         np.testing.assert_allclose(e_hat[row], codec.quantizer.dequantize(sent)[0], atol=1e-5)
-
-
-def picture(seed: int = 0, side: int = 32) -> np.ndarray:
-    """A smooth picture with an edge: what codecs are made for."""
-    rng = np.random.default_rng(seed)
-    small = Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8))
-    return np.asarray(small.resize((side, side), Image.Resampling.BICUBIC))
-
-
-@pytest.mark.parametrize("name", FORMATS)
-def test_the_best_file_within_a_budget(name: str) -> None:
-    kind = FORMATS[name]
-    pixels = picture()
-    sizes = [len(data) for budget in (300, 500, 700, 1000) if (data := kind.best_within(pixels, budget))]
-    assert sizes == sorted(sizes)
-    assert len(sizes) >= 2
-    assert sizes[-1] <= 1000
-    assert kind.best_within(pixels, 20) is None
-    decoded = kind.decode(kind.best_within(pixels, 1000))
-    assert decoded.shape == pixels.shape
-    assert np.mean((decoded.astype(float) - pixels) ** 2) < 100
-
-
-@pytest.mark.parametrize("name", FORMATS)
-def test_the_header_is_what_pictures_share(name: str) -> None:
-    """Two files of one size and quality: behind their headers they differ, and the coded part is not empty."""
-    kind = FORMATS[name]
-    data = kind.encode(picture(1, 64), 30)
-    header = kind.header_bytes(data)
-    assert 20 <= header < len(data)
-    assert kind.best_within(picture(1, 64), len(data) - header, free_header=True) is not None
-
-
-@pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize("damage", ["empty", "cut", "noise"])
-def test_damaged_files_are_no_accident(name: str, damage: str) -> None:
-    kind = FORMATS[name]
-    data = kind.encode(picture(), 30)
-    noise = np.random.default_rng(0).integers(0, 256, len(data), dtype=np.uint8).tobytes()
-    broken = {"empty": b"", "cut": data[: len(data) // 2], "noise": noise}[damage]
-    decoded = kind.decode(broken)
-    assert decoded is None or decoded.dtype == np.uint8
-
-
-def test_messages_and_mosaics_come_back() -> None:
-    data = bytes(range(200))
-    assert to_bytes(to_bits(data, 1700))[:200] == data
-    blocks = to_blocks(data, 3, 700)
-    assert blocks.shape == (3, 700)
-    assert b"".join(to_bytes(block[:-24]) for block in blocks)[:200] == data
-    pictures = np.stack([picture(seed) for seed in range(7)])
-    mosaic = tile(pictures)
-    assert mosaic.shape == (96, 96, 3)
-    np.testing.assert_array_equal(untile(mosaic, pictures), pictures)
-    assert io.BytesIO(FORMATS["webp"].encode(mosaic, 50)).getbuffer().nbytes > 100
 
 
 def test_the_authors_pairs_are_of_two_pictures() -> None:

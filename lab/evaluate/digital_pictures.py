@@ -36,11 +36,12 @@ class DigitalPictures:
 
     genie: tuple[str, ...] = ()
 
-    def __init__(self, k: int, setting: Setting) -> None:
+    def __init__(self, k: int, setting: Setting, adaptation: Adaptation | None = None) -> None:
+        """adaptation: the shipped one by default."""
         self.k, self._setting = k, setting
         self._kind = setting.name.partition("-")[0]
         self._format: Format = FORMATS[self._kind]
-        self._adaptation = Adaptation.load()
+        self._adaptation = adaptation or Adaptation.load()
         self.fingerprint = fingerprint_of([setting.name.encode(), repr((k, self._adaptation)).encode()])
         self.cost = Cost(0, 0)
 
