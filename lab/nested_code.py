@@ -57,7 +57,11 @@ class Material:
 
 
 class CodeParameters(nn.Module):
-    """What is learned: directions of the words, and at each operating point their shape and the gains."""
+    """What is learned: directions of the words, and at each operating point the gains.
+
+    Where the gain of a dimension is large, the refinement disturbs the word, which therefore leans on the others: its
+    amplitude goes with (1 + gain^2 / N0)^-lean. Without any gain, words are the same at all operating points.
+    """
 
     def __init__(self, material: Material) -> None:
         super().__init__()
@@ -65,13 +69,14 @@ class CodeParameters(nn.Module):
         points = len(OPERATING_POINTS_DB)
         self.register_buffer("place", placing(axes))
         self.directions = nn.Parameter(torch.randn(classes, LENGTHS[-1]))
-        self.shapes = nn.Parameter(torch.zeros(points, LENGTHS[-1]))
+        self.lean = nn.Parameter(torch.full((points,), 0.5))
         self.gains = nn.Parameter(_first_gains(material.spread.square().mean(dim=0).sqrt() @ self.place.T))
         self.place: Tensor
 
     def words(self, point: int) -> Tensor:
         """Words [C, 256] at an operating point: with the refinement of average power they fill each segment."""
-        shaped = self.directions * F.softplus(self.shapes[point])
+        n0 = n0_from_snr_db(OPERATING_POINTS_DB[point])
+        shaped = self.directions * (1 + self.gains[point].square() / n0) ** -self.lean[point]
         filled = []
         for start, stop in SEGMENTS:
             share = (1 - self.gains[point, start:stop].square().mean()).clamp(min=_LEAST_WORD)
@@ -137,7 +142,7 @@ class CodeTrainer:
         torch.manual_seed(seed)
         self.code = CodeParameters(train).to(train.spread.device)
         words = {"params": [self.code.directions], "lr": 0.02}
-        self._optimizer = torch.optim.Adam([words, {"params": [self.code.shapes, self.code.gains], "lr": 0.01}])
+        self._optimizer = torch.optim.Adam([words, {"params": [self.code.lean, self.code.gains], "lr": 0.01}])
         self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimizer, rounds * steps)
         self.progress = Progress()
 

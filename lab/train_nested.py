@@ -39,7 +39,7 @@ class NestedTraining:
     features: Path = Path("runs/kbsc")
     clusters: int = 0
     axes: int = 64
-    rounds: int = 20
+    rounds: int = 15
     steps: int = 200
     batch_size: int = 512
     seed: int = 1

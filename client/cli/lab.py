@@ -134,16 +134,40 @@ def kbsc(context: typer.Context) -> None:
     _enter("lab.train_kbsc", context)
 
 
+@train.command("deepjscc", context_settings=_PASS_ON)
+def deepjscc(context: typer.Context) -> None:
+    """Train the convolutional codec of pictures; its options: `semlink train deepjscc --help`."""
+    _enter("lab.train_jscc", context, "deepjscc")
+
+
+@train.command("swinjscc", context_settings=_PASS_ON)
+def swinjscc(context: typer.Context) -> None:
+    """Train the small Swin codec of pictures; its options: `semlink train swinjscc --help`."""
+    _enter("lab.train_jscc", context, "swinjscc")
+
+
 @train.command("vq-digital", context_settings=_PASS_ON)
 def vq_digital(context: typer.Context) -> None:
     """Make the digital competitor; its options: `semlink train vq-digital --help`."""
     _enter("lab.train_vq", context)
 
 
-def _enter(module: str, context: typer.Context) -> None:
+@train.command("nested", context_settings=_PASS_ON)
+def nested(context: typer.Context) -> None:
+    """Train the nested codec, one model for all lengths; its options: `semlink train nested --help`."""
+    _enter("lab.train_nested", context)
+
+
+@train.command("label", context_settings=_PASS_ON)
+def label(context: typer.Context) -> None:
+    """Train the plain digital competitor; its options: `semlink train label --help`."""
+    _enter("lab.train_label", context)
+
+
+def _enter(module: str, context: typer.Context, *first: str) -> None:
     """Run a lab command, which has options and help of its own, with the arguments that this one was given."""
     with heavy():
         main = import_module(module).main
     command = typer.Typer(add_completion=False, rich_markup_mode="markdown")
     command.command()(main)
-    command(context.args, prog_name=context.command_path)
+    command([*first, *context.args], prog_name=context.command_path)

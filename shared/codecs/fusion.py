@@ -64,7 +64,7 @@ class Fusion:
 
 def _means_of_labels(values: npt.NDArray[np.float32], labels: Ints) -> npt.NDArray[np.float32]:
     """Mean of the rows of each label: [N, X] to [L, X]."""
-    sums = np.zeros((int(labels.max()) + 1, values.shape[1]), np.float64)
-    np.add.at(sums, labels, values)
-    means: npt.NDArray[np.float32] = (sums / np.bincount(labels)[:, None]).astype(np.float32)
+    counts = np.bincount(labels)
+    sums = np.add.reduceat(values[np.argsort(labels, kind="stable")], np.cumsum(counts) - counts, axis=0)
+    means: npt.NDArray[np.float32] = (sums / counts[:, None]).astype(np.float32)
     return means

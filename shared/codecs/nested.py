@@ -10,6 +10,7 @@ comes from, is in `nested_model`.
 """
 
 import copy
+from functools import lru_cache
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import ClassVar, Final, Self
@@ -44,11 +45,12 @@ class Nested(Codec):
     equalizer: ClassVar[EqualizerName | None] = "zf"
 
     def __init__(self, model: NestedModel, k: int, clip_fingerprint: str | None, device: str) -> None:
+        """`model` lies on `device`, and nobody changes it."""
         self.k = k
         self.clip_fingerprint = clip_fingerprint
         self.device = device
         self.fingerprint = fingerprint_of_weights(model.arrays(), str(k))
-        self.model = model.to(device)
+        self.model = model
         self._log_prior = torch.zeros(len(model.bias), device=device)
 
     @classmethod
@@ -61,12 +63,9 @@ class Nested(Codec):
 
     @classmethod
     def from_file(cls, path: Path, k: int, device: str) -> Self:
-        """A model from a safetensors file whose metadata holds `clip_fingerprint`."""
-        tensors, metadata = read_weights(path, cls.name)
-        try:
-            return cls(NestedModel(**tensors), k, metadata["clip_fingerprint"], device)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise DataLoss(f"{path} holds no model of codec nested: {error}") from error
+        """A model from a safetensors file whose metadata holds `clip_fingerprint`; all lengths share it."""
+        model, clip_fingerprint = _read_model(path, path.stat().st_mtime_ns, device)
+        return cls(model, k, clip_fingerprint, device)
 
     @torch.inference_mode()
     def encode(self, embeddings: Embeddings, snr_db: OperatingPoint | None = None) -> Complex:
@@ -95,6 +94,15 @@ class Nested(Codec):
 
     def _tensor(self, array: npt.NDArray[np.float32]) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self.device)
+
+
+@lru_cache(maxsize=2)
+def _read_model(path: Path, _modified_ns: int, device: str) -> tuple[NestedModel, str]:
+    tensors, metadata = read_weights(path, Nested.name)
+    try:
+        return NestedModel(**tensors).to(device), metadata["clip_fingerprint"]
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise DataLoss(f"{path} holds no model of codec nested: {error}") from error
 
 
 def received_noise(x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
