@@ -27,23 +27,15 @@ bench: $(RUNS)  ## measure throughput and latency of a link on this machine
 	@$(BIN)/semlink bench $(ARGS)
 
 ##@ Compare
-.PHONY: results paper trained
+.PHONY: results trained
 DATA ?=
 JOBS ?= 1
 SCENARIO ?= paper
 TRAIN ?=
-CLIP ?= clip-tiny
-WEIGHTS ?=
 results: $(DEVELOPS) $(if $(TRAIN),trained)  ## compare every scheme on CIFAR-100 (DATA=DIR) into out/results; TRAIN=1 trains first
 	@$(need_data)
 	@$(BIN)/semlink evaluate $(SCENARIO) --data $(DATA) --jobs $(JOBS) --out out/results $(ARGS)
 	@$(BIN)/semlink report out/results
-
-paper: $(DEVELOPS)  ## the same with another CLIP (CLIP=ViT-B-32 WEIGHTS=FILE DATA=DIR) into out/paper
-	@$(need_data)
-	@$(BIN)/semlink evaluate $(SCENARIO) --data $(DATA) --jobs $(JOBS) --out out/paper --clip $(CLIP) \
-		$(if $(WEIGHTS),--weights $(WEIGHTS)) $(ARGS)
-	@$(BIN)/semlink report out/paper
 
 need_data = test -n "$(DATA)" || { echo "say where CIFAR-100 is: make $@ DATA=DIR" >&2; exit 1; }
 

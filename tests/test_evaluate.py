@@ -229,6 +229,11 @@ def test_rows_above_the_limit_are_pointed_out(judge: Judge) -> None:
     assert too_good([honest, planted]) == [planted]
 
 
+def test_a_codec_of_another_clip_is_refused(test_set: TestSet, tmp_path: Path) -> None:
+    with pytest.raises(Mismatch, match="trained on CLIP"):
+        evaluate(scenario(scheme=[{"name": "kbsc", "k": [64]}]), replace(test_set, clip_fingerprint="c0ffee"), tmp_path)
+
+
 def test_psnr_by_hand() -> None:
     black = np.zeros((2, 4, 4, 3), np.uint8)
     grey = black.copy()

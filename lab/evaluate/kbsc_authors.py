@@ -31,6 +31,7 @@ class KbscAuthors:
             self._codecs = {
                 fading: Kbsc.from_file(folder / name / f"k{k}.safetensors", "cpu") for fading, name in FOLDERS.items()
             }
+        self.clip_fingerprint = self._codecs["none"].clip_fingerprint
         self.fingerprint = fingerprint_of(codec.fingerprint.encode() for codec in self._codecs.values())
 
     @property

@@ -111,7 +111,7 @@ class CodecScheme:
         self.k = k
         self.genie: tuple[str, ...] = ()
         self._sender, self._receiver = kind.load(k, device), kind.load(k, device)
-        self.fingerprint = self._sender.fingerprint
+        self.fingerprint, self.clip_fingerprint = self._sender.fingerprint, self._sender.clip_fingerprint
 
     @property
     def cost(self) -> Cost:

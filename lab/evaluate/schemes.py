@@ -9,6 +9,7 @@ from lab.evaluate.scenario import SchemeSpec
 from lab.evaluate.scheme import CodecScheme, FusedScheme, Scheme, Setting
 from shared.codecs import Codec, codec_class
 from shared.codecs.own import is_own, own_codec
+from shared.errors import Mismatch
 
 # Schemes that are no codecs, or more than one: name -> "module:class", called with k and a `Setting`.
 SCHEMES: dict[str, str] = {
@@ -16,14 +17,28 @@ SCHEMES: dict[str, str] = {
     "vq-digital": "lab.evaluate.vq_digital:VqDigitalScheme",
     **{f"{kind}-ldpc": "lab.evaluate.digital_pictures:DigitalPictures" for kind in ("jpeg", "webp", "hevc")},
     **{f"{kind}-ldpc-mosaic": "lab.evaluate.digital_pictures:DigitalMosaic" for kind in ("jpeg", "webp", "hevc")},
+    "deepjscc": "lab.evaluate.learned_pictures:shipped",
+    "swinjscc": "lab.evaluate.learned_pictures:shipped",
 }
 
 
 def make_scheme(spec: SchemeSpec, k: int, test_set: TestSet) -> Scheme:
     """Make a scheme of length k, with the knowledge base of a test set at its receiver.
 
-    Raises NotFound for an unknown one, CannotExist where it has no form at this length.
+    Raises NotFound for an unknown one, CannotExist where it has no form at this length, Mismatch when it was trained on
+    another CLIP model than the test set's.
     """
+    scheme = _made(spec, k, test_set)
+    trained_on = getattr(scheme, "clip_fingerprint", None)  # of those that were trained on embeddings
+    if trained_on not in (None, test_set.clip_fingerprint):
+        raise Mismatch(
+            f"scheme {spec.name} k = {k} was trained on CLIP {trained_on}, the pictures were embedded by "
+            f"{test_set.clip_fingerprint}: train it on this CLIP, or leave it out of the scenario"
+        )
+    return scheme
+
+
+def _made(spec: SchemeSpec, k: int, test_set: TestSet) -> Scheme:
     labels = np.unique(test_set.item_labels, return_inverse=True)[1]
     setting = Setting(spec.source, test_set.clip, test_set.items.embeddings, labels)
     if spec.source in SCHEMES:

@@ -24,7 +24,7 @@ class VqDigitalScheme:
         self._codec = VqDigital.load(k, "cpu")
         if not self._codec.table.modes(k):
             raise CannotExist(f"vq-digital: no mode of 12 bits or more has a form in {k // 2} symbols")
-        self.fingerprint = self._codec.fingerprint
+        self.fingerprint, self.clip_fingerprint = self._codec.fingerprint, self._codec.clip_fingerprint
 
     @property
     def cost(self) -> Cost:
