@@ -37,6 +37,13 @@ def export_label(tables: Mapping[str, Tensor], out: Path, clip_fingerprint: str)
     _write(_halved(tables), out / "tables.safetensors", metadata)
 
 
+def export_jscc(codec: str, network: nn.Module, out: Path) -> None:
+    """Write `model.safetensors`, in the same formats; a codec of pictures belongs to no CLIP."""
+    _write(
+        _halved(network.state_dict()), out / "model.safetensors", {"codec": codec, "command": f"semlink train {codec}"}
+    )
+
+
 def _halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {
         name: tensor.half() if tensor.dtype == torch.float32 and tensor.ndim > 1 else tensor

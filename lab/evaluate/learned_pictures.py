@@ -6,7 +6,7 @@ pixels --encode--> x --air--> x_hat --decode--> pixels --CLIP--> e_hat
 from time import perf_counter
 
 from lab.evaluate.air import Air
-from lab.evaluate.cost import Cost, picture_cost_of
+from lab.evaluate.cost import Cost, cost_of
 from lab.evaluate.scheme import Arrival, Batch, CannotExist, Setting
 from lab.mcs import embed
 from shared.clip import Clip
@@ -27,7 +27,7 @@ class LearnedPictures:
     @property
     def cost(self) -> Cost:
         """See `Scheme.cost`; without CLIP, which every receiver of pictures needs."""
-        return picture_cost_of(self._sender)
+        return cost_of(self._sender)
 
     def send(self, batch: Batch, air: Air) -> Arrival:
         """See `Scheme.send`."""
