@@ -103,16 +103,30 @@ def evaluate(
 def report(
     folder: Annotated[Path, typer.Argument(help="Folder that `semlink evaluate` has written.")] = OUT / "results",
     *,
+    data: Annotated[str | None, typer.Option(help="Draw retrieved pictures too: the data that was evaluated.")] = None,
+    scenario: Annotated[str, typer.Option(help="Its scenario, for those pictures.")] = "paper",
+    clip: Clip = "clip-tiny",
+    weights: Weights = None,
     json: Json = False,
 ) -> None:
     """Draw figures and write tables of a comparison: FOLDER/results.md and FOLDER/figures.
 
     - `semlink report out/results`
+    - `semlink report out/quick --data drawn --scenario quick`
     """
     with heavy():
+        from lab.evaluate.data import ClipChoice, open_test_set  # noqa: PLC0415
+        from lab.evaluate.scenario import load_scenario  # noqa: PLC0415
+        from lab.report.examples import draw_examples  # noqa: PLC0415
         from lab.report.page import write_page  # noqa: PLC0415
         from lab.report.results import Results  # noqa: PLC0415
-    page = write_page(Results.read(folder), folder, f"semlink evaluate --out {folder}\n    semlink report {folder}")
+    results, examples = Results.read(folder), []
+    if data is not None:
+        (folder / "figures").mkdir(exist_ok=True)
+        test_set = open_test_set(data, ClipChoice(clip, weights), folder / "features")
+        examples = draw_examples(load_scenario(scenario), test_set, data, folder / "figures")
+    commands = f"semlink evaluate SCENARIO --data DATA --out {folder}\n    semlink report {folder}"
+    page = write_page(results, folder, commands, examples)
     if json:
         print_json({"file": str(page)})
     else:

@@ -51,14 +51,10 @@ class Judge:
     def judge(self, members: Ints, arrival: Arrival) -> Verdict:
         """Judge what arrived of the queries at `members`: [B]. A burst that decodes to no direction is wrong."""
         e, e_hat = self.test_set.queries.embeddings[members], arrival.decoded.embeddings
-        usable = np.isfinite(e_hat).all(axis=1) & e_hat.any(axis=1)
-        found = np.full((len(members), NEIGHBOURS), -1)
-        cosine = np.zeros(len(members))
-        if usable.any():
-            unit = e_hat[usable] / np.linalg.norm(e_hat[usable].astype(np.float64), axis=1, keepdims=True)
-            cosine[usable] = np.einsum("bd,bd->b", unit, e[usable])
-            nearest = self._nearest(unit.astype(np.float32)) if arrival.found is None else arrival.found[usable]
-            found[usable] = nearest
+        found = self.found(arrival)
+        usable = found[:, 0] >= 0
+        lengths = np.linalg.norm(e_hat.astype(np.float64), axis=1)
+        cosine = np.divide(np.einsum("bd,bd->b", e_hat, e), lengths, out=np.zeros(len(e)), where=usable)
         labels = np.where(usable, self.test_set.item_labels[found[:, 0]], -1)
         clean = self._clean[members]
         return Verdict(
@@ -69,6 +65,18 @@ class Judge:
             lost=arrival.lost,
             psnr_db=None if arrival.pixels is None else psnr_db(self.test_set.pixels[members], arrival.pixels),
         )
+
+    def found(self, arrival: Arrival) -> Ints:
+        """Positions of the ten items that the receiver chooses, best first: [B, 10]; -1 without a direction."""
+        e_hat = arrival.decoded.embeddings
+        usable = np.isfinite(e_hat).all(axis=1) & e_hat.any(axis=1)
+        found = np.full((len(e_hat), NEIGHBOURS), -1)
+        if arrival.found is not None:
+            found[usable] = arrival.found[usable]
+        elif usable.any():
+            unit = e_hat[usable] / np.linalg.norm(e_hat[usable].astype(np.float64), axis=1, keepdims=True)
+            found[usable] = self._nearest(unit.astype(np.float32))
+        return found
 
     def _nearest(self, queries: Floats) -> Ints:
         return self._engine.search(np.ascontiguousarray(queries), NEIGHBOURS)[0]

@@ -1,6 +1,7 @@
 """The page of results: tables in Markdown, figures beside it."""
 
 import math
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from lab.tables import markdown_table
 
 HALF = 0.5
 """Accuracy at which bandwidths are compared."""
+
+LONGEST_LIMIT = 512
+"""Real dimensions from which on the limit is the classifier's accuracy, and says nothing more."""
 
 _PAGE = """# Results
 
@@ -33,9 +37,9 @@ that has no form at that bandwidth and SNR.
 """
 
 
-def write_page(results: Results, folder: Path, commands: str) -> Path:
-    """Write `results.md` and its figures into a folder."""
-    figures = draw_all(results, folder / "figures")
+def write_page(results: Results, folder: Path, commands: str, more: Sequence[tuple[str, str]] = ()) -> Path:
+    """Write `results.md` and its figures into a folder. more: figures that lie there already, and their captions."""
+    figures = [*draw_all(results, folder / "figures"), *more]
     reference = results.reference
     best = reference["classifier_accuracy"]
     parts = [
@@ -70,20 +74,19 @@ def _accuracy_part(results: Results, channel: tuple[str, str]) -> str:
 
 
 def _limit_lines(rows: pl.DataFrame, snrs: list[float]) -> list[dict[str, float | str]]:
-    known = rows.filter(pl.col("limit").is_not_nan(), pl.col("k") <= 512)
-    return [
-        {
-            "scheme": "limit",
-            "k": str(k),
-            "cbr_total": "",
-            **{f"{snr_db:g} dB": f"{known.filter(k=k, snr_db=snr_db)['limit'].to_list()[0]:.3f}" for snr_db in snrs},
-        }
-        for k in sorted(known["k"].unique())
-    ]
+    known = rows.filter(pl.col("limit").is_not_nan(), pl.col("k") <= LONGEST_LIMIT)
+    lines: list[dict[str, float | str]] = []
+    for part in known.partition_by("k", maintain_order=True):
+        limits = dict(part.select("snr_db", "limit").iter_rows())
+        cells = {f"{snr_db:g} dB": f"{limits[snr_db]:.3f}" if snr_db in limits else "" for snr_db in snrs}
+        lines.append({"scheme": "limit", "k": str(part["k"][0]), "cbr_total": "", **cells})
+    return sorted(lines, key=lambda line: int(line["k"]))
 
 
 def _cell(row: dict[str, Any] | None) -> str:
-    if row is None or not row["n"]:
+    if row is None:
+        return ""  # not measured yet
+    if not row["n"]:
         return "—"
     return f"{row['semantic_accuracy']:.3f} / {row['cosine']:.2f}"
 
