@@ -27,7 +27,7 @@ bench: $(RUNS)  ## measure throughput and latency of a link on this machine
 	@$(BIN)/semlink bench $(ARGS)
 
 ##@ Compare
-.PHONY: results trained
+.PHONY: results publish trained
 DATA ?=
 JOBS ?= 1
 SCENARIO ?= paper
@@ -35,7 +35,13 @@ TRAIN ?=
 results: $(DEVELOPS) $(if $(TRAIN),trained)  ## compare every scheme on CIFAR-100 (DATA=DIR) into out/results; TRAIN=1 trains first
 	@$(need_data)
 	@$(BIN)/semlink evaluate $(SCENARIO) --data $(DATA) --jobs $(JOBS) --out out/results $(ARGS)
+	@$(BIN)/semlink report out/results --data $(DATA) --scenario $(SCENARIO)
+
+publish: $(DEVELOPS)  ## take out/results into docs, without the data set's own pictures
 	@$(BIN)/semlink report out/results
+	@mkdir -p docs/figures
+	@cp out/results/results.md docs/results.md
+	@cp $(filter-out out/results/figures/examples-%,$(wildcard out/results/figures/*.png)) docs/figures/
 
 need_data = test -n "$(DATA)" || { echo "say where CIFAR-100 is: make $@ DATA=DIR" >&2; exit 1; }
 
