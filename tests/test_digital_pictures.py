@@ -167,3 +167,19 @@ def test_what_is_lost_of_a_mosaic_is_grey_or_damaged(pictures) -> None:
 def test_what_has_no_form_says_so(name: str, k: int, snr_db: float, pictures) -> None:
     with pytest.raises(CannotExist, match=r"(file|mosaic) of"):
         outcome(name, k, snr_db, "none", pictures)
+
+
+def test_shipped_thresholds_are_what_codes_can_do() -> None:
+    """Above Shannon's capacity log2(1 + SNR), by at most 4 dB; rising with the rate; fading costs."""
+    shipped = Adaptation.load()
+    efficiency = np.array([mcs.order * mcs.rate for mcs in MCS])
+    gap_db = np.array(shipped.thresholds_db["none"]) - 10 * np.log10(2**efficiency - 1)
+    assert gap_db.min() > 1
+    assert gap_db.max() < 4
+    for order in (2, 4, 6):
+        rows = [row for row, mcs in enumerate(MCS) if mcs.order == order]
+        for thresholds in shipped.thresholds_db.values():
+            assert sorted(thresholds[row] for row in rows) == [thresholds[row] for row in rows]
+    assert (np.array(shipped.thresholds_db["fast"]) >= np.array(shipped.thresholds_db["none"])).all()
+    assert set(shipped.worth) == set(FORMATS)
+    assert all(shipped.accuracy(kind, 1000) > 0.6 > shipped.accuracy(kind, 60) == 0 for kind in FORMATS)
