@@ -26,6 +26,30 @@ up: $(RUNS)  ## run transmitter, channel and receiver until Ctrl-C
 bench: $(RUNS)  ## measure throughput and latency of a link on this machine
 	@$(BIN)/semlink bench $(ARGS)
 
+##@ Compare
+.PHONY: results publish trained
+DATA ?=
+JOBS ?= 1
+SCENARIO ?= paper
+TRAIN ?=
+results: $(DEVELOPS) $(if $(TRAIN),trained)  ## compare every scheme on CIFAR-100 (DATA=DIR) into out/results; TRAIN=1 trains first
+	@$(need_data)
+	@$(BIN)/semlink evaluate $(SCENARIO) --data $(DATA) --jobs $(JOBS) --out out/results $(ARGS)
+	@$(BIN)/semlink report out/results --data $(DATA) --scenario $(SCENARIO)
+
+publish: $(DEVELOPS)  ## take out/results into docs, without the data set's own pictures
+	@$(BIN)/semlink report out/results
+	@mkdir -p docs/figures
+	@cp out/results/results.md docs/results.md
+	@cp $$(ls out/results/figures/*.png | grep -v /examples-) docs/figures/
+
+need_data = test -n "$(DATA)" || { echo "say where CIFAR-100 is: make $@ DATA=DIR" >&2; exit 1; }
+
+trained: $(DEVELOPS)
+	@$(need_data)
+	@for codec in clip-tiny kbsc vq-digital; do $(BIN)/semlink train $$codec --data $(DATA); done
+	@for part in kbsc_authors mcs; do $(BIN)/python -m lab.$$part --data $(DATA); done
+
 ##@ Develop
 .PHONY: setup test check protos compose-test clean
 setup: $(DEVELOPS)  ## make .venv and install everything, the tools of developers too

@@ -34,11 +34,14 @@ class LabelledEmbeddings:
 class CodecData:
     """What to learn from, and two pairs of senders and knowledge base to judge by.
 
-    train: [N, 512], shuffled; sender and kb: for early stopping
+    train: [N, 512], shuffled, train_labels: [N], 0 to C - 1; sender and kb: for early stopping
+    collections: [C], which source each label comes from
     tests: data set name -> (queries, knowledge base), of pictures that neither CLIP nor codec learned from
     """
 
     train: Embeddings
+    train_labels: Labels
+    collections: Labels
     sender: LabelledEmbeddings
     kb: LabelledEmbeddings
     tests: dict[str, tuple[LabelledEmbeddings, LabelledEmbeddings]]
@@ -51,22 +54,31 @@ def load_codec_data(clip: Clip, folder: Path, cache: Path, seed: int, progress: 
     cache: folder for the embeddings, one file for each CLIP fingerprint, source and split
     """
     specs = {"cifar100": f"cifar100:{folder}", "drawn": "drawn"}
-    train = _merge([_embed(spec, "train", clip, cache, progress) for spec in specs.values()])
+    parts = [_embed(spec, "train", clip, cache, progress) for spec in specs.values()]
     tests = {
         name: (_test_part(spec, "query", clip, cache), _test_part(spec, "kb", clip, cache))
         for name, spec in specs.items()
     }
-    return split_train(train, seed, tests)
+    return split_train(_merge(parts), seed, tests, _collections(parts))
 
 
 def split_train(
-    train: LabelledEmbeddings, seed: int, tests: dict[str, tuple[LabelledEmbeddings, LabelledEmbeddings]]
+    train: LabelledEmbeddings,
+    seed: int,
+    tests: dict[str, tuple[LabelledEmbeddings, LabelledEmbeddings]],
+    collections: Labels | None = None,
 ) -> CodecData:
-    """Shuffle and cut 80 % to learn, 10 % validation senders, 10 % validation knowledge base."""
+    """Shuffle and cut 80 % to learn, 10 % validation senders, 10 % validation knowledge base.
+
+    collections: as in `CodecData`; None puts all labels into one
+    """
     order = np.random.default_rng(seed).permutation(len(train.labels))
     share = len(order) // _VALIDATION
     sender, kb, rest = order[:share], order[share : 2 * share], order[2 * share :]
-    return CodecData(train.embeddings[rest], _take(train, sender), _take(train, kb), tests)
+    if collections is None:
+        collections = np.zeros(int(train.labels.max()) + 1, np.int64)
+    learned = _take(train, rest)
+    return CodecData(learned.embeddings, learned.labels, collections, _take(train, sender), _take(train, kb), tests)
 
 
 def _embed(spec: str, split: str, clip: Clip, cache: Path, progress: Progress | None = None) -> Features:
@@ -87,6 +99,14 @@ def _merge(parts: list[Features]) -> LabelledEmbeddings:
     embeddings = np.concatenate([part.embeddings for part in parts])
     labels = np.concatenate([part.labels for part in parts])
     return LabelledEmbeddings(embeddings, np.unique(labels, return_inverse=True)[1])
+
+
+def _collections(parts: list[Features]) -> Labels:
+    """Which part holds each label, labels in the order that `_merge` numbers them in: [C]."""
+    names, first = np.unique(np.concatenate([part.labels for part in parts]), return_index=True)
+    ends = np.cumsum([len(part.labels) for part in parts])
+    found: Labels = np.searchsorted(ends, first, side="right")[: len(names)]
+    return found
 
 
 def _take(whole: LabelledEmbeddings, members: npt.NDArray[np.int64]) -> LabelledEmbeddings:

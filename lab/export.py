@@ -1,5 +1,6 @@
 """Writes what training gives, as safetensors: weights alone, nothing that runs."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 def export_clip(model: nn.Module, out: Path, epoch: int) -> None:
     """Write `model.safetensors`: matrices in float16, vectors (norms, statistics) in float32."""
-    _write(_halved(model), out / "model.safetensors", {"model": "clip-tiny", "epoch": str(epoch)})
+    _write(_halved(model.state_dict()), out / "model.safetensors", {"model": "clip-tiny", "epoch": str(epoch)})
 
 
 def export_codec(codec: str, k: int, network: nn.Module, out: Path, clip_fingerprint: str) -> None:
@@ -20,13 +21,33 @@ def export_codec(codec: str, k: int, network: nn.Module, out: Path, clip_fingerp
         "clip_fingerprint": clip_fingerprint,
         "command": f"semlink train {codec}",
     }
-    _write(_halved(network), out / f"k{k}.safetensors", metadata)
+    _write(_halved(network.state_dict()), out / f"k{k}.safetensors", metadata)
 
 
-def _halved(model: nn.Module) -> dict[str, Tensor]:
+def export_nested(model: nn.Module, out: Path, clip_fingerprint: str, clusters: int) -> None:
+    """Write `model.safetensors`, in the same formats; clusters: how many were found, 0 for labels."""
+    command = f"semlink train nested{f' --unlabelled --clusters {clusters}' if clusters else ''}"
+    metadata = {"codec": "nested", "clip_fingerprint": clip_fingerprint, "command": command}
+    _write(_halved(model.state_dict()), out / "model.safetensors", metadata)
+
+
+def export_label(tables: Mapping[str, Tensor], out: Path, clip_fingerprint: str) -> None:
+    """Write `tables.safetensors`, in the same formats."""
+    metadata = {"codec": "label", "clip_fingerprint": clip_fingerprint, "command": "semlink train label"}
+    _write(_halved(tables), out / "tables.safetensors", metadata)
+
+
+def export_jscc(codec: str, network: nn.Module, out: Path) -> None:
+    """Write `model.safetensors`, in the same formats; a codec of pictures belongs to no CLIP."""
+    _write(
+        _halved(network.state_dict()), out / "model.safetensors", {"codec": codec, "command": f"semlink train {codec}"}
+    )
+
+
+def _halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {
         name: tensor.half() if tensor.dtype == torch.float32 and tensor.ndim > 1 else tensor
-        for name, tensor in model.state_dict().items()
+        for name, tensor in tensors.items()
     }
 
 

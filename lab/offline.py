@@ -24,7 +24,7 @@ from shared.clip import Clip
 from shared.codecs import Codec
 from shared.pictures import MAX_BYTES, MAX_PIXELS
 from shared.symbols import Complex
-from transmitter.encoder import Encoder
+from transmitter.encoder import Encoder, ToEncode
 from transmitter.preparer import Preparer
 
 Value = TypeVar("Value")
@@ -32,7 +32,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """How pictures are sent. Fields as in SendImageRequest."""
+    """How pictures are sent. Fields as in SendImageRequest; design_snr_db: the operating point of the codec."""
 
     codec: Codec
     csi: Csi = "pilot"
@@ -41,6 +41,7 @@ class Sender:
     stream: int = 0
     top_k: int = 5
     trace: bool = False
+    design_snr_db: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,8 @@ class OfflineLink:
 
     def _encode(self, pictures: Sequence[bytes]) -> list[Complex]:
         prepared = [_or_raise(each) for each in self._preparer.prepare(pictures)]
-        encoded = self._encoder.encode([(each.pixels, self._sender.codec) for each in prepared])
+        sender = self._sender
+        encoded = self._encoder.encode([ToEncode(each.pixels, sender.codec, sender.design_snr_db) for each in prepared])
         return [_or_raise(each).symbols for each in encoded]
 
     def _burst(self, payload: Complex, counter: int) -> Burst:

@@ -11,6 +11,7 @@ Run `python -m lab.train_kbsc --data DIR`.
 import copy
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -61,7 +62,18 @@ def awgn(x: Tensor, snr_db: float) -> Tensor:
     return x + torch.randn_like(x) * math.sqrt(n0)
 
 
-def train_network(k: int, data: CodecData, settings: KbscTraining, progress: Progress) -> tuple[KbscNetwork, int]:
+Carry = Callable[[KbscNetwork, Tensor, float], Tensor]
+"""What arrives of embeddings [B, 512] at an SNR in dB, through a network and a channel: [B, 512]."""
+
+
+def over_awgn(network: KbscNetwork, embeddings: Tensor, snr_db: float) -> Tensor:
+    """Carry as a real link does: one power for each burst, nothing told to the receiver."""
+    return network.decode(awgn(network.encode(embeddings), snr_db))
+
+
+def train_network(
+    k: int, data: CodecData, settings: KbscTraining, progress: Progress, carry: Carry = over_awgn
+) -> tuple[KbscNetwork, int]:
     """Train one length; gives the network of the best epoch and that epoch's number."""
     torch.manual_seed(settings.seed)
     device = resolve_device(settings.device)
@@ -72,8 +84,8 @@ def train_network(k: int, data: CodecData, settings: KbscTraining, progress: Pro
     best, best_epoch, best_state = -1.0, 0, network.state_dict()
     task = progress.add_task(f"kbsc k = {k}", total=settings.epochs)
     for epoch in range(1, settings.epochs + 1):
-        _train_epoch(network, optimizer, train, settings.batch_size)
-        accuracy = float(np.mean([retrieval(network, asking, answering, snr_db) for snr_db in TRAINING_SNRS_DB]))
+        _train_epoch(network, optimizer, train, settings.batch_size, carry)
+        accuracy = float(np.mean([retrieval(network, asking, answering, snr_db, carry) for snr_db in TRAINING_SNRS_DB]))
         progress.update(task, advance=1, description=f"kbsc k = {k}, validation {accuracy:.3f}")
         if accuracy > best:
             best, best_epoch, best_state = accuracy, epoch, copy.deepcopy(network.state_dict())
@@ -87,33 +99,37 @@ def _first(whole: LabelledEmbeddings, count: int) -> LabelledEmbeddings:
     return LabelledEmbeddings(whole.embeddings[:count], whole.labels[:count])
 
 
-def _train_epoch(network: KbscNetwork, optimizer: torch.optim.Optimizer, train: Tensor, batch_size: int) -> None:
+def _train_epoch(
+    network: KbscNetwork, optimizer: torch.optim.Optimizer, train: Tensor, batch_size: int, carry: Carry
+) -> None:
     network.train()
     for members in torch.split(torch.randperm(len(train)), batch_size):
         if len(members) < 2:  # batch norm has no variance of one
             continue
         embeddings = train[members.to(train.device)]
         snr_db = TRAINING_SNRS_DB[int(torch.randint(len(TRAINING_SNRS_DB), ()))]
-        decoded = network.decode(awgn(network.encode(embeddings), snr_db))
         optimizer.zero_grad(set_to_none=True)
-        nn.functional.mse_loss(decoded, embeddings).backward()  # type: ignore[no-untyped-call]
+        nn.functional.mse_loss(carry(network, embeddings, snr_db), embeddings).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
 
 @torch.inference_mode()
-def through_channel(network: KbscNetwork, embeddings: Embeddings, snr_db: float) -> Embeddings:
+def through_channel(
+    network: KbscNetwork, embeddings: Embeddings, snr_db: float, carry: Carry = over_awgn
+) -> Embeddings:
     """What arrives of embeddings [N, 512]; the same noise on every call, so that epochs compare."""
     device = next(network.parameters()).device
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(0)
-        x = network.eval().encode(torch.from_numpy(embeddings).to(device)).cpu()
-        arrived: Embeddings = network.decode(awgn(x, snr_db).to(device)).float().cpu().numpy()
+        arrived: Embeddings = carry(network.eval(), torch.from_numpy(embeddings).to(device), snr_db).cpu().numpy()
     return arrived
 
 
-def retrieval(network: KbscNetwork, sender: LabelledEmbeddings, kb: LabelledEmbeddings, snr_db: float) -> float:
-    """Semantic accuracy of 1-nearest-neighbour retrieval through AWGN; infinity is no channel."""
-    arrived = through_channel(network, sender.embeddings, snr_db)
+def retrieval(
+    network: KbscNetwork, sender: LabelledEmbeddings, kb: LabelledEmbeddings, snr_db: float, carry: Carry = over_awgn
+) -> float:
+    """Semantic accuracy of 1-nearest-neighbour retrieval through the channel; infinity is no noise."""
+    arrived = through_channel(network, sender.embeddings, snr_db, carry)
     return semantic_accuracy(arrived, sender.labels, kb.embeddings, kb.labels)
 
 

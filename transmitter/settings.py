@@ -34,6 +34,10 @@ class TransmitterSettings(ServerSettings):
     pilot_placing: PilotPlacing = Field(
         "front", description="where they stand: front, one gain for the burst; spread, the gain is followed"
     )
+    design_snr_db: float = Field(
+        5.0, ge=-20, le=40, description="SNR in dB that codecs are told to expect, where they care; see snr_feedback"
+    )
+    snr_feedback: bool = Field(False, description="expect instead what the receiver's last answer says it estimated")
     batch_size: int = Field(32, ge=1, le=4096, description="most pictures encoded together")
     batch_wait_seconds: float = Field(
         0.004, ge=0, le=1, description="how long a free encoder waits for a batch as large as the last one"

@@ -46,6 +46,8 @@ app.add_typer(bench.app, name="bench", rich_help_panel="The link")
 app.add_typer(kb.app, name="kb", rich_help_panel="Pictures and models")
 app.command("features", rich_help_panel="Pictures and models")(lab.features)
 app.add_typer(lab.train, name="train", rich_help_panel="Pictures and models")
+app.command("evaluate", rich_help_panel="Comparisons")(lab.evaluate)
+app.command("report", rich_help_panel="Comparisons")(lab.report)
 
 
 def main() -> None:

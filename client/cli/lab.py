@@ -1,12 +1,13 @@
-"""`semlink features` and `semlink train`: doors to the lab."""
+"""`semlink features`, `train`, `evaluate` and `report`: doors to the lab."""
 
+import math
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from client.cli.console import Json, err, out, print_json
+from client.cli.console import OUT, Json, err, out, print_json
 from client.cli.heavy import heavy
 from client.cli.models import BatchSize, Clip, Device, Download, Weights
 from client.cli.progress import progress
@@ -61,6 +62,80 @@ def features(
         out.print(f"{items} embeddings of {dim} values in {file}")
 
 
+def evaluate(
+    scenario: Annotated[str, typer.Argument(help="A TOML file, or the name of a shipped one: quick, paper.")],
+    *,
+    data: Annotated[str, typer.Option(help="drawn, or a folder with CIFAR-100, or with pictures in query/ and kb/.")],
+    folder: Annotated[Path, typer.Option("--out", help="Folder for results.csv and results.parquet.")] = OUT
+    / "results",
+    jobs: Annotated[int, typer.Option(min=1, max=1024, help="Processes that measure side by side.")] = 1,
+    limit: Annotated[bool, typer.Option(help="Train classifiers on the train part for the limit.")] = True,
+    clip: Clip = "clip-tiny",
+    weights: Weights = None,
+    json: Json = False,
+) -> None:
+    """Send the pictures of a data set by many schemes over many channels, off line, into one table.
+
+    What is measured already is kept: run it again after a break, or after a change of the scenario.
+
+    - `semlink evaluate quick --data drawn`
+    - `semlink evaluate paper --data data --jobs 2 --out out/results`
+    """
+    with heavy():
+        from lab.evaluate.data import ClipChoice, open_test_set  # noqa: PLC0415
+        from lab.evaluate.leaks import too_good  # noqa: PLC0415
+        from lab.evaluate.reference import classifier_accuracy  # noqa: PLC0415
+        from lab.evaluate.run import evaluate as run  # noqa: PLC0415
+        from lab.evaluate.scenario import load_scenario  # noqa: PLC0415
+    wanted, choice = load_scenario(scenario), ClipChoice(clip, weights)
+    test_set = open_test_set(data, choice, folder / "features")
+    best = classifier_accuracy(data, choice, test_set, folder / "features") if limit else math.nan
+    with progress(wanted.title) as report:
+        table = run(wanted, test_set, folder, jobs=jobs, best_classifier=best, report=report)
+    for row in too_good(table.iter_rows(named=True)):
+        err.print(_TOO_GOOD.format(**row), style="yellow", markup=False, highlight=False)
+    if json:
+        print_json({"file": str(folder / "results.csv"), "points": len(table)})
+    else:
+        out.print(f"{len(table)} points in {folder / 'results.csv'}")
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder that `semlink evaluate` has written.")] = OUT / "results",
+    *,
+    data: Annotated[str | None, typer.Option(help="Draw retrieved pictures too: the data that was evaluated.")] = None,
+    scenario: Annotated[str, typer.Option(help="Its scenario, for those pictures.")] = "paper",
+    clip: Clip = "clip-tiny",
+    weights: Weights = None,
+    json: Json = False,
+) -> None:
+    """Draw figures and write tables of a comparison: FOLDER/results.md and FOLDER/figures.
+
+    - `semlink report out/results`
+    - `semlink report out/quick --data drawn --scenario quick`
+    """
+    with heavy():
+        from lab.evaluate.data import ClipChoice, open_test_set  # noqa: PLC0415
+        from lab.evaluate.scenario import load_scenario  # noqa: PLC0415
+        from lab.report.examples import draw_examples  # noqa: PLC0415
+        from lab.report.page import write_page  # noqa: PLC0415
+        from lab.report.results import Results  # noqa: PLC0415
+    results, examples = Results.read(folder), []
+    if data is not None:
+        (folder / "figures").mkdir(exist_ok=True)
+        test_set = open_test_set(data, ClipChoice(clip, weights), folder / "features")
+        examples = draw_examples(load_scenario(scenario), test_set, data, folder / "figures")
+    commands = f"semlink evaluate SCENARIO --data DATA --out {folder}\n    semlink report {folder}"
+    page = write_page(results, folder, commands, examples)
+    if json:
+        print_json({"file": str(page)})
+    else:
+        out.print(f"results in {page}")
+
+
+_TOO_GOOD = "{scheme} k = {k} at {snr_db:g} dB reaches {semantic_accuracy:.3f}, more than its limit of {limit:.3f}"
+
+
 @train.command("clip-tiny", context_settings=_PASS_ON)
 def clip_tiny(context: typer.Context) -> None:
     """Train the small CLIP; its options: `semlink train clip-tiny --help`."""
@@ -73,10 +148,40 @@ def kbsc(context: typer.Context) -> None:
     _enter("lab.train_kbsc", context)
 
 
-def _enter(module: str, context: typer.Context) -> None:
+@train.command("deepjscc", context_settings=_PASS_ON)
+def deepjscc(context: typer.Context) -> None:
+    """Train the convolutional codec of pictures; its options: `semlink train deepjscc --help`."""
+    _enter("lab.train_jscc", context, "deepjscc")
+
+
+@train.command("swinjscc", context_settings=_PASS_ON)
+def swinjscc(context: typer.Context) -> None:
+    """Train the small Swin codec of pictures; its options: `semlink train swinjscc --help`."""
+    _enter("lab.train_jscc", context, "swinjscc")
+
+
+@train.command("vq-digital", context_settings=_PASS_ON)
+def vq_digital(context: typer.Context) -> None:
+    """Make the digital competitor; its options: `semlink train vq-digital --help`."""
+    _enter("lab.train_vq", context)
+
+
+@train.command("nested", context_settings=_PASS_ON)
+def nested(context: typer.Context) -> None:
+    """Train the nested codec, one model for all lengths; its options: `semlink train nested --help`."""
+    _enter("lab.train_nested", context)
+
+
+@train.command("label", context_settings=_PASS_ON)
+def label(context: typer.Context) -> None:
+    """Train the plain digital competitor; its options: `semlink train label --help`."""
+    _enter("lab.train_label", context)
+
+
+def _enter(module: str, context: typer.Context, *first: str) -> None:
     """Run a lab command, which has options and help of its own, with the arguments that this one was given."""
     with heavy():
         main = import_module(module).main
     command = typer.Typer(add_completion=False, rich_markup_mode="markdown")
     command.command()(main)
-    command(context.args, prog_name=context.command_path)
+    command([*first, *context.args], prog_name=context.command_path)

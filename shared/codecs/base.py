@@ -14,9 +14,12 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from shared.channel.equalizer import EqualizerName
 from shared.symbols import Complex
 
 Embeddings = npt.NDArray[np.float32]
+OperatingPoint = npt.NDArray[np.float32]
+LogProbabilities = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Decoded:
     """
 
     embeddings: Embeddings
-    evidence: npt.NDArray[np.float32] | None = None
+    evidence: LogProbabilities | None = None
 
 
 class Codec(ABC):
@@ -36,7 +39,7 @@ class Codec(ABC):
 
     name: as in the registry. k: real dimensions, so k/2 complex symbols. fingerprint: 16 hexadecimal digits of the
     parameters; the two ends must hold the same. clip_fingerprint: of the CLIP model whose embeddings the codec was
-    trained on; None when it fits any.
+    trained on; None when it fits any. equalizer: the one that the decoder is made for; None takes the receiver's.
     """
 
     name: ClassVar[str]
@@ -45,6 +48,7 @@ class Codec(ABC):
     k: int
     fingerprint: str
     clip_fingerprint: str | None = None
+    equalizer: ClassVar[EqualizerName | None] = None
 
     @classmethod
     @abstractmethod
@@ -55,8 +59,12 @@ class Codec(ABC):
         """
 
     @abstractmethod
-    def encode(self, embeddings: Embeddings) -> Complex:
-        """Symbols [B, k/2], complex64, unit mean power per row, of `embeddings`: [B, 512], float32, unit length."""
+    def encode(self, embeddings: Embeddings, snr_db: OperatingPoint | None = None) -> Complex:
+        """Symbols [B, k/2], complex64, unit mean power per row.
+
+        embeddings: [B, 512], float32, unit length. snr_db: [B], float32, dB, the operating point: what the sender
+        believes about the channel. Where it is NaN or None the codec takes its own default; many codecs ignore it.
+        """
 
     @abstractmethod
     def decode(self, x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> Decoded:
@@ -65,6 +73,17 @@ class Codec(ABC):
         x_hat: [B, k/2], complex64. n0_eff: [B, k/2], float32, noise power of each symbol after the equalizer as far as
         the receiver knows it; NaN where it does not.
         """
+
+    def categories(self, embeddings: Embeddings) -> LogProbabilities | None:  # noqa: ARG002 - for codecs that have some
+        """What the codec's own classifier says of embeddings [N, 512]: [N, C], log-probabilities of its categories.
+
+        None for a codec without categories; C is that of `Decoded.evidence`.
+        """
+        return None
+
+    def with_prior(self, log_prior: LogProbabilities) -> Self:  # noqa: ARG002
+        """The same codec for a receiver that knows how often each category occurs in its knowledge base: [C]."""
+        return self
 
     @property
     def symbols(self) -> int:

@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.nn.utils import fuse_linear_bn_eval
 
-from shared.codecs.base import Codec, Decoded, Embeddings, fingerprint_of
+from shared.codecs.base import Codec, Decoded, Embeddings, OperatingPoint, fingerprint_of
 from shared.errors import DataLoss, NotFound
 from shared.symbols import Complex
 
@@ -91,7 +91,7 @@ class Kbsc(Codec):
         return cls(network, metadata.get("clip_fingerprint"), device)
 
     @torch.inference_mode()
-    def encode(self, embeddings: Embeddings) -> Complex:
+    def encode(self, embeddings: Embeddings, snr_db: OperatingPoint | None = None) -> Complex:  # noqa: ARG002
         """Symbols [B, k/2] of unit-length `embeddings`: [B, 512]."""
         x: Complex = self.network.encode(torch.from_numpy(embeddings).to(self.device)).cpu().numpy()
         return x

@@ -5,7 +5,7 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from shared.codecs.base import Codec, Decoded, Embeddings, fingerprint_of, to_latent, to_symbols
+from shared.codecs.base import Codec, Decoded, Embeddings, OperatingPoint, fingerprint_of, to_latent, to_symbols
 from shared.symbols import Complex, normalize_power
 
 DIM = 512
@@ -25,7 +25,7 @@ class Raw(Codec):
         """There is nothing to load."""
         return cls()
 
-    def encode(self, embeddings: Embeddings) -> Complex:
+    def encode(self, embeddings: Embeddings, snr_db: OperatingPoint | None = None) -> Complex:  # noqa: ARG002
         """Symbols [B, 256] of unit-length `embeddings`: [B, 512]."""
         return normalize_power(to_symbols(embeddings))
 

@@ -1,0 +1,155 @@
+"""The pictures of a comparison: who asks, who answers, and checks that neither knows the other."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from lab.features import Features, Progress, extract_features, load_features, save_features
+from receiver.knowledge_base.exact import exact_nearest
+from shared.clip import Clip, load_clip
+from shared.datasets import PictureSource, open_source
+from shared.errors import InvalidInput, Mismatch
+
+Pixels = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+SAME_COSINE = 1 - 1e-5
+"""Embeddings nearer than this are of the same pixels, up to rounding in bfloat16 on another machine."""
+DUPLICATES = 0.005
+"""Share of queries that a data set may itself repeat; CIFAR-100's test part repeats 0.04 %."""
+
+
+class ClipChoice(NamedTuple):
+    """Which CLIP model embeds pictures, as `load_clip` takes it."""
+
+    model: str = "clip-tiny"
+    weights: str | None = None
+
+
+CLIP_TINY = ClipChoice()
+
+
+@cache
+def load_choice(choice: ClipChoice) -> Clip:
+    """Load a model in float32, so that results are the same on every machine."""
+    return load_clip(choice.model, choice.weights, precision="float32")
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Pictures that ask and pictures that answer, embedded by one CLIP model.
+
+    queries, items: features, N and M pictures; the labels are for the judge alone, no scheme sees them
+    pixels: [N, H, W, 3], uint8, of the queries as they are before CLIP's preprocessing
+    clip_fingerprint: of the model. clip: which it is
+    """
+
+    __test__ = False  # no test of pytest's
+
+    queries: Features
+    items: Features
+    pixels: Pixels
+    clip_fingerprint: str
+    clip: ClipChoice = CLIP_TINY
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Each label once, sorted."""
+        return sorted({*self.queries.labels.tolist(), *self.items.labels.tolist()})
+
+    @cached_property
+    def query_labels(self) -> Ints:
+        """Positions in `names`: [N]."""
+        return np.searchsorted(self.names, self.queries.labels)
+
+    @cached_property
+    def item_labels(self) -> Ints:
+        """Positions in `names`: [M]."""
+        return np.searchsorted(self.names, self.items.labels)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits over all that a result depends on."""
+        digest = hashlib.sha256(self.clip_fingerprint.encode())
+        for part in (self.queries.embeddings, self.items.embeddings, self.query_labels, self.item_labels, self.pixels):
+            digest.update(part.tobytes())
+        return digest.hexdigest()[:16]
+
+    @property
+    def source_values(self) -> int:
+        """3 H W of a source picture, which `cbr` refers to."""
+        return int(np.prod(self.pixels.shape[1:]))
+
+    def save(self, folder: Path) -> None:
+        """Write what `load` reads."""
+        save_features(folder / "queries.npz", self.queries)
+        save_features(folder / "items.npz", self.items)
+        np.savez(folder / "pixels.npz", pixels=self.pixels)
+        about = {"clip_fingerprint": self.clip_fingerprint, "clip": self.clip}
+        (folder / "clip.json").write_text(json.dumps(about))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        queries, items = load_features(folder / "queries.npz"), load_features(folder / "items.npz")
+        about = json.loads((folder / "clip.json").read_text())
+        with np.load(folder / "pixels.npz", allow_pickle=False) as arrays:
+            return cls(queries, items, arrays["pixels"], about["clip_fingerprint"], ClipChoice(*about["clip"]))
+
+
+def open_test_set(spec: str, choice: ClipChoice, folder: Path, progress: Progress | None = None) -> TestSet:
+    """Embed the `query` and `kb` parts of a source, or take the embeddings from the folder.
+
+    spec: `drawn`, `cifar100:DIR`, or a folder with CIFAR-100, or with the sub-folders `query` and `kb`
+    """
+    clip = load_choice(choice)
+    asking, answering = open_source(spec, "query"), open_source(spec, "kb")
+    queries = cached_features(asking, clip, folder, progress)
+    items = cached_features(answering, clip, folder, progress)
+    if queries.skipped:
+        raise InvalidInput(f"{spec}: {queries.skipped[0]}; take it away, so that pictures and embeddings pair up")
+    test_set = TestSet(queries, items, _stacked(asking), clip.fingerprint, choice)
+    check_apart(test_set.queries, test_set.items)
+    return test_set
+
+
+def cached_features(source: PictureSource, clip: Clip, folder: Path, progress: Progress | None = None) -> Features:
+    """Embeddings of a whole source, kept in a folder under its content and the CLIP model."""
+    digest = hashlib.sha256()
+    for picture in source:
+        digest.update(f"{picture.id}\n{picture.label}\n".encode())
+        digest.update(picture.content.tobytes() if isinstance(picture.content, np.ndarray) else picture.encoded())
+    path = folder / f"{clip.fingerprint}-{source.name}-{source.split or 'all'}-{digest.hexdigest()[:16]}.npz"
+    if not path.exists():
+        save_features(path, extract_features(source, clip, progress=progress))
+    return load_features(path)
+
+
+def check_apart(first: Features, second: Features) -> None:
+    """Raise Mismatch when two sets share pictures: queries with the knowledge base, or a test set with training.
+
+    By id none may be shared, by embedding no more than a data set may itself repeat.
+    """
+    shared = sorted({*first.ids.tolist()} & {*second.ids.tolist()})
+    if shared:
+        raise Mismatch(f"{len(shared)} pictures are on both sides, {shared[0]!r} among them: take them out of one")
+    squared = exact_nearest(second.embeddings, first.embeddings, 1)[1][:, 0]
+    same = np.flatnonzero(1 - squared / 2 > SAME_COSINE)
+    if same.size > DUPLICATES * len(squared):
+        name = first.ids[same[0]]
+        raise Mismatch(f"{same.size} of {len(squared)} pictures, {name!r} among them, have a twin on the other side")
+
+
+def _stacked(source: PictureSource) -> Pixels:
+    pictures = [np.asarray(picture.image()) for picture in source]
+    sizes = {picture.shape for picture in pictures}
+    if len(sizes) != 1:
+        raise InvalidInput(f"queries have {len(sizes)} sizes: cbr needs one, so bring all to the same height and width")
+    return np.stack(pictures)

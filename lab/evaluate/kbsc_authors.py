@@ -1,0 +1,57 @@
+"""The scheme `kbsc-authors`: the first paper as its authors have it; see `lab.kbsc_authors`."""
+
+from importlib.resources import as_file, files
+from time import perf_counter
+from typing import Final
+
+import numpy as np
+import torch
+
+from lab.evaluate.air import Air
+from lab.evaluate.cost import Cost, cost_of
+from lab.evaluate.scheme import Arrival, Batch, CannotExist, Setting
+from lab.kbsc_authors import FOLDERS, from_air, to_air
+from shared.codecs import Decoded
+from shared.codecs.base import fingerprint_of
+from shared.codecs.kbsc import Kbsc
+
+LENGTHS: Final = (16, 64, 256)
+
+
+class KbscAuthors:
+    """Whole batches over the authors' channel: one network for AWGN, another for their Rayleigh."""
+
+    genie = ("batch power", "I and Q of two pictures", "scale told")
+
+    def __init__(self, k: int, setting: Setting) -> None:  # noqa: ARG002 - no CLIP needed
+        if k not in LENGTHS:
+            raise CannotExist(f"kbsc-authors has no length k = {k}; it has {', '.join(map(str, LENGTHS))}")
+        self.k = k
+        with as_file(files("assets") / "kbsc-authors") as folder:
+            self._codecs = {
+                fading: Kbsc.from_file(folder / name / f"k{k}.safetensors", "cpu") for fading, name in FOLDERS.items()
+            }
+        self.clip_fingerprint = self._codecs["none"].clip_fingerprint
+        self.fingerprint = fingerprint_of(codec.fingerprint.encode() for codec in self._codecs.values())
+
+    @property
+    def cost(self) -> Cost:
+        """See `lab.evaluate.scheme.Scheme`."""
+        return cost_of(self._codecs["none"])
+
+    @torch.inference_mode()
+    def send(self, batch: Batch, air: Air) -> Arrival:
+        """Send a batch as one, over AWGN or over fading `kbsc`, without CSI."""
+        channel, csi = air.channel, air.csi
+        if channel.fading not in self._codecs or csi != "none":
+            raise CannotExist(
+                f"kbsc-authors over fading {channel.fading} with csi {csi}: they have none or kbsc, without CSI"
+            )
+        network = self._codecs["kbsc" if channel.fading == "kbsc" else "none"].network
+        start = perf_counter()
+        x, scale = to_air(network.encoder(torch.from_numpy(batch.embeddings)))
+        encode_seconds = perf_counter() - start
+        x_hat = air.carry_batch(x.numpy()).x_hat
+        start = perf_counter()
+        embeddings = network.decoder(from_air(torch.from_numpy(np.ascontiguousarray(x_hat)), scale)).numpy()
+        return Arrival(Decoded(embeddings), encode_seconds, perf_counter() - start)

@@ -1,0 +1,149 @@
+"""Runs a scenario: what is not finished yet, in parallel processes."""
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+import faiss
+import polars as pl
+
+from lab.evaluate.data import TestSet
+from lab.evaluate.judge import Judge
+from lab.evaluate.leaks import check_dead_channel
+from lab.evaluate.measure import measure, nothing_sent
+from lab.evaluate.reference import limit_of
+from lab.evaluate.scenario import Point, Scenario, SchemeSpec
+from lab.evaluate.scheme import CannotExist, Scheme
+from lab.evaluate.schemes import make_scheme
+from lab.evaluate.table import PointStore, Row, write_table
+from shared.device import use_threads
+
+Report = Callable[[int, int], None]
+
+
+class _Task(NamedTuple):
+    """A point, and the key under which its row is kept."""
+
+    point: Point
+    key: str
+
+
+def evaluate(
+    scenario: Scenario,
+    test_set: TestSet,
+    out: Path,
+    *,
+    jobs: int = 1,
+    best_classifier: float = math.nan,
+    report: Report | None = None,
+) -> pl.DataFrame:
+    """Measure every point of a scenario into `out`, and return the table.
+
+    Points that are finished already are kept: `out/points` knows them by all that they depend on. `results.csv` and
+    `results.parquet` are written anew after each point. best_classifier: accuracy A of the limit, which is NaN without
+    it. report: told (points done, points in all).
+    """
+    store = PointStore(out / "points")
+    _write_reference(out, test_set, best_classifier)
+    schemes = _fingerprints(scenario, test_set)
+    tasks = [
+        _Task(point, store.key(point, schemes[point.scheme.name, point.k], test_set.fingerprint))
+        for point in scenario.points()
+    ]
+    rows = {task.key: row for task in tasks if (row := store.get(task.key))}
+    tell = report or (lambda *_: None)
+    tell(len(rows), len(tasks))
+    for key, row in _measured([task for task in tasks if task.key not in rows], test_set, out, jobs):
+        store.put(key, row)
+        rows[key] = row
+        write_table(_limited(tasks, rows, test_set, best_classifier), out)
+        tell(len(rows), len(tasks))
+    return write_table(_limited(tasks, rows, test_set, best_classifier), out)
+
+
+def _limited(tasks: Sequence[_Task], rows: Mapping[str, Row], test_set: TestSet, best_classifier: float) -> list[Row]:
+    """Rows of what is finished, each with its limit."""
+    classes = len(test_set.names)
+    return [
+        replace(rows[task.key], limit=limit_of(task.point, best_classifier, classes))
+        for task in tasks
+        if task.key in rows
+    ]
+
+
+def _measured(tasks: Sequence[_Task], test_set: TestSet, out: Path, jobs: int) -> Iterator[tuple[str, Row]]:
+    """Rows in the order in which they are finished."""
+    if jobs == 1 or len(tasks) <= 1:
+        _judges[:] = [Judge(test_set)]
+        yield from ((task.key, _work(task.point)) for task in tasks)
+        return
+    folder = out / "test-set"
+    folder.mkdir(parents=True, exist_ok=True)
+    test_set.save(folder)
+    # Spawned, not forked: torch and faiss hold threads.
+    with ProcessPoolExecutor(min(jobs, len(tasks)), get_context("spawn"), _start, (folder,)) as pool:
+        futures = {pool.submit(_work, task.point): task.key for task in tasks}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _write_reference(out: Path, test_set: TestSet, best_classifier: float) -> None:
+    """What the rows are held against, for the report: `reference.json`."""
+    about = {
+        "clip": test_set.clip.model,
+        "clip_fingerprint": test_set.clip_fingerprint,
+        "queries": len(test_set.queries.ids),
+        "items": len(test_set.items.ids),
+        "classes": len(test_set.names),
+        "source_values": test_set.source_values,
+        "nearest_accuracy": Judge(test_set).nearest_accuracy,
+        "classifier_accuracy": None if math.isnan(best_classifier) else best_classifier,
+    }
+    (out / "reference.json").write_text(json.dumps(about, indent=2) + "\n")
+
+
+_judges: list[Judge] = []
+
+
+def _start(folder: Path) -> None:
+    """Get a worker ready: one thread each, since there are as many workers as the user wants cores used."""
+    use_threads(1)
+    faiss.omp_set_num_threads(1)
+    _judges[:] = [Judge(TestSet.load(folder))]
+
+
+def _work(point: Point) -> Row:
+    (judge,) = _judges
+    try:
+        return measure(point, _trusted(point.scheme, point.k), judge)
+    except CannotExist:
+        return nothing_sent(point, judge.test_set)
+
+
+@cache
+def _trusted(spec: SchemeSpec, k: int) -> Scheme:
+    """A scheme that knows nothing over a dead channel."""
+    (judge,) = _judges
+    scheme = make_scheme(spec, k, judge.test_set)
+    check_dead_channel(spec.name, scheme, judge)
+    return scheme
+
+
+def _fingerprints(scenario: Scenario, test_set: TestSet) -> dict[tuple[str, int], str]:
+    """Of each scheme and length; `none` where it has no form."""
+    found = {}
+    for spec, k in [(each, length) for each in scenario.scheme for length in each.k]:
+        try:
+            found[spec.name, k] = make_scheme(spec, k, test_set).fingerprint
+        except CannotExist:
+            found[spec.name, k] = "none"
+    return found

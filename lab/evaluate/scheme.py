@@ -1,0 +1,151 @@
+"""What a scheme is to the laboratory, and codecs as schemes.
+
+    batch --encode--> symbols --air--> x_hat, n0_eff --decode--> arrival
+
+A sender and a receiver are two instances, as in two processes: what one keeps to itself never reaches the other.
+"""
+
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from lab.evaluate.air import Air
+from lab.evaluate.cost import Cost, cost_of
+from lab.evaluate.data import ClipChoice, Floats, Ints, Pixels, load_choice
+from shared.clip import Clip
+from shared.codecs import Codec, Decoded
+from shared.codecs.base import OperatingPoint
+from shared.codecs.fusion import Fusion
+from shared.errors import InvalidSetting
+
+NEIGHBOURS = 10
+"""Items that a receiver finds for each burst."""
+
+
+class CannotExist(InvalidSetting):
+    """A scheme has no form at this length: its row is kept, and says so by n = 0."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a sender has.
+
+    embeddings: [B, 512], float32, unit length. pixels: [B, H, W, 3], uint8. snr_db: average SNR that it is told of;
+    None for nothing.
+    """
+
+    embeddings: Floats
+    pixels: Pixels
+    snr_db: float | None
+
+    @property
+    def operating_point(self) -> OperatingPoint | None:
+        """`snr_db` of each picture, as codecs take it: [B], float32."""
+        return None if self.snr_db is None else np.full(len(self.embeddings), self.snr_db, np.float32)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What a receiver has, and what the judge alone may see.
+
+    decoded: of the whole batch. encode_seconds, decode_seconds: of the whole batch, codec alone.
+    lost: [M], bool, whether each message was decoded wrongly; None for schemes without messages.
+    pixels: [B, H, W, 3], uint8, decoded pictures; None for schemes that send none. found: [B, 10], positions of the
+    items that the receiver chooses, best first; None for the nearest ones.
+    """
+
+    decoded: Decoded
+    encode_seconds: float
+    decode_seconds: float
+    lost: npt.NDArray[np.bool_] | None = None
+    pixels: Pixels | None = None
+    found: Ints | None = None
+
+
+class Setting(NamedTuple):
+    """What a receiver has beside the air. name: of the scheme.
+
+    choice: the CLIP model that embeds decoded pictures. items: [M, 512], float32, its knowledge base; labels: [M], of
+    each item.
+    """
+
+    name: str
+    choice: ClipChoice
+    items: Floats
+    labels: Ints
+
+    @property
+    def clip(self) -> Clip:
+        """The model, loaded once for each process."""
+        return load_choice(self.choice)
+
+
+class Scheme(Protocol):
+    """A way to send pictures.
+
+    k: real dimensions of a payload. fingerprint: of all that its results depend on. genie: what it gives its receiver
+    beyond the received symbols and what CSI says.
+    """
+
+    k: int
+    fingerprint: str
+    genie: tuple[str, ...]
+
+    @property
+    def cost(self) -> Cost:
+        """Parameters and multiply-accumulates of both halves for one picture."""
+
+    def send(self, batch: Batch, air: Air) -> Arrival:
+        """Send a batch of pictures."""
+
+
+class CodecScheme:
+    """A codec of `shared.codecs`, or one of your own; its receiver takes the nearest item."""
+
+    def __init__(self, kind: type[Codec], k: int, device: str = "cpu") -> None:
+        if k not in kind.lengths:
+            raise CannotExist(f"codec {kind.name} has no length k = {k}; it has {', '.join(map(str, kind.lengths))}")
+        self.k = k
+        self.genie: tuple[str, ...] = ()
+        self._sender, self._receiver = kind.load(k, device), kind.load(k, device)
+        self.fingerprint, self.clip_fingerprint = self._sender.fingerprint, self._sender.clip_fingerprint
+
+    @property
+    def cost(self) -> Cost:
+        """See `Scheme.cost`."""
+        return cost_of(self._sender)
+
+    def send(self, batch: Batch, air: Air) -> Arrival:
+        """See `Scheme.send`."""
+        start = perf_counter()
+        x = self._sender.encode(batch.embeddings, batch.operating_point)
+        encode_seconds = perf_counter() - start
+        equalized = air.carry(x, self._receiver.equalizer)
+        start = perf_counter()
+        decoded = self._receiver.decode(equalized.x_hat, equalized.n0_eff)
+        return Arrival(decoded, encode_seconds, perf_counter() - start, self._lost(batch, decoded))
+
+    def _lost(self, batch: Batch, decoded: Decoded) -> npt.NDArray[np.bool_] | None:
+        """Whether the category that was sent is not the likeliest at the receiver: [B]."""
+        sent = None if decoded.evidence is None else self._sender.categories(batch.embeddings)
+        if decoded.evidence is None or sent is None:
+            return None
+        lost: npt.NDArray[np.bool_] = decoded.evidence.argmax(axis=1) != sent.argmax(axis=1)
+        return lost
+
+
+class FusedScheme(CodecScheme):
+    """A codec with categories, whose receiver fuses what it says of category and embedding."""
+
+    def __init__(self, kind: type[Codec], k: int, setting: Setting) -> None:
+        super().__init__(kind, k)
+        self._fusion = Fusion(self._receiver, setting.items, setting.labels)
+        self._receiver = self._receiver.with_prior(self._fusion.log_prior)
+
+    def send(self, batch: Batch, air: Air) -> Arrival:
+        """See `Scheme.send`."""
+        arrival = super().send(batch, air)
+        return replace(arrival, found=self._fusion.rank(arrival.decoded, NEIGHBOURS)[0])

@@ -1,0 +1,54 @@
+"""The table of schemes: the laboratory's own, the codecs of the services, and codecs in files of yours."""
+
+from importlib import import_module
+
+import numpy as np
+
+from lab.evaluate.data import TestSet
+from lab.evaluate.scenario import SchemeSpec
+from lab.evaluate.scheme import CodecScheme, FusedScheme, Scheme, Setting
+from shared.codecs import Codec, codec_class
+from shared.codecs.own import is_own, own_codec
+from shared.errors import Mismatch
+
+# Schemes that are no codecs, or more than one: name -> "module:class", called with k and a `Setting`.
+SCHEMES: dict[str, str] = {
+    "kbsc-authors": "lab.evaluate.kbsc_authors:KbscAuthors",
+    "vq-digital": "lab.evaluate.vq_digital:VqDigitalScheme",
+    **{f"{kind}-ldpc": "lab.evaluate.digital_pictures:DigitalPictures" for kind in ("jpeg", "webp", "hevc")},
+    **{f"{kind}-ldpc-mosaic": "lab.evaluate.digital_pictures:DigitalMosaic" for kind in ("jpeg", "webp", "hevc")},
+    "deepjscc": "lab.evaluate.learned_pictures:shipped",
+    "swinjscc": "lab.evaluate.learned_pictures:shipped",
+}
+
+
+def make_scheme(spec: SchemeSpec, k: int, test_set: TestSet) -> Scheme:
+    """Make a scheme of length k, with the knowledge base of a test set at its receiver.
+
+    Raises NotFound for an unknown one, CannotExist where it has no form at this length, Mismatch when it was trained on
+    another CLIP model than the test set's.
+    """
+    scheme = _made(spec, k, test_set)
+    trained_on = getattr(scheme, "clip_fingerprint", None)  # of those that were trained on embeddings
+    if trained_on not in (None, test_set.clip_fingerprint):
+        raise Mismatch(
+            f"scheme {spec.name} k = {k} was trained on CLIP {trained_on}, the pictures were embedded by "
+            f"{test_set.clip_fingerprint}: train it on this CLIP, or leave it out of the scenario"
+        )
+    return scheme
+
+
+def _made(spec: SchemeSpec, k: int, test_set: TestSet) -> Scheme:
+    labels = np.unique(test_set.item_labels, return_inverse=True)[1]
+    setting = Setting(spec.source, test_set.clip, test_set.items.embeddings, labels)
+    if spec.source in SCHEMES:
+        module, attribute = SCHEMES[spec.source].split(":")
+        made: Scheme = getattr(import_module(module), attribute)(k, setting)
+        return made
+    kind = find_codec(spec.source)
+    return FusedScheme(kind, k, setting) if spec.decision == "fusion" else CodecScheme(kind, k)
+
+
+def find_codec(source: str) -> type[Codec]:
+    """The class of a codec: a name of the registry, or `FILE.py:Class`."""
+    return own_codec(source) if is_own(source) else codec_class(source)

@@ -1,0 +1,1 @@
+"""Figures and tables of a comparison, from the table that `lab.evaluate` left."""

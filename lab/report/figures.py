@@ -1,0 +1,160 @@
+"""Figures of a comparison: small multiples, one look for each scheme, 95 % intervals, and the references as lines."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from lab.report.results import Results, channel_name
+from lab.report.style import INK, MUTED, RC, look_of
+
+_WIDTH, _HEIGHT = 3.3, 2.7  # inches of one panel
+_MOST_COLUMNS = 3
+
+
+def draw_all(results: Results, folder: Path) -> list[tuple[str, str]]:
+    """Draw every figure into a folder; gives file names and captions."""
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = []
+    with mpl.rc_context(RC):
+        for number, channel in enumerate(results.channels, 1):
+            name = channel_name(*channel)
+            for kind, draw, caption in (
+                ("snr", _against_snr, f"Semantic accuracy against SNR, {name}. One panel for each bandwidth."),
+                ("cbr", _against_cbr, f"Semantic accuracy against bandwidth, {name}. One panel for each SNR."),
+                ("cosine", _fidelity, f"Fidelity: mean cosine of what arrives, {name}."),
+            ):
+                figure = draw(results, channel)
+                if figure is not None:
+                    drawn.append((f"{kind}-{number}.png", caption))
+                    figure.savefig(folder / drawn[-1][0])
+        _latency(results).savefig(folder / "latency.png")
+        drawn.append(("latency.png", "Time of the codec alone, for one picture of a batch."))
+    return drawn
+
+
+def _against_snr(results: Results, channel: tuple[str, str]) -> Figure | None:
+    return _panels(results, channel, "k", "snr_db", "semantic_accuracy")
+
+
+def _against_cbr(results: Results, channel: tuple[str, str]) -> Figure | None:
+    return _panels(results, channel, "snr_db", "cbr", "semantic_accuracy")
+
+
+def _fidelity(results: Results, channel: tuple[str, str]) -> Figure | None:
+    return _panels(results, channel, "k", "snr_db", "cosine")
+
+
+def _panels(results: Results, channel: tuple[str, str], panel: str, x: str, y: str) -> Figure | None:
+    """One panel for each value of `panel` that has at least one curve; None where there is none."""
+    rows = results.of(fading=channel[0], csi=channel[1])
+    values = [value for value in sorted(rows[panel].unique()) if _has_curve(rows.filter(pl.col(panel) == value), x)]
+    if not values:
+        return None
+    columns = min(_MOST_COLUMNS, len(values))
+    lines = -(-len(values) // columns)
+    figure = Figure(figsize=(_WIDTH * columns, _HEIGHT * lines + 0.8), layout="constrained")
+    grid = figure.subplots(lines, columns, sharey=True, squeeze=False)
+    for axes, value in zip(grid.flat, values, strict=False):
+        _panel(axes, rows.filter(pl.col(panel) == value), x, y, results.reference)
+        _ticks(axes, rows, x)
+        axes.set_title(_title(panel, value, results))
+    for axes in grid.flat[len(values) :]:
+        axes.set_visible(False)
+    for axes in grid[:, 0]:
+        axes.set_ylabel({"semantic_accuracy": "semantic accuracy", "cosine": "mean cosine"}[y])
+    figure.suptitle(channel_name(*channel), fontsize=11, color=INK)
+    _legend(figure, results, rows, references=y == "semantic_accuracy")
+    return figure
+
+
+def _has_curve(rows: pl.DataFrame, x: str) -> bool:
+    return any(part[x].n_unique() > 1 for _, part in rows.group_by("scheme"))
+
+
+def _title(panel: str, value: float, results: Results) -> str:
+    if panel == "snr_db":
+        return f"{value:g} dB".replace("-", "−")
+    return f"k = {value:g}, cbr = 1/{results.reference['source_values'] / (value / 2):.0f}"
+
+
+def _panel(axes: Axes, rows: pl.DataFrame, x: str, y: str, reference: dict[str, Any]) -> None:
+    for (scheme,), part in rows.group_by("scheme", maintain_order=True):
+        look, points = look_of(str(scheme)), part.sort(x)
+        axes.plot(
+            points[x], points[y], look.line, color=look.colour, marker=look.marker, linewidth=look.width, zorder=3
+        )
+        if y == "semantic_accuracy":
+            low, high = points["ci_low"], points["ci_high"]
+            axes.fill_between(points[x], low, high, color=look.colour, alpha=0.15, linewidth=0)
+    if y == "semantic_accuracy":
+        _references(axes, rows, x, reference)
+    axes.set_xlabel({"snr_db": "average Es/N0 in dB", "cbr": "cbr of the payload"}[x])
+    axes.set_ylim(0, 1 if y == "cosine" else min(1.0, 1.12 * _top(rows, reference)))
+
+
+def _ticks(axes: Axes, rows: pl.DataFrame, x: str) -> None:
+    """Mark what was measured; bandwidths as fractions, on a logarithmic scale."""
+    measured = sorted(rows[x].unique())
+    if x == "snr_db":
+        axes.set_xticks(measured, [f"{value:g}".replace("-", "−") for value in measured])
+        return
+    axes.set_xscale("log")
+    axes.set_xticks(measured, [f"1/{1 / value:.0f}" for value in measured], fontsize=7)
+    axes.set_xticks([], minor=True)
+
+
+def _top(rows: pl.DataFrame, reference: dict[str, Any]) -> float:
+    best = rows["semantic_accuracy"].max()
+    return max(float(best) if isinstance(best, float) else 1.0, reference["classifier_accuracy"] or 0.0)
+
+
+def _references(axes: Axes, rows: pl.DataFrame, x: str, reference: dict[str, Any]) -> None:
+    axes.axhline(reference["nearest_accuracy"], color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)))
+    if reference["classifier_accuracy"] is not None:
+        axes.axhline(reference["classifier_accuracy"], color=MUTED, linewidth=0.9, linestyle=(0, (6, 2)))
+    limit = rows.filter(pl.col("limit").is_not_nan()).group_by(x).agg(pl.col("limit").first()).sort(x)
+    if len(limit) > 1:
+        axes.plot(limit[x], limit["limit"], color=INK, linewidth=1.2, linestyle=(0, (3, 1)), zorder=2)
+
+
+def _legend(figure: Figure, results: Results, rows: pl.DataFrame, references: bool) -> None:
+    shown = [scheme for scheme in results.schemes if scheme in rows["scheme"]]
+    handles = [Line2D([], [], **look_of(scheme).options(), label=scheme) for scheme in shown]
+    if references:
+        handles += [
+            Line2D([], [], color=INK, linewidth=1.2, linestyle=(0, (3, 1)), label="limit"),
+            Line2D([], [], color=MUTED, linewidth=0.9, linestyle=(0, (6, 2)), label="best classifier, no channel"),
+            Line2D([], [], color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)), label="nearest item, no channel"),
+        ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(6, len(handles)))
+
+
+def _latency(results: Results) -> Figure:
+    """Bars of encoding and decoding time: the mean over SNRs, for each scheme at the length nearest to 64."""
+    rows = [_typical(results.of(scheme=scheme)) for scheme in results.schemes if len(results.of(scheme=scheme))]
+    figure = Figure(figsize=(7, 0.34 * len(rows) + 1.2), layout="constrained")
+    axes = figure.subplots()
+    names = [f"{row['scheme']}, k = {row['k']}" for row in rows]
+    for offset, part, hatch in ((-0.19, "encode_ms", ""), (0.19, "decode_ms", "////")):
+        heights: Sequence[float] = [max(row[part], 1e-4) for row in rows]
+        places = [number + offset for number in range(len(rows))]
+        colours = [look_of(row["scheme"]).colour for row in rows]
+        axes.barh(places, heights, 0.36, color=colours, hatch=hatch, edgecolor="white", linewidth=0.4)
+    axes.set_yticks(range(len(rows)), names)
+    axes.invert_yaxis()
+    axes.set_xscale("log")
+    axes.set_xlabel("milliseconds a picture: plain encoding, hatched decoding")
+    axes.grid(axis="y", visible=False)
+    return figure
+
+
+def _typical(rows: pl.DataFrame) -> dict[str, Any]:
+    k = min(rows["k"].unique(), key=lambda length: abs(length - 64))
+    part = rows.filter(pl.col("k") == k)
+    return {"scheme": part["scheme"][0], "k": k, **part.select("encode_ms", "decode_ms").mean().row(0, named=True)}

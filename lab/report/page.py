@@ -1,0 +1,141 @@
+"""The page of results: tables in Markdown, figures beside it."""
+
+import math
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from lab.report.figures import draw_all
+from lab.report.gain import LEVELS, lengths, snr_needed, symbols_needed
+from lab.report.results import Results, channel_name
+from lab.tables import markdown_table
+
+HALF = 0.5
+"""Accuracy at which bandwidths are compared."""
+
+LONGEST_LIMIT = 512
+"""Real dimensions from which on the limit is the classifier's accuracy, and says nothing more."""
+
+_PAGE = """# Results
+
+Made by these commands from {queries:,} queries and {items:,} items of a knowledge base, {classes} labels, embedded by
+{clip} `{clip_fingerprint}`:
+
+    {commands}
+
+Semantic accuracy is the share of pictures whose retrieved item has the right label. Without a channel the nearest item
+is right for {nearest:.3f}{classifier}.
+
+Every row of `results.csv` says in `genie` what the receiver was told that a real one could not know; empty means
+nothing. `cbr` counts the payload, `cbr_total` pilots and header too. Intervals are Wilson's, 95 %. A dash is a scheme
+that has no form at that bandwidth and SNR.
+
+{parts}
+"""
+
+
+def write_page(results: Results, folder: Path, commands: str, more: Sequence[tuple[str, str]] = ()) -> Path:
+    """Write `results.md` and its figures into a folder. more: figures that lie there already, and their captions."""
+    figures = [*draw_all(results, folder / "figures"), *more]
+    reference = results.reference
+    best = reference["classifier_accuracy"]
+    parts = [
+        *(f"![{caption}](figures/{name})\n\n*{caption}*\n" for name, caption in figures),
+        *(_accuracy_part(results, channel) for channel in results.channels),
+        *(_gain_part(results, channel) for channel in results.channels),
+        _cost_part(results),
+    ]
+    page = _PAGE.format(
+        **{name: reference[name] for name in ("queries", "items", "classes", "clip", "clip_fingerprint")},
+        nearest=reference["nearest_accuracy"],
+        classifier="" if best is None else f",\nand the best classifier of the same embeddings for {best:.3f}",
+        commands=commands,
+        parts="\n".join(parts),
+    )
+    path = folder / "results.md"
+    path.write_text(page)
+    return path
+
+
+def _accuracy_part(results: Results, channel: tuple[str, str]) -> str:
+    rows = results.rows.filter(fading=channel[0], csi=channel[1])
+    snrs = sorted(rows["snr_db"].unique())
+    lines: list[dict[str, float | str]] = []
+    for part in rows.partition_by("scheme", "k", maintain_order=True):
+        by_snr = {row["snr_db"]: row for row in part.iter_rows(named=True)}
+        scheme, k = part["scheme"][0], part["k"][0]
+        cells = {f"{snr_db:g} dB": _cell(by_snr.get(snr_db)) for snr_db in snrs}
+        lines.append({"scheme": scheme, "k": str(k), "cbr_total": f"{part['cbr_total'][0]:.4f}", **cells})
+    lines += _limit_lines(rows, snrs)
+    return f"## Semantic accuracy / mean cosine: {channel_name(*channel)}\n\n{markdown_table(lines)}\n"
+
+
+def _limit_lines(rows: pl.DataFrame, snrs: list[float]) -> list[dict[str, float | str]]:
+    known = rows.filter(pl.col("limit").is_not_nan(), pl.col("k") <= LONGEST_LIMIT)
+    lines: list[dict[str, float | str]] = []
+    for part in known.partition_by("k", maintain_order=True):
+        limits = dict(part.select("snr_db", "limit").iter_rows())
+        cells = {f"{snr_db:g} dB": f"{limits[snr_db]:.3f}" if snr_db in limits else "" for snr_db in snrs}
+        lines.append({"scheme": "limit", "k": str(part["k"][0]), "cbr_total": "", **cells})
+    return sorted(lines, key=lambda line: int(line["k"]))
+
+
+def _cell(row: dict[str, Any] | None) -> str:
+    if row is None:
+        return ""  # not measured yet
+    if not row["n"]:
+        return "—"
+    return f"{row['semantic_accuracy']:.3f} / {row['cosine']:.2f}"
+
+
+def _gain_part(results: Results, channel: tuple[str, str]) -> str:
+    """Decibels and symbols that each scheme needs for an accuracy."""
+    here = results.of(fading=channel[0], csi=channel[1])
+    schemes = [scheme for scheme in results.schemes if scheme in here["scheme"]]
+    snrs = sorted(here["snr_db"].unique())
+    decibels: list[dict[str, float | str]] = []
+    for scheme, k in product(schemes, lengths(results)):
+        values = {level: snr_needed(results, scheme, channel, k, level) for level in LEVELS}
+        if not all(math.isnan(value) for value in values.values()):
+            cells = {f"{level:g}": _number(value) for level, value in values.items()}
+            decibels.append({"scheme": scheme, "k": str(k), **cells})
+    symbols: list[dict[str, float | str]] = []
+    for scheme in schemes:
+        if here.filter(scheme=scheme)["k"].n_unique() > 1:
+            needed = {at: symbols_needed(results, scheme, channel, at, HALF) for at in snrs}
+            symbols.append({"scheme": scheme, **{f"{at:g} dB": _number(value) for at, value in needed.items()}})
+    parts = [
+        f"## {title}: {channel_name(*channel)}\n\n{markdown_table(rows)}\n"
+        for title, rows in (
+            ("SNR in dB that is needed for an accuracy", decibels),
+            (f"Payload symbols that are needed for an accuracy of {HALF:g}", symbols),
+        )
+        if rows
+    ]
+    return "\n".join(parts)
+
+
+def _number(value: float) -> str:
+    if math.isnan(value):
+        return "—"
+    return "less than measured" if math.isinf(value) else f"{value:.1f}"
+
+
+def _cost_part(results: Results) -> str:
+    rows = results.rows.filter(pl.col("n") > 0).group_by("scheme", "k", maintain_order=True)
+    means = rows.agg(pl.col("params", "macs").first(), pl.col("encode_ms", "decode_ms").mean())
+    lines: list[dict[str, float | str]] = [
+        {
+            "scheme": row["scheme"],
+            "k": str(row["k"]),
+            "parameters": f"{row['params']:,}",
+            "multiply-accumulates": f"{row['macs']:,}",
+            "encode, ms": f"{row['encode_ms']:.3f}",
+            "decode, ms": f"{row['decode_ms']:.3f}",
+        }
+        for row in means.iter_rows(named=True)
+    ]
+    return f"## Cost of one picture\n\nOf the codec alone, without CLIP, in batches.\n\n{markdown_table(lines)}\n"

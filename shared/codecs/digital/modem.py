@@ -1,0 +1,110 @@
+"""Bits to symbols and back: 5G LDPC, QAM, soft demapping, all by Sionna.
+
+bits [K] -> LDPC -> coded [c] -> repeated [n m] -> QAM -> x [n]
+x_hat [n], n0_eff [n] -> LLRs [n m] -> summed [c] -> belief propagation -> bits [K]
+"""
+
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from shared.errors import InvalidSetting
+from shared.symbols import Complex
+
+Bits = npt.NDArray[np.uint8]
+Reals = npt.NDArray[np.float32]
+
+MIN_BITS: Final = 12
+"""Fewest information bits of 3GPP TS 38.212's code."""
+MAX_BITS: Final = 8448
+LOWEST_RATE: Final = 1 / 5
+HIGHEST_RATE: Final = 948 / 1024
+_ITERATIONS: Final = 20
+_N0_FLOOR: Final = 1e-4  # -40 dB: keeps LLRs finite where there is no noise
+
+
+class Mode(NamedTuple):
+    """How bits are sent. bits: information bits of a burst. order: coded bits of a QAM symbol, 2, 4 or 6."""
+
+    bits: int
+    order: int
+
+    def fits(self, symbols: int) -> bool:
+        """Whether there is a code for so many symbols: 12 to 8448 bits, at a rate of at most 948/1024."""
+        return MIN_BITS <= self.bits <= MAX_BITS and self.bits <= HIGHEST_RATE * symbols * self.order
+
+
+class Modem:
+    """Sends bursts of `mode.bits` bits as `symbols` symbols.
+
+    Under a rate of 1/5 the code word is sent again from its start, as 5G's circular buffer does, and the receiver adds
+    up what it hears of each bit. Raises InvalidSetting for a mode that does not fit.
+    """
+
+    def __init__(self, mode: Mode, symbols: int) -> None:
+        if not mode.fits(symbols):
+            raise InvalidSetting(
+                f"{mode.bits} bits in {symbols} symbols of {mode.order} bits: send {MIN_BITS} to {MAX_BITS} bits, at a "
+                f"rate of at most {HIGHEST_RATE:.3f}"
+            )
+        self.mode, self.symbols = mode, symbols
+        self._sent = symbols * mode.order
+        self._coded = min(self._sent, int(mode.bits / LOWEST_RATE))
+        self._chain = _chain(mode, self._coded, self._sent == self._coded)
+        self._places = torch.arange(self._sent) % self._coded
+
+    def modulate(self, bits: Bits) -> Complex:
+        """Symbols [B, n], complex64, E|x|^2 = 1 over the constellation, of bits [B, K], 0 or 1."""
+        coded = self._chain.encode(torch.from_numpy(bits).float())
+        x: Complex = self._chain.map(coded[:, self._places]).cpu().numpy().astype(np.complex64)
+        return x
+
+    def demodulate(self, x_hat: Complex, n0_eff: Reals) -> Bits:
+        """Bits [B, K] of equalized symbols [B, n] and their noise power [B, n], after zero forcing.
+
+        Where n0_eff is NaN it is estimated from the burst, as the larger of two guesses: E|x_hat|^2 - 1, which is good
+        where noise is strong, and the distance to the nearest points of the constellation, where it is weak.
+        """
+        noise = torch.from_numpy(np.maximum(np.where(np.isnan(n0_eff), self._guess(x_hat), n0_eff), _N0_FLOOR))
+        llr = self._chain.demap(torch.from_numpy(np.ascontiguousarray(x_hat)), noise)
+        summed = torch.zeros(len(llr), self._coded).index_add_(1, self._places, llr)
+        bits: Bits = self._chain.decode(summed).cpu().numpy().astype(np.uint8)
+        return bits
+
+    def _guess(self, x_hat: Complex) -> Reals:
+        """Noise power of each burst from its symbols alone: [B, 1], float32."""
+        moment = np.mean(np.abs(x_hat) ** 2, axis=1) - 1
+        nearest = np.abs(x_hat[:, :, None] - self._chain.points).min(axis=2)
+        guess: Reals = np.maximum(moment, np.mean(nearest**2, axis=1))[:, None].astype(np.float32)
+        return guess
+
+
+class _Chain(NamedTuple):
+    """Sionna's blocks, on the processor. points: [2^order], complex64, the constellation."""
+
+    encode: Any
+    map: Any
+    demap: Any
+    decode: Any
+    points: Complex
+
+
+@lru_cache(maxsize=64)
+def _chain(mode: Mode, coded: int, interleave: bool) -> _Chain:
+    """Build the blocks. interleave: 5G's bit interleaver, which spreads the weak bits of a QAM symbol."""
+    # Sionna takes seconds to import, and only digital codecs need it.
+    from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder  # noqa: PLC0415
+    from sionna.phy.mapping import Demapper, Mapper  # noqa: PLC0415
+
+    encoder = LDPC5GEncoder(mode.bits, coded, mode.order if interleave else None, device="cpu")
+    mapper = Mapper("qam", mode.order, device="cpu")
+    return _Chain(
+        encoder,
+        mapper,
+        Demapper("app", "qam", mode.order, device="cpu"),
+        LDPC5GDecoder(encoder, num_iter=_ITERATIONS, device="cpu"),
+        mapper.constellation.points.cpu().numpy().astype(np.complex64),
+    )

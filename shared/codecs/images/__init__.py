@@ -1,0 +1,1 @@
+"""Pictures as messages: conventional picture coding, and networks that send pixels."""

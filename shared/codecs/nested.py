@@ -1,0 +1,123 @@
+"""`nested`: the category as a spherical code word, the place within it as an analogue refinement, superposed.
+
+    e --classifier--> c ----word----.
+    '--its axes-----> z ----gains---+--> 256 real dimensions; the first k of them are sent
+                                            |
+    e_hat, log p(c | y)  <--exact posterior of the mixture--'
+
+One file of weights serves every k: the first k dimensions of the long code are the short code. The model, and where it
+comes from, is in `nested_model`.
+"""
+
+import copy
+from functools import lru_cache
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import ClassVar, Final, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from shared.channel.equalizer import EqualizerName
+from shared.codecs.base import Codec, Decoded, Embeddings, LogProbabilities, OperatingPoint, to_latent, to_symbols
+from shared.codecs.nested_model import LENGTHS, OPERATING_POINTS_DB, NestedModel
+from shared.codecs.weights import fingerprint_of_weights, read_weights
+from shared.errors import DataLoss, NotFound
+from shared.symbols import Complex
+
+DEFAULT_SNR_DB: Final = 5.0
+"""Operating point of a sender that is told none."""
+
+LEAST_NOISE: Final = 1e-3
+"""Of a received dimension. With less, float32 would lose the differences of likelihoods."""
+
+_ROOT_HALF = np.float32(np.sqrt(0.5))
+
+
+class Nested(Codec):
+    """One length of the nested code."""
+
+    name: ClassVar[str] = "nested"
+    lengths: ClassVar[tuple[int, ...]] = LENGTHS
+    default_k: ClassVar[int] = 64
+    equalizer: ClassVar[EqualizerName | None] = "zf"
+
+    def __init__(self, model: NestedModel, k: int, clip_fingerprint: str | None, device: str) -> None:
+        """`model` lies on `device`, and nobody changes it."""
+        self.k = k
+        self.clip_fingerprint = clip_fingerprint
+        self.device = device
+        self.fingerprint = fingerprint_of_weights(model.arrays(), str(k))
+        self.model = model
+        self._log_prior = torch.zeros(len(model.bias), device=device)
+
+    @classmethod
+    def load(cls, k: int, device: str) -> Self:
+        """The model that `semlink train nested` left in assets/nested."""
+        with as_file(files("assets") / "nested" / "model.safetensors") as path:
+            if not path.exists():
+                raise NotFound(f"no weights for codec nested: run `semlink train nested`, expected in {path}")
+            return cls.from_file(path, k, device)
+
+    @classmethod
+    def from_file(cls, path: Path, k: int, device: str) -> Self:
+        """A model from a safetensors file whose metadata holds `clip_fingerprint`; all lengths share it."""
+        model, clip_fingerprint = _read_model(path, path.stat().st_mtime_ns, device)
+        return cls(model, k, clip_fingerprint, device)
+
+    @torch.inference_mode()
+    def encode(self, embeddings: Embeddings, snr_db: OperatingPoint | None = None) -> Complex:
+        """Symbols [B, k/2] of unit-length `embeddings`: [B, D]. snr_db: [B], dB, NaN for the default."""
+        latent = self.model.encode(self._tensor(embeddings), _nearest_points(snr_db, len(embeddings)).to(self.device))
+        return to_symbols(latent[:, : self.k].cpu().numpy() * _ROOT_HALF)
+
+    @torch.inference_mode()
+    def decode(self, x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> Decoded:
+        """Embeddings, and log-probabilities of the categories, by the codec's prior. Noise that is NaN is estimated."""
+        y, noise = to_latent(x_hat) / _ROOT_HALF, received_noise(x_hat, n0_eff)
+        embeddings, evidence = self.model.decode(self._tensor(y), self._tensor(noise), self._log_prior)
+        return Decoded(embeddings.cpu().numpy(), evidence.cpu().numpy())
+
+    @torch.inference_mode()
+    def categories(self, embeddings: Embeddings) -> LogProbabilities:
+        """See `Codec.categories`."""
+        found: LogProbabilities = self.model.log_categories(self._tensor(embeddings)).cpu().numpy()
+        return found
+
+    def with_prior(self, log_prior: LogProbabilities) -> Self:
+        """See `Codec.with_prior`."""
+        other = copy.copy(self)
+        other._log_prior = self._tensor(log_prior)
+        return other
+
+    def _tensor(self, array: npt.NDArray[np.float32]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self.device)
+
+
+@lru_cache(maxsize=2)
+def _read_model(path: Path, _modified_ns: int, device: str) -> tuple[NestedModel, str]:
+    tensors, metadata = read_weights(path, Nested.name)
+    try:
+        return NestedModel(**tensors).to(device), metadata["clip_fingerprint"]
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise DataLoss(f"{path} holds no model of codec nested: {error}") from error
+
+
+def received_noise(x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Noise power of each real dimension of a latent of unit power: [B, 1] where it is the same in a burst, or [B, k].
+
+    n0_eff: [B, k/2], after zero forcing. A symbol of power 1 + N0 tells N0 where the receiver does not know it.
+    """
+    blind = np.mean(np.abs(x_hat) ** 2, axis=1, keepdims=True) - 1
+    noise = np.maximum(np.where(np.isnan(n0_eff), blind, n0_eff), LEAST_NOISE).astype(np.float32)
+    same = bool((noise == noise[:, :1]).all())
+    return noise[:, :1] if same else np.repeat(noise, 2, axis=1)
+
+
+def _nearest_points(snr_db: OperatingPoint | None, count: int) -> Tensor:
+    """Positions in `OPERATING_POINTS_DB`: [count]."""
+    wanted = np.full(count, np.nan, np.float32) if snr_db is None else snr_db
+    wanted = np.where(np.isnan(wanted), DEFAULT_SNR_DB, wanted)
+    return torch.from_numpy(np.abs(wanted[:, None] - np.array(OPERATING_POINTS_DB)).argmin(axis=1))

@@ -1,0 +1,177 @@
+"""The model behind `nested`: what embeddings look like, and what is sent for one.
+
+Source: a mixture of probabilistic principal components (Tipping, Bishop, "Mixtures of Probabilistic Principal Component
+Analyzers", Neural Computation 11, 1999), one component for each category (or cluster) c:
+
+    e = m_c + B W_c z,   z ~ N(0, I),   few axes, strongest first
+
+Code: the number c as a word of a spherical code, superposed with the coordinates z as they are,
+
+    latent_i = s word_i(c) + gain_i z_axis(i),   i = 0 .. 255,   axis(i): place of i within its segment
+
+Segments [0, 8), [8, 16), [16, 32), [32, 64), [64, 128), [128, 256) have unit mean power each, so every prefix of
+segments is a burst of its own. The scale s of the word fills what the coordinates leave of the segment's power. Words
+and gains depend on the operating point, the SNR that the sender believes in: little SNR, little gain.
+"""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+LENGTHS: Final = (8, 16, 32, 64, 128, 256)
+SEGMENTS: Final = tuple(zip((0, *LENGTHS), LENGTHS, strict=False))
+OPERATING_POINTS_DB: Final = (-8.0, -4.0, 0.0, 4.0, 8.0, 12.0)
+MOST_REFINEMENT: Final = 0.95
+"""Largest share of a segment's power that the coordinates of one burst may take: the word needs the rest."""
+
+_BELIEF_DB, _ANYTHING = 4.0, 0.01
+_LIKELY = 4  # categories whose coordinates are estimated; the others add their prototype alone
+
+
+class NestedModel(nn.Module):
+    """Parameters of source and code; C categories, D values of an embedding, m common axes, n axes of a category.
+
+    weight: [C, D], bias: [C], logits of an embedding's category. prototypes: [C, D], m_c. basis: [D, m], B,
+    orthonormal. axes: [C, m, n], W_c, orthogonal columns as long as their coordinate's standard deviation.
+    words: [T, C, 256] and gains: [T, 256], for each of the T operating points.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    prototypes: Tensor
+    basis: Tensor
+    axes: Tensor
+    words: Tensor
+    gains: Tensor
+    place: Tensor
+
+    def __init__(self, **tensors: Tensor) -> None:
+        super().__init__()
+        for name in ("weight", "bias", "prototypes", "basis", "axes", "words", "gains"):
+            self.register_buffer(name, tensors[name].float())
+        self.register_buffer("place", placing(self.axes.shape[2]), persistent=False)
+
+    def arrays(self) -> dict[str, npt.NDArray[np.float32]]:
+        """The parameters by name."""
+        return {name: tensor.cpu().numpy() for name, tensor in self.state_dict().items()}
+
+    def log_categories(self, embeddings: Tensor) -> Tensor:
+        """Log-probability of each category: [B, D] to [B, C]."""
+        return (embeddings @ self.weight.T + self.bias).log_softmax(dim=1)
+
+    def coordinates(self, embeddings: Tensor, categories: Tensor) -> Tensor:
+        """Coordinates z of embeddings [B, D] in their categories [B]: [B, n]."""
+        axes = self.axes[categories]
+        rest = (embeddings - self.prototypes[categories]) @ self.basis
+        return torch.einsum("bm,bmn->bn", rest, axes) / axes.square().sum(dim=1).clamp(min=1e-12)
+
+    def encode(self, embeddings: Tensor, points: Tensor) -> Tensor:
+        """Latent [B, 256] of embeddings [B, D] at operating points [B], positions in `OPERATING_POINTS_DB`."""
+        categories = self.log_categories(embeddings).argmax(dim=1)
+        z = self.coordinates(embeddings, categories)
+        return superpose(self.words[points, categories], self.gains[points] * (z @ self.place.T))
+
+    def decode(self, y: Tensor, noise: Tensor, log_prior: Tensor) -> tuple[Tensor, Tensor]:
+        """Estimate embeddings [B, D], and log-probabilities of the categories [B, C].
+
+        y: [B, k], received latent. noise: [B, 1] or [B, k], noise power of each real dimension where a sent one has
+        power 1. log_prior: [C]. The sender's operating point is not told: all are thought possible, those near to the
+        SNR that the receiver sees the more so.
+        """
+        points = log_prior_of_points(noise)
+        found = [
+            log_likelihood(y, noise, words, gains[:, None] * self.place) + log_prior + points[:, [number]]
+            for number, (words, gains) in enumerate(zip(self.words, self.gains, strict=True))
+        ]
+        joint = torch.stack(found, dim=1)
+        evidence = joint.logsumexp(dim=1).log_softmax(dim=1)
+        return self._expected_embeddings(y, noise, joint.argmax(dim=1), evidence.exp()), evidence
+
+    def _expected_embeddings(self, y: Tensor, noise: Tensor, points: Tensor, posterior: Tensor) -> Tensor:
+        """Sum over c of p(c | y) E[e | y, c]: [B, D]. points: [B, C], the likeliest operating point for each c."""
+        embeddings = posterior @ self.prototypes
+        shares, likely = posterior.topk(min(_LIKELY, len(self.bias)), dim=1)
+        for share, category in zip(shares.T, likely.T, strict=True):
+            point = points.gather(1, category[:, None])[:, 0]
+            z = expected_coordinates(y, noise, self.words[point, category], self.gains[point], self.place)
+            embeddings += share[:, None] * torch.einsum("bn,bmn->bm", z, self.axes[category]) @ self.basis.T
+        return embeddings
+
+
+def log_prior_of_points(noise: Tensor) -> Tensor:
+    """How likely each operating point is to a receiver with this noise [B, 1] or [B, k]: [B, T], up to a constant.
+
+    A sender's belief is taken to be normal about the receiver's SNR, or, one time in a hundred, anything.
+    """
+    snr_db = 10 * (1 / noise).mean(dim=1, keepdim=True).log10()
+    away = snr_db - torch.tensor(OPERATING_POINTS_DB).to(noise)
+    return (torch.exp(-0.5 * (away / _BELIEF_DB).square()) + _ANYTHING).log()
+
+
+def placing(axes: int) -> Tensor:
+    """Which of `axes` coordinates each dimension carries: [256, axes], one 1 in each row."""
+    axis = torch.cat([torch.arange(stop - start) % axes for start, stop in SEGMENTS])
+    return nn.functional.one_hot(axis, axes).float()
+
+
+def superpose(words: Tensor, refinement: Tensor) -> Tensor:
+    """Sum of words and refinement, both [B, 256], with mean power 1 in each segment of each row.
+
+    The refinement stays as it is, so that the receiver knows its scale; the word is scaled to fill the segment:
+    |s w + v|^2 = d  <=>  s = (-w.v + sqrt((w.v)^2 + |w|^2 (d - |v|^2))) / |w|^2 over a segment of d dimensions.
+    """
+    filled = []
+    for start, stop in SEGMENTS:
+        size, w, v = stop - start, words[:, start:stop], refinement[:, start:stop]
+        v = v * (MOST_REFINEMENT * size / v.square().sum(dim=1, keepdim=True).clamp(min=1e-9)).clamp(max=1).sqrt()
+        energy, along = w.square().sum(dim=1, keepdim=True), (w * v).sum(dim=1, keepdim=True)
+        left = size - v.square().sum(dim=1, keepdim=True)
+        filled.append(((along.square() + energy * left).sqrt() - along) / energy * w + v)
+    return torch.cat(filled, dim=1)
+
+
+def log_likelihood(y: Tensor, noise: Tensor, words: Tensor, carried: Tensor) -> Tensor:
+    """Log-likelihood of each category, z averaged out, but for a term that all operating points share: [B, C].
+
+    y: [B, k]. noise: [B, 1] or [B, k], variance of each dimension. words: [C, 256]. carried: [256, n], G, the gain of
+    each dimension in the column of its coordinate. Given c, y is Gaussian with mean word(c) and covariance
+    G G' + diag(noise). With P = I + G' diag(1/noise) G, the precision of z, which is diagonal because each dimension
+    carries one coordinate, and d = y - word(c),
+
+        -2 log p = d' diag(1/noise) d - (G' d/noise)' P^-1 (G' d/noise) + log det P
+    """
+    words, carried = words[:, : y.shape[1]], carried[: y.shape[1]]
+    certainty = 1 / noise
+    precision = 1 + certainty.expand_as(y) @ carried.square()
+    matched = (certainty * y) @ carried
+    distance = _squared_distance(y, certainty, words)
+    if certainty.shape[1] == 1:  # the same for the whole burst: all of it is matrix products
+        each = words @ carried
+        cross = certainty * ((matched / precision) @ each.T)
+        square = certainty.square() * ((1 / precision) @ each.square().T)
+    else:
+        each = torch.einsum("bk,ck,kn->bcn", certainty, words, carried)
+        cross = torch.einsum("bn,bcn->bc", matched / precision, each)
+        square = torch.einsum("bn,bcn->bc", 1 / precision, each.square())
+    explained = (matched.square() / precision).sum(dim=1, keepdim=True) - 2 * cross + square
+    return -0.5 * (distance - explained + precision.log().sum(dim=1, keepdim=True))
+
+
+def expected_coordinates(y: Tensor, noise: Tensor, words: Tensor, gains: Tensor, place: Tensor) -> Tensor:
+    """E[z | y, c] = P^-1 G' d/noise, see `log_likelihood`: [B, n].
+
+    y: [B, k]. noise: [B, 1] or [B, k]. words, gains: [B, 256] of each burst. place: [256, n], from `placing`.
+    """
+    k = y.shape[1]
+    gains, place, certainty = gains[:, :k], place[:k], 1 / noise
+    precision = 1 + (certainty * gains.square()) @ place
+    return ((certainty * gains * (y - words[:, :k])) @ place) / precision
+
+
+def _squared_distance(y: Tensor, certainty: Tensor, words: Tensor) -> Tensor:
+    """Sum over dimensions of certainty (y - word)^2: [B, C]."""
+    itself = (certainty * y.square()).sum(dim=1, keepdim=True)
+    return itself - 2 * (certainty * y) @ words.T + certainty.expand_as(y) @ words.square().T
