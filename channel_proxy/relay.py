@@ -86,7 +86,10 @@ class Air:
         loop = asyncio.get_running_loop()
         if not self._groups:
             loop.call_later(GATHER_SECONDS, self._flush)
-        group = self._groups.setdefault((id(link), burst.symbols.size), _Group(link, [], []))
+        key = id(link), burst.symbols.size
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = _Group(link, [], [])
         group.sendings.append(Sending(burst.symbols, burst.stream, burst.counter))
         group.futures.append(loop.create_future())
         return group.futures[-1]
