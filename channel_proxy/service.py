@@ -79,7 +79,8 @@ class ChannelService(Service, rpc.ChannelServicer):
             await self._hop.close()
 
     def _to_receiver(self) -> BurstLink:
-        return link_to_receiver(self._settings.receiver_address, self._settings.max_message_bytes)
+        settings = self._settings
+        return link_to_receiver(settings.receiver_address, settings.max_message_bytes, settings.receiver_streams)
 
     async def Relay(self, request_iterator: AsyncIterator[pb.Burst], context: Context) -> AsyncIterator[pb.Reception]:
         """The air."""

@@ -238,7 +238,7 @@ async def test_a_lost_receiver_is_unavailable_for_the_burst_and_not_for_the_stre
         answer = await link._exchange(burst_to_wire(make_burst(1)))
         assert answer.failure.code == grpc.StatusCode.UNAVAILABLE.value[0]
         assert receiver in answer.failure.message
-        stream = link._stream
+        stream = link._streams[0]
         async with far_end(FarEnd(), int(receiver.rpartition(":")[2])):
             async with asyncio.timeout(30):
                 while True:
@@ -248,7 +248,7 @@ async def test_a_lost_receiver_is_unavailable_for_the_burst_and_not_for_the_stre
                         await asyncio.sleep(0.05)
                     else:
                         break
-        assert link._stream is stream
+        assert link._streams[0] is stream
 
 
 async def test_settings_are_read_set_in_part_and_reset(air) -> None:

@@ -71,7 +71,7 @@ def _batch(embeddings: Floats, codec: Codec, channels: Sequence[ChannelSettings]
         Burst(counter + row, 0, counter + row, spec, PILOTS, _sent(x, channel, counter + row), csi="pilot")
         for row, (x, channel) in enumerate(zip(codec.encode(embeddings), channels, strict=True))
     ]
-    equalized = equalize_bursts(bursts, "zf")
+    equalized = equalize_bursts(bursts, "level")
     decoded = decode_payloads(codec, equalized).embeddings
     return Received(_unit(decoded), 10 ** (-equalized.snr_db / 10), np.full(len(bursts), codec.symbols, np.int64))
 

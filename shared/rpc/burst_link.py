@@ -1,4 +1,4 @@
-"""The near end of a hop: one long-lived stream that carries many bursts, and heals by itself."""
+"""The near end of a hop: long-lived streams, one as a rule, that carry many bursts and heal by themselves."""
 
 import asyncio
 from collections.abc import Callable
@@ -102,14 +102,16 @@ class BurstLink:
 
     address: HOST:PORT. open_stream: the stub's streaming method. Flow control reaches the caller through its wait for
     the answer; how many bursts wait at once is the caller's to limit.
+    streams: bursts take turns on so many, and the streams on all addresses that HOST stands for
     """
 
-    def __init__(self, address: str, open_stream: OpenStream, max_message_bytes: int) -> None:
+    def __init__(self, address: str, open_stream: OpenStream, max_message_bytes: int, streams: int = 1) -> None:
         self.address = address
         self._options = channel_options(max_message_bytes)
-        self._channel = grpc.aio.insecure_channel(address, options=self._options)
+        self._channel = self._dial()
         self._open_stream = open_stream
-        self._stream: _Stream | None = None
+        self._streams: list[_Stream | None] = [None] * streams
+        self._turn = 0
         self._closing: set[asyncio.Task[None]] = set()
 
     async def exchange(self, burst: Burst) -> Reception:
@@ -129,7 +131,7 @@ class BurstLink:
 
     async def _exchange(self, burst: pb.Burst) -> pb.Reception:
         stream = self._current_stream()
-        if burst.burst_id in stream.waiting:
+        if any(other is not None and burst.burst_id in other.waiting for other in self._streams):
             raise InvalidInput(f"burst id {burst.burst_id} is in flight already: choose ids that differ")
         try:
             async with asyncio.timeout(burst.timeout_seconds or None):
@@ -141,29 +143,39 @@ class BurstLink:
         except Unavailable as error:
             raise Unavailable(f"{self.address} cannot be reached: {error}") from error
 
+    def _dial(self) -> grpc.aio.Channel:
+        """Connect at once: streams opened before all addresses are connected would crowd on the first."""
+        channel = grpc.aio.insecure_channel(self.address, options=self._options)
+        channel.get_state(try_to_connect=True)
+        return channel
+
     def _current_stream(self) -> _Stream:
-        if self._stream is None or self._stream.ended.done() or self._stream.call.done():
-            self._stream = _Stream(self._open_stream(self._channel))
-        return self._stream
+        self._turn = (self._turn + 1) % len(self._streams)
+        stream = self._streams[self._turn]
+        if stream is None or stream.ended.done() or stream.call.done():
+            stream = self._streams[self._turn] = _Stream(self._open_stream(self._channel))
+        return stream
 
     def reset(self) -> None:
         """Break the connection, as a fault would: what waits on it fails with StreamReset, the next makes a new one."""
-        stream, channel = self._stream, self._channel
-        self._stream, self._channel = None, grpc.aio.insecure_channel(self.address, options=self._options)
-        closing = asyncio.create_task(_end(stream, channel, reset=True))
+        streams, channel = self._streams, self._channel
+        self._streams = [None] * len(streams)
+        self._channel = self._dial()
+        closing = asyncio.create_task(_end(streams, channel, reset=True))
         self._closing.add(closing)  # the loop alone would not keep it
         closing.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
         """Cancel the stream and close the connection."""
         await asyncio.gather(*self._closing)
-        await _end(self._stream, self._channel)
+        await _end(self._streams, self._channel)
 
 
-async def _end(stream: _Stream | None, channel: grpc.aio.Channel, *, reset: bool = False) -> None:
-    if stream is not None:
+async def _end(streams: list[_Stream | None], channel: grpc.aio.Channel, *, reset: bool = False) -> None:
+    open_streams = [stream for stream in streams if stream is not None]
+    for stream in open_streams:
         stream.end(reset)
-        await asyncio.gather(stream.ended, return_exceptions=True)
+    await asyncio.gather(*(stream.ended for stream in open_streams), return_exceptions=True)
     await channel.close()
 
 
@@ -172,6 +184,6 @@ def link_to_channel(address: str, max_message_bytes: int = MAX_MESSAGE_BYTES) ->
     return BurstLink(address, lambda channel: ChannelStub(channel).Relay(), max_message_bytes)
 
 
-def link_to_receiver(address: str, max_message_bytes: int = MAX_MESSAGE_BYTES) -> BurstLink:
-    """The near end of the hop to a receiver."""
-    return BurstLink(address, lambda channel: ReceiverStub(channel).Receive(), max_message_bytes)
+def link_to_receiver(address: str, max_message_bytes: int = MAX_MESSAGE_BYTES, streams: int = 1) -> BurstLink:
+    """The near end of the hop to a receiver, or to all that an address such as dns:///receiver:50053 stands for."""
+    return BurstLink(address, lambda channel: ReceiverStub(channel).Receive(), max_message_bytes, streams)
