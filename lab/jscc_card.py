@@ -13,7 +13,7 @@ from lab.tables import hardware, markdown_table
 from shared.codecs.jscc.codec import JsccCodec
 
 SNRS_DB = (-7.0, -4.0, 0.0, 4.0, 7.0, 10.0)
-QUERIES = 1000
+QUERIES = 500
 
 _FORM = {
     "deepjscc": "The published layers and widths (Bourtsoulatze, Burth Kurka, Gündüz 2019), but one network for all k "

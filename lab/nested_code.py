@@ -27,7 +27,7 @@ from shared.codecs.nested_model import (
 )
 from shared.units import n0_from_snr_db
 
-CATEGORY: Mapping[int, float] = {8: 2.0, 16: 2.0, 32: 1.5, 64: 1.0, 128: 1.0, 256: 1.0}
+CATEGORY: Mapping[int, float] = {8: 2.0, 16: 3.0, 32: 2.0, 64: 1.0, 128: 1.0, 256: 1.0}
 DETAIL: Mapping[int, float] = {8: 0.25, 16: 0.25, 32: 0.25, 64: 1.0, 128: 1.5, 256: 3.0}
 """Weights of cross-entropy and squared error: the short codes are for the category."""
 

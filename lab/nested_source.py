@@ -13,6 +13,9 @@ from torch import Tensor, nn
 from lab.classifier import SCALE, Embeddings, Labels, Recipe, fit
 from lab.codec_data import LabelledEmbeddings
 
+_SEEN = 300_000
+"""Embeddings that a classifier should see, few of them many times."""
+
 _SHRINKAGE = 0.2
 """Share of the common covariance in that of a category: a few hundred pictures do not fix 64 axes."""
 
@@ -60,7 +63,8 @@ def fit_source(train: LabelledEmbeddings, held_out: Embeddings, axes: int, seed:
 
 def _classifier(train: LabelledEmbeddings, classes: int, seed: int) -> tuple[Tensor, Tensor]:
     """Softmax regression, which no deeper network beats on these embeddings: weight [C, D] and bias [C]."""
-    network = fit(train.embeddings, train.labels, classes, Recipe(), seed)
+    epochs = max(Recipe().epochs, _SEEN // len(train.labels))
+    network = fit(train.embeddings, train.labels, classes, Recipe(epochs=epochs), seed)
     (layer,) = [module for module in network.modules() if isinstance(module, nn.Linear)]
     return SCALE * layer.weight.detach(), layer.bias.detach()
 

@@ -1,5 +1,6 @@
 """Learned codecs of pictures: power, prefixes, shapes, SNR, files, how training starts, learns, goes on."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,12 @@ import pytest
 import torch
 from rich.progress import Progress
 
+from lab.evaluate.air import Air
+from lab.evaluate.data import CLIP_TINY, load_choice
 from lab.evaluate.judge import psnr_db
+from lab.evaluate.learned_pictures import LearnedPictures, shipped
+from lab.evaluate.scenario import ChannelSpec, Scenario, SchemeSpec
+from lab.evaluate.scheme import Batch, CannotExist, Setting
 from lab.export import export_jscc
 from lab.jscc_start import start_as_linear_code
 from lab.train_jscc import History, JsccTrainer, JsccTraining, carry, draw_channels
@@ -219,6 +225,34 @@ def test_training_goes_on_from_a_checkpoint(many_pictures: Pixels, tmp_path: Pat
     resumed.restore(tmp_path / "checkpoint.pt")
     train(resumed, 2)
     assert resumed.history.best_db == pytest.approx(whole.history.best_db, abs=0.01)
+
+
+def test_pictures_go_through_the_air_and_are_embedded(many_pictures: Pixels) -> None:
+    clip = load_choice(CLIP_TINY)
+    network = network_of("swinjscc")
+    start_as_linear_code(network, many_pictures)
+    sender, receiver = (kind_of("swinjscc")(copy.deepcopy(network), 512, "cpu") for _ in range(2))
+    scheme = LearnedPictures(sender, receiver, clip)
+    pixels = many_pictures[:40]
+    quality = []
+    for snr_db in (-7.0, 10.0):
+        (point,) = Scenario(
+            title="test", snr_db=(snr_db,), scheme=(SchemeSpec(name="swinjscc", k=(512,)),), channel=(ChannelSpec(),)
+        ).points()
+        batch = Batch(np.zeros((40, 512), np.float32), pixels, snr_db)  # the sender has no use for embeddings
+        arrival = scheme.send(batch, Air(point, 1, np.arange(40)))
+        assert arrival.pixels is not None
+        np.testing.assert_allclose(np.linalg.norm(arrival.decoded.embeddings, axis=1), 1, atol=1e-3)
+        quality.append(psnr_db(pixels, arrival.pixels).mean())
+    assert quality[1] > quality[0] + 2
+    assert scheme.cost.params > 900_000
+    assert scheme.cost.macs > 20_000_000
+
+
+def test_a_length_that_makes_no_sense_is_shown_as_such() -> None:
+    setting = Setting("deepjscc", CLIP_TINY, np.zeros((1, 512), np.float32), np.zeros(1, np.int64))
+    with pytest.raises(CannotExist, match="deepjscc has no length k = 16; it has 64, 128, 256, 512"):
+        shipped(16, setting)
 
 
 def test_channels_of_the_training_are_what_they_are_called() -> None:

@@ -10,7 +10,7 @@ from scipy.stats import multivariate_normal
 
 from shared.codecs import codec_class
 from shared.codecs.base import Embeddings
-from shared.codecs.nested import LEAST_NOISE, Nested, received_noise
+from shared.codecs.nested import Nested, latent_noise
 from shared.codecs.nested_model import (
     LENGTHS,
     OPERATING_POINTS_DB,
@@ -38,7 +38,7 @@ def some_model(seed: int = 0) -> NestedModel:
     prototypes = torch.nn.functional.normalize(torch.randn(CLASSES, DIM, generator=rng), dim=1)
     basis = torch.linalg.qr(torch.randn(DIM, AXES, generator=rng))[0]
     axes = torch.linalg.qr(torch.randn(CLASSES, AXES, AXES, generator=rng))[0] * torch.linspace(0.3, 0.05, AXES)
-    gains = torch.linspace(0.05, 0.7, POINTS)[:, None] * torch.ones(256)
+    gains = torch.linspace(0.05, 0.5, POINTS)[:, None] * torch.ones(256)
     words = torch.randn(POINTS, CLASSES, 256, generator=rng)
     for start, stop in SEGMENTS:
         share = (1 - gains[:, start].square()) * (stop - start)
@@ -190,15 +190,35 @@ def test_a_prior_decides_what_noise_hides(model: NestedModel, embeddings: Embedd
     assert not (made.decode(over_awgn(x, -20), unknown(x)).evidence.argmax(axis=1) == 3).all()
 
 
-def test_noise_that_is_not_told_is_estimated_from_the_power(model: NestedModel, embeddings: Embeddings) -> None:
-    x = codec(model, 256).encode(embeddings)
-    y = over_awgn(x, 0)
-    estimated = received_noise(y, unknown(y))
-    assert estimated.shape == (300, 1)
-    assert estimated.mean() == pytest.approx(1, abs=0.05)  # five standard errors of 300 bursts of 128 symbols
-    assert (received_noise(x, unknown(x)) >= LEAST_NOISE).all()
-    told = received_noise(y, np.tile(np.linspace(0.1, 1, 128, dtype=np.float32), (300, 1)))
-    assert told.shape == (300, 256)
+def test_a_receiver_that_is_not_told_the_noise_does_nearly_as_well(model: NestedModel, embeddings: Embeddings) -> None:
+    """At operating points of the sender that are right, and 4 dB off. 300 bursts: a standard error of 0.02 or less."""
+    for k, snr_db, point_db in ((8, 10, 10), (64, 0, 0), (64, 10, 10), (64, 4, 8), (256, -4, 0)):
+        made = codec(model, k)
+        sent = made.categories(embeddings).argmax(axis=1)
+        y = over_awgn(made.encode(embeddings, np.full(300, point_db, np.float32)), snr_db)
+        told, blind = (
+            made.decode(y, n0).evidence.argmax(axis=1) == sent
+            for n0 in (np.full(y.shape, n0_from_snr_db(snr_db), np.float32), unknown(y))
+        )
+        assert blind.mean() > told.mean() - 0.05
+
+
+def test_bursts_with_known_and_unknown_noise_go_together(model: NestedModel, embeddings: Embeddings) -> None:
+    made = codec(model, 64)
+    y = over_awgn(made.encode(embeddings[:6]), 3)
+    mixed = np.full(y.shape, 0.5, np.float32)
+    mixed[::2] = np.nan
+    together = made.decode(y, mixed).embeddings
+    apart = [made.decode(y[row : row + 1], mixed[row : row + 1]).embeddings[0] for row in range(6)]
+    np.testing.assert_allclose(together, apart, atol=1e-4)
+
+
+def test_noise_of_symbols_becomes_noise_of_dimensions() -> None:
+    one = np.full((3, 4), 0.5, np.float32)
+    assert latent_noise(one).shape == (3, 1)
+    assert latent_noise(one * np.float32(np.nan)).shape == (3, 1)
+    told = latent_noise(np.tile(np.linspace(0.1, 1, 4, dtype=np.float32), (3, 1)))
+    assert told.shape == (3, 8)
     assert told[0, 0] == told[0, 1] == np.float32(0.1)
 
 

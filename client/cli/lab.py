@@ -88,8 +88,8 @@ def evaluate(
         from lab.evaluate.run import evaluate as run  # noqa: PLC0415
         from lab.evaluate.scenario import load_scenario  # noqa: PLC0415
     wanted, choice = load_scenario(scenario), ClipChoice(clip, weights)
-    test_set = open_test_set(data, choice, folder / "features")
-    best = classifier_accuracy(data, choice, test_set, folder / "features") if limit else math.nan
+    test_set = open_test_set(data, choice, _FEATURES)
+    best = classifier_accuracy(data, choice, test_set, _FEATURES) if limit else math.nan
     with progress(wanted.title) as report:
         table = run(wanted, test_set, folder, jobs=jobs, best_classifier=best, report=report)
     for row in too_good(table.iter_rows(named=True)):
@@ -123,7 +123,7 @@ def report(
     results, examples = Results.read(folder), []
     if data is not None:
         (folder / "figures").mkdir(exist_ok=True)
-        test_set = open_test_set(data, ClipChoice(clip, weights), folder / "features")
+        test_set = open_test_set(data, ClipChoice(clip, weights), _FEATURES)
         examples = draw_examples(load_scenario(scenario), test_set, data, folder / "figures")
     commands = f"semlink evaluate SCENARIO --data DATA --out {folder}\n    semlink report {folder}"
     page = write_page(results, folder, commands, examples)
@@ -133,6 +133,8 @@ def report(
         out.print(f"results in {page}")
 
 
+_FEATURES = OUT / "features"
+"""Embeddings by content and CLIP, for every comparison."""
 _TOO_GOOD = "{scheme} k = {k} at {snr_db:g} dB reaches {semantic_accuracy:.3f}, more than its limit of {limit:.3f}"
 
 

@@ -22,16 +22,13 @@ from torch import Tensor
 
 from shared.channel.equalizer import EqualizerName
 from shared.codecs.base import Codec, Decoded, Embeddings, LogProbabilities, OperatingPoint, to_latent, to_symbols
-from shared.codecs.nested_model import LENGTHS, OPERATING_POINTS_DB, NestedModel
+from shared.codecs.nested_model import LEAST_NOISE, LENGTHS, OPERATING_POINTS_DB, NestedModel
 from shared.codecs.weights import fingerprint_of_weights, read_weights
 from shared.errors import DataLoss, NotFound
 from shared.symbols import Complex
 
 DEFAULT_SNR_DB: Final = 5.0
 """Operating point of a sender that is told none."""
-
-LEAST_NOISE: Final = 1e-3
-"""Of a received dimension. With less, float32 would lose the differences of likelihoods."""
 
 _ROOT_HALF = np.float32(np.sqrt(0.5))
 
@@ -75,9 +72,14 @@ class Nested(Codec):
 
     @torch.inference_mode()
     def decode(self, x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> Decoded:
-        """Embeddings, and log-probabilities of the categories, by the codec's prior. Noise that is NaN is estimated."""
-        y, noise = to_latent(x_hat) / _ROOT_HALF, received_noise(x_hat, n0_eff)
-        embeddings, evidence = self.model.decode(self._tensor(y), self._tensor(noise), self._log_prior)
+        """Embeddings, and log-probabilities of the categories, by the codec's prior."""
+        y, noise = self._tensor(to_latent(x_hat) / _ROOT_HALF), self._tensor(latent_noise(n0_eff))
+        unknown = noise.isnan().any(dim=1)
+        embeddings = y.new_empty(len(y), self.model.prototypes.shape[1])
+        evidence = y.new_empty(len(y), len(self._log_prior))
+        for rows in (~unknown, unknown):
+            if rows.any():
+                embeddings[rows], evidence[rows] = self.model.decode(y[rows], noise[rows], self._log_prior)
         return Decoded(embeddings.cpu().numpy(), evidence.cpu().numpy())
 
     @torch.inference_mode()
@@ -106,13 +108,18 @@ def _read_model(path: Path, _modified_ns: int, device: str) -> tuple[NestedModel
 
 
 def received_noise(x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Noise power of each real dimension of a latent of unit power: [B, 1] where it is the same in a burst, or [B, k].
+    """As `latent_noise`; where the receiver does not know it, the power of a burst, 1 + N0 in the mean, tells it."""
+    noise, heard = latent_noise(n0_eff), np.mean(np.abs(x_hat) ** 2, axis=1, keepdims=True) - 1
+    return np.maximum(np.where(np.isnan(noise), heard, noise), LEAST_NOISE).astype(np.float32)
 
-    n0_eff: [B, k/2], after zero forcing. A symbol of power 1 + N0 tells N0 where the receiver does not know it.
+
+def latent_noise(n0_eff: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Noise power of each real dimension of a latent of unit power: [B, 1] where bursts have one each, or [B, k].
+
+    n0_eff: [B, k/2], after zero forcing, NaN where it is not known.
     """
-    blind = np.mean(np.abs(x_hat) ** 2, axis=1, keepdims=True) - 1
-    noise = np.maximum(np.where(np.isnan(n0_eff), blind, n0_eff), LEAST_NOISE).astype(np.float32)
-    same = bool((noise == noise[:, :1]).all())
+    noise = np.asarray(n0_eff, np.float32)
+    same = np.array_equal(noise, np.broadcast_to(noise[:, :1], noise.shape), equal_nan=True)
     return noise[:, :1] if same else np.repeat(noise, 2, axis=1)
 
 

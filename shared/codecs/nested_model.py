@@ -21,13 +21,18 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from shared.units import n0_from_snr_db
+
 LENGTHS: Final = (8, 16, 32, 64, 128, 256)
 SEGMENTS: Final = tuple(zip((0, *LENGTHS), LENGTHS, strict=False))
 OPERATING_POINTS_DB: Final = (-8.0, -4.0, 0.0, 4.0, 8.0, 12.0)
 MOST_REFINEMENT: Final = 0.95
 """Largest share of a segment's power that the coordinates of one burst may take: the word needs the rest."""
 
-_BELIEF_DB, _ANYTHING = 4.0, 0.01
+LEAST_NOISE: Final = 1e-3
+"""Of a received dimension. With less, float32 would lose the differences of likelihoods."""
+
+_BELIEF_DB, _ANYTHING, _FARTHEST_DB = 4.0, 1e-3, 12.0
 _LIKELY = 4  # categories whose coordinates are estimated; the others add their prototype alone
 
 
@@ -78,37 +83,64 @@ class NestedModel(nn.Module):
         """Estimate embeddings [B, D], and log-probabilities of the categories [B, C].
 
         y: [B, k], received latent. noise: [B, 1] or [B, k], noise power of each real dimension where a sent one has
-        power 1. log_prior: [C]. The sender's operating point is not told: all are thought possible, those near to the
-        SNR that the receiver sees the more so.
+        power 1; NaN, for all or for none, where it is not known. log_prior: [C]. The sender's operating point is not
+        told: see `hypotheses`.
         """
-        points = log_prior_of_points(noise)
+        points, noises = hypotheses(noise)
         found = [
-            log_likelihood(y, noise, words, gains[:, None] * self.place) + log_prior + points[:, [number]]
-            for number, (words, gains) in enumerate(zip(self.words, self.gains, strict=True))
+            log_likelihood(y, supposed, self.words[point], self.gains[point][:, None] * self.place)
+            + log_prior_of_point(point, supposed)
+            for point, supposed in zip(points, noises, strict=True)
         ]
-        joint = torch.stack(found, dim=1)
+        joint = torch.stack(found, dim=1) + log_prior
         evidence = joint.logsumexp(dim=1).log_softmax(dim=1)
-        return self._expected_embeddings(y, noise, joint.argmax(dim=1), evidence.exp()), evidence
+        best = joint.argmax(dim=1)
+        chosen = torch.tensor(points, device=y.device)[best]
+        return self._expected_embeddings(y, torch.stack(noises), best, chosen, evidence.exp()), evidence
 
-    def _expected_embeddings(self, y: Tensor, noise: Tensor, points: Tensor, posterior: Tensor) -> Tensor:
-        """Sum over c of p(c | y) E[e | y, c]: [B, D]. points: [B, C], the likeliest operating point for each c."""
+    def _expected_embeddings(
+        self, y: Tensor, noises: Tensor, best: Tensor, points: Tensor, posterior: Tensor
+    ) -> Tensor:
+        """Sum over c of p(c | y) E[e | y, c]: [B, D].
+
+        noises: [H, B, 1] or [H, B, k]. best: [B, C], the likeliest hypothesis for each category; points: [B, C], its
+        operating point.
+        """
         embeddings = posterior @ self.prototypes
         shares, likely = posterior.topk(min(_LIKELY, len(self.bias)), dim=1)
+        rows = torch.arange(len(y), device=y.device)
         for share, category in zip(shares.T, likely.T, strict=True):
-            point = points.gather(1, category[:, None])[:, 0]
+            noise, point = noises[best[rows, category], rows], points[rows, category]
             z = expected_coordinates(y, noise, self.words[point, category], self.gains[point], self.place)
             embeddings += share[:, None] * torch.einsum("bn,bmn->bm", z, self.axes[category]) @ self.basis.T
         return embeddings
 
 
-def log_prior_of_points(noise: Tensor) -> Tensor:
-    """How likely each operating point is to a receiver with this noise [B, 1] or [B, k]: [B, T], up to a constant.
+def hypotheses(noise: Tensor) -> tuple[list[int], list[Tensor]]:
+    """What a receiver holds for possible: operating points of the sender, and with each the noise, as `noise` is.
 
-    A sender's belief is taken to be normal about the receiver's SNR, or, one time in a hundred, anything.
+    Noise that is known, [B, 1] or [B, k], goes with every operating point. Noise that is not, NaN, may be that of any
+    SNR of the table, unless the sender were too far off.
     """
-    snr_db = 10 * (1 / noise).mean(dim=1, keepdim=True).log10()
-    away = snr_db - torch.tensor(OPERATING_POINTS_DB).to(noise)
-    return (torch.exp(-0.5 * (away / _BELIEF_DB).square()) + _ANYTHING).log()
+    points = range(len(OPERATING_POINTS_DB))
+    if not noise.isnan().any():
+        return list(points), [noise.clamp(min=LEAST_NOISE)] * len(points)
+    pairs = [
+        (point, torch.full_like(noise, n0_from_snr_db(snr_db)))
+        for point in points
+        for snr_db in OPERATING_POINTS_DB
+        if abs(OPERATING_POINTS_DB[point] - snr_db) <= _FARTHEST_DB
+    ]
+    return [point for point, _ in pairs], [supposed for _, supposed in pairs]
+
+
+def log_prior_of_point(point: int, noise: Tensor) -> Tensor:
+    """How likely an operating point is to a receiver with this noise [B, 1] or [B, k]: [B, 1], up to a constant.
+
+    A sender's belief is taken to be normal about the receiver's SNR, or, one time in a thousand, anything.
+    """
+    away_db = 10 * (1 / noise).mean(dim=1, keepdim=True).log10() - OPERATING_POINTS_DB[point]
+    return (torch.exp(-0.5 * (away_db / _BELIEF_DB).square()) + _ANYTHING).log()
 
 
 def placing(axes: int) -> Tensor:
@@ -134,14 +166,14 @@ def superpose(words: Tensor, refinement: Tensor) -> Tensor:
 
 
 def log_likelihood(y: Tensor, noise: Tensor, words: Tensor, carried: Tensor) -> Tensor:
-    """Log-likelihood of each category, z averaged out, but for a term that all operating points share: [B, C].
+    """Log-likelihood of each category, z averaged out, but for the constant k/2 log 2 pi: [B, C].
 
     y: [B, k]. noise: [B, 1] or [B, k], variance of each dimension. words: [C, 256]. carried: [256, n], G, the gain of
     each dimension in the column of its coordinate. Given c, y is Gaussian with mean word(c) and covariance
     G G' + diag(noise). With P = I + G' diag(1/noise) G, the precision of z, which is diagonal because each dimension
     carries one coordinate, and d = y - word(c),
 
-        -2 log p = d' diag(1/noise) d - (G' d/noise)' P^-1 (G' d/noise) + log det P
+        -2 log p = d' diag(1/noise) d - (G' d/noise)' P^-1 (G' d/noise) + log det P + log det diag(noise) + k log 2 pi
     """
     words, carried = words[:, : y.shape[1]], carried[: y.shape[1]]
     certainty = 1 / noise
@@ -157,7 +189,8 @@ def log_likelihood(y: Tensor, noise: Tensor, words: Tensor, carried: Tensor) -> 
         cross = torch.einsum("bn,bcn->bc", matched / precision, each)
         square = torch.einsum("bn,bcn->bc", 1 / precision, each.square())
     explained = (matched.square() / precision).sum(dim=1, keepdim=True) - 2 * cross + square
-    return -0.5 * (distance - explained + precision.log().sum(dim=1, keepdim=True))
+    volume = precision.log().sum(dim=1, keepdim=True) + noise.log().expand_as(y).sum(dim=1, keepdim=True)
+    return -0.5 * (distance - explained + volume)
 
 
 def expected_coordinates(y: Tensor, noise: Tensor, words: Tensor, gains: Tensor, place: Tensor) -> Tensor:

@@ -9,6 +9,8 @@ from shared.errors import InvalidSetting, Mismatch, NotFound
 # name -> "module:class"; imported when asked for, because some codecs need torch.
 CODECS = {
     "kbsc": "shared.codecs.kbsc:Kbsc",
+    "label": "shared.codecs.label:Label",
+    "nested": "shared.codecs.nested:Nested",
     "raw": "shared.codecs.raw:Raw",
 }
 

@@ -38,8 +38,7 @@ class ResidualQuantizer:
 
     def __init__(self, words: Words) -> None:
         self.words = words
-        stages = BOOKS.index(len(words.books)) + 1
-        self._engines = {bits: _engine(words, number) for number, bits in enumerate(BUDGETS[:stages], 1)}
+        self._engines: dict[int, Any] = {}
 
     @classmethod
     def train(cls, embeddings: Embeddings, dim: int = 128, stages: int = len(STAGES)) -> Self:
@@ -55,14 +54,20 @@ class ResidualQuantizer:
 
     def quantize(self, embeddings: Embeddings, bits: int) -> Bits:
         """Bits [B, bits], 0 or 1, of embeddings [B, 512]; bits is one of `BUDGETS`."""
-        codes = self._engines[bits].compute_codes(_projected(embeddings, self.words.mean, self.words.axes))
+        codes = self._engine(bits).compute_codes(_projected(embeddings, self.words.mean, self.words.axes))
         return np.unpackbits(codes, axis=1, count=bits, bitorder="little")
 
     def dequantize(self, bits: Bits) -> Embeddings:
         """Embeddings [B, 512] of bits [B, n]."""
         codes = np.packbits(bits, axis=1, bitorder="little")
-        decoded: Floats = self._engines[bits.shape[1]].decode(codes)
+        decoded: Floats = self._engine(bits.shape[1]).decode(codes)
         return decoded @ self.words.axes + self.words.mean
+
+    def _engine(self, bits: int) -> Any:
+        """FAISS's quantizer of so many bits, made when it is asked for."""
+        if bits not in self._engines:
+            self._engines[bits] = _engine(self.words, BUDGETS.index(bits) + 1)
+        return self._engines[bits]
 
 
 def _projected(embeddings: Embeddings, mean: Floats, axes: Floats) -> Floats:

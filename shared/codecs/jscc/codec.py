@@ -16,7 +16,6 @@ from torch import Tensor
 from shared.channel.equalizer import EqualizerName
 from shared.codecs.base import OperatingPoint, to_latent, to_symbols
 from shared.codecs.jscc.network import SIDE, JsccNetwork, reliability_of
-from shared.codecs.nested import received_noise
 from shared.codecs.weights import fingerprint_of_weights, read_weights
 from shared.errors import DataLoss, InvalidPicture, InvalidSetting, NotFound
 from shared.symbols import Complex
@@ -118,8 +117,17 @@ class JsccCodec(PictureCodec):
     def decode(self, x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> Pixels:
         """See `PictureCodec.decode`."""
         z_hat = torch.from_numpy(to_latent(x_hat) / _ROOT_HALF)
-        noise = torch.from_numpy(received_noise(x_hat, n0_eff))
+        noise = torch.from_numpy(noise_of_dimensions(x_hat, n0_eff))
         return to_pixels(self.network.decode(z_hat.to(self.device), noise.to(self.device)))
+
+
+def noise_of_dimensions(x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Noise power of each dimension of a latent of unit power, after zero forcing: [B, k], float32.
+
+    Where n0_eff is NaN it is measured: symbols have power 1 + N0.
+    """
+    measured = np.maximum(np.mean(np.abs(x_hat) ** 2, axis=1, keepdims=True) - 1, 0)
+    return np.repeat(np.where(np.isnan(n0_eff), measured, n0_eff), 2, axis=1).astype(np.float32)
 
 
 def to_unit_range(pixels: Pixels) -> Tensor:
