@@ -31,7 +31,7 @@ def load_codecs(settings: ReceiverSettings, clip_fingerprint: str) -> tuple[Code
     shelf = CodecShelf(resolve_device(settings.device).type, clip_fingerprint)
     codecs = shelf.load_all()
     for codec in codecs:
-        codec.decode(np.ones((1, codec.symbols), np.complex64), np.ones(1, np.float32))
+        codec.decode(np.ones((1, codec.symbols), np.complex64), np.ones((1, codec.symbols), np.float32))
     return shelf, codecs
 
 
