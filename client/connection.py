@@ -15,7 +15,15 @@ TRANSMITTER = "127.0.0.1:50051"
 CHANNEL = "127.0.0.1:50052"
 RECEIVER = "127.0.0.1:50053"
 
-_TRANSPORT = ("failed to connect", "Socket closed", "DNS resolution", "recvmsg", "GOAWAY", "ping timeout")
+_TRANSPORT = (
+    "connections to all backends failing",
+    "failed to connect",
+    "Socket closed",
+    "DNS resolution",
+    "recvmsg",
+    "GOAWAY",
+    "ping timeout",
+)
 
 
 def checked_address(address: str) -> str:
