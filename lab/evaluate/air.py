@@ -13,7 +13,7 @@ from receiver.decoder import Equalized, equalize_bursts
 from shared.burst import Burst, CodecSpec, Csi, Genie
 from shared.channel import ChannelSettings, EqualizerName, Link, place_pilots
 from shared.errors import InvalidSymbols
-from shared.symbols import Complex, mean_power
+from shared.symbols import Complex, mean_powers
 
 POWER_TOLERANCE = 1e-3
 _NO_CODEC = CodecSpec("", 0, "", "")  # the equalizer asks for none
@@ -45,7 +45,7 @@ class Air:
         decoder is made for; None for the receiver's own.
         """
         for payload in payloads:
-            _check_power(payload)
+            _check_power(payload[None])
         return self._equalized(payloads, equalizer)
 
     def carry_batch(self, payloads: Complex, equalizer: EqualizerName | None = None) -> Equalized:
@@ -74,7 +74,7 @@ class Air:
             )
 
 
-def _check_power(symbols: Complex) -> None:
-    power = mean_power(symbols)
+def _check_power(bursts: Complex) -> None:
+    power = float(np.mean(mean_powers(bursts)))
     if not abs(power - 1) <= POWER_TOLERANCE:
         raise InvalidSymbols(f"a burst has mean power {power:.6g}: scale its symbols to 1")
