@@ -16,7 +16,7 @@ RUN python -c "import pathlib, tomllib; \
 project = tomllib.load(open('pyproject.toml', 'rb')); \
 lists = {'build': project['build-system']['requires'], 'light': project['project']['dependencies'], \
          **project['project']['optional-dependencies']}; \
-[pathlib.Path(name + '.txt').write_text('\n'.join(lists[name])) for name in ('build', 'light', 'plot', 'services')]"
+[pathlib.Path(name + '.txt').write_text('\n'.join(lists[name])) for name in ('build', 'light', 'plot', 'services', 'milvus')]"
 
 FROM ${BASE} AS base
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONUNBUFFERED=1
@@ -39,8 +39,11 @@ COPY --from=requirements /requirements/plot.txt /requirements/
 RUN pip install --quiet --requirement /requirements/plot.txt
 
 FROM light-dependencies AS services-dependencies
-COPY --from=requirements /requirements/services.txt /requirements/
+COPY --from=requirements /requirements/services.txt /requirements/milvus.txt /requirements/
 RUN pip install --quiet --requirement /requirements/services.txt
+# What else the services need: "milvus", see docker-compose.milvus.yml, or nothing.
+ARG FURTHER=""
+RUN if [ -n "$FURTHER" ]; then pip install --quiet --requirement "/requirements/$FURTHER.txt"; fi
 
 # --- SemLink ----------------------------------------------------------------------------------------------------------
 FROM light-dependencies AS channel_proxy

@@ -126,6 +126,8 @@ $(RUNS): pyproject.toml | $(BIN)/python
 
 $(DEVELOPS): pyproject.toml | $(BIN)/python
 	$(call INSTALL,lab$(COMMA)dev)
+	@# Alone: it asks for faiss-cpu, which must not lie beside faiss-gpu.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'milvus-lite>=3.2,<4'
 	@touch $(RUNS) $@
 
 COMMA := ,

@@ -1,46 +1,88 @@
 """Which channel is in force, and how it is changed while bursts pass."""
 
 from collections.abc import Mapping
-from functools import lru_cache
+from time import monotonic
 from typing import Any
 
 import structlog
 
+from shared.burst import Burst
 from shared.channel import ChannelSettings, Link
+from shared.channel.conditions import Conditions
+from shared.channel.presets import preset_named
+from shared.channel.scenario import Scenario
 
 log = structlog.get_logger()
 
 
-@lru_cache(maxsize=1024)
-def _overridden(settings: ChannelSettings, override: tuple[tuple[str, Any], ...]) -> Link:
-    return Link.from_settings(settings.updated(**dict(override)))
-
-
 class ChannelControl:
-    """Holds one link and replaces it whole, so that a burst sees the old settings or the new, never half of two."""
+    """Holds the conditions and replaces them whole, so that a burst sees the old ones or the new, never half of two."""
 
     def __init__(self, initial: ChannelSettings) -> None:
         self._initial = initial
-        self._link = Link.from_settings(initial)
+        self._conditions = Conditions(initial)
+        self._since = monotonic()
+        self._stands_seconds = 0.0
 
     @property
     def settings(self) -> ChannelSettings:
-        """The settings in force."""
-        return self._link.settings
+        """The settings in force, without the scenario's changes."""
+        return self._conditions.settings
 
-    def link_for(self, override: Mapping[str, Any]) -> Link:
-        """The link in force, with a burst's own settings over it. Raises InvalidSetting naming a wrong field."""
-        return _overridden(self.settings, tuple(override.items())) if override else self._link
+    @property
+    def scenario(self) -> Scenario | None:
+        """The scenario that runs."""
+        return self._conditions.scenario
 
-    def update(self, fields: Mapping[str, Any]) -> ChannelSettings:
-        """Change some settings; nothing changes when one of them is refused."""
-        return self._replace(self.settings.updated(**fields))
+    @property
+    def stands_seconds(self) -> float:
+        """Where the scenario stands: by the wall clock, or at the last burst."""
+        if self.scenario is None:
+            return 0.0
+        return self._wall_seconds() if self.scenario.clock == "wall" else self._stands_seconds
+
+    def settings_now(self) -> ChannelSettings:
+        """The settings in force, the scenario's changes included."""
+        return self._conditions.at(self.stands_seconds)
+
+    def link_for(self, burst: Burst) -> Link:
+        """The link that a burst meets. Raises InvalidSetting naming a wrong field of its own settings."""
+        conditions, symbols, wall_seconds = self._conditions, burst.symbols.size, self._wall_seconds()
+        if conditions.scenario is not None:
+            self._stands_seconds = conditions.seconds(symbols, burst.counter, wall_seconds)
+        return conditions.link(symbols, burst.counter, burst.channel_override, wall_seconds)
+
+    def update(self, fields: Mapping[str, Any], preset: str = "") -> ChannelSettings:
+        """Change some settings, of a preset's or of those in force; nothing changes when one of them is refused.
+
+        Raises NotFound for a preset that is not there, InvalidSetting naming a wrong field.
+        """
+        base = self.settings
+        if preset:
+            base = preset_named(preset).applied(base.seed)
+        return self._replace(Conditions(base.updated(**fields), self.scenario))
 
     def reset(self) -> ChannelSettings:
-        """Back to the settings of the start."""
-        return self._replace(self._initial)
+        """Back to the settings of the start; a scenario ends."""
+        return self._replace(Conditions(self._initial))
 
-    def _replace(self, settings: ChannelSettings) -> ChannelSettings:
-        self._link = Link.from_settings(settings)
-        log.info("channel", **settings.model_dump())
-        return settings
+    def run(self, scenario: Scenario | None, keep: bool = False) -> None:
+        """Start a scenario, its settings in force; None ends the one that runs and leaves the settings in force.
+
+        keep: let the settings in force stay, and lay only the changes over them.
+        Raises InvalidSetting naming a change that does not fit; then nothing changes.
+        """
+        settings = self.settings if scenario is None or keep else scenario.base()
+        self._replace(Conditions(settings, scenario))
+        self._since, self._stands_seconds = monotonic(), 0.0
+
+    def _wall_seconds(self) -> float:
+        return monotonic() - self._since
+
+    def _replace(self, conditions: Conditions) -> ChannelSettings:
+        self._conditions = conditions
+        scenario = conditions.scenario
+        log.info(
+            "channel", scenario=scenario and scenario.name, **conditions.settings.model_dump(exclude_defaults=True)
+        )
+        return conditions.settings

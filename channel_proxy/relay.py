@@ -1,91 +1,173 @@
 """The air: what the channel makes of a burst on its way to the receiver.
 
-Burst --> power checked --> fading, noise --> what the receiver may see
-                                  |
-                                  +--> channel report, ledger: for the way back
+Burst --> settings, fate --> power checked --> physics, many bursts at a time --> what the receiver may see
+                                                   |
+                                                   +--> channel report: for the way back
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from time import perf_counter
+from time import monotonic, perf_counter
 
 import numpy as np
 
 from channel_proxy.control import ChannelControl
-from shared.burst import HEADER_SYMBOLS, Burst, ChannelReport, Genie
-from shared.channel import ChannelSettings, Link, Transmission
-from shared.deadline import Deadline
+from channel_proxy.traffic import Traffic
+from shared.burst import Burst, ChannelReport, Genie
+from shared.channel import ChannelSettings, Link, Sending, Transmission
+from shared.channel.faults import Fate, fate
+from shared.channel.ofdm import air_symbols
 from shared.errors import InvalidSymbols
-from shared.ledger import Entry, Kind, Stage
-from shared.symbols import mean_power
 
 POWER_TOLERANCE = 1e-3
 THREAD_SYMBOLS = 8192
-"""Bursts longer than this are computed off the event loop; shorter ones take less time than the hand-over."""
+"""Bursts of more symbols together are computed off the event loop; fewer take less time than the hand-over."""
+GATHER_SECONDS = 0.002
+"""From one computation to the next while bursts come close together, so that they are computed many at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A burst that has passed the channel: what goes on, and what is told to the sender."""
+    """A burst that has passed the channel.
+
+    burst: as it was sent. transmission: what the physics made of it. fate: what befalls it as a whole.
+    computing_seconds: from its arrival to here.
+    """
 
     burst: Burst
-    report: ChannelReport
-    ledger: tuple[Entry, ...]
+    transmission: Transmission
+    fate: Fate
+    computing_seconds: float
+
+    @property
+    def settings(self) -> ChannelSettings:
+        """The settings that held for it."""
+        return self.transmission.settings
 
 
 class Air:
-    """Sends bursts through the channel. control: whose settings apply."""
+    """Sends bursts through the channel. control: whose settings apply. traffic: what is inside.
 
-    def __init__(self, control: ChannelControl) -> None:
+    A burst that is alone inside, or the first after a while, waits for nobody. Where they come close together, those of
+    GATHER_SECONDS wait for one another; of them, those of one link and length are drawn and applied together.
+    """
+
+    def __init__(self, control: ChannelControl, traffic: Traffic) -> None:
         self._control = control
+        self._traffic = traffic
+        self._computed_at = 0.0
+        self._groups: dict[tuple[int, int], _Group] = {}
+        self._threads: set[asyncio.Task[None]] = set()
 
     async def carry(self, burst: Burst) -> Passed:
         """What the channel leaves of `burst`.
 
-        Raises InvalidSymbols unless the burst has unit mean power, InvalidSetting for a wrong override, Expired past
-        its deadline.
+        Raises InvalidSymbols unless the burst has unit mean power, InvalidSetting for a wrong override.
         """
-        deadline = Deadline.after(burst.timeout_seconds)
-        link = self._control.link_for(burst.channel_override)
         start = perf_counter()
-        transmission = await _transmit(link, burst)
-        computing = Entry(Stage.CHANNEL, perf_counter() - start)
-        return Passed(
-            _as_received(burst, transmission, deadline.remaining()),
-            _report(transmission),
-            (computing, *_emulated(link.settings, burst)),
-        )
+        link = self._control.link_for(burst)
+        check_power(burst)
+        if self._at_once(link, burst):
+            transmission = link.transmit(burst.symbols, burst.stream, burst.counter)
+        else:
+            transmission = await self._together(link, burst)
+        fallen = fate(link.settings, burst.stream, burst.counter)
+        return Passed(burst, transmission, fallen, perf_counter() - start)
+
+    def _at_once(self, link: Link, burst: Burst) -> bool:
+        """Whether a burst need not wait: it is short, and alone inside or the first after a while."""
+        if self._groups or air_symbols(link.settings.grid, burst.symbols.size) > THREAD_SYMBOLS:
+            return False
+        before, self._computed_at = self._computed_at, monotonic()
+        return self._traffic.in_flight <= 1 or self._computed_at - before > GATHER_SECONDS
+
+    def _together(self, link: Link, burst: Burst) -> "asyncio.Future[Transmission]":
+        loop = asyncio.get_running_loop()
+        if not self._groups:
+            loop.call_later(GATHER_SECONDS, self._flush)
+        key = id(link), burst.symbols.size
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = _Group(link, [], [])
+        group.sendings.append(Sending(burst.symbols, burst.stream, burst.counter))
+        group.futures.append(loop.create_future())
+        return group.futures[-1]
+
+    def _flush(self) -> None:
+        groups, self._groups = self._groups, {}
+        self._computed_at = monotonic()
+        for group in groups.values():
+            if group.symbols <= THREAD_SYMBOLS:
+                group.settle(group.compute())
+            else:
+                task = asyncio.create_task(_in_thread(group))
+                self._threads.add(task)  # the loop alone would not keep it
+                task.add_done_callback(self._threads.discard)
 
 
-async def _transmit(link: Link, burst: Burst) -> Transmission:
-    _check_power(burst)
-    if burst.symbols.size > THREAD_SYMBOLS:
-        return await asyncio.to_thread(link.transmit, burst.symbols, burst.stream, burst.counter)
-    return link.transmit(burst.symbols, burst.stream, burst.counter)
+@dataclass(slots=True)
+class _Group:
+    """Bursts of one link and one length, and who waits for each."""
+
+    link: Link
+    sendings: list[Sending]
+    futures: list[asyncio.Future[Transmission]]
+
+    @property
+    def symbols(self) -> int:
+        """Symbols on the air of all its bursts."""
+        return len(self.sendings) * air_symbols(self.link.settings.grid, self.sendings[0].x.size)
+
+    def compute(self) -> Sequence[Transmission | Exception]:
+        """All of them together; should that fail, each alone, so that a bad one does not fail its neighbours."""
+        try:
+            return self.link.transmit_many(self.sendings)
+        except Exception as error:
+            return [error] if len(self.sendings) == 1 else [_alone(self.link, sending) for sending in self.sendings]
+
+    def settle(self, outcomes: Sequence[Transmission | Exception]) -> None:
+        """Give each its outcome."""
+        for future, outcome in zip(self.futures, outcomes, strict=True):
+            if future.done():  # given up meanwhile
+                continue
+            if isinstance(outcome, Exception):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
 
 
-def _check_power(burst: Burst) -> None:
-    """Es = 1 is what makes snr_db mean Es/N0, so a burst of another power would cheat."""
-    power = mean_power(burst.symbols)
+async def _in_thread(group: _Group) -> None:
+    group.settle(await asyncio.to_thread(group.compute))
+
+
+def _alone(link: Link, sending: Sending) -> Transmission | Exception:
+    try:
+        return link.transmit(*sending)
+    except Exception as error:
+        return error
+
+
+def check_power(burst: Burst) -> None:
+    """Es = 1 is what makes snr_db mean Es/N0, so a burst of another power would cheat. Raises InvalidSymbols."""
+    power = float(np.vdot(burst.symbols, burst.symbols).real) / burst.symbols.size
     if not abs(power - 1) <= POWER_TOLERANCE:
         raise InvalidSymbols(f"the burst has mean power {power:.6g}: scale its symbols to 1 (within {POWER_TOLERANCE})")
 
 
-def _as_received(burst: Burst, transmission: Transmission, timeout_seconds: float) -> Burst:
+def as_received(burst: Burst, transmission: Transmission) -> Burst:
     """What the receiver gets: received symbols, no settings, and the truth only where perfect CSI was asked for."""
-    genie = Genie(np.array([transmission.gain], np.complex64), transmission.n0) if burst.csi == "perfect" else None
-    return replace(burst, symbols=transmission.y, genie=genie, channel_override={}, timeout_seconds=timeout_seconds)
+    genie, grid = genie_of(burst, transmission), transmission.settings.grid
+    return replace(burst, symbols=transmission.y, genie=genie, channel_override={}, grid=grid)
 
 
-def _emulated(settings: ChannelSettings, burst: Burst) -> tuple[Entry, Entry]:
-    airtime = (burst.symbols.size + HEADER_SYMBOLS) / settings.symbol_rate_hz
-    return (
-        Entry(Stage.AIRTIME, airtime, Kind.EMULATED),
-        Entry(Stage.PROPAGATION, settings.propagation_seconds, Kind.EMULATED),
-    )
+def genie_of(burst: Burst, transmission: Transmission) -> Genie | None:
+    """The truth, where perfect CSI was asked for."""
+    return Genie(transmission.gain, transmission.n0) if burst.csi == "perfect" else None
 
 
-def _report(transmission: Transmission) -> ChannelReport:
+def report_of(transmission: Transmission) -> ChannelReport:
+    """What is told to the sender."""
     return ChannelReport(
         settings=transmission.settings,
         snr_db_achieved=transmission.snr_db_achieved,
@@ -93,7 +175,7 @@ def _report(transmission: Transmission) -> ChannelReport:
         counter=transmission.counter,
         signal_power=transmission.signal_power,
         noise_power=transmission.noise_power,
-        gain=transmission.gain,
+        gain=complex(transmission.gain[0] if transmission.gain.size == 1 else transmission.gain.mean()),
         seconds=transmission.seconds,
         air_symbols=transmission.air_symbols,
         papr_db=transmission.papr_db,

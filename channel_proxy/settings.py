@@ -15,6 +15,9 @@ class ProxySettings(FaultSettings, NoiseSettings, FadingSettings, ServerSettings
 
     port: int = Field(50052, ge=0, le=65535, description="port to listen on; 0 lets the system choose")
     receiver_address: str = Field("127.0.0.1:50053", description="HOST:PORT of the receiver")
+    receiver_streams: int = Field(
+        1, ge=1, le=256, description="streams to the receiver; with several receivers of one name, a few for each"
+    )
     max_in_flight: int = Field(256, ge=1, le=65536, description="bursts of one stream at work; beyond it senders wait")
     seed: int = Field(0, description=ChannelSettings.model_fields["seed"].description)
 

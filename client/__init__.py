@@ -9,10 +9,12 @@
 It needs neither torch nor faiss. Errors are those of `shared.errors`.
 """
 
+from client.adding import Added, NewItem
 from client.aio import AsyncSemLink
-from client.control import ChannelControl, Item, KnowledgeBaseClient
+from client.channel_control import ChannelControl
 from client.delivery import Delivery
-from client.description import KnowledgeBaseInfo, TransmitterInfo
+from client.description import TransmitterInfo
+from client.knowledge_base import Found, Item, KnowledgeBaseClient, KnowledgeBaseInfo
 from client.link import SemLink
 from client.options import ChannelOptions, SendOptions
 from client.stream import Answer
@@ -22,6 +24,7 @@ from shared.errors import SemLinkError
 from shared.ledger import Entry, Kind
 
 __all__ = [
+    "Added",
     "Answer",
     "AsyncSemLink",
     "ChannelControl",
@@ -31,11 +34,13 @@ __all__ = [
     "CodecSpec",
     "Delivery",
     "Entry",
+    "Found",
     "Hit",
     "Item",
     "Kind",
     "KnowledgeBaseClient",
     "KnowledgeBaseInfo",
+    "NewItem",
     "SemLink",
     "SemLinkError",
     "SendOptions",

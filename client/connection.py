@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Self
 
 import grpc
 
+from client.options import checked_timeout
 from shared import errors
 from shared.rpc.options import channel_options
 from shared.rpc.status import error_from_rpc
@@ -13,7 +15,15 @@ TRANSMITTER = "127.0.0.1:50051"
 CHANNEL = "127.0.0.1:50052"
 RECEIVER = "127.0.0.1:50053"
 
-_TRANSPORT = ("failed to connect", "Socket closed", "DNS resolution", "recvmsg", "GOAWAY", "ping timeout")
+_TRANSPORT = (
+    "connections to all backends failing",
+    "failed to connect",
+    "Socket closed",
+    "DNS resolution",
+    "recvmsg",
+    "GOAWAY",
+    "ping timeout",
+)
 
 
 def checked_address(address: str) -> str:
@@ -32,6 +42,25 @@ def open_channel(address: str) -> grpc.Channel:
 def open_aio_channel(address: str) -> grpc.aio.Channel:
     """A connection for this event loop; it is made at the first call."""
     return grpc.aio.insecure_channel(checked_address(address), options=channel_options())
+
+
+class Client:
+    """A connection that closes with its context."""
+
+    def __init__(self, address: str, timeout: float) -> None:
+        self.address = address
+        self._timeout = checked_timeout(timeout)
+        self._channel = open_channel(address)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._channel.close()
 
 
 @contextmanager

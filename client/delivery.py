@@ -1,7 +1,7 @@
 """What comes back: the closest image in meaning, how sure the receiver is, and where the time went."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +18,12 @@ _PLACES = {stage.value: place for place, stage in enumerate(Stage)}
 class Delivery:
     """One picture's answer.
 
-    distance: to the nearest item, 0 to 2. confidence: 0 to 1, the best label's share of the vote. accepted, reason:
-    whether the receiver trusts it, and why not. cbr: complex channel uses / (3 H W) of the payload; cbr_total: with
-    pilots and header. genies: what the receiver was given that a real one would not have. ledger: sums to
-    total_seconds, the round trip that this client measured plus the emulated stages.
+    item_id, label, distance: of the answer, the nearest item with the label that won the vote. top: the answer first,
+    then other items, nearest first. confidence: 0 to 1, how likely the label is right. accepted, reason: whether the
+    receiver trusts it, and why not. cbr: complex channel uses / (3 H W) of the payload; cbr_total: with pilots and
+    header. genies: what the receiver was given that a real one would not have. ledger: sums to
+    total_seconds, the round trip that this client measured plus the emulated stages. knowledge_base,
+    knowledge_base_version: fingerprint of the knowledge base that answered, and how many changes it had seen.
     """
 
     item_id: str
@@ -43,6 +45,7 @@ class Delivery:
     ledger: tuple[Entry, ...]
     total_seconds: float
     knowledge_base: str
+    knowledge_base_version: int = 0
     trace: Trace | None = None
 
     def seconds(self, stage: str) -> float:
@@ -74,6 +77,7 @@ class Delivery:
             ],
             "total_seconds": finite(self.total_seconds),
             "knowledge_base": self.knowledge_base,
+            "knowledge_base_version": self.knowledge_base_version,
         }
         return document if self.trace is None else document | {"trace": _trace_json(self.trace)}
 
@@ -104,6 +108,7 @@ def read_delivery(message: api.Delivery, round_trip_seconds: float) -> Delivery:
         ledger=ledger,
         total_seconds=math.fsum(entry.seconds for entry in ledger),
         knowledge_base=message.knowledge_base,
+        knowledge_base_version=message.knowledge_base_version,
         trace=trace_from_wire(message.trace) if message.HasField("trace") else None,
     )
 
@@ -111,6 +116,11 @@ def read_delivery(message: api.Delivery, round_trip_seconds: float) -> Delivery:
 def finite(value: float | None) -> float | None:
     """The value as JSON can say it: null for an infinity or NaN."""
     return value if value is not None and math.isfinite(value) else None
+
+
+def strict_json(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as a strict JSON object: an infinity (no noise, no interferer, a linear amplifier) is null."""
+    return {name: finite(value) if isinstance(value, float) else value for name, value in settings.items()}
 
 
 def _with_access(entries: Sequence[Entry], round_trip_seconds: float) -> tuple[Entry, ...]:
@@ -130,6 +140,10 @@ def _channel_json(report: ChannelReport) -> dict[str, Any]:
         "burst": report.counter,
         "signal_power": finite(report.signal_power),
         "noise_power": finite(report.noise_power),
+        "seconds": finite(report.seconds),
+        "air_symbols": report.air_symbols,
+        "papr_db": finite(report.papr_db),
+        "settings": strict_json(report.settings.model_dump(exclude_defaults=True)),
         "gain": [finite(report.gain.real), finite(report.gain.imag)],
     }
 

@@ -1,9 +1,8 @@
-"""What services say of themselves, as plain values."""
+"""What a transmitter says of itself, as plain values."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from protos.semlink.v1 import knowledge_base_pb2 as kb
 from protos.semlink.v1 import transmitter_pb2 as api
 from shared.burst import CodecSpec
 from shared.rpc.wire import spec_from_wire
@@ -29,24 +28,6 @@ class TransmitterInfo:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class KnowledgeBaseInfo:
-    """A knowledge base: what it was built from, how much it holds, and with which CLIP."""
-
-    source: str
-    items: int
-    labels: int
-    clip: str
-    clip_fingerprint: str
-    fingerprint: str
-    engine: str
-    dim: int
-
-    def to_json(self) -> dict[str, Any]:
-        """A strict JSON object."""
-        return asdict(self)
-
-
 def read_transmitter(message: api.TransmitterDescription) -> TransmitterInfo:
     """A transmitter's description from the wire."""
     return TransmitterInfo(
@@ -60,18 +41,4 @@ def read_transmitter(message: api.TransmitterDescription) -> TransmitterInfo:
         max_picture_bytes=message.max_picture_bytes,
         max_picture_pixels=message.max_picture_pixels,
         max_in_flight=message.max_in_flight,
-    )
-
-
-def read_knowledge_base(message: kb.KnowledgeBaseDescription) -> KnowledgeBaseInfo:
-    """A knowledge base's description from the wire."""
-    return KnowledgeBaseInfo(
-        source=message.source,
-        items=message.items,
-        labels=message.labels,
-        clip=message.clip,
-        clip_fingerprint=message.clip_fingerprint,
-        fingerprint=message.fingerprint,
-        engine=message.engine,
-        dim=message.dim,
     )

@@ -6,25 +6,67 @@ from typing import Any, TypedDict
 from client.pictures import Picture, picture_bytes
 from protos.semlink.v1 import transmitter_pb2 as api
 from shared.burst import Csi
-from shared.channel import FadingName
+from shared.channel import FadingName, PilotPlacing
+from shared.channel.settings import AirtimeName, ImpulsesName, JitterName, WaveformName
 from shared.errors import InvalidSetting
 from shared.rpc.channel_wire import override_to_wire
-from shared.rpc.wire import csi_to_wire
+from shared.rpc.wire import csi_to_wire, placing_to_wire
 
 
 class ChannelOptions(TypedDict, total=False):
     """Settings of the channel; one that is None or absent is left as it is.
 
-    snr_db: average Es/N0 in dB, -50 to 100, or math.inf for no noise. fading: "none" or "rayleigh".
-    seed: of every random draw. symbol_rate_hz: for the emulated airtime.
-    propagation_seconds: emulated one-way delay, 0 to 10.
+    `shared.channel.ChannelSettings` says what each means and in which range it lies; so does
+    `semlink channel set --help`. math.inf: no noise (snr_db), no interferer (sir_db), a linear amplifier
+    (pa_backoff_db).
     """
 
-    snr_db: float | None
     fading: FadingName | None
-    seed: int | None
+    rician_k_db: float | None
+    coherence_symbols: int | None
+    doppler_hz: float | None
+    burst_interval_seconds: float | None
+    shadowing_db: float | None
+    shadowing_bursts: int | None
+    path_loss_db: float | None
+    delay_spread_seconds: float | None
+    waveform: WaveformName | None
+    fft_size: int | None
+    cyclic_prefix_symbols: int | None
+    snr_db: float | None
+    impulses: ImpulsesName | None
+    impulse_probability: float | None
+    impulse_ratio_db: float | None
+    middleton_a: float | None
+    middleton_gamma: float | None
+    cfo_hz: float | None
+    phase_deg: float | None
+    phase_noise_hz: float | None
+    pa_backoff_db: float | None
+    pa_smoothness: float | None
+    adc_bits: int | None
+    adc_clip_db: float | None
+    sir_db: float | None
+    interferer_hz: float | None
     symbol_rate_hz: float | None
     propagation_seconds: float | None
+    airtime: AirtimeName | None
+    loss_probability: float | None
+    good_to_bad: float | None
+    bad_to_good: float | None
+    loss_good: float | None
+    loss_bad: float | None
+    duplicate_probability: float | None
+    reorder_probability: float | None
+    reorder_seconds: float | None
+    delay_seconds: float | None
+    jitter_seconds: float | None
+    jitter: JitterName | None
+    stall_probability: float | None
+    stall_seconds: float | None
+    reset_probability: float | None
+    blackout: bool | None
+    seed: int | None
 
 
 class SendOptions(ChannelOptions, total=False):
@@ -33,8 +75,9 @@ class SendOptions(ChannelOptions, total=False):
     The channel's settings (`ChannelOptions`) hold for this picture alone.
     codec: for example "kbsc" or "raw". k: real dimensions, so k/2 complex symbols.
     csi: what the receiver knows of the channel: "none", "pilot" or, as a named genie, "perfect".
-    pilot_symbols: 2 to 1024, with csi "pilot". stream, counter: with the seed they name the random draw, for replay;
-    `send_many` counts on from `counter`. top_k: hits wanted, 1 to 100. trace: ask for the constellations.
+    pilot_symbols: 2 to 1024, with csi "pilot"; pilot_placing: "front", one gain for the whole burst, or "spread", the
+    gain is followed between them. stream, counter: with the seed they name the random draw, for replay; `send_many`
+    counts on from `counter`. top_k: hits wanted, 1 to 100. trace: ask for the constellations.
     timeout: seconds for this picture, math.inf for no limit.
     """
 
@@ -42,6 +85,7 @@ class SendOptions(ChannelOptions, total=False):
     k: int | None
     csi: Csi | None
     pilot_symbols: int | None
+    pilot_placing: PilotPlacing | None
     stream: int | None
     counter: int | None
     top_k: int | None
@@ -64,6 +108,7 @@ def build_request(picture: Picture, options: SendOptions, request_id: int = 0) -
             channel=override_to_wire(channel_options(options)),
             csi=csi_to_wire(options.get("csi")),
             pilot_symbols=options.get("pilot_symbols"),
+            pilot_placing=placing_to_wire(options.get("pilot_placing")),
             stream=options.get("stream"),
             counter=None if counter is None else counter + request_id,
             top_k=options.get("top_k"),

@@ -14,8 +14,8 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Self
 
-from client.control import KnowledgeBaseClient
 from client.health import is_serving
+from client.knowledge_base import KnowledgeBaseClient
 from client.leash import Leash
 from client.link import SemLink
 from client.service_process import POLL_SECONDS, ServiceProcess
@@ -32,7 +32,8 @@ class LinkPlan:
     knowledge_base: folder of the knowledge base. source: what the receiver builds it from when the folder holds none;
     None for an existing one. renew: build it again from the source when it was made with another CLIP, as after an
     update of the weights; only for a folder that nobody else fills. directory: for logs. ports: by service, 0 or absent
-    for any. flags: by service, further command line flags. timeout: seconds until all must be ready.
+    for any. flags: by service, further command line flags. timeout: seconds until all must be ready. read_only: the
+    receiver only reads its knowledge base, which another link may be using.
     """
 
     knowledge_base: Path
@@ -42,6 +43,7 @@ class LinkPlan:
     ports: Mapping[str, int] = field(default_factory=dict)
     flags: Mapping[str, Sequence[str]] = field(default_factory=dict)
     timeout: float = 180.0
+    read_only: bool = False
 
 
 class LocalLink:
@@ -141,4 +143,5 @@ class LocalLink:
 
     def _receiver_flags(self) -> list[str]:
         source = [] if self.plan.source is None else ["--kb-source", self.plan.source]
-        return ["--kb", str(self.plan.knowledge_base), *source]
+        only = ["--read-only"] if self.plan.read_only else []
+        return ["--kb", str(self.plan.knowledge_base), *source, *only]

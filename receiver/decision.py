@@ -1,4 +1,9 @@
-"""From the nearest items to an answer: which item, how sure, accepted or not."""
+"""From the nearest items to an answer: which item, on what evidence, accepted or not.
+
+    the 20 nearest --vote--> the label that wins and its nearest item --evidence--> confidence --> accepted?
+
+The vote is right more often than the nearest item alone; `semlink kb report` measures both.
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,30 +11,87 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-VOTERS: Final = 10
-TEMPERATURE: Final = 0.05
+VOTERS: Final = 20
+TEMPERATURE: Final = 0.07
+
+_NOISIEST: Final = 1e4  # N0 beyond it, -40 dB, changes nothing any more
+_FULL_SHARE: Final = 0.02  # keeps the logarithm of a unanimous vote finite
+_REFERENCE_SYMBOLS: Final = 32  # a burst of k = 64
+
+Reals = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """The outcome of one vote for each query: [B] each.
+
+    winner: which neighbour is the answer: the nearest one with the label that won
+    share: of the weights, for that label. agreement: of the voters, for that label
+    cosine: of the answer. margin: what it is above that of the nearest voter with another label
+    """
+
+    winner: npt.NDArray[np.int64]
+    share: Reals
+    agreement: Reals
+    cosine: Reals
+    margin: Reals
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """How sure the receiver is of the nearest item's label. confidence: 0 to 1. reason: why it was not accepted."""
+    """How sure the receiver is of its answer. confidence: 0 to 1. reason: why it was not accepted."""
 
     confidence: float
     accepted: bool
     reason: str
 
 
-def vote(labels: npt.NDArray[np.int64], cosines: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """The share of the vote of the `VOTERS` nearest items that goes to the nearest one's label.
+def vote(labels: npt.NDArray[np.int64], cosines: npt.NDArray[np.float32], n0: Reals) -> Ballot:
+    """Let the `VOTERS` nearest items elect a label.
 
     labels: [B, n], label of each item, nearest first. cosines: [B, n], cosine similarity to the received embedding.
-    Each item votes with weight exp(cosine / 0.05). Returns [B], 0 to 1.
+    n0: [B], noise power per symbol after the equalizer, NaN where it is not known
+    Each item votes with weight exp(cosine / T), T = 0.07 sqrt(1 + N0): the noisier the burst, the less a small
+    difference of distances means.
     """
     labels, cosines = labels[:, :VOTERS], cosines[:, :VOTERS].astype(np.float64)
-    weights = np.exp((cosines - cosines[:, :1]) / TEMPERATURE)
-    agreeing = np.where(labels == labels[:, :1], weights, 0)
-    shares: npt.NDArray[np.float64] = agreeing.sum(axis=1) / weights.sum(axis=1)
-    return shares
+    temperature = TEMPERATURE * np.sqrt(1 + np.where(n0 > 0, np.minimum(n0, _NOISIEST), 0))
+    weights = np.exp((cosines - cosines[:, :1]) / temperature[:, None])
+    weights /= weights.sum(axis=1, keepdims=True)
+    votes = np.einsum("bij,bj->bi", labels[:, :, None] == labels[:, None, :], weights)
+    winner = votes.argmax(axis=1)
+    rows = np.arange(len(labels))
+    others = labels != labels[rows, winner][:, None]
+    best_other = np.where(others, cosines, -1).max(axis=1)
+    return Ballot(
+        winner=winner,
+        share=votes[rows, winner],
+        agreement=1 - np.count_nonzero(others, axis=1) / others.shape[1],
+        cosine=cosines[rows, winner],
+        margin=cosines[rows, winner] - np.where(others.any(axis=1), best_other, cosines[:, -1]),
+    )
+
+
+def evidence(ballot: Ballot, n0: Reals, symbols: npt.NDArray[np.int64]) -> Reals:
+    """What a confidence is made of: [B, 5].
+
+    n0: [B], see `vote`. symbols: [B], complex symbols of each payload.
+    Columns: log-odds of the share, cosine, margin, agreement, and the noise against the energy of the whole burst,
+    log10(1 + 32 N0 / symbols); NaN where it is not known.
+    """
+    share, noise = ballot.share, np.minimum(n0, _NOISIEST) * _REFERENCE_SYMBOLS / symbols
+    log_odds = np.log((share + _FULL_SHARE) / (1 - share + _FULL_SHARE))
+    return np.column_stack([log_odds, ballot.cosine, ballot.margin, ballot.agreement, np.log10(1 + noise)])
+
+
+def answer_first(
+    ballot: Ballot, positions: npt.NDArray[np.int64], cosines: npt.NDArray[np.float32], most: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """At most so many neighbours of each query, the answer first, the others nearest first: [B, n] each, as given."""
+    place = np.tile(np.arange(positions.shape[1]), (len(positions), 1))
+    place[np.arange(len(positions)), ballot.winner] = -1
+    order = np.argsort(place, axis=1, kind="stable")[:, :most]
+    return np.take_along_axis(positions, order, axis=1), np.take_along_axis(cosines, order, axis=1)
 
 
 def decide(confidence: float, threshold: float) -> Decision:

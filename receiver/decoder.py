@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.burst import Burst
-from shared.channel import ChannelEstimate, EqualizerName, equalize, estimate_channel
+from shared.channel import ChannelEstimate, EqualizerName, check_followed, equalize, estimate_channel, follow_channel
 from shared.codecs import Codec, Decoded
-from shared.errors import Mismatch
+from shared.errors import InvalidInput, Mismatch
 from shared.symbols import Complex
 from shared.units import ratio_to_db
 
@@ -40,20 +40,43 @@ def check_codec(codec: Codec, burst: Burst) -> None:
         )
 
 
+def check_csi(burst: Burst) -> None:
+    """Raise InvalidInput unless the burst carries what its CSI mode needs, in numbers that this receiver serves."""
+    if (burst.csi == "perfect") != (burst.genie is not None):
+        told = "without" if burst.genie is None else "with"
+        raise InvalidInput(f"csi {burst.csi} {told} a genie: a genie goes with csi perfect, and only with it")
+    if burst.genie is not None and burst.genie.gain.size not in (1, burst.symbols.size):
+        raise InvalidInput(
+            f"genie.gain holds {burst.genie.gain.size} values for {burst.symbols.size} symbols: give one, or one each"
+        )
+    if burst.csi == "pilot" and burst.pilots < 2:
+        raise InvalidInput(f"{burst.pilots} pilots with csi pilot: send at least 2, or csi none")
+    if burst.csi == "pilot" and _is_followed(burst):
+        check_followed(burst.pilots, burst.symbols.size)
+
+
 def estimate(bursts: Sequence[Burst]) -> ChannelEstimate:
-    """What the receiver knows about the channel of bursts of one CSI mode and number of pilots."""
-    if bursts[0].csi == "pilot":
-        return estimate_channel(np.stack([burst.symbols[: burst.pilots] for burst in bursts]))
-    told = [burst.genie for burst in bursts]
-    gains = [1.0 if genie is None else genie.gain[0] for genie in told]
-    n0 = [np.nan if genie is None else genie.n0 for genie in told]
-    return ChannelEstimate(np.array(gains, np.complex64), np.array(n0, np.float32))
+    """What the receiver knows about the payload's channel, of bursts of one group (see `receiver.pipeline`).
+
+    Pilots in front of a single carrier give one gain for the burst; spread ones, and those on subcarriers, one for each
+    symbol.
+    """
+    first = bursts[0]
+    if first.csi != "pilot":
+        return _told(bursts)
+    y = np.stack([burst.symbols for burst in bursts])
+    if not _is_followed(first):
+        return estimate_channel(y[:, : first.pilots])
+    payload = first.payload_positions
+    gain, n0, error = follow_channel(y, first.pilots, first.placing, first.grid)
+    return ChannelEstimate(gain.take(payload, axis=1), n0, error.take(payload, axis=1))
 
 
 def equalize_bursts(bursts: Sequence[Burst], method: EqualizerName) -> Equalized:
-    """Undo the channel on bursts of one codec, CSI mode and number of pilots."""
+    """Undo the channel on bursts of one group."""
     known = estimate(bursts)
-    x_hat, n0_eff = equalize(np.stack([burst.payload for burst in bursts]), known.gain, known.n0, method)
+    payloads = np.stack([burst.payload for burst in bursts])
+    x_hat, n0_eff = equalize(payloads, known.gain, known.disturbance, method)
     return Equalized(x_hat, n0_eff, _snr_db(known))
 
 
@@ -62,11 +85,26 @@ def decode_payloads(codec: Codec, equalized: Equalized) -> Decoded:
     return codec.decode(equalized.x_hat, equalized.n0_eff)
 
 
+def _is_followed(burst: Burst) -> bool:
+    return burst.placing == "spread" or burst.grid is not None
+
+
+def _told(bursts: Sequence[Burst]) -> ChannelEstimate:
+    """What a genie tells, without an error; nothing without one."""
+    gains = [np.ones(1) if burst.genie is None else burst.genie.gain for burst in bursts]
+    n0 = np.array([np.nan if burst.genie is None else burst.genie.n0 for burst in bursts], np.float32)
+    size = max(gain.size for gain in gains)
+    gain = np.stack([np.broadcast_to(gain, size) for gain in gains]).astype(np.complex64)
+    gain = gain[:, 0] if size == 1 else gain.take(bursts[0].payload_positions, axis=1)
+    return ChannelEstimate(gain, n0, np.zeros(gain.shape, np.float32))
+
+
 def _snr_db(known: ChannelEstimate) -> npt.NDArray[np.float64]:
-    """|h_hat|^2 / n0_hat in dB; NaN where the noise is not known."""
+    """Mean |h_hat|^2 / n0_hat in dB; NaN where the noise is not known."""
+    powers = (np.abs(known.gain.astype(np.complex128)) ** 2).reshape(len(known.n0), -1).mean(axis=1)
     return np.array(
         [
-            ratio_to_db(float(abs(gain)) ** 2 / float(n0)) if n0 > 0 else (np.inf if n0 == 0 else np.nan)
-            for gain, n0 in zip(known.gain, known.n0, strict=True)
+            ratio_to_db(float(power) / float(n0)) if n0 > 0 else (np.inf if n0 == 0 else np.nan)
+            for power, n0 in zip(powers, known.n0, strict=True)
         ]
     )

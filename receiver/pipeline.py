@@ -1,20 +1,21 @@
 """A batch of bursts to a batch of answers; pure but for the clock.
 
-bursts --group by codec, CSI, pilots--> equalize --> decode --.
-answers <-- decide <-- one search over all groups <-----------'
+bursts --group by codec, CSI, pilots, grid--> equalize --> decode --.
+answers <-- decide <-- vote <-- one search over all groups <---------'
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
 import numpy.typing as npt
 
-from receiver.decision import VOTERS, decide, vote
-from receiver.decoder import Equalized, check_codec, decode_payloads, equalize_bursts
-from receiver.knowledge_base import KnowledgeBase
-from shared.burst import Burst, Csi, Hit, Trace
+from receiver.confidence import Confidence
+from receiver.decision import VOTERS, answer_first, decide, evidence, vote
+from receiver.decoder import Equalized, check_codec, check_csi, decode_payloads, equalize_bursts
+from receiver.knowledge_base import KnowledgeBase, View
+from shared.burst import Burst, Hit, Trace
 from shared.channel import EqualizerName
 from shared.codecs import Codec, CodecShelf
 from shared.errors import InvalidInput, SemLinkError
@@ -33,6 +34,8 @@ class Answer:
     snr_db_estimated: float | None
     trace: Trace | None
     ledger: tuple[Entry, ...]
+    knowledge_base: str
+    knowledge_base_version: int
 
 
 @dataclass(slots=True)
@@ -51,18 +54,22 @@ class ReceivePipeline:
     """Equalizes, decodes and searches batches of bursts."""
 
     def __init__(
-        self, shelf: CodecShelf, knowledge_base: KnowledgeBase, equalizer: EqualizerName, accept_confidence: float
+        self,
+        shelf: CodecShelf,
+        knowledge_base: KnowledgeBase,
+        equalizer: EqualizerName,
+        confidence: Confidence,
+        accept_confidence: float,
     ) -> None:
         self._shelf = shelf
         self._knowledge_base = knowledge_base
         self._equalizer = equalizer
+        self._confidence = confidence
         self._accept_confidence = accept_confidence
 
     def admit(self, burst: Burst) -> Codec:
         """The codec of a burst. Raises Mismatch, NotFound or InvalidInput when this receiver cannot serve it."""
-        if (burst.csi == "perfect") != (burst.genie is not None):
-            told = "without" if burst.genie is None else "with"
-            raise InvalidInput(f"csi {burst.csi} {told} a genie: a genie goes with csi perfect, and only with it")
+        check_csi(burst)
         self._knowledge_base.require_clip(burst.codec.clip_fingerprint)
         codec = self._shelf.get(burst.codec.codec, burst.codec.k)
         check_codec(codec, burst)
@@ -96,18 +103,22 @@ class ReceivePipeline:
         if not works:
             return []
         start = perf_counter()
+        view = self._knowledge_base.view
+        most = max(work.burst.top_k for work in works)
+        n0 = np.array([10 ** (-work.snr_db / 10) for work in works])
         embeddings = np.stack([work.embedding for work in works if work.embedding is not None])
-        wanted = max(VOTERS, *(work.burst.top_k for work in works))
-        positions, cosines = self._knowledge_base.nearest(embeddings, wanted)
-        shares = vote(self._knowledge_base.label_codes[positions], cosines)
-        hits = self._knowledge_base.hits(positions, cosines)
+        positions, cosines = view.nearest(embeddings, max(VOTERS, most))
+        ballot = vote(view.labels_of(positions), cosines, n0)
+        confidences = self._confidence.of(evidence(ballot, n0, np.array([work.codec.symbols for work in works])))
+        hits = view.hits(*answer_first(ballot, positions, cosines, most))
         entry = Entry(Stage.SEARCH, perf_counter() - start)
         return [
-            self._answer(work, top, float(share), entry) for work, top, share in zip(works, hits, shares, strict=True)
+            self._answer(work, top, float(confidence), entry, view=view)
+            for work, top, confidence in zip(works, hits, confidences, strict=True)
         ]
 
-    def _answer(self, work: _Work, top: Sequence[Hit], share: float, search: Entry) -> Answer:
-        decision = decide(share, self._accept_confidence)
+    def _answer(self, work: _Work, top: Sequence[Hit], confidence: float, search: Entry, *, view: View) -> Answer:
+        decision = decide(confidence, self._accept_confidence)
         return Answer(
             top=tuple(top[: work.burst.top_k]),
             confidence=decision.confidence,
@@ -116,14 +127,17 @@ class ReceivePipeline:
             snr_db_estimated=None if np.isnan(work.snr_db) else work.snr_db,
             trace=_trace(work) if work.burst.trace else None,
             ledger=(*work.ledger, search),
+            knowledge_base=view.fingerprint,
+            knowledge_base_version=view.head.version,
         )
 
 
 def _groups(works: Sequence[_Work]) -> list[list[_Work]]:
-    """Works that can be stacked: one codec, one CSI mode, one number of pilots."""
-    groups: dict[tuple[str, int, Csi, int], list[_Work]] = {}
+    """Works that can be stacked: one codec, one CSI mode, the same pilots in the same places of one waveform."""
+    groups: dict[Hashable, list[_Work]] = {}
     for work in works:
-        key = (work.codec.name, work.codec.k, work.burst.csi, work.burst.pilots)
+        burst = work.burst
+        key = (work.codec.name, work.codec.k, burst.csi, burst.pilots, burst.placing, burst.grid)
         groups.setdefault(key, []).append(work)
     return list(groups.values())
 

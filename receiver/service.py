@@ -1,4 +1,4 @@
-"""The receiver as gRPC services: bursts in, answers out, and a look into the knowledge base."""
+"""The receiver as gRPC services: bursts in, answers out, and the knowledge base."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,11 +8,13 @@ from typing import Any
 import grpc
 import structlog
 
-from protos.semlink.v1 import knowledge_base_pb2 as kb
 from protos.semlink.v1 import knowledge_base_pb2_grpc as kb_rpc
 from protos.semlink.v1 import link_pb2 as pb
 from protos.semlink.v1 import link_pb2_grpc as rpc
-from receiver.knowledge_base import Description, KnowledgeBase
+from receiver.confidence import load_confidence
+from receiver.knowledge_base import KnowledgeBase
+from receiver.knowledge_messages import description_to_wire
+from receiver.knowledge_service import KnowledgeBaseService
 from receiver.pipeline import Answer, ReceivePipeline
 from receiver.settings import ReceiverSettings
 from receiver.startup import load_codecs, open_knowledge_base
@@ -43,12 +45,13 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         self._settings = settings
         self._streams = StreamAnswerer(settings.max_in_flight)
         self._knowledge_base: KnowledgeBase | None = None
+        self._knowledge_service = KnowledgeBaseService(settings)
         self._batcher: Batcher[tuple[Burst, Codec], Answer] | None = None
 
     def register(self, server: grpc.aio.Server) -> None:
         """Add both servicers."""
         rpc.add_ReceiverServicer_to_server(self, server)
-        kb_rpc.add_KnowledgeBaseServicer_to_server(_KnowledgeBaseService(self), server)
+        kb_rpc.add_KnowledgeBaseServicer_to_server(self._knowledge_service, server)
 
     async def start(self) -> None:
         """Open the knowledge base, load the codecs, run each once."""
@@ -57,7 +60,13 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         clip_fingerprint = self._knowledge_base.description.clip_fingerprint
         shelf, self._codecs = await asyncio.to_thread(load_codecs, settings, clip_fingerprint)
         self._device = shelf.device
-        self._pipeline = ReceivePipeline(shelf, self._knowledge_base, settings.equalizer, settings.accept_confidence)
+        self._pipeline = ReceivePipeline(
+            shelf,
+            self._knowledge_base,
+            settings.equalizer,
+            load_confidence(settings.kb),
+            settings.accept_confidence,
+        )
         self._batcher = Batcher(
             self._pipeline.receive,
             settings.batch_size,
@@ -65,16 +74,19 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             "decoder",
             initializer=lambda: use_threads(settings.threads),
         )
+        self._knowledge_service.start(self._knowledge_base)
         log.info("knowledge base", **vars(self._knowledge_base.description))
 
     def drain(self) -> None:
         """Take no further burst."""
         self._streams.drain()
+        self._knowledge_service.drain()
 
     async def stop(self) -> None:
         """Release the decoder and the knowledge base."""
         if self._batcher is not None:
             await self._batcher.stop()
+        await self._knowledge_service.stop()
         if self._knowledge_base is not None:
             self._knowledge_base.close()
 
@@ -108,7 +120,8 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             trace=answer.trace,
             ledger=(Entry(Stage.RECEIVE_QUEUE, queue_seconds), *answer.ledger),
             elapsed_seconds=perf_counter() - start,
-            knowledge_base=self.knowledge_base.description.fingerprint,
+            knowledge_base=answer.knowledge_base,
+            knowledge_base_version=answer.knowledge_base_version,
         )
         return reception_to_wire(reception)
 
@@ -122,32 +135,5 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             version=VERSION,
             device=self._device,
             codecs=map(spec_to_wire, specs),
-            knowledge_base=_description_to_wire(description),
+            knowledge_base=description_to_wire(description),
         )
-
-
-class _KnowledgeBaseService(kb_rpc.KnowledgeBaseServicer):
-    """A look into the receiver's knowledge base."""
-
-    def __init__(self, receiver: ReceiverService) -> None:
-        self._receiver = receiver
-
-    @answers_errors
-    async def Describe(self, request: kb.DescribeKnowledgeBaseRequest, context: Context) -> kb.KnowledgeBaseDescription:
-        """What it holds and where it comes from."""
-        return _description_to_wire(self._receiver.knowledge_base.description)
-
-    @answers_errors
-    async def GetItem(self, request: kb.GetItemRequest, context: Context) -> kb.Item:
-        """One item as it is stored."""
-        item = await asyncio.to_thread(self._receiver.knowledge_base.get_item, request.item_id)
-        return kb.Item(
-            item_id=item.item_id,
-            label=item.label,
-            thumbnail=item.thumbnail,
-            embedding=item.embedding.astype("<f4").tobytes(),
-        )
-
-
-def _description_to_wire(description: Description) -> kb.KnowledgeBaseDescription:
-    return kb.KnowledgeBaseDescription(**vars(description))

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from shared.channel import EqualizerName
 from shared.config import ServerSettings
 
 
@@ -21,15 +22,23 @@ class ReceiverSettings(ServerSettings):
         description="what to build the knowledge base from when the directory holds none: drawn, cifar100:DIR, DIR",
     )
     kb_split: str | None = Field(None, description="split of that source; default: its part for knowledge bases")
-    clip: str = Field("clip-tiny", description="CLIP model to build the knowledge base with")
+    read_only: bool = Field(
+        False, description="only read the knowledge base; so many receivers can share one, each as it was at its start"
+    )
+    engine: str = Field("auto", description="index engine; auto: as tuned, else what suits the number of items")
+    clip: str | None = Field(
+        None, description="CLIP model; default: the knowledge base's, and clip-tiny to build one with"
+    )
     weights: str | None = Field(None, description="its weights: a file or a tag such as openai")
     download: bool = Field(False, description="fetch weights that are not in the cache")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where codecs and index run")
+    engine_uri: str | None = Field(None, description="of engine milvus: FILE.db for Milvus Lite, or http://HOST:19530")
     threads: int = Field(
         1, ge=1, le=1024, description="torch threads; decoding is little work, more of them only fight for the cores"
     )
-    equalizer: Literal["mmse", "zf"] = Field(
-        "zf", description="how the gain is undone; zf suits codecs that do not know the SNR, such as kbsc"
+    equalizer: EqualizerName = Field(
+        "level",
+        description="how the gain is undone: zf, mmse, or level (mmse, brought back to the level of what was sent)",
     )
     accept_confidence: float = Field(0.5, ge=0, le=1, description="answers less confident than this are not accepted")
     batch_size: int = Field(64, ge=1, le=4096, description="most bursts decoded together")

@@ -3,7 +3,7 @@
 import numpy as np
 import structlog
 
-from receiver.knowledge_base import KnowledgeBase, build_knowledge_base
+from receiver.knowledge_base import EngineSettings, KnowledgeBase, build_knowledge_base
 from receiver.settings import ReceiverSettings
 from shared.codecs import Codec, CodecShelf
 from shared.device import resolve_device
@@ -18,12 +18,12 @@ def open_knowledge_base(settings: ReceiverSettings) -> KnowledgeBase:
     Raises NotFound, with the command to type, when there is none and no source is set.
     """
     try:
-        return KnowledgeBase.open(settings.kb, settings.device)
+        return _open(settings)
     except NotFound:
         if settings.kb_source is None:
             raise
     _build(settings, settings.kb_source)
-    return KnowledgeBase.open(settings.kb, settings.device)
+    return _open(settings)
 
 
 def load_codecs(settings: ReceiverSettings, clip_fingerprint: str) -> tuple[CodecShelf, list[Codec]]:
@@ -31,17 +31,27 @@ def load_codecs(settings: ReceiverSettings, clip_fingerprint: str) -> tuple[Code
     shelf = CodecShelf(resolve_device(settings.device).type, clip_fingerprint)
     codecs = shelf.load_all()
     for codec in codecs:
-        codec.decode(np.ones((1, codec.symbols), np.complex64), np.ones(1, np.float32))
+        codec.decode(np.ones((1, codec.symbols), np.complex64), np.ones((1, codec.symbols), np.float32))
     return shelf, codecs
 
 
-def _build(settings: ReceiverSettings, source: str) -> None:
-    from shared.clip import load_clip  # noqa: PLC0415 - CLIP takes seconds to import and only building needs it
-    from shared.datasets import open_source  # noqa: PLC0415
+def _open(settings: ReceiverSettings) -> KnowledgeBase:
+    return KnowledgeBase.open(settings.kb, _engine(settings), writable=not settings.read_only)
 
-    clip = load_clip(settings.clip, settings.weights, settings.device, download=settings.download)
+
+def _engine(settings: ReceiverSettings) -> EngineSettings:
+    return EngineSettings(settings.engine, settings.device, settings.threads, settings.engine_uri)
+
+
+def _build(settings: ReceiverSettings, source: str) -> None:
+    from shared.clip import MODEL, load_clip  # noqa: PLC0415 - CLIP takes seconds to import and only building needs it
+    from shared.datasets import open_collection  # noqa: PLC0415
+
+    clip = load_clip(settings.clip or MODEL, settings.weights, settings.device, download=settings.download)
     log.info("building the knowledge base", source=source, directory=str(settings.kb), clip=clip.name)
-    report = build_knowledge_base(open_source(source, settings.kb_split), settings.kb, clip)
+    report = build_knowledge_base(
+        open_collection(source, settings.kb_split), settings.kb, clip, settings=_engine(settings)
+    )
     log.info("built the knowledge base", items=report.items, seconds=round(report.seconds, 2))
     for item_id, why in report.skipped:
         log.warning("skipped", picture=item_id, reason=why)

@@ -2,20 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from shared.channel import ChannelSettings, FadingName, Grid, PilotPlacing, pilot_positions
+from shared.channel import ChannelSettings, FadingName, Grid, PilotPlacing, payload_positions
 from shared.ledger import Entry
 from shared.symbols import Complex
 
 Csi = Literal["none", "pilot", "perfect"]
-HEADER_SYMBOLS: Final = 16
-"""Channel uses of a burst's header: 16 bits (codec, length, burst number) in QPSK at rate 1/2, 1 bit a symbol.
-
-They count in cbr_total and in the airtime. The header itself is taken to arrive without an error.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +62,12 @@ class Burst:
     @property
     def payload(self) -> Complex:
         """The symbols without the pilots."""
-        if self.placing == "front":
-            return self.symbols[self.pilots :]
-        return np.delete(self.symbols, pilot_positions(self.pilots, self.symbols.size, self.placing))
+        return self.symbols[self.pilots :] if self.placing == "front" else self.symbols[self.payload_positions]
+
+    @property
+    def payload_positions(self) -> npt.NDArray[np.intp]:
+        """Where the payload stands among the symbols."""
+        return payload_positions(self.pilots, self.symbols.size, self.placing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +122,9 @@ class Trace:
 class Reception:
     """What the receiver made of one burst.
 
-    top: nearest first, never empty. snr_db_estimated: dB, None without pilots. ledger: stages of the receiver, then of
-    the channel. elapsed_seconds: the receiver's whole time for the burst. knowledge_base: fingerprint.
-    knowledge_base_version: how many changes it has seen.
+    top: the answer, then the others nearest first; never empty. snr_db_estimated: dB, None without pilots. ledger:
+    stages of the receiver, then of the channel. elapsed_seconds: the receiver's whole time for the burst.
+    knowledge_base: fingerprint. knowledge_base_version: how many changes it has seen.
     """
 
     burst_id: int

@@ -10,6 +10,7 @@
     ├── Exhausted             too large, or too much in flight; try later or smaller
     ├── Expired               the deadline passed before the work was done
     ├── Unavailable           a service that cannot be reached now
+    │   └── Lost              a burst that the channel lost, as its settings ask it to
     └── DataLoss              a stored file that is damaged
 
 A message names the wrong value and says what to do. `shared.rpc.status` maps the tree to gRPC status codes.
@@ -54,6 +55,10 @@ class Expired(SemLinkError):
 
 class Unavailable(SemLinkError):
     """A service cannot be reached now."""
+
+
+class Lost(Unavailable):
+    """The channel lost the burst, as its settings ask it to; nothing is broken."""
 
 
 class DataLoss(SemLinkError):

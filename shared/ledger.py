@@ -3,8 +3,10 @@
 Durations only, each measured on the monotonic clock of one host; never a difference between clocks of two hosts.
 Stages in the order in which a delivery meets them:
 
-    access -> preprocess -> queue -> encode -> compress -> wire -> channel -> airtime, propagation (emulated)
-           -> receive_queue -> equalize -> decode -> search -> other
+    access -> preprocess -> queue -> encode -> compress -> wire -> channel -> air_queue -> airtime -> propagation
+           -> delay -> receive_queue -> equalize -> decode -> search -> other
+
+Airtime and propagation are emulated unless the channel is told to wait for them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -32,13 +34,19 @@ class Stage(StrEnum):
     COMPRESS = "compress"  # codec
     WIRE = "wire"  # sockets and relaying: transmitter to receiver and back
     CHANNEL = "channel"  # computing fading and noise
+    AIR_QUEUE = "air_queue"  # wait until the air is free; where airtime is real
     AIRTIME = "airtime"  # symbols / symbol rate
     PROPAGATION = "propagation"  # there; the answer's way back is not emulated
+    DELAY = "delay"  # held back by a fault: delay, jitter, reordering, a stall
     RECEIVE_QUEUE = "receive_queue"  # wait for a place in a decoder batch
     EQUALIZE = "equalize"
     DECODE = "decode"
     SEARCH = "search"
     OTHER = "other"  # what is left
+
+
+AIR = frozenset({Stage.CHANNEL, Stage.AIR_QUEUE, Stage.AIRTIME, Stage.PROPAGATION, Stage.DELAY})
+"""Stages that the channel books."""
 
 
 class Entry(NamedTuple):

@@ -34,9 +34,17 @@ def unpack_symbols(data: bytes, expected: int) -> Complex:
     return symbols
 
 
+def mean_powers(symbols: Complex) -> list[float]:
+    """E|x|^2 over each burst, in float64. symbols: [B, n], complex64."""
+    parts = np.ascontiguousarray(symbols).view(np.float32)  # I and Q side by side
+    totals: npt.NDArray[np.float64] = np.square(parts, dtype=np.float64).sum(axis=1)
+    powers: list[float] = (totals / symbols.shape[1]).tolist()
+    return powers
+
+
 def mean_power(symbols: Complex) -> float:
-    """E|x|^2 over the burst, in float64."""
-    return float(np.mean(symbols.real.astype(np.float64) ** 2 + symbols.imag.astype(np.float64) ** 2))
+    """E|x|^2 over one burst, in float64. symbols: [n], complex64."""
+    return mean_powers(symbols[None])[0]
 
 
 def normalize_power(symbols: Complex) -> Complex:

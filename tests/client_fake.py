@@ -25,7 +25,12 @@ def delivery(request: api.SendImageRequest) -> api.Delivery:
         label=request.image.decode(errors="replace"),
         codec="kbsc",
         k=64,
-        channel=pb.ChannelReport(snr_db_asked=float("inf"), snr_db_achieved=float("inf"), counter=request.counter),
+        channel=pb.ChannelReport(
+            settings=pb.ChannelSettings(snr_db=float("inf")),
+            snr_db_asked=float("inf"),
+            snr_db_achieved=float("inf"),
+            counter=request.counter,
+        ),
         ledger=[pb.LedgerEntry(stage=stage, seconds=seconds, kind=kind) for stage, seconds, kind in entries],
         total_seconds=2.03e-3,
     )

@@ -24,11 +24,13 @@ from shared.burst import Burst, CodecSpec, Hit, Reception
 from shared.channel import pilot_sequence
 from shared.codecs.raw import Raw
 from shared.config import ServerSettings
-from shared.rpc.burst_link import BurstLink
+from shared.rpc.burst_link import BurstLink, link_to_channel, link_to_receiver
 from shared.rpc.options import channel_options
 from shared.rpc.server import Service, serve
 from shared.rpc.wire import reception_to_wire
 from shared.symbols import Complex
+
+to_channel, to_receiver = link_to_channel, link_to_receiver
 
 PATIENCE = 60.0
 """Seconds after which a test that waits has failed; generous, for machines that do other work."""
@@ -96,16 +98,6 @@ async def far_end(servicer: FarEnd, port: int = 0) -> AsyncIterator[str]:
         yield f"127.0.0.1:{bound}"
     finally:
         await server.stop(0)
-
-
-def to_receiver(address: str) -> BurstLink:
-    """The near end of a hop to a receiver."""
-    return BurstLink(address, lambda channel: rpc.ReceiverStub(channel).Receive(), 48 << 20)
-
-
-def to_channel(address: str) -> BurstLink:
-    """The near end of a hop to a channel."""
-    return BurstLink(address, lambda channel: channel_rpc.ChannelStub(channel).Relay(), 48 << 20)
 
 
 @asynccontextmanager

@@ -1,65 +1,33 @@
 """The channel's statistics against theory. Each check is a function of a link, and must refuse a link that is off."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from shared.channel import ChannelSettings, Link, pilot_sequence
+from shared.channel import ChannelSettings, Link, Sending, pilot_sequence
 from shared.channel.randomness import generator, standard_complex_normal
-from shared.channel.registry import STAGES, Row
-from shared.channel.settings import FadingName
-from shared.channel.stage import Signal, Stage
+from shared.channel.stage import Draw, Signal
 from shared.symbols import Complex
 from shared.units import db_to_ratio, ratio_to_db
+from tests.channel_tools import HALF_DB, link, received, refused, spoiled, with_stage
 
-HALF_DB = db_to_ratio(0.5) ** 0.5  # amplitude
 BURSTS = 40_000
-SYMBOLS = 1 << 18
-Spoil = Callable[[Complex], Complex]
-
-
-@dataclass(frozen=True)
-class Spoiled:
-    """A stage whose draws went wrong."""
-
-    stage: Stage
-    spoil: Spoil
-
-    def draw(self, rng: np.random.Generator, settings: ChannelSettings, n: int) -> Complex:
-        return self.spoil(self.stage.draw(rng, settings, n)).astype(np.complex64)
-
-    def apply(self, signal: Signal, drawn: Complex) -> Signal:
-        return self.stage.apply(signal, drawn)
+SYMBOLS = 1 << 16
 
 
 class TwoRealFades:
     """I and Q each under a real Rayleigh gain of their own: the field's second slip."""
 
-    def draw(self, rng: np.random.Generator, settings: ChannelSettings, n: int) -> Complex:
-        first, second = rng.rayleigh(math.sqrt(0.5), 2)
+    def draw(self, draw: Draw, settings: ChannelSettings, n: int) -> Complex:
+        first, second = draw.rng.rayleigh(math.sqrt(0.5), 2)
         return np.array([first + 1j * second], np.complex64)
 
-    def apply(self, signal: Signal, drawn: Complex) -> Signal:
+    def apply(self, signal: Signal, drawn: Complex, settings: ChannelSettings) -> Signal:
         faded = signal.wanted.real * drawn.real + 1j * signal.wanted.imag * drawn.imag
-        return Signal(faded.astype(np.complex64), signal.noise, complex(drawn[0]))
-
-
-def link(fading: FadingName = "none", snr_db: float = math.inf) -> Link:
-    return Link.from_settings(ChannelSettings(fading=fading, snr_db=snr_db, seed=2024))
-
-
-def with_stage(good: Link, name: str, stage: Stage) -> Link:
-    rows = (Row(row.number, stage) if row is STAGES[name] else row for row in good.stages)
-    return Link(good.settings, tuple(rows))
-
-
-def spoiled(good: Link, name: str, spoil: Spoil) -> Link:
-    return with_stage(good, name, Spoiled(STAGES[name].stage, spoil))
+        return Signal(faded.astype(np.complex64), signal.noise, drawn)
 
 
 def skewed(z: Complex) -> Complex:
@@ -75,7 +43,7 @@ def only_i_louder(z: Complex) -> Complex:
 def gains(of: Link, stream: int = 0) -> Complex:
     """What multiplies a symbol with as much I as Q, burst by burst, seen from outside: [BURSTS], complex64."""
     x = np.array([1 + 1j], np.complex64) * np.float32(math.sqrt(0.5))
-    return np.concatenate([of.transmit(x, stream, counter).y for counter in range(BURSTS)]) * x.conj()
+    return (received(of, x, stream, range(BURSTS)) * x.conj())[:, 0]
 
 
 def noise(of: Link) -> Complex:
@@ -110,7 +78,7 @@ def check_one_complex_gain(of: Link) -> None:
 
 
 def check_achieved_snr(of: Link) -> None:
-    """Without fading the SNR is what was asked, told and seen, to 0.1 dB; the standard error is 0.0085 dB."""
+    """Without fading the SNR is what was asked, told and seen, to 0.1 dB; the standard error is 0.017 dB."""
     asked = of.settings.snr_db
     sent = of.transmit(pilot_sequence(SYMBOLS), 0, 0)
     seen = -ratio_to_db(float(np.mean(np.abs(noise(of).astype(np.complex128)) ** 2)))
@@ -122,23 +90,23 @@ def check_achieved_snr(of: Link) -> None:
 def check_mean_snr_under_fading(of: Link) -> None:
     """Mean received signal power over mean noise power is the SNR asked, to 0.15 dB; the standard error is 0.031 dB."""
     x = pilot_sequence(16)
-    sent = [of.transmit(x, 0, counter) for counter in range(BURSTS // 2)]
+    sent = of.transmit_many([Sending(x, 0, counter) for counter in range(BURSTS // 2)])
     signal, added = (np.mean([getattr(one, name) for one in sent]) for name in ("signal_power", "noise_power"))
     assert abs(ratio_to_db(float(signal / added)) - of.settings.snr_db) < 0.15
 
 
 def check_noise_per_dimension(of: Link) -> None:
-    """The noise has variance N0/2 in each real dimension, to 0.1 dB; the standard error is 0.012 dB."""
+    """The noise has variance N0/2 in each real dimension, to 0.1 dB; the standard error is 0.024 dB."""
     n = noise(of)
     for dimension in (n.real, n.imag):
         assert abs(ratio_to_db(float(np.var(dimension, dtype=np.float64))) + of.settings.snr_db + ratio_to_db(2)) < 0.1
 
 
 def check_noise_is_circular(of: Link) -> None:
-    """I and Q are uncorrelated and zero in the mean, to 0.01: five standard errors."""
+    """I and Q are uncorrelated and zero in the mean, to 0.02: five standard errors."""
     n = noise(of).astype(np.complex128)
-    assert abs(np.corrcoef(n.real, n.imag)[0, 1]) < 0.01
-    assert abs(n.mean()) < 0.01 * np.std(n)
+    assert abs(np.corrcoef(n.real, n.imag)[0, 1]) < 0.02
+    assert abs(n.mean()) < 0.02 * np.std(n)
 
 
 def check_noise_is_gaussian(of: Link) -> None:
@@ -150,10 +118,10 @@ def check_noise_is_gaussian(of: Link) -> None:
 
 
 def check_noise_is_white(of: Link) -> None:
-    """Neighbouring symbols are uncorrelated, to 0.01: five standard errors."""
+    """Neighbouring symbols are uncorrelated, to 0.02: five standard errors."""
     n = noise(of)
     for lag in (1, 2, 7):
-        assert abs(np.vdot(n[:-lag], n[lag:])) / np.vdot(n, n).real < 0.01
+        assert abs(np.vdot(n[:-lag], n[lag:])) / np.vdot(n, n).real < 0.02
 
 
 def smeared(n: Complex) -> Complex:
@@ -174,9 +142,9 @@ def smeared(n: Complex) -> Complex:
     ],
 )
 def test_rayleigh(check, spoil):
-    good = link("rayleigh")
+    good = link(fading="rayleigh")
     check(good)
-    with pytest.raises(AssertionError):
+    with refused():
         check(spoiled(good, "rayleigh", spoil))
 
 
@@ -186,7 +154,7 @@ def test_noise_power(check, snr_db):
     good = link(snr_db=snr_db)
     check(good)
     for factor in (HALF_DB, 1 / HALF_DB, math.sqrt(0.5)):  # the last: 10 dB that measures 13
-        with pytest.raises(AssertionError):
+        with refused():
             check(spoiled(good, "awgn", lambda n, factor=factor: n * factor))
 
 
@@ -201,30 +169,30 @@ def test_noise_power(check, snr_db):
 def test_noise_shape(check, spoil):
     good = link(snr_db=10)
     check(good)
-    with pytest.raises(AssertionError):
+    with refused():
         check(spoiled(good, "awgn", spoil))
 
 
 def test_snr_under_fading():
-    good = link("rayleigh", snr_db=10)
+    good = link(fading="rayleigh", snr_db=10)
     check_mean_snr_under_fading(good)
     for name in ("rayleigh", "awgn"):
-        with pytest.raises(AssertionError):
+        with refused():
             check_mean_snr_under_fading(spoiled(good, name, lambda drawn: drawn * HALF_DB))
 
 
 def test_ten_db_that_measures_thirteen():
     wrong = spoiled(link(snr_db=10), "awgn", lambda n: n * math.sqrt(0.5))
     assert wrong.transmit(pilot_sequence(SYMBOLS), 0, 0).snr_db_achieved == pytest.approx(13.01, abs=0.05)
-    with pytest.raises(AssertionError):
+    with refused():
         check_achieved_snr(wrong)
 
 
 @pytest.mark.parametrize("check", [check_one_complex_gain, check_phase, check_envelope])
 def test_two_real_fades_called_complex(check):
-    good = link("rayleigh")
+    good = link(fading="rayleigh")
     check(good)
-    with pytest.raises(AssertionError):
+    with refused():
         check(with_stage(good, "rayleigh", TwoRealFades()))
 
 
@@ -242,7 +210,7 @@ def test_draws_of_other_seeds_streams_counters_and_stages_are_independent(other)
 
 
 def test_gains_of_neighbouring_bursts_and_streams_are_independent():
-    one, two = (gains(link("rayleigh"), stream) for stream in (0, 1))
+    one, two = (gains(link(fading="rayleigh"), stream) for stream in (0, 1))
     assert correlation(one, two) < 0.02  # four standard errors
     assert correlation(one[:-1], one[1:]) < 0.02
     assert stats.kstest(np.abs(one) ** 2, stats.expon.cdf).pvalue > 1e-3

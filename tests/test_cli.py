@@ -11,6 +11,7 @@ from shared.version import VERSION
 
 COMMANDS = (
     [], ["up"], ["demo"], ["send"], ["channel"], ["channel", "get"], ["channel", "set"], ["channel", "reset"],
+    ["channel", "presets"], ["channel", "watch"], ["channel", "schedule"], ["channel", "record"], ["channel", "replay"],
     ["bench"], ["kb"], ["kb", "build"], ["kb", "info"], ["features"], ["train"], ["evaluate"], ["report"],
 )  # fmt: skip
 
@@ -54,7 +55,7 @@ def test_import_stays_light() -> None:
         (["send"], "Missing argument"),
         (["send", "none.png"], "none.png"),
         (["send", "."], "folder"),
-        (["send", "a.png", "--fading", "rician"], "rician"),
+        (["send", "a.png", "--fading", "fog"], "fog"),
         (["send", "a.png", "--snr-db", "loud"], "--snr-db"),
         (["send", "pyproject.toml", "--transmitter", "here"], "HOST:PORT"),
         (["send", "pyproject.toml", "--seed", "-1"], "-1"),

@@ -93,7 +93,7 @@ def test_no_channel_option_leaves_the_channel_alone(link: SemLink, fake: FakeTra
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({"fading": "rician"}, "rician"),
+        ({"fading": "fog"}, "fog"),
         ({"csi": "genie"}, "genie"),
         ({"k": -1}, "-1"),
         ({"seed": 2**64}, str(2**64)),

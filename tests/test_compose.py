@@ -84,3 +84,16 @@ def test_the_heavy_libraries_stay_out_of_the_light_images() -> None:
         while lineage[-1] in child_of:
             lineage.append(child_of[lineage[-1]])
         assert not any(stage.startswith("services") for stage in lineage), lineage
+
+
+def test_the_milvus_file_lets_several_receivers_read_one_knowledge_base() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.milvus.yml").read_text(encoding="utf-8"))["services"]
+    variables = services["receiver"]["environment"]
+    settings = {name.removeprefix("SEMLINK_RECEIVER_").lower(): value for name, value in variables.items()}
+    receiver = ReceiverSettings(**settings)
+    assert (receiver.engine, receiver.read_only) == ("milvus", True)
+    assert receiver.engine_uri == "http://milvus:19530"
+    assert f"--uri {receiver.engine_uri}" in services["knowledge_base"]["command"][0]
+    for service in services.values():
+        assert service.get("networks", ["downlink"]) == ["downlink"], "none beside the transmitter"
+        assert "ports" not in service

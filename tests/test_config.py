@@ -87,9 +87,18 @@ def test_all_wrong_values_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> 
         read(ReceiverSettings, "--port=-1")
 
 
-@pytest.mark.parametrize("flags", [["--snr-db", "101"], ["--seed=-1"], ["--symbol-rate-hz", "0"], ["--snr-db", "nan"]])
-def test_a_channel_that_cannot_be_is_refused_at_the_start(flags: list[str]) -> None:
-    with pytest.raises(InvalidSetting, match="refused"):
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (["--snr-db", "101"], "snr_db = '101'.*give -50 to 100, or inf"),
+        (["--snr-db", "nan"], "snr_db = 'nan'.*give -50 to 100, or inf"),
+        (["--symbol-rate-hz", "0"], "symbol_rate_hz = '0'.*greater than or equal to 1"),
+        (["--seed=-1"], "seed = -1: refused"),
+        (["--fading", "tdl-a"], "it needs waveform ofdm"),
+    ],
+)
+def test_a_channel_that_cannot_be_is_refused_at_the_start(flags: list[str], named: str) -> None:
+    with pytest.raises(InvalidSetting, match=named):
         read(ProxySettings, *flags).channel()
 
 

@@ -89,7 +89,7 @@ def test_shipped_scenarios_load_and_others_are_named() -> None:
 
 
 def test_the_air_is_that_of_the_services() -> None:
-    """Pilots in front, the link's own draws, estimate from the pilots, zero forcing: bit for bit."""
+    """Pilots in front, the link's own draws, estimate from the pilots, the receiver's equalizer: bit for bit."""
     (point,) = scenario(channel=[{"csi": "pilot", "settings": {"fading": "rayleigh"}}]).points()
     rng = np.random.default_rng(0)
     x = normalize_power((rng.normal(size=(4, 32)) + 1j * rng.normal(size=(4, 32))).astype(np.complex64))
@@ -97,7 +97,7 @@ def test_the_air_is_that_of_the_services() -> None:
     link = Link.from_settings(point.channel.updated(seed=3))
     y = np.stack([link.transmit(place_pilots(x[n], 8, "front"), 0, n).y for n in range(4)])
     known = estimate_channel(y[:, :8])
-    x_hat, n0_eff = equalize(y[:, 8:], known.gain, known.n0, "zf")
+    x_hat, n0_eff = equalize(y[:, 8:], known.gain, known.disturbance, "level")
     np.testing.assert_array_equal(found.x_hat, x_hat)
     np.testing.assert_array_equal(found.n0_eff, n0_eff)
     alone = Air(point, 3, np.array([2])).carry(x[2:3])

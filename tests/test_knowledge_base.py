@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from receiver.knowledge_base import KnowledgeBase, Origin, write_store
+from receiver.knowledge_base import EngineSettings, KnowledgeBase, Origin, write_store
 from receiver.knowledge_base.records import Floats
 from shared.burst import Hit
 from shared.errors import InvalidInput, InvalidSetting, Mismatch, NotFound, Unavailable
@@ -45,7 +45,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory, embeddings: Floats) -> P
 
 @pytest.fixture
 def kb(directory: Path):
-    with KnowledgeBase.open(directory, device="cpu") as opened:
+    with KnowledgeBase.open(directory) as opened:
         yield opened
 
 
@@ -53,7 +53,7 @@ def test_what_was_written_is_described(kb: KnowledgeBase) -> None:
     description = kb.description
     assert (description.source, description.items, description.labels) == ("synthetic", 1000, 7)
     assert (description.clip, description.clip_fingerprint) == ("fake-clip", "c0ffee")
-    assert (description.engine, description.dim, len(description.fingerprint)) == ("faiss-flat", 512, 64)
+    assert (description.engine, description.dim, len(description.fingerprint)) == ("flat", 512, 64)
 
 
 def test_what_was_written_is_read(kb: KnowledgeBase, embeddings: Floats) -> None:
@@ -177,10 +177,10 @@ def test_nothing_there_says_what_to_type(tmp_path: Path, name: str) -> None:
 
 
 def test_an_unknown_engine_or_device_is_refused(directory: Path) -> None:
-    with pytest.raises(InvalidSetting, match=r"'faiss-magic'.*faiss-flat"):
-        KnowledgeBase.open(directory, engine="faiss-magic")
+    with pytest.raises(InvalidSetting, match=r"'magic'.*flat"):
+        KnowledgeBase.open(directory, EngineSettings(name="magic"))
     with pytest.raises(InvalidSetting, match="'tpu'"):
-        KnowledgeBase.open(directory, device="tpu")  # type: ignore[arg-type]
+        KnowledgeBase.open(directory, EngineSettings(device="tpu"))  # type: ignore[arg-type]
 
 
 def test_after_closing_items_are_unavailable(directory: Path) -> None:

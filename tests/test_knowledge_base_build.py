@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from receiver.knowledge_base import KnowledgeBase, build_knowledge_base
+from receiver.knowledge_base import EngineSettings, KnowledgeBase, build_knowledge_base, read_original
 from receiver.knowledge_base.records import Floats
-from shared.datasets import Picture, open_source
-from shared.errors import InvalidInput
+from shared.datasets import EmbeddingSource, Picture, open_source
+from shared.errors import InvalidInput, Mismatch, NotFound
 
 
 class FakeClip:
@@ -73,7 +73,7 @@ def test_a_folder_of_pictures_is_built_and_found(tmp_path: Path) -> None:
     assert (report.items, report.labels, report.duplicates) == (6, 2, [])
     assert [item_id for item_id, _ in report.skipped] == ["dog/broken.jpg", "dog/empty.png"]
     assert all("broken.jpg" in why or "empty.png" in why for _, why in report.skipped)
-    with KnowledgeBase.open(tmp_path / "kb", device="cpu") as kb:
+    with KnowledgeBase.open(tmp_path / "kb") as kb:
         kb.require_clip("c0ffee")
         assert (kb.description.source, kb.description.clip, kb.labels) == ("pets", "fake-clip", ("dog", "猫"))
         query = clip.embed_images(clip.preprocess(Image.fromarray(pixels(12)))[None])
@@ -156,3 +156,85 @@ def test_a_model_that_gives_no_direction_leaves_the_old(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="the embedding of 'p0' has length nan"):
         build_knowledge_base(shelf(3), tmp_path, Broken())
     assert len(KnowledgeBase.open(tmp_path).item_ids) == 3
+
+
+class Stopped(FakeClip):
+    """Is stopped, as by Ctrl-C, in a batch."""
+
+    def __init__(self, batch: int) -> None:
+        super().__init__()
+        self._left = batch
+
+    def embed_images(self, pixels: npt.NDArray[np.uint8]) -> Floats:
+        self._left -= 1
+        if self._left < 0:
+            raise KeyboardInterrupt
+        return super().embed_images(pixels)
+
+
+def test_a_build_that_was_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
+    others = [Picture("again", "x", pixels(2)), Picture("gone", "x", tmp_path / "gone.png")]
+    source = Shelf(shelf(10).pictures + others)
+    with pytest.raises(KeyboardInterrupt):
+        build_knowledge_base(source, tmp_path / "kb", Stopped(2), batch_size=3)
+    with pytest.raises(NotFound):
+        KnowledgeBase.open(tmp_path / "kb")
+    clip = FakeClip()
+    report = build_knowledge_base(source, tmp_path / "kb", clip, batch_size=3)
+    assert (report.items, report.resumed, sum(clip.batches)) == (10, 6, 4)
+    assert report.duplicates == [("again", "p2")]
+    assert [item_id for item_id, _ in report.skipped] == ["gone"]
+    build_knowledge_base(source, tmp_path / "straight", FakeClip(), batch_size=3)
+    prints = [KnowledgeBase.open(tmp_path / name).description.fingerprint for name in ("kb", "straight")]
+    assert prints[0] == prints[1]
+
+
+def test_a_stopped_build_of_something_else_is_forgotten(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        build_knowledge_base(shelf(10), tmp_path / "kb", Stopped(1), batch_size=3)
+    other = Shelf(shelf(4).pictures, name="other")
+    assert build_knowledge_base(other, tmp_path / "kb", FakeClip()).resumed == 0
+    with pytest.raises(KeyboardInterrupt):
+        build_knowledge_base(shelf(10), tmp_path / "kb", Stopped(1), batch_size=3)
+    assert KnowledgeBase.open(tmp_path / "kb").description.source == "other"
+    assert build_knowledge_base(shelf(10), tmp_path / "kb", FakeClip(), resume=False).resumed == 0
+    names = {path.name.partition("-")[0] for path in (tmp_path / "kb").iterdir()}
+    assert names == {"current", "lock", "store"}
+
+
+def test_files_are_copied_in_or_left_where_they_are(tmp_path: Path) -> None:
+    for number in range(3):
+        Image.fromarray(pixels(number)).save(tmp_path / f"{number}.png")
+    given = [Picture(f"p{n}", "a", tmp_path / f"{n}.png", f"caption {n}") for n in range(3)]
+    build_knowledge_base(Shelf(given), tmp_path / "outside", FakeClip())
+    build_knowledge_base(Shelf([*given, Picture("bare", "a", pixels(9))]), tmp_path / "inside", FakeClip(), copy=True)
+    content = (tmp_path / "1.png").read_bytes()
+    with KnowledgeBase.open(tmp_path / "outside") as outside, KnowledgeBase.open(tmp_path / "inside") as inside:
+        assert read_original(outside.get_item("p1")) == read_original(inside.get_item("p1")) == content
+        assert (outside.get_item("p1").picture, outside.get_item("p1").caption) == (b"", "caption 1")
+        (tmp_path / "1.png").unlink()
+        assert read_original(inside.get_item("p1")) == content
+        assert read_original(inside.get_item("bare")).startswith(b"\x89PNG")
+        with pytest.raises(NotFound, match="'p1' is gone"):
+            read_original(outside.get_item("p1"))
+        assert inside.description.copied
+        assert not outside.description.copied
+
+
+def test_ready_embeddings_are_stored_as_they_are(tmp_path: Path) -> None:
+    embeddings = np.random.default_rng(0).standard_normal((30, 512)).astype(np.float32)
+    source = EmbeddingSource("ready", embeddings, [f"id{n}" for n in range(30)], ["a", "b"] * 15)
+    report = build_knowledge_base(source, tmp_path, FakeClip(), settings=EngineSettings(name="hnsw"))
+    assert (report.items, report.labels) == (30, 2)
+    with KnowledgeBase.open(tmp_path, EngineSettings(name="hnsw")) as kb:
+        assert [hits[0].item_id for hits in kb.search(embeddings, 1)] == [f"id{n}" for n in range(30)]
+        assert kb.get_item("id3").label == "b"
+        assert kb.get_item("id3").thumbnail == b""
+        with pytest.raises(NotFound, match="was not kept"):
+            read_original(kb.get_item("id3"))
+
+
+def test_embeddings_of_another_length_are_refused(tmp_path: Path) -> None:
+    source = EmbeddingSource("ready", np.ones((3, 8), np.float32), ["a", "b", "c"], [""] * 3)
+    with pytest.raises(Mismatch, match=r"have 8 values and those of 'fake-clip' have 512"):
+        build_knowledge_base(source, tmp_path, FakeClip())

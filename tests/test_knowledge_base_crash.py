@@ -1,102 +1,183 @@
-"""Processes that build: killed at random moments, and two at once."""
+"""Writers that are killed, that meet a full disk, and that are two."""
 
+import os
+import resource
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic, sleep
 
 import numpy as np
 import pytest
 
-from receiver.knowledge_base import KnowledgeBase
-from receiver.knowledge_base.durable import writer_lock
-from shared.errors import Unavailable
-from tests.test_knowledge_base import fill, vectors
+from client import Added, KnowledgeBaseClient
+from client import NewItem as NewVector
+from receiver.knowledge_base import KnowledgeBase, NewItem
+from receiver.knowledge_base.durable import WriterLock
+from shared.errors import Exhausted, SemLinkError, Unavailable
+from tests.rpc_tools import PATIENCE, Running, process
+from tests.test_knowledge_base import ORIGIN, fill, vectors
 
-MOMENTS = 15
-
-
-def build_for_ever(directory: Path, generation: int) -> None:
-    """Build one generation after the other, of 100 + g % 50 items each; say which one is done."""
-    while True:
-        fill(directory, vectors(100 + generation % 50, seed=generation), prefix=f"{generation}")
-        print(generation, flush=True)
-        generation += 1
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # a process that forks must not have others
 
 
-def start(directory: Path, generation: int) -> subprocess.Popen[bytes]:
-    """A process that has built one generation and goes on."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.test_knowledge_base_crash", str(directory), str(generation)],
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline().strip() == str(generation).encode()
-    return process
+def run(*arguments: object, **options) -> subprocess.CompletedProcess[str]:
+    """Run a module of the tests to its end."""
+    command = [sys.executable, "-m", *map(str, arguments)]
+    return subprocess.run(command, env=os.environ | ONE_THREAD, capture_output=True, text=True, check=False, **options)
 
 
-def kill(process: subprocess.Popen[bytes]) -> bytes:
-    """Kill -9; what the process had said till then."""
-    process.send_signal(signal.SIGKILL)
-    return process.communicate(timeout=10)[0]
+@pytest.mark.parametrize(("what", "moments"), [("changes", 100), ("builds", 30)])
+def test_kill_9_at_a_hundred_moments_loses_nothing_that_was_acknowledged(
+    tmp_path: Path, what: str, moments: int
+) -> None:
+    """Add, remove, relabel, compaction, index swap, snapshot, restore; and builds, which are resumed."""
+    seed = int.from_bytes(os.urandom(4), "little")
+    done = run("tests.knowledge_base_crasher", what, tmp_path / "kb", moments, seed, timeout=170)
+    assert not done.returncode, f"seed {seed}\n{done.stdout}\n{done.stderr}"
 
 
-def check_whole(directory: Path) -> int:
-    """The generation that is there, after proof that all of it is and nothing else."""
-    with KnowledgeBase.open(directory, device="cpu") as kb:
-        generation = int(kb.item_ids[0].split("-")[0])
-        embeddings = vectors(100 + generation % 50, seed=generation)
-        assert kb.item_ids == tuple(f"{generation}-{number}" for number in range(len(embeddings)))
-        assert kb.nearest(embeddings, 1)[0][:, 0].tolist() == list(range(len(embeddings)))
-    return generation
-
-
-def test_kill_9_leaves_the_old_or_the_new(tmp_path: Path) -> None:
-    rng = np.random.default_rng()
-    generation = 0
-    for _ in range(MOMENTS):
-        process = start(tmp_path, generation)
-        time.sleep(rng.uniform(0, 0.06))
-        said = kill(process).split()
-        acknowledged = int(said[-1]) if said else generation
-        assert check_whole(tmp_path) in (acknowledged, acknowledged + 1)
-        generation = acknowledged + 2
-    fill(tmp_path, vectors(100), prefix="0")
-    assert check_whole(tmp_path) == 0
-    assert not list(tmp_path.glob(".*")), "a killed builder's leftovers are cleared away by the next"
-
-
-def test_a_killed_build_lets_the_next_one_in(tmp_path: Path) -> None:
-    kill(start(tmp_path, 0))
-    fill(tmp_path, vectors(100), prefix="0")
-    assert check_whole(tmp_path) == 0
-
-
-def test_the_second_of_two_builders_is_refused(tmp_path: Path) -> None:
-    fill(tmp_path, vectors(100), prefix="0")
+def test_a_second_writer_is_refused_and_readers_are_not(tmp_path: Path) -> None:
+    fill(tmp_path, vectors(100))
     holder = subprocess.Popen(
-        [sys.executable, "-m", "tests.test_knowledge_base_crash", str(tmp_path), "hold"], stdout=subprocess.PIPE
+        [sys.executable, "-m", "tests.test_knowledge_base_crash", "hold", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stdin=subprocess.PIPE,
     )
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == b"held\n"
-    with pytest.raises(Unavailable, match=rf"being written by another process \(pid {holder.pid}\)"):
-        fill(tmp_path, vectors(5))
-    assert check_whole(tmp_path) == 0
-    kill(holder)
-    fill(tmp_path, vectors(101, seed=1), prefix="1")
-    assert check_whole(tmp_path) == 1
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        for write in (lambda: fill(tmp_path, vectors(5)), lambda: KnowledgeBase.open(tmp_path, writable=True)):
+            with pytest.raises(Unavailable, match=rf"being written by another process \(pid {holder.pid}\)"):
+                write()
+        with KnowledgeBase.open(tmp_path) as one, KnowledgeBase.open(tmp_path) as other:
+            assert one.description == other.description
+            with pytest.raises(Unavailable, match="reading alone"):
+                one.remove(["item-0"])
+    finally:
+        holder.kill()
+        holder.communicate(timeout=10)
+    with KnowledgeBase.open(tmp_path, writable=True) as kb:
+        assert kb.remove(["item-0"]) == 1
 
 
-def hold(directory: Path) -> None:
-    """Be the directory's writer until killed."""
-    with writer_lock(directory):
+def test_a_receiver_that_is_killed_while_it_adds_has_what_it_acknowledged(tmp_path: Path) -> None:
+    """A real process, over gRPC: SIGKILL after some answers of a stream of items."""
+    fill(tmp_path / "kb", vectors(20))
+    fresh = vectors(20_000, seed=1)
+    acknowledged: list[str] = []
+    with process("receiver", tmp_path, "--kb", str(tmp_path / "kb"), "--device", "cpu") as receiver:
+        wait_ready(receiver)
+        with KnowledgeBaseClient(receiver.address) as client:
+            items = (NewVector(f"new-{n}", "new", embedding=one) for n, one in enumerate(fresh))
+            with pytest.raises(SemLinkError):
+                add_and_kill(client.add(items, ORIGIN.clip_fingerprint), acknowledged, receiver)
+    assert 1500 <= len(acknowledged) < 20_000
+    with KnowledgeBase.open(tmp_path / "kb") as kb:
+        there = {line.item_id for line in kb.list_items(count=30_000)}
+        assert there >= set(acknowledged)
+        assert kb.description.items == len(there)
+        found = kb.search(fresh[[int(one.split("-")[1]) for one in acknowledged[-50:]]], 1)
+        assert [hits[0].item_id for hits in found] == acknowledged[-50:]
+        assert kb.verify().problems == ()
+
+
+def add_and_kill(outcomes: Iterator[Added], acknowledged: list[str], receiver: Running) -> None:
+    """Note what is acknowledged, and kill the receiver on the way."""
+    for added in outcomes:
+        assert added.error is None
+        acknowledged.append(added.item_id)
+        if len(acknowledged) == 1500:
+            receiver.signal(signal.SIGKILL)
+
+
+def wait_ready(receiver: Running) -> None:
+    """Until it answers."""
+    deadline = monotonic() + PATIENCE
+    while True:
+        try:
+            with KnowledgeBaseClient(receiver.address) as client:
+                client.describe()
+                return
+        except SemLinkError:
+            assert monotonic() < deadline, receiver.log.read_text()
+            sleep(0.1)
+
+
+@pytest.mark.parametrize("disk", ["limit", "tmpfs"])
+def test_a_full_disk_is_said_and_leaves_all_as_it_was(tmp_path: Path, disk: str) -> None:
+    """A process that may write files of 600 KiB at most, or a real disk of 2 MiB; with room again it goes on."""
+    if (
+        disk == "tmpfs"
+        and subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(tmp_path)], capture_output=True, check=False
+        ).returncode
+    ):
+        pytest.skip("this process may not mount a tmpfs")
+    try:
+        done = run("tests.test_knowledge_base_crash", f"fill-{disk}", tmp_path / "kb", timeout=100)
+    finally:
+        if disk == "tmpfs":
+            subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+    assert done.stdout.splitlines()[-1:] == ["went on"], done.stdout + done.stderr
+
+
+def _hold(directory: Path) -> None:
+    with WriterLock(directory):
         print("held", flush=True)
-        time.sleep(60)
+        sys.stdin.read()
+
+
+def _fill_disk(directory: Path, limited: bool) -> None:
+    """Add until the disk is full, see that all is as it was, make room and go on."""
+    fill(directory, vectors(20))
+    ballast = directory.parent / "ballast"
+    if limited:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (600 << 10, resource.RLIM_INFINITY))
+    else:
+        ballast.write_bytes(bytes(200_000))
+    with KnowledgeBase.open(directory, writable=True) as kb:
+        added = 0
+        while added < 5000:
+            before = kb.description
+            new = [NewItem(f"new-{added + n}", "new", v) for n, v in enumerate(vectors(30, seed=added + 1))]
+            try:
+                assert all(isinstance(one, int) for one in kb.add(new))
+            except Exhausted as error:
+                print(error)
+                break
+            added += len(new)
+        assert 0 < added < 5000, "the disk was not full"
+        assert kb.description == before
+        _require(kb, added)
+        for full in (lambda: kb.snapshot("full"), lambda: kb.remove([f"item-{n}" for n in range(19)])):
+            try:
+                full()
+            except Exhausted as error:
+                print(error)
+        assert not list(directory.glob("snapshots/*.sqlite")) or kb.verify().problems == ()
+        if limited:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        ballast.unlink(missing_ok=True)
+        kb.add(new[:2])
+        _require(kb, added)
+    with KnowledgeBase.open(directory) as kb:
+        assert kb.get_item(new[1].item_id).label == "new"
+        assert kb.verify().problems == ()
+    print("went on")
+
+
+def _require(kb: KnowledgeBase, added: int) -> None:
+    found = kb.nearest(vectors(30, seed=1), 1)[0][:, 0]
+    assert [kb.item_ids[position] for position in found] == [f"new-{n}" for n in range(30)]
+    assert kb.get_item(f"new-{added - 1}").label == "new"
+    assert np.isfinite(kb.embeddings_of(found)).all()
 
 
 if __name__ == "__main__":
-    if sys.argv[2] == "hold":
-        hold(Path(sys.argv[1]))
+    if sys.argv[1] == "hold":
+        _hold(Path(sys.argv[2]))
     else:
-        build_for_ever(Path(sys.argv[1]), int(sys.argv[2]))
+        _fill_disk(Path(sys.argv[2]), limited=sys.argv[1] == "fill-limit")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from receiver.knowledge_base import KnowledgeBase, write_store
+from receiver.knowledge_base.layout import Layout
 from receiver.knowledge_base.records import Floats
 from shared.errors import DataLoss, InvalidInput, Mismatch, SemLinkError
 from tests.test_knowledge_base import ORIGIN, fill, vectors
@@ -29,12 +30,12 @@ HOSTILE = [
 
 
 def store_file(directory: Path) -> Path:
-    return directory / "store.sqlite"
+    return Layout(directory).current()
 
 
 def everything(directory: Path) -> list[tuple[str, str, bytes, bytes]]:
     """All that the knowledge base gives out."""
-    with KnowledgeBase.open(directory, device="cpu") as kb:
+    with KnowledgeBase.open(directory) as kb:
         items = [kb.get_item(item_id) for item_id in kb.item_ids]
     return [(item.item_id, item.label, item.thumbnail, item.embedding.tobytes()) for item in items]
 
@@ -131,8 +132,8 @@ def test_a_flipped_bit_is_named_or_harmless(directory: Path) -> None:
 @pytest.mark.parametrize("left", [0, 1, 15, 16, 100, 4096, 20_000, -9000])
 def test_a_truncated_store_is_named(directory: Path, left: int) -> None:
     store_file(directory).write_bytes(store_file(directory).read_bytes()[:left])
-    with pytest.raises(DataLoss, match=r"store\.sqlite is damaged.*semlink kb build"):
-        KnowledgeBase.open(directory)
+    with pytest.raises(DataLoss, match=r"sqlite is damaged.*semlink kb build"):
+        everything(directory)
 
 
 @pytest.mark.parametrize("content", [b"", b"not SQLite at all" * 1000, b"SQLite format 3\x00" + bytes(9000)])
@@ -145,11 +146,15 @@ def test_something_else_in_its_place_is_named(directory: Path, content: bytes) -
 @pytest.mark.parametrize(
     ("sql", "said"),
     [
-        ("UPDATE items SET label = 'other' WHERE position = 3", "'item-3' at position 3"),
-        ("UPDATE items SET embedding = zeroblob(2048) WHERE position = 3", "'item-3' at position 3"),
-        ("UPDATE items SET embedding = 5 WHERE position = 3", "damaged"),
+        ("UPDATE items SET label = 2 WHERE position = 3", "'item-3' at position 3"),
+        ("UPDATE items SET label = 99 WHERE position = 3", "'item-3' at position 3"),
+        ("UPDATE items SET caption = 5 WHERE position = 3", "damaged"),
+        ("UPDATE items SET id = 'item-x' WHERE position = 3", "'item-x' at position 3"),
+        ("UPDATE labels SET label = 'other' WHERE code = 2", "'item-2' at position 2"),
+        ("UPDATE labels SET code = 12 WHERE code = 2", "labels are not numbered"),
         ("DELETE FROM items WHERE position = 29", "29 items that are not the 30"),
-        ("DELETE FROM items WHERE position = 3", "at position 3"),
+        ("DELETE FROM items WHERE position = 3", "29 items that are not the 30"),
+        ("UPDATE meta SET value = '29' WHERE key = 'items'", "description"),
         ("UPDATE meta SET value = 'other' WHERE key = 'clip'", "description"),
         ("DELETE FROM meta", "schema version"),
         ("DROP TABLE items", "no such table"),
@@ -163,7 +168,7 @@ def test_a_store_that_was_tampered_with_is_refused(directory: Path, sql: str, sa
 
 
 def test_a_damaged_thumbnail_is_refused_and_the_rest_is_served(directory: Path) -> None:
-    change(directory, "UPDATE items SET thumbnail = x'00' WHERE position = 3")
+    change(directory, "UPDATE pictures SET thumbnail = x'00' WHERE position = 3")
     with KnowledgeBase.open(directory) as kb:
         with pytest.raises(DataLoss, match="thumbnail of 'item-3'"):
             kb.get_item("item-3")
@@ -172,8 +177,8 @@ def test_a_damaged_thumbnail_is_refused_and_the_rest_is_served(directory: Path) 
 
 
 def test_another_schema_version_is_refused(directory: Path) -> None:
-    change(directory, "UPDATE meta SET value = '2' WHERE key = 'schema'")
-    with pytest.raises(Mismatch, match="schema version '2' and this SemLink reads 1"):
+    change(directory, "UPDATE meta SET value = '9' WHERE key = 'schema'")
+    with pytest.raises(Mismatch, match="schema version '9' and this SemLink reads 2"):
         KnowledgeBase.open(directory)
 
 

@@ -2,9 +2,19 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from shared.channel import ChannelSettings, Link, estimate_channel, pilot_sequence
+from shared.channel import (
+    Sending,
+    estimate_channel,
+    payload_positions,
+    pilot_positions,
+    pilot_sequence,
+    place_pilots,
+)
 from shared.errors import InvalidSetting, InvalidSymbols
+from tests.channel_tools import burst, link
 
 BURSTS = 20_000
 
@@ -74,18 +84,19 @@ def test_without_noise_the_estimate_is_exact():
 def test_bursts_are_estimated_each_for_itself():
     y = np.concatenate([received(8, gain, 0.1, bursts=1, seed=s) for s, gain in enumerate((1, 2j, -3))])
     together = estimate_channel(y)
-    for row, burst in enumerate(y):
-        alone = estimate_channel(burst[None])
+    for row, one in enumerate(y):
+        alone = estimate_channel(one[None])
         assert alone.gain[0] == pytest.approx(together.gain[row], rel=1e-6)
         assert alone.n0[0] == pytest.approx(together.n0[row], rel=1e-5)
 
 
 def test_it_finds_the_gain_that_the_link_drew():
-    link = Link.from_settings(ChannelSettings(fading="rayleigh", snr_db=20))
-    sent = [link.transmit(pilot_sequence(8), 0, counter) for counter in range(2000)]
+    of = link(fading="rayleigh", snr_db=20)
+    sent = of.transmit_many([Sending(pilot_sequence(8), 0, counter) for counter in range(2000)])
     estimate = estimate_channel(np.stack([one.y for one in sent]))
-    error = estimate.gain - np.array([one.gain for one in sent])
+    error = estimate.gain - np.concatenate([one.gain for one in sent])
     assert np.mean(np.abs(error) ** 2) == pytest.approx(0.01 / 8, rel=0.1)
+    assert estimate.error.mean() == pytest.approx(0.01 / 8, rel=0.04)
     assert estimate.n0.mean() == pytest.approx(0.01, rel=0.04)
 
 
@@ -93,3 +104,22 @@ def test_it_finds_the_gain_that_the_link_drew():
 def test_what_cannot_be_estimated_is_refused(shape):
     with pytest.raises(InvalidSymbols, match="at least 2 pilots"):
         estimate_channel(np.ones(shape, np.complex64))
+
+
+@given(st.integers(1, 300), st.integers(0, 300), st.sampled_from(["front", "spread"]))
+def test_pilots_are_placed_and_found_again(payload, pilots, placing):
+    x = burst(payload)
+    placed = place_pilots(x, pilots, placing)
+    positions = pilot_positions(pilots, placed.size, placing)
+    assert placed.size == payload + pilots
+    assert np.array_equal(placed[positions], pilot_sequence(pilots))
+    assert np.array_equal(placed[payload_positions(pilots, placed.size, placing)], x)
+
+
+def test_spread_pilots_stand_evenly_from_the_first_symbol_to_the_last():
+    positions = pilot_positions(9, 200, "spread")
+    assert (positions[0], positions[-1]) == (0, 199)
+    assert np.ptp(np.diff(positions)) <= 1
+    assert np.array_equal(pilot_positions(9, 200, "front"), np.arange(9))
+    with pytest.raises(ValueError, match="read-only"):
+        positions[0] = 1

@@ -30,7 +30,8 @@ def own(link: LocalLink, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
         TRANSMITTER: ["--max-in-flight", "48", "--max-in-flight-per-stream", "32", "--codec", "raw"],
         CHANNEL: ["--snr-db", "inf"],
     }
-    plan = LinkPlan(link.plan.knowledge_base, tmp_path_factory.mktemp("robust"), source=None, flags=flags)
+    directory = tmp_path_factory.mktemp("robust")
+    plan = LinkPlan(link.plan.knowledge_base, directory, source=None, flags=flags, read_only=True)
     with LocalLink(plan) as running:
         yield running
 

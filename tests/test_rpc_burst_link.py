@@ -12,6 +12,7 @@ import pytest
 from protos.semlink.v1 import common_pb2 as common
 from protos.semlink.v1 import link_pb2 as pb
 from shared.errors import Expired, InvalidInput, NotFound, Unavailable
+from shared.rpc.burst_link import link_to_receiver
 from tests.rpc_tools import PATIENCE, FarEnd, echo, far_end, linked, make_burst, process, to_channel, to_receiver, until
 
 
@@ -104,7 +105,7 @@ async def test_a_stream_that_the_far_end_closes_is_replaced() -> None:
     async with far_end(far) as address, linked(to_receiver(address)) as link:
         for number in range(1, 6):
             assert (await link.exchange(make_burst(number))).burst_id == number
-            await until(link._stream.ended.done)
+            await until(link._streams[0].ended.done)
     assert far.streams == 5
 
 
@@ -128,8 +129,8 @@ async def test_a_stalled_far_end_keeps_no_burst_that_was_given_up() -> None:
             late = (link.exchange(make_burst(n, symbols=big, timeout_seconds=0.02)) for n in range(start, start + 100))
             results = await asyncio.gather(*late, return_exceptions=True)
             assert all(isinstance(result, Expired) for result in results)
-        assert not link._stream.waiting
-        assert len(link._stream.outbox) <= 64
+        assert not link._streams[0].waiting
+        assert len(link._streams[0].outbox) <= 64
         far.open.set()
         assert (await link.exchange(make_burst(9999))).burst_id == 9999
 
@@ -159,8 +160,8 @@ async def _streams(link, count: int) -> None:
     for number in range(1, count + 1):
         with pytest.raises(Unavailable):  # the proxy has no receiver
             await link.exchange(make_burst(number))
-        link._stream.ended.cancel()
-        await asyncio.gather(link._stream.ended, return_exceptions=True)
+        link._streams[0].ended.cancel()
+        await asyncio.gather(link._streams[0].ended, return_exceptions=True)
 
 
 async def _first_answer(link) -> int:
@@ -174,3 +175,25 @@ async def _first_answer(link) -> int:
             else:
                 return attempt
     raise AssertionError("the link did not heal")
+
+
+async def test_several_receivers_share_the_bursts() -> None:
+    """Three receivers behind one address, six streams: each gets its share; a lost one's goes to the others."""
+    ends = [FarEnd() for _ in range(3)]
+    async with far_end(ends[0]) as first, far_end(ends[1]) as second:
+        async with far_end(ends[2]) as third:
+            link = link_to_receiver(f"ipv4:{first},{second},{third}", streams=6)
+            async with asyncio.timeout(PATIENCE):  # all three are connected soon, nothing tells when
+                while any(not end.bursts for end in ends):
+                    link.reset()
+                    await asyncio.sleep(0.2)
+                    await asyncio.gather(*(link.exchange(make_burst(number)) for number in range(1, 7)))
+            before = [len(end.bursts) for end in ends]
+            await asyncio.gather(*(link.exchange(make_burst(number)) for number in range(101, 161)))
+            shares = [len(end.bursts) - count for end, count in zip(ends, before, strict=True)]
+            assert sum(shares) == 60
+            assert min(shares) >= 10
+        await asyncio.gather(*(link.exchange(make_burst(number)) for number in range(201, 261)), return_exceptions=True)
+        answers = await asyncio.gather(*(link.exchange(make_burst(number)) for number in range(301, 361)))
+        assert len(answers) == 60, "what the lost one had goes to the others"
+        await link.close()

@@ -19,11 +19,12 @@ from protos.semlink.v1 import common_pb2 as common
 from protos.semlink.v1 import link_pb2 as link_pb
 from protos.semlink.v1 import transmitter_pb2 as pb
 from protos.semlink.v1 import transmitter_pb2_grpc as rpc
-from shared.channel import pilot_sequence
+from shared.channel import pilot_positions, pilot_sequence
 from shared.clip import Clip, load_clip
 from shared.codecs import CODECS, codec_class
-from shared.errors import InvalidSetting, NotFound
+from shared.errors import InvalidSetting, Lost, NotFound, Unavailable
 from shared.pictures import decode_picture
+from shared.rpc.status import error_from_rpc
 from shared.rpc.wire import burst_from_wire
 from shared.symbols import mean_power
 from tests.rpc_tools import FarEnd, dialled, echo, far_end, serving, status_of, until
@@ -115,6 +116,51 @@ async def test_a_picture_becomes_a_burst_of_its_embedding(near: Near, clip: Clip
     assert delivery.cbr == pytest.approx(256 / (3 * 80 * 60))
     assert delivery.cbr_total == pytest.approx((256 + 8 + 16) / (3 * 80 * 60))
     assert list(delivery.genies) == []
+
+
+async def test_spread_pilots_stand_among_the_payload(near: Near) -> None:
+    front = await near.send(pilot_symbols=16, pilot_placing=common.PILOT_PLACING_FRONT)
+    spread = await near.send(pilot_symbols=16, pilot_placing=common.PILOT_PLACING_SPREAD)
+    assert (front.pilot_placing, spread.pilot_placing) == (1, 2)
+    one, two = (burst_from_wire(message) for message in near.far.bursts)
+    assert (one.placing, two.placing) == ("front", "spread")
+    places = pilot_positions(16, two.symbols.size, "spread")
+    assert two.symbols[places].tobytes() == pilot_sequence(16).tobytes()
+    assert (places[0], places[-1]) == (0, two.symbols.size - 1)
+    assert one.payload.tobytes() == two.payload.tobytes()
+
+
+async def test_what_is_on_the_air_is_counted_as_the_channel_reports_it(near: Near) -> None:
+    """OFDM: prefixes and unused subcarriers take channel uses too."""
+
+    def answer(burst: link_pb.Burst) -> link_pb.Reception:
+        reception = echo(burst)
+        reception.channel.air_symbols = 400
+        return reception
+
+    near.far.answer = answer
+    delivery = await near.send(png(1, (80, 60)))
+    assert delivery.cbr == pytest.approx(256 / (3 * 80 * 60))
+    assert delivery.cbr_total == pytest.approx((400 + 16) / (3 * 80 * 60))
+
+
+async def test_a_lost_burst_is_named_as_lost_alone_and_in_a_stream(near: Near) -> None:
+    near.far.answer = lambda burst: link_pb.Reception(
+        burst_id=burst.burst_id, failure=common.Failure(code=14, message="the channel lost it", lost=True)
+    )
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await near.send()
+    assert refused.value.code() is Code.UNAVAILABLE
+    error = error_from_rpc(refused.value)
+    assert (type(error), str(error)) == (Lost, "the channel lost it")
+    answers = await near.many([pb.SendImageRequest(image=png(), request_id=1)])
+    assert answers[1].failure.lost
+    near.far.answer = lambda burst: link_pb.Reception(
+        burst_id=burst.burst_id, failure=common.Failure(code=14, message="nobody there")
+    )
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await near.send()
+    assert type(error_from_rpc(refused.value)) is Unavailable
 
 
 async def test_what_is_not_said_is_the_default_and_bursts_are_counted(near: Near) -> None:
@@ -223,10 +269,12 @@ BAD_REQUESTS = [
     ({"top_k": 101}, Code.INVALID_ARGUMENT, "top_k = 101"),
     ({"top_k": 0}, Code.INVALID_ARGUMENT, "top_k = 0"),
     ({"csi": 9}, Code.INVALID_ARGUMENT, "csi = 9"),
-    ({"channel": common.ChannelSettings(fading=9)}, Code.INVALID_ARGUMENT, "fading = 9"),
+    ({"channel": common.ChannelSettings(fading=99)}, Code.INVALID_ARGUMENT, "fading = 99"),
     ({"pilot_symbols": 0}, Code.INVALID_ARGUMENT, "pilot_symbols = 0"),
     ({"pilot_symbols": 1}, Code.INVALID_ARGUMENT, "pilot_symbols = 1"),
     ({"pilot_symbols": 1025}, Code.INVALID_ARGUMENT, "pilot_symbols = 1025"),
+    ({"pilot_placing": 9}, Code.INVALID_ARGUMENT, "pilot_placing = 9"),
+    ({"csi": common.CSI_NONE, "pilot_placing": 2}, Code.INVALID_ARGUMENT, "pilot_placing = spread with csi none"),
     ({"csi": common.CSI_NONE, "pilot_symbols": 8}, Code.INVALID_ARGUMENT, "pilot_symbols = 8 with csi none"),
     ({"csi": common.CSI_PERFECT, "pilot_symbols": 8}, Code.INVALID_ARGUMENT, "with csi perfect"),
 ]

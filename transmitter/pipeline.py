@@ -10,18 +10,18 @@ from dataclasses import dataclass, replace
 from itertools import count
 from time import perf_counter
 
-import numpy as np
 from PIL import Image
 
 from shared.batching import Batcher
-from shared.burst import HEADER_SYMBOLS, Burst, CodecSpec, Csi, Reception
-from shared.channel import pilot_sequence
+from shared.burst import Burst, CodecSpec, Csi, Reception
+from shared.channel import PilotPlacing, place_pilots
+from shared.channel.timing import HEADER_SYMBOLS
 from shared.clip import Clip
 from shared.codecs import Codec, CodecShelf
 from shared.deadline import Deadline
 from shared.device import use_threads
 from shared.errors import InvalidSetting
-from shared.ledger import Ledger, Stage
+from shared.ledger import AIR, Kind, Ledger, Stage
 from shared.symbols import Complex
 from transmitter.encoder import Encoded, Encoder, ToEncode
 from transmitter.preparer import Prepared, Preparer
@@ -41,6 +41,7 @@ class _Plan:
     codec: Codec
     csi: Csi
     pilots: int
+    placing: PilotPlacing
 
 
 class SendPipeline:
@@ -84,7 +85,7 @@ class SendPipeline:
         ledger.book(Stage.QUEUE, prepare_queue_seconds + encode_queue_seconds)
         ledger.book(Stage.ENCODE, encoded.encode_seconds)
         ledger.book(Stage.COMPRESS, encoded.compress_seconds)
-        ledger.book(Stage.WIRE, round_trip - reception.elapsed_seconds - _channel_seconds(reception))
+        ledger.book(Stage.WIRE, round_trip - reception.elapsed_seconds - _air_seconds(reception))
         ledger.extend(reception.ledger)
         ledger.close(perf_counter() - start)
         return Sent(
@@ -92,8 +93,9 @@ class SendPipeline:
             codec=burst.codec,
             csi=plan.csi,
             pilots=plan.pilots,
+            placing=plan.placing,
             cbr=plan.codec.symbols / prepared.source_values,
-            cbr_total=(plan.codec.symbols + plan.pilots + HEADER_SYMBOLS) / prepared.source_values,
+            cbr_total=_channel_uses(burst, reception) / prepared.source_values,
             ledger=tuple(ledger.entries),
         )
 
@@ -131,13 +133,14 @@ class SendPipeline:
             codec = self._shelf.get(request.codec, request.k)
         csi = request.csi or settings.csi
         if csi != "pilot":
-            if request.pilot_symbols:
-                raise InvalidSetting(f"pilot_symbols = {request.pilot_symbols} with csi {csi}: pilots need csi pilot")
-            return _Plan(codec, csi, 0)
+            for name in ("pilot_symbols", "pilot_placing"):
+                if value := getattr(request, name):
+                    raise InvalidSetting(f"{name} = {value} with csi {csi}: pilots need csi pilot")
+            return _Plan(codec, csi, 0, "front")
         pilots = settings.pilot_symbols if request.pilot_symbols is None else request.pilot_symbols
         if not 2 <= pilots <= 1024:
             raise InvalidSetting(f"pilot_symbols = {pilots}: choose 2 to 1024, or csi none")
-        return _Plan(codec, csi, pilots)
+        return _Plan(codec, csi, pilots, request.pilot_placing or settings.pilot_placing)
 
     def _burst(self, request: SendRequest, plan: _Plan, payload: Complex, deadline: Deadline) -> Burst:
         return Burst(
@@ -146,17 +149,25 @@ class SendPipeline:
             counter=next(self._counters) if request.counter is None else request.counter,
             codec=self.spec(plan.codec),
             pilots=plan.pilots,
-            symbols=np.concatenate([pilot_sequence(plan.pilots), payload]) if plan.pilots else payload,
+            symbols=place_pilots(payload, plan.pilots, plan.placing),
             csi=plan.csi,
             timeout_seconds=deadline.remaining(),
             top_k=request.top_k,
             trace=request.trace,
             channel_override=request.channel or {},
+            placing=plan.placing,
         )
 
 
-def _channel_seconds(reception: Reception) -> float:
-    return sum(entry.seconds for entry in reception.ledger if entry.stage == Stage.CHANNEL)
+def _air_seconds(reception: Reception) -> float:
+    """What the channel really took."""
+    return sum(entry.seconds for entry in reception.ledger if entry.stage in AIR and entry.kind is Kind.MEASURED)
+
+
+def _channel_uses(burst: Burst, reception: Reception) -> int:
+    """All that was on the air: pilots, payload, what the waveform adds, and the header."""
+    air_symbols = burst.symbols.size if reception.channel is None else reception.channel.air_symbols
+    return air_symbols + HEADER_SYMBOLS
 
 
 def _with_sent(reception: Reception, payload: Complex) -> Reception:

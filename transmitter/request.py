@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.burst import CodecSpec, Csi, Reception
+from shared.channel import PilotPlacing
 from shared.ledger import Entry
 
 
@@ -18,6 +19,7 @@ class SendRequest:
     channel: Mapping[str, Any] | None = None
     csi: Csi | None = None
     pilot_symbols: int | None = None
+    pilot_placing: PilotPlacing | None = None
     stream: int | None = None
     counter: int | None = None
     top_k: int = 5
@@ -28,14 +30,15 @@ class SendRequest:
 class Sent:
     """What became of one picture.
 
-    cbr: complex channel uses of the payload / (3 x height x width of the source picture); cbr_total: with pilots and
-    header. ledger: adds up to the total.
+    cbr: complex channel uses of the payload / (3 x height x width of the source picture); cbr_total: with pilots,
+    header and what the waveform adds. ledger: adds up to the total.
     """
 
     reception: Reception
     codec: CodecSpec
     csi: Csi
     pilots: int
+    placing: PilotPlacing
     cbr: float
     cbr_total: float
     ledger: tuple[Entry, ...]

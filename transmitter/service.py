@@ -10,12 +10,11 @@ import structlog
 
 from protos.semlink.v1 import transmitter_pb2 as pb
 from protos.semlink.v1 import transmitter_pb2_grpc as rpc
-from protos.semlink.v1.channel_pb2_grpc import ChannelStub
 from shared.clip import Clip, load_clip
 from shared.codecs import CodecShelf
 from shared.deadline import Deadline
 from shared.errors import Exhausted, InvalidSetting, SemLinkError
-from shared.rpc.burst_link import BurstLink
+from shared.rpc.burst_link import link_to_channel
 from shared.rpc.server import Service
 from shared.rpc.status import answers_errors, failure_from
 from shared.rpc.streams import StreamAnswerer
@@ -51,11 +50,7 @@ class TransmitterService(Service, rpc.TransmitterServicer):
         self._clip = await asyncio.to_thread(self._load_clip)
         shelf = CodecShelf(self._clip.device.type, self._clip.fingerprint)
         self._codecs = await asyncio.to_thread(shelf.load_all)
-        self._hop = BurstLink(
-            settings.channel_address,
-            lambda channel: ChannelStub(channel).Relay(),
-            settings.max_message_bytes,
-        )
+        self._hop = link_to_channel(settings.channel_address, settings.max_message_bytes)
         self._pipeline = SendPipeline(settings, self._clip, shelf, self._hop.exchange)
         await self._pipeline.warm_up()  # a wrong default codec is an error now, not at the first request
         log.info("encoder", **self._clip.describe())

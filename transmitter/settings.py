@@ -6,6 +6,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from shared.burst import Csi
+from shared.channel import PilotPlacing
 from shared.config import ServerSettings
 
 
@@ -30,6 +31,9 @@ class TransmitterSettings(ServerSettings):
     k: int | None = Field(None, description="its length; default: the codec's own default")
     csi: Csi = Field("pilot", description="what the receiver knows of the channel; perfect is a genie")
     pilot_symbols: int = Field(8, ge=2, le=1024, description="pilots of a burst with csi pilot")
+    pilot_placing: PilotPlacing = Field(
+        "front", description="where they stand: front, one gain for the burst; spread, the gain is followed"
+    )
     design_snr_db: float = Field(
         5.0, ge=-20, le=40, description="SNR in dB that codecs are told to expect, where they care; see snr_feedback"
     )

@@ -1,5 +1,6 @@
 """`semlink bench`: how fast it is, as ratios measured in one run."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -44,6 +45,7 @@ def bench(
     - `semlink bench --clip ViT-B-32 --weights random`
     - `semlink bench --rate 50 --seconds 20 --transmitter 127.0.0.1:50051`
     - `semlink bench encoder --clip ViT-B-32 --weights random`
+    - `semlink bench channel`
     """
     if context.invoked_subcommand is not None:
         return
@@ -80,6 +82,63 @@ def encoder(
     with err.status("measuring"):
         result = bench_encoder(clip, weights, batch_size)
     _show(result, f"The encoder {clip}", json)
+
+
+@app.command("channel")
+def channel(
+    *,
+    bursts: Annotated[int, typer.Option(min=100, help="Bursts of each turn.")] = 4000,
+    turns: Annotated[int, typer.Option(min=1, help="How often forwarding and each channel take turns.")] = 5,
+    json: Json = False,
+) -> None:
+    """Measure what the channel costs beyond a relay that only forwards, and how fast its physics computes.
+
+    Processor time of the relay's own process, so other load on the machine matters little.
+
+    - `semlink bench channel`
+    - `semlink bench channel --bursts 1000 --turns 3 --json`
+    """
+    with heavy():
+        from lab.bench import ChannelBench, bench_channel  # noqa: PLC0415
+
+    with err.status("measuring"):
+        result = bench_channel(ChannelBench(bursts=bursts, turns=turns))
+    _show(result, "The channel", json)
+
+
+@app.command("kb")
+def knowledge_base(
+    *,
+    items: Annotated[int, typer.Option(min=1000, help="Items in the knowledge base; 1000000 takes some minutes.")] = (
+        50_000
+    ),
+    queries: Annotated[int, typer.Option(min=10, help="Single searches, one after the other.")] = 500,
+    snr_db: Annotated[float, typer.Option(help="Channel that the queries passed, AWGN, dB.")] = 5.0,
+    engine: Annotated[str, typer.Option(help="Index engine; auto takes what suits the size.")] = "auto",
+    tune: Annotated[
+        float | None, typer.Option(metavar="RECALL", help="Tune the knowledge base to this recall@1 first.")
+    ] = None,
+    directory: Annotated[
+        Path | None, typer.Option("--dir", help="Folder to build it in, and to keep it; else it is thrown away.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure the knowledge base against the bare FAISS index inside it.
+
+    Clustered vectors with class structure are stored and indexed; noisy ones are looked up, in a process of its own.
+
+    - `semlink bench kb`
+    - `semlink bench kb --items 1000000 --tune 0.99`
+    """
+    from client.cli.progress import progress  # noqa: PLC0415
+
+    with heavy():
+        from lab.bench.kb import KnowledgeBaseBench, bench_knowledge_base  # noqa: PLC0415
+
+    plan = KnowledgeBaseBench(items, queries, snr_db, engine, tune, directory)
+    with progress("storing") as report:
+        result = bench_knowledge_base(plan, report)
+    _show(result, f"A knowledge base of {items} items", json)
 
 
 def _show(result: dict[str, Any], title: str, json: bool) -> None:

@@ -3,11 +3,15 @@
 import json
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 out = Console()
 err = Console(stderr=True)
@@ -31,6 +35,20 @@ def print_json(document: Any) -> None:
     """Print one strict JSON document."""
     json.dump(document, sys.stdout, indent=2, allow_nan=False, ensure_ascii=False)
     sys.stdout.write("\n")
+
+
+def plain_table(*columns: str) -> "Table":
+    """A table without lines."""
+    from rich.table import Table  # noqa: PLC0415 - when there is something to show
+
+    return Table(*columns, box=None, header_style="bold", pad_edge=False)
+
+
+def lines(settings: Mapping[str, Any]) -> str:
+    """Settings, one a line."""
+    return "\n".join(
+        f"{name} {f'{value:g}' if isinstance(value, float) else value}" for name, value in settings.items()
+    )
 
 
 def stop_on_sigterm() -> None:

@@ -55,7 +55,8 @@ def demo(
     require_matplotlib()
     stop_on_sigterm()
     plan = Plan(images=images, snrs_db=tuple(snr_db or (-10, -5, 0, 5, 10)), codec=codec, k=k, concurrency=concurrency)
-    own = make_plan(directory, kb=kb, source="drawn", models=Models(clip, weights, device, download, codec))
+    models = Models(clip, weights, device, download, codec)
+    own = make_plan(directory, kb=kb, source="drawn", models=models, read_only=True)  # `semlink up` may be serving it
     with _link(transmitter, channel, receiver) or running(own) as link:
         result = run_demo(plan, _addresses(link), err)
     _write(result, directory, json)

@@ -9,7 +9,7 @@ import typer
 
 from client.cli.console import OUT, Json, err, out, print_json
 from client.cli.heavy import heavy
-from client.cli.kb import BatchSize, Clip, Device, Download, Weights
+from client.cli.models import BatchSize, Clip, Device, Download, Weights
 from client.cli.progress import progress
 
 train = typer.Typer(no_args_is_help=True, help="Train the models that the project ships.")

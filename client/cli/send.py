@@ -5,33 +5,34 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from client.cli.channel_options import given, takes_channel_options
 from client.cli.console import Json, Transmitter, err, out, print_json
 from client.connection import TRANSMITTER
 from client.options import SendOptions
 from shared.burst import Csi
-from shared.channel import FadingName
+from shared.channel import PilotPlacing
 from shared.errors import InvalidInput, NotFound, SemLinkError
 
 if TYPE_CHECKING:
     from client.delivery import Delivery
 
-_CHANNEL, _RADIO = "Channel, for these pictures alone", "Radio"
+_RADIO = "Radio"
 
 
+@takes_channel_options
 def send(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Picture files: JPEG, PNG, WebP ...")],
     *,
-    snr_db: Annotated[
-        float | None, typer.Option(help="Average Es/N0 in dB; inf for no noise.", rich_help_panel=_CHANNEL)
-    ] = None,
-    fading: Annotated[FadingName | None, typer.Option(help="How the gain varies.", rich_help_panel=_CHANNEL)] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of every random draw.", rich_help_panel=_CHANNEL)] = None,
     codec: Annotated[str | None, typer.Option(help="For example kbsc or raw.", rich_help_panel=_RADIO)] = None,
     k: Annotated[int | None, typer.Option(help="Real dimensions; k/2 symbols go out.", rich_help_panel=_RADIO)] = None,
     csi: Annotated[
         Csi | None, typer.Option(help="What the receiver knows of the channel.", rich_help_panel=_RADIO)
     ] = None,
     pilots: Annotated[int | None, typer.Option(help="Pilot symbols, 2 to 1024.", rich_help_panel=_RADIO)] = None,
+    pilot_placing: Annotated[
+        PilotPlacing | None,
+        typer.Option(help="front: one gain for the burst; spread: the gain is followed.", rich_help_panel=_RADIO),
+    ] = None,
     stream: Annotated[
         int | None, typer.Option(help="Names the random draw, for replay.", rich_help_panel=_RADIO)
     ] = None,
@@ -43,6 +44,7 @@ def send(
     timeout: Annotated[float, typer.Option(help="Seconds for each picture.")] = 30.0,
     transmitter: Transmitter = TRANSMITTER,
     json: Json = False,
+    **settings: Any,
 ) -> None:
     """Send pictures over the link and show what arrives.
 
@@ -50,12 +52,14 @@ def send(
     - `semlink send cat.jpg --snr-db 0 --fading rayleigh` — through a bad channel
     - `semlink send *.png --k 16 --json` — one JSON array; a single picture gives one object
     - `semlink send cat.jpg --seed 7 --stream 1 --counter 3` — the same noise every time
+    - `semlink send cat.jpg --fading rayleigh --coherence-symbols 16 --pilot-placing spread --pilots 32`
 
-    The link must be up: `semlink up` starts it.
+    The link must be up: `semlink up` starts it. Settings of the channel hold for these pictures alone;
+    `semlink channel set` changes them for all.
     """
     options = SendOptions(
-        codec=codec, k=k, snr_db=snr_db, fading=fading, seed=seed, csi=csi, pilot_symbols=pilots,
-        stream=stream, counter=counter, top_k=top, trace=trace, timeout=timeout,
+        codec=codec, k=k, csi=csi, pilot_symbols=pilots, pilot_placing=pilot_placing,
+        stream=stream, counter=counter, top_k=top, trace=trace, timeout=timeout, **given(settings),
     )  # fmt: skip
     if len(images) == 1:
         _send_one(images[0], transmitter, options, json)

@@ -91,7 +91,13 @@ class Models:
 
 
 def make_plan(
-    directory: Path, *, kb: Path | None, source: str, models: Models, ports: dict[str, int] | None = None
+    directory: Path,
+    *,
+    kb: Path | None,
+    source: str,
+    models: Models,
+    ports: dict[str, int] | None = None,
+    read_only: bool = False,
 ) -> "LinkPlan":
     """The plan that the common options of `up` and `demo` make."""
     from client.supervisor import LinkPlan  # noqa: PLC0415 - gRPC, only when something is started
@@ -103,6 +109,7 @@ def make_plan(
         renew=kb is None,
         ports=ports or {},
         flags={"transmitter": models.transmitter_flags(), "receiver": models.flags()},
+        read_only=read_only,
     )
 
 

@@ -10,12 +10,12 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from client.control import KnowledgeBaseClient
 from client.delivery import Delivery
 from client.demo.pairs import shown_items
 from client.demo.result import DemoPicture, DemoResult, Row
 from client.demo.scenarios import Scenario, scenarios
 from client.health import wait_serving
+from client.knowledge_base import KnowledgeBaseClient
 from client.link import SemLink
 from shared.errors import NotFound, SemLinkError
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.features import Features, Progress, extract_features, load_features, save_features
-from receiver.knowledge_base.index import make_engine
+from receiver.knowledge_base.exact import exact_nearest
 from shared.clip import Clip, load_clip
 from shared.datasets import PictureSource, open_source
 from shared.errors import InvalidInput, Mismatch
@@ -125,7 +125,7 @@ def cached_features(source: PictureSource, clip: Clip, folder: Path, progress: P
     digest = hashlib.sha256()
     for picture in source:
         digest.update(f"{picture.id}\n{picture.label}\n".encode())
-        digest.update(picture.encoded() if isinstance(picture.content, Path) else picture.content.tobytes())
+        digest.update(picture.content.tobytes() if isinstance(picture.content, np.ndarray) else picture.encoded())
     path = folder / f"{clip.fingerprint}-{source.name}-{source.split or 'all'}-{digest.hexdigest()[:16]}.npz"
     if not path.exists():
         save_features(path, extract_features(source, clip, progress=progress))
@@ -140,9 +140,7 @@ def check_apart(first: Features, second: Features) -> None:
     shared = sorted({*first.ids.tolist()} & {*second.ids.tolist()})
     if shared:
         raise Mismatch(f"{len(shared)} pictures are on both sides, {shared[0]!r} among them: take them out of one")
-    engine = make_engine("faiss-flat", "cpu")
-    engine.build(second.embeddings)
-    squared = engine.search(first.embeddings, 1)[1][:, 0]
+    squared = exact_nearest(second.embeddings, first.embeddings, 1)[1][:, 0]
     same = np.flatnonzero(1 - squared / 2 > SAME_COSINE)
     if same.size > DUPLICATES * len(squared):
         name = first.ids[same[0]]

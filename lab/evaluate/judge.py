@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from lab.evaluate.data import Floats, Ints, Pixels, TestSet
 from lab.evaluate.scheme import NEIGHBOURS, Arrival
-from receiver.knowledge_base.index import make_engine
+from receiver.knowledge_base.exact import exact_nearest
 
 BLOCK = 1000
 """Queries sent together; a mosaic holds so many pictures."""
@@ -32,8 +32,6 @@ class Judge:
 
     def __init__(self, test_set: TestSet) -> None:
         self.test_set = test_set
-        self._engine = make_engine("faiss-flat", "cpu")
-        self._engine.build(test_set.items.embeddings)
         self._clean = self._nearest(test_set.queries.embeddings)
 
     @property
@@ -79,7 +77,8 @@ class Judge:
         return found
 
     def _nearest(self, queries: Floats) -> Ints:
-        return self._engine.search(np.ascontiguousarray(queries), NEIGHBOURS)[0]
+        found: Ints = exact_nearest(self.test_set.items.embeddings, np.ascontiguousarray(queries), NEIGHBOURS)[0]
+        return found
 
 
 def psnr_db(sent: Pixels, received: Pixels) -> npt.NDArray[np.float64]:

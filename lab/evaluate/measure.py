@@ -14,7 +14,7 @@ from lab.evaluate.judge import Judge, Verdict
 from lab.evaluate.scenario import Point
 from lab.evaluate.scheme import Arrival, Batch, Scheme
 from lab.evaluate.table import Row
-from shared.burst import HEADER_SYMBOLS
+from shared.channel.timing import HEADER_SYMBOLS
 
 NOTHING = float("nan")
 CONFIDENCE = 0.95

@@ -1,8 +1,8 @@
-"""Files that a crash cannot tear: a whole new one is put in the place of the old one, or nothing happens.
+"""Files that a crash cannot tear, and a directory with one writer.
 
-    write NAME.tmp -> fsync NAME.tmp -> rename over NAME -> fsync the directory
+    write .NAME.tmp -> fsync it -> rename over NAME -> fsync the directory
 
-One process at a time writes into a directory.
+A whole new file is put in the place of the old one, or nothing happens.
 """
 
 import fcntl
@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 from uuid import uuid4
 
 from shared.errors import Exhausted, NotFound, Unavailable
@@ -49,26 +50,45 @@ def fsync(path: Path) -> None:
         os.close(descriptor)
 
 
-@contextmanager
-def writer_lock(directory: Path) -> Iterator[None]:
-    """Make this process the directory's one writer; the lock dies with the process, however that ends.
+def clear_temporaries(directory: Path) -> None:
+    """Remove what a killed writer left half done; for the directory's one writer."""
+    for leftover in directory.glob(f".*{_SUFFIX}*"):
+        leftover.unlink(missing_ok=True)
 
-    Creates the directory, and clears away what a killed writer left half done.
-    Raises Unavailable, naming the other process, when the directory has a writer already.
+
+class WriterLock:
+    """Makes this process the directory's one writer, until `release`; it dies with the process, however that ends.
+
+    Creates the directory. Raises Unavailable, naming the other process, when the directory has a writer already.
     """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        fsync(directory.parent)
-        descriptor = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise NotFound(f"cannot write into {directory}: {error}; name a directory that can be written") from error
-    try:
-        _take(descriptor, directory)
-        for leftover in directory.glob(f".*{_SUFFIX}*"):
-            leftover.unlink(missing_ok=True)
-        yield
-    finally:
-        os.close(descriptor)
+
+    def __init__(self, directory: Path) -> None:
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            fsync(directory.parent)
+            self._descriptor: int | None = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise NotFound(
+                f"cannot write into {directory}: {error}; name a directory that can be written, "
+                f"or let the receiver only read it with --read-only"
+            ) from error
+        try:
+            _take(self._descriptor, directory)
+        except BaseException:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """Let the next writer in."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+        self._descriptor = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
 
 def _take(descriptor: int, directory: Path) -> None:
@@ -77,8 +97,9 @@ def _take(descriptor: int, directory: Path) -> None:
     except BlockingIOError:
         holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
         raise Unavailable(
-            f"the knowledge base in {directory} is being written by another process (pid {holder}); "
-            f"wait until it has finished, or choose another directory"
+            f"the knowledge base in {directory} is being written by another process (pid {holder}): a receiver that "
+            f"serves it, or a build. Stop that one first, ask the receiver instead (`semlink kb add`), or choose "
+            f"another directory; receivers that only read it are started with --read-only"
         ) from None
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)

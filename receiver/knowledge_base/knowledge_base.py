@@ -1,93 +1,114 @@
-"""The receiver's memory, open for searching.
+"""The receiver's memory: searched by any number of threads while it changes.
 
-    e_hat -> unit length -> index engine -> positions -> ids and labels -> hits
-                                 ^                ^
-                          index-*.bin  <---  store.sqlite
+    search, get ------> View of this moment
+    add, remove ... --> StoreWriter: COMMIT, fsync --> next View --> acknowledged
+    compact ---------> new engine from the store, in the background --> next View
 
-The store is the truth; the index is made from it.
+The store is the truth. What is acknowledged is on the disk; a search that begins after that finds it.
 """
 
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
-import numpy as np
+import structlog
 
-from receiver.knowledge_base.derived import load_or_build
-from receiver.knowledge_base.index import Device, IndexEngine, make_engine
-from receiver.knowledge_base.records import Description, Floats, Item, Positions
-from receiver.knowledge_base.store import STORE_FILE, Contents, Store
+from receiver.knowledge_base.derived import save_index
+from receiver.knowledge_base.durable import WriterLock
+from receiver.knowledge_base.engines.base import IndexEngine
+from receiver.knowledge_base.engines.settings import EngineSettings
+from receiver.knowledge_base.faults import damaged
+from receiver.knowledge_base.layout import Layout
+from receiver.knowledge_base.opening import new_engine, open_view
+from receiver.knowledge_base.records import Added, Description, Floats, Item, Listed, NewItem, Positions
+from receiver.knowledge_base.snapshots import Snapshot, restored_store, take_snapshot
+from receiver.knowledge_base.verify import Verification, verify
+from receiver.knowledge_base.view import View
+from receiver.knowledge_base.writer import StoreWriter
 from shared.burst import Hit
-from shared.errors import InvalidInput, Mismatch, NotFound
+from shared.errors import InvalidInput, Mismatch, NotFound, SemLinkError, Unavailable
+
+FOLD_ITEMS = 16_384  # in the delta; more are folded into the bulk: 8 ms of one core for each search
+_MOST_REMOVED = 2  # vectors in the bulk for each item that is still there
+_SAVED_SHARE = 0.1  # of the items; the index file may lag by so many, which are read from the store at the next start
+
+_log = structlog.get_logger()
 
 
 class KnowledgeBase:
-    """Items with embeddings, searched by embedding. Made by `open`.
+    """Items with embeddings, searched by embedding. Made by `open`. Safe for use from several threads."""
 
-    Searches and `get_item` may come from different threads at the same time.
-    """
-
-    def __init__(self, store: Store, contents: Contents, engine: IndexEngine) -> None:
-        self._store = store
-        self._engine = engine
-        self._position_of = {item_id: position for position, item_id in enumerate(contents.item_ids)}
-        self._item_ids = contents.item_ids
-        names, codes = np.unique(np.array(contents.labels, dtype=object), return_inverse=True)
-        self._labels: tuple[str, ...] = tuple(names)
-        self._label_codes: Positions = codes.astype(np.int64).reshape(-1)
-        self._label_codes.flags.writeable = False
+    def __init__(
+        self, layout: Layout, settings: EngineSettings, view: View, writer: StoreWriter | None, lock: WriterLock | None
+    ) -> None:
+        self._layout = layout
+        self._settings = settings
+        self._view = view
+        self._writer = writer
+        self._lock = lock
+        self._write_lock = threading.Lock()  # held for one change
+        self._upkeep_lock = threading.Lock()  # held while an engine is built; taken before the other
+        self._folding = threading.Event()
+        self._saved = view.covered
 
     @classmethod
-    def open(cls, directory: str | Path, device: Device = "auto", engine: str = "faiss-flat") -> "KnowledgeBase":
-        """Open what `build_knowledge_base` wrote, prove it, and make its index ready.
+    def open(
+        cls, directory: str | Path, settings: EngineSettings | None = None, *, writable: bool = False
+    ) -> "KnowledgeBase":
+        """Open a knowledge base and make its index ready.
 
-        device: where the index searches; auto takes a GPU where FAISS sees one
+        settings: which engine, and where; by default what suits the number of items
+        writable: be its one writer; without, what others change while it is open is not seen
         Raises NotFound without a knowledge base there, DataLoss when it is damaged, Mismatch for another schema,
-        InvalidSetting for a device or an engine that is not there.
+        InvalidSetting for a device or an engine that is not there, Unavailable when it has another writer.
         """
-        index = make_engine(engine, device)
-        store = Store(Path(directory) / STORE_FILE)
+        layout, settings = Layout(Path(directory)), settings or EngineSettings()
+        if not writable:
+            return cls(layout, settings, open_view(layout, layout.current(), settings), None, None)
+        path = layout.current()  # before the lock, which would make the directory
+        lock = WriterLock(layout.directory)
         try:
-            contents = store.read()
-            load_or_build(index, Path(directory), store.fingerprint, contents.embeddings)
-            return cls(store, contents, index)
+            path = layout.current()
+            layout.tidy()
+            writer = StoreWriter(path)
+            opened = cls(layout, settings, open_view(layout, path, settings), writer, lock)
+            opened._fold_in_background()
+            return opened
         except BaseException:
-            store.close()
+            lock.release()
             raise
+
+    @property
+    def view(self) -> View:
+        """The knowledge base at this moment; use one view for all steps of a search."""
+        return self._view
 
     @property
     def description(self) -> Description:
         """What it is, in a few words."""
-        origin = self._store.origin
-        return Description(
-            source=origin.source,
-            items=len(self._item_ids),
-            labels=len(self._labels),
-            clip=origin.clip,
-            clip_fingerprint=origin.clip_fingerprint,
-            fingerprint=self._store.fingerprint,
-            engine=self._engine.name,
-            dim=origin.dim,
-        )
+        return self._view.description
 
     @property
     def item_ids(self) -> tuple[str, ...]:
-        """Ids by position: [N]."""
-        return self._item_ids
+        """Ids by position: [P]; empty where an item was removed."""
+        view = self._view
+        return tuple(view.item_ids[: view.head.next_position])
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Each label once, sorted: [L]."""
-        return self._labels
+        """Each label once, by code."""
+        return self._view.labels
 
     @property
     def label_codes(self) -> Positions:
-        """Position in `labels` of each item's label: [N], int64."""
-        return self._label_codes
+        """Place in `labels` of each item's label: [P], int64."""
+        return self._view.label_codes
 
     def require_clip(self, fingerprint: str) -> None:
         """Raise Mismatch unless the embeddings come from the CLIP model with this fingerprint."""
-        origin, directory = self._store.origin, self._store.path.parent
+        origin, directory = self._view.store.origin, self._layout.directory
         if fingerprint != origin.clip_fingerprint:
             raise Mismatch(
                 f"the knowledge base {directory} was built from {origin.source!r} with CLIP {origin.clip!r} "
@@ -96,64 +117,177 @@ class KnowledgeBase:
             )
 
     def nearest(self, e_hat: Floats, n: int) -> tuple[Positions, Floats]:
-        """Find the n nearest items of each query, nearest first, equally near ones by position; all where n is more.
-
-        e_hat: [B, dim], float, any length but 0
-        Returns positions [B, n], int64, and cosines [B, n], float32, -1 to 1.
-        """
-        if n < 1:
-            raise InvalidInput(f"{n} nearest items were asked for; ask for at least 1")
-        queries = _unit(e_hat, self._store.origin.dim)
-        positions, squared = self._engine.search(queries, min(n, len(self._item_ids)))
-        return positions, np.clip(1 - squared / 2, -1, 1)  # |a - b|^2 = 2 - 2 cos for unit vectors
+        """See `View.nearest`."""
+        return self._view.nearest(e_hat, n)
 
     def hits(self, positions: Positions, cosines: Floats) -> list[list[Hit]]:
-        """Turn what `nearest` found into hits: both [B, n]. A distance below 3e-4 may read as 0."""
-        distances = np.sqrt(np.maximum(2 - 2 * cosines.astype(np.float64), 0))
-        return [
-            [self._hit(position, distance) for position, distance in zip(found, away, strict=True)]
-            for found, away in zip(positions.tolist(), distances.tolist(), strict=True)
-        ]
+        """See `View.hits`."""
+        return self._view.hits(positions, cosines)
 
-    def search(self, e_hat: Floats, top_k: int) -> list[list[Hit]]:
-        """Find the top_k nearest items of each query, nearest first. e_hat: [B, dim], float, any length but 0."""
-        return self.hits(*self.nearest(e_hat, top_k))
+    def labels_of(self, positions: Positions) -> Positions:
+        """See `View.labels_of`."""
+        return self._view.labels_of(positions)
+
+    def embeddings_of(self, positions: Positions) -> Floats:
+        """See `View.embeddings_of`."""
+        return self._view.embeddings_of(positions)
+
+    def search(self, e_hat: Floats, top_k: int, labels: Collection[str] | None = None) -> list[list[Hit]]:
+        """Find the top_k nearest items of each query, nearest first. e_hat: [B, dim], float, any length but 0.
+
+        labels: only items of these; None for all
+        """
+        view = self._view
+        return view.hits(*view.nearest(e_hat, top_k, labels))
 
     def get_item(self, item_id: str) -> Item:
         """One item as it is stored. Raises NotFound for an id that is not there, DataLoss when it is damaged."""
-        position = self._position_of.get(item_id)
-        if position is None:
+        view = self._view
+        position = view.store.position_of(item_id)
+        item = None if position is None else view.store.read_item(position)
+        if item is None:
+            view.require_absent(item_id)
             raise NotFound(
-                f"the knowledge base {self._store.path.parent} has no item {item_id[:200]!r}; "
+                f"the knowledge base {self._layout.directory} has no item {item_id[:200]!r}; "
                 f"ids are those that a search gives"
             )
-        return self._store.read_item(position)
+        if item.item_id != item_id:
+            raise damaged(view.store.path, f"its index of ids leads from {item_id!r} to {item.item_id!r}")
+        return item
+
+    def list_items(self, after: int = -1, count: int = 100, label: str | None = None) -> list[Listed]:
+        """Up to `count` items behind a position, in the order in which they came; of one label or of all."""
+        return self._view.store.list_items(after, count, label)
+
+    def add(self, items: Sequence[NewItem]) -> list[int | InvalidInput]:
+        """Add items in one transaction; returns once they are on the disk and will be found.
+
+        Returns for each its position, or why it alone was left out. Raises Exhausted when the disk is full; then none
+        was added.
+        """
+        with self._changing() as writer:
+            outcomes = writer.add(items)
+            if added := [outcome for outcome in outcomes if isinstance(outcome, Added)]:
+                labels = self._view.labels if len(self._view.labels) == writer.label_count else writer.labels
+                self._view = self._view.with_added(added, writer.head, labels)
+        self._fold_in_background()
+        return [outcome.position if isinstance(outcome, Added) else outcome for outcome in outcomes]
+
+    def remove(self, item_ids: Sequence[str]) -> int:
+        """Remove items, all or none; how many. Raises NotFound for an id that is not there."""
+        with self._changing() as writer:
+            positions = writer.remove(item_ids)
+            self._view = self._view.with_removed(positions, writer.head)
+        return len(positions)
+
+    def relabel(self, labels: Mapping[str, str]) -> int:
+        """Give items other labels, all or none: by id; how many. Raises NotFound for an id that is not there."""
+        with self._changing() as writer:
+            changed = writer.relabel(labels)
+            self._view = self._view.with_labels(changed, writer.head, writer.labels)
+        return len(changed)
+
+    def compact(self, settings: EngineSettings | None = None) -> None:
+        """Build the index anew, without removed items, and give the disk back what they took; searches go on.
+
+        settings: another engine, from now on
+        """
+        with self._upkeep_lock:
+            self._settings = settings or self._settings
+            view = self._view
+            engine = new_engine(self._layout, self._settings, view.store, view.head.items)
+            engine.build(view.store.vectors(0, view.head.next_position, view.live))
+            self._swap(engine, view.head.next_position)
+            self._save_index()
+            with self._changing() as writer:
+                writer.vacuum()
+            self._layout.drop_indexes(view.store.path, but=engine.name)
+
+    def snapshot(self, name: str) -> Snapshot:
+        """Copy the knowledge base as it is now to `snapshots/NAME`; changes and searches go on."""
+        self._require_writer()
+        return take_snapshot(self._layout, self._view.store, name)
+
+    def restore(self, name: str) -> None:
+        """Go back to a snapshot, in one step. Raises DataLoss for one that is damaged; then nothing has changed."""
+        with self._upkeep_lock, self._changing() as writer:
+            path = restored_store(self._layout, name, writer.head.version, writer.origin)
+            view = open_view(self._layout, path, self._settings)
+            self._layout.adopt(path)
+            self._writer, self._view, self._saved = StoreWriter(path), view, view.covered
+            writer.close()
+            self._layout.tidy()
+
+    def verify(self) -> Verification:
+        """Read and prove everything that is on the disk."""
+        return verify(self._layout.directory)
 
     def close(self) -> None:
-        """Close the store's file."""
-        self._store.close()
+        """Close the files and let the next writer in."""
+        with self._write_lock:
+            self._view.store.close()
+            if self._writer is not None:
+                self._writer.close()  # the last to close the file, it brings the log into the store
+            if self._lock is not None:
+                self._lock.release()
+            self._writer = None
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _hit(self, position: int, distance: float) -> Hit:
-        return Hit(self._item_ids[position], self._labels[self._label_codes[position]], distance)
+    @contextmanager
+    def _changing(self) -> Iterator[StoreWriter]:
+        with self._write_lock:
+            yield self._require_writer()
 
+    def _require_writer(self) -> StoreWriter:
+        if self._writer is None:
+            raise Unavailable(
+                f"the knowledge base {self._layout.directory} is closed, or open for reading alone; "
+                f"change it where it is served without --read-only"
+            )
+        return self._writer
 
-def _unit(e_hat: Floats, dim: int) -> Floats:
-    """Bring queries to unit length: [B, dim], float32. Raises InvalidInput naming the first without a direction."""
-    if e_hat.ndim != 2 or e_hat.shape[1] != dim:
-        raise InvalidInput(f"queries have shape {e_hat.shape}; this knowledge base takes [B, {dim}]")
-    wide = e_hat.astype(np.float64)
-    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
-    wrong = np.flatnonzero(~np.isfinite(lengths) | (lengths == 0))
-    if wrong.size:
-        raise InvalidInput(
-            f"query {wrong[0]} has length {lengths[wrong[0], 0]}; send finite values that are not all zero"
-        )
-    return np.ascontiguousarray(wide / lengths, dtype=np.float32)
+    def _fold_in_background(self) -> None:
+        """Fold a large delta into the bulk in a thread, unless one is at it."""
+        if self._view.delta.count >= FOLD_ITEMS and not self._folding.is_set():
+            self._folding.set()
+            threading.Thread(target=self._fold, name="fold", daemon=True).start()
+
+    def _fold(self) -> None:
+        try:
+            with self._upkeep_lock:
+                view, covered = self._view, self._view.head.next_position
+                self._swap(self._folded(view), covered)
+                if covered - self._saved > max(FOLD_ITEMS, _SAVED_SHARE * view.head.items):
+                    self._save_index()
+        except SemLinkError as error:  # the delta goes on serving
+            if self._writer is not None:
+                _log.error("the index could not be folded", reason=str(error))
+        finally:
+            self._folding.clear()
+
+    def _folded(self, view: View) -> IndexEngine:
+        """An engine that holds the bulk and the delta: a new one where the old suits no longer or holds too much."""
+        engine = new_engine(self._layout, self._settings, view.store, view.head.items)
+        crowded = len(view.engine) > _MOST_REMOVED * view.head.items
+        if engine.name != view.engine.name or crowded or not view.engine.growing:
+            engine.build(view.store.vectors(0, view.head.next_position, view.live))
+            return engine
+        engine = view.engine.clone()
+        engine.add(view.delta.positions[: view.delta.count], view.delta.vectors[: view.delta.count])
+        return engine
+
+    def _swap(self, engine: IndexEngine, covered: int) -> None:
+        """Let searches use another engine, and a delta of what came since."""
+        with self._write_lock:
+            self._view = self._view.with_engine(engine, covered)
+
+    def _save_index(self) -> None:
+        view = self._view
+        path = self._layout.index(view.store.path, view.engine.name)
+        if save_index(view.engine, path, view.store.store_id, view.covered):
+            self._saved = view.covered

@@ -1,51 +1,71 @@
 """Reading a store, the SQLite file that is the truth of a knowledge base.
 
-Everything that is read is proven by its digest (see `schema`) before it is given out. A store never changes once it
-is in place; a new build replaces the file as a whole, and whoever has the old one open goes on with the old one.
+    at `load`   every item's row is proven by its digest, and all of them together by the sum
+    when read   an embedding, a thumbnail and a picture are proven by their digests before they are given out
+    `verify`    reads and proves all of it
+
+Writers go on meanwhile: SQLite's log (WAL) gives each reader one consistent state.
 """
 
+import json
+import os
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from receiver.knowledge_base import schema
-from receiver.knowledge_base.records import Floats, Item, Origin
-from shared.errors import DataLoss, Mismatch, NotFound, Unavailable
-
-STORE_FILE = "store.sqlite"
-
-_SQLITE_MAGIC = b"SQLite format 3\x00"
-# What a wrong byte in a row can lead to before its digest is looked at: another type, half a character, a huge length.
-_DAMAGE = (sqlite3.DatabaseError, AttributeError, TypeError, ValueError, OverflowError, MemoryError)
+from receiver.knowledge_base.connection import connect_reader, store_uri
+from receiver.knowledge_base.engines.base import CHUNK_ITEMS
+from receiver.knowledge_base.faults import damaged, reading
+from receiver.knowledge_base.proof import (
+    origin_from_meta,
+    prove_embedding,
+    prove_item,
+    prove_row,
+    read_labels,
+    read_meta,
+    require_proven,
+)
+from receiver.knowledge_base.records import Floats, Item, Listed, Origin, Positions
+from receiver.knowledge_base.schema import Head
+from shared.errors import Unavailable
 
 
 @dataclass(frozen=True)
 class Contents:
-    """All items in order of position.
+    """All items at one moment; arrays go by position, P = head.next_position.
 
-    item_ids, labels: [N]
-    embeddings: [N, dim], float32, unit length
+    item_ids: P texts; empty where an item was removed
+    label_codes: [P], int64, places in `labels`; 0 where an item was removed
+    live: [P], bool, false where an item was removed
+    labels: each label that ever was in use, by code
     """
 
-    item_ids: tuple[str, ...]
+    head: Head
+    item_ids: list[str]
+    label_codes: Positions
+    live: npt.NDArray[np.bool_]
     labels: tuple[str, ...]
-    embeddings: Floats
 
 
 class Store:
-    """One open store. Safe for use from several threads."""
+    """One open store. Safe for use from several threads; it stays readable when its file is removed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = _connect(path)
+        self._uri = store_uri(path)
+        with reading(path):
+            self._connection: sqlite3.Connection | None = connect_reader(self._uri)
         try:
-            self._meta = self._read_meta()
+            with self._reading() as connection:
+                self._meta = read_meta(connection, path)
         except BaseException:
             self.close()
             raise
@@ -53,52 +73,93 @@ class Store:
     @property
     def origin(self) -> Origin:
         """Where the items come from."""
-        meta = self._meta
-        return Origin(meta["source"], meta["clip"], meta["clip_fingerprint"], int(meta["dim"]))
+        return origin_from_meta(self._meta)
 
     @property
-    def items(self) -> int:
-        """How many items there are."""
-        return int(self._meta["items"])
+    def store_id(self) -> str:
+        """Of this store alone; a copy that is put in force gets one of its own."""
+        return self._meta["store_id"]
 
     @property
-    def fingerprint(self) -> str:
-        """The proof of the content: 64 hexadecimal digits."""
-        return self._meta["fingerprint"]
+    def created_at(self) -> str:
+        """When it was built: ISO 8601, UTC."""
+        return self._meta["created_at"]
 
-    def read(self) -> Contents:
-        """Read and prove all items. Raises DataLoss naming the first that is damaged."""
-        item_ids: list[str] = []
-        labels: list[str] = []
-        digests: list[bytes] = []
-        embeddings = np.empty((self.items, self.origin.dim), dtype=np.float32)
-        query = "SELECT position, id, label, content, embedding, digest FROM items ORDER BY position"
-        with self._reading() as connection:
-            for expected, row in enumerate(connection.execute(query)):
-                position, item_id, label, content, embedding, digest = row
-                if position != expected or schema.item_digest(item_id, label, content, embedding) != digest:
-                    raise self._damaged(f"the item {item_id!r} at position {expected} is not what was stored")
-                embeddings[position] = np.frombuffer(embedding, dtype="<f4")
-                item_ids.append(item_id)
-                labels.append(label)
-                digests.append(digest)
-        if schema.fingerprint(self.origin.clip_fingerprint, self.origin.dim, digests) != self.fingerprint:
-            raise self._damaged(f"it holds {len(digests)} items that are not the {self.items} that were stored")
-        return Contents(tuple(item_ids), tuple(labels), embeddings)
+    @property
+    def head(self) -> Head:
+        """What changes with every change, as it was when this was opened."""
+        return Head.from_meta(self._meta)
 
-    def read_item(self, position: int) -> Item:
-        """Read and prove one item with its thumbnail."""
-        columns = "id, label, content, embedding, digest, thumbnail, thumbnail_digest"
+    def copy_to(self, path: Path) -> None:
+        """Copy all of it as it is now into a new file, without holes; whoever writes goes on."""
+        with closing(connect_reader(self._uri)) as connection:
+            connection.execute("VACUUM INTO ?", (str(path),))
+
+    def load(self) -> Contents:
+        """Read and prove every item's row, in one consistent state. Raises DataLoss naming the first damaged one."""
+        with self.consistent() as connection:
+            head = Head.from_meta(read_meta(connection, self.path))
+            labels = read_labels(connection)
+            item_ids = [""] * head.next_position
+            codes = np.zeros(head.next_position, np.int64)
+            live = np.zeros(head.next_position, np.bool_)
+            total = items = 0
+            for row in connection.execute(f"SELECT {schema.ITEM_COLUMNS} FROM items ORDER BY position"):
+                position = prove_row(row, labels, self.path)
+                item_ids[position], codes[position], live[position] = row[1], row[2], True
+                total += int.from_bytes(row[-1], "big")
+                items += 1
+            if items != head.items or schema.sum_digests(total) != head.total:
+                raise damaged(self.path, f"it holds {items} items that are not the {head.items} that were stored")
+        return Contents(head, item_ids, codes, live, tuple(labels.values()))
+
+    def position_of(self, item_id: str) -> int | None:
+        """Where an id is now, None for one that is not there."""
         with self._reading() as connection:
-            row = connection.execute(f"SELECT {columns} FROM items WHERE position = ?", (position,)).fetchone()
-            if row is None:
-                raise self._damaged(f"the item at position {position} is gone")
-            item_id, label, content, embedding, digest, thumbnail, thumbnail_digest = row
-            if schema.item_digest(item_id, label, content, embedding) != digest:
-                raise self._damaged(f"the item {item_id!r} at position {position} is not what was stored")
-            if schema.digest((thumbnail,)) != thumbnail_digest:
-                raise self._damaged(f"the thumbnail of {item_id!r} is not what was stored")
-        return Item(item_id, label, thumbnail, np.frombuffer(embedding, dtype="<f4").astype(np.float32))
+            row = connection.execute("SELECT position FROM items WHERE id = ?", (item_id,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def read_item(self, position: int) -> Item | None:
+        """Read and prove one item with all that belongs to it; None for one that is not there any more."""
+        query = (
+            f"SELECT {schema.ITEM_COLUMNS}, labels.label, embedding, thumbnail, picture FROM items "
+            "LEFT JOIN labels ON labels.code = items.label LEFT JOIN embeddings USING (position) "
+            "LEFT JOIN pictures USING (position) WHERE position = ?"
+        )
+        with self._reading() as connection:
+            row = connection.execute(query, (position,)).fetchone()
+            return None if row is None else prove_item(row, self.path)
+
+    def read_embeddings(self, positions: Sequence[int] | Positions) -> Floats:
+        """Read and prove embeddings: [n, dim], float32; NaN in the rows of items that are not there any more."""
+        query = "SELECT position, embedding, proof FROM embeddings WHERE position IN (SELECT value FROM json_each(?))"
+        found = np.full((len(positions), self.origin.dim), np.nan, np.float32)
+        rows = {position: row for row, position in enumerate(map(int, positions))}
+        with self._reading() as connection:  # one statement sees one state, and takes a third of the time of many
+            stored = connection.execute(query, (json.dumps(list(rows)),)).fetchall()
+        with reading(self.path):
+            for position, embedding, proof in stored:
+                require_proven(position, embedding, proof, self.path)
+            if stored:
+                vectors = np.frombuffer(b"".join(row[1] for row in stored), dtype="<f4")
+                found[[rows[row[0]] for row in stored]] = vectors.reshape(len(stored), -1)
+        return found
+
+    def list_items(self, after: int, count: int, label: str | None = None) -> list[Listed]:
+        """Up to `count` items behind a position, in order of position, of one label or of all."""
+        query = (
+            f"SELECT {schema.ITEM_COLUMNS}, labels.label FROM items JOIN labels ON labels.code = items.label "
+            "WHERE position > ? AND (? IS NULL OR labels.label = ?) ORDER BY position LIMIT ?"
+        )
+        with self._reading() as connection:
+            rows = connection.execute(query, (after, label, label, count)).fetchall()
+            for row in rows:
+                prove_row(row[:-1], {row[2]: row[-1]}, self.path)
+        return [Listed(row[0], row[1], row[-1], row[3], os.fsdecode(row[4])) for row in rows]
+
+    def vectors(self, start: int, stop: int, live: npt.NDArray[np.bool_]) -> "StoreVectors":
+        """The embeddings of the live items from position `start` to before `stop`; live: [P]."""
+        return StoreVectors(self, start + np.flatnonzero(live[start:stop]))
 
     def close(self) -> None:
         """Close the file; what is read after that raises Unavailable."""
@@ -107,48 +168,53 @@ class Store:
                 self._connection.close()
             self._connection = None
 
-    def _read_meta(self) -> dict[str, str]:
-        with self._reading() as connection:
-            meta = dict(connection.execute("SELECT key, value FROM meta"))
-            if "schema" not in meta:
-                raise self._damaged("it has no schema version")
-            if (version := meta["schema"]) != str(schema.VERSION):
-                raise Mismatch(
-                    f"{self.path} has schema version {version!r} and this SemLink reads {schema.VERSION}; "
-                    f"use the SemLink that wrote it, or build it again with `semlink kb build SOURCE --out DIR`"
-                )
-            if schema.seal(meta) != meta.get("seal"):
-                raise self._damaged("its description is not what was stored")
-        return meta
-
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         """Lend the connection to one thread at a time, and give damage its name."""
         with self._lock:
             if self._connection is None:
                 raise Unavailable(f"{self.path} is closed; open the knowledge base again")
-            try:
+            with reading(self.path):
                 yield self._connection
-            except _DAMAGE as error:
-                raise self._damaged(str(error) or type(error).__name__) from error
 
-    def _damaged(self, why: str) -> DataLoss:
-        return DataLoss(
-            f"{self.path} is damaged: {why}. "
-            f"Put a copy back, or build it again with `semlink kb build SOURCE --out DIR`."
-        )
+    @contextmanager
+    def consistent(self) -> Iterator[sqlite3.Connection]:
+        """A connection of its own, for long reading of one state."""
+        with reading(self.path), closing(connect_reader(self._uri)) as connection:
+            connection.execute("BEGIN")
+            yield connection
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    """Open the file for reading alone, so that a read-only disk will do."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(len(_SQLITE_MAGIC))
-    except OSError as error:
-        raise NotFound(
-            f"no knowledge base in {path.parent} ({error.strerror}: {path.name}); "
-            f"make one with `semlink kb build SOURCE --out {path.parent}`"
-        ) from error
-    if head != _SQLITE_MAGIC:
-        raise DataLoss(f"{path} is damaged: it does not begin like SQLite. Build it again with `semlink kb build`.")
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+class StoreVectors:
+    """Some items' embeddings, read piece by piece; see `engines.base.Vectors`."""
+
+    def __init__(self, store: Store, positions: Positions) -> None:
+        self._store = store
+        self._positions = positions
+
+    @property
+    def dim(self) -> int:
+        """Values in an embedding."""
+        return self._store.origin.dim
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def chunks(self, items: int = CHUNK_ITEMS) -> Iterator[tuple[Positions, Floats]]:
+        """All of them, in order; those removed meanwhile are left out."""
+        query = "SELECT position, embedding, proof FROM embeddings WHERE position BETWEEN ? AND ? ORDER BY position"
+        for start in range(0, len(self._positions), items):
+            piece = self._positions[start : start + items]
+            with self._store.consistent() as connection:  # the lock would keep searches waiting
+                rows = connection.execute(query, (int(piece[0]), int(piece[-1]))).fetchall()
+                vectors = [prove_embedding(at, vector, digest, self._store.path) for at, vector, digest in rows]
+            if rows:
+                yield np.array([row[0] for row in rows], np.int64), np.stack(vectors)
+
+    def sample(self, items: int, seed: int = 0) -> Floats:
+        """So many of them drawn at random, or all: [n, dim]."""
+        count = min(items, len(self))
+        drawn = np.sort(np.random.default_rng(seed).choice(len(self), count, replace=False))
+        found = self._store.read_embeddings(self._positions[drawn])
+        kept: Floats = found[~np.isnan(found[:, 0])]
+        return kept

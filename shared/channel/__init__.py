@@ -1,16 +1,18 @@
 """The physics of the link: numpy only, the same for the services and the lab.
 
-    x --> link (fading, noise) --> y --> estimate_channel (pilots) --> equalize --> x_hat, n0_eff
+    x --> link (fading, noise) --> y --> estimate or follow_channel (pilots) --> equalize --> x_hat, n0_eff
 
 Symbols are complex64 with unit mean power per burst; `snr_db` is the average Es/N0.
 """
 
 from shared.channel.equalizer import EqualizerName, equalize
-from shared.channel.link import Link, Transmission
+from shared.channel.estimation import check_followed, follow_channel
+from shared.channel.link import Link, Sending, Transmission
 from shared.channel.pilots import (
     ChannelEstimate,
     PilotPlacing,
     estimate_channel,
+    payload_positions,
     pilot_positions,
     pilot_sequence,
     place_pilots,
@@ -25,9 +27,13 @@ __all__ = [
     "Grid",
     "Link",
     "PilotPlacing",
+    "Sending",
     "Transmission",
+    "check_followed",
     "equalize",
     "estimate_channel",
+    "follow_channel",
+    "payload_positions",
     "pilot_positions",
     "pilot_sequence",
     "place_pilots",

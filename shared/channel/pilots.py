@@ -15,11 +15,18 @@ PilotPlacing = Literal["front", "spread"]
 class ChannelEstimate(NamedTuple):
     """What a receiver believes about the channel of each burst.
 
-    gain: [B], complex64, h. n0: [B], float32, noise power per complex symbol; NaN when it is not known.
+    gain: [B] of each burst or [B, n] of each symbol, complex64, h_hat. n0: [B], float32, noise power per complex
+    symbol; NaN when it is not known. error: like gain, float32, E|h - h_hat|^2, what the estimate itself is off by.
     """
 
     gain: Complex
     n0: npt.NDArray[np.float32]
+    error: npt.NDArray[np.float32]
+
+    @property
+    def disturbance(self) -> npt.NDArray[np.float32]:
+        """Power of all that stands between y and h_hat x, for Es = 1: N0 + error, in the shape of gain."""
+        return (self.n0 if self.gain.ndim == 1 else self.n0[:, None]) + self.error
 
 
 @lru_cache(maxsize=64)
@@ -51,19 +58,26 @@ def pilot_positions(pilots: int, symbols: int, placing: PilotPlacing) -> npt.NDA
     return positions
 
 
+@lru_cache(maxsize=256)
+def payload_positions(pilots: int, symbols: int, placing: PilotPlacing) -> npt.NDArray[np.intp]:
+    """Places of all other symbols: [symbols - pilots], ascending, read-only."""
+    positions = np.delete(np.arange(symbols), pilot_positions(pilots, symbols, placing))
+    positions.flags.writeable = False
+    return positions
+
+
 def place_pilots(payload: Complex, pilots: int, placing: PilotPlacing) -> Complex:
     """Put `pilots` pilots among the payload: [n] to [n + pilots], complex64."""
     if not pilots:
         return payload
     burst = np.empty(payload.size + pilots, np.complex64)
-    positions = pilot_positions(pilots, burst.size, placing)
-    burst[positions] = pilot_sequence(pilots)
-    burst[np.delete(np.arange(burst.size), positions)] = payload
+    burst[pilot_positions(pilots, burst.size, placing)] = pilot_sequence(pilots)
+    burst[payload_positions(pilots, burst.size, placing)] = payload
     return burst
 
 
 def estimate_channel(y_pilots: Complex) -> ChannelEstimate:
-    """Least-squares gain and noise power of each burst from its received pilots.
+    """Least-squares gain and noise power of each burst from its received pilots; one gain for all its symbols.
 
     y_pilots: [B, p], complex64, y_m = h p_m + n_m, p >= 2.
 
@@ -79,4 +93,4 @@ def estimate_channel(y_pilots: Complex) -> ChannelEstimate:
     gain = (y_pilots.astype(np.complex128) @ pilots.conj()) / pilots.size
     residual = y_pilots - gain[:, None] * pilots
     n0 = np.sum(residual.real**2 + residual.imag**2, axis=1) / (pilots.size - 1)
-    return ChannelEstimate(gain.astype(np.complex64), n0.astype(np.float32))
+    return ChannelEstimate(gain.astype(np.complex64), n0.astype(np.float32), (n0 / pilots.size).astype(np.float32))

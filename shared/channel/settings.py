@@ -31,7 +31,7 @@ def _finite_or_inf(low: float, high: float) -> AfterValidator:
     def check(value: float) -> float:
         if low <= value <= high or value == math.inf:
             return value
-        raise ValueError("out of range")
+        raise ValueError(f"give {low:g} to {high:g}, or inf")
 
     return AfterValidator(check)
 
@@ -63,7 +63,7 @@ class FadingSettings(BaseModel):
         "none", description="how the gain varies: none, rayleigh, rician, kbsc, or tdl-a to tdl-e (with waveform ofdm)"
     )
     rician_k_db: float = _number(6.0, -40, 40, "Rician factor K, power of the line of sight over the scatter, dB")
-    coherence_symbols: int = _count(0, 0, 1 << 16, "symbols that share one gain, 0 for the whole burst")
+    coherence_symbols: int = _count(0, 0, 1 << 16, "symbols under one gain of rayleigh or rician, 0 for all")
     doppler_hz: float = _number(0.0, 0, 1e6, "greatest Doppler shift, Clarke's spectrum, 0 for no motion, Hz")
     burst_interval_seconds: float = _number(
         0.0, 0, 3600, "from the start of one burst to the next, 0 for its airtime, seconds"
@@ -99,7 +99,7 @@ class NoiseSettings(BaseModel):
     )
     pa_smoothness: float = _number(2.0, 0.5, 10, "smoothness p of the Rapp amplifier")
     adc_bits: int = _count(0, 0, 16, "bits of the receiver's converters, 0 for no quantization")
-    adc_clip_db: float = _number(12.0, -10, 40, "full scale of the converters over the mean received power, dB")
+    adc_clip_db: float = _number(12.0, -10, 40, "full scale of the converters over the rms of I and Q, dB")
     sir_db: Annotated[float, _finite_or_inf(-50, 100)] = Field(
         math.inf, description="Es over a narrow-band interferer in dB: -50 to 100, or inf for none"
     )
@@ -146,6 +146,16 @@ class ChannelSettings(FaultSettings, NoiseSettings, FadingSettings):
             raise ValueError(
                 f"doppler_hz = {self.doppler_hz:g} with coherence_symbols = {self.coherence_symbols}: "
                 "motion or a coherence length, set one of them to 0"
+            )
+        if self.fading == "kbsc" and (self.doppler_hz or self.coherence_symbols > 1):
+            raise ValueError(
+                f"fading = 'kbsc' with doppler_hz = {self.doppler_hz:g} and coherence_symbols = "
+                f"{self.coherence_symbols}: its gain is drawn for each symbol, set both to 0"
+            )
+        if self.fading in SELECTIVE and self.coherence_symbols:
+            raise ValueError(
+                f"fading = {self.fading!r} with coherence_symbols = {self.coherence_symbols}: "
+                "its paths change with doppler_hz or from burst to burst, set coherence_symbols to 0"
             )
         if self.cyclic_prefix_symbols > self.fft_size:
             raise ValueError(

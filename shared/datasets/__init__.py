@@ -1,5 +1,6 @@
-"""Collections of pictures, read with numpy and Pillow alone: the drawn set, CIFAR-100, any folder."""
+"""Collections of pictures and of embeddings, read with numpy and Pillow alone; Parquet needs pyarrow as well."""
 
-from shared.datasets.source import Picture, PictureSource, open_source
+from shared.datasets.picture import Embedded, EmbeddingSource, Picture, PictureSource
+from shared.datasets.source import open_collection, open_source
 
-__all__ = ["Picture", "PictureSource", "open_source"]
+__all__ = ["Embedded", "EmbeddingSource", "Picture", "PictureSource", "open_collection", "open_source"]

@@ -1,76 +1,19 @@
-"""One face for every collection of pictures: the drawn set, CIFAR-100, a folder."""
+"""One face for every collection: the drawn set, CIFAR-100, folders, tables, tar files, ready embeddings."""
 
-import io
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
-
-import numpy as np
-import numpy.typing as npt
-from PIL import Image
 
 from shared.datasets import cifar100, drawn
+from shared.datasets.embeddings import has_embeddings, read_columns, read_npy, read_npz
 from shared.datasets.folder import list_pictures
-from shared.errors import InvalidPicture, InvalidSetting, NotFound
-from shared.pictures import decode_picture
+from shared.datasets.picture import EmbeddingSource, Picture, PictureSource
+from shared.datasets.tables import Columns, TableSource, read_csv, read_parquet
+from shared.datasets.webdataset import TarSource
+from shared.errors import InvalidSetting, NotFound
 
 DEFAULT_SPLIT = "kb"
 
 _CHUNK = 100  # drawn pictures made together
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One labelled picture, decoded when asked.
-
-    id: unique in its source. label: its category; empty where there is none
-    content: a file that holds it, or its pixels [H, W, 3], uint8, RGB
-    """
-
-    id: str
-    label: str
-    content: Path | npt.NDArray[np.uint8]
-
-    def image(self) -> Image.Image:
-        """The picture in RGB; `InvalidPicture` names a file that cannot be read."""
-        if not isinstance(self.content, Path):
-            return Image.fromarray(self.content)
-        try:
-            return decode_picture(self.encoded()).image
-        except InvalidPicture as error:
-            raise InvalidPicture(f"{self.content}: {error}") from error
-
-    def encoded(self) -> bytes:
-        """The bytes of an image file: the file's own, or a PNG."""
-        if not isinstance(self.content, Path):
-            buffer = io.BytesIO()
-            Image.fromarray(self.content).save(buffer, format="PNG")
-            return buffer.getvalue()
-        try:
-            return self.content.read_bytes()
-        except OSError as error:
-            raise InvalidPicture(f"{self.content} cannot be read: {error.strerror}.") from error
-
-
-class PictureSource(Protocol):
-    """A collection that can be walked again and again, always in the same order."""
-
-    @property
-    def name(self) -> str:
-        """What the source is called, for reports."""
-
-    @property
-    def split(self) -> str | None:
-        """Which part of it this is; None where it has no parts."""
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The distinct labels."""
-
-    def __len__(self) -> int: ...
-
-    def __iter__(self) -> Iterator[Picture]: ...
 
 
 class DrawnSource:
@@ -136,20 +79,64 @@ class FolderSource:
 def open_source(spec: str, split: str | None = None, download: bool = False) -> PictureSource:
     """Open a collection of pictures.
 
-    spec: `drawn`, `cifar100:DIR`, or a folder (CIFAR-100 in its official lay-out, or pictures)
-    split: part of it; None for `kb`, or for the whole of a folder of pictures
+    spec: `drawn`, `cifar100:DIR`, a folder (CIFAR-100 in its official lay-out, or pictures), a table of pictures (.csv,
+    .parquet with the columns path, label, caption), or a WebDataset .tar
+    split: part of it; None for `kb`, or for the whole of anything that has no parts
     download: let `cifar100:DIR` fetch the official archive into DIR if it is not there
+    """
+    source = open_collection(spec, split, download)
+    if isinstance(source, EmbeddingSource):
+        raise InvalidSetting(f"{spec!r} holds embeddings; pictures are needed here")
+    return source
+
+
+def open_collection(spec: str, split: str | None = None, download: bool = False) -> PictureSource | EmbeddingSource:
+    """Open a collection of pictures as `open_source` does, or of ready embeddings: .npz, .npy, or a .parquet with the
+    columns id, embedding, label, caption.
     """
     if spec == "drawn":
         return DrawnSource(split or DEFAULT_SPLIT)
     kind, colon, rest = spec.partition(":")
     if colon and kind == "cifar100":
         return Cifar100Source(cifar100.download_cifar100(rest) if download else rest, split or DEFAULT_SPLIT)
-    folder = Path(spec).expanduser()
-    if not folder.is_dir():
-        raise NotFound(f"There is no picture source {spec!r}; type drawn, cifar100:DIR, or the path of a folder.")
+    path = Path(spec).expanduser()
+    if path.is_dir():
+        return _open_folder(path, split)
+    if not path.is_file():
+        raise NotFound(
+            f"There is no source {spec!r}; type drawn, cifar100:DIR, or the path of a folder or of a file "
+            f"({', '.join(_FILES)})."
+        )
+    if split is not None:
+        raise InvalidSetting(f"{spec!r} is a file and has no part {split!r}; leave the split out.")
+    return _open_file(path)
+
+
+def _open_folder(folder: Path, split: str | None) -> PictureSource:
     if cifar100.is_cifar100(folder):
         return Cifar100Source(folder, split or DEFAULT_SPLIT)
     if split is not None and not (folder / split).is_dir():
-        raise InvalidSetting(f"The folder {spec!r} has no part {split!r}; leave the split out, or name a sub-folder.")
+        raise InvalidSetting(
+            f"The folder {str(folder)!r} has no part {split!r}; leave the split out, or name a sub-folder."
+        )
     return FolderSource(folder, split)
+
+
+def _open_file(path: Path) -> PictureSource | EmbeddingSource:
+    reader = _FILES.get(path.suffix.lower())
+    if reader is None:
+        raise InvalidSetting(f"{str(path)!r} is no kind of file that can be opened; choose {', '.join(_FILES)}.")
+    return reader(path)
+
+
+def _open_columns(path: Path, columns: Columns) -> PictureSource | EmbeddingSource:
+    return read_columns(path, columns) if has_embeddings(columns) else TableSource(path, columns)
+
+
+_FILES: dict[str, Callable[[Path], PictureSource | EmbeddingSource]] = {
+    ".csv": lambda path: TableSource(path, read_csv(path)),
+    ".parquet": lambda path: _open_columns(path, read_parquet(path)),
+    ".tar": TarSource,
+    ".npz": read_npz,
+    ".npy": read_npy,
+}

@@ -1,4 +1,4 @@
-"""The near end of a hop: one long-lived stream that carries many bursts, and heals by itself."""
+"""The near end of a hop: long-lived streams, one as a rule, that carry many bursts and heal by themselves."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,9 +8,11 @@ import grpc
 import structlog
 
 from protos.semlink.v1 import link_pb2 as pb
+from protos.semlink.v1.channel_pb2_grpc import ChannelStub
+from protos.semlink.v1.link_pb2_grpc import ReceiverStub
 from shared.burst import Burst, Reception
 from shared.errors import Expired, InvalidInput, SemLinkError, Unavailable
-from shared.rpc.options import channel_options
+from shared.rpc.options import MAX_MESSAGE_BYTES, channel_options
 from shared.rpc.status import error_from_failure, error_from_rpc
 from shared.rpc.wire import burst_to_wire, reception_from_wire
 
@@ -18,6 +20,10 @@ log = structlog.get_logger()
 
 Call: TypeAlias = grpc.aio.StreamStreamCall[pb.Burst, pb.Reception]
 OpenStream: TypeAlias = Callable[[grpc.aio.Channel], Call]
+
+
+class StreamReset(Unavailable):
+    """The stream was broken at this end, by `BurstLink.reset`; the next exchange opens a new one."""
 
 
 class _Stream:
@@ -30,7 +36,10 @@ class _Stream:
         # that is given up leaves the outbox, which so holds no more than what callers wait for.
         self.outbox: dict[int, pb.Burst] = {}
         self._filled = asyncio.Event()
+        self._reset = False
+        self._reason: SemLinkError = Unavailable("the stream was closed")
         self.ended: asyncio.Task[None] = asyncio.create_task(self._run())
+        self.ended.add_done_callback(self._fail_waiting)  # also when it is ended before it began
 
     async def exchange(self, burst: pb.Burst) -> pb.Reception:
         answer: asyncio.Future[pb.Reception] = asyncio.get_running_loop().create_future()
@@ -43,21 +52,28 @@ class _Stream:
             del self.waiting[burst.burst_id]
             self.outbox.pop(burst.burst_id, None)
 
+    def end(self, reset: bool) -> None:
+        """Break the stream; what waits on it fails, with StreamReset where that was asked for."""
+        self._reset = reset
+        self.ended.cancel()
+
     async def _run(self) -> None:
-        """Read and write until the stream breaks, then fail what waits."""
-        reason: SemLinkError = Unavailable("the stream was closed")
+        """Read and write until the stream breaks."""
         writer = asyncio.create_task(self._write())
         try:
             await self._read()
         except grpc.RpcError as error:
-            reason = error_from_rpc(error)
+            self._reason = error_from_rpc(error)
         finally:
             writer.cancel()
             self.call.cancel()
             await asyncio.gather(writer, return_exceptions=True)
-            for answer in self.waiting.values():
-                if not answer.done():
-                    answer.set_exception(Unavailable(str(reason)))
+
+    def _fail_waiting(self, _: asyncio.Task[None]) -> None:
+        self.call.cancel()
+        for answer in self.waiting.values():
+            if not answer.done():
+                answer.set_exception(StreamReset() if self._reset else Unavailable(str(self._reason)))
 
     async def _write(self) -> None:
         try:
@@ -86,13 +102,17 @@ class BurstLink:
 
     address: HOST:PORT. open_stream: the stub's streaming method. Flow control reaches the caller through its wait for
     the answer; how many bursts wait at once is the caller's to limit.
+    streams: bursts take turns on so many, and the streams on all addresses that HOST stands for
     """
 
-    def __init__(self, address: str, open_stream: OpenStream, max_message_bytes: int) -> None:
+    def __init__(self, address: str, open_stream: OpenStream, max_message_bytes: int, streams: int = 1) -> None:
         self.address = address
-        self._channel = grpc.aio.insecure_channel(address, options=channel_options(max_message_bytes))
+        self._options = channel_options(max_message_bytes)
+        self._channel = self._dial()
         self._open_stream = open_stream
-        self._stream: _Stream | None = None
+        self._streams: list[_Stream | None] = [None] * streams
+        self._turn = 0
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def exchange(self, burst: Burst) -> Reception:
         """The answer to `burst`, within `burst.timeout_seconds` (0: no limit).
@@ -111,24 +131,59 @@ class BurstLink:
 
     async def _exchange(self, burst: pb.Burst) -> pb.Reception:
         stream = self._current_stream()
-        if burst.burst_id in stream.waiting:
+        if any(other is not None and burst.burst_id in other.waiting for other in self._streams):
             raise InvalidInput(f"burst id {burst.burst_id} is in flight already: choose ids that differ")
         try:
             async with asyncio.timeout(burst.timeout_seconds or None):
                 return await stream.exchange(burst)
         except TimeoutError:
             raise Expired(f"no answer from {self.address} within the {burst.timeout_seconds:.3f} s left") from None
+        except StreamReset:
+            raise
         except Unavailable as error:
             raise Unavailable(f"{self.address} cannot be reached: {error}") from error
 
+    def _dial(self) -> grpc.aio.Channel:
+        """Connect at once: streams opened before all addresses are connected would crowd on the first."""
+        channel = grpc.aio.insecure_channel(self.address, options=self._options)
+        channel.get_state(try_to_connect=True)
+        return channel
+
     def _current_stream(self) -> _Stream:
-        if self._stream is None or self._stream.ended.done() or self._stream.call.done():
-            self._stream = _Stream(self._open_stream(self._channel))
-        return self._stream
+        self._turn = (self._turn + 1) % len(self._streams)
+        stream = self._streams[self._turn]
+        if stream is None or stream.ended.done() or stream.call.done():
+            stream = self._streams[self._turn] = _Stream(self._open_stream(self._channel))
+        return stream
+
+    def reset(self) -> None:
+        """Break the connection, as a fault would: what waits on it fails with StreamReset, the next makes a new one."""
+        streams, channel = self._streams, self._channel
+        self._streams = [None] * len(streams)
+        self._channel = self._dial()
+        closing = asyncio.create_task(_end(streams, channel, reset=True))
+        self._closing.add(closing)  # the loop alone would not keep it
+        closing.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
         """Cancel the stream and close the connection."""
-        if self._stream is not None:
-            self._stream.ended.cancel()
-            await asyncio.gather(self._stream.ended, return_exceptions=True)
-        await self._channel.close()
+        await asyncio.gather(*self._closing)
+        await _end(self._streams, self._channel)
+
+
+async def _end(streams: list[_Stream | None], channel: grpc.aio.Channel, *, reset: bool = False) -> None:
+    open_streams = [stream for stream in streams if stream is not None]
+    for stream in open_streams:
+        stream.end(reset)
+    await asyncio.gather(*(stream.ended for stream in open_streams), return_exceptions=True)
+    await channel.close()
+
+
+def link_to_channel(address: str, max_message_bytes: int = MAX_MESSAGE_BYTES) -> BurstLink:
+    """The near end of the hop to a channel."""
+    return BurstLink(address, lambda channel: ChannelStub(channel).Relay(), max_message_bytes)
+
+
+def link_to_receiver(address: str, max_message_bytes: int = MAX_MESSAGE_BYTES, streams: int = 1) -> BurstLink:
+    """The near end of the hop to a receiver, or to all that an address such as dns:///receiver:50053 stands for."""
+    return BurstLink(address, lambda channel: ReceiverStub(channel).Receive(), max_message_bytes, streams)

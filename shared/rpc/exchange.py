@@ -19,6 +19,11 @@ async def answer_burst(message: pb.Burst, handle: Callable[[Burst], Awaitable[pb
         return await handle(burst_from_wire(message))
     except SemLinkError as error:
         log.info("burst refused", burst=message.burst_id, reason=str(error))
-        return pb.Reception(burst_id=message.burst_id, failure=failure_from(error))
+        return refusal(message.burst_id, error)
     except Exception as error:  # the stream must go on for the other bursts
-        return pb.Reception(burst_id=message.burst_id, failure=failure_from(error))
+        return refusal(message.burst_id, error)
+
+
+def refusal(burst_id: int, error: Exception) -> pb.Reception:
+    """The answer to a burst that could not be served."""
+    return pb.Reception(burst_id=burst_id, failure=failure_from(error))

@@ -33,5 +33,6 @@ def channel_options(max_message_bytes: int = MAX_MESSAGE_BYTES) -> list[tuple[st
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", 2_000),  # what an attempt may take, not the pause before it
         ("grpc.max_reconnect_backoff_ms", 1_000),
+        ("grpc.lb_policy_name", "round_robin"),  # over all addresses of a name, stream by stream
         ("grpc.use_local_subchannel_pool", 1),  # one client's broken connection is not another's back-off
     ]

@@ -26,6 +26,8 @@ STATUS: tuple[tuple[type[errors.SemLinkError], grpc.StatusCode], ...] = (
 _LOST: Final = (
     "Internal error from Core"  # what grpc.aio makes, with INTERNAL, of a connection lost at the wrong moment
 )
+_LOST_BURST: Final = "semlink-lost"
+"""Key in the trailing metadata of a call that ends with `errors.Lost`."""
 _BY_NUMBER = {code.value[0]: code for code in grpc.StatusCode}
 
 Arguments = ParamSpec("Arguments")
@@ -48,6 +50,8 @@ def error_from_rpc(error: grpc.RpcError) -> errors.SemLinkError:
     call = cast(grpc.Call, error)  # every RpcError that a call raises is one
     if call.details() == _LOST:
         return errors.Unavailable("the connection was lost while the call began")
+    if any(name == _LOST_BURST for name, _ in call.trailing_metadata() or ()):
+        return errors.Lost(call.details() or "")
     return error_from_status(call.code(), call.details() or "")
 
 
@@ -56,11 +60,13 @@ def failure_from(error: BaseException) -> pb.Failure:
     if not isinstance(error, errors.SemLinkError):
         log.error("unexpected error", exc_info=error)
         return pb.Failure(code=grpc.StatusCode.INTERNAL.value[0], message=f"internal error: {error!r}")
-    return pb.Failure(code=status_of(error).value[0], message=str(error))
+    return pb.Failure(code=status_of(error).value[0], message=str(error), lost=isinstance(error, errors.Lost))
 
 
 def error_from_failure(failure: pb.Failure) -> errors.SemLinkError:
     """The SemLink error of a `Failure` message."""
+    if failure.lost:
+        return errors.Lost(failure.message)
     return error_from_status(_BY_NUMBER.get(failure.code, grpc.StatusCode.UNKNOWN), failure.message)
 
 
@@ -82,4 +88,5 @@ def answers_errors(
 async def abort_with(context: grpc.aio.ServicerContext[Any, Any], error: Exception) -> NoReturn:
     """End a call with the status and message of `error`."""
     failure = failure_from(error)
-    await context.abort(_BY_NUMBER[failure.code], failure.message)
+    trailing = ((_LOST_BURST, "1"),) if failure.lost else ()
+    await context.abort(_BY_NUMBER[failure.code], failure.message, trailing)

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 
 from protos.semlink.v1 import common_pb2 as common
 from protos.semlink.v1 import link_pb2 as link
-from shared.burst import Burst, CodecSpec, Csi, Genie, Hit, Reception, Trace
+from shared.burst import Burst, ChannelReport, CodecSpec, Csi, Genie, Hit, Reception, Trace
 from shared.channel import Grid, PilotPlacing
 from shared.errors import InvalidInput, InvalidSetting, InvalidSymbols
 from shared.ledger import Entry, Kind
 from shared.rpc.channel_wire import override_from_wire, override_to_wire, report_from_wire, report_to_wire
-from shared.symbols import BYTES_PER_SYMBOL, MAX_SYMBOLS, pack_symbols, unpack_symbols
+from shared.symbols import BYTES_PER_SYMBOL, MAX_SYMBOLS, Complex, pack_symbols, unpack_symbols
 
 MAX_TOP_K = 100
 _CSI: dict[Csi, common.Csi.ValueType] = {
@@ -96,6 +96,20 @@ def burst_to_wire(burst: Burst) -> link.Burst:
     )
 
 
+def pass_on(message: link.Burst, y: Complex, genie: Genie | None, grid: Grid | None) -> None:
+    """Make of a burst as it was sent what the receiver gets; cheaper than a message of its own.
+
+    y: [pilots + payload], complex64, received symbols.
+    """
+    message.symbols = pack_symbols(y)
+    for field in ("channel_override", "genie", "ofdm"):
+        message.ClearField(field)
+    if genie is not None:
+        message.genie.CopyFrom(link.Genie(gain=pack_symbols(genie.gain), n0=genie.n0))
+    if grid is not None:
+        message.ofdm.CopyFrom(link.OfdmGrid(**grid._asdict()))
+
+
 def burst_from_wire(message: link.Burst) -> Burst:
     """A message as a burst. Raises InvalidInput, naming the field, for one that is none."""
     total = message.pilot_symbols + message.payload_symbols
@@ -163,6 +177,13 @@ def reception_from_wire(message: link.Reception) -> Reception:
         trace=trace_from_wire(message.trace) if message.HasField("trace") else None,
         channel=report_from_wire(message.channel) if message.HasField("channel") else None,
     )
+
+
+def add_channel(message: link.Reception, report: ChannelReport, ledger: Iterable[Entry]) -> None:
+    """Add what the channel has to tell to an answer on its way back."""
+    message.channel.CopyFrom(report_to_wire(report))
+    for stage, seconds, kind in ledger:
+        message.ledger.add(stage=stage, seconds=seconds, kind=_EMULATED if kind is Kind.EMULATED else _MEASURED)
 
 
 def hits_to_wire(hits: Iterable[Hit]) -> list[common.Hit]:

@@ -26,15 +26,15 @@ from protos.semlink.v1 import common_pb2 as protos_dot_semlink_dot_v1_dot_common
 from protos.semlink.v1 import link_pb2 as protos_dot_semlink_dot_v1_dot_link__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fprotos/semlink/v1/channel.proto\x12\nsemlink.v1\x1a\x1eprotos/semlink/v1/common.proto\x1a\x1cprotos/semlink/v1/link.proto\"\x13\n\x11GetChannelRequest\"R\n\x11SetChannelRequest\x12-\n\x08settings\x18\x01 \x01(\x0b\x32\x1b.semlink.v1.ChannelSettings\x12\x0e\n\x06preset\x18\x02 \x01(\t\"\x15\n\x13ResetChannelRequest\"\x14\n\x12ListPresetsRequest\":\n\x13ListPresetsResponse\x12#\n\x07presets\x18\x01 \x03(\x0b\x32\x12.semlink.v1.Preset\"j\n\x06Preset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12-\n\x08settings\x18\x04 \x01(\x0b\x32\x1b.semlink.v1.ChannelSettings\"/\n\x13WatchChannelRequest\x12\x18\n\x10interval_seconds\x18\x01 \x01(\x01\"\xe4\x02\n\x11\x43hannelStatistics\x12\x0f\n\x07seconds\x18\x01 \x01(\x01\x12-\n\x08settings\x18\x02 \x01(\x0b\x32\x1b.semlink.v1.ChannelSettings\x12\x0e\n\x06\x62ursts\x18\x03 \x01(\x04\x12\x0c\n\x04lost\x18\x04 \x01(\x04\x12\x12\n\nduplicated\x18\x05 \x01(\x04\x12\x11\n\treordered\x18\x06 \x01(\x04\x12\x0e\n\x06\x66\x61iled\x18\x07 \x01(\x04\x12\x0e\n\x06resets\x18\x08 \x01(\x04\x12\x11\n\tin_flight\x18\t \x01(\r\x12\x0e\n\x06queued\x18\n \x01(\r\x12\x14\n\x0csignal_power\x18\x0b \x01(\x01\x12\x13\n\x0bnoise_power\x18\x0c \x01(\x01\x12\x1c\n\x0fsnr_db_achieved\x18\r \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x08schedule\x18\x0e \x01(\t\x12\x18\n\x10schedule_seconds\x18\x0f \x01(\x01\x42\x12\n\x10_snr_db_achieved\"w\n\x08Schedule\x12\x0c\n\x04name\x18\x01 \x01(\t\x12 \n\x05\x63lock\x18\x02 \x01(\x0e\x32\x11.semlink.v1.Clock\x12#\n\x07\x63hanges\x18\x03 \x03(\x0b\x32\x12.semlink.v1.Change\x12\x16\n\x0erepeat_seconds\x18\x04 \x01(\x01\"^\n\x06\x43hange\x12\x0f\n\x07seconds\x18\x01 \x01(\x01\x12-\n\x08settings\x18\x02 \x01(\x0b\x32\x1b.semlink.v1.ChannelSettings\x12\x14\n\x0cramp_seconds\x18\x03 \x01(\x01\"<\n\x12SetScheduleRequest\x12&\n\x08schedule\x18\x01 \x01(\x0b\x32\x14.semlink.v1.Schedule\"\x14\n\x12GetScheduleRequest\"H\n\rScheduleState\x12&\n\x08schedule\x18\x01 \x01(\x0b\x32\x14.semlink.v1.Schedule\x12\x0f\n\x07seconds\x18\x02 \x01(\x01\"$\n\x14RecordChannelRequest\x12\x0c\n\x04sent\x18\x01 \x01(\x08\"x\n\rRecordedBurst\x12 \n\x05\x62urst\x18\x01 \x01(\x0b\x32\x11.semlink.v1.Burst\x12\x0c\n\x04sent\x18\x02 \x01(\x0c\x12)\n\x06report\x18\x03 \x01(\x0b\x32\x19.semlink.v1.ChannelReport\x12\x0c\n\x04lost\x18\x04 \x01(\x08*?\n\x05\x43lock\x12\x15\n\x11\x43LOCK_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x43LOCK_BURST\x10\x01\x12\x0e\n\nCLOCK_WALL\x10\x02\x32\xe0\x05\n\x07\x43hannel\x12\x35\n\x05Relay\x12\x11.semlink.v1.Burst\x1a\x15.semlink.v1.Reception(\x01\x30\x01\x12H\n\nGetChannel\x12\x1d.semlink.v1.GetChannelRequest\x1a\x1b.semlink.v1.ChannelSettings\x12H\n\nSetChannel\x12\x1d.semlink.v1.SetChannelRequest\x1a\x1b.semlink.v1.ChannelSettings\x12L\n\x0cResetChannel\x12\x1f.semlink.v1.ResetChannelRequest\x1a\x1b.semlink.v1.ChannelSettings\x12N\n\x0bListPresets\x12\x1e.semlink.v1.ListPresetsRequest\x1a\x1f.semlink.v1.ListPresetsResponse\x12P\n\x0cWatchChannel\x12\x1f.semlink.v1.WatchChannelRequest\x1a\x1d.semlink.v1.ChannelStatistics0\x01\x12H\n\x0bSetSchedule\x12\x1e.semlink.v1.SetScheduleRequest\x1a\x19.semlink.v1.ScheduleState\x12H\n\x0bGetSchedule\x12\x1e.semlink.v1.GetScheduleRequest\x1a\x19.semlink.v1.ScheduleState\x12N\n\rRecordChannel\x12 .semlink.v1.RecordChannelRequest\x1a\x19.semlink.v1.RecordedBurst0\x01\x12\x36\n\x06Replay\x12\x11.semlink.v1.Burst\x1a\x15.semlink.v1.Reception(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fprotos/semlink/v1/channel.proto\x12\nsemlink.v1\x1a\x1eprotos/semlink/v1/common.proto\x1a\x1cprotos/semlink/v1/link.proto\"\x13\n\x11GetChannelRequest\"R\n\x11SetChannelRequest\x12-\n\x08settings\x18\x01 \x01(\x0b\x32\x1b.semlink.v1.ChannelSettings\x12\x0e\n\x06preset\x18\x02 \x01(\t\"\x15\n\x13ResetChannelRequest\"\x14\n\x12ListPresetsRequest\":\n\x13ListPresetsResponse\x12#\n\x07presets\x18\x01 \x03(\x0b\x32\x12.semlink.v1.Preset\"j\n\x06Preset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12-\n\x08settings\x18\x04 \x01(\x0b\x32\x1b.semlink.v1.ChannelSettings\"/\n\x13WatchChannelRequest\x12\x18\n\x10interval_seconds\x18\x01 \x01(\x01\"\xe4\x02\n\x11\x43hannelStatistics\x12\x0f\n\x07seconds\x18\x01 \x01(\x01\x12-\n\x08settings\x18\x02 \x01(\x0b\x32\x1b.semlink.v1.ChannelSettings\x12\x0e\n\x06\x62ursts\x18\x03 \x01(\x04\x12\x0c\n\x04lost\x18\x04 \x01(\x04\x12\x12\n\nduplicated\x18\x05 \x01(\x04\x12\x11\n\treordered\x18\x06 \x01(\x04\x12\x0e\n\x06\x66\x61iled\x18\x07 \x01(\x04\x12\x0e\n\x06resets\x18\x08 \x01(\x04\x12\x11\n\tin_flight\x18\t \x01(\r\x12\x0e\n\x06queued\x18\n \x01(\r\x12\x14\n\x0csignal_power\x18\x0b \x01(\x01\x12\x13\n\x0bnoise_power\x18\x0c \x01(\x01\x12\x1c\n\x0fsnr_db_achieved\x18\r \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x08schedule\x18\x0e \x01(\t\x12\x18\n\x10schedule_seconds\x18\x0f \x01(\x01\x42\x12\n\x10_snr_db_achieved\"\xa6\x01\n\x08Schedule\x12\x0c\n\x04name\x18\x01 \x01(\t\x12 \n\x05\x63lock\x18\x02 \x01(\x0e\x32\x11.semlink.v1.Clock\x12#\n\x07\x63hanges\x18\x03 \x03(\x0b\x32\x12.semlink.v1.Change\x12\x16\n\x0erepeat_seconds\x18\x04 \x01(\x01\x12-\n\x08settings\x18\x05 \x01(\x0b\x32\x1b.semlink.v1.ChannelSettings\"^\n\x06\x43hange\x12\x0f\n\x07seconds\x18\x01 \x01(\x01\x12-\n\x08settings\x18\x02 \x01(\x0b\x32\x1b.semlink.v1.ChannelSettings\x12\x14\n\x0cramp_seconds\x18\x03 \x01(\x01\"<\n\x12SetScheduleRequest\x12&\n\x08schedule\x18\x01 \x01(\x0b\x32\x14.semlink.v1.Schedule\"\x14\n\x12GetScheduleRequest\"H\n\rScheduleState\x12&\n\x08schedule\x18\x01 \x01(\x0b\x32\x14.semlink.v1.Schedule\x12\x0f\n\x07seconds\x18\x02 \x01(\x01\"$\n\x14RecordChannelRequest\x12\x0c\n\x04sent\x18\x01 \x01(\x08\"x\n\rRecordedBurst\x12 \n\x05\x62urst\x18\x01 \x01(\x0b\x32\x11.semlink.v1.Burst\x12\x0c\n\x04sent\x18\x02 \x01(\x0c\x12)\n\x06report\x18\x03 \x01(\x0b\x32\x19.semlink.v1.ChannelReport\x12\x0c\n\x04lost\x18\x04 \x01(\x08*?\n\x05\x43lock\x12\x15\n\x11\x43LOCK_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x43LOCK_BURST\x10\x01\x12\x0e\n\nCLOCK_WALL\x10\x02\x32\xe0\x05\n\x07\x43hannel\x12\x35\n\x05Relay\x12\x11.semlink.v1.Burst\x1a\x15.semlink.v1.Reception(\x01\x30\x01\x12H\n\nGetChannel\x12\x1d.semlink.v1.GetChannelRequest\x1a\x1b.semlink.v1.ChannelSettings\x12H\n\nSetChannel\x12\x1d.semlink.v1.SetChannelRequest\x1a\x1b.semlink.v1.ChannelSettings\x12L\n\x0cResetChannel\x12\x1f.semlink.v1.ResetChannelRequest\x1a\x1b.semlink.v1.ChannelSettings\x12N\n\x0bListPresets\x12\x1e.semlink.v1.ListPresetsRequest\x1a\x1f.semlink.v1.ListPresetsResponse\x12P\n\x0cWatchChannel\x12\x1f.semlink.v1.WatchChannelRequest\x1a\x1d.semlink.v1.ChannelStatistics0\x01\x12H\n\x0bSetSchedule\x12\x1e.semlink.v1.SetScheduleRequest\x1a\x19.semlink.v1.ScheduleState\x12H\n\x0bGetSchedule\x12\x1e.semlink.v1.GetScheduleRequest\x1a\x19.semlink.v1.ScheduleState\x12N\n\rRecordChannel\x12 .semlink.v1.RecordChannelRequest\x1a\x19.semlink.v1.RecordedBurst0\x01\x12\x36\n\x06Replay\x12\x11.semlink.v1.Burst\x1a\x15.semlink.v1.Reception(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.semlink.v1.channel_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CLOCK']._serialized_start=1370
-  _globals['_CLOCK']._serialized_end=1433
+  _globals['_CLOCK']._serialized_start=1418
+  _globals['_CLOCK']._serialized_end=1481
   _globals['_GETCHANNELREQUEST']._serialized_start=109
   _globals['_GETCHANNELREQUEST']._serialized_end=128
   _globals['_SETCHANNELREQUEST']._serialized_start=130
@@ -51,20 +51,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHCHANNELREQUEST']._serialized_end=474
   _globals['_CHANNELSTATISTICS']._serialized_start=477
   _globals['_CHANNELSTATISTICS']._serialized_end=833
-  _globals['_SCHEDULE']._serialized_start=835
-  _globals['_SCHEDULE']._serialized_end=954
-  _globals['_CHANGE']._serialized_start=956
-  _globals['_CHANGE']._serialized_end=1050
-  _globals['_SETSCHEDULEREQUEST']._serialized_start=1052
-  _globals['_SETSCHEDULEREQUEST']._serialized_end=1112
-  _globals['_GETSCHEDULEREQUEST']._serialized_start=1114
-  _globals['_GETSCHEDULEREQUEST']._serialized_end=1134
-  _globals['_SCHEDULESTATE']._serialized_start=1136
-  _globals['_SCHEDULESTATE']._serialized_end=1208
-  _globals['_RECORDCHANNELREQUEST']._serialized_start=1210
-  _globals['_RECORDCHANNELREQUEST']._serialized_end=1246
-  _globals['_RECORDEDBURST']._serialized_start=1248
-  _globals['_RECORDEDBURST']._serialized_end=1368
-  _globals['_CHANNEL']._serialized_start=1436
-  _globals['_CHANNEL']._serialized_end=2172
+  _globals['_SCHEDULE']._serialized_start=836
+  _globals['_SCHEDULE']._serialized_end=1002
+  _globals['_CHANGE']._serialized_start=1004
+  _globals['_CHANGE']._serialized_end=1098
+  _globals['_SETSCHEDULEREQUEST']._serialized_start=1100
+  _globals['_SETSCHEDULEREQUEST']._serialized_end=1160
+  _globals['_GETSCHEDULEREQUEST']._serialized_start=1162
+  _globals['_GETSCHEDULEREQUEST']._serialized_end=1182
+  _globals['_SCHEDULESTATE']._serialized_start=1184
+  _globals['_SCHEDULESTATE']._serialized_end=1256
+  _globals['_RECORDCHANNELREQUEST']._serialized_start=1258
+  _globals['_RECORDCHANNELREQUEST']._serialized_end=1294
+  _globals['_RECORDEDBURST']._serialized_start=1296
+  _globals['_RECORDEDBURST']._serialized_end=1416
+  _globals['_CHANNEL']._serialized_start=1484
+  _globals['_CHANNEL']._serialized_end=2220
 # @@protoc_insertion_point(module_scope)

@@ -281,6 +281,7 @@ class Schedule(_message.Message):
     CLOCK_FIELD_NUMBER: _builtins.int
     CHANGES_FIELD_NUMBER: _builtins.int
     REPEAT_SECONDS_FIELD_NUMBER: _builtins.int
+    SETTINGS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     clock: Global___Clock.ValueType
     repeat_seconds: _builtins.float
@@ -289,6 +290,10 @@ class Schedule(_message.Message):
     def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Change]:
         """in order of time"""
 
+    @_builtins.property
+    def settings(self) -> _common_pb2.ChannelSettings:
+        """To begin with, over the built-in defaults; they become the settings in force. Absent: those in force stay."""
+
     def __init__(
         self,
         *,
@@ -296,10 +301,11 @@ class Schedule(_message.Message):
         clock: Global___Clock.ValueType = ...,
         changes: _abc.Iterable[Global___Change] | None = ...,
         repeat_seconds: _builtins.float = ...,
+        settings: _common_pb2.ChannelSettings | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["settings", b"settings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "clock", b"clock", "name", b"name", "repeat_seconds", b"repeat_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "clock", b"clock", "name", b"name", "repeat_seconds", b"repeat_seconds", "settings", b"settings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -377,7 +383,7 @@ class ScheduleState(_message.Message):
     SCHEDULE_FIELD_NUMBER: _builtins.int
     SECONDS_FIELD_NUMBER: _builtins.int
     seconds: _builtins.float
-    """where it stands, of CLOCK_WALL"""
+    """where it stands: by the wall clock, or at the last burst"""
     @_builtins.property
     def schedule(self) -> Global___Schedule:
         """absent where none runs"""

@@ -22,23 +22,64 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from protos.semlink.v1 import common_pb2 as protos_dot_semlink_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&protos/semlink/v1/knowledge_base.proto\x12\nsemlink.v1\"\x1e\n\x1c\x44\x65scribeKnowledgeBaseRequest\"\xa3\x01\n\x18KnowledgeBaseDescription\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\r\n\x05items\x18\x02 \x01(\x04\x12\x0e\n\x06labels\x18\x03 \x01(\x04\x12\x0c\n\x04\x63lip\x18\x04 \x01(\t\x12\x18\n\x10\x63lip_fingerprint\x18\x05 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x06 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x07 \x01(\t\x12\x0b\n\x03\x64im\x18\x08 \x01(\r\"!\n\x0eGetItemRequest\x12\x0f\n\x07item_id\x18\x01 \x01(\t\"L\n\x04Item\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x11\n\tthumbnail\x18\x03 \x01(\x0c\x12\x11\n\tembedding\x18\x04 \x01(\x0c\x32\xa4\x01\n\rKnowledgeBase\x12Z\n\x08\x44\x65scribe\x12(.semlink.v1.DescribeKnowledgeBaseRequest\x1a$.semlink.v1.KnowledgeBaseDescription\x12\x37\n\x07GetItem\x12\x1a.semlink.v1.GetItemRequest\x1a\x10.semlink.v1.Itemb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&protos/semlink/v1/knowledge_base.proto\x12\nsemlink.v1\x1a\x1eprotos/semlink/v1/common.proto\"\x1e\n\x1c\x44\x65scribeKnowledgeBaseRequest\"\xe8\x01\n\x18KnowledgeBaseDescription\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\r\n\x05items\x18\x02 \x01(\x04\x12\x0e\n\x06labels\x18\x03 \x01(\x04\x12\x0c\n\x04\x63lip\x18\x04 \x01(\t\x12\x18\n\x10\x63lip_fingerprint\x18\x05 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x06 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x07 \x01(\t\x12\x0b\n\x03\x64im\x18\x08 \x01(\r\x12\x0f\n\x07version\x18\t \x01(\x04\x12\x0e\n\x06metric\x18\n \x01(\t\x12\x12\n\ncreated_at\x18\x0b \x01(\t\x12\x0e\n\x06\x63opied\x18\x0c \x01(\x08\"7\n\x0eGetItemRequest\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\x14\n\x0cwith_picture\x18\x02 \x01(\x08\"\x95\x01\n\x04Item\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x11\n\tthumbnail\x18\x03 \x01(\x0c\x12\x11\n\tembedding\x18\x04 \x01(\x0c\x12\x0f\n\x07\x63\x61ption\x18\x05 \x01(\t\x12\x0c\n\x04path\x18\x06 \x01(\t\x12\x0f\n\x07picture\x18\x07 \x01(\x0c\x12\x17\n\x0fpicture_missing\x18\x08 \x01(\t\"{\n\x07NewItem\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x61ption\x18\x03 \x01(\t\x12\x11\n\x07picture\x18\x04 \x01(\x0cH\x00\x12\x13\n\tembedding\x18\x05 \x01(\x0cH\x00\x12\x0c\n\x04\x63opy\x18\x06 \x01(\x08\x42\t\n\x07\x63ontent\"^\n\nAddRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\x04\x12\"\n\x05items\x18\x02 \x03(\x0b\x32\x13.semlink.v1.NewItem\x12\x18\n\x10\x63lip_fingerprint\x18\x03 \x01(\t\">\n\x05\x41\x64\x64\x65\x64\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12$\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x13.semlink.v1.Failure\"z\n\x0b\x41\x64\x64Response\x12\x12\n\nrequest_id\x18\x01 \x01(\x04\x12 \n\x05items\x18\x02 \x03(\x0b\x32\x11.semlink.v1.Added\x12\x0f\n\x07version\x18\x03 \x01(\x04\x12$\n\x07\x66\x61ilure\x18\x04 \x01(\x0b\x32\x13.semlink.v1.Failure\"!\n\rRemoveRequest\x12\x10\n\x08item_ids\x18\x01 \x03(\t\"w\n\x0eRelabelRequest\x12\x36\n\x06labels\x18\x01 \x03(\x0b\x32&.semlink.v1.RelabelRequest.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"2\n\x0e\x43hangeResponse\x12\x0f\n\x07\x63hanged\x18\x01 \x01(\x04\x12\x0f\n\x07version\x18\x02 \x01(\x04\"\x82\x01\n\rSearchRequest\x12\x11\n\x07picture\x18\x01 \x01(\x0cH\x00\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x12\x13\n\tembedding\x18\x03 \x01(\x0cH\x00\x12\x11\n\x07item_id\x18\x04 \x01(\tH\x00\x12\r\n\x05top_k\x18\x05 \x01(\r\x12\x0e\n\x06labels\x18\x06 \x03(\tB\x07\n\x05query\"\x7f\n\x0eSearchResponse\x12\x1d\n\x04hits\x18\x01 \x03(\x0b\x32\x0f.semlink.v1.Hit\x12\x16\n\x0eknowledge_base\x18\x02 \x01(\t\x12\x1e\n\x16knowledge_base_version\x18\x03 \x01(\x04\x12\x16\n\x0esearch_seconds\x18\x04 \x01(\x01\"H\n\x0bListRequest\x12\x0c\n\x04page\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\x12\n\x05label\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\x08\n\x06_label\"\x91\x01\n\x0cListResponse\x12,\n\x05items\x18\x01 \x03(\x0b\x32\x1d.semlink.v1.ListResponse.Line\x12\x0c\n\x04next\x18\x02 \x01(\t\x1a\x45\n\x04Line\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x61ption\x18\x03 \x01(\t\x12\x0c\n\x04path\x18\x04 \x01(\t\"\x1f\n\x0fSnapshotRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"w\n\x10SnapshotResponse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x04\x12\r\n\x05items\x18\x04 \x01(\x04\x12\x0f\n\x07version\x18\x05 \x01(\x04\x12\x13\n\x0b\x66ingerprint\x18\x06 \x01(\t\"\x1e\n\x0eRestoreRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x0f\n\rVerifyRequest\"B\n\x0eVerifyResponse\x12\r\n\x05items\x18\x01 \x01(\x04\x12\x0f\n\x07indexes\x18\x02 \x01(\x04\x12\x10\n\x08problems\x18\x03 \x03(\t\"\x10\n\x0e\x43ompactRequest2\x82\x06\n\rKnowledgeBase\x12Z\n\x08\x44\x65scribe\x12(.semlink.v1.DescribeKnowledgeBaseRequest\x1a$.semlink.v1.KnowledgeBaseDescription\x12\x37\n\x07GetItem\x12\x1a.semlink.v1.GetItemRequest\x1a\x10.semlink.v1.Item\x12:\n\x03\x41\x64\x64\x12\x16.semlink.v1.AddRequest\x1a\x17.semlink.v1.AddResponse(\x01\x30\x01\x12?\n\x06Remove\x12\x19.semlink.v1.RemoveRequest\x1a\x1a.semlink.v1.ChangeResponse\x12\x41\n\x07Relabel\x12\x1a.semlink.v1.RelabelRequest\x1a\x1a.semlink.v1.ChangeResponse\x12?\n\x06Search\x12\x19.semlink.v1.SearchRequest\x1a\x1a.semlink.v1.SearchResponse\x12\x39\n\x04List\x12\x17.semlink.v1.ListRequest\x1a\x18.semlink.v1.ListResponse\x12\x45\n\x08Snapshot\x12\x1b.semlink.v1.SnapshotRequest\x1a\x1c.semlink.v1.SnapshotResponse\x12K\n\x07Restore\x12\x1a.semlink.v1.RestoreRequest\x1a$.semlink.v1.KnowledgeBaseDescription\x12?\n\x06Verify\x12\x19.semlink.v1.VerifyRequest\x1a\x1a.semlink.v1.VerifyResponse\x12K\n\x07\x43ompact\x12\x1a.semlink.v1.CompactRequest\x1a$.semlink.v1.KnowledgeBaseDescriptionb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.semlink.v1.knowledge_base_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DESCRIBEKNOWLEDGEBASEREQUEST']._serialized_start=54
-  _globals['_DESCRIBEKNOWLEDGEBASEREQUEST']._serialized_end=84
-  _globals['_KNOWLEDGEBASEDESCRIPTION']._serialized_start=87
-  _globals['_KNOWLEDGEBASEDESCRIPTION']._serialized_end=250
-  _globals['_GETITEMREQUEST']._serialized_start=252
-  _globals['_GETITEMREQUEST']._serialized_end=285
-  _globals['_ITEM']._serialized_start=287
-  _globals['_ITEM']._serialized_end=363
-  _globals['_KNOWLEDGEBASE']._serialized_start=366
-  _globals['_KNOWLEDGEBASE']._serialized_end=530
+  _globals['_RELABELREQUEST_LABELSENTRY']._loaded_options = None
+  _globals['_RELABELREQUEST_LABELSENTRY']._serialized_options = b'8\001'
+  _globals['_DESCRIBEKNOWLEDGEBASEREQUEST']._serialized_start=86
+  _globals['_DESCRIBEKNOWLEDGEBASEREQUEST']._serialized_end=116
+  _globals['_KNOWLEDGEBASEDESCRIPTION']._serialized_start=119
+  _globals['_KNOWLEDGEBASEDESCRIPTION']._serialized_end=351
+  _globals['_GETITEMREQUEST']._serialized_start=353
+  _globals['_GETITEMREQUEST']._serialized_end=408
+  _globals['_ITEM']._serialized_start=411
+  _globals['_ITEM']._serialized_end=560
+  _globals['_NEWITEM']._serialized_start=562
+  _globals['_NEWITEM']._serialized_end=685
+  _globals['_ADDREQUEST']._serialized_start=687
+  _globals['_ADDREQUEST']._serialized_end=781
+  _globals['_ADDED']._serialized_start=783
+  _globals['_ADDED']._serialized_end=845
+  _globals['_ADDRESPONSE']._serialized_start=847
+  _globals['_ADDRESPONSE']._serialized_end=969
+  _globals['_REMOVEREQUEST']._serialized_start=971
+  _globals['_REMOVEREQUEST']._serialized_end=1004
+  _globals['_RELABELREQUEST']._serialized_start=1006
+  _globals['_RELABELREQUEST']._serialized_end=1125
+  _globals['_RELABELREQUEST_LABELSENTRY']._serialized_start=1080
+  _globals['_RELABELREQUEST_LABELSENTRY']._serialized_end=1125
+  _globals['_CHANGERESPONSE']._serialized_start=1127
+  _globals['_CHANGERESPONSE']._serialized_end=1177
+  _globals['_SEARCHREQUEST']._serialized_start=1180
+  _globals['_SEARCHREQUEST']._serialized_end=1310
+  _globals['_SEARCHRESPONSE']._serialized_start=1312
+  _globals['_SEARCHRESPONSE']._serialized_end=1439
+  _globals['_LISTREQUEST']._serialized_start=1441
+  _globals['_LISTREQUEST']._serialized_end=1513
+  _globals['_LISTRESPONSE']._serialized_start=1516
+  _globals['_LISTRESPONSE']._serialized_end=1661
+  _globals['_LISTRESPONSE_LINE']._serialized_start=1592
+  _globals['_LISTRESPONSE_LINE']._serialized_end=1661
+  _globals['_SNAPSHOTREQUEST']._serialized_start=1663
+  _globals['_SNAPSHOTREQUEST']._serialized_end=1694
+  _globals['_SNAPSHOTRESPONSE']._serialized_start=1696
+  _globals['_SNAPSHOTRESPONSE']._serialized_end=1815
+  _globals['_RESTOREREQUEST']._serialized_start=1817
+  _globals['_RESTOREREQUEST']._serialized_end=1847
+  _globals['_VERIFYREQUEST']._serialized_start=1849
+  _globals['_VERIFYREQUEST']._serialized_end=1864
+  _globals['_VERIFYRESPONSE']._serialized_start=1866
+  _globals['_VERIFYRESPONSE']._serialized_end=1932
+  _globals['_COMPACTREQUEST']._serialized_start=1934
+  _globals['_COMPACTREQUEST']._serialized_end=1950
+  _globals['_KNOWLEDGEBASE']._serialized_start=1953
+  _globals['_KNOWLEDGEBASE']._serialized_end=2723
 # @@protoc_insertion_point(module_scope)

@@ -45,6 +45,51 @@ class KnowledgeBaseStub:
                 request_serializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.GetItemRequest.SerializeToString,
                 response_deserializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.Item.FromString,
                 _registered_method=True)
+        self.Add = channel.stream_stream(
+                '/semlink.v1.KnowledgeBase/Add',
+                request_serializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.AddRequest.SerializeToString,
+                response_deserializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.AddResponse.FromString,
+                _registered_method=True)
+        self.Remove = channel.unary_unary(
+                '/semlink.v1.KnowledgeBase/Remove',
+                request_serializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.RemoveRequest.SerializeToString,
+                response_deserializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.ChangeResponse.FromString,
+                _registered_method=True)
+        self.Relabel = channel.unary_unary(
+                '/semlink.v1.KnowledgeBase/Relabel',
+                request_serializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.RelabelRequest.SerializeToString,
+                response_deserializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.ChangeResponse.FromString,
+                _registered_method=True)
+        self.Search = channel.unary_unary(
+                '/semlink.v1.KnowledgeBase/Search',
+                request_serializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.SearchRequest.SerializeToString,
+                response_deserializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.SearchResponse.FromString,
+                _registered_method=True)
+        self.List = channel.unary_unary(
+                '/semlink.v1.KnowledgeBase/List',
+                request_serializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.ListRequest.SerializeToString,
+                response_deserializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.ListResponse.FromString,
+                _registered_method=True)
+        self.Snapshot = channel.unary_unary(
+                '/semlink.v1.KnowledgeBase/Snapshot',
+                request_serializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.SnapshotRequest.SerializeToString,
+                response_deserializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.SnapshotResponse.FromString,
+                _registered_method=True)
+        self.Restore = channel.unary_unary(
+                '/semlink.v1.KnowledgeBase/Restore',
+                request_serializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.RestoreRequest.SerializeToString,
+                response_deserializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.KnowledgeBaseDescription.FromString,
+                _registered_method=True)
+        self.Verify = channel.unary_unary(
+                '/semlink.v1.KnowledgeBase/Verify',
+                request_serializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.VerifyRequest.SerializeToString,
+                response_deserializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.VerifyResponse.FromString,
+                _registered_method=True)
+        self.Compact = channel.unary_unary(
+                '/semlink.v1.KnowledgeBase/Compact',
+                request_serializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.CompactRequest.SerializeToString,
+                response_deserializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.KnowledgeBaseDescription.FromString,
+                _registered_method=True)
 
 
 class KnowledgeBaseServicer:
@@ -64,6 +109,69 @@ class KnowledgeBaseServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Add(self, request_iterator, context):
+        """One answer for each request, once its items are on the disk, in any order; match them by request_id. The receiver
+        stops reading while it holds its limit of requests, so a fast sender waits.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Remove(self, request, context):
+        """All or none: NOT_FOUND names an id that is not there. The last item cannot be removed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Relabel(self, request, context):
+        """All or none: NOT_FOUND names an id that is not there.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Search(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def List(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Snapshot(self, request, context):
+        """A copy of all of it at one moment, beside the knowledge base. Changes and searches go on meanwhile.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Restore(self, request, context):
+        """Go back to a snapshot, in one step. NOT_FOUND names the snapshots that there are; DATA_LOSS for one that is
+        damaged, and then nothing has changed. The version goes on growing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Verify(self, request, context):
+        """Read and prove everything on the disk; takes long for a large knowledge base.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Compact(self, request, context):
+        """Build the index anew and give back the room of removed items; searches and changes go on meanwhile.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_KnowledgeBaseServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -76,6 +184,51 @@ def add_KnowledgeBaseServicer_to_server(servicer, server):
                     servicer.GetItem,
                     request_deserializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.GetItemRequest.FromString,
                     response_serializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.Item.SerializeToString,
+            ),
+            'Add': grpc.stream_stream_rpc_method_handler(
+                    servicer.Add,
+                    request_deserializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.AddRequest.FromString,
+                    response_serializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.AddResponse.SerializeToString,
+            ),
+            'Remove': grpc.unary_unary_rpc_method_handler(
+                    servicer.Remove,
+                    request_deserializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.RemoveRequest.FromString,
+                    response_serializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.ChangeResponse.SerializeToString,
+            ),
+            'Relabel': grpc.unary_unary_rpc_method_handler(
+                    servicer.Relabel,
+                    request_deserializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.RelabelRequest.FromString,
+                    response_serializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.ChangeResponse.SerializeToString,
+            ),
+            'Search': grpc.unary_unary_rpc_method_handler(
+                    servicer.Search,
+                    request_deserializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.SearchRequest.FromString,
+                    response_serializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.SearchResponse.SerializeToString,
+            ),
+            'List': grpc.unary_unary_rpc_method_handler(
+                    servicer.List,
+                    request_deserializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.ListRequest.FromString,
+                    response_serializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.ListResponse.SerializeToString,
+            ),
+            'Snapshot': grpc.unary_unary_rpc_method_handler(
+                    servicer.Snapshot,
+                    request_deserializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.SnapshotRequest.FromString,
+                    response_serializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.SnapshotResponse.SerializeToString,
+            ),
+            'Restore': grpc.unary_unary_rpc_method_handler(
+                    servicer.Restore,
+                    request_deserializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.RestoreRequest.FromString,
+                    response_serializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.KnowledgeBaseDescription.SerializeToString,
+            ),
+            'Verify': grpc.unary_unary_rpc_method_handler(
+                    servicer.Verify,
+                    request_deserializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.VerifyRequest.FromString,
+                    response_serializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.VerifyResponse.SerializeToString,
+            ),
+            'Compact': grpc.unary_unary_rpc_method_handler(
+                    servicer.Compact,
+                    request_deserializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.CompactRequest.FromString,
+                    response_serializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.KnowledgeBaseDescription.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -133,6 +286,249 @@ class KnowledgeBase:
             '/semlink.v1.KnowledgeBase/GetItem',
             protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.GetItemRequest.SerializeToString,
             protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.Item.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Add(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/semlink.v1.KnowledgeBase/Add',
+            protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.AddRequest.SerializeToString,
+            protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.AddResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Remove(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/semlink.v1.KnowledgeBase/Remove',
+            protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.RemoveRequest.SerializeToString,
+            protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.ChangeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Relabel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/semlink.v1.KnowledgeBase/Relabel',
+            protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.RelabelRequest.SerializeToString,
+            protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.ChangeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Search(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/semlink.v1.KnowledgeBase/Search',
+            protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.SearchRequest.SerializeToString,
+            protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.SearchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def List(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/semlink.v1.KnowledgeBase/List',
+            protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.ListRequest.SerializeToString,
+            protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.ListResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Snapshot(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/semlink.v1.KnowledgeBase/Snapshot',
+            protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.SnapshotRequest.SerializeToString,
+            protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.SnapshotResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Restore(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/semlink.v1.KnowledgeBase/Restore',
+            protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.RestoreRequest.SerializeToString,
+            protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.KnowledgeBaseDescription.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Verify(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/semlink.v1.KnowledgeBase/Verify',
+            protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.VerifyRequest.SerializeToString,
+            protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.VerifyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Compact(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/semlink.v1.KnowledgeBase/Compact',
+            protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.CompactRequest.SerializeToString,
+            protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.KnowledgeBaseDescription.FromString,
             options,
             channel_credentials,
             insecure,

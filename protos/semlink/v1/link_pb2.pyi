@@ -177,9 +177,7 @@ class Reception(_message.Message):
     KNOWLEDGE_BASE_VERSION_FIELD_NUMBER: _builtins.int
     burst_id: _builtins.int
     confidence: _builtins.float
-    """0 to 1: the share of the nearest item's label in the vote of the 10 nearest items, each weighted by
-    exp(cosine similarity / 0.05).
-    """
+    """0 to 1: how likely the answer's label is right, calibrated on held-out answers."""
     accepted: _builtins.bool
     reason: _builtins.str
     """Why it was not accepted."""
@@ -196,7 +194,9 @@ class Reception(_message.Message):
 
     @_builtins.property
     def top(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Hit]:
-        """Nearest items first."""
+        """The answer first: the nearest item with the label that won the vote of the 20 nearest, each weighted by
+        exp(cosine similarity / T), T = 0.07 sqrt(1 + N0). Then the other items, nearest first.
+        """
 
     @_builtins.property
     def ledger(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.LedgerEntry]:

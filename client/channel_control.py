@@ -1,0 +1,179 @@
+"""Control of a running channel: settings, presets, scenarios, statistics, recordings."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import NamedTuple, Self, Unpack
+
+import grpc
+
+from client.connection import CHANNEL, Client, error_of, rpc_errors
+from client.options import ChannelOptions
+from protos.semlink.v1 import channel_pb2 as api
+from protos.semlink.v1 import link_pb2 as link
+from protos.semlink.v1.channel_pb2_grpc import ChannelStub
+from shared.burst import Burst, Reception
+from shared.channel import ChannelSettings
+from shared.channel.presets import Preset
+from shared.channel.scenario import Scenario
+from shared.errors import SemLinkError, Unavailable
+from shared.rpc.channel_wire import override_to_wire, settings_from_wire
+from shared.rpc.control_wire import (
+    preset_from_wire,
+    recorded_from_wire,
+    scenario_from_wire,
+    scenario_to_wire,
+    statistics_from_wire,
+)
+from shared.rpc.status import error_from_failure
+from shared.rpc.wire import burst_to_wire, reception_from_wire
+from shared.traffic import ChannelStatistics, RecordedBurst
+
+
+class ScheduleState(NamedTuple):
+    """The scenario that runs, None without one; seconds: where it stands."""
+
+    scenario: Scenario | None
+    seconds: float
+
+
+class Replayed(NamedTuple):
+    """What became of one replayed burst. position: its place, from 0. outcome: the answer, or the error that it met."""
+
+    position: int
+    outcome: Reception | SemLinkError
+
+
+class ChannelControl(Client):
+    """Reads and changes a running channel.
+
+    with ChannelControl() as channel:
+        channel.set(snr_db=0, fading="rayleigh")
+        channel.set(preset="vehicular", seed=7)
+        channel.schedule(Scenario.from_file("train.toml"))
+    """
+
+    def __init__(self, address: str = CHANNEL, timeout: float = 10.0) -> None:
+        super().__init__(address, timeout)
+        self._stub = ChannelStub(self._channel)
+
+    def get(self) -> ChannelSettings:
+        """The settings in force, without what a scenario changes."""
+        with rpc_errors(self.address):
+            return settings_from_wire(self._stub.GetChannel(api.GetChannelRequest(), timeout=self._timeout))
+
+    def set(self, preset: str = "", **settings: Unpack[ChannelOptions]) -> ChannelSettings:
+        """Change some settings, all at once, and return all of them; see `ChannelOptions`.
+
+        preset: name of a situation, whose settings replace all but the seed; `settings` are laid over it. Raises
+        NotFound for one that is not there, InvalidInput for a refused setting; then nothing changes.
+        """
+        request = api.SetChannelRequest(settings=override_to_wire(settings), preset=preset)
+        with rpc_errors(self.address):
+            return settings_from_wire(self._stub.SetChannel(request, timeout=self._timeout))
+
+    def reset(self) -> ChannelSettings:
+        """Back to the settings that the channel was started with; a scenario ends."""
+        with rpc_errors(self.address):
+            return settings_from_wire(self._stub.ResetChannel(api.ResetChannelRequest(), timeout=self._timeout))
+
+    def presets(self) -> list[Preset]:
+        """Situations that one recognises, with the sources of their figures."""
+        with rpc_errors(self.address):
+            answer = self._stub.ListPresets(api.ListPresetsRequest(), timeout=self._timeout)
+        return [preset_from_wire(preset) for preset in answer.presets]
+
+    def schedule(self, scenario: Scenario | None) -> ScheduleState:
+        """Start a scenario, its settings in force; None ends the one that runs. Raises InvalidInput naming a change."""
+        request = api.SetScheduleRequest(schedule=scenario_to_wire(scenario))
+        with rpc_errors(self.address):
+            return _schedule_state(self._stub.SetSchedule(request, timeout=self._timeout))
+
+    def scheduled(self) -> ScheduleState:
+        """The scenario that runs."""
+        with rpc_errors(self.address):
+            return _schedule_state(self._stub.GetSchedule(api.GetScheduleRequest(), timeout=self._timeout))
+
+    def watch(self, interval_seconds: float = 1.0) -> Iterator[ChannelStatistics]:
+        """What passes, every `interval_seconds`, 0.1 to 60, until the caller ends it or the channel stops."""
+        call = self._stub.WatchChannel(api.WatchChannelRequest(interval_seconds=interval_seconds))
+        try:
+            with rpc_errors(self.address):
+                for message in call:
+                    yield statistics_from_wire(message)
+        finally:
+            call.cancel()
+
+    def record(self, sent: bool = False) -> "Recording":
+        """Record every burst that passes from this moment on. sent: with the symbols as they were sent."""
+        call = self._stub.RecordChannel(api.RecordChannelRequest(sent=sent))
+        call.initial_metadata()  # comes when the channel records, or the call has failed
+        if not call.is_active():
+            with rpc_errors(self.address):
+                next(call)
+        return Recording(call, call.cancel, self.address)
+
+    def replay(self, bursts: Iterable[Burst], timeout: float = 30.0) -> Iterator[Replayed]:
+        """Pass recorded bursts on to the receiver as they are; answers as they come.
+
+        bursts: as the receiver got them; may be endless. timeout: seconds for each.
+        """
+        waiting: set[int] = set()
+
+        def messages() -> Iterator[link.Burst]:
+            for position, burst in enumerate(bursts):
+                waiting.add(position)
+                yield burst_to_wire(replace(burst, burst_id=position, timeout_seconds=timeout))
+
+        call = self._stub.Replay(messages())
+        try:
+            with rpc_errors(self.address):
+                for answer in call:
+                    waiting.discard(answer.burst_id)
+                    yield Replayed(answer.burst_id, _outcome(answer))
+        finally:
+            call.cancel()
+        if waiting:
+            raise Unavailable(f"{self.address} ended the replay with {len(waiting)} bursts unanswered")
+
+
+class Recording:
+    """Bursts as they pass; ends with its context, with `stop`, or when the channel stops.
+
+    with ChannelControl() as channel, channel.record() as recording:
+        for recorded in recording: ...
+    """
+
+    def __init__(self, messages: Iterator[api.RecordedBurst], cancel: Callable[[], object], address: str) -> None:
+        self._messages = messages
+        self._cancel = cancel
+        self._address = address
+        self._stopped = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def __iter__(self) -> Iterator[RecordedBurst]:
+        """Bursts in the order in which they passed. Raises Exhausted when this reader was too slow."""
+        try:
+            for message in self._messages:
+                yield recorded_from_wire(message)
+        except grpc.RpcError as error:
+            if not self._stopped:
+                raise error_of(error, self._address) from error
+
+    def stop(self) -> None:
+        """End the recording; may be called from another thread or a signal handler."""
+        self._stopped = True
+        self._cancel()
+
+
+def _schedule_state(message: api.ScheduleState) -> ScheduleState:
+    scenario = scenario_from_wire(message.schedule) if message.HasField("schedule") else None
+    return ScheduleState(scenario, message.seconds)
+
+
+def _outcome(answer: link.Reception) -> Reception | SemLinkError:
+    return error_from_failure(answer.failure) if answer.HasField("failure") else reception_from_wire(answer)

@@ -1,0 +1,215 @@
+"""Recordings of the channel in SigMF, the format that radio people's tools open (https://sigmf.org).
+
+    NAME.sigmf-data   the received symbols of all bursts, one after the other: complex64, little endian
+    NAME.sigmf-meta   JSON: the symbol rate, and an annotation for each burst with its place and its header
+
+With the symbols as they were sent there is a second recording, NAME-sent, of the same places. An infinity, which JSON
+does not know, is written as "inf". Received symbols of OFDM are those of its subcarriers.
+"""
+
+import math
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any, Final, Self
+
+import numpy as np
+
+from shared.burst import Burst, ChannelReport, CodecSpec, Genie
+from shared.channel import ChannelSettings, Grid
+from shared.errors import DataLoss, InvalidSetting, NotFound
+from shared.symbols import Complex, pack_symbols
+from shared.traffic import RecordedBurst
+from shared.version import VERSION
+
+_PREFIX: Final = "semlink:"
+_EXTENSION: Final = {"name": "semlink", "version": "1.0.0", "optional": True}
+_DATA, _META, _SENT = ".sigmf-data", ".sigmf-meta", "-sent"
+_RECEIVED_TEXT, _SENT_TEXT = "symbols as the receiver got them", "symbols as they were sent"
+
+
+class RecordingWriter:
+    """Writes bursts as they pass; the metadata are written at the end of its context.
+
+    name: path without suffix. sent: write what was sent too. bursts, lost, symbols: how many so far.
+    Raises InvalidSetting when the recording exists already, NotFound when the library is not installed.
+    """
+
+    def __init__(self, name: str | Path, *, sent: bool = False) -> None:
+        _sigmf()  # now, rather than when all is recorded
+        self._names = [Path(name), *([_sent_name(Path(name))] if sent else [])]
+        self.bursts = self.lost = self.symbols = 0
+        self.files: list[str] = []
+        self._annotations: list[dict[str, Any]] = []
+        self._rate_hz = 0.0
+
+    def __enter__(self) -> Self:
+        for name in self._names:
+            for suffix in (_DATA, _META):
+                if _with(name, suffix).exists():
+                    raise InvalidSetting(f"{_with(name, suffix)} exists already: choose another name, or remove it")
+        self._names[0].parent.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            self._data: list[IO[bytes]] = [stack.enter_context(_with(name, _DATA).open("wb")) for name in self._names]
+            self._open = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+        for name, text in zip(self._names, (_RECEIVED_TEXT, _SENT_TEXT), strict=False):
+            if self.bursts:
+                self._write_metadata(name, text)
+            else:  # a recording of nothing is no recording
+                _with(name, _DATA).unlink()
+
+    def add(self, recorded: RecordedBurst) -> None:
+        """Write one burst. Raises InvalidSetting when its sent symbols are wanted and not there."""
+        parts = [recorded.burst.symbols, recorded.sent][: len(self._data)]
+        for file, symbols in zip(self._data, parts, strict=True):
+            if symbols is None:
+                raise InvalidSetting("a burst without its sent symbols: ask the channel for them, record(sent=True)")
+            file.write(pack_symbols(symbols))
+        self._rate_hz = self._rate_hz or recorded.report.settings.symbol_rate_hz
+        self._annotations.append(_annotation(recorded, self.symbols))
+        self.bursts += 1
+        self.lost += recorded.lost
+        self.symbols += recorded.burst.symbols.size
+
+    def _write_metadata(self, name: Path, text: str) -> None:
+        metadata = {
+            "global": {
+                "core:datatype": "cf32_le",
+                "core:sample_rate": self._rate_hz,
+                "core:description": f"SemLink: {text}",
+                "core:recorder": f"SemLink {VERSION}",
+                "core:extensions": [_EXTENSION],
+            },
+            "captures": [{"core:sample_start": 0}],
+            "annotations": self._annotations,
+        }
+        recording = _sigmf().SigMFFile(metadata=metadata, data_file=str(_with(name, _DATA)))
+        recording.tofile(str(_with(name, _META)))  # validates
+        self.files += [str(_with(name, suffix)) for suffix in (_DATA, _META)]
+
+
+def read_recording(name: str | Path) -> list[RecordedBurst]:
+    """The bursts of a recording, with what was sent where that was recorded.
+
+    name: path, with or without suffix. Raises NotFound for one that is not there, DataLoss for one that is damaged or
+    was not made by SemLink.
+    """
+    path = Path(name)
+    path = path.with_suffix("") if path.suffix in (_DATA, _META) else path
+    annotations, received = _read(path)
+    sent = _read(_sent_name(path))[1] if _with(_sent_name(path), _META).exists() else None
+    try:
+        return [_recorded(annotation, received, sent) for annotation in annotations]
+    except (KeyError, ValueError, TypeError) as error:
+        raise DataLoss(f"{path}{_META} holds no bursts of SemLink: {error!r}") from error
+
+
+def _annotation(recorded: RecordedBurst, start: int) -> dict[str, Any]:
+    burst, report = recorded.burst, recorded.report
+    fields = {
+        "burst_id": burst.burst_id,
+        "stream": burst.stream,
+        "counter": burst.counter,
+        **asdict(burst.codec),
+        "pilots": burst.pilots,
+        "placing": burst.placing,
+        "csi": burst.csi,
+        "top_k": burst.top_k,
+        "grid": None if burst.grid is None else list(burst.grid),
+        "genie": None if burst.genie is None else {"gain": _pairs(burst.genie.gain), "n0": burst.genie.n0},
+        "settings": report.settings.model_dump(exclude_defaults=True),
+        "snr_db_achieved": report.snr_db_achieved,
+        "signal_power": report.signal_power,
+        "noise_power": report.noise_power,
+        "gain": [report.gain.real, report.gain.imag],
+        "seconds": report.seconds,
+        "air_symbols": report.air_symbols,
+        "papr_db": report.papr_db,
+        "lost": recorded.lost,
+    }
+    return {
+        "core:sample_start": start,
+        "core:sample_count": int(burst.symbols.size),
+        "core:label": f"burst {burst.counter}",
+        **{f"{_PREFIX}{name}": _strict(value) for name, value in fields.items() if value is not None},
+    }
+
+
+def _recorded(annotation: dict[str, Any], received: Complex, sent: Complex | None) -> RecordedBurst:
+    start, count = annotation["core:sample_start"], annotation["core:sample_count"]
+    found = {name.removeprefix(_PREFIX): value for name, value in annotation.items() if name.startswith(_PREFIX)}
+    genie, grid = found.get("genie"), found.get("grid")
+    burst = Burst(
+        burst_id=found["burst_id"],
+        stream=found["stream"],
+        counter=found["counter"],
+        codec=CodecSpec(found["codec"], found["k"], found["fingerprint"], found["clip_fingerprint"]),
+        pilots=found["pilots"],
+        symbols=received[start : start + count],
+        csi=found["csi"],
+        top_k=found["top_k"],
+        genie=None if genie is None else Genie(_symbols(genie["gain"]), float(genie["n0"])),
+        placing=found["placing"],
+        grid=None if grid is None else Grid(*grid),
+    )
+    report = ChannelReport(
+        settings=ChannelSettings().updated(**found["settings"]),
+        snr_db_achieved=float(found["snr_db_achieved"]),
+        stream=burst.stream,
+        counter=burst.counter,
+        signal_power=float(found["signal_power"]),
+        noise_power=float(found["noise_power"]),
+        gain=complex(*found["gain"]),
+        seconds=float(found["seconds"]),
+        air_symbols=found["air_symbols"],
+        papr_db=float(found["papr_db"]),
+    )
+    return RecordedBurst(burst, None if sent is None else sent[start : start + count], report, found["lost"])
+
+
+def _read(path: Path) -> tuple[list[dict[str, Any]], Complex]:
+    meta = _with(path, _META)
+    if not meta.exists():
+        raise NotFound(f"{meta}: there is no such recording")
+    sigmf = _sigmf()
+    try:
+        recording = sigmf.fromfile(str(meta))  # checks the data against their sum
+        return recording.get_annotations(), np.asarray(recording.read_samples(), np.complex64)
+    except (sigmf.error.SigMFError, OSError, ValueError) as error:
+        raise DataLoss(f"{meta}: {error}") from error
+
+
+def _sigmf() -> Any:
+    try:
+        import sigmf  # noqa: PLC0415 - not in the light install
+        import sigmf.error  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise NotFound(f"recordings need {error.name}, which is not installed: pip install 'semlink[sigmf]'") from error
+    return sigmf
+
+
+def _strict(value: Any) -> Any:
+    """A value that JSON can hold."""
+    if isinstance(value, dict):
+        return {name: _strict(part) for name, part in value.items()}
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
+
+
+def _pairs(symbols: Complex) -> list[list[float]]:
+    return [[float(symbol.real), float(symbol.imag)] for symbol in symbols]
+
+
+def _symbols(pairs: list[list[float]]) -> Complex:
+    return np.array([complex(*pair) for pair in pairs], np.complex64)
+
+
+def _sent_name(name: Path) -> Path:
+    return name.with_name(name.name + _SENT)
+
+
+def _with(name: Path, suffix: str) -> Path:
+    return name.with_name(name.name + suffix)

@@ -1,0 +1,156 @@
+"""The knowledge base against bare FAISS: speed, recall and memory at a set size, measured in one run.
+
+vectors, block by block --> store, index       items/s
+                         '-> exact neighbours of noisy queries
+a process of its own: open, search, bare FAISS  seconds, ms, MB, recall
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lab.bench.kb_vectors import DIM, Collection
+from lab.kb.neighbours import TrueNeighbours, recall
+from lab.kb.traffic import transmit
+from lab.kb.tuning import TuningPlan, tune
+from receiver.knowledge_base import EngineSettings, KnowledgeBase, NewItem, Origin, write_store
+from receiver.knowledge_base.engines.table import choose_engine
+from shared.channel import ChannelSettings
+from shared.codecs.raw import Raw
+
+_NEIGHBOURS = 10
+_DURABLE_BATCH = 512
+_QUERY_BLOCK = 1_000_000  # blocks from here on are queries
+
+Progress = Callable[[int, int], None]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class KnowledgeBaseBench:
+    """What to measure.
+
+    items: in the knowledge base. queries: single searches, one after the other. snr_db: of the channel that the queries
+    passed, AWGN, codec raw. engine: by name, or auto. tune: recall@1 that `kb tune` has to reach
+    first. directory: where to build, and to keep it; none: nowhere.
+    durable_items: added one acknowledged batch of 512 after the other, beyond `items`.
+    """
+
+    items: int = 50_000
+    queries: int = 500
+    snr_db: float = 5.0
+    engine: str = "auto"
+    tune: float | None = None
+    directory: Path | None = None
+    durable_items: int = 20_480
+
+
+def bench_knowledge_base(bench: KnowledgeBaseBench, progress: Progress) -> dict[str, Any]:
+    """Build, add, open, search. Returns what `semlink bench kb` prints."""
+    collection = Collection(bench.items)
+    queries = _noisy_queries(collection, bench)
+    keep = nullcontext(bench.directory) if bench.directory else tempfile.TemporaryDirectory(prefix="semlink-bench-")
+    with keep as folder, tempfile.TemporaryDirectory(prefix="semlink-bench-") as scratch:
+        directory = Path(str(folder)) / "kb"
+        truth, build_seconds = _build(directory, collection, queries, bench.engine, progress)
+        if bench.tune is not None:
+            plan = TuningPlan(bench.tune, Raw.load(DIM, "cpu"), bench.snr_db, engines=_engines(bench))
+            tune(directory, plan, progress)
+        probed = _probe(directory, queries, bench.engine, Path(scratch))
+        added_per_second = _add_durably(directory, collection, bench)
+    return _report(bench, build_seconds, added_per_second, probed, truth)
+
+
+def _engines(bench: KnowledgeBaseBench) -> tuple[str, ...]:
+    return (choose_engine(bench.items) if bench.engine == "auto" else bench.engine,)
+
+
+def _noisy_queries(collection: Collection, bench: KnowledgeBaseBench) -> Floats:
+    """Vectors that are not in the collection, after the channel."""
+    clean, _ = collection.block(_QUERY_BLOCK, bench.queries)
+    return transmit(clean, Raw.load(DIM, "cpu"), [ChannelSettings(snr_db=bench.snr_db)]).embeddings
+
+
+def _build(
+    directory: Path, collection: Collection, queries: Floats, engine: str, progress: Progress
+) -> tuple[npt.NDArray[np.int64], float]:
+    """Store and index all items; the queries' true neighbours [Q, 10], and the seconds without finding those."""
+    nearest, seconds, done = TrueNeighbours(queries, _NEIGHBOURS), 0.0, 0
+    started = perf_counter()
+    with write_store(directory, Origin("synthetic", "none", "none", DIM), EngineSettings(name=engine)) as store:
+        for vectors, labels in collection.blocks():
+            started = perf_counter()
+            for row, (vector, label) in enumerate(zip(vectors, labels.tolist(), strict=True)):
+                store.add(f"item/{done + row}", f"class {label}", vector)
+            seconds += perf_counter() - started
+            nearest.look_at(vectors, np.arange(done, done + len(vectors)))
+            done += len(vectors)
+            progress(done, collection.items)
+        started = perf_counter()
+    return nearest.positions, seconds + perf_counter() - started
+
+
+def _probe(directory: Path, queries: Floats, engine: str, scratch: Path) -> dict[str, Any]:
+    np.save(scratch / "queries.npy", queries)
+    command = [sys.executable, "-m", "lab.kb.probe", directory, scratch / "queries.npy", engine]
+    answer = subprocess.run(list(map(str, command)), check=True, stdout=subprocess.PIPE)
+    found: dict[str, Any] = json.loads(answer.stdout)
+    return found
+
+
+def _add_durably(directory: Path, collection: Collection, bench: KnowledgeBaseBench) -> float:
+    """Items a second, each batch on the disk and acknowledged before the next."""
+    vectors, labels = collection.block(_QUERY_BLOCK + 1, bench.durable_items)
+    items = [
+        NewItem(f"new/{row}", f"class {label}", vector)
+        for row, (vector, label) in enumerate(zip(vectors, labels.tolist(), strict=True))
+    ]
+    with KnowledgeBase.open(directory, EngineSettings(name=bench.engine), writable=True) as knowledge_base:
+        start = perf_counter()
+        for first in range(0, len(items), _DURABLE_BATCH):
+            knowledge_base.add(items[first : first + _DURABLE_BATCH])
+        return len(items) / (perf_counter() - start)
+
+
+def _report(
+    bench: KnowledgeBaseBench,
+    build_seconds: float,
+    added_per_second: float,
+    probed: dict[str, Any],
+    truth: npt.NDArray[np.int64],
+) -> dict[str, Any]:
+    found = np.array(probed["found"])
+    served, bare = np.array(probed["served_ms"]), np.array(probed["bare_ms"])
+    return {
+        "items": bench.items,
+        "engine": probed["engine"],
+        "parameters": probed["parameters"],
+        "snr_db": bench.snr_db,
+        "build_seconds": build_seconds,
+        "recall_at_1": recall(truth[:, :1], found[:, :1]),
+        "recall_at_10": recall(truth, found[:, :_NEIGHBOURS]),
+        "search_ms": _percentiles(served),
+        "bare_faiss_ms": _percentiles(bare),
+        "overhead_ms": float(np.median(served) - np.median(bare)),
+        "ratio": float(np.median(served) / np.median(bare)),
+        "open_seconds": probed["open_seconds"],
+        "resident_megabytes": probed["resident_bytes"] / 1e6,
+        "peak_resident_megabytes": probed["peak_resident_bytes"] / 1e6,
+        "libraries_megabytes": probed["libraries_bytes"] / 1e6,
+        "durable_adds_per_second": added_per_second,
+    }
+
+
+def _percentiles(milliseconds: npt.NDArray[np.float64]) -> dict[str, float]:
+    values = np.percentile(milliseconds, (50, 95, 99))
+    return dict(zip(("p50", "p95", "p99"), map(float, values), strict=True))

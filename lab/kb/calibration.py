@@ -1,0 +1,175 @@
+"""A calibrated confidence: fitted and judged on answers to queries that the knowledge base does not hold.
+
+Each of the base's own items in turn is taken out, sent over the channel and looked up among the others; or pictures
+from elsewhere are sent. Half of the answers fit the model, the other half judge it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lab.kb.neighbours import without
+from lab.kb.traffic import Floats, Received, mixed_channels, transmit
+from receiver.confidence import EVIDENCE, Confidence
+from receiver.decision import VOTERS, Reals, evidence, vote
+from receiver.knowledge_base.view import View
+from shared.codecs import Codec
+from shared.errors import InvalidInput
+
+_BINS = 15
+_LEAST_WRONG = 20  # and right answers; a model cannot be fitted to fewer
+
+Labels = npt.NDArray[np.int64]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Queries:
+    """What is asked. embeddings: [Q, dim], float32, unit length. labels: [Q], codes of the base's labels, -1 for none.
+
+    positions: [Q], where the items themselves stand in the knowledge base, -1 for those from elsewhere.
+    """
+
+    embeddings: Floats
+    labels: Labels
+    positions: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What was answered. evidence: [N, 5]; blind: the same as if the noise were unknown. share, right: [N].
+
+    known: [N], whether the knowledge base has the query's label at all.
+    """
+
+    evidence: Reals
+    blind: Reals
+    share: Reals
+    right: npt.NDArray[np.bool_]
+    known: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How well probabilities hold. ece: expected calibration error over 15 bins of equal width (Guo et al., 2017).
+
+    confidence, accuracy, weight: [bins], of the bins that are not empty
+    """
+
+    ece: float
+    confidence: Reals
+    accuracy: Reals
+    weight: Reals
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A fitted model and its proof, on answers that it was not fitted to. shipped: of the model that ships."""
+
+    model: Confidence
+    vote_share: Reliability
+    shipped: Reliability
+    fitted: Reliability
+
+
+def own_queries(view: View, count: int, seed: int) -> Queries:
+    """Draw some of the base's own items."""
+    live = np.flatnonzero(view.live)
+    drawn = np.sort(np.random.default_rng(seed).choice(live, min(count, live.size), replace=False))
+    return Queries(view.embeddings_of(drawn), view.labels_of(drawn), drawn)
+
+
+def queries_from(view: View, embeddings: Floats, labels: Sequence[str]) -> Queries:
+    """Pictures from elsewhere, with labels by name."""
+    codes = {label: code for code, label in enumerate(view.labels)}
+    found = np.array([codes.get(str(label), -1) for label in labels], np.int64)
+    return Queries(embeddings, found, np.full(len(found), -1, np.int64))
+
+
+def answer(view: View, queries: Queries, received: Received) -> Answers:
+    """Look up what arrived, and vote. An item is never its own neighbour."""
+    positions, cosines = without(queries.positions, *view.nearest(received.embeddings, VOTERS + 1))
+    labels = view.labels_of(positions)
+    ballot, unknown = vote(labels, cosines, received.n0), np.full(len(labels), np.nan)
+    without_noise = vote(labels, cosines, unknown)
+    return Answers(
+        evidence=evidence(ballot, received.n0, received.symbols),
+        blind=evidence(without_noise, unknown, received.symbols),
+        share=ballot.share,
+        right=labels[np.arange(len(labels)), ballot.winner] == queries.labels,
+        known=np.isin(queries.labels, view.label_codes[view.live]),
+    )
+
+
+def ask(
+    view: View,
+    codecs: Sequence[Codec],
+    queries: Queries,
+    *,
+    seed: int,
+    progress: Progress,
+    snr_db: tuple[float, float] = (-10, 20),
+) -> Answers:
+    """Send all queries with each codec over mixed channels of these SNRs, and answer them."""
+    parts = []
+    for number, codec in enumerate(codecs):
+        progress(number, len(codecs))
+        channels = mixed_channels(len(queries.labels), seed + number, snr_db)
+        parts.append(answer(view, queries, transmit(queries.embeddings, codec, channels)))
+    progress(len(codecs), len(codecs))
+    return merge(parts)
+
+
+def merge(parts: Sequence[Answers]) -> Answers:
+    """All answers in one, mixed so that its halves are alike."""
+    names = list(Answers.__dataclass_fields__)
+    whole = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    order = np.random.default_rng(0).permutation(len(whole["right"]))
+    return Answers(**{name: values[order] for name, values in whole.items()})
+
+
+def calibrate(answers: Answers, shipped: Confidence, source: str) -> Calibration:
+    """Fit a model to half of the answers, judge it by the other half."""
+    half = len(answers.right) // 2
+    model = fit(answers.evidence[:half], answers.blind[:half], answers.right[:half], source)
+    held_out, right = answers.evidence[half:], answers.right[half:]
+    return Calibration(
+        model,
+        reliability(answers.share[half:], right),
+        reliability(shipped.of(held_out), right),
+        reliability(model.of(held_out), right),
+    )
+
+
+def fit(known: Reals, blind: Reals, right: npt.NDArray[np.bool_], source: str) -> Confidence:
+    """Fit the logistic model of `receiver.confidence`. Raises InvalidInput for too few right or wrong answers."""
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - takes a second to import
+
+    if min(right.sum(), (~right).sum()) < _LEAST_WRONG:
+        raise InvalidInput(
+            f"{int(right.sum())} right and {int((~right).sum())} wrong answers are too few to calibrate from, give at "
+            f"least {_LEAST_WRONG} of each: more queries, more SNRs, or a knowledge base with several items to a label"
+        )
+    seeing = LogisticRegression(C=1e3, max_iter=1000).fit(known, right)
+    guessing = LogisticRegression(C=1e3, max_iter=1000).fit(blind[:, : len(EVIDENCE) - 1], right)
+    return Confidence(
+        weights=tuple(map(float, seeing.coef_[0])),
+        bias=float(seeing.intercept_[0]),
+        blind_weights=tuple(map(float, guessing.coef_[0])),
+        blind_bias=float(guessing.intercept_[0]),
+        source=source,
+        samples=len(right),
+    )
+
+
+def reliability(confidence: Reals, right: npt.NDArray[np.bool_]) -> Reliability:
+    """Compare confidences [N] with what was right, bin by bin."""
+    bins = np.minimum((confidence * _BINS).astype(np.int64), _BINS - 1)
+    count = np.bincount(bins, minlength=_BINS)
+    full = count > 0
+    mean = np.bincount(bins, confidence, _BINS)[full] / count[full]
+    accuracy = np.bincount(bins, right.astype(np.float64), _BINS)[full] / count[full]
+    weight = count[full] / count.sum()
+    return Reliability(float((weight * np.abs(mean - accuracy)).sum()), mean, accuracy, weight)

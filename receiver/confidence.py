@@ -1,0 +1,80 @@
+"""How likely an answer is right: a logistic model of the evidence, calibrated by `semlink kb calibrate`.
+
+    p = 1 / (1 + exp(-(w . evidence + b)))
+
+There are two sets of weights, for bursts whose noise the receiver knows and for those without pilots. A knowledge base
+that was calibrated keeps its own beside it; the others use those that were fitted on CIFAR-100 and the drawn set.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from receiver.decision import Reals
+from shared.errors import DataLoss
+
+CONFIDENCE_FILE = "confidence.json"
+EVIDENCE = ("share_log_odds", "cosine", "margin", "agreement", "noise")
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """A calibrated model.
+
+    weights: one for each column of `receiver.decision.evidence`. blind_weights: without the last, for unknown noise.
+    source: what it was fitted on. samples: how many answers.
+    """
+
+    weights: tuple[float, ...]
+    bias: float
+    blind_weights: tuple[float, ...]
+    blind_bias: float
+    source: str
+    samples: int
+
+    def of(self, evidence: Reals) -> Reals:
+        """Probability that each answer has the right label: evidence [B, 5] -> [B]."""
+        blind = np.isnan(evidence[:, -1])
+        known = np.nan_to_num(evidence) @ np.array(self.weights) + self.bias
+        unknown = evidence[:, :-1] @ np.array(self.blind_weights) + self.blind_bias
+        probability: Reals = 1 / (1 + np.exp(-np.where(blind, unknown, known)))
+        return probability
+
+    def write(self, path: Path) -> None:
+        """Write it as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+
+def shipped_confidence() -> Confidence:
+    """The model that ships."""
+    return _parse(files("receiver").joinpath(CONFIDENCE_FILE).read_text())
+
+
+def load_confidence(directory: Path) -> Confidence:
+    """The model of a knowledge base, or the one that ships where it has none. Raises DataLoss for a damaged file."""
+    path = directory / CONFIDENCE_FILE
+    try:
+        return _parse(path.read_text()) if path.exists() else shipped_confidence()
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise DataLoss(
+            f"{path} holds no calibration ({error}); delete it, or make it again: `semlink kb calibrate {directory}`"
+        ) from error
+
+
+def _parse(text: str) -> Confidence:
+    found: dict[str, Any] = json.loads(text)
+    model = Confidence(
+        weights=tuple(map(float, found["weights"])),
+        bias=float(found["bias"]),
+        blind_weights=tuple(map(float, found["blind_weights"])),
+        blind_bias=float(found["blind_bias"]),
+        source=str(found["source"]),
+        samples=int(found["samples"]),
+    )
+    if (len(model.weights), len(model.blind_weights)) != (len(EVIDENCE), len(EVIDENCE) - 1):
+        raise ValueError(f"{len(model.weights)} and {len(model.blind_weights)} weights")
+    return model

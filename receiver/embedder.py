@@ -1,0 +1,114 @@
+"""Pictures and texts to embeddings, with the CLIP that the knowledge base was made with.
+
+It is loaded when it is first needed, in a thread: a receiver that only decodes bursts does without.
+"""
+
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import structlog
+
+from receiver.knowledge_base import UNREADABLE, NewItem, Prepared, prepare
+from receiver.settings import ReceiverSettings
+from shared.batching import Batcher
+from shared.datasets import Picture
+from shared.deadline import Deadline
+from shared.device import use_threads
+from shared.errors import InvalidPicture, Mismatch
+
+if TYPE_CHECKING:
+    from shared.clip import Clip
+
+Embedding = npt.NDArray[np.float32]
+
+_BATCH = 64
+_WAIT_SECONDS = 0.002
+
+log = structlog.get_logger()
+
+
+class _Given(NamedTuple):
+    """A picture to embed. copy: keep its file."""
+
+    picture: Picture
+    copy: bool
+
+
+class Embedder:
+    """Embeds in batches, off the event loop.
+
+    clip: name of the knowledge base's CLIP, loaded unless the settings name another. fingerprint: that it must have.
+    """
+
+    def __init__(self, settings: ReceiverSettings, clip: str, fingerprint: str) -> None:
+        self._settings = settings
+        self._name = settings.clip or clip
+        self._fingerprint = fingerprint
+        self._clip: Clip | None = None
+        self._loading = threading.Lock()
+        self._pictures = Batcher(self._embed_pictures, _BATCH, _WAIT_SECONDS, "pictures", initializer=self._use_threads)
+        self._texts = Batcher(self._embed_texts, _BATCH, _WAIT_SECONDS, "texts", initializer=self._use_threads)
+
+    async def item(self, picture: Picture, deadline: Deadline, *, copy: bool = False) -> NewItem:
+        """An item of a picture, ready to be stored. copy: with its file. Raises InvalidPicture for one unreadable.
+
+        Like `text` it raises NotFound or InvalidSetting, and says what to set, where CLIP's weights are not there, and
+        Mismatch for another CLIP than the knowledge base's.
+        """
+        return (await self._pictures.submit(_Given(picture, copy), deadline))[0]
+
+    async def text(self, text: str, deadline: Deadline) -> Embedding:
+        """A sentence's embedding: [dim]."""
+        return (await self._texts.submit(text, deadline))[0]
+
+    async def stop(self) -> None:
+        """End the threads."""
+        await self._pictures.stop()
+        await self._texts.stop()
+
+    def _use_threads(self) -> None:
+        use_threads(self._settings.threads)
+
+    def _loaded(self) -> "Clip":
+        with self._loading:
+            if self._clip is None:
+                self._clip = self._load()
+            return self._clip
+
+    def _load(self) -> "Clip":
+        from shared.clip import load_clip  # noqa: PLC0415 - takes seconds, and few receivers need it
+
+        settings = self._settings
+        log.info("loading CLIP", clip=self._name)
+        clip = load_clip(self._name, settings.weights, settings.device, download=settings.download)
+        if clip.fingerprint != self._fingerprint:
+            raise Mismatch(
+                f"CLIP {clip.name!r} has fingerprint {clip.fingerprint}, and the knowledge base was made with "
+                f"{self._fingerprint}; start the receiver with the --clip and --weights that it was built with"
+            )
+        return clip
+
+    def _embed_pictures(self, given: Sequence[_Given]) -> list[NewItem | Exception]:
+        clip = self._loaded()
+        prepared = [_prepared(one) for one in given]
+        readable = [one for one in prepared if isinstance(one, Prepared)]
+        pixels = [clip.preprocess(one.image) for one in readable]
+        embeddings = iter(clip.embed_images(np.stack(pixels)) if pixels else ())
+        return [one if isinstance(one, Exception) else _item(one, next(embeddings)) for one in prepared]
+
+    def _embed_texts(self, texts: Sequence[str]) -> list[Embedding | Exception]:
+        return list(self._loaded().embed_texts(texts))
+
+
+def _prepared(given: _Given) -> Prepared | Exception:
+    try:
+        return prepare(given.picture, copy=given.copy)
+    except UNREADABLE as error:
+        return error if isinstance(error, InvalidPicture) else InvalidPicture(f"{given.picture.id}: {error}")
+
+
+def _item(prepared: Prepared, embedding: Embedding) -> NewItem:
+    return NewItem(prepared.item_id, prepared.label, embedding, **prepared.fields())

@@ -1,0 +1,78 @@
+"""From the files of a knowledge base to its first view.
+
+store.sqlite -> ids, labels, proofs -------------------.
+index file, or built anew -> bulk, up to `covered` -----+--> View
+store.sqlite -> embeddings from `covered` on -> delta -'
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from receiver.knowledge_base.arrays import Delta
+from receiver.knowledge_base.derived import load_index, save_index
+from receiver.knowledge_base.engines.base import IndexEngine
+from receiver.knowledge_base.engines.settings import EngineSettings
+from receiver.knowledge_base.engines.table import make_engine
+from receiver.knowledge_base.engines.tuning import tuned_settings
+from receiver.knowledge_base.layout import Layout
+from receiver.knowledge_base.store import Contents, Store
+from receiver.knowledge_base.view import View
+
+
+def open_view(layout: Layout, path: Path, settings: EngineSettings) -> View:
+    """Read and prove a store, and make its index ready, from its file where that is to be believed.
+
+    Raises DataLoss when the store is damaged, Mismatch for another schema, InvalidSetting for a device or an engine
+    that is not there.
+    """
+    store = Store(path)
+    try:
+        engine = new_engine(layout, settings, store, store.head.items)
+        covered = load_index(engine, layout.index(path, engine.name), store.store_id)
+        contents = store.load()  # after the index, which a writer could bring ahead of what was read
+        if not 0 < covered <= contents.head.next_position:
+            covered = _build_index(layout, store, contents, engine)
+        return _view(store, contents, engine, covered)
+    except BaseException:
+        store.close()
+        raise
+
+
+def index_store(layout: Layout, path: Path, settings: EngineSettings) -> None:
+    """Read and prove a new store, and lay its index beside it."""
+    store = Store(path)
+    try:
+        _build_index(layout, store, store.load(), new_engine(layout, settings, store, store.head.items))
+    finally:
+        store.close()
+
+
+def new_engine(layout: Layout, settings: EngineSettings, store: Store, items: int) -> IndexEngine:
+    """An empty engine: the one asked for, else the one that was tuned, else one that suits so many items."""
+    named = replace(settings, collection=settings.collection or f"semlink_{store.store_id}")
+    return make_engine(tuned_settings(layout.directory, named), items)
+
+
+def _build_index(layout: Layout, store: Store, contents: Contents, engine: IndexEngine) -> int:
+    """Build and save an index of all items; up to which position it covers the store."""
+    covered = contents.head.next_position
+    engine.build(store.vectors(0, covered, contents.live))
+    save_index(engine, layout.index(store.path, engine.name), store.store_id, covered)
+    return covered
+
+
+def _view(store: Store, contents: Contents, engine: IndexEngine, covered: int) -> View:
+    delta = Delta.empty(store.origin.dim)
+    for positions, embeddings in store.vectors(covered, contents.head.next_position, contents.live).chunks():
+        delta = delta.extended(positions, embeddings)
+    return View(
+        store=store,
+        head=contents.head,
+        engine=engine,
+        covered=covered,
+        delta=delta,
+        item_ids=contents.item_ids,
+        room_codes=contents.label_codes,
+        room_live=contents.live,
+        labels=contents.labels,
+    )

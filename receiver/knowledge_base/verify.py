@@ -1,0 +1,113 @@
+"""Reading and proving everything: what `semlink kb verify` does. It changes nothing and stops at nothing."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from receiver.knowledge_base import schema
+from receiver.knowledge_base.connection import connect_reader, store_uri
+from receiver.knowledge_base.derived import index_disproof
+from receiver.knowledge_base.layout import Layout
+from receiver.knowledge_base.originals import read_original
+from receiver.knowledge_base.proof import prove_item, read_meta
+from receiver.knowledge_base.schema import Head
+from shared.errors import NotFound, SemLinkError
+
+_MOST_PROBLEMS = 1000
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was found. items, indexes: how many were read. problems: what is wrong, one sentence each."""
+
+    items: int
+    indexes: int
+    problems: tuple[str, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+
+def verify(directory: Path) -> Verification:
+    """Read and prove a knowledge base: store, embeddings, thumbnails, pictures here and outside, indexes.
+
+    Raises NotFound without a knowledge base there, DataLoss where not even its pointer can be read.
+    """
+    layout = Layout(directory)
+    path = layout.current()
+    found = verify_store(path, outside=True)
+    indexes = sorted(directory.glob(f"{path.stem}.*.index"))
+    try:
+        with closing(connect_reader(store_uri(path))) as connection:
+            store_id = read_meta(connection, path)["store_id"]
+    except (SemLinkError, sqlite3.DatabaseError):
+        return found  # said already; an index cannot be proven without its store
+    problems = list(found.problems)
+    for index in indexes:
+        engine = index.name.removeprefix(f"{path.stem}.").removesuffix(".index")
+        if (why := index_disproof(engine, index, store_id)) is not None:
+            problems.append(f"the index {index} is {why}; delete it, and it is built again from the store")
+    return Verification(found.items, len(indexes), tuple(problems))
+
+
+def verify_store(path: Path, *, outside: bool = False) -> Verification:
+    """Read and prove one store file, in one consistent state. outside: the pictures it points to as well."""
+    problems: list[str] = []
+    items = total = 0
+    try:
+        with closing(connect_reader(store_uri(path))) as connection:
+            connection.execute("BEGIN")
+            head = Head.from_meta(read_meta(connection, path))
+            problems += _structure(connection)
+            for row in _rows(connection):
+                items += 1
+                total += int.from_bytes(row[9], "big")
+                problems += _item_problems(row, path, outside)
+                if len(problems) > _MOST_PROBLEMS:
+                    return Verification(items, 0, (*problems, "there is more; it was not looked for"))
+            if items != head.items or schema.sum_digests(total) != head.total:
+                problems.append(f"{path} holds {items} items that are not the {head.items} that were stored")
+    except SemLinkError as error:
+        problems.append(str(error))
+    except (sqlite3.DatabaseError, KeyError, TypeError, ValueError, OverflowError, MemoryError) as error:
+        problems.append(f"{path} is damaged: {error}")
+    return Verification(items, 0, tuple(problems))
+
+
+def _structure(connection: sqlite3.Connection) -> list[str]:
+    """What SQLite itself finds wrong: pages, and the index of ids against the items."""
+    lines = [line for (line,) in connection.execute("PRAGMA integrity_check(100)")]
+    return [] if lines == ["ok"] else [f"SQLite: {line}" for line in lines]
+
+
+def _rows(connection: sqlite3.Connection) -> Iterator[tuple]:  # type: ignore[type-arg]
+    query = (
+        f"SELECT {schema.ITEM_COLUMNS}, labels.label, embedding, thumbnail, picture, "
+        "proof FROM items "
+        "LEFT JOIN labels ON labels.code = items.label LEFT JOIN embeddings USING (position) "
+        "LEFT JOIN pictures USING (position) ORDER BY position"
+    )
+    yield from connection.execute(query)
+
+
+def _item_problems(row: tuple, path: Path, outside: bool) -> list[str]:  # type: ignore[type-arg]
+    *columns, proof = row
+    try:
+        item = prove_item(tuple(columns), path)
+        if proof != columns[6]:
+            return [f"the proof of the embedding of {item.item_id!r} is not what was stored"]
+    except SemLinkError as error:
+        return [str(error)]
+    except (AttributeError, TypeError, ValueError) as error:
+        return [f"the item {row[1]!r} at position {row[0]} is not what was stored: {error}"]
+    if not outside or not item.path or item.picture:
+        return []
+    try:
+        read_original(item)
+    except NotFound as error:
+        return [str(error)]
+    return []

@@ -1,0 +1,241 @@
+"""The knowledge base at one moment.
+
+    e_hat -> unit length -> bulk engine -> candidates --.
+                       |                                 +--> drop what was removed --> rank --> ids and labels
+                       '--> delta, exactly ------------'
+
+A view never changes, so a search that began before a change ends as if the change came after it. Each change makes a
+new view that shares nearly all of the old one's arrays (see `arrays`).
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+
+from receiver.knowledge_base.arrays import Delta, appended
+from receiver.knowledge_base.engines.base import IndexEngine
+from receiver.knowledge_base.exact import sort_neighbours, squared_distances
+from receiver.knowledge_base.faults import damaged
+from receiver.knowledge_base.records import Added, Description, Floats, Positions
+from receiver.knowledge_base.schema import METRIC, Head
+from receiver.knowledge_base.store import Store
+from shared.burst import Hit
+from shared.errors import InvalidInput
+
+_FEW_ITEMS = 4096  # of the labels that a search is limited to: so many are read and compared one by one
+
+Search = Callable[[Floats, int], tuple[Positions, Floats]]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class View:
+    """All that a search needs; arrays go by position, and P = head.next_position of their rows count.
+
+    engine: holds the items below the position `covered`; `delta` holds the others
+    item_ids: at least P texts; room_codes, room_live: at least P rows, see `Contents`
+    """
+
+    store: Store
+    head: Head
+    engine: IndexEngine
+    covered: int
+    delta: Delta
+    item_ids: list[str]
+    room_codes: Positions
+    room_live: Mask
+    labels: tuple[str, ...]
+
+    @property
+    def label_codes(self) -> Positions:
+        """Place in `labels` of each item's label: [P], int64."""
+        return self.room_codes[: self.head.next_position]
+
+    @property
+    def live(self) -> Mask:
+        """Which positions hold an item: [P]."""
+        return self.room_live[: self.head.next_position]
+
+    @property
+    def item_categories(self) -> Positions:
+        """The category of each item, for codecs that send one: [P], int64. Today it is the label's code."""
+        return self.label_codes
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The proof of the content: 64 hexadecimal digits."""
+        origin = self.store.origin
+        return self.head.fingerprint(origin.clip_fingerprint, origin.dim)
+
+    @cached_property
+    def description(self) -> Description:
+        """What it is, in a few words."""
+        origin = self.store.origin
+        return Description(
+            source=origin.source,
+            items=self.head.items,
+            labels=len(np.unique(self.label_codes[self.live])),
+            clip=origin.clip,
+            clip_fingerprint=origin.clip_fingerprint,
+            fingerprint=self.fingerprint,
+            engine=self.engine.name,
+            dim=origin.dim,
+            version=self.head.version,
+            metric=METRIC,
+            created_at=self.store.created_at,
+            copied=origin.copied,
+        )
+
+    def nearest(self, e_hat: Floats, n: int, labels: Collection[str] | None = None) -> tuple[Positions, Floats]:
+        """Find the n nearest items of each query, nearest first, equally near ones by position.
+
+        e_hat: [B, dim], float, any length but 0
+        labels: only items of these; None for all
+        Returns positions [B, m], int64, and cosines [B, m], float32, -1 to 1; m < n where there are not so many items.
+        """
+        if n < 1:
+            raise InvalidInput(f"{n} nearest items were asked for; ask for at least 1")
+        queries = unit_queries(e_hat, self.store.origin.dim)
+        wanted = self.live if labels is None else self.live & self._labelled(set(labels))
+        count = self.head.items if labels is None else int(np.count_nonzero(wanted))
+        n = min(n, count)
+        if labels is not None and count <= _FEW_ITEMS:
+            positions, squared = self._among(queries, np.flatnonzero(wanted))
+        else:
+            parts = [self._from_bulk(queries, n, wanted), self._from_delta(queries, n, wanted)]
+            positions, squared = (np.concatenate(halves, axis=1) for halves in zip(*parts, strict=True))
+        return _best(positions, squared, n)
+
+    def hits(self, positions: Positions, cosines: Floats) -> list[list[Hit]]:
+        """Turn what `nearest` of this view found into hits: both [B, n]. A distance below 3e-4 may read as 0."""
+        distances = np.sqrt(np.maximum(2 - 2 * cosines.astype(np.float64), 0))
+        return [
+            [self._hit(position, distance) for position, distance in zip(found, away, strict=True)]
+            for found, away in zip(positions.tolist(), distances.tolist(), strict=True)
+        ]
+
+    def labels_of(self, positions: Positions) -> Positions:
+        """Codes of the labels of items, in the shape of `positions`."""
+        return self.label_codes[positions]
+
+    def embeddings_of(self, positions: Positions) -> Floats:
+        """Embeddings of items: positions [..., n] -> [..., n, dim], float32; NaN for one that was removed meanwhile."""
+        flat, places = np.unique(positions, return_inverse=True)
+        found = self.store.read_embeddings(flat)
+        return found[places.reshape(-1)].reshape(*np.shape(positions), found.shape[-1])
+
+    def require_absent(self, item_id: str) -> None:
+        """Raise DataLoss if the item is here although the store's index of ids does not lead to it."""
+        start, stop = 0, self.head.next_position
+        while item_id in islice(self.item_ids, start, stop):
+            position = self.item_ids.index(item_id, start, stop)
+            if self.live[position] and self.store.read_item(position) is not None:
+                raise damaged(self.store.path, f"its index of ids does not lead to {item_id!r}")
+            start = position + 1
+
+    def with_added(self, added: Sequence[Added], head: Head, labels: tuple[str, ...]) -> "View":
+        """The next view, with items at the positions behind this one's. labels: all of them now."""
+        count = self.head.next_position
+        self.item_ids.extend(item.item_id for item in added)
+        positions = np.array([item.position for item in added], np.int64)
+        return replace(
+            self,
+            head=head,
+            labels=labels,
+            delta=self.delta.extended(positions, np.stack([item.embedding for item in added])),
+            room_codes=appended(self.room_codes, count, np.array([item.code for item in added], np.int64)),
+            room_live=appended(self.room_live, count, np.ones(len(added), np.bool_)),
+        )
+
+    def with_removed(self, positions: Sequence[int], head: Head) -> "View":
+        """The next view, without some items."""
+        live = self.live.copy()
+        live[positions] = False
+        return replace(self, head=head, room_live=live)
+
+    def with_labels(self, codes: Mapping[int, int], head: Head, labels: tuple[str, ...]) -> "View":
+        """The next view, with other labels: codes by position. labels: all of them now."""
+        changed = self.label_codes.copy()
+        changed[list(codes)] = list(codes.values())
+        return replace(self, head=head, room_codes=changed, labels=labels)
+
+    def with_engine(self, engine: IndexEngine, covered: int) -> "View":
+        """The next view, searched by an engine that holds the items below a position."""
+        return replace(self, engine=engine, covered=covered, delta=self.delta.since(covered))
+
+    def _from_bulk(self, queries: Floats, n: int, wanted: Mask) -> tuple[Positions, Floats]:
+        size = len(self.engine)
+        positions, squared = _search_live(self.engine.search, size, queries, n, wanted[: self.covered])
+        if not self.engine.exact:
+            squared = self._exactly(queries, positions, np.isfinite(squared))
+        return positions, squared
+
+    def _from_delta(self, queries: Floats, n: int, wanted: Mask) -> tuple[Positions, Floats]:
+        return _search_live(self.delta.search, self.delta.count, queries, n, wanted)
+
+    def _among(self, queries: Floats, positions: Positions) -> tuple[Positions, Floats]:
+        """All of a few items, with their distances."""
+        everywhere = np.tile(positions, (len(queries), 1))
+        return everywhere, self._exactly(queries, everywhere, np.ones(everywhere.shape, np.bool_))
+
+    def _exactly(self, queries: Floats, positions: Positions, counted: Mask) -> Floats:
+        """True squared distances of candidates [B, n]; infinite for those that do not count."""
+        squared = np.full(positions.shape, np.inf, np.float32)
+        if counted.any():
+            known, places = np.unique(positions[counted], return_inverse=True)
+            embeddings = self.store.read_embeddings(known)
+            rows = np.zeros(positions.shape, np.int64)
+            rows[counted] = places
+            true = squared_distances(queries, embeddings[rows])
+            squared = np.where(counted & ~np.isnan(true), true, squared)
+        return squared
+
+    def _labelled(self, labels: set[str]) -> Mask:
+        codes = [code for code, label in enumerate(self.labels) if label in labels]
+        return np.isin(self.label_codes, codes)
+
+    def _hit(self, position: int, distance: float) -> Hit:
+        return Hit(self.item_ids[position], self.labels[self.room_codes[position]], distance)
+
+
+def _search_live(search: Search, size: int, queries: Floats, n: int, wanted: Mask) -> tuple[Positions, Floats]:
+    """What `search` finds among `size` vectors, asked for more until n of each query's are wanted.
+
+    wanted: [covered], which positions count; those behind it do not. The others have an infinite distance.
+    """
+    asked = n
+    while size:
+        positions, squared = search(queries, min(asked, size))
+        counted = (positions >= 0) & (positions < len(wanted))
+        counted[counted] = wanted[positions[counted]]
+        if asked >= size or (counted.sum(axis=1) >= n).all():
+            return positions, np.where(counted, squared, np.float32(np.inf))
+        asked *= 4
+    return np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32)
+
+
+def _best(positions: Positions, squared: Floats, n: int) -> tuple[Positions, Floats]:
+    """The n best of each row, fewer where a row has not so many; with cosines."""
+    positions, squared = sort_neighbours(positions, squared)
+    finite = np.isfinite(squared).sum(axis=1)
+    n = min([n, *finite.tolist()])
+    # |a - b|^2 = 2 - 2 cos for unit vectors
+    return positions[:, :n], np.clip(1 - squared[:, :n] / 2, -1, 1)
+
+
+def unit_queries(e_hat: Floats, dim: int) -> Floats:
+    """Bring queries to unit length: [B, dim], float32. Raises InvalidInput naming the first without a direction."""
+    if e_hat.ndim != 2 or e_hat.shape[1] != dim:
+        raise InvalidInput(f"queries have shape {e_hat.shape}; this knowledge base takes [B, {dim}]")
+    wide = e_hat.astype(np.float64)
+    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
+    wrong = np.flatnonzero(~np.isfinite(lengths) | (lengths == 0))
+    if wrong.size:
+        raise InvalidInput(
+            f"query {wrong[0]} has length {lengths[wrong[0], 0]}; send finite values that are not all zero"
+        )
+    return np.ascontiguousarray(wide / lengths, dtype=np.float32)

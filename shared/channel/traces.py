@@ -1,0 +1,76 @@
+"""Traces: what was measured over time, as CSV.
+
+seconds,gain_db
+0.0,-3.1
+0.5,-7.8
+"""
+
+import csv
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from shared.errors import InvalidSetting, NotFound
+
+_COLUMNS: Final = {"snr_db": ("snr_db", 1.0), "gain_db": ("path_loss_db", -1.0)}
+"""Column of a trace: the setting that follows it, and the sign."""
+
+
+class TraceRow(NamedTuple):
+    """One row. seconds: from the first row. settings: what is in force then."""
+
+    seconds: float
+    settings: dict[str, float]
+
+
+def read_trace(path: Path) -> list[TraceRow]:
+    """Read a CSV file with a column `seconds` and one of `snr_db` and `gain_db`: two rows or more, in order of time.
+
+    Raises NotFound without a file, InvalidSetting that names file, line, value and remedy.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(_rows(csv.reader(file, skipinitialspace=True)))
+    except OSError as error:
+        raise NotFound(f"trace {path}: {error.strerror}; its place is beside the scenario") from error
+    except (InvalidSetting, UnicodeDecodeError, csv.Error) as error:
+        raise InvalidSetting(f"trace {path.name}: {error}") from error
+    if len(rows) < 2:
+        raise InvalidSetting(f"trace {path.name}: {len(rows)} rows; give at least two under the heading")
+    if not all(one.seconds < two.seconds for one, two in pairwise(rows)):
+        raise InvalidSetting(f"trace {path.name}: seconds do not grow from row to row; sort them, and drop doubles")
+    return [TraceRow(row.seconds - rows[0].seconds, row.settings) for row in rows]
+
+
+def _rows(lines: Iterator[list[str]]) -> Iterator[TraceRow]:
+    heading = [name.strip() for name in next(lines, [])]
+    column = _value_column(heading)
+    setting, sign = _COLUMNS[heading[column]]
+    for line, fields in enumerate(lines, 2):
+        if fields:
+            seconds, value = _numbers(line, fields, heading, (heading.index("seconds"), column))
+            yield TraceRow(seconds, {setting: sign * value + 0.0})  # which makes a plain 0 of -0
+
+
+def _value_column(heading: Sequence[str]) -> int:
+    known = [place for place, name in enumerate(heading) if name in _COLUMNS]
+    if "seconds" not in heading or len(known) != 1:
+        raise InvalidSetting(
+            f"its columns are {', '.join(heading) or 'none'}: give seconds and one of {', '.join(_COLUMNS)} in the "
+            "first line"
+        )
+    return known[0]
+
+
+def _numbers(line: int, fields: Sequence[str], heading: Sequence[str], columns: tuple[int, int]) -> Iterator[float]:
+    for column in columns:
+        text = fields[column] if column < len(fields) else ""
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise InvalidSetting(f"line {line}: {heading[column]} = {text!r}: give a number")
+        yield value

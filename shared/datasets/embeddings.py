@@ -1,0 +1,72 @@
+"""Ready embeddings from files: `.npz`, `.npy` and Parquet. No pickle is opened."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
+
+from shared.datasets.picture import EmbeddingSource
+from shared.datasets.tables import Columns
+from shared.errors import InvalidInput
+
+_COLUMN = "embedding"
+
+
+def read_npz(path: Path) -> EmbeddingSource:
+    """Arrays `embeddings` [N, dim], `ids` and `labels` [N], as `semlink features` writes them; `captions` if there."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            given = {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
+        raise InvalidInput(f"{path} is no .npz file that can be read ({error}); write one with numpy.savez") from error
+    if missing := {"embeddings", "ids"} - given.keys():
+        raise InvalidInput(f"{path} has no array {' and '.join(sorted(missing))}; it has {', '.join(given)}")
+    rows = len(given["ids"])
+    return _source(path, given["embeddings"], given["ids"], given.get("labels", [""] * rows), given.get("captions", ()))
+
+
+def read_npy(path: Path) -> EmbeddingSource:
+    """One array [N, dim]; ids are the rows' numbers, and there are no labels."""
+    try:
+        embeddings = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InvalidInput(f"{path} is no .npy file that can be read ({error}); write one with numpy.save") from error
+    rows = len(embeddings) if embeddings.ndim else 0
+    return _source(path, embeddings, [f"{path.stem}/{row}" for row in range(rows)], [""] * rows, ())
+
+
+def has_embeddings(columns: Columns) -> bool:
+    """Whether a table holds embeddings, not paths of pictures."""
+    return _COLUMN in columns
+
+
+def read_columns(path: Path, columns: Columns) -> EmbeddingSource:
+    """A table with the columns `id` and `embedding`, and `label` and `caption` if there."""
+    if "id" not in columns:
+        raise InvalidInput(f"{path} has a column 'embedding' but no column 'id'; it has {', '.join(columns)}")
+    try:
+        embeddings = np.stack(list(columns[_COLUMN])).astype(np.float32)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"{path}: the column 'embedding' holds no vectors of one length ({error})") from error
+    rows = len(embeddings)
+    labels, captions = (columns.get(name, [""] * rows) for name in ("label", "caption"))
+    return _source(path, embeddings, columns["id"], labels, captions)
+
+
+def _source(
+    path: Path,
+    embeddings: npt.NDArray[np.float32],
+    ids: Sequence[str],
+    labels: Sequence[str],
+    captions: Sequence[str],
+) -> EmbeddingSource:
+    if embeddings.ndim != 2 or not np.issubdtype(embeddings.dtype, np.floating):
+        raise InvalidInput(
+            f"{path}: the embeddings are {embeddings.dtype} {list(embeddings.shape)}; they must be floats [N, dim]"
+        )
+    lengths = {len(embeddings), len(ids), len(labels)} | ({len(captions)} if len(captions) else set())
+    if len(lengths) != 1:
+        raise InvalidInput(f"{path}: embeddings, ids, labels and captions have different lengths {sorted(lengths)}")
+    return EmbeddingSource(path.stem, embeddings, ids, labels, captions)

@@ -1,0 +1,140 @@
+"""What a collection gives: pictures, or embeddings that are ready."""
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from shared.errors import InvalidPicture
+from shared.pictures import decode_picture
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One labelled picture, decoded when asked.
+
+    id: unique in its source. label: its category; empty where there is none
+    content: a file that holds it, the bytes of one, or its pixels [H, W, 3], uint8, RGB
+    caption: what it shows, in words; empty where there is none
+    """
+
+    id: str
+    label: str
+    content: Path | bytes | npt.NDArray[np.uint8]
+    caption: str = ""
+
+    @property
+    def has_file(self) -> bool:
+        """Whether it comes as an image file, not as pixels."""
+        return not isinstance(self.content, np.ndarray)
+
+    def image(self) -> Image.Image:
+        """The picture in RGB; `InvalidPicture` names a file that cannot be read."""
+        if isinstance(self.content, np.ndarray):
+            return Image.fromarray(self.content)
+        return self.decode(self.encoded())
+
+    def decode(self, file: bytes) -> Image.Image:
+        """The picture in RGB from its file's bytes, which `encoded` gave."""
+        try:
+            return decode_picture(file).image
+        except InvalidPicture as error:
+            raise InvalidPicture(f"{self._where()}: {error}") from error
+
+    def encoded(self) -> bytes:
+        """The bytes of an image file: the file's own, or a PNG."""
+        if isinstance(self.content, bytes):
+            return self.content
+        if isinstance(self.content, np.ndarray):
+            buffer = io.BytesIO()
+            Image.fromarray(self.content).save(buffer, format="PNG")
+            return buffer.getvalue()
+        try:
+            return self.content.read_bytes()
+        except OSError as error:
+            raise InvalidPicture(f"{self.content} cannot be read: {error.strerror}.") from error
+
+    def _where(self) -> str:
+        return str(self.content) if isinstance(self.content, Path) else self.id
+
+
+class PictureSource(Protocol):
+    """A collection that can be walked again and again, always in the same order."""
+
+    @property
+    def name(self) -> str:
+        """What the source is called, for reports."""
+
+    @property
+    def split(self) -> str | None:
+        """Which part of it this is; None where it has no parts."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The distinct labels."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Picture]: ...
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """One item whose embedding is ready. embedding: [dim], float. The texts as in `Picture`."""
+
+    id: str
+    label: str
+    embedding: npt.NDArray[np.float32]
+    caption: str = ""
+
+
+class EmbeddingSource:
+    """A collection of ready embeddings.
+
+    embeddings: [N, dim], float; may be mapped from a file. ids, labels, captions: N texts
+    clip, clip_fingerprint: of the CLIP that made them; empty where the file does not say
+    """
+
+    split = None
+
+    def __init__(
+        self,
+        name: str,
+        embeddings: npt.NDArray[np.float32],
+        ids: Sequence[str],
+        labels: Sequence[str],
+        captions: Sequence[str] = (),
+        *,
+        clip: str = "",
+        clip_fingerprint: str = "",
+    ) -> None:
+        self.name = name
+        self.clip = clip
+        self.clip_fingerprint = clip_fingerprint
+        self._embeddings = embeddings
+        self._ids = ids
+        self._labels = labels
+        self._captions = captions
+
+    @property
+    def dim(self) -> int:
+        """Values in an embedding."""
+        return int(self._embeddings.shape[1])
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The distinct labels."""
+        return tuple(sorted(set(map(str, self._labels))))
+
+    def __len__(self) -> int:
+        return len(self._embeddings)
+
+    def __iter__(self) -> Iterator[Embedded]:
+        for row, embedding in enumerate(self._embeddings):
+            caption = str(self._captions[row]) if len(self._captions) else ""
+            yield Embedded(str(self._ids[row]), str(self._labels[row]), np.asarray(embedding), caption)

@@ -1,0 +1,105 @@
+"""WebDataset: a tar file whose members belong together by name, such as 0001.jpg, 0001.cls, 0001.txt.
+
+KEY.jpg|png|webp ...   the picture
+KEY.cls, KEY.label     its label, as text
+KEY.txt, KEY.caption   its caption
+KEY.json               an object with `label` and `caption`
+"""
+
+import json
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from shared.datasets.folder import SUFFIXES
+from shared.datasets.picture import Picture
+from shared.errors import InvalidInput
+from shared.pictures import MAX_BYTES
+
+_LABEL = (".cls", ".label")
+_CAPTION = (".txt", ".caption")
+_TEXT_BYTES = 1 << 20
+
+Members = dict[str, tarfile.TarInfo]
+
+
+class TarSource:
+    """The pictures of a WebDataset tar, read while one walks over it. Nothing is unpacked."""
+
+    split = None
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.stem
+        self._path = path
+        try:
+            with tarfile.open(path) as archive:
+                self._groups = _groups(archive)
+        except (tarfile.TarError, OSError, EOFError) as error:
+            raise InvalidInput(f"{path} is no tar file that can be read: {error}") from error
+        if not self._groups:
+            raise InvalidInput(f"{path} holds no pictures ({', '.join(sorted(SUFFIXES))})")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The distinct labels."""
+        return tuple(sorted({picture.label for picture in self}))
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def __iter__(self) -> Iterator[Picture]:
+        with tarfile.open(self._path) as archive:
+            for key, members in self._groups.items():
+                label, caption = _texts(archive, members)
+                yield Picture(key, label, _picture(archive, members), caption)
+
+
+def _groups(archive: tarfile.TarFile) -> dict[str, Members]:
+    """Members by key and suffix, of each key that has a picture, in the order of the file."""
+    groups: dict[str, Members] = {}
+    for member in archive:
+        path = PurePosixPath(member.name)
+        name = path.name
+        if member.isfile() and not name.startswith("."):
+            stem, dot, suffix = name.partition(".")  # WebDataset splits at the first dot
+            groups.setdefault(str(path.with_name(stem)), {})[(dot + suffix).lower()] = member
+    return {key: members for key, members in groups.items() if _picture_suffix(members)}
+
+
+def _picture_suffix(members: Members) -> str | None:
+    return next((suffix for suffix in members if f".{suffix.rpartition('.')[2]}" in SUFFIXES), None)
+
+
+def _picture(archive: tarfile.TarFile, members: Members) -> bytes:
+    return _read(archive, members[_picture_suffix(members) or ""], MAX_BYTES + 1)
+
+
+def _texts(archive: tarfile.TarFile, members: Members) -> tuple[str, str]:
+    """Label and caption; empty where there is none."""
+    described = _json(archive, members)
+    return _text(archive, members, _LABEL, described, "label"), _text(archive, members, _CAPTION, described, "caption")
+
+
+def _text(
+    archive: tarfile.TarFile, members: Members, suffixes: tuple[str, ...], described: dict[str, Any], name: str
+) -> str:
+    for suffix in suffixes:
+        if suffix in members:
+            return _read(archive, members[suffix], _TEXT_BYTES).decode("utf-8", "replace").strip()
+    return str(described.get(name, ""))
+
+
+def _json(archive: tarfile.TarFile, members: Members) -> dict[str, Any]:
+    if ".json" not in members:
+        return {}
+    try:
+        described = json.loads(_read(archive, members[".json"], _TEXT_BYTES))
+    except ValueError:
+        return {}
+    return described if isinstance(described, dict) else {}
+
+
+def _read(archive: tarfile.TarFile, member: tarfile.TarInfo, most: int) -> bytes:
+    file = archive.extractfile(member)
+    return b"" if file is None else file.read(most)
