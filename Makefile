@@ -47,7 +47,8 @@ need_data = test -n "$(DATA)" || { echo "say where CIFAR-100 is: make $@ DATA=DI
 
 trained: $(DEVELOPS)
 	@$(need_data)
-	@for codec in clip-tiny kbsc vq-digital; do $(BIN)/semlink train $$codec --data $(DATA); done
+	@for codec in clip-tiny kbsc nested label vq-digital deepjscc swinjscc; do \
+		$(BIN)/semlink train $$codec --data $(DATA); done
 	@for part in kbsc_authors mcs; do $(BIN)/python -m lab.$$part --data $(DATA); done
 
 ##@ Develop

@@ -20,6 +20,7 @@ from shared.channel import ChannelSettings, Link, equalize, estimate_channel, pi
 from shared.clip import load_clip
 from shared.codecs import Codec, Decoded, codec_class
 from shared.codecs.fusion import Fusion
+from shared.codecs.operating_point import operating_point_db
 from shared.symbols import Complex
 
 SNRS_DB = (-7.0, -4.0, 0.0, 4.0, 7.0, 10.0)
@@ -35,7 +36,7 @@ class Measure:
         self._query, self._kb = query, kb
 
     def row(self, codec: Codec, snr_db: float, fading: str = "none") -> Row:
-        """Send all queries. The sender knows the average SNR.
+        """Send all queries. The sender knows the average SNR and whether there is fading.
 
         Without fading there are no pilots, and the receiver has to estimate the noise from the payload. With fading,
         one gain for each burst, it knows what 8 pilots tell. Gives semantic accuracy by fusion and by the nearest item,
@@ -45,7 +46,8 @@ class Measure:
         fusion = self._fusion(codec)
         receiver = codec.with_prior(fusion.log_prior) if fusion else codec
         link = Link.from_settings(ChannelSettings.model_validate({"snr_db": snr_db, "fading": fading, "seed": 1}))
-        x = codec.encode(e, np.full(len(e), snr_db, np.float32))
+        expected_db = operating_point_db(snr_db, link.settings.fading)
+        x = codec.encode(e, np.full(len(e), expected_db, np.float32))
         decoded = receiver.decode(*_carried(link, x))
         unit = decoded.embeddings / np.maximum(np.linalg.norm(decoded.embeddings, axis=1, keepdims=True), 1e-12)
         found = _nearest(unit, self._kb.embeddings)

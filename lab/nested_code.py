@@ -18,7 +18,6 @@ from torch.nn import functional as F
 
 from shared.codecs.nested_model import (
     LENGTHS,
-    OPERATING_POINTS_DB,
     SEGMENTS,
     expected_coordinates,
     log_likelihood,
@@ -36,6 +35,7 @@ USEFUL_DB: Mapping[int, float] = {8: -2.0, 16: -6.0, 32: -9.0, 64: -12.0, 128: -
 
 _USELESS = 0.1
 
+OPERATING_POINTS_DB = (-14.0, -8.0, -4.0, 0.0, 4.0, 8.0, 12.0)
 _MISMATCH_DB = 2.0
 _LEAST_WORD = 0.03  # of a segment's power
 _EXCLUDED = -30.0

@@ -20,11 +20,11 @@ from lab.checkpoint import load_checkpoint, save_checkpoint
 from lab.codec_data import CodecData, LabelledEmbeddings, load_codec_data
 from lab.export import export_nested
 from lab.nested_card import measure_nested, write_nested_card
-from lab.nested_code import CodeTrainer, Material
+from lab.nested_code import OPERATING_POINTS_DB, CodeTrainer, Material
 from lab.nested_source import Source, find_clusters, fit_source
 from shared.clip import load_clip
 from shared.codecs.nested import Nested
-from shared.codecs.nested_model import OPERATING_POINTS_DB, NestedModel
+from shared.codecs.nested_model import NestedModel
 from shared.device import resolve_device
 from shared.errors import InvalidSetting
 
@@ -128,7 +128,8 @@ def _resume(trainer: CodeTrainer, path: Path, settings: NestedTraining) -> None:
 def _assemble(source: Source, trainer: CodeTrainer) -> NestedModel:
     code = trainer.code
     words = torch.stack([code.words(point) for point in range(len(OPERATING_POINTS_DB))])
-    return NestedModel(**vars(source), words=words.cpu(), gains=code.gains.detach().cpu())
+    points_db = torch.tensor(OPERATING_POINTS_DB)
+    return NestedModel(**vars(source), points_db=points_db, words=words.cpu(), gains=code.gains.detach().cpu())
 
 
 def _codecs(model: NestedModel) -> list[Nested]:

@@ -1,7 +1,7 @@
 """A batch of bursts to a batch of answers; pure but for the clock.
 
 bursts --group by codec, CSI, pilots, grid--> equalize --> decode --.
-answers <-- decide <-- vote <-- one search over all groups <---------'
+answers <-- decide <-- vote, or fusion with the category <-- search <'
 """
 
 from collections.abc import Hashable, Sequence
@@ -14,10 +14,12 @@ import numpy.typing as npt
 from receiver.confidence import Confidence
 from receiver.decision import VOTERS, answer_first, decide, evidence, vote
 from receiver.decoder import Equalized, check_codec, check_csi, decode_payloads, equalize_bursts
+from receiver.fusing import Fusions, Ranked, rank
 from receiver.knowledge_base import KnowledgeBase, View
 from shared.burst import Burst, Hit, Trace
 from shared.channel import EqualizerName
-from shared.codecs import Codec, CodecShelf
+from shared.codecs import Codec, CodecShelf, Decoded
+from shared.codecs.fusion import Fusion
 from shared.errors import InvalidInput, SemLinkError
 from shared.ledger import Entry, Stage
 from shared.symbols import Complex
@@ -47,7 +49,10 @@ class _Work:
     x_hat: Complex | None = None
     snr_db: float = np.nan
     embedding: npt.NDArray[np.float32] | None = None
+    fusion: Fusion | None = None
+    evidence: npt.NDArray[np.float32] | None = None
     ledger: tuple[Entry, ...] = ()
+    answer: Answer | None = None
 
 
 class ReceivePipeline:
@@ -66,6 +71,7 @@ class ReceivePipeline:
         self._equalizer = equalizer
         self._confidence = confidence
         self._accept_confidence = accept_confidence
+        self._fusions = Fusions()
 
     def admit(self, burst: Burst) -> Codec:
         """The codec of a burst. Raises Mismatch, NotFound or InvalidInput when this receiver cannot serve it."""
@@ -75,47 +81,62 @@ class ReceivePipeline:
         check_codec(codec, burst)
         return codec
 
+    def warm_up(self, codecs: Sequence[Codec]) -> None:
+        """Learn what the codecs make of the knowledge base, before the first burst."""
+        for codec in codecs:
+            self._fusions.of(codec, self._knowledge_base.view)
+
     def receive(self, items: Sequence[tuple[Burst, Codec]]) -> list[Answer | Exception]:
         """Answers to admitted bursts, in order; a burst that cannot be decoded gets an error of its own."""
         works = [_Work(burst, codec) for burst, codec in items]
+        view = self._knowledge_base.view
         for group in _groups(works):
-            self._decode(group)
-        found = [work for work in works if work.embedding is not None]
-        answers = iter(self._search(found))
-        return [_undecodable(work.burst) if work.embedding is None else next(answers) for work in works]
+            self._decode(group, view)
+        for found in _searches(works):
+            self._search(found, view)
+        return [_undecodable(work.burst) if work.answer is None else work.answer for work in works]
 
-    def _decode(self, group: list[_Work]) -> None:
+    def _decode(self, group: list[_Work], view: View) -> None:
         start = perf_counter()
         equalized: Equalized = equalize_bursts(
             [work.burst for work in group], group[0].codec.equalizer or self._equalizer
         )
         middle = perf_counter()
-        embeddings = decode_payloads(group[0].codec, equalized).embeddings
+        codec = group[0].codec
+        fusion = self._fusions.of(codec, view)
+        decoded = decode_payloads(codec if fusion is None else codec.with_prior(fusion.log_prior), equalized)
+        embeddings = decoded.embeddings
         end = perf_counter()
         ledger = (Entry(Stage.EQUALIZE, middle - start), Entry(Stage.DECODE, end - middle))
         usable = np.logical_and(np.isfinite(embeddings).all(axis=1), embeddings.any(axis=1))
         for row, work in enumerate(group):
             work.x_hat, work.snr_db, work.ledger = equalized.x_hat[row], float(equalized.snr_db[row]), ledger
             work.embedding = embeddings[row] if usable[row] else None
+            if fusion is not None and decoded.evidence is not None:
+                work.fusion, work.evidence = fusion, decoded.evidence[row]
 
-    def _search(self, works: list[_Work]) -> list[Answer]:
-        """One search for all groups of a batch."""
-        if not works:
-            return []
+    def _search(self, works: list[_Work], view: View) -> None:
+        """One search for all works that are ranked alike."""
         start = perf_counter()
-        view = self._knowledge_base.view
         most = max(work.burst.top_k for work in works)
-        n0 = np.array([10 ** (-work.snr_db / 10) for work in works])
         embeddings = np.stack([work.embedding for work in works if work.embedding is not None])
+        if works[0].fusion is None:
+            positions, cosines, confidences = self._elect(works, embeddings, view, most)
+        else:
+            likelihood = np.stack([work.evidence for work in works if work.evidence is not None])
+            positions, cosines, confidences = rank(works[0].fusion, Decoded(embeddings, likelihood), view)
+        hits = view.hits(positions[:, :most], cosines[:, :most])
+        entry = Entry(Stage.SEARCH, perf_counter() - start)
+        for work, top, confidence in zip(works, hits, confidences, strict=True):
+            work.answer = self._answer(work, top, float(confidence), entry, view=view)
+
+    def _elect(self, works: list[_Work], embeddings: npt.NDArray[np.float32], view: View, most: int) -> Ranked:
+        """The nearest items, the winner of their vote first."""
+        n0 = np.array([10 ** (-work.snr_db / 10) for work in works])
         positions, cosines = view.nearest(embeddings, max(VOTERS, most))
         ballot = vote(view.labels_of(positions), cosines, n0)
         confidences = self._confidence.of(evidence(ballot, n0, np.array([work.codec.symbols for work in works])))
-        hits = view.hits(*answer_first(ballot, positions, cosines, most))
-        entry = Entry(Stage.SEARCH, perf_counter() - start)
-        return [
-            self._answer(work, top, float(confidence), entry, view=view)
-            for work, top, confidence in zip(works, hits, confidences, strict=True)
-        ]
+        return Ranked(*answer_first(ballot, positions, cosines, most), confidences)
 
     def _answer(self, work: _Work, top: Sequence[Hit], confidence: float, search: Entry, *, view: View) -> Answer:
         decision = decide(confidence, self._accept_confidence)
@@ -140,6 +161,15 @@ def _groups(works: Sequence[_Work]) -> list[list[_Work]]:
         key = (work.codec.name, work.codec.k, burst.csi, burst.pilots, burst.placing, burst.grid)
         groups.setdefault(key, []).append(work)
     return list(groups.values())
+
+
+def _searches(works: Sequence[_Work]) -> list[list[_Work]]:
+    """Works that were decoded, those together that are ranked by the same fusion, or by none."""
+    searches: dict[int, list[_Work]] = {}
+    for work in works:
+        if work.embedding is not None:
+            searches.setdefault(id(work.fusion), []).append(work)
+    return list(searches.values())
 
 
 def _trace(work: _Work) -> Trace:

@@ -67,6 +67,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             load_confidence(settings.kb),
             settings.accept_confidence,
         )
+        await asyncio.to_thread(self._pipeline.warm_up, self._codecs)
         self._batcher = Batcher(
             self._pipeline.receive,
             settings.batch_size,

@@ -74,3 +74,11 @@ def test_labels_weigh_the_same_however_many_items_they_have() -> None:
     few = np.concatenate([np.arange(0, 40), np.arange(40, 42)])
     fusion = Fusion(Sure(), items[few], labels[few])
     np.testing.assert_allclose(np.exp(fusion.log_labels(Decoded(items[:1], fusion.log_prior[None]))), 1 / 3, atol=1e-5)
+
+
+def test_a_label_without_items_is_never_the_answer() -> None:
+    items, labels = world()
+    fusion = Fusion(Sure(), items, labels * 2)
+    log_labels = fusion.log_labels(heard(0, np.zeros(6)))[0]
+    assert log_labels.argmax() == 2
+    assert np.isneginf(log_labels[[1, 3]]).all()

@@ -13,7 +13,6 @@ from shared.codecs.base import Embeddings
 from shared.codecs.nested import Nested, latent_noise
 from shared.codecs.nested_model import (
     LENGTHS,
-    OPERATING_POINTS_DB,
     SEGMENTS,
     NestedModel,
     expected_coordinates,
@@ -25,7 +24,7 @@ from shared.errors import DataLoss, NotFound
 from shared.symbols import Complex
 from shared.units import n0_from_snr_db
 
-CLASSES, DIM, AXES, POINTS = 12, 48, 6, len(OPERATING_POINTS_DB)
+CLASSES, DIM, AXES, POINTS = 12, 48, 6, 6
 
 
 def unit(rows: "np.ndarray") -> Embeddings:
@@ -44,8 +43,8 @@ def some_model(seed: int = 0) -> NestedModel:
         share = (1 - gains[:, start].square()) * (stop - start)
         words[:, :, start:stop] *= (share[:, None] / words[:, :, start:stop].square().sum(dim=2)).sqrt()[:, :, None]
     return NestedModel(
-        weight=20 * prototypes, bias=torch.zeros(CLASSES), prototypes=prototypes, basis=basis, axes=axes, words=words,
-        gains=gains,
+        weight=20 * prototypes, bias=torch.zeros(CLASSES), prototypes=prototypes, basis=basis, axes=axes,
+        points_db=torch.linspace(-8, 12, POINTS), words=words, gains=gains,
     )  # fmt: skip
 
 
@@ -105,7 +104,7 @@ def test_an_unknown_operating_point_is_the_default(model: NestedModel, embedding
     made = codec(model, 64)
     default = made.encode(embeddings)
     assert np.array_equal(made.encode(embeddings, np.full(300, np.nan, np.float32)), default)
-    assert np.array_equal(made.encode(embeddings, np.full(300, 5, np.float32)), default)
+    assert np.array_equal(made.encode(embeddings, np.full(300, 0, np.float32)), default)
     assert not np.array_equal(made.encode(embeddings, np.full(300, -8, np.float32)), default)
 
 

@@ -35,7 +35,7 @@ class TransmitterSettings(ServerSettings):
         "front", description="where they stand: front, one gain for the burst; spread, the gain is followed"
     )
     design_snr_db: float = Field(
-        5.0, ge=-20, le=40, description="SNR in dB that codecs are told to expect, where they care; see snr_feedback"
+        0.0, ge=-20, le=40, description="SNR in dB that codecs are told to expect, where they care; see snr_feedback"
     )
     snr_feedback: bool = Field(False, description="expect instead what the receiver's last answer says it estimated")
     batch_size: int = Field(32, ge=1, le=4096, description="most pictures encoded together")

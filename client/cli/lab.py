@@ -63,7 +63,7 @@ def features(
 
 
 def evaluate(
-    scenario: Annotated[str, typer.Argument(help="A TOML file, or the name of a shipped one: quick, paper.")],
+    scenario: Annotated[str, typer.Argument(help="A TOML file, or quick, paper, pictures, authors.")],
     *,
     data: Annotated[str, typer.Option(help="drawn, or a folder with CIFAR-100, or with pictures in query/ and kb/.")],
     folder: Annotated[Path, typer.Option("--out", help="Folder for results.csv and results.parquet.")] = OUT

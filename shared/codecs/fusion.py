@@ -29,16 +29,18 @@ class Fusion:
     def __init__(self, codec: Codec, embeddings: Embeddings, labels: Ints) -> None:
         """Ask the codec about all items.
 
-        codec: one with categories. embeddings: [N, D], float32, unit length. labels: [N], 0 to L - 1, each with items.
+        codec: one with categories. embeddings: [N, D], float32, unit length, of all items or of some of each label.
+        labels: [N], a number for each label, 0 or more; not all of them need have items.
         """
         log_categories = codec.categories(embeddings)
         assert log_categories is not None, f"codec {codec.name} has no categories: rank by distance alone"
         self._embeddings, self._labels = embeddings, labels
-        means = _means_of_labels(np.exp(log_categories), labels) + _LEAST
+        self._codes, places = np.unique(labels, return_inverse=True)
+        means = _means_of_groups(np.exp(log_categories), places) + _LEAST
         self._given_label = means / means.sum(axis=1, keepdims=True)
         self._prior = self._given_label.mean(axis=0)
-        centres = _means_of_labels(embeddings, labels)
-        self._variance = max(float(np.mean(np.sum((embeddings - centres[labels]) ** 2, axis=1))), _LEAST_SPREAD)
+        centres = _means_of_groups(embeddings, places)
+        self._variance = max(float(np.mean(np.sum((embeddings - centres[places]) ** 2, axis=1))), _LEAST_SPREAD)
 
     @property
     def log_prior(self) -> LogProbabilities:
@@ -47,24 +49,39 @@ class Fusion:
         return prior
 
     def log_labels(self, decoded: Decoded) -> LogProbabilities:
-        """Log-probability of each label: [B, L], float32. `decoded` comes from a codec with this prior."""
+        """Log-probability of each label: [B, largest + 1], float32, minus infinity for a number without items.
+
+        `decoded` comes from a codec with this prior.
+        """
         assert decoded.evidence is not None
         ratio = np.exp(decoded.evidence) / self._prior
         likelihood = ratio @ self._given_label.T
-        found: LogProbabilities = np.log(likelihood / likelihood.sum(axis=1, keepdims=True)).astype(np.float32)
+        found = np.full((len(ratio), int(self._codes[-1]) + 1), -np.inf, np.float32)
+        found[:, self._codes] = np.log(likelihood / likelihood.sum(axis=1, keepdims=True))
         return found
+
+    def scores(self, decoded: Decoded, products: Embeddings, labels: Ints) -> npt.NDArray[np.float32]:
+        """What candidates of each burst are worth: [B, n].
+
+        products: [B, n], inner products of e_hat and each candidate, of unit length. labels: [B, n], of each.
+        """
+        log_labels = self.log_labels(decoded)
+        rows = np.arange(len(log_labels))[:, None]
+        # |e_i| = 1, so the rest of the squared distance is the same for all
+        worth: npt.NDArray[np.float32] = products / np.float32(self._variance) + log_labels[rows, labels]
+        return worth
 
     def rank(self, decoded: Decoded, count: int) -> tuple[Ints, npt.NDArray[np.float32]]:
         """The `count` best items of each burst, best first, or all: positions [B, count] and scores [B, count]."""
-        near = decoded.embeddings @ self._embeddings.T / self._variance  # |e_i| = 1, so the rest is the same for all
-        scores = near + self.log_labels(decoded)[:, self._labels]
+        products = decoded.embeddings @ self._embeddings.T
+        scores = self.scores(decoded, products, np.broadcast_to(self._labels, products.shape))
         order = np.argsort(-scores, axis=1, kind="stable")[:, :count]
-        return order, np.take_along_axis(scores, order, axis=1).astype(np.float32)
+        return order, np.take_along_axis(scores, order, axis=1)
 
 
-def _means_of_labels(values: npt.NDArray[np.float32], labels: Ints) -> npt.NDArray[np.float32]:
-    """Mean of the rows of each label: [N, X] to [L, X]."""
-    counts = np.bincount(labels)
-    sums = np.add.reduceat(values[np.argsort(labels, kind="stable")], np.cumsum(counts) - counts, axis=0)
+def _means_of_groups(values: npt.NDArray[np.float32], groups: Ints) -> npt.NDArray[np.float32]:
+    """Mean of the rows of each group, 0 to G - 1, none empty: [N, X] to [G, X]."""
+    counts = np.bincount(groups)
+    sums = np.add.reduceat(values[np.argsort(groups, kind="stable")], np.cumsum(counts) - counts, axis=0)
     means: npt.NDArray[np.float32] = (sums / counts[:, None]).astype(np.float32)
     return means

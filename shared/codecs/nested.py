@@ -22,12 +22,12 @@ from torch import Tensor
 
 from shared.channel.equalizer import EqualizerName
 from shared.codecs.base import Codec, Decoded, Embeddings, LogProbabilities, OperatingPoint, to_latent, to_symbols
-from shared.codecs.nested_model import LEAST_NOISE, LENGTHS, OPERATING_POINTS_DB, NestedModel
+from shared.codecs.nested_model import LEAST_NOISE, LENGTHS, NestedModel
 from shared.codecs.weights import fingerprint_of_weights, read_weights
 from shared.errors import DataLoss, NotFound
 from shared.symbols import Complex
 
-DEFAULT_SNR_DB: Final = 5.0
+DEFAULT_SNR_DB: Final = 0.0
 """Operating point of a sender that is told none."""
 
 _ROOT_HALF = np.float32(np.sqrt(0.5))
@@ -67,7 +67,7 @@ class Nested(Codec):
     @torch.inference_mode()
     def encode(self, embeddings: Embeddings, snr_db: OperatingPoint | None = None) -> Complex:
         """Symbols [B, k/2] of unit-length `embeddings`: [B, D]. snr_db: [B], dB, NaN for the default."""
-        latent = self.model.encode(self._tensor(embeddings), _nearest_points(snr_db, len(embeddings)).to(self.device))
+        latent = self.model.encode(self._tensor(embeddings), self._nearest_points(snr_db, len(embeddings)))
         return to_symbols(latent[:, : self.k].cpu().numpy() * _ROOT_HALF)
 
     @torch.inference_mode()
@@ -94,8 +94,14 @@ class Nested(Codec):
         other._log_prior = self._tensor(log_prior)
         return other
 
+    def _nearest_points(self, snr_db: OperatingPoint | None, count: int) -> Tensor:
+        """Operating points of the model: [count]."""
+        wanted = np.full(count, np.nan, np.float32) if snr_db is None else snr_db
+        wanted = np.where(np.isnan(wanted), np.float32(DEFAULT_SNR_DB), wanted)
+        return (self._tensor(wanted)[:, None] - self.model.points_db).abs().argmin(dim=1)
+
     def _tensor(self, array: npt.NDArray[np.float32]) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self.device)
+        return torch.from_numpy(np.require(array, np.float32, ["C", "W"])).to(self.device)
 
 
 @lru_cache(maxsize=2)
@@ -121,10 +127,3 @@ def latent_noise(n0_eff: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     noise = np.asarray(n0_eff, np.float32)
     same = np.array_equal(noise, np.broadcast_to(noise[:, :1], noise.shape), equal_nan=True)
     return noise[:, :1] if same else np.repeat(noise, 2, axis=1)
-
-
-def _nearest_points(snr_db: OperatingPoint | None, count: int) -> Tensor:
-    """Positions in `OPERATING_POINTS_DB`: [count]."""
-    wanted = np.full(count, np.nan, np.float32) if snr_db is None else snr_db
-    wanted = np.where(np.isnan(wanted), DEFAULT_SNR_DB, wanted)
-    return torch.from_numpy(np.abs(wanted[:, None] - np.array(OPERATING_POINTS_DB)).argmin(axis=1))

@@ -25,14 +25,13 @@ from shared.units import n0_from_snr_db
 
 LENGTHS: Final = (8, 16, 32, 64, 128, 256)
 SEGMENTS: Final = tuple(zip((0, *LENGTHS), LENGTHS, strict=False))
-OPERATING_POINTS_DB: Final = (-8.0, -4.0, 0.0, 4.0, 8.0, 12.0)
 MOST_REFINEMENT: Final = 0.95
 """Largest share of a segment's power that the coordinates of one burst may take: the word needs the rest."""
 
 LEAST_NOISE: Final = 1e-3
 """Of a received dimension. With less, float32 would lose the differences of likelihoods."""
 
-_BELIEF_DB, _ANYTHING, _FARTHEST_DB = 4.0, 1e-3, 12.0
+_ABOVE_DB, _BELOW_DB, _FARTHEST_DB = 0.8, 3.0, 12.0
 _LIKELY = 4  # categories whose coordinates are estimated; the others add their prototype alone
 
 
@@ -41,7 +40,7 @@ class NestedModel(nn.Module):
 
     weight: [C, D], bias: [C], logits of an embedding's category. prototypes: [C, D], m_c. basis: [D, m], B,
     orthonormal. axes: [C, m, n], W_c, orthogonal columns as long as their coordinate's standard deviation.
-    words: [T, C, 256] and gains: [T, 256], for each of the T operating points.
+    points_db: [T], dB, the operating points; words: [T, C, 256] and gains: [T, 256] for each.
     """
 
     weight: Tensor
@@ -49,13 +48,14 @@ class NestedModel(nn.Module):
     prototypes: Tensor
     basis: Tensor
     axes: Tensor
+    points_db: Tensor
     words: Tensor
     gains: Tensor
     place: Tensor
 
     def __init__(self, **tensors: Tensor) -> None:
         super().__init__()
-        for name in ("weight", "bias", "prototypes", "basis", "axes", "words", "gains"):
+        for name in ("weight", "bias", "prototypes", "basis", "axes", "points_db", "words", "gains"):
             self.register_buffer(name, tensors[name].float())
         self.register_buffer("place", placing(self.axes.shape[2]), persistent=False)
 
@@ -74,7 +74,7 @@ class NestedModel(nn.Module):
         return torch.einsum("bm,bmn->bn", rest, axes) / axes.square().sum(dim=1).clamp(min=1e-12)
 
     def encode(self, embeddings: Tensor, points: Tensor) -> Tensor:
-        """Latent [B, 256] of embeddings [B, D] at operating points [B], positions in `OPERATING_POINTS_DB`."""
+        """Latent [B, 256] of embeddings [B, D] at operating points [B], positions in `points_db`."""
         categories = self.log_categories(embeddings).argmax(dim=1)
         z = self.coordinates(embeddings, categories)
         return superpose(self.words[points, categories], self.gains[points] * (z @ self.place.T))
@@ -86,10 +86,10 @@ class NestedModel(nn.Module):
         power 1; NaN, for all or for none, where it is not known. log_prior: [C]. The sender's operating point is not
         told: see `hypotheses`.
         """
-        points, noises = hypotheses(noise)
+        points, noises = hypotheses(noise, self.points_db.tolist())
         found = [
             log_likelihood(y, supposed, self.words[point], self.gains[point][:, None] * self.place)
-            + log_prior_of_point(point, supposed)
+            + log_prior_of_point(float(self.points_db[point]), supposed)
             for point, supposed in zip(points, noises, strict=True)
         ]
         joint = torch.stack(found, dim=1) + log_prior
@@ -116,31 +116,32 @@ class NestedModel(nn.Module):
         return embeddings
 
 
-def hypotheses(noise: Tensor) -> tuple[list[int], list[Tensor]]:
-    """What a receiver holds for possible: operating points of the sender, and with each the noise, as `noise` is.
+def hypotheses(noise: Tensor, points_db: list[float]) -> tuple[list[int], list[Tensor]]:
+    """What a receiver holds for possible: places in points_db, where the sender may be, each with a noise.
 
     Noise that is known, [B, 1] or [B, k], goes with every operating point. Noise that is not, NaN, may be that of any
-    SNR of the table, unless the sender were too far off.
+    SNR of the list, unless the sender were too far off.
     """
-    points = range(len(OPERATING_POINTS_DB))
+    points = range(len(points_db))
     if not noise.isnan().any():
         return list(points), [noise.clamp(min=LEAST_NOISE)] * len(points)
     pairs = [
         (point, torch.full_like(noise, n0_from_snr_db(snr_db)))
         for point in points
-        for snr_db in OPERATING_POINTS_DB
-        if abs(OPERATING_POINTS_DB[point] - snr_db) <= _FARTHEST_DB
+        for snr_db in points_db
+        if abs(points_db[point] - snr_db) <= _FARTHEST_DB
     ]
     return [point for point, _ in pairs], [supposed for _, supposed in pairs]
 
 
-def log_prior_of_point(point: int, noise: Tensor) -> Tensor:
+def log_prior_of_point(point_db: float, noise: Tensor) -> Tensor:
     """How likely an operating point is to a receiver with this noise [B, 1] or [B, k]: [B, 1], up to a constant.
 
-    A sender's belief is taken to be normal about the receiver's SNR, or, one time in a thousand, anything.
+    The distance of a sender's belief from the receiver's SNR is taken to be exponential on both sides. A careful sender
+    stays below what most bursts get, so it is seldom above.
     """
-    away_db = 10 * (1 / noise).mean(dim=1, keepdim=True).log10() - OPERATING_POINTS_DB[point]
-    return (torch.exp(-0.5 * (away_db / _BELIEF_DB).square()) + _ANYTHING).log()
+    above_db = point_db - 10 * (1 / noise).mean(dim=1, keepdim=True).log10()
+    return -torch.where(above_db > 0, above_db / _ABOVE_DB, -above_db / _BELOW_DB)
 
 
 def placing(axes: int) -> Tensor:

@@ -1,0 +1,17 @@
+"""Which SNR a sender should make its bursts for, when it knows the statistics of the channel but not the next gain."""
+
+import math
+from typing import Final
+
+from shared.channel.settings import FadingName
+
+OUTAGE: Final = 0.1
+
+
+def operating_point_db(snr_db: float, fading: FadingName) -> float:
+    """The SNR that all but a tenth of the bursts exceed. snr_db: average Es/N0, dB.
+
+    Without fading that is the average. Otherwise it is taken as for Rayleigh fading, where P(|h|^2 < x) = 1 - exp(-x):
+    10 log10(-ln 0.9) = -9.8 dB from the average.
+    """
+    return snr_db if fading == "none" else snr_db + 10 * math.log10(-math.log(1 - OUTAGE))
