@@ -57,7 +57,7 @@ def test_nested_learns_with_labels_and_without(data: CodecData, tmp_path: Path, 
 
 
 def test_the_same_seed_gives_the_same_model(data: CodecData, tmp_path: Path) -> None:
-    """To the rounding of sums, whose order several threads of torch do not keep; another seed differs by 0.1 and more."""
+    """To the rounding of sums, whose order several threads of torch do not keep."""
     first, second = (fitted(data, settings(tmp_path / name, rounds=1, steps=5)) for name in "ab")
     for name, one in first.state_dict().items():
         torch.testing.assert_close(one, second.state_dict()[name], atol=1e-4, rtol=1e-4)
