@@ -312,5 +312,5 @@ async def test_async_errors_of_stream_and_iterable(address: str, fake: FakeTrans
         answers = link.send_many([b"x"] * 9, in_flight=4, ordered=True)
         assert [type((await anext(answers)).outcome) for _ in range(3)] == [Delivery, Delivery, Unavailable]
         # Under load gRPC may lose the reason of a stream that it is still writing to.
-        with pytest.raises(Unavailable, match="going down|connection was lost"):
+        with pytest.raises(Unavailable, match=r"going down|connection was lost"):
             [answer async for answer in answers]
