@@ -24,7 +24,7 @@ from shared.codecs.operating_point import operating_point_db
 from shared.symbols import Complex
 
 SNRS_DB = (-7.0, -4.0, 0.0, 4.0, 7.0, 10.0)
-_NEIGHBOURS, _PILOTS = 10, 8
+_NEIGHBOURS, _PILOTS, _BLOCK = 10, 8, 500
 
 Row = dict[str, Any]
 
@@ -48,7 +48,7 @@ class Measure:
         link = Link.from_settings(ChannelSettings.model_validate({"snr_db": snr_db, "fading": fading, "seed": 1}))
         expected_db = operating_point_db(snr_db, link.settings.fading)
         x = codec.encode(e, np.full(len(e), expected_db, np.float32))
-        decoded = receiver.decode(*_carried(link, x))
+        decoded = _decoded(receiver, *_carried(link, x))
         unit = decoded.embeddings / np.maximum(np.linalg.norm(decoded.embeddings, axis=1, keepdims=True), 1e-12)
         found = _nearest(unit, self._kb.embeddings)
         return {
@@ -87,10 +87,18 @@ def _carried(link: Link, x: Complex) -> tuple[Complex, npt.NDArray[np.float32]]:
     return equalize(y[:, pilots.size :], known.gain, known.n0, "zf")
 
 
+def _decoded(receiver: Codec, x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> Decoded:
+    """Decode a few hundred bursts at a time: all hypotheses of all of them would fill the memory."""
+    blocks = range(0, len(x_hat), _BLOCK)
+    parts = [receiver.decode(x_hat[start : start + _BLOCK], n0_eff[start : start + _BLOCK]) for start in blocks]
+    evidence = [part.evidence for part in parts if part.evidence is not None]
+    return Decoded(np.concatenate([part.embeddings for part in parts]), np.concatenate(evidence) if evidence else None)
+
+
 def _nearest(unit: Embeddings, items: Embeddings) -> Labels:
     """Positions of the ten nearest items, nearest first: [B, 10]."""
     found = []
-    for rows in np.array_split(unit, max(1, len(unit) // 500)):
+    for rows in np.array_split(unit, range(_BLOCK, len(unit), _BLOCK)):
         cosines = rows @ items.T
         ten = np.argpartition(-cosines, _NEIGHBOURS, axis=1)[:, :_NEIGHBOURS]
         order = np.argsort(-np.take_along_axis(cosines, ten, axis=1), axis=1)
