@@ -1,7 +1,7 @@
 """A batch of bursts to a batch of answers; pure but for the clock.
 
-bursts --group by codec, CSI, pilots, grid--> equalize --> decode --.
-answers <-- decide <-- vote, or fusion with the category <-- search <'
+bursts --group by codec, CSI, pilots, grid--> equalize --> join their session --> decode --.
+answers <-- decide <-- vote, or fusion with the category <-- search <----------------------'
 """
 
 from collections.abc import Hashable, Sequence
@@ -16,11 +16,12 @@ from receiver.decision import VOTERS, answer_first, decide, evidence, vote
 from receiver.decoder import Equalized, check_codec, check_csi, decode_payloads, equalize_bursts
 from receiver.fusing import Fusions, Ranked, rank
 from receiver.knowledge_base import KnowledgeBase, View
+from receiver.sessions import Part, Sessions
 from shared.burst import Burst, Hit, Trace
 from shared.channel import EqualizerName
 from shared.codecs import Codec, CodecShelf, Decoded
 from shared.codecs.fusion import Fusion
-from shared.errors import InvalidInput, SemLinkError
+from shared.errors import InvalidInput, Mismatch, SemLinkError
 from shared.ledger import Entry, Stage
 from shared.symbols import Complex
 
@@ -38,6 +39,8 @@ class Answer:
     ledger: tuple[Entry, ...]
     knowledge_base: str
     knowledge_base_version: int
+    certainty: float | None
+    more_wanted: bool
 
 
 @dataclass(slots=True)
@@ -51,8 +54,15 @@ class _Work:
     embedding: npt.NDArray[np.float32] | None = None
     fusion: Fusion | None = None
     evidence: npt.NDArray[np.float32] | None = None
+    certainty: float | None = None
     ledger: tuple[Entry, ...] = ()
-    answer: Answer | None = None
+    answer: Answer | Exception | None = None
+
+    @property
+    def more_wanted(self) -> bool:
+        """Whether the receiver asks for more symbols: there are some, and they may change its mind."""
+        certain = self.certainty is None or self.certainty >= self.burst.wanted_certainty
+        return not certain and self.codec.k < max(self.codec.lengths)
 
 
 class ReceivePipeline:
@@ -65,6 +75,8 @@ class ReceivePipeline:
         equalizer: EqualizerName,
         confidence: Confidence,
         accept_confidence: float,
+        *,
+        sessions: Sessions | None = None,
     ) -> None:
         self._shelf = shelf
         self._knowledge_base = knowledge_base
@@ -72,6 +84,7 @@ class ReceivePipeline:
         self._confidence = confidence
         self._accept_confidence = accept_confidence
         self._fusions = Fusions()
+        self._sessions = Sessions() if sessions is None else sessions
 
     def admit(self, burst: Burst) -> Codec:
         """The codec of a burst. Raises Mismatch, NotFound or InvalidInput when this receiver cannot serve it."""
@@ -102,6 +115,9 @@ class ReceivePipeline:
             [work.burst for work in group], group[0].codec.equalizer or self._equalizer
         )
         middle = perf_counter()
+        group, equalized = self._joined(group, equalized)
+        if not group:
+            return
         codec = group[0].codec
         fusion = self._fusions.of(codec, view)
         decoded = decode_payloads(codec if fusion is None else codec.with_prior(fusion.log_prior), equalized)
@@ -110,10 +126,26 @@ class ReceivePipeline:
         ledger = (Entry(Stage.EQUALIZE, middle - start), Entry(Stage.DECODE, end - middle))
         usable = np.logical_and(np.isfinite(embeddings).all(axis=1), embeddings.any(axis=1))
         for row, work in enumerate(group):
-            work.x_hat, work.snr_db, work.ledger = equalized.x_hat[row], float(equalized.snr_db[row]), ledger
+            work.snr_db, work.ledger = float(equalized.snr_db[row]), ledger
             work.embedding = embeddings[row] if usable[row] else None
             if fusion is not None and decoded.evidence is not None:
                 work.fusion, work.evidence = fusion, decoded.evidence[row]
+            if decoded.evidence is not None:
+                work.certainty = float(np.exp(decoded.evidence[row].max()))
+
+    def _joined(self, group: list[_Work], equalized: Equalized) -> tuple[list[_Work], Equalized]:
+        """The works whose code is here from its beginning, and all of it; the others get their error as answer."""
+        parts: dict[int, Part] = {}
+        for row, work in enumerate(group):
+            work.x_hat = equalized.x_hat[row]
+            try:
+                parts[row] = self._sessions.join(work.burst, Part(equalized.x_hat[row], equalized.n0_eff[row]))
+            except Mismatch as error:
+                work.answer = error
+        if not parts:
+            return [], equalized
+        x_hat, n0_eff = (np.stack(column) for column in zip(*parts.values(), strict=True))
+        return [group[row] for row in parts], Equalized(x_hat, n0_eff, equalized.snr_db[list(parts)])
 
     def _search(self, works: list[_Work], view: View) -> None:
         """One search for all works that are ranked alike."""
@@ -150,17 +182,23 @@ class ReceivePipeline:
             ledger=(*work.ledger, search),
             knowledge_base=view.fingerprint,
             knowledge_base_version=view.head.version,
+            certainty=work.certainty,
+            more_wanted=work.more_wanted,
         )
 
 
 def _groups(works: Sequence[_Work]) -> list[list[_Work]]:
-    """Works that can be stacked: one codec, one CSI mode, the same pilots in the same places of one waveform."""
+    """Works that can be stacked: one codec, one CSI mode, the same pilots in the same places of one waveform.
+
+    Beginnings of a code stand first, so that a burst may continue one of the same batch, as in a replay.
+    """
     groups: dict[Hashable, list[_Work]] = {}
     for work in works:
         burst = work.burst
-        key = (work.codec.name, work.codec.k, burst.csi, burst.pilots, burst.placing, burst.grid)
+        place = (burst.offset_symbols, burst.pilots, burst.placing, burst.grid)
+        key = (work.codec.name, work.codec.k, burst.csi, *place)
         groups.setdefault(key, []).append(work)
-    return list(groups.values())
+    return sorted(groups.values(), key=lambda group: group[0].burst.offset_symbols)
 
 
 def _searches(works: Sequence[_Work]) -> list[list[_Work]]:

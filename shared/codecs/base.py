@@ -40,6 +40,8 @@ class Codec(ABC):
     name: as in the registry. k: real dimensions, so k/2 complex symbols. fingerprint: 16 hexadecimal digits of the
     parameters; the two ends must hold the same. clip_fingerprint: of the CLIP model whose embeddings the codec was
     trained on; None when it fits any. equalizer: the one that the decoder is made for; None takes the receiver's.
+    prefixes: whether each shorter code is the beginning of the longer ones, with unit power in every piece between two
+    lengths, so that a picture can be sent in rounds.
     """
 
     name: ClassVar[str]
@@ -49,6 +51,7 @@ class Codec(ABC):
     fingerprint: str
     clip_fingerprint: str | None = None
     equalizer: ClassVar[EqualizerName | None] = None
+    prefixes: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod
