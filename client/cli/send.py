@@ -23,7 +23,7 @@ _RADIO = "Radio"
 def send(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Picture files: JPEG, PNG, WebP ...")],
     *,
-    codec: Annotated[str | None, typer.Option(help="For example kbsc or raw.", rich_help_panel=_RADIO)] = None,
+    codec: Annotated[str | None, typer.Option(help="For example nested, kbsc or raw.", rich_help_panel=_RADIO)] = None,
     k: Annotated[
         int | None,
         typer.Option(
@@ -71,7 +71,7 @@ def send(
     - `semlink send *.png --k 16 --json` — one JSON array; a single picture gives one object
     - `semlink send cat.jpg --seed 7 --stream 1 --counter 3` — the same noise every time
     - `semlink send cat.jpg --fading rayleigh --coherence-symbols 16 --pilot-placing spread --pilots 32`
-    - `semlink send cat.jpg --codec nested --ask-for-more --certainty 0.95` — only as many symbols as it takes
+    - `semlink send cat.jpg --ask-for-more --certainty 0.95` — only as many symbols as it takes
 
     The link must be up: `semlink up` starts it. Settings of the channel hold for these pictures alone;
     `semlink channel set` changes them for all.
