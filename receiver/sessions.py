@@ -56,7 +56,7 @@ class Sessions:
         """
         if not burst.session:
             return part
-        self._forget()
+        self._forget_old()
         name = (burst.session, burst.codec.codec)
         session = self._held.get(name) or _Session(self._clock())
         earlier = self._earlier(burst, session)
@@ -64,6 +64,8 @@ class Sessions:
         session.used_at = self._clock()
         self._held[name] = session
         self._held.move_to_end(name)
+        if len(self._held) > self._most:
+            self._held.popitem(last=False)
         return Part(*(np.concatenate(column) for column in zip(*earlier, part, strict=True)))
 
     def _earlier(self, burst: Burst, session: _Session) -> list[Part]:
@@ -81,8 +83,7 @@ class Sessions:
             )
         return found
 
-    def _forget(self) -> None:
-        """Drop what is too old, and make room for one more."""
+    def _forget_old(self) -> None:
         oldest = self._clock() - self._seconds
-        while self._held and (len(self._held) >= self._most or next(iter(self._held.values())).used_at < oldest):
+        while self._held and next(iter(self._held.values())).used_at < oldest:
             self._held.popitem(last=False)
