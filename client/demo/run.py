@@ -17,6 +17,7 @@ from client.demo.scenarios import Scenario, scenarios
 from client.health import wait_serving
 from client.knowledge_base import KnowledgeBaseClient
 from client.link import SemLink
+from client.options import SendOptions
 from shared.errors import NotFound, SemLinkError
 
 WARM_UP = 8
@@ -25,12 +26,11 @@ _READY_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Plan:
-    """What to send. codec, k: None for the transmitter's default. concurrency: pictures on their way at once."""
+    """What to send. options: the codec, and what goes with it. concurrency: pictures on their way at once."""
 
     images: int
     snrs_db: tuple[float, ...]
-    codec: str | None = None
-    k: int | None = None
+    options: SendOptions
     concurrency: int = 1
 
 
@@ -77,7 +77,7 @@ def require_matplotlib() -> None:
 
 
 def _measure(link: SemLink, pictures: Sequence[DemoPicture], plan: Plan, console: Console) -> Iterator[Row]:
-    rows = scenarios(plan.snrs_db, plan.codec, plan.k)
+    rows = scenarios(plan.snrs_db, plan.options)
     truth = tuple(picture.label for picture in pictures)
     clean: tuple[str, ...] = ()
     columns = (TextColumn("sending pictures"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -30,20 +30,19 @@ class Scenario:
         return self.options.get("fading") or "none"
 
 
-def scenarios(snrs_db: Sequence[float], codec: str | None, k: int | None) -> list[Scenario]:
-    """The clean reference first, then AWGN and Rayleigh at each SNR.
+def scenarios(snrs_db: Sequence[float], chosen: SendOptions) -> list[Scenario]:
+    """The clean reference first, then AWGN and Rayleigh at each SNR. chosen: the codec, and what goes with it.
 
     The reference sends the embedding itself through a channel without noise. On AWGN the gain is 1 and there is
     nothing to estimate; under Rayleigh fading the receiver estimates it from pilots, which count in cbr_total.
     """
     reference = SendOptions(codec="raw", k=None, snr_db=math.inf, fading="none", csi="none")
-    chosen = SendOptions(codec=codec, k=k)
     rows = [Scenario("clean", _numbered(reference, 0))]
     for snr_db in snrs_db:
-        options = SendOptions(**chosen, snr_db=snr_db, fading="none", csi="none")
+        options: SendOptions = {**chosen, "snr_db": snr_db, "fading": "none", "csi": "none"}
         rows.append(Scenario("AWGN", _numbered(options, len(rows))))
     for snr_db in snrs_db:
-        options = SendOptions(**chosen, snr_db=snr_db, fading="rayleigh", csi="pilot")
+        options = {**chosen, "snr_db": snr_db, "fading": "rayleigh", "csi": "pilot"}
         rows.append(Scenario("Rayleigh", _numbered(options, len(rows))))
     return rows
 
