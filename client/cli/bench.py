@@ -155,6 +155,9 @@ def more(
     propagation_seconds: Annotated[float, typer.Option(min=0, help="Emulated, of each round.")] = 0.005,
     timed: Annotated[int, typer.Option(min=5, help="Pictures sent one at a time, for the latency.")] = 50,
     kb: Annotated[Path | None, typer.Option(help="Folder of the knowledge base, kept; else it is thrown away.")] = None,
+    transmitter: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="A running link instead, which answers with these data.")
+    ] = None,
     figure: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Draw accuracy against bandwidth.")] = None,
     json: Json = False,
 ) -> None:
@@ -176,7 +179,9 @@ def more(
 
     given = {"snrs_db": snr_db, "fadings": fading, "certainties": certainty, "starts": start}
     lists: dict[str, Any] = {name: tuple(values) for name, values in given.items() if values}
-    plan = MoreBench(data, queries, propagation_seconds=propagation_seconds, timed=timed, kb=kb, **lists)
+    plan = MoreBench(
+        data, queries, propagation_seconds=propagation_seconds, timed=timed, kb=kb, address=transmitter, **lists
+    )
     with progress("sending") as report:
         result = bench_more(plan, report)
     if figure is not None:

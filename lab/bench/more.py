@@ -5,6 +5,7 @@ pictures --codec nested, each k; or in rounds--> channel --> receiver: right?  s
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
@@ -36,7 +37,7 @@ class MoreBench:
     fadings, snrs_db: channels; pilots where there is fading. certainties, starts: of the asking, up to the longest
     code. propagation_seconds: emulated, of each round. timed: pictures that are sent one at a time for the latency;
     concurrency: of the others. kb: folder of the knowledge base, built where there is none; None for a folder that is
-    thrown away.
+    thrown away. address: of the transmitter of a running link that answers with `data`, instead of one of its own.
     """
 
     data: str = "drawn"
@@ -49,6 +50,7 @@ class MoreBench:
     timed: int = 50
     concurrency: int = 32
     kb: Path | None = None
+    address: str | None = None
 
 
 class Way(NamedTuple):
@@ -98,11 +100,22 @@ class MoreRow:
 def bench_more(bench: MoreBench, report: Report = lambda *_: None) -> dict[str, Any]:
     """Every way over every channel. report: told (rows done, rows in all)."""
     pictures = _pictures(bench)
+    with _transmitter(bench) as address, SemLink(address, timeout=120) as client:
+        rows = compared(list(_rows(bench, client, pictures, report)))
+    about = {name: value for name, value in asdict(bench).items() if name not in ("kb", "address")}
+    return {**about, "queries": len(pictures), "rows": [asdict(row) for row in rows]}
+
+
+@contextmanager
+def _transmitter(bench: MoreBench) -> Iterator[str]:
+    """The address of a link, its own or the one that runs."""
+    if bench.address is not None:
+        yield bench.address
+        return
     with tempfile.TemporaryDirectory(prefix="semlink-bench-") as folder:
         plan = LinkPlan(bench.kb or Path(folder) / "kb", Path(folder) / "logs", bench.data, timeout=_BUILD_SECONDS)
-        with LocalLink(plan) as link, SemLink(link.transmitter, timeout=120) as client:
-            rows = list(_rows(bench, client, pictures, report))
-    return {**asdict(bench), "kb": None, "queries": len(pictures), "rows": [asdict(row) for row in compared(rows)]}
+        with LocalLink(plan) as link:
+            yield link.transmitter
 
 
 def ways(bench: MoreBench) -> list[Way]:
