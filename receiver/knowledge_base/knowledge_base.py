@@ -10,6 +10,7 @@ The store is the truth. What is acknowledged is on the disk; a search that begin
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -22,6 +23,7 @@ from receiver.knowledge_base.engines.settings import EngineSettings
 from receiver.knowledge_base.faults import damaged
 from receiver.knowledge_base.layout import Layout
 from receiver.knowledge_base.opening import new_engine, open_view
+from receiver.knowledge_base.ranking_file import extended_ranking_file
 from receiver.knowledge_base.records import Added, Description, Floats, Item, Listed, NewItem, Positions
 from receiver.knowledge_base.snapshots import Snapshot, restored_store, take_snapshot
 from receiver.knowledge_base.verify import Verification, verify
@@ -73,7 +75,7 @@ class KnowledgeBase:
             path = layout.current()
             layout.tidy()
             writer = StoreWriter(path)
-            opened = cls(layout, settings, open_view(layout, path, settings), writer, lock)
+            opened = cls(layout, settings, open_view(layout, path, settings, writable=True), writer, lock)
             opened._fold_in_background()
             return opened
         except BaseException:
@@ -198,6 +200,7 @@ class KnowledgeBase:
             engine = new_engine(self._layout, self._settings, view.store, view.head.items)
             engine.build(view.store.vectors(0, view.head.next_position, view.live))
             self._swap(engine, view.head.next_position)
+            self._layout.ranking(view.store.path).unlink(missing_ok=True)  # removed items are in it
             self._save_index()
             with self._changing() as writer:
                 writer.vacuum()
@@ -212,7 +215,7 @@ class KnowledgeBase:
         """Go back to a snapshot, in one step. Raises DataLoss for one that is damaged; then nothing has changed."""
         with self._upkeep_lock, self._changing() as writer:
             path = restored_store(self._layout, name, writer.head.version, writer.origin)
-            view = open_view(self._layout, path, self._settings)
+            view = open_view(self._layout, path, self._settings, writable=True)
             self._layout.adopt(path)
             self._writer, self._view, self._saved = StoreWriter(path), view, view.covered
             writer.close()
@@ -291,3 +294,8 @@ class KnowledgeBase:
         path = self._layout.index(view.store.path, view.engine.name)
         if save_index(view.engine, path, view.store.store_id, view.covered):
             self._saved = view.covered
+        if not view.engine.exact:
+            ranking_path = self._layout.ranking(view.store.path)
+            ranking = extended_ranking_file(ranking_path, view.store, view.live, view.covered)
+            with self._write_lock:
+                self._view = replace(self._view, ranking=ranking)
