@@ -9,6 +9,8 @@ from shared.codecs import Codec, CodecShelf
 from shared.device import resolve_device
 from shared.errors import NotFound
 
+_FOLLOW_SECONDS = 0.25  # one look at an unchanged knowledge base takes some 50 us
+
 log = structlog.get_logger()
 
 
@@ -36,7 +38,10 @@ def load_codecs(settings: ReceiverSettings, clip_fingerprint: str) -> tuple[Code
 
 
 def _open(settings: ReceiverSettings) -> KnowledgeBase:
-    return KnowledgeBase.open(settings.kb, _engine(settings), writable=not settings.read_only)
+    follow_seconds = _FOLLOW_SECONDS if settings.read_only else None
+    return KnowledgeBase.open(
+        settings.kb, _engine(settings), writable=not settings.read_only, follow_seconds=follow_seconds
+    )
 
 
 def _engine(settings: ReceiverSettings) -> EngineSettings:

@@ -77,15 +77,13 @@ def _ranking(
 
 
 def _view(store: Store, contents: Contents, engine: IndexEngine, covered: int, ranking: RankingFile) -> View:
-    delta = Delta.empty(store.origin.dim)
-    for positions, embeddings in store.vectors(covered, contents.head.next_position, contents.live).chunks():
-        delta = delta.extended(positions, embeddings)
+    later = store.vectors(covered, contents.head.next_position, contents.live)
     return View(
         store=store,
         head=contents.head,
         engine=engine,
         covered=covered,
-        delta=delta,
+        delta=Delta.empty(store.origin.dim).extended_by(later),
         ranking=ranking,
         item_ids=contents.item_ids,
         room_codes=contents.label_codes,

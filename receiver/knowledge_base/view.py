@@ -23,7 +23,7 @@ from receiver.knowledge_base.faults import damaged
 from receiver.knowledge_base.ranking_file import RankingFile
 from receiver.knowledge_base.records import Added, Description, Floats, Positions
 from receiver.knowledge_base.schema import METRIC, Head
-from receiver.knowledge_base.store import Store
+from receiver.knowledge_base.store import Contents, Store
 from shared.burst import Hit
 from shared.errors import InvalidInput
 
@@ -112,7 +112,7 @@ class View:
             positions, squared = self._from_bulk(queries, n, wanted)
             if self.delta.count:
                 later = _search_live(self.delta.search, self.delta.count, queries, n, wanted)
-                parts = ((positions, squared), later)
+                parts = [(positions, squared), later]
                 positions, squared = (np.concatenate(halves, axis=1) for halves in zip(*parts, strict=True))
         return _best(positions, squared, n)
 
@@ -168,6 +168,19 @@ class View:
         changed = self.label_codes.copy()
         changed[list(codes)] = list(codes.values())
         return replace(self, head=head, room_codes=changed, labels=labels)
+
+    def with_contents(self, contents: Contents) -> "View":
+        """The next view, of everything anew; of the embeddings only those behind this one's are read."""
+        fresh = self.store.vectors(self.head.next_position, contents.head.next_position, contents.live)
+        return replace(
+            self,
+            head=contents.head,
+            delta=self.delta.extended_by(fresh),
+            item_ids=contents.item_ids,
+            room_codes=contents.label_codes,
+            room_live=contents.live,
+            labels=contents.labels,
+        )
 
     def with_engine(self, engine: IndexEngine, covered: int) -> "View":
         """The next view, searched by an engine that holds the items below a position."""
