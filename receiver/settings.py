@@ -25,6 +25,9 @@ class ReceiverSettings(ServerSettings):
     read_only: bool = Field(
         False, description="only read the knowledge base, and follow its writer; so many receivers can share one"
     )
+    share: bool = Field(
+        False, description="where another receiver writes the knowledge base already, only read it, and follow"
+    )
     engine: str = Field("auto", description="index engine; auto: as tuned, else what suits the number of items")
     clip: str | None = Field(
         None, description="CLIP model; default: the knowledge base's, and clip-tiny to build one with"

@@ -1,17 +1,23 @@
 """A reader follows the writer, which is another process."""
 
+import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from structlog.testing import capture_logs
 
-from receiver.knowledge_base import EngineSettings, KnowledgeBase, NewItem
+from receiver.knowledge_base import EngineSettings, HasWriter, KnowledgeBase, NewItem
+from receiver.settings import ReceiverSettings
+from receiver.startup import open_knowledge_base
+from shared.errors import Unavailable
 from tests.knowledge_base_writer import new
 from tests.test_knowledge_base import fill, vectors
 
@@ -205,3 +211,31 @@ def test_a_reader_that_does_not_follow_stays_as_it_was(tmp_path: Path) -> None:
         assert kb.description.items == 30
         assert kb._following is None
         assert np.array_equal(kb.nearest(vectors(30), 1)[0].ravel(), np.arange(30))
+
+
+def test_of_receivers_that_start_at_once_one_builds_and_writes_and_the_others_follow(tmp_path: Path) -> None:
+    """On flock, two opens of one process are as apart as two processes."""
+    for number in range(6):
+        folder = tmp_path / "pictures" / f"label {number % 2}"
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40, 40), (40 * number, 90, 200)).save(folder / f"{number}.png")
+    settings = ReceiverSettings(kb=tmp_path / "kb", kb_source=str(tmp_path / "pictures"), share=True, device="cpu")
+    with ThreadPoolExecutor(3) as threads:
+        opened = list(threads.map(open_knowledge_base, [settings] * 3))
+    try:
+        writers = [kb for kb in opened if kb._writer is not None]
+        assert len(writers) == 1
+        with pytest.raises(HasWriter, match=rf"pid {os.getpid()} on "):
+            open_knowledge_base(ReceiverSettings(kb=settings.kb))
+        dim = writers[0].description.dim
+        writers[0].add([NewItem("late", "late", np.ones(dim, np.float32))])
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while {kb.description.items for kb in opened} != {7}:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        reader = next(kb for kb in opened if kb is not writers[0])
+        with pytest.raises(Unavailable, match=rf"the receiver that writes it \(pid {os.getpid()} on "):
+            reader.remove(["late"])
+    finally:
+        for kb in opened:
+            kb.close()

@@ -17,7 +17,7 @@ from typing import Self
 import structlog
 
 from receiver.knowledge_base.derived import save_index
-from receiver.knowledge_base.durable import WriterLock
+from receiver.knowledge_base.durable import WriterLock, last_writer
 from receiver.knowledge_base.engines.base import IndexEngine
 from receiver.knowledge_base.engines.settings import EngineSettings
 from receiver.knowledge_base.engines.table import SHARED_ENGINES
@@ -255,7 +255,7 @@ class KnowledgeBase:
         if self._writer is None:
             raise Unavailable(
                 f"the knowledge base {self._layout.directory} is closed, or open for reading alone; "
-                f"change it where it is served without --read-only"
+                f"change it through the receiver that writes it ({last_writer(self._layout.directory)})"
             )
         return self._writer
 
