@@ -7,7 +7,7 @@
 Searches go on with the view that they have; the next ones get the next view.
 """
 
-import os
+from contextlib import suppress
 from dataclasses import replace
 
 import structlog
@@ -85,6 +85,9 @@ class Follower:
 
     def _list_index_files(self) -> IndexFiles:
         """Each with what changes when another takes its place."""
-        with os.scandir(self._layout.directory) as entries:
-            names = [entry for entry in entries if entry.name.endswith(".index")]
-            return frozenset((entry.name, entry.stat().st_ino, entry.stat().st_mtime_ns) for entry in names)
+        found = set()
+        for path in self._layout.directory.glob("store-*.index"):
+            with suppress(FileNotFoundError):  # the writer drops those of other engines
+                status = path.stat()
+                found.add((path.name, status.st_ino, status.st_mtime_ns))
+        return frozenset(found)
