@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from receiver.decision import Reals
+from receiver.knowledge_base.durable import replacing
 from shared.errors import DataLoss
 
 CONFIDENCE_FILE = "confidence.json"
@@ -45,8 +46,9 @@ class Confidence:
         return probability
 
     def write(self, path: Path) -> None:
-        """Write it as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        """Write it as JSON; a crash leaves the old file or the new one."""
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(asdict(self), indent=2) + "\n")
 
 
 def shipped_confidence() -> Confidence:

@@ -52,6 +52,14 @@ def fsync(path: Path) -> None:
         os.close(descriptor)
 
 
+def make_directory(path: Path) -> None:
+    """Make a directory, and those above it that are not there, each on the disk."""
+    if not path.parent.is_dir():
+        make_directory(path.parent)
+    path.mkdir(exist_ok=True)
+    fsync(path.parent)
+
+
 def clear_temporaries(directory: Path) -> None:
     """Remove what a killed writer left half done; for the directory's one writer."""
     for leftover in directory.glob(f".*{_SUFFIX}*"):
@@ -70,8 +78,7 @@ class WriterLock:
 
     def __init__(self, directory: Path) -> None:
         try:
-            directory.mkdir(parents=True, exist_ok=True)
-            fsync(directory.parent)
+            make_directory(directory)
             self._descriptor: int | None = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise NotFound(
