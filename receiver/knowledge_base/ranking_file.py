@@ -10,6 +10,7 @@ proven asks the store.
 import os
 import weakref
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -71,8 +72,15 @@ def extended_ranking_file(path: Path, store: Store, live: npt.NDArray[np.bool_],
     try:
         _extend(path, store.vectors(ranking.count, stop, live), stop)
     except OSError as error:
-        _log.warning("not all candidates are ranked fast: no ranking file", path=str(path), error=str(error))
+        _log.warning("candidates are ranked by the store, the ranking file is not whole", error=str(error))
+        _give_back(path, ranking.count * (4 * store.origin.dim + _PROOF_BYTES))
     return RankingFile(path, store.origin.dim)
+
+
+def _give_back(path: Path, size: int) -> None:
+    """Leave a full disk to what matters more."""
+    with suppress(OSError):
+        os.truncate(path, size)
 
 
 def _extend(path: Path, vectors: Vectors, stop: int) -> None:
