@@ -21,7 +21,6 @@ from receiver.knowledge_base.durable import WriterLock, last_writer
 from receiver.knowledge_base.engines.base import IndexEngine
 from receiver.knowledge_base.engines.settings import EngineSettings
 from receiver.knowledge_base.engines.table import SHARED_ENGINES
-from receiver.knowledge_base.faults import damaged
 from receiver.knowledge_base.folding import folded_engine
 from receiver.knowledge_base.following import Follower
 from receiver.knowledge_base.layout import Layout
@@ -33,7 +32,7 @@ from receiver.knowledge_base.verify import Verification, verify
 from receiver.knowledge_base.view import View
 from receiver.knowledge_base.writer import StoreWriter
 from shared.burst import Hit
-from shared.errors import InvalidInput, Mismatch, NotFound, SemLinkError, Unavailable
+from shared.errors import InvalidInput, Mismatch, SemLinkError, Unavailable
 
 FOLD_ITEMS = 16_384  # in the delta; more are folded into the bulk: 8 ms of one core for each search
 _SAVED_SHARE = 0.1  # of the items; the index file may lag by so many, which are read from the store at the next start
@@ -145,19 +144,8 @@ class KnowledgeBase:
         return view.hits(*view.nearest(e_hat, top_k, labels))
 
     def get_item(self, item_id: str) -> Item:
-        """One item as it is stored. Raises NotFound for an id that is not there, DataLoss when it is damaged."""
-        view = self._view
-        position = view.store.position_of(item_id)
-        item = None if position is None else view.store.read_item(position)
-        if item is None:
-            view.require_absent(item_id)
-            raise NotFound(
-                f"the knowledge base {self._layout.directory} has no item {item_id[:200]!r}; "
-                f"ids are those that a search gives"
-            )
-        if item.item_id != item_id:
-            raise damaged(view.store.path, f"its index of ids leads from {item_id!r} to {item.item_id!r}")
-        return item
+        """See `View.item`."""
+        return self._view.item(item_id)
 
     def list_items(self, after: int = -1, count: int = 100, label: str | None = None) -> list[Listed]:
         """Up to `count` items behind a position, in the order in which they came; of one label or of all."""
@@ -285,7 +273,7 @@ class KnowledgeBase:
                 if self._writer is not None and lag > max(FOLD_ITEMS, _SAVED_SHARE * view.head.items):
                     self._save_index()
         except SemLinkError as error:  # the delta goes on serving
-            if self._writer is not None:
+            if not self._closed.is_set():
                 _log.error("the index could not be folded", reason=str(error))
         finally:
             self._folding.clear()

@@ -21,11 +21,11 @@ from receiver.knowledge_base.engines.base import IndexEngine
 from receiver.knowledge_base.exact import sort_neighbours, squared_distances
 from receiver.knowledge_base.faults import damaged
 from receiver.knowledge_base.ranking_file import RankingFile
-from receiver.knowledge_base.records import Added, Description, Floats, Positions
+from receiver.knowledge_base.records import Added, Description, Floats, Item, Positions
 from receiver.knowledge_base.schema import METRIC, Head
 from receiver.knowledge_base.store import Contents, Store
 from shared.burst import Hit
-from shared.errors import InvalidInput
+from shared.errors import InvalidInput, NotFound
 
 _FEW_ITEMS = 4096  # of the labels that a search is limited to: so many are read and compared one by one
 
@@ -134,7 +134,21 @@ class View:
         found = self.store.read_embeddings(flat)
         return found[places.reshape(-1)].reshape(*np.shape(positions), found.shape[-1])
 
-    def require_absent(self, item_id: str) -> None:
+    def item(self, item_id: str) -> Item:
+        """One item as it is stored. Raises NotFound for an id that is not there, DataLoss when it is damaged."""
+        position = self.store.position_of(item_id)
+        item = None if position is None else self.store.read_item(position)
+        if item is None:
+            self._require_absent(item_id)
+            raise NotFound(
+                f"the knowledge base {self.store.path.parent} has no item {item_id[:200]!r}; "
+                f"ids are those that a search gives"
+            )
+        if item.item_id != item_id:
+            raise damaged(self.store.path, f"its index of ids leads from {item_id!r} to {item.item_id!r}")
+        return item
+
+    def _require_absent(self, item_id: str) -> None:
         """Raise DataLoss if the item is here although the store's index of ids does not lead to it."""
         start, stop = 0, self.head.next_position
         while item_id in islice(self.item_ids, start, stop):
