@@ -5,7 +5,7 @@ import time
 import numpy as np
 import structlog
 
-from receiver.knowledge_base import EngineSettings, HasWriter, KnowledgeBase, build_knowledge_base
+from receiver.knowledge_base import EngineSettings, HasWriter, KnowledgeBase, WriterLock, build_knowledge_base
 from receiver.settings import ReceiverSettings
 from shared.codecs import Codec, CodecShelf
 from shared.device import resolve_device
@@ -24,13 +24,16 @@ def open_knowledge_base(settings: ReceiverSettings) -> KnowledgeBase:
     Raises NotFound, with the command to type, when there is none and no source is set; HasWriter when another process
     writes it that it cannot be shared with.
     """
+    waiting = False
     while True:
         try:
             return _opened_or_built(settings)
         except HasWriter as error:
             if not settings.share:
                 raise
-            log.info("waiting until another process has built the knowledge base", reason=str(error))
+            if not waiting:
+                log.info("waiting until another process has built the knowledge base", reason=str(error))
+            waiting = True
             time.sleep(_WAIT_SECONDS)
 
 
@@ -69,6 +72,8 @@ def _engine(settings: ReceiverSettings) -> EngineSettings:
 
 
 def _build(settings: ReceiverSettings, source: str) -> None:
+    WriterLock(settings.kb).release()  # another one that builds is seen before CLIP is loaded
+
     from shared.clip import MODEL, load_clip  # noqa: PLC0415 - CLIP takes seconds to import and only building needs it
     from shared.datasets import open_collection  # noqa: PLC0415
 
