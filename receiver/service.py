@@ -48,6 +48,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         self._knowledge_base: KnowledgeBase | None = None
         self._knowledge_service = KnowledgeBaseService(settings)
         self._batcher: Batcher[tuple[Burst, Codec], Answer] | None = None
+        self._answered = 0
 
     def register(self, server: grpc.aio.Server) -> None:
         """Add both servicers."""
@@ -91,6 +92,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             await self._batcher.stop()
         await self._knowledge_service.stop()
         if self._knowledge_base is not None:
+            log.info("closing the knowledge base", bursts_answered=self._answered)
             self._knowledge_base.close()
 
     @property
@@ -113,6 +115,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         codec = self._pipeline.admit(burst)
         assert self._batcher is not None
         answer, queue_seconds = await self._batcher.submit((burst, codec), deadline)
+        self._answered += 1
         reception = Reception(
             burst_id=burst.burst_id,
             top=answer.top,

@@ -26,7 +26,10 @@ class ReceiverSettings(ServerSettings):
     )
     kb_split: str | None = Field(None, description="split of that source; default: its part for knowledge bases")
     read_only: bool = Field(
-        False, description="only read the knowledge base; so many receivers can share one, each as it was at its start"
+        False, description="only read the knowledge base, and follow its writer; so many receivers can share one"
+    )
+    share: bool = Field(
+        False, description="where another receiver writes the knowledge base already, only read it, and follow"
     )
     engine: str = Field("auto", description="index engine; auto: as tuned, else what suits the number of items")
     clip: str | None = Field(
