@@ -1,19 +1,38 @@
 """Embeddings of a whole collection of pictures, computed once and kept in a file."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
-from shared.clip import Clip
-from shared.datasets import Picture
+from shared.clip import Clip, load_clip
+from shared.datasets import Picture, PictureSource
 from shared.errors import DataLoss, Exhausted, InvalidPicture, NotFound
 
 Progress = Callable[[int], None]
+
+
+class ClipChoice(NamedTuple):
+    """Which CLIP model embeds pictures, as `load_clip` takes it."""
+
+    model: str = "clip-tiny"
+    weights: str | None = None
+
+
+CLIP_TINY = ClipChoice()
+
+
+@cache
+def load_choice(choice: ClipChoice, device: str = "auto") -> Clip:
+    """Load a model in float32, so that results are the same on every machine."""
+    return load_clip(choice.model, choice.weights, device, precision="float32")
 
 
 @dataclass(frozen=True)
@@ -88,3 +107,15 @@ def load_features(path: Path) -> Features:
             return Features(arrays["embeddings"], arrays["labels"], arrays["ids"])
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise DataLoss(f"{path} holds no features ({error}); make them again with `semlink features`.") from error
+
+
+def cached_features(source: PictureSource, clip: Clip, folder: Path, progress: Progress | None = None) -> Features:
+    """Embeddings of a whole source, kept in a folder under its content and the CLIP model."""
+    digest = hashlib.sha256()
+    for picture in source:
+        digest.update(f"{picture.id}\n{picture.label}\n".encode())
+        digest.update(picture.content.tobytes() if isinstance(picture.content, np.ndarray) else picture.encoded())
+    path = folder / f"{clip.fingerprint}-{source.name}-{source.split or 'all'}-{digest.hexdigest()[:16]}.npz"
+    if not path.exists():
+        save_features(path, extract_features(source, clip, progress=progress))
+    return load_features(path)

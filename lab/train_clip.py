@@ -183,7 +183,7 @@ class Trainer:
 
 def train_clip(settings: ClipTraining, note: str = "") -> dict[str, float]:
     """Train clip-tiny, or finish a run that was killed; write weights, curves and model card; give the last figures."""
-    console = Console()
+    console = Console(stderr=True)
     trainer = Trainer(settings)
     checkpoint = settings.runs / "checkpoint.pt"
     trainer.restore(checkpoint)

@@ -195,7 +195,7 @@ def train_jscc(settings: JsccTraining) -> JsccTrainer:
     pixels, network = read_cifar100(settings.data, "train").pixels, kind.network_class()
     start_as_linear_code(network, pixels)
     trainer = JsccTrainer(network, pixels, settings)
-    checkpoint, console = settings.runs / "checkpoint.pt", Console()
+    checkpoint, console = settings.runs / "checkpoint.pt", Console(stderr=True)
     trainer.restore(checkpoint)
     while trainer.rounds < settings.rounds and not trainer.history.stale(settings.patience):
         row = _round(trainer, console)

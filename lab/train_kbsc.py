@@ -1,4 +1,4 @@
-"""Trains the codec `kbsc` by the recipe of arXiv 2504.01053 on the embeddings of clip-tiny.
+"""Trains the codec `kbsc` by the recipe of arXiv 2504.01053.
 
     e --encode--> x --+ n--> y --decode--> e_hat,    loss = |e_hat - e|^2 / 512
 
@@ -26,8 +26,10 @@ from torch import Tensor, nn
 from lab.codec_card import write_codec_card
 from lab.codec_data import CodecData, Embeddings, LabelledEmbeddings, load_codec_data
 from lab.export import export_codec
+from lab.features import CLIP_TINY, ClipChoice, load_choice
+from lab.options import ClipModel, ClipWeights, Data, Device, Drawn, Features
 from lab.semantics import semantic_accuracy
-from shared.clip import Clip, load_clip
+from shared.clip import Clip
 from shared.codecs.kbsc import KbscNetwork
 from shared.device import resolve_device
 from shared.units import n0_from_snr_db
@@ -44,10 +46,13 @@ Row = dict[str, float | str]
 class KbscTraining:
     """Settings of a run; the numbers are the paper's."""
 
-    data: Path
+    data: str
+    clip: ClipChoice = CLIP_TINY
+    drawn: bool = True
     lengths: tuple[int, ...] = (16, 64, 256)
     out: Path = Path("assets/kbsc")
     runs: Path = Path("runs/kbsc")
+    features: Path = Path("runs/kbsc")
     epochs: int = 100
     patience: int = 20
     batch_size: int = 128
@@ -136,8 +141,8 @@ def retrieval(
 def train_kbsc(settings: KbscTraining, note: str = "") -> list[Row]:
     """Train all lengths, write their weights and the model card; gives the card's rows."""
     started = time.monotonic()
-    console = Console()
-    clip = load_clip(device=settings.device)
+    console = Console(stderr=True)
+    clip = load_choice(settings.clip, settings.device)
     rows: list[Row] = []
     with Progress(console=console) as progress:
         data = _embedded(clip, settings, progress)
@@ -147,15 +152,14 @@ def train_kbsc(settings: KbscTraining, note: str = "") -> list[Row]:
             rows += [_measure(network, epoch, name, *test) for name, test in data.tests.items()]
             console.print(rows[-len(data.tests) :])
     seconds = time.monotonic() - started
-    write_codec_card(settings.out, rows, fingerprint=clip.fingerprint, seed=settings.seed, seconds=seconds, note=note)
+    write_codec_card(settings.out, rows, data.describe(clip), seed=settings.seed, seconds=seconds, note=note)
     return rows
 
 
 def _embedded(clip: Clip, settings: KbscTraining, progress: Progress) -> CodecData:
     task = progress.add_task("embedding pictures", total=None)
-    data = load_codec_data(
-        clip, settings.data, settings.runs, settings.seed, lambda count: progress.advance(task, count)
-    )
+    count = lambda done: progress.advance(task, done)  # noqa: E731
+    data = load_codec_data(clip, settings.data, settings.features, settings.seed, drawn=settings.drawn, progress=count)
     progress.remove_task(task)
     return data
 
@@ -171,15 +175,20 @@ def _column(snr_db: float) -> str:
 
 
 def main(
-    data: Annotated[Path, typer.Option(help="Folder with CIFAR-100 in the official lay-out.")],
+    data: Data,
     *,
+    clip: ClipModel = "clip-tiny",
+    weights: ClipWeights = None,
+    drawn: Drawn = KbscTraining.drawn,
     seed: Annotated[int, typer.Option(help="Seed of weights, order and noise.")] = KbscTraining.seed,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = KbscTraining.device,
+    device: Device = KbscTraining.device,
     out: Annotated[Path, typer.Option(help="Folder for weights and model card.")] = KbscTraining.out,
-    runs: Annotated[Path, typer.Option(help="Folder for cached embeddings.")] = KbscTraining.runs,
+    runs: Annotated[Path, typer.Option(help="Folder for checkpoints and curves.")] = KbscTraining.runs,
+    features: Features = KbscTraining.features,
 ) -> None:
-    """Train the codec kbsc at k = 16, 64 and 256 on the embeddings of clip-tiny."""
-    train_kbsc(KbscTraining(data=data, seed=seed, device=device, out=out, runs=runs))
+    """Train the codec kbsc at k = 16, 64 and 256 on the embeddings of a CLIP."""
+    choice = ClipChoice(clip, weights)
+    train_kbsc(KbscTraining(data, choice, drawn, out=out, runs=runs, features=features, seed=seed, device=device))
 
 
 if __name__ == "__main__":

@@ -19,9 +19,10 @@ from torch.nn import functional as F
 
 from lab.codec_data import LabelledEmbeddings, load_codec_data
 from lab.export import export_label
+from lab.features import CLIP_TINY, ClipChoice, load_choice
 from lab.nested_source import fit_source
+from lab.options import ClipModel, ClipWeights, Data, Device, Drawn, Features
 from lab.tables import hardware
-from shared.clip import load_clip
 from shared.codecs.label import Label
 from shared.device import resolve_device
 from shared.units import n0_from_snr_db
@@ -34,13 +35,12 @@ _MIDDLE_DB = {8: 2.0, 16: -1.0, 32: -4.0, 64: -6.0, 128: -8.0, 256: -10.0}
 _CARD = """# label
 
 The plain digital competitor: the number of the category and nothing else. A softmax regression on the embedding names
-one of 200 categories, a spherical code of k = 8, 16, 32, 64, 128 or 256 real dimensions carries the number, the
+one of {count} categories, a spherical code of k = 8, 16, 32, 64, 128 or 256 real dimensions carries the number, the
 receiver takes the likeliest. Each length has words of its own, trained for it alone by cross-entropy over AWGN.
-Categories of CIFAR-100 and of the drawn set are kept apart only from their like: a receiver knows from its knowledge
-base which of the two it has. Classifier and prototypes are those of `nested`.
+Categories of different collections are kept apart only from their like: a receiver knows from its knowledge base which
+it has. Classifier and prototypes are those of `nested`. `semlink evaluate` measures it beside `nested` and the limit.
 
-Trained on embeddings of clip-tiny `{fingerprint}`, and useful with no other. `semlink evaluate` measures it beside
-`nested` and the limit.
+{learned}
 
 `tables.safetensors`: matrices in float16, vectors in float32; metadata `codec`, `clip_fingerprint`, `command`.
 
@@ -56,7 +56,9 @@ Seed {seed}; {minutes:.0f} minutes in all on {hardware}.
 class LabelTraining:
     """Settings of a run."""
 
-    data: Path
+    data: str
+    clip: ClipChoice = CLIP_TINY
+    drawn: bool = True
     out: Path = Path("assets/label")
     features: Path = Path("runs/kbsc")
     steps: int = 2500
@@ -68,9 +70,9 @@ class LabelTraining:
 def train_label(settings: LabelTraining) -> None:
     """Train the code of each length and write the tables."""
     started = time.monotonic()
-    clip = load_clip(device=settings.device)
-    with Progress(console=Console()) as progress:
-        data = load_codec_data(clip, settings.data, settings.features, settings.seed)
+    clip = load_choice(settings.clip, settings.device)
+    with Progress(console=Console(stderr=True)) as progress:
+        data = load_codec_data(clip, settings.data, settings.features, settings.seed, drawn=settings.drawn)
         train = LabelledEmbeddings(data.train, data.train_labels)
         source = fit_source(train, data.sender.embeddings, 1, settings.seed)
         collections = torch.from_numpy(data.collections)
@@ -78,7 +80,13 @@ def train_label(settings: LabelTraining) -> None:
     tables = {"weight": source.weight, "bias": source.bias, "prototypes": source.prototypes}
     export_label(tables | {f"words_{k}": word for k, word in words.items()}, settings.out, clip.fingerprint)
     minutes = (time.monotonic() - started) / 60
-    card = _CARD.format(fingerprint=clip.fingerprint, seed=settings.seed, minutes=minutes, hardware=hardware())
+    card = _CARD.format(
+        learned=data.describe(clip),
+        count=len(data.collections),
+        seed=settings.seed,
+        minutes=minutes,
+        hardware=hardware(),
+    )
     (settings.out / "README.md").write_text(card)
 
 
@@ -107,15 +115,19 @@ def train_words(k: int, collections: Tensor, settings: LabelTraining, progress: 
 
 
 def main(
-    data: Annotated[Path, typer.Option(help="Folder with CIFAR-100 in the official lay-out.")],
+    data: Data,
     *,
+    clip: ClipModel = "clip-tiny",
+    weights: ClipWeights = None,
+    drawn: Drawn = LabelTraining.drawn,
     seed: Annotated[int, typer.Option(help="Seed of words, order and noise.")] = LabelTraining.seed,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = LabelTraining.device,
+    device: Device = LabelTraining.device,
     out: Annotated[Path, typer.Option(help="Folder for the tables.")] = LabelTraining.out,
-    features: Annotated[Path, typer.Option(help="Folder for cached embeddings.")] = LabelTraining.features,
+    features: Features = LabelTraining.features,
 ) -> None:
-    """Train the codec label, the plain digital competitor, on the embeddings of clip-tiny."""
-    train_label(LabelTraining(data=data, seed=seed, device=device, out=out, features=features))
+    """Train the codec label, the plain digital competitor, on the embeddings of a CLIP."""
+    choice = ClipChoice(clip, weights)
+    train_label(LabelTraining(data, choice, drawn, out, features, seed=seed, device=device))
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from lab.classifier import best_accuracy
-from lab.evaluate.data import ClipChoice, TestSet, cached_features, check_apart, load_choice
+from lab.evaluate.data import TestSet, check_apart
 from lab.evaluate.scenario import Point
-from lab.features import Progress
+from lab.features import ClipChoice, Progress, cached_features, load_choice
 from lab.limit import limit
 from shared.datasets import open_source
 
