@@ -22,9 +22,10 @@ from torch import Tensor
 from lab.codec_data import load_codec_data
 from lab.export import export_codec
 from lab.features import ClipChoice, load_choice
+from lab.kbsc_trainer import TRAINING_SNRS_DB, Carry, KbscTraining, retrieval
 from lab.options import ClipModel, ClipWeights, Data, Device, Drawn, Features
 from lab.tables import hardware, markdown_table
-from lab.train_kbsc import TRAINING_SNRS_DB, Carry, KbscTraining, retrieval, train_network
+from lab.train_kbsc import train_network
 from shared.codecs.kbsc import KbscNetwork
 from shared.units import n0_from_snr_db
 
@@ -90,7 +91,7 @@ def train_authors(settings: KbscTraining) -> None:
         for fading, folder in FOLDERS.items():
             for k in settings.lengths:
                 carry = carry_over(fading)
-                network, epoch = train_network(k, data, settings, progress, carry)
+                network, epoch = train_network(k, data, settings, progress, carry, f"kbsc-authors-{folder}")
                 export_codec("kbsc", k, network, settings.out / folder, clip.fingerprint)
                 found = [retrieval(network, *test, snr_db, carry) for snr_db in TRAINING_SNRS_DB]
                 named = {f"{snr_db:g} dB": value for snr_db, value in zip(TRAINING_SNRS_DB, found, strict=True)}

@@ -19,9 +19,10 @@ from lab.evaluate.reference import classifier_accuracy
 from lab.evaluate.run import Report, evaluate
 from lab.evaluate.scenario import Scenario, load_scenario
 from lab.features import ClipChoice, load_choice
+from lab.kbsc_trainer import KbscTraining
 from lab.report.page import write_page
 from lab.report.results import Results
-from lab.train_kbsc import KbscTraining, train_kbsc
+from lab.train_kbsc import train_kbsc
 from lab.train_label import LabelTraining, train_label
 from lab.train_nested import NestedTraining, train_nested
 from lab.train_vq import VqTraining, train_vq

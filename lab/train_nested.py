@@ -18,6 +18,7 @@ from rich.progress import Progress
 
 from lab.checkpoint import load_checkpoint, save_checkpoint
 from lab.codec_data import CodecData, LabelledEmbeddings, load_codec_data
+from lab.curves import say_last, write_curves
 from lab.export import export_nested
 from lab.features import CLIP_TINY, ClipChoice, load_choice
 from lab.nested_card import measure_nested, write_nested_card
@@ -96,7 +97,12 @@ def fit_model(data: CodecData, settings: NestedTraining, progress: Progress) -> 
     def report(loss: float) -> None:
         progress.update(task, advance=1, description=f"nested: words and gains, validation {loss:.3f}")
 
-    trainer.run(lambda state: save_checkpoint(state, path), report)
+    def save(state: dict[str, Any]) -> None:
+        save_checkpoint(state, path)
+        write_curves(path.with_suffix(".csv"), trainer.progress.curves)
+
+    trainer.run(save, report)
+    say_last(progress.console, "nested", trainer.spent)
     return _assemble(source, trainer)
 
 

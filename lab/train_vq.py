@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import numpy as np
+import torch
 import typer
 from rich.console import Console
 from rich.progress import Progress
@@ -16,6 +17,7 @@ from safetensors.numpy import save_file
 
 from lab.codec_data import CodecData, load_codec_data
 from lab.digital_modes import Worth, make_table
+from lab.energy import spent_on
 from lab.features import CLIP_TINY, ClipChoice, load_choice
 from lab.options import ClipModel, ClipWeights, Data, Device, Drawn, Features
 from lab.semantics import semantic_accuracy
@@ -50,11 +52,13 @@ def train_vq(settings: VqTraining) -> None:
     clip = load_choice(settings.clip, settings.device)
     with Progress(console=Console(stderr=True)) as progress:
         data = load_codec_data(clip, settings.data, settings.features, settings.seed, drawn=settings.drawn)
-        task = progress.add_task("words", total=None)
-        quantizer = ResidualQuantizer.train(data.train[: settings.learned])
-        progress.remove_task(task)
-        worth = {bits: worth_of(quantizer, data, bits) for bits in settings.budgets}
-        table = make_table(worth, VqDigital.lengths, settings.bursts, settings.seed, progress)
+        with spent_on(torch.device("cpu")) as spent:
+            task = progress.add_task("words", total=None)
+            quantizer = ResidualQuantizer.train(data.train[: settings.learned])
+            progress.remove_task(task)
+            worth = {bits: worth_of(quantizer, data, bits) for bits in settings.budgets}
+            table = make_table(worth, VqDigital.lengths, settings.bursts, settings.seed, progress)
+        progress.console.print(f"vq-digital: words and modes took {spent}", soft_wrap=True)
     _write(settings, quantizer, table, clip.fingerprint)
     _write_card(settings, worth, table, data.describe(clip), time.monotonic() - started)
 
