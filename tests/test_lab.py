@@ -17,7 +17,7 @@ from lab.contrastive import caption_to_picture, picture_to_caption, picture_to_p
 from lab.energy import spent_on
 from lab.export import export_codec
 from lab.features import extract_features, load_features, save_features
-from lab.kbsc_trainer import KbscTraining, awgn, retrieval
+from lab.kbsc_trainer import KbscTrainer, KbscTraining, awgn, retrieval
 from lab.moving_average import MovingAverage
 from lab.semantics import semantic_accuracy, zero_shot_accuracy
 from lab.tables import markdown_table
