@@ -75,7 +75,7 @@ def load_codec_data(
     tests = {}
     for spec in specs:
         asking, answering = (open_source(spec, split) for split in ("query", "kb"))
-        tests[asking.name] = (_test_part(asking, clip, cache), _test_part(answering, clip, cache))
+        tests[asking.name] = (_test_part(asking, clip, cache, progress), _test_part(answering, clip, cache, progress))
     return split_train(_merge(parts), seed, tests, _collections(parts))
 
 
@@ -98,8 +98,8 @@ def split_train(
     return CodecData(learned.embeddings, learned.labels, collections, _take(train, sender), _take(train, kb), tests)
 
 
-def _test_part(source: PictureSource, clip: Clip, cache: Path) -> LabelledEmbeddings:
-    features = cached_features(source, clip, cache)
+def _test_part(source: PictureSource, clip: Clip, cache: Path, progress: Progress | None) -> LabelledEmbeddings:
+    features = cached_features(source, clip, cache, progress)
     return LabelledEmbeddings(features.embeddings, np.unique(features.labels, return_inverse=True)[1])
 
 

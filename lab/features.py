@@ -42,12 +42,15 @@ class Features:
     embeddings: [N, 512], float32, L2-normalised
     labels, ids: [N], text
     skipped: what was wrong with each picture that could not be read
+    clip, clip_fingerprint: the CLIP model; empty for a file of before it was kept
     """
 
     embeddings: npt.NDArray[np.float32]
     labels: npt.NDArray[np.str_]
     ids: npt.NDArray[np.str_]
     skipped: tuple[str, ...] = ()
+    clip: str = ""
+    clip_fingerprint: str = ""
 
 
 def extract_features(
@@ -68,7 +71,14 @@ def extract_features(
         ids += [picture.id for picture, _ in readable]
         if progress:
             progress(len(pictures))
-    return Features(np.concatenate(embeddings), np.array(labels, np.str_), np.array(ids, np.str_), tuple(skipped))
+    return Features(
+        np.concatenate(embeddings),
+        np.array(labels, np.str_),
+        np.array(ids, np.str_),
+        tuple(skipped),
+        clip.name,
+        clip.fingerprint,
+    )
 
 
 def _batches(pictures: Iterable[Picture], size: int) -> Iterator[list[Picture]]:
@@ -89,12 +99,16 @@ def _readable(pictures: list[Picture], clip: Clip) -> tuple[list[tuple[Picture, 
     return readable, wrong
 
 
+_CLIP = ("clip", "clip_fingerprint")
+_ARRAYS = ("embeddings", "labels", "ids", *_CLIP)
+
+
 def save_features(path: Path, features: Features) -> None:
-    """Write the arrays `embeddings`, `labels`, `ids`; a crash leaves the old file or the new one."""
+    """Write the arrays `embeddings`, `labels`, `ids`, and which CLIP; a crash leaves the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".tmp")
     with draft.open("wb") as file:
-        np.savez(file, embeddings=features.embeddings, labels=features.labels, ids=features.ids)
+        np.savez(file, **{name: getattr(features, name) for name in _ARRAYS})
     draft.replace(path)
 
 
@@ -104,7 +118,8 @@ def load_features(path: Path) -> Features:
         raise NotFound(f"There are no features at {str(path)!r}; make them with `semlink features`.")
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return Features(arrays["embeddings"], arrays["labels"], arrays["ids"])
+            clip = {name: str(arrays[name]) for name in _CLIP if name in arrays}
+            return Features(arrays["embeddings"], arrays["labels"], arrays["ids"], **clip)  # type: ignore[arg-type]
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise DataLoss(f"{path} holds no features ({error}); make them again with `semlink features`.") from error
 

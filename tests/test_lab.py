@@ -64,7 +64,8 @@ def test_features_survive_the_disk(clip: Clip, pictures: Path, tmp_path: Path) -
     loaded = load_features(path)
     np.testing.assert_array_equal(loaded.embeddings, features.embeddings)
     assert loaded.ids.tolist() == features.ids.tolist()
-    assert sorted(np.load(path).files) == ["embeddings", "ids", "labels"]
+    assert sorted(np.load(path).files) == ["clip", "clip_fingerprint", "embeddings", "ids", "labels"]
+    assert (loaded.clip, loaded.clip_fingerprint) == ("clip-tiny", clip.fingerprint)
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(DataLoss, match="make them again"):
         load_features(path)

@@ -9,7 +9,7 @@ import typer
 from client.cli.console import OUT, Json, err, out, print_json
 from client.cli.heavy import heavy
 from client.cli.models import BatchSize, Clip, Device, Download, Weights, WeightsDir
-from client.cli.progress import progress
+from client.cli.progress import counting, progress
 
 
 def features(
@@ -38,14 +38,7 @@ def features(
         from lab.features import extract_features, save_features  # noqa: PLC0415
         from shared.clip import load_clip  # noqa: PLC0415
     model = load_clip(clip, weights, device, download=download)
-    done = 0
-    with progress(f"embedding {source}") as report:
-
-        def step(count: int) -> None:
-            nonlocal done
-            done += count
-            report(done, len(pictures))
-
+    with counting(f"embedding {source}", len(pictures)) as step:
         found = extract_features(pictures, model, batch_size, step)
     save_features(file, found)
     items, dim = found.embeddings.shape
@@ -87,8 +80,9 @@ def evaluate(
         from shared.codecs.weights_dir import use_weights_dir  # noqa: PLC0415
     use_weights_dir(weights_dir)
     wanted, choice = load_scenario(scenario), ClipChoice(clip, weights)
-    test_set = open_test_set(data, choice, _FEATURES)
-    best = classifier_accuracy(data, choice, test_set, _FEATURES) if limit else math.nan
+    with counting(f"embedding {data}") as step:
+        test_set = open_test_set(data, choice, _FEATURES, step)
+        best = classifier_accuracy(data, choice, test_set, _FEATURES, step) if limit else math.nan
     with progress(wanted.title) as report:
         table = run(wanted, test_set, folder, jobs=jobs, best_classifier=best, report=report)
     for row in too_good(table.iter_rows(named=True)):
