@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lab.features import Features, Progress, cached_features
+from lab.features import Features, Progress, cached_features, training_source
 from shared.clip import Clip
 from shared.datasets import PictureSource, open_source
 
@@ -20,7 +20,6 @@ Embeddings = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 
 _VALIDATION = 10  # one picture of ten sends, one of ten answers
-_DRAWN = "first:200:drawn"  # 20,000 are enough; they are easier than CIFAR-100's 50,000
 
 
 @dataclass(frozen=True)
@@ -70,8 +69,8 @@ def load_codec_data(
     data: CIFAR-100 or any other source with the parts `train`, `query` and `kb`. drawn: learn from the drawn set too,
     and be judged by it. cache: folder of `cached_features`
     """
-    specs = [data, *([_DRAWN] if drawn else [])]
-    parts = [cached_features(open_source(spec, "train"), clip, cache, progress) for spec in specs]
+    specs = [data, *(["drawn"] if drawn else [])]
+    parts = [cached_features(training_source(spec), clip, cache, progress) for spec in specs]
     tests = {}
     for spec in specs:
         asking, answering = (open_source(spec, split) for split in ("query", "kb"))

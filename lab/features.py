@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.clip import Clip, load_clip
-from shared.datasets import Picture, PictureSource
+from shared.datasets import Picture, PictureSource, open_source
 from shared.errors import DataLoss, Exhausted, InvalidPicture, NotFound
 
 Progress = Callable[[int], None]
@@ -122,6 +122,11 @@ def load_features(path: Path) -> Features:
             return Features(arrays["embeddings"], arrays["labels"], arrays["ids"], **clip)  # type: ignore[arg-type]
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise DataLoss(f"{path} holds no features ({error}); make them again with `semlink features`.") from error
+
+
+def training_source(spec: str) -> PictureSource:
+    """The train part of a source; of the drawn set the first 20,000, because it is easy and never ends."""
+    return open_source("first:200:drawn" if spec == "drawn" else spec, "train")
 
 
 def cached_features(source: PictureSource, clip: Clip, folder: Path, progress: Progress | None = None) -> Features:

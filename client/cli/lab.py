@@ -45,7 +45,7 @@ def features(
     for why in found.skipped:
         err.print(f"skipped {why}", style="yellow", markup=False, highlight=False)
     if json:
-        print_json({"file": str(file), "items": items, "dim": dim, "clip": clip, "skipped": list(found.skipped)})
+        print_json({"file": str(file), "items": items, "dim": dim, "clip": found.clip, "skipped": list(found.skipped)})
     else:
         out.print(f"{items} embeddings of {dim} values in {file}")
 

@@ -10,9 +10,8 @@ import numpy as np
 from lab.classifier import best_accuracy
 from lab.evaluate.data import TestSet, check_apart
 from lab.evaluate.scenario import Point
-from lab.features import ClipChoice, Progress, cached_features, load_choice
+from lab.features import ClipChoice, Progress, cached_features, load_choice, training_source
 from lab.limit import limit
-from shared.datasets import open_source
 
 KNOWN_FADINGS = ("none", "rayleigh")
 
@@ -24,7 +23,7 @@ def classifier_accuracy(
 
     Raises Mismatch when the train part holds pictures of the test set.
     """
-    train = cached_features(open_source(spec, "train"), load_choice(choice), folder, progress)
+    train = cached_features(training_source(spec), load_choice(choice), folder, progress)
     digest = hashlib.sha256(test_set.fingerprint.encode() + train.embeddings.tobytes()).hexdigest()[:16]
     path = folder / f"classifier-{digest}.json"
     if not path.exists():

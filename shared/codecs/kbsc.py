@@ -65,6 +65,7 @@ class Kbsc(Codec):
         self.fingerprint = fingerprint_of(
             part for key, tensor in sorted(network.state_dict().items()) for part in (key.encode(), _bytes(tensor))
         )
+        self.params = sum(parameter.numel() for parameter in network.parameters())  # as published
         self.network = copy.deepcopy(network).to(device).eval().fuse()
 
     @classmethod

@@ -44,6 +44,7 @@ class Label(Codec):
         self.clip_fingerprint = clip_fingerprint
         self.fingerprint = fingerprint_of_weights(tables._asdict())
         self.tables = tables
+        self.params = sum(part.size for part in tables)
         self._symbols = normalize_power(to_symbols(tables.words))
         self._log_prior = np.zeros(len(tables.bias), np.float32)
 
