@@ -12,6 +12,7 @@ from shared.codecs import CODECS, Codec, CodecShelf, codec_class
 from shared.codecs.base import Embeddings, fingerprint_of, to_latent, to_symbols
 from shared.codecs.kbsc import Kbsc, KbscNetwork
 from shared.codecs.raw import Raw
+from shared.codecs.weights_dir import WEIGHTS_DIR
 from shared.errors import DataLoss, InvalidSetting, InvalidSymbols, Mismatch, NotFound
 
 UNKNOWN_NOISE = np.full(8, np.nan, np.float32)
@@ -187,7 +188,7 @@ def shelf(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CodecShelf:
     (tmp_path / "kbsc").mkdir()
     for k, clip in ((16, "other"), (64, "c0ffee"), (256, "c0ffee")):
         saved(tmp_path / "kbsc" / f"k{k}.safetensors", network(k), clip)
-    monkeypatch.setattr("shared.codecs.weights_dir.files", lambda _: tmp_path)
+    monkeypatch.setenv(WEIGHTS_DIR, str(tmp_path))
     return CodecShelf("cpu", "c0ffee")
 
 
