@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lab.features import Features, Progress, cached_features, training_source
+from lab.features import Features, Progress, cached_features, check_apart, training_source
 from shared.clip import Clip
-from shared.datasets import PictureSource, open_source
+from shared.datasets import open_source
 
 Embeddings = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
@@ -67,14 +67,17 @@ def load_codec_data(
     """Embed pictures, or take their embeddings from the cache.
 
     data: CIFAR-100 or any other source with the parts `train`, `query` and `kb`. drawn: learn from the drawn set too,
-    and be judged by it. cache: folder of `cached_features`
+    and be judged by it. cache: folder of `cached_features`. Raises Mismatch where the train part holds test pictures.
     """
     specs = [data, *(["drawn"] if drawn else [])]
-    parts = [cached_features(training_source(spec), clip, cache, progress) for spec in specs]
-    tests = {}
+    parts, tests = [], {}
     for spec in specs:
-        asking, answering = (open_source(spec, split) for split in ("query", "kb"))
-        tests[asking.name] = (_test_part(asking, clip, cache, progress), _test_part(answering, clip, cache, progress))
+        sources = (training_source(spec), open_source(spec, "query"), open_source(spec, "kb"))
+        train, query, kb = (cached_features(source, clip, cache, progress) for source in sources)
+        check_apart(query, train)
+        check_apart(kb, train)
+        parts.append(train)
+        tests[sources[0].name] = (_numbered(query), _numbered(kb))
     return split_train(_merge(parts), seed, tests, _collections(parts))
 
 
@@ -97,8 +100,7 @@ def split_train(
     return CodecData(learned.embeddings, learned.labels, collections, _take(train, sender), _take(train, kb), tests)
 
 
-def _test_part(source: PictureSource, clip: Clip, cache: Path, progress: Progress | None) -> LabelledEmbeddings:
-    features = cached_features(source, clip, cache, progress)
+def _numbered(features: Features) -> LabelledEmbeddings:
     return LabelledEmbeddings(features.embeddings, np.unique(features.labels, return_inverse=True)[1])
 
 

@@ -12,11 +12,17 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
+from receiver.knowledge_base.exact import exact_nearest
 from shared.clip import Clip, load_clip
 from shared.datasets import Picture, PictureSource, open_source
-from shared.errors import DataLoss, Exhausted, InvalidPicture, NotFound
+from shared.errors import DataLoss, Exhausted, InvalidPicture, Mismatch, NotFound
 
 Progress = Callable[[int], None]
+
+SAME_COSINE = 1 - 1e-5
+"""Embeddings nearer than this are of the same pixels, up to rounding in bfloat16 on another machine."""
+DUPLICATES = 0.005
+"""Share of queries that a data set may itself repeat; CIFAR-100's test part repeats 0.04 %."""
 
 
 class ClipChoice(NamedTuple):
@@ -139,3 +145,18 @@ def cached_features(source: PictureSource, clip: Clip, folder: Path, progress: P
     if not path.exists():
         save_features(path, extract_features(source, clip, progress=progress))
     return load_features(path)
+
+
+def check_apart(first: Features, second: Features) -> None:
+    """Raise Mismatch when two sets share pictures: queries with the knowledge base, or a test set with training.
+
+    By id none may be shared, by embedding no more than a data set may itself repeat.
+    """
+    shared = sorted({*first.ids.tolist()} & {*second.ids.tolist()})
+    if shared:
+        raise Mismatch(f"{len(shared)} pictures are on both sides, {shared[0]!r} among them: take them out of one")
+    squared = exact_nearest(second.embeddings, first.embeddings, 1)[1][:, 0]
+    same = np.flatnonzero(1 - squared / 2 > SAME_COSINE)
+    if same.size > DUPLICATES * len(squared):
+        name = first.ids[same[0]]
+        raise Mismatch(f"{same.size} of {len(squared)} pictures, {name!r} among them, have a twin on the other side")

@@ -7,8 +7,9 @@ All lies in one folder: `features`, `weights`, `runs` (checkpoints and curves), 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cached_property, partial
+from inspect import signature
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,13 +33,15 @@ TRIAL_PICTURES, TRIAL_QUERIES = 4, 50
 TRIAL_STEPS: Final[dict[str, dict[str, Any]]] = {
     "kbsc": {"epochs": 2},
     "nested": {"rounds": 1, "steps": 5, "axes": 16},
+    "nested-unlabelled": {"clusters": 20, "rounds": 1, "steps": 5, "axes": 16},
     "label": {"steps": 20},
     "vq-digital": {"bursts": 2, "budgets": (12, 32)},
 }
 
-TRAININGS: Final[dict[str, tuple[Callable[[Any], Any], type[Any]]]] = {
+TRAININGS: Final[dict[str, tuple[Callable[[Any], Any], Callable[..., Any]]]] = {
     "kbsc": (train_kbsc, KbscTraining),
     "nested": (train_nested, NestedTraining),
+    "nested-unlabelled": (train_nested, partial(NestedTraining, clusters=200)),
     "label": (train_label, LabelTraining),
     "vq-digital": (train_vq, VqTraining),
 }
@@ -93,7 +96,7 @@ def train(paper: Paper) -> None:
             made_by.write_text(text)
 
 
-def _settings(paper: Paper, codec: str, kind: type[Any]) -> Any:
+def _settings(paper: Paper, codec: str, kind: Callable[..., Any]) -> Any:
     given = {
         "data": paper.source,
         "clip": paper.clip,
@@ -104,7 +107,7 @@ def _settings(paper: Paper, codec: str, kind: type[Any]) -> Any:
         "seed": paper.seed,
         "device": paper.device,
     }
-    known = {field.name for field in fields(kind)}
+    known = signature(kind).parameters
     steps = TRIAL_STEPS[codec] if paper.trial else {}
     return kind(**{name: value for name, value in given.items() if name in known}, **steps)
 

@@ -4,7 +4,9 @@ The pictures are the first four of each drawn category and every training takes 
 accuracy. With ViT-B-32 the same takes minutes on two cores: `semlink paper --clip ViT-B-32 --weights FILE --trial`.
 """
 
+import shutil
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import polars as pl
@@ -13,10 +15,11 @@ from safetensors import safe_open
 
 from client import SemLink
 from client.supervisor import LinkPlan, LocalLink
+from lab.codec_data import load_codec_data
 from lab.evaluate.data import open_test_set
 from lab.evaluate.run import evaluate
 from lab.evaluate.scenario import Scenario, load_scenario
-from lab.features import ClipChoice
+from lab.features import ClipChoice, load_choice
 from lab.paper import TRAININGS, TRIAL_QUERIES, Paper, compare, train
 from shared.codecs import codec_class
 from shared.codecs.weights_dir import WEIGHTS_DIR, use_weights_dir, weights_path
@@ -143,6 +146,22 @@ def test_a_link_sends_with_those_weights(paper: Paper, tmp_path: Path, drawn_png
         assert offered["kbsc", 64] == fingerprint
         for name in ("kbsc", "nested", "label"):
             assert client.send(drawn_pngs[0][1], codec=name, k=64).codec == name
+
+
+def test_test_pictures_among_those_to_learn_from_are_found(tmp_path: Path) -> None:
+    """Twenty drawn pictures in each part; then a query is put among the train pictures, under another name."""
+    clip = load_choice(ClipChoice(), "cpu")
+    for split in ("train", "query", "kb"):
+        for number, picture in enumerate(islice(open_source("drawn", split), 20)):
+            folder = tmp_path / "data" / split / picture.label
+            folder.mkdir(parents=True, exist_ok=True)
+            picture.image().save(folder / f"{number}.png")
+    data = load_codec_data(clip, str(tmp_path / "data"), tmp_path / "cache", 1, drawn=False)
+    assert len(data.train) == 16
+    planted = next((tmp_path / "data" / "query").rglob("*.png"))
+    shutil.copy(planted, tmp_path / "data" / "train" / planted.parent.name / "holiday.png")
+    with pytest.raises(Mismatch, match="have a twin on the other side"):
+        load_codec_data(clip, str(tmp_path / "data"), tmp_path / "cache", 1, drawn=False)
 
 
 def test_the_first_pictures_of_each_label() -> None:

@@ -16,22 +16,17 @@ from lab.features import (
     Features,
     Progress,
     cached_features,
+    check_apart,
     load_choice,
     load_features,
     save_features,
 )
-from receiver.knowledge_base.exact import exact_nearest
 from shared.datasets import PictureSource, open_source
-from shared.errors import InvalidInput, Mismatch
+from shared.errors import InvalidInput
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
-
-SAME_COSINE = 1 - 1e-5
-"""Embeddings nearer than this are of the same pixels, up to rounding in bfloat16 on another machine."""
-DUPLICATES = 0.005
-"""Share of queries that a data set may itself repeat; CIFAR-100's test part repeats 0.04 %."""
 
 
 @dataclass(frozen=True)
@@ -110,21 +105,6 @@ def open_test_set(spec: str, choice: ClipChoice, folder: Path, progress: Progres
     test_set = TestSet(queries, items, _stacked(asking), clip.fingerprint, choice)
     check_apart(test_set.queries, test_set.items)
     return test_set
-
-
-def check_apart(first: Features, second: Features) -> None:
-    """Raise Mismatch when two sets share pictures: queries with the knowledge base, or a test set with training.
-
-    By id none may be shared, by embedding no more than a data set may itself repeat.
-    """
-    shared = sorted({*first.ids.tolist()} & {*second.ids.tolist()})
-    if shared:
-        raise Mismatch(f"{len(shared)} pictures are on both sides, {shared[0]!r} among them: take them out of one")
-    squared = exact_nearest(second.embeddings, first.embeddings, 1)[1][:, 0]
-    same = np.flatnonzero(1 - squared / 2 > SAME_COSINE)
-    if same.size > DUPLICATES * len(squared):
-        name = first.ids[same[0]]
-        raise Mismatch(f"{same.size} of {len(squared)} pictures, {name!r} among them, have a twin on the other side")
 
 
 def _stacked(source: PictureSource) -> Pixels:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from lab.classifier import best_accuracy
-from lab.evaluate.data import TestSet, check_apart
+from lab.evaluate.data import TestSet
 from lab.evaluate.scenario import Point
-from lab.features import ClipChoice, Progress, cached_features, load_choice, training_source
+from lab.features import ClipChoice, Progress, cached_features, check_apart, load_choice, training_source
 from lab.limit import limit
 
 KNOWN_FADINGS = ("none", "rayleigh")

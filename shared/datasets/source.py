@@ -64,8 +64,8 @@ class FolderSource:
     def __init__(self, folder: Path, split: str | None = None) -> None:
         self.name = folder.name
         self.split = split
-        self._root = folder if split is None else folder / split
-        self._files = list_pictures(self._root)
+        self._root = folder  # ids are paths in it, so that pictures of two parts never have the same
+        self._files = list_pictures(folder if split is None else folder / split)
         self.labels = tuple(sorted({label for label, _ in self._files}))
 
     def __len__(self) -> int:
