@@ -57,8 +57,7 @@ class Confidences(NamedTuple):
         """Write them as JSON; a crash leaves the old file or the new one."""
         with replacing(path) as temporary:
             text = json.dumps({name: asdict(model) for name, model in self._asdict().items()}, indent=2)
-            temporary.write_text(text + "
-")
+            temporary.write_text(text + "\n")
 
 
 def shipped_confidence() -> Confidences:

@@ -36,6 +36,9 @@ class ReceiverSettings(ServerSettings):
         None, description="CLIP model; default: the knowledge base's, and clip-tiny to build one with"
     )
     weights: str | None = Field(None, description="its weights: a file or a tag such as openai")
+    weights_dir: Path | None = Field(
+        None, description="folder with weights of codecs that go before the shipped ones; or SEMLINK_WEIGHTS_DIR"
+    )
     download: bool = Field(False, description="fetch weights that are not in the cache")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where codecs and index run")
     engine_uri: str | None = Field(None, description="of engine milvus: FILE.db for Milvus Lite, or http://HOST:19530")

@@ -8,6 +8,7 @@ import structlog
 from receiver.knowledge_base import EngineSettings, HasWriter, KnowledgeBase, WriterLock, build_knowledge_base
 from receiver.settings import ReceiverSettings
 from shared.codecs import Codec, CodecShelf
+from shared.codecs.weights_dir import use_weights_dir
 from shared.device import resolve_device
 from shared.errors import NotFound
 
@@ -39,6 +40,7 @@ def open_knowledge_base(settings: ReceiverSettings) -> KnowledgeBase:
 
 def load_codecs(settings: ReceiverSettings, clip_fingerprint: str) -> tuple[CodecShelf, list[Codec]]:
     """Every codec that fits the knowledge base's CLIP, each run once so that the first burst finds it warm."""
+    use_weights_dir(settings.weights_dir)
     shelf = CodecShelf(resolve_device(settings.device).type, clip_fingerprint)
     codecs = shelf.load_all()
     for codec in codecs:

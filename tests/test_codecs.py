@@ -7,10 +7,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from lab.evaluate.cost import cost_of
 from shared.codecs import CODECS, Codec, CodecShelf, codec_class
 from shared.codecs.base import Embeddings, fingerprint_of, to_latent, to_symbols
 from shared.codecs.kbsc import Kbsc, KbscNetwork
 from shared.codecs.raw import Raw
+from shared.codecs.weights_dir import WEIGHTS_DIR
 from shared.errors import DataLoss, InvalidSetting, InvalidSymbols, Mismatch, NotFound
 
 UNKNOWN_NOISE = np.full(8, np.nan, np.float32)
@@ -175,7 +177,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, damage) -> None:
 
 
 def test_missing_weights_say_what_to_type(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("shared.codecs.kbsc.files", lambda _: tmp_path)
+    monkeypatch.setattr("shared.codecs.weights_dir.files", lambda _: tmp_path)
     with pytest.raises(NotFound, match="semlink train"):
         Kbsc.load(64, "cpu")
 
@@ -186,7 +188,7 @@ def shelf(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CodecShelf:
     (tmp_path / "kbsc").mkdir()
     for k, clip in ((16, "other"), (64, "c0ffee"), (256, "c0ffee")):
         saved(tmp_path / "kbsc" / f"k{k}.safetensors", network(k), clip)
-    monkeypatch.setattr("shared.codecs.kbsc.files", lambda _: tmp_path)
+    monkeypatch.setenv(WEIGHTS_DIR, str(tmp_path))
     return CodecShelf("cpu", "c0ffee")
 
 
@@ -225,3 +227,15 @@ def test_every_row_of_the_table_is_a_codec_with_a_default(name: str) -> None:
     assert kind.name == name
     assert kind.default_k in kind.lengths
     assert all(k % 2 == 0 for k in kind.lengths)
+
+
+@pytest.mark.parametrize(("name", "k", "params"), [("kbsc", 64, 444_864), ("kbsc", 256, 592_896), ("raw", 512, 0)])
+def test_parameters_are_those_of_the_paper(name: str, k: int, params: int) -> None:
+    cost = cost_of(codec_class(name).load(k, "cpu"))
+    assert cost.params == params
+    assert abs(cost.macs - params) < 0.01 * params + 1  # one multiplication for each weight of a linear layer
+
+
+@pytest.mark.parametrize("name", ["nested", "label"])
+def test_tables_that_were_learned_are_counted_as_parameters(name: str) -> None:
+    assert cost_of(codec_class(name).load(64, "cpu")).params > 200 * 512

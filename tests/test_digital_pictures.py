@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from lab.evaluate.air import Air
-from lab.evaluate.data import ClipChoice, TestSet, load_choice
+from lab.evaluate.data import TestSet
 from lab.evaluate.digital_pictures import (
     GREY,
     DigitalMosaic,
@@ -21,7 +21,7 @@ from lab.evaluate.digital_pictures import (
 from lab.evaluate.judge import psnr_db
 from lab.evaluate.scenario import Scenario
 from lab.evaluate.scheme import Arrival, Batch, CannotExist, Setting
-from lab.features import Features
+from lab.features import ClipChoice, Features, load_choice
 from lab.mcs import MCS, Adaptation, embed
 from shared.codecs.images.formats import FORMATS
 

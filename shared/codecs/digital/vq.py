@@ -8,7 +8,6 @@ tries each of its k and takes the most probable.
 """
 
 from functools import cached_property
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import ClassVar, Final, Self
 
@@ -20,7 +19,8 @@ from shared.codecs.base import Codec, Decoded, Embeddings, OperatingPoint, finge
 from shared.codecs.digital.modem import Bits, Mode, Modem, Reals
 from shared.codecs.digital.modes import ModeTable, detect
 from shared.codecs.digital.quantizer import ResidualQuantizer, Words
-from shared.errors import DataLoss, NotFound
+from shared.codecs.weights_dir import weights_path
+from shared.errors import DataLoss
 from shared.symbols import Complex, normalize_power
 
 DEFAULT_SNR_DB: Final = 5.0
@@ -45,11 +45,8 @@ class VqDigital(Codec):
 
     @classmethod
     def load(cls, k: int, device: str) -> Self:  # noqa: ARG003 - table look-ups and belief propagation, on the processor
-        """The quantizer and the table that `semlink train vq-digital` left in assets/vq-digital."""
-        with as_file(files("assets") / "vq-digital") as folder:
-            if not (folder / "words.safetensors").exists():
-                raise NotFound(f"no words for codec vq-digital: run `semlink train vq-digital`, expected in {folder}")
-            return cls.from_folder(k, folder)
+        """The quantizer and the table that `semlink train vq-digital` left."""
+        return cls.from_folder(k, weights_path(cls.name, "words.safetensors").parent)
 
     @classmethod
     def from_folder(cls, k: int, folder: Path) -> Self:

@@ -4,7 +4,6 @@ pixels [B, 32, 32, 3] --encode--> x [B, k/2] --channel, equalizer--> x_hat [B, k
 """
 
 from abc import ABC, abstractmethod
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import ClassVar, Final, Self
 
@@ -17,7 +16,8 @@ from shared.channel.equalizer import EqualizerName
 from shared.codecs.base import OperatingPoint, to_latent, to_symbols
 from shared.codecs.jscc.network import SIDE, JsccNetwork, reliability_of
 from shared.codecs.weights import fingerprint_of_weights, read_weights
-from shared.errors import DataLoss, InvalidPicture, InvalidSetting, NotFound
+from shared.codecs.weights_dir import weights_path
+from shared.errors import DataLoss, InvalidPicture, InvalidSetting
 from shared.symbols import Complex
 
 Pixels = npt.NDArray[np.uint8]
@@ -82,11 +82,8 @@ class JsccCodec(PictureCodec):
 
     @classmethod
     def load(cls, k: int, device: str) -> Self:
-        """The network that `semlink train NAME` left in assets/NAME."""
-        with as_file(files("assets") / cls.name / "model.safetensors") as path:
-            if not path.exists():
-                raise NotFound(f"no weights for codec {cls.name}: run `semlink train {cls.name}`, expected in {path}")
-            return cls.from_file(path, k, device)
+        """The network that `semlink train NAME` left."""
+        return cls.from_file(weights_path(cls.name, "model.safetensors"), k, device)
 
     @classmethod
     def from_file(cls, path: Path, k: int, device: str) -> Self:
