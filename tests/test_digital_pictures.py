@@ -8,22 +8,17 @@ from PIL import Image
 
 from lab.evaluate.air import Air
 from lab.evaluate.data import ClipChoice, TestSet, load_choice
-from lab.evaluate.digital_pictures import (
-    GREY,
-    DigitalMosaic,
-    DigitalPictures,
-    tile,
-    to_bits,
-    to_blocks,
-    to_bytes,
-    untile,
-)
 from lab.evaluate.judge import psnr_db
+from lab.evaluate.mosaics import DigitalMosaic, tile, to_blocks, untile
+from lab.evaluate.pictures import DigitalPictures
 from lab.evaluate.scenario import Scenario
 from lab.evaluate.scheme import Arrival, Batch, CannotExist, Setting
 from lab.features import Features
-from lab.mcs import MCS, Adaptation, embed
+from shared.clip import embed_pictures
+from shared.codecs.images.adaptation import MCS, Adaptation
 from shared.codecs.images.formats import FORMATS
+from shared.codecs.images.ldpc import to_bits, to_bytes
+from shared.codecs.picture import GREY
 
 
 def picture(seed: int = 0, side: int = 32) -> np.ndarray:
@@ -110,7 +105,7 @@ def pictures() -> tuple[np.ndarray, TestSet]:
     pixels = np.stack([picture(seed) for seed in range(48)])
     clip = load_choice(ClipChoice())
     names = np.array([f"{n:02d}" for n in range(48)])
-    known = Features(embed(pixels, clip), names, names)
+    known = Features(embed_pictures(pixels, clip), names, names)
     return pixels, TestSet(known, known, pixels, clip.fingerprint)
 
 
@@ -165,7 +160,7 @@ def test_what_is_lost_of_a_mosaic_is_grey_or_damaged(pictures) -> None:
 
 @pytest.mark.parametrize(("name", "k", "snr_db"), [("jpeg-ldpc", 256, 25.0), ("hevc-ldpc-mosaic", 16, -7.0)])
 def test_what_has_no_form_says_so(name: str, k: int, snr_db: float, pictures) -> None:
-    with pytest.raises(CannotExist, match=r"(file|mosaic) of"):
+    with pytest.raises(CannotExist, match=r"(file as small|mosaic of)"):
         outcome(name, k, snr_db, "none", pictures)
 
 

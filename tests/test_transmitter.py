@@ -431,7 +431,10 @@ async def test_it_describes_itself(near: Near, clip: Clip) -> None:
     assert (described.clip, described.clip_fingerprint) == ("clip-tiny", clip.fingerprint)
     assert (described.device, described.precision) == ("cpu", "float32")
     offered = [(codec.codec, codec.k) for codec in described.codecs]
-    assert offered == [(name, k) for name in CODECS for k in codec_class(name).lengths]
+    trained = [name for name in CODECS if not name.endswith("jscc")]  # those have weights of their own
+    assert [one for one in offered if one[0] in trained] == [
+        (name, k) for name in trained for k in codec_class(name).lengths
+    ]
     assert (described.default_codec.codec, described.max_in_flight) == ("raw", 256)
 
 

@@ -7,6 +7,7 @@ import io
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from time import perf_counter
 
@@ -17,14 +18,15 @@ from shared.burst import Burst, CodecSpec, Csi, Reception
 from shared.channel import PilotPlacing, place_pilots
 from shared.channel.timing import HEADER_SYMBOLS
 from shared.clip import Clip
-from shared.codecs import Codec, CodecShelf
+from shared.codecs import AnyCodec, CodecShelf, PictureCodec
 from shared.deadline import Deadline
 from shared.device import use_threads
 from shared.errors import InvalidSetting
 from shared.ledger import AIR, Kind, Ledger, Stage
 from shared.symbols import Complex
+from shared.warming import Warming
 from transmitter.encoder import Encoded, Encoder, ToEncode
-from transmitter.preparer import Prepared, Preparer
+from transmitter.preparer import Prepared, Preparer, ToPrepare
 from transmitter.request import SendRequest, Sent
 from transmitter.settings import TransmitterSettings
 
@@ -38,7 +40,7 @@ NextHop = Callable[[Burst], Awaitable[Reception]]
 class _Plan:
     """How one picture is sent, defaults filled in."""
 
-    codec: Codec
+    codec: AnyCodec
     csi: Csi
     pilots: int
     placing: PilotPlacing
@@ -53,11 +55,12 @@ class SendPipeline:
         self._shelf = shelf
         self._next_hop = next_hop
         preparer = Preparer(clip, settings.max_picture_bytes, settings.max_picture_pixels)
-        self._prepare: Batcher[bytes, Prepared] = Batcher(
+        self._prepare: Batcher[ToPrepare, Prepared] = Batcher(
             preparer.prepare, PREPARE_SIZE, 0.0, "preprocess", workers=settings.preprocess_threads
         )
+        self._encoder = Encoder(clip)
         self._encode: Batcher[ToEncode, Encoded] = Batcher(
-            Encoder(clip).encode,
+            self._encoder.encode,
             settings.batch_size,
             settings.batch_wait_seconds,
             "encoder",
@@ -67,15 +70,18 @@ class SendPipeline:
         self._burst_ids = count(secrets.randbits(31) << 32)
         self._counters = count()
         self._operating_point_db = settings.design_snr_db
+        self._warming = Warming()
 
     async def send(self, request: SendRequest, deadline: Deadline) -> Sent:
         """Send one picture and wait for the answer."""
         start = perf_counter()
         plan = self._plan(request)
-        prepared, prepare_queue_seconds = await self._prepare.submit(request.image, deadline)
+        await self._warm(plan.codec)
+        as_picture = isinstance(plan.codec, PictureCodec)
+        prepared, prepare_queue_seconds = await self._prepare.submit(ToPrepare(request.image, as_picture), deadline)
         item = ToEncode(prepared.pixels, plan.codec, self._operating_point_db)
         encoded, encode_queue_seconds = await self._encode.submit(item, deadline)
-        burst = self._burst(request, plan, encoded.symbols, deadline)
+        burst = self._burst(request, plan, encoded.symbols, plan.codec.mode(item.snr_db), deadline)
         sent_at = perf_counter()
         reception = await self._next_hop(burst)
         self._learn(reception)
@@ -101,24 +107,32 @@ class SendPipeline:
 
     async def warm_up(self) -> None:
         """Preprocess and encode one picture, so that the first request finds all of it loaded."""
-        file = io.BytesIO()
+        file, codec = io.BytesIO(), self.default_codec()
         Image.new("RGB", (64, 64)).save(file, "PNG")
-        prepared, _ = await self._prepare.submit(file.getvalue(), Deadline.after(None))
-        item = ToEncode(prepared.pixels, self.default_codec(), self._operating_point_db)
-        await self._encode.submit(item, Deadline.after(None))
+        picture = ToPrepare(file.getvalue(), isinstance(codec, PictureCodec))
+        prepared, _ = await self._prepare.submit(picture, Deadline.after(None))
+        await self._encode.submit(ToEncode(prepared.pixels, codec, self._operating_point_db), Deadline.after(None))
 
     async def stop(self) -> None:
         """End the threads; what waits for them is cancelled."""
         await self._prepare.stop()
         await self._encode.stop()
 
-    def spec(self, codec: Codec) -> CodecSpec:
-        """A codec's name, length and fingerprints, as the burst's header has them."""
-        return CodecSpec(codec.name, codec.k, codec.fingerprint, self._clip_fingerprint)
+    def spec(self, codec: AnyCodec, mode: int = 0) -> CodecSpec:
+        """A codec's name, length and fingerprints, and the mode of a burst, as its header has them."""
+        return CodecSpec(codec.name, codec.k, codec.fingerprint, self._clip_fingerprint, mode)
 
-    def default_codec(self) -> Codec:
+    def default_codec(self) -> AnyCodec:
         """The codec of requests that name none."""
-        return self._shelf.get(self._settings.codec, self._settings.k)
+        return self._codec(self._settings.codec, self._settings.k)
+
+    def _codec(self, name: str, k: int | None) -> AnyCodec:
+        return self._shelf.get(name, k).expecting(self._settings.design_fading)
+
+    async def _warm(self, codec: AnyCodec) -> None:
+        """Run a codec that is slow at first once, beside the pictures of others."""
+        if not codec.quick:
+            await self._warming.ready(codec.name, partial(self._encoder.encode_once, codec))
 
     def _learn(self, reception: Reception) -> None:
         """With feedback, the SNR that the receiver saw last becomes the operating point of what is sent next."""
@@ -128,9 +142,9 @@ class SendPipeline:
     def _plan(self, request: SendRequest) -> _Plan:
         settings = self._settings
         if request.codec is None:
-            codec = self._shelf.get(settings.codec, request.k if request.k is not None else settings.k)
+            codec = self._codec(settings.codec, request.k if request.k is not None else settings.k)
         else:
-            codec = self._shelf.get(request.codec, request.k)
+            codec = self._codec(request.codec, request.k)
         csi = request.csi or settings.csi
         if csi != "pilot":
             for name in ("pilot_symbols", "pilot_placing"):
@@ -142,12 +156,12 @@ class SendPipeline:
             raise InvalidSetting(f"pilot_symbols = {pilots}: choose 2 to 1024, or csi none")
         return _Plan(codec, csi, pilots, request.pilot_placing or settings.pilot_placing)
 
-    def _burst(self, request: SendRequest, plan: _Plan, payload: Complex, deadline: Deadline) -> Burst:
+    def _burst(self, request: SendRequest, plan: _Plan, payload: Complex, mode: int, deadline: Deadline) -> Burst:
         return Burst(
             burst_id=next(self._burst_ids),
             stream=request.stream or 0,
             counter=next(self._counters) if request.counter is None else request.counter,
-            codec=self.spec(plan.codec),
+            codec=self.spec(plan.codec, mode),
             pilots=plan.pilots,
             symbols=place_pilots(payload, plan.pilots, plan.placing),
             csi=plan.csi,

@@ -72,7 +72,7 @@ def _batch(embeddings: Floats, codec: Codec, channels: Sequence[ChannelSettings]
         for row, (x, channel) in enumerate(zip(codec.encode(embeddings), channels, strict=True))
     ]
     equalized = equalize_bursts(bursts, "level")
-    decoded = decode_payloads(codec, equalized).embeddings
+    decoded = decode_payloads(codec, equalized).decoded.embeddings
     return Received(_unit(decoded), 10 ** (-equalized.snr_db / 10), np.full(len(bursts), codec.symbols, np.int64))
 
 

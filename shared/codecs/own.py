@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from shared.codecs.base import Codec
+from shared.codecs.picture import AnyCodec
 from shared.errors import InvalidSetting, NotFound
 
 
@@ -15,7 +15,7 @@ def is_own(source: str) -> bool:
     return ".py:" in source
 
 
-def own_codec(source: str) -> type[Codec]:
+def own_codec(source: str) -> type[AnyCodec]:
     """The class that `FILE.py:Class` means. The file is run, so it must be one that the user trusts.
 
     Raises NotFound where there is no such file, InvalidSetting where it holds no such codec.
@@ -25,8 +25,10 @@ def own_codec(source: str) -> type[Codec]:
     if not path.is_file():
         raise NotFound(f"there is no file {file!r}; name a codec of your own as FILE.py:Class")
     kind = getattr(_module(path), name, None)
-    if not (isinstance(kind, type) and issubclass(kind, Codec)):
-        raise InvalidSetting(f"{path} holds no codec {name!r}: give a class derived from shared.codecs.Codec")
+    if not (isinstance(kind, type) and issubclass(kind, AnyCodec)):
+        raise InvalidSetting(
+            f"{path} holds no codec {name!r}: give a class derived from shared.codecs.Codec or PictureCodec"
+        )
     return kind
 
 
