@@ -52,6 +52,11 @@ class Delivery:
         """Time of one stage of the ledger; 0 for a stage that is not in it."""
         return math.fsum(entry.seconds for entry in self.ledger if entry.stage == stage)
 
+    @property
+    def sent_picture(self) -> bool:
+        """Whether the picture itself travelled, and the receiver embedded it, rather than its embedding."""
+        return any(entry.stage == Stage.EMBED for entry in self.ledger)
+
     def to_json(self) -> dict[str, Any]:
         """A strict JSON object: an infinite SNR (no noise) is null."""
         document: dict[str, Any] = {

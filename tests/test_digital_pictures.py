@@ -1,12 +1,15 @@
 """Conventional pictures over LDPC and QAM: budgets, damage, mosaics, and what has no form at a bandwidth."""
 
 import io
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from lab.evaluate.air import Air
+from lab.evaluate.bpg import BpgLdpc, bpg_header_bytes
 from lab.evaluate.data import ClipChoice, TestSet, load_choice
 from lab.evaluate.judge import psnr_db
 from lab.evaluate.mosaics import DigitalMosaic, tile, to_blocks, untile
@@ -19,6 +22,7 @@ from shared.codecs.images.adaptation import MCS, Adaptation
 from shared.codecs.images.formats import FORMATS
 from shared.codecs.images.ldpc import to_bits, to_bytes
 from shared.codecs.picture import GREY
+from shared.errors import NotFound
 
 
 def picture(seed: int = 0, side: int = 32) -> np.ndarray:
@@ -178,3 +182,47 @@ def test_shipped_thresholds_are_what_codes_can_do() -> None:
     assert (np.array(shipped.thresholds_db["fast"]) >= np.array(shipped.thresholds_db["none"])).all()
     assert set(shipped.worth) == set(FORMATS)
     assert all(shipped.accuracy(kind, 1000) > 0.6 > shipped.accuracy(kind, 60) == 0 for kind in FORMATS)
+
+
+STAND_IN = """#!{python}
+import pathlib, sys
+with open({log!r}, "a") as log:
+    print(pathlib.Path(sys.argv[0]).name, *sys.argv[1:], file=log)
+target, source = sys.argv[sys.argv.index("-o") + 1], sys.argv[-1]
+pathlib.Path(target).write_bytes(pathlib.Path(source).read_bytes())
+"""
+
+
+def test_bpg_is_its_own_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With stand-ins that copy the picture and write down how they were called."""
+    log = tmp_path / "calls"
+    for program in ("bpgenc", "bpgdec"):
+        (tmp_path / program).write_text(STAND_IN.format(python=sys.executable, log=str(log)))
+        (tmp_path / program).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    data = BpgLdpc.format.encode(picture(), 0)
+    np.testing.assert_array_equal(BpgLdpc.format.decode(data), picture())
+    BpgLdpc.format.encode(picture(), 95)
+    assert BpgLdpc.format.decode(b"damaged") is None
+    calls = [line.split() for line in log.read_text().splitlines()]
+    assert [call[0] for call in calls] == ["bpgenc", "bpgdec", "bpgenc", "bpgdec"]
+    for call, parameter in ((calls[0], "51"), (calls[2], "3")):
+        assert call[1:7] == ["-q", parameter, "-f", "420", "-m", "9"]
+        assert (call[7], Path(call[8]).suffix, Path(call[9]).suffix) == ("-o", ".bpg", ".png")
+    assert (calls[1][1], Path(calls[1][2]).suffix, Path(calls[1][3]).suffix) == ("-o", ".png", ".bpg")
+
+
+def test_bpg_says_which_programs_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for kind, name in ((DigitalPictures, "bpg-ldpc"), (DigitalMosaic, "bpg-ldpc-mosaic")):
+        with pytest.raises(NotFound, match=r"bpgenc and bpgdec.*bellard\.org"):
+            kind(1024, Setting(name, ClipChoice(), np.zeros((1, 512), np.float32), np.zeros(1, np.int64)))
+
+
+def test_the_header_of_bpg_ends_where_the_slices_begin() -> None:
+    """Sizes of one and two bytes, with and without extension and alpha; 542 is the specification's own example."""
+    slices = b"slices"
+    plain = b"BPG\xfb" + bytes([0x20, 0x00]) + b"\x20" + b"\x84\x1e" + b"\x06" + b"\x02hh" + slices
+    assert plain[bpg_header_bytes(plain) :] == slices
+    rich = b"BPG\xfb" + bytes([0x30, 0x08]) + b"\x20\x20\x06" + b"\x03ext" + b"\x01a" + b"\x02hh" + slices
+    assert rich[bpg_header_bytes(rich) :] == slices

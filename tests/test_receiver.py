@@ -226,6 +226,7 @@ async def test_each_bad_burst_has_its_error_and_the_others_of_its_batch_do_not(r
         InvalidInput: [
             (of(30, CodecSpec("raw", 64, raw.fingerprint, CLIP)), "no length k = 64"),
             (of(31, CodecSpec("kbsc", 0, "", CLIP)), "no length k = 0"),
+            (of(29, CodecSpec("raw", 512, raw.fingerprint, CLIP, 1)), "codec raw k = 512 has no mode 1"),
             (of(32, symbols=nothing), "burst 32 decodes to no direction"),
             (of(33, symbols=huge, csi="perfect", genie=genie(1e-9, 0.0)), "decodes to no direction"),
             (of(34, symbols=np.full(256, np.nan, np.complex64)), "NaN"),

@@ -79,7 +79,8 @@ class SendPipeline:
         await self._warm(plan.codec)
         as_picture = isinstance(plan.codec, PictureCodec)
         prepared, prepare_queue_seconds = await self._prepare.submit(ToPrepare(request.image, as_picture), deadline)
-        item = ToEncode(prepared.pixels, plan.codec, self._operating_point_db)
+        expected_db = self._operating_point_db if request.design_snr_db is None else request.design_snr_db
+        item = ToEncode(prepared.pixels, plan.codec, expected_db)
         encoded, encode_queue_seconds = await self._encode.submit(item, deadline)
         burst = self._burst(request, plan, encoded.symbols, plan.codec.mode(item.snr_db), deadline)
         sent_at = perf_counter()

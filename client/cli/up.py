@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from client.cli.codecs import CODEC_HELP, OwnCodec
 from client.cli.console import OUT, Json, err, out, print_json, stop_on_sigterm
 from client.connection import CHANNEL, TRANSMITTER
 
@@ -26,7 +27,7 @@ Source = Annotated[str, typer.Option(help="What the knowledge base is built from
 Clip = Annotated[str | None, typer.Option(help="CLIP model of both ends, such as ViT-B-32; else clip-tiny.")]
 Weights = Annotated[str | None, typer.Option(help="Its weights: a file, or a tag such as openai.", metavar="FILE|TAG")]
 Download = Annotated[bool, typer.Option("--download", help="Fetch weights that are missing; else no network is used.")]
-Codec = Annotated[str | None, typer.Option(help="Codec of pictures that name none; raw fits any CLIP.")]
+Codec = Annotated[str | None, typer.Option(help=f"Codec of pictures that name none. {CODEC_HELP}")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for what this run writes: logs, knowledge base.")]
 _Port = typer.Option(min=0, max=65535, help="0 lets the system choose.", rich_help_panel="Ports")
@@ -40,6 +41,7 @@ def up(
     weights: Weights = None,
     download: Download = False,
     codec: Codec = None,
+    own_codec: OwnCodec = None,
     device: Device = None,
     directory: Out = OUT,
     transmitter_port: Annotated[int, _Port] = 50051,
@@ -54,12 +56,13 @@ def up(
     - `semlink up`
     - `semlink up --kb my-kb --source holiday-pictures/` — your own pictures, one sub-folder per label
     - `semlink up --clip ViT-B-32 --weights openai --codec raw` — a real CLIP, from this machine's cache
+    - `semlink up --own-codec signs.py:Signs --codec signs` — see docs/your-own-codec.md
     - `SEMLINK_CHANNEL_SNR_DB=0 semlink up` — any setting of a service, by environment;
       `python -m channel_proxy --help` lists them, and so do transmitter and receiver
     """
     stop_on_sigterm()
     ports = {"transmitter": transmitter_port, "channel_proxy": channel_port, "receiver": receiver_port}
-    models = Models(clip, weights, device, download, codec)
+    models = Models(clip, weights, device, download, codec, tuple(own_codec or ()))
     plan = make_plan(directory, kb=kb, source=source, models=models, ports=ports)
     with running(plan) as link:
         if json:
@@ -78,11 +81,13 @@ class Models:
     device: str | None = None
     download: bool = False
     codec: str | None = None
+    own_codecs: tuple[str, ...] = ()
 
     def flags(self) -> list[str]:
         """Flags of both ends."""
         given = {"--clip": self.clip, "--weights": self.weights, "--device": self.device}
         flags = [part for name, value in given.items() if value is not None for part in (name, value)]
+        flags += [part for source in self.own_codecs for part in ("--own-codec", source)]
         return [*flags, "--download"] if self.download else flags
 
     def transmitter_flags(self) -> list[str]:

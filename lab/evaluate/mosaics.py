@@ -14,6 +14,7 @@ import numpy.typing as npt
 from lab.evaluate.air import Air
 from lab.evaluate.cost import Cost
 from lab.evaluate.data import Pixels
+from lab.evaluate.pictures import DIGITAL
 from lab.evaluate.scheme import Arrival, Batch, CannotExist, Setting, expected_fading
 from receiver.decoder import Equalized
 from shared.clip import embed_pictures
@@ -21,7 +22,7 @@ from shared.codecs import Decoded
 from shared.codecs.base import fingerprint_of
 from shared.codecs.digital.modem import Bits, modem_of
 from shared.codecs.images.adaptation import BLOCK_SYMBOLS, Adaptation
-from shared.codecs.images.formats import FORMATS, Format
+from shared.codecs.images.formats import Format
 from shared.codecs.images.ldpc import CRC_BITS, payload_bytes, to_bits, to_bytes
 from shared.codecs.picture import GREY
 from shared.symbols import Complex, normalize_power
@@ -35,7 +36,8 @@ class DigitalMosaic:
     def __init__(self, k: int, setting: Setting, adaptation: Adaptation | None = None) -> None:
         """adaptation: the shipped one by default."""
         self.k, self._setting = k, setting
-        self._format: Format = FORMATS[setting.name.partition("-")[0]]
+        self._format: Format = DIGITAL[setting.name.removesuffix("-mosaic")].format
+        self._format.require()
         self._adaptation = adaptation or Adaptation.load()
         self.fingerprint = fingerprint_of([setting.name.encode(), repr((k, self._adaptation)).encode()])
         self.cost = Cost(0, 0)

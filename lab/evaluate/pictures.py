@@ -10,16 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.evaluate.air import Air
+from lab.evaluate.bpg import BpgLdpc
 from lab.evaluate.cost import Cost, cost_of
 from lab.evaluate.scheme import Arrival, Batch, CannotExist, Setting, check_length, expected_fading, told_snr_db
 from shared.clip import Clip, embed_pictures
 from shared.codecs import Decoded, PictureCodec
 from shared.codecs.images.adaptation import MCS, Adaptation
 from shared.codecs.images.ldpc import HevcLdpc, JpegLdpc, PictureLdpc, WebpLdpc
-from shared.codecs.picture import DecodedPictures
-from shared.errors import InvalidSetting, NotFound
+from shared.codecs.picture import DecodedPictures, fit_pictures
+from shared.errors import InvalidSetting
 
-DIGITAL: Final[dict[str, type[PictureLdpc]]] = {kind.name: kind for kind in (JpegLdpc, WebpLdpc, HevcLdpc)}
+DIGITAL: Final[dict[str, type[PictureLdpc]]] = {kind.name: kind for kind in (JpegLdpc, WebpLdpc, HevcLdpc, BpgLdpc)}
 
 
 class PictureScheme:
@@ -45,9 +46,9 @@ class PictureScheme:
 
     def send(self, batch: Batch, air: Air) -> Arrival:
         """See `Scheme.send`."""
-        sender = self._sender.expecting(expected_fading(air))
+        sender, pixels = self._sender.expecting(expected_fading(air)), fit_pictures(batch.pixels)
         start = perf_counter()
-        x = sender.encode(batch.pixels, batch.operating_point)
+        x = sender.encode(pixels, batch.operating_point)
         encode_seconds = perf_counter() - start
         receiver = self._receiver.with_mode(sender.mode(told_snr_db(batch)))
         equalized = air.carry(x, receiver.equalizer)
@@ -68,9 +69,10 @@ class DigitalPictures(PictureScheme):
     def __init__(self, k: int, setting: Setting, adaptation: Adaptation | None = None) -> None:
         """adaptation: the shipped one by default. Any k is taken, so that a table shows where nothing exists."""
         kind, table = DIGITAL[setting.name], adaptation or Adaptation.load()
+        kind.format.require()
         try:
             super().__init__(kind(k, table), kind(k, table), setting.clip)
-        except (InvalidSetting, NotFound) as error:
+        except InvalidSetting as error:
             raise CannotExist(str(error)) from error
 
     @property
@@ -83,7 +85,7 @@ class DigitalPictures(PictureScheme):
         sender = self._sender.expecting(expected_fading(air))
         assert isinstance(sender, PictureLdpc)
         mode = sender.mode(told_snr_db(batch))
-        if not any(sender.files(batch.pixels, mode)):
+        if not any(sender.files(fit_pictures(batch.pixels), mode)):
             raise CannotExist(f"no picture has a {sender.format.name} file as small as a burst of {MCS[mode]}")
         return super().send(batch, air)
 

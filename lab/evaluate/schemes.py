@@ -12,12 +12,13 @@ from shared.codecs import AnyCodec, PictureCodec, codec_class
 from shared.codecs.own import is_own, own_codec
 from shared.errors import Mismatch
 
+PICTURES = ("jpeg", "webp", "hevc", "bpg")
 # Schemes that are no codecs, or more than one: name -> "module:class", called with k and a `Setting`.
 SCHEMES: dict[str, str] = {
     "kbsc-authors": "lab.evaluate.kbsc_authors:KbscAuthors",
     "vq-digital": "lab.evaluate.vq_digital:VqDigitalScheme",
-    **{f"{kind}-ldpc": "lab.evaluate.pictures:DigitalPictures" for kind in ("jpeg", "webp", "hevc")},
-    **{f"{kind}-ldpc-mosaic": "lab.evaluate.mosaics:DigitalMosaic" for kind in ("jpeg", "webp", "hevc")},
+    **{f"{kind}-ldpc": "lab.evaluate.pictures:DigitalPictures" for kind in PICTURES},
+    **{f"{kind}-ldpc-mosaic": "lab.evaluate.mosaics:DigitalMosaic" for kind in PICTURES},
 }
 
 

@@ -57,6 +57,13 @@ def fit_picture(image: Image.Image) -> Pixels:
     return np.array(ImageOps.fit(image, (SIDE, SIDE), Image.Resampling.BICUBIC))
 
 
+def fit_pictures(pixels: Pixels) -> Pixels:
+    """Pictures [B, H, W, 3] as `fit_picture` makes them; as they are where nothing is to do."""
+    if pixels.shape[1:] == (SIDE, SIDE, 3):
+        return pixels
+    return np.stack([fit_picture(Image.fromarray(each)) for each in pixels])
+
+
 def of_embeddings(codec: AnyCodec) -> Codec:
     """The codec, for who has only embeddings. Raises InvalidSetting for one that takes pictures."""
     if isinstance(codec, PictureCodec):

@@ -38,7 +38,8 @@ DAMAGED: Final = "the picture's file cannot be read"
 class PictureLdpc(PictureCodec):
     """One format and one length."""
 
-    kind: ClassVar[str]
+    kind: ClassVar[str]  # its row of the table
+    format: ClassVar[Format]
     equalizer: ClassVar[EqualizerName | None] = "zf"  # what soft demapping is made for
     quick: ClassVar[bool] = False  # Sionna takes seconds to import
 
@@ -47,7 +48,6 @@ class PictureLdpc(PictureCodec):
         if not self._possible:
             raise InvalidSetting(f"codec {self.name} at k = {k}: no MCS carries a byte, take a larger k")
         self.k = k
-        self.format: Format = FORMATS[self.kind]
         self.fingerprint = fingerprint_of([self.name.encode(), repr((k, CRC_BITS, adaptation)).encode()])
         self._adaptation = adaptation
         self._fading: ExpectedFading = "none"
@@ -57,7 +57,7 @@ class PictureLdpc(PictureCodec):
     def load(cls, k: int, device: str) -> Self:  # noqa: ARG003 - picture files and belief propagation, on the processor
         """There is nothing to load but the table, which ships. Raises NotFound where a library is missing."""
         require_sionna(cls.name)
-        FORMATS[cls.kind].require()
+        cls.format.require()
         return cls(k, Adaptation.load())
 
     def encode(self, pixels: Pixels, snr_db: OperatingPoint | None = None) -> Complex:
@@ -132,6 +132,7 @@ class JpegLdpc(PictureLdpc):
 
     name: ClassVar[str] = "jpeg-ldpc"
     kind: ClassVar[str] = "jpeg"
+    format: ClassVar[Format] = FORMATS["jpeg"]
     lengths: ClassVar[tuple[int, ...]] = (1024, 2048, 4096, 8192)
     default_k: ClassVar[int] = 4096
 
@@ -141,6 +142,7 @@ class WebpLdpc(PictureLdpc):
 
     name: ClassVar[str] = "webp-ldpc"
     kind: ClassVar[str] = "webp"
+    format: ClassVar[Format] = FORMATS["webp"]
     lengths: ClassVar[tuple[int, ...]] = (512, 1024, 2048, 4096, 8192)
     default_k: ClassVar[int] = 4096
 
@@ -150,6 +152,7 @@ class HevcLdpc(PictureLdpc):
 
     name: ClassVar[str] = "hevc-ldpc"
     kind: ClassVar[str] = "hevc"
+    format: ClassVar[Format] = FORMATS["hevc"]
     lengths: ClassVar[tuple[int, ...]] = (2048, 4096, 8192)
     default_k: ClassVar[int] = 4096
 
