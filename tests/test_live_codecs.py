@@ -18,7 +18,7 @@ from shared.clip import Clip, embed_pictures, load_clip
 from shared.codecs import CodecShelf
 from shared.codecs.base import fingerprint_of
 from shared.codecs.images.ldpc import LOST, NO_FILE
-from shared.errors import InvalidSetting, NotFound
+from shared.errors import InvalidInput, InvalidSetting, NotFound
 from shared.ledger import Stage
 
 ROOT = Path(__file__).parent.parent
@@ -149,7 +149,7 @@ def test_only_codecs_that_the_operator_named_are_run(link: LocalLink, own: list[
         for name in ("signs", own[0]):
             with pytest.raises(NotFound, match=r"no codec .*--own-codec"):
                 client.send(drawn_pngs[0][1], codec=name)
-        with pytest.raises(InvalidSetting, match="hevc-ldpc has no length k = 64; it has 2048, 4096, 8192"):
+        with pytest.raises(InvalidInput, match="hevc-ldpc has no length k = 64; it has 2048, 4096, 8192"):
             client.send(drawn_pngs[0][1], codec="hevc-ldpc", k=64)
 
 

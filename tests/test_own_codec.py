@@ -1,5 +1,6 @@
 """The tutorial of docs/your-own-codec.md, run as it stands."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -24,7 +25,7 @@ def blocks(language: str) -> list[str]:
 def test_the_tutorial_works(tmp_path: Path) -> None:
     (tmp_path / "signs.py").write_text(*blocks("python"))
     (tmp_path / "mine.toml").write_text(*blocks("toml"))
-    for line in blocks("shell")[0].splitlines():
+    for line in "".join(blocks("shell")).splitlines():
         program, *arguments = shlex.split(line)
         assert program == "semlink"
         command = [sys.executable, "-m", "client.cli.app", *arguments]
@@ -45,6 +46,9 @@ def test_the_tutorial_works(tmp_path: Path) -> None:
         pl.col("scheme") == "signs", pl.col("k") == 256, pl.col("snr_db") == 4, pl.col("fading") == "none"
     )
     assert best["semantic_accuracy"].item() > 0.5
+    live = json.loads((tmp_path / "out" / "demo.json").read_text())
+    (awgn,) = [row for row in live["rows"] if row["scenario"] == "AWGN"]
+    assert awgn["semantic_accuracy"] > 0.4
     page = (tmp_path / "out" / "mine" / "results.md").read_text()
     figures = re.findall(r"\]\((figures/.*?)\)", page)
     assert len(figures) >= 5
