@@ -101,7 +101,7 @@ def test_a_run_is_the_same_off_line_and_through_sockets(
             settings.accept_confidence,
             embed_pictures=lambda pixels: embed_pictures(pixels, clip),
         )
-        sender = Sender(shelf.get(codec, k), stream=2, top_k=3, trace=True)
+        sender = Sender(shelf.get(codec, k), stream=2, top_k=3, trace=True, design_snr_db=5.0)
         scenario = Scenario("parity", settings=channel)
         offline = list(OfflineLink(scenario, clip, pipeline, sender, batch_size=1).run(files, counter=40))
     for one, two in zip(deliveries, offline, strict=True):

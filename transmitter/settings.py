@@ -8,6 +8,7 @@ from pydantic_settings import SettingsConfigDict
 from shared.burst import Csi
 from shared.channel import PilotPlacing
 from shared.codecs.base import ExpectedFading
+from shared.codecs.operating_point import DEFAULT_SNR_DB
 from shared.config import ServerSettings
 
 
@@ -28,7 +29,7 @@ class TransmitterSettings(ServerSettings):
     threads: int | None = Field(
         None, ge=1, le=1024, description="processor threads of the encoder; default: one a core"
     )
-    codec: str = Field("kbsc", description="codec of requests that name none")
+    codec: str = Field("nested", description="codec of requests that name none")
     k: int | None = Field(None, description="its length; default: the codec's own default")
     own_codec: tuple[str, ...] = Field(
         (), description="a codec in a file that this service may run, FILE.py:Class; give it several times for several"
@@ -39,7 +40,10 @@ class TransmitterSettings(ServerSettings):
         "front", description="where they stand: front, one gain for the burst; spread, the gain is followed"
     )
     design_snr_db: float = Field(
-        0.0, ge=-20, le=40, description="SNR in dB that codecs are told to expect, where they care; see snr_feedback"
+        DEFAULT_SNR_DB,
+        ge=-20,
+        le=40,
+        description="SNR in dB that codecs are told to expect, where they care; see snr_feedback",
     )
     design_fading: ExpectedFading = Field(
         "none", description="kind of fading that codecs are told to expect, where they care: none or rayleigh"
