@@ -9,10 +9,14 @@ from safetensors.torch import save_file
 
 from shared.codecs import CODECS, AnyCodec, Codec, CodecShelf, codec_class
 from shared.codecs.base import Embeddings, fingerprint_of, to_latent, to_symbols
+from shared.codecs.digital.modes import ModeTable
+from shared.codecs.digital.vq import VqDigital
+from shared.codecs.images.adaptation import MCS
 from shared.codecs.kbsc import Kbsc, KbscNetwork
 from shared.codecs.raw import Raw
-from shared.errors import DataLoss, InvalidSetting, InvalidSymbols, Mismatch, NotFound
+from shared.errors import DataLoss, InvalidInput, InvalidSetting, InvalidSymbols, Mismatch, NotFound
 
+MODES = Path(__file__).parent.parent / "assets" / "vq-digital" / "modes.json"
 UNKNOWN_NOISE = np.full(8, np.nan, np.float32)
 
 
@@ -225,3 +229,19 @@ def test_every_row_of_the_table_is_a_codec_with_a_default(name: str) -> None:
     assert kind.name == name
     assert kind.default_k in kind.lengths
     assert all(k % 2 == 0 for k in kind.lengths)
+
+
+def test_what_a_header_says_of_a_codec_fits_into_its_bits() -> None:
+    """4 bits for the codec, one number of them left for those of one's own; 3 for its length; 6 for its mode."""
+    assert len(CODECS) < 16
+    assert all(len(codec_class(name).lengths) <= 8 for name in CODECS)
+    assert len(MCS) <= 64
+    assert all(len(ModeTable.read(MODES).modes(k)) <= 64 for k in VqDigital.lengths)
+
+
+def test_a_codec_without_modes_has_mode_0_alone() -> None:
+    codec = Raw()
+    assert (codec.mode(-7.0), codec.mode(np.nan)) == (0, 0)
+    assert codec.with_mode(0).expecting("rayleigh") is codec
+    with pytest.raises(InvalidInput, match="raw k = 512 has no mode 3"):
+        codec.with_mode(3)

@@ -20,9 +20,9 @@ from lab.features import Features
 from shared.clip import embed_pictures
 from shared.codecs.images.adaptation import MCS, Adaptation
 from shared.codecs.images.formats import FORMATS
-from shared.codecs.images.ldpc import to_bits, to_bytes
+from shared.codecs.images.ldpc import LOST, NO_FILE, HevcLdpc, PictureLdpc, WebpLdpc, to_bits, to_bytes
 from shared.codecs.picture import GREY
-from shared.errors import NotFound
+from shared.errors import InvalidInput, InvalidSetting, NotFound
 
 
 def picture(seed: int = 0, side: int = 32) -> np.ndarray:
@@ -101,6 +101,52 @@ def test_the_rate_adapts_to_the_channel() -> None:
     assert rate(10, "fast") < rate(10, "none")
     assert chosen.accuracy("webp", 59) == 0
     assert chosen.accuracy("webp", 250) == pytest.approx(0.4)
+
+
+def noisy(x: np.ndarray, snr_db: float) -> tuple[np.ndarray, np.ndarray]:
+    """Symbols after AWGN, and their noise power."""
+    rng, n0 = np.random.default_rng(1), 10 ** (-snr_db / 10)
+    noise = rng.normal(size=x.shape) + 1j * rng.normal(size=x.shape)
+    return (x + np.sqrt(n0 / 2) * noise).astype(np.complex64), np.full(x.shape, n0, np.float32)
+
+
+@pytest.mark.parametrize(("kind", "low_db", "high_db"), [(WebpLdpc, 3.0, 8.0), (HevcLdpc, 10.0, 15.0)])
+def test_a_codec_of_pictures_sends_what_its_format_keeps(
+    kind: type[PictureLdpc], low_db: float, high_db: float
+) -> None:
+    """Of operating points in one batch each picture has its own mode; what is decoded is the file, pixel by pixel."""
+    codec, pixels = kind(4096, Adaptation.load()), np.stack([picture(seed) for seed in range(4)])
+    points = np.array([low_db, high_db, low_db, high_db], np.float32)
+    x = codec.encode(pixels, points)
+    np.testing.assert_allclose(np.mean(np.abs(x) ** 2, axis=1), 1, atol=1e-5)
+    y, n0 = noisy(x, 25.0)
+    assert codec.mode(low_db) != codec.mode(high_db)
+    for snr_db, rows in ((low_db, [0, 2]), (high_db, [1, 3])):
+        mode = codec.mode(snr_db)
+        decoded, missing = codec.with_mode(mode).decode(y[rows], n0[rows])
+        assert missing == ["", ""]
+        expected = [codec.format.decode(file) for file in codec.files(pixels[rows], mode)]
+        np.testing.assert_array_equal(decoded, np.stack(expected))
+
+
+def test_what_does_not_arrive_is_grey_and_says_why() -> None:
+    codec = WebpLdpc(1024, Adaptation.load())
+    pixels = np.stack([picture(seed) for seed in range(3)])
+    mode = codec.mode(10.0)
+    x = codec.encode(pixels, np.full(3, 10, np.float32))
+    decoded, missing = codec.with_mode(mode).decode(*noisy(x, -5.0))
+    assert missing == [LOST] * 3  # each CRC is right by chance once in 16 million times
+    assert (decoded == GREY).all()
+    low = codec.mode(-10.0)
+    decoded, missing = codec.with_mode(low).decode(*noisy(codec.encode(pixels, np.full(3, -10, np.float32)), 10.0))
+    assert missing == [NO_FILE] * 3
+    assert (decoded == GREY).all()
+    for wrong in (-1, 35, 0):  # 30 bits at the lowest rate: not a byte beside the CRC
+        with pytest.raises(InvalidInput, match=f"no mode {wrong}"):
+            codec.with_mode(wrong)
+    with pytest.raises(InvalidSetting, match="no MCS carries a byte"):
+        WebpLdpc(8, Adaptation.load())
+    assert codec.expecting("rayleigh").mode(20.0) < codec.mode(20.0)
 
 
 @pytest.fixture(scope="module")

@@ -76,7 +76,8 @@ def clip(live: LocalLink) -> Clip:
     [
         ("vq-digital", 64, 3.0, "rayleigh"),
         ("webp-ldpc", 4096, 3.0, "rayleigh"),
-        ("random-jscc", 512, 3.0, "rayleigh"),
+        ("deepjscc", 512, 3.0, "rayleigh"),
+        ("random-jscc", 256, 3.0, "rayleigh"),
         ("signs", 64, 3.0, "rayleigh"),
     ],
 )
