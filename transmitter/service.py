@@ -48,7 +48,8 @@ class TransmitterService(Service, rpc.TransmitterServicer):
         """Load CLIP and the codecs and run each once."""
         settings = self._settings
         self._clip = await asyncio.to_thread(self._load_clip)
-        shelf = CodecShelf(self._clip.device.type, self._clip.fingerprint, settings.own_codec)
+        clip = self._clip
+        shelf = await asyncio.to_thread(CodecShelf, clip.device.type, clip.fingerprint, settings.own_codec)
         self._codecs = await asyncio.to_thread(shelf.load_all)
         self._hop = link_to_channel(settings.channel_address, settings.max_message_bytes)
         self._pipeline = SendPipeline(settings, self._clip, shelf, self._hop.exchange)

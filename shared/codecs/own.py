@@ -29,6 +29,8 @@ def own_codec(source: str) -> type[AnyCodec]:
         raise InvalidSetting(
             f"{path} holds no codec {name!r}: give a class derived from shared.codecs.Codec or PictureCodec"
         )
+    if lacking := [word for word in ("name", "lengths", "default_k") if not hasattr(kind, word)]:
+        raise InvalidSetting(f"codec {name!r} of {path} has no {', '.join(lacking)}: give it as class attributes")
     return kind
 
 
@@ -44,7 +46,7 @@ def _module(path: Path) -> ModuleType:
         sys.modules[name] = module  # before it runs: dataclasses look their module up
         try:
             spec.loader.exec_module(module)
-        except BaseException:
+        except Exception as error:  # whatever a user's file may raise
             del sys.modules[name]
-            raise
+            raise InvalidSetting(f"{path} cannot be run: {type(error).__name__}: {error}") from error
     return sys.modules[name]

@@ -64,7 +64,7 @@ class CodecShelf:
         Raises NotFound for an unknown name, and for weights or a library that are missing, InvalidSetting for a length
         that it does not have, Mismatch when it was trained on another CLIP model than this shelf's.
         """
-        kind = self._kind(name)
+        kind = self.kind(name)
         length = kind.default_k if k is None else k
         if length not in kind.lengths:
             raise InvalidSetting(f"codec {name} has no length k = {length}; it has {_listed(kind.lengths)}")
@@ -80,14 +80,15 @@ class CodecShelf:
         found = []
         for name in self.names:
             try:
-                found += [self.get(name, k) for k in self._kind(name).lengths]
+                found += [self.get(name, k) for k in self.kind(name).lengths]
             except Mismatch:  # trained on another CLIP: not offered; asking for it by name still says so
                 continue
             except NotFound as error:
                 log.info("codec left out", codec=name, reason=str(error))
         return found
 
-    def _kind(self, name: str) -> type[AnyCodec]:
+    def kind(self, name: str) -> type[AnyCodec]:
+        """The class of a codec. Raises NotFound for a name that this shelf does not have."""
         if name in self._own:
             return self._own[name]
         if name not in CODECS:
