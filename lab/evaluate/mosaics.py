@@ -77,7 +77,10 @@ class DigitalMosaic:
 
 
 def to_blocks(data: bytes, blocks: int, bits: int) -> Bits:
-    """A message over blocks of `bits` bits, whole bytes and a CRC each: [blocks, bits]."""
+    """A message over blocks of `bits` bits, whole bytes and the place of a CRC each: [blocks, bits].
+
+    Which blocks are wrong is taken from the truth: a CRC is mistaken once in 16 million times.
+    """
     share = (bits - CRC_BITS) // 8
     return np.stack([to_bits(data[n * share : (n + 1) * share], bits) for n in range(blocks)])
 

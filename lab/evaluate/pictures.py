@@ -82,12 +82,13 @@ class DigitalPictures(PictureScheme):
 
     def send(self, batch: Batch, air: Air) -> Arrival:
         """See `Scheme.send`. Raises CannotExist where no picture of the batch has a file as small as a burst."""
+        arrival = super().send(batch, air)
         sender = self._sender.expecting(expected_fading(air))
         assert isinstance(sender, PictureLdpc)
         mode = sender.mode(told_snr_db(batch))
         if not any(sender.files(fit_pictures(batch.pixels), mode)):
             raise CannotExist(f"no picture has a {sender.format.name} file as small as a burst of {MCS[mode]}")
-        return super().send(batch, air)
+        return arrival
 
     def _lost(self, pictures: DecodedPictures) -> npt.NDArray[np.bool_]:
         return np.array([bool(why) for why in pictures.missing])
