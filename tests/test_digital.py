@@ -142,7 +142,7 @@ def test_vq_digital_is_a_codec(k: int, embeddings: Embeddings) -> None:
     y, n0 = noisy(x, 20.0), np.full(x.shape, n0_from_snr_db(20.0), np.float32)
     for mode, rows in ((codec.mode(np.nan), slice(0, None, 2)), (codec.mode(12.0), slice(1, None, 2))):
         e_hat = codec.with_mode(mode).decode(y[rows], n0[rows]).embeddings
-        np.testing.assert_allclose(e_hat, codec.quantized(embeddings[rows], mode), atol=1e-5)
+        np.testing.assert_allclose(e_hat, codec.with_mode(mode).quantized(embeddings[rows]), atol=1e-5)
 
 
 def test_the_mode_is_that_of_the_operating_point_and_the_expected_fading() -> None:

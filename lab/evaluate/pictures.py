@@ -12,7 +12,7 @@ import numpy.typing as npt
 from lab.evaluate.air import Air
 from lab.evaluate.bpg import BpgLdpc
 from lab.evaluate.cost import Cost, cost_of
-from lab.evaluate.scheme import Arrival, Batch, CannotExist, Setting, check_length, expected_fading, told_snr_db
+from lab.evaluate.scheme import Arrival, Batch, CannotExist, Setting, check_length, expected_fading, mode_of
 from shared.clip import Clip, embed_pictures
 from shared.codecs import Decoded, PictureCodec
 from shared.codecs.images.adaptation import MCS, Adaptation
@@ -47,10 +47,11 @@ class PictureScheme:
     def send(self, batch: Batch, air: Air) -> Arrival:
         """See `Scheme.send`."""
         sender, pixels = self._sender.expecting(expected_fading(air)), fit_pictures(batch.pixels)
+        told = batch.operating_point
         start = perf_counter()
-        x = sender.encode(pixels, batch.operating_point)
+        x = sender.encode(pixels, told)
         encode_seconds = perf_counter() - start
-        receiver = self._receiver.with_mode(sender.mode(told_snr_db(batch)))
+        receiver = self._receiver.with_mode(mode_of(sender, told))
         equalized = air.carry(x, receiver.equalizer)
         start = perf_counter()
         pictures = receiver.decode(equalized.x_hat, equalized.n0_eff)
@@ -85,7 +86,7 @@ class DigitalPictures(PictureScheme):
         arrival = super().send(batch, air)
         sender = self._sender.expecting(expected_fading(air))
         assert isinstance(sender, PictureLdpc)
-        mode = sender.mode(told_snr_db(batch))
+        mode = mode_of(sender, batch.operating_point)
         if not any(sender.files(fit_pictures(batch.pixels), mode)):
             raise CannotExist(f"no picture has a {sender.format.name} file as small as a burst of {MCS[mode]}")
         return arrival

@@ -65,9 +65,9 @@ class Arrival:
     found: Ints | None = None
 
 
-def told_snr_db(batch: Batch) -> float:
-    """The operating point of all pictures of a batch, dB; NaN where the sender is told of none."""
-    return np.nan if batch.snr_db is None else batch.snr_db
+def mode_of(sender: AnyCodec, told: OperatingPoint | None) -> int:
+    """The mode in the header of a batch whose pictures have all the same operating point, [B], dB, or none."""
+    return sender.mode(np.nan if told is None else float(told[0]))
 
 
 def expected_fading(air: Air) -> ExpectedFading:
@@ -136,18 +136,19 @@ class CodecScheme:
     def send(self, batch: Batch, air: Air) -> Arrival:
         """See `Scheme.send`."""
         sender = self._sender.expecting(expected_fading(air))
+        told = batch.operating_point
         start = perf_counter()
-        x = sender.encode(batch.embeddings, batch.operating_point)
+        x = sender.encode(batch.embeddings, told)
         encode_seconds = perf_counter() - start
-        receiver = self._receiver.with_mode(sender.mode(told_snr_db(batch)))
+        receiver = self._receiver.with_mode(mode_of(sender, told))
         equalized = air.carry(x, receiver.equalizer)
         start = perf_counter()
         decoded = receiver.decode(equalized.x_hat, equalized.n0_eff)
-        return Arrival(decoded, encode_seconds, perf_counter() - start, self._lost(sender, batch, decoded))
+        return Arrival(decoded, encode_seconds, perf_counter() - start, self._lost(receiver, batch, decoded))
 
-    def _lost(self, sender: Codec, batch: Batch, decoded: Decoded) -> npt.NDArray[np.bool_] | None:
+    def _lost(self, receiver: Codec, batch: Batch, decoded: Decoded) -> npt.NDArray[np.bool_] | None:
         """Whether the category that was sent is not the likeliest at the receiver: [B]."""
-        sent = None if decoded.evidence is None else sender.categories(batch.embeddings)
+        sent = None if decoded.evidence is None else receiver.categories(batch.embeddings)
         if decoded.evidence is None or sent is None:
             return None
         lost: npt.NDArray[np.bool_] = decoded.evidence.argmax(axis=1) != sent.argmax(axis=1)

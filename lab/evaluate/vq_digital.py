@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.evaluate.cost import Cost
-from lab.evaluate.scheme import Batch, CodecScheme, Setting, told_snr_db
+from lab.evaluate.scheme import Batch, CodecScheme, Setting
 from shared.codecs import Codec, Decoded
 from shared.codecs.digital.vq import VqDigital
 
@@ -23,9 +23,9 @@ class VqDigitalScheme(CodecScheme):
         assert isinstance(self._sender, VqDigital)
         return Cost(self._sender.params, 0)
 
-    def _lost(self, sender: Codec, batch: Batch, decoded: Decoded) -> npt.NDArray[np.bool_]:
+    def _lost(self, receiver: Codec, batch: Batch, decoded: Decoded) -> npt.NDArray[np.bool_]:
         """Whether the words that arrived are not those that were sent: [B]."""
-        assert isinstance(sender, VqDigital)
-        sent = sender.quantized(batch.embeddings, sender.mode(told_snr_db(batch)))
+        assert isinstance(receiver, VqDigital)
+        sent = receiver.quantized(batch.embeddings)
         lost: npt.NDArray[np.bool_] = (np.abs(decoded.embeddings - sent) > _ROUNDING).any(axis=1)
         return lost

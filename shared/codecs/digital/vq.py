@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 
 from shared.channel.equalizer import EqualizerName
 from shared.codecs.base import Codec, Decoded, Embeddings, ExpectedFading, OperatingPoint, fingerprint_of
-from shared.codecs.digital.modem import Reals, modem_of, require_sionna
+from shared.codecs.digital.modem import Mode, Reals, modem_of, require_sionna
 from shared.codecs.digital.modes import ModeTable
 from shared.codecs.digital.quantizer import ResidualQuantizer, Words
 from shared.errors import DataLoss, InvalidInput, NotFound
@@ -78,13 +78,12 @@ class VqDigital(Codec):
 
     def decode(self, x_hat: Complex, n0_eff: Reals) -> Decoded:
         """Find the bits of each burst, and look their words up."""
-        mode = self.modes[self.mode(np.nan) if self._mode is None else self._mode]
-        bits = modem_of(mode, self.symbols).demodulate(x_hat, n0_eff)
+        bits = modem_of(self._told(), self.symbols).demodulate(x_hat, n0_eff)
         return Decoded(self.quantizer.dequantize(bits))
 
-    def quantized(self, embeddings: Embeddings, mode: int) -> Embeddings:
-        """Embeddings [B, 512] as their words say them: what arrives without an error."""
-        return self.quantizer.dequantize(self.quantizer.quantize(embeddings, self.modes[mode].bits))
+    def quantized(self, embeddings: Embeddings) -> Embeddings:
+        """Embeddings [B, 512] as their words say them in the mode of `with_mode`: what arrives without an error."""
+        return self.quantizer.dequantize(self.quantizer.quantize(embeddings, self._told().bits))
 
     def mode(self, snr_db: float) -> int:
         """See `BaseCodec.mode`."""
@@ -104,3 +103,7 @@ class VqDigital(Codec):
         other = copy.copy(self)
         other._fading = fading
         return other
+
+    def _told(self) -> Mode:
+        """The mode that the header said; without one that of the default operating point."""
+        return self.modes[self.mode(np.nan) if self._mode is None else self._mode]
