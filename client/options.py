@@ -73,8 +73,9 @@ class SendOptions(ChannelOptions, total=False):
     """How to send a picture; what is None or absent is the transmitter's or the channel's own setting.
 
     The channel's settings (`ChannelOptions`) hold for this picture alone.
-    codec: for example "nested" or "raw". k: real dimensions, so k/2 complex symbols.
+    codec: for example "nested" or "webp-ldpc". k: real dimensions, so k/2 complex symbols.
     csi: what the receiver knows of the channel: "none", "pilot" or, as a named genie, "perfect".
+    design_snr_db: SNR in dB that the codec is told to expect, where it cares.
     pilot_symbols: 2 to 1024, with csi "pilot"; pilot_placing: "front", one gain for the whole burst, or "spread", the
     gain is followed between them. stream, counter: with the seed they name the random draw, for replay; `send_many`
     counts on from `counter`. top_k: hits wanted, 1 to 100. trace: ask for the constellations.
@@ -86,6 +87,7 @@ class SendOptions(ChannelOptions, total=False):
 
     codec: str | None
     k: int | None
+    design_snr_db: float | None
     csi: Csi | None
     pilot_symbols: int | None
     pilot_placing: PilotPlacing | None
@@ -116,6 +118,7 @@ def build_request(picture: Picture, options: SendOptions, request_id: int = 0) -
             request_id=request_id,
             codec=options.get("codec"),
             k=options.get("k"),
+            design_snr_db=options.get("design_snr_db"),
             channel=override_to_wire(channel_options(options)),
             csi=csi_to_wire(options.get("csi")),
             pilot_symbols=options.get("pilot_symbols"),

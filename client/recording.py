@@ -150,7 +150,9 @@ def _recorded(annotation: dict[str, Any], received: Complex, sent: Complex | Non
         burst_id=found["burst_id"],
         stream=found["stream"],
         counter=found["counter"],
-        codec=CodecSpec(found["codec"], found["k"], found["fingerprint"], found["clip_fingerprint"]),
+        codec=CodecSpec(
+            found["codec"], found["k"], found["fingerprint"], found["clip_fingerprint"], found.get("mode", 0)
+        ),
         pilots=found["pilots"],
         symbols=received[start : start + count],
         csi=found["csi"],

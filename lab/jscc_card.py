@@ -5,8 +5,8 @@ from typing import Any
 
 from lab.evaluate.data import open_test_set
 from lab.evaluate.judge import Judge
-from lab.evaluate.learned_pictures import LearnedPictures
 from lab.evaluate.measure import measure
+from lab.evaluate.pictures import PictureScheme
 from lab.evaluate.scenario import ChannelSpec, Scenario, SchemeSpec
 from lab.evaluate.table import Row
 from lab.features import CLIP_TINY, load_choice
@@ -91,7 +91,7 @@ def write_jscc_card(
     (out / "README.md").write_text(card)
 
 
-def measure_jscc(scheme: LearnedPictures, judge: Judge, queries: int) -> list[Row]:
+def measure_jscc(scheme: PictureScheme, judge: Judge, queries: int) -> list[Row]:
     """One row for each kind of fading and SNR; queries: how many pictures to send, 0 for all."""
     scenario = Scenario(
         title="card",
@@ -103,9 +103,9 @@ def measure_jscc(scheme: LearnedPictures, judge: Judge, queries: int) -> list[Ro
     return [measure(point, scheme, judge) for point in scenario.points()]
 
 
-def _scheme(kind: type[JsccCodec], out: Path, k: int) -> LearnedPictures:
+def _scheme(kind: type[JsccCodec], out: Path, k: int) -> PictureScheme:
     sender, receiver = (kind.from_file(out / "model.safetensors", k, "cpu") for _ in range(2))
-    return LearnedPictures(sender, receiver, load_choice(CLIP_TINY))
+    return PictureScheme(sender, receiver, load_choice(CLIP_TINY))
 
 
 _TABLES = (

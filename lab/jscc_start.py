@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.conv import _ConvNd
 
-from shared.codecs.jscc.codec import Pixels, to_unit_range
+from shared.codecs.jscc.codec import to_unit_range
 from shared.codecs.jscc.deepjscc import MAPS, DeepJsccNetwork
 from shared.codecs.jscc.network import JsccNetwork
 from shared.codecs.jscc.swinjscc import COARSE, MERGE, PATCH, ModNet, SwinJsccNetwork
 from shared.codecs.jscc.swinjscc import MAPS as SWIN_MAPS
+from shared.codecs.picture import Pixels
 
 _SAMPLE = 5000
 _FAINT = 0.1

@@ -1,98 +1,28 @@
-"""Which modulation and code rate carries a picture at which SNR: 5G's own table, its thresholds simulated here.
+"""Simulates from which SNR on each modulation and code rate of 5G carries a picture, see `shared.codecs.images`.
 
 Run `python -m lab.mcs --data DIR` to simulate them anew.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Annotated, Final, NamedTuple, Self
+from typing import Annotated, Final
 
 import numpy as np
 import numpy.typing as npt
 import typer
-from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
 from lab.semantics import semantic_accuracy
-from shared.clip import Clip, load_clip
-from shared.codecs.base import Embeddings
-from shared.codecs.digital.modem import Mode, Modem
-from shared.codecs.images.formats import FORMATS, Format, Pixels
+from shared.clip import Clip, embed_pictures, load_clip
+from shared.codecs.digital.modem import Modem
+from shared.codecs.images.adaptation import BLOCK_SYMBOLS, MCS, Mcs
+from shared.codecs.images.formats import FORMATS, Format
 from shared.datasets.cifar100 import read_cifar100
-from shared.errors import DataLoss
 from shared.units import n0_from_snr_db
 
-
-class Mcs(NamedTuple):
-    """order: coded bits of a QAM symbol. rate: information bits of a coded bit."""
-
-    order: int
-    rate: float
-
-    def mode(self, symbols: int) -> Mode:
-        """The mode that fills so many symbols."""
-        return Mode(int(symbols * self.order * self.rate), self.order)
-
-
-# 3GPP TS 38.214, table 5.1.3.1-1, before it the low rates of table 5.1.3.1-3: rates in 1/1024.
-_RATES = {
-    2: (30, 40, 50, 64, 78, 99, 120, 157, 193, 251, 308, 379, 449, 526, 602, 679),
-    4: (340, 378, 434, 490, 553, 616, 658),
-    6: (438, 466, 517, 567, 616, 666, 719, 772, 822, 873, 910, 948),
-}
-MCS: Final = tuple(Mcs(order, rate / 1024) for order, rates in _RATES.items() for rate in rates)
-
-BLOCK_SYMBOLS: Final = 1024
-BACK_OFF_DB: Final = {"none": 0.5, "fast": 1.5, "block": 0.5}
-"""Above the simulated threshold: for shorter blocks, because a mosaic is lost with one of its many blocks, and under
-fading because the gain is an estimate."""
 _TARGET: Final = 0.01
-_BATCH: Final = 500
 _BYTES: Final = (80, 100, 120, 160, 200, 260, 320, 400, 500, 640, 800, 1000)
-
-
-@dataclass(frozen=True)
-class Adaptation:
-    """What a sender of pictures adapts by.
-
-    thresholds_db: SNR from which on at most 1 % of blocks are lost, one for each of `MCS`: `none` over AWGN, `fast`
-    with a Rayleigh gain of its own for each symbol, known. worth: format -> (bytes, accuracy) of single pictures.
-    """
-
-    thresholds_db: Mapping[str, Sequence[float]]
-    worth: Mapping[str, Sequence[tuple[int, float]]]
-
-    def choose(self, snr_db: float, fading: str, worth_of: Callable[[Mcs], float]) -> Mcs:
-        """The MCS with the highest expected worth; the most robust one where none is worth anything.
-
-        fading: `none` or `fast` for a threshold; `block` for one Rayleigh gain for the whole block, which is then
-        decoded with probability P(|h|^2 SNR > threshold) = exp(-threshold / SNR).
-        """
-        thresholds = np.array(self.thresholds_db["fast" if fading == "fast" else "none"]) + BACK_OFF_DB[fading]
-        if fading == "block":
-            decoded = np.exp(-np.power(10.0, (thresholds - snr_db) / 10))
-        else:
-            decoded = (thresholds <= snr_db).astype(float)
-        expected = decoded * [worth_of(mcs) for mcs in MCS]
-        return MCS[int(np.argmax(expected))]
-
-    def accuracy(self, kind: str, size: int) -> float:
-        """Semantic accuracy that single pictures of `size` bytes have; 0 under the smallest measured."""
-        sizes, values = zip(*self.worth[kind], strict=True)
-        return float(np.interp(size, sizes, values, left=0.0))
-
-    @classmethod
-    def load(cls) -> Self:
-        """Read the shipped one."""
-        with as_file(files("assets") / "digital-pictures" / "adaptation.json") as path:
-            try:
-                return cls(**json.loads(path.read_text()))
-            except (OSError, ValueError, TypeError) as error:
-                raise DataLoss(f"{path} holds no adaptation ({error}): run `python -m lab.mcs --data DIR`") from error
 
 
 def threshold_db(mcs: Mcs, fast: bool, blocks: int = 100, seed: int = 0) -> float:
@@ -132,7 +62,7 @@ def worth_of_bytes(kind: Format, data: Path, clip: Clip, asking: int = 500, answ
     """
     part = read_cifar100(data, "train")
     sent, labels = part.pixels[-asking:], part.targets[-asking:]
-    items = embed(part.pixels[:answering], clip)
+    items = embed_pictures(part.pixels[:answering], clip)
     found = []
     for size in _BYTES:
         encoded = [kind.best_within(pixels, size) for pixels in sent]
@@ -141,18 +71,9 @@ def worth_of_bytes(kind: Format, data: Path, clip: Clip, asking: int = 500, answ
         pictures = [pixels for pixels in decoded if pixels is not None]
         right = 0.0
         if rows:
-            right = semantic_accuracy(embed(pictures, clip), labels[rows], items, part.targets[:answering])
+            right = semantic_accuracy(embed_pictures(pictures, clip), labels[rows], items, part.targets[:answering])
         found.append(right * len(rows) / asking)
     return found
-
-
-def embed(pictures: Sequence[Pixels] | Pixels, clip: Clip) -> Embeddings:
-    """Embed decoded pictures [H, W, 3], uint8, as a receiver does: [B, 512]."""
-    batches = [pictures[start : start + _BATCH] for start in range(0, len(pictures), _BATCH)]
-    parts = [
-        clip.embed_images(np.stack([clip.preprocess(Image.fromarray(pixels)) for pixels in batch])) for batch in batches
-    ]
-    return np.concatenate(parts)
 
 
 _CARD = """# digital-pictures
@@ -160,8 +81,9 @@ _CARD = """# digital-pictures
 What `jpeg-ldpc`, `webp-ldpc`, `hevc-ldpc` and their mosaics choose modulation and code rate by (`lab/mcs.py`).
 
 - `thresholds_db`: for each of the {count} pairs of 3GPP TS 38.214 (table 5.1.3.1-1, before it the low rates of table
-  5.1.3.1-3), in the order of `lab.mcs.MCS`, the SNR from which on at most 1 % of 100 blocks of {symbols} symbols are
-  lost, in steps of 0.25 dB: `none` over AWGN, `fast` with an independent Rayleigh gain for each symbol, known.
+  5.1.3.1-3), in the order of `MCS` in `shared/codecs/images/adaptation.py`, the SNR from which on at most 1 % of 100
+  blocks of {symbols} symbols are lost, in steps of 0.25 dB: `none` over AWGN, `fast` with an independent Rayleigh gain
+  for each symbol, known.
 - `worth`: semantic accuracy of 500 single pictures of CIFAR-100's train split, decoded from files of at most so many
   bytes, embedded by clip-tiny, against 5,000 others. clip-tiny has seen them all, so it is for choosing alone.
 

@@ -22,6 +22,7 @@ from shared.channel import ChannelSettings, Link, equalize, estimate_channel, pi
 from shared.codecs import Codec, Decoded, codec_class
 from shared.codecs.fusion import Fusion
 from shared.codecs.operating_point import operating_point_db
+from shared.codecs.picture import of_embeddings
 from shared.symbols import Complex
 
 SNRS_DB = (-7.0, -4.0, 0.0, 4.0, 7.0, 10.0)
@@ -117,7 +118,7 @@ def main(
     """Measure one codec at all its lengths on CIFAR-100's test part."""
     measure = Measure(*load_codec_data(load_choice(CLIP_TINY), data, features, 1).tests["cifar100"])
     kind = codec_class(codec)
-    codecs = [kind.load(k, "cpu") for k in kind.lengths]
+    codecs = [of_embeddings(kind.load(k, "cpu")) for k in kind.lengths]
     rows = [measure.row(one, snr_db, fading) for one in codecs for snr_db in SNRS_DB]
     Console().print(markdown_table(rows), markup=False)
 

@@ -21,12 +21,12 @@ from shared.channel.conditions import Conditions
 from shared.channel.faults import fate
 from shared.channel.scenario import Scenario
 from shared.clip import Clip
-from shared.codecs import Codec
+from shared.codecs import AnyCodec, PictureCodec
 from shared.codecs.operating_point import DEFAULT_SNR_DB
 from shared.pictures import MAX_BYTES, MAX_PIXELS
 from shared.symbols import Complex
 from transmitter.encoder import Encoder, ToEncode
-from transmitter.preparer import Preparer
+from transmitter.preparer import Preparer, ToPrepare
 
 Value = TypeVar("Value")
 
@@ -35,7 +35,7 @@ Value = TypeVar("Value")
 class Sender:
     """How pictures are sent. Fields as in SendImageRequest; design_snr_db: the operating point of the codec."""
 
-    codec: Codec
+    codec: AnyCodec
     csi: Csi = "pilot"
     pilots: int = 8
     placing: PilotPlacing = "front"
@@ -97,8 +97,9 @@ class OfflineLink:
         ]
 
     def _encode(self, pictures: Sequence[bytes]) -> list[Complex]:
-        prepared = [_or_raise(each) for each in self._preparer.prepare(pictures)]
         sender = self._sender
+        files = [ToPrepare(data, isinstance(sender.codec, PictureCodec)) for data in pictures]
+        prepared = [_or_raise(each) for each in self._preparer.prepare(files)]
         encoded = self._encoder.encode([ToEncode(each.pixels, sender.codec, sender.design_snr_db) for each in prepared])
         return [_or_raise(each).symbols for each in encoded]
 
@@ -110,7 +111,9 @@ class OfflineLink:
             burst_id=counter,
             stream=sender.stream,
             counter=counter,
-            codec=CodecSpec(codec.name, codec.k, codec.fingerprint, self._clip_fingerprint),
+            codec=CodecSpec(
+                codec.name, codec.k, codec.fingerprint, self._clip_fingerprint, codec.mode(sender.design_snr_db)
+            ),
             pilots=pilots,
             symbols=place_pilots(payload, pilots, sender.placing),
             csi=sender.csi,

@@ -29,7 +29,7 @@ from lab.export import export_jscc
 from lab.jscc_card import write_jscc_card
 from lab.jscc_start import start_as_linear_code
 from lab.moving_average import MovingAverage
-from shared.codecs.jscc import picture_codec_class
+from shared.codecs import codec_class
 from shared.codecs.jscc.codec import JsccCodec, to_unit_range
 from shared.codecs.jscc.network import JsccNetwork, reliability_of
 from shared.datasets.cifar100 import read_cifar100
@@ -189,7 +189,7 @@ def train_jscc(settings: JsccTraining) -> JsccTrainer:
     """Train a codec, or finish a run that was killed; write weights, curves and model card."""
     use_threads(settings.threads)
     torch.manual_seed(settings.seed)
-    kind = picture_codec_class(settings.codec)
+    kind = codec_class(settings.codec)
     if not issubclass(kind, JsccCodec):
         raise InvalidSetting(f"codec {settings.codec} has no network to train")
     pixels, network = read_cifar100(settings.data, "train").pixels, kind.network_class()

@@ -100,8 +100,10 @@ def answer_first(
     return np.take_along_axis(positions, order, axis=1), np.take_along_axis(cosines, order, axis=1)
 
 
-def decide(confidence: float, threshold: float) -> Decision:
-    """Accept an answer whose confidence reaches the threshold."""
+def decide(confidence: float, threshold: float, missing: str = "") -> Decision:
+    """Accept an answer whose confidence reaches the threshold. missing: why no picture arrived; empty if one did."""
+    if missing:
+        return Decision(0.0, False, f"{missing}: a grey one was looked up")
     if confidence >= threshold:
         return Decision(confidence, accepted=True, reason="")
     return Decision(confidence, False, f"confidence {confidence:.2f} is below {threshold:.2f}")

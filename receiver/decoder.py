@@ -5,14 +5,17 @@ symbols [pilots | payload] --> h_hat, n0_hat --> x_hat, n0_eff --> e_hat [512]
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from shared.burst import Burst
 from shared.channel import ChannelEstimate, EqualizerName, check_followed, equalize, estimate_channel, follow_channel
-from shared.codecs import Codec, Decoded
+from shared.codecs import AnyCodec, Codec, Decoded
 from shared.errors import InvalidInput, Mismatch
+from shared.ledger import Entry, Stage
 from shared.symbols import Complex
 from shared.units import ratio_to_db
 
@@ -26,7 +29,15 @@ class Equalized:
     snr_db: npt.NDArray[np.float64]
 
 
-def check_codec(codec: Codec, burst: Burst) -> None:
+class Arrived(NamedTuple):
+    """What arrived of a batch. missing: why no picture did, of each burst; empty if one did, or none was sent."""
+
+    decoded: Decoded
+    missing: Sequence[str]
+    ledger: tuple[Entry, ...]
+
+
+def check_codec(codec: AnyCodec, burst: Burst) -> None:
     """Raise Mismatch unless the transmitter's codec is this one, InvalidInput where it cannot be sent in rounds."""
     if burst.session and not codec.prefixes:
         raise InvalidInput(
@@ -86,9 +97,11 @@ def equalize_bursts(bursts: Sequence[Burst], method: EqualizerName) -> Equalized
     return Equalized(x_hat, n0_eff, _snr_db(known))
 
 
-def decode_payloads(codec: Codec, equalized: Equalized) -> Decoded:
-    """Embeddings of a batch: [B, 512]."""
-    return codec.decode(equalized.x_hat, equalized.n0_eff)
+def decode_payloads(codec: Codec, equalized: Equalized) -> Arrived:
+    """Embeddings of a batch."""
+    start = perf_counter()
+    decoded = codec.decode(equalized.x_hat, equalized.n0_eff)
+    return Arrived(decoded, [""] * len(equalized.x_hat), (Entry(Stage.DECODE, perf_counter() - start),))
 
 
 def _is_followed(burst: Burst) -> bool:

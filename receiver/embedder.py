@@ -14,6 +14,8 @@ import structlog
 from receiver.knowledge_base import UNREADABLE, NewItem, Prepared, prepare
 from receiver.settings import ReceiverSettings
 from shared.batching import Batcher
+from shared.codecs.base import Embeddings
+from shared.codecs.picture import Pixels
 from shared.datasets import Picture
 from shared.deadline import Deadline
 from shared.device import use_threads
@@ -63,6 +65,12 @@ class Embedder:
     async def text(self, text: str, deadline: Deadline) -> Embedding:
         """A sentence's embedding: [dim]."""
         return (await self._texts.submit(text, deadline))[0]
+
+    def pixels(self, pictures: Pixels) -> Embeddings:
+        """Embeddings [B, dim] of decoded pictures [B, H, W, 3], uint8; for the decoder's thread. Raises as `item`."""
+        from shared.clip import embed_pictures  # noqa: PLC0415 - see `_load`
+
+        return embed_pictures(pictures, self._loaded())
 
     async def stop(self) -> None:
         """End the threads."""

@@ -49,10 +49,9 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
         self._streams = StreamAnswerer(_IN_FLIGHT)
         self._knowledge_base: KnowledgeBase | None = None
 
-    def start(self, knowledge_base: KnowledgeBase) -> None:
-        """Serve an open knowledge base."""
-        description = knowledge_base.description
-        self._embedder = Embedder(self._settings, description.clip, description.clip_fingerprint)
+    def start(self, knowledge_base: KnowledgeBase, embedder: Embedder) -> None:
+        """Serve an open knowledge base. embedder: of what is added and asked; this service stops it."""
+        self._embedder = embedder
         self._adder: Batcher[Sequence[NewItem], list[Outcome]] = Batcher(self._store, _TRANSACTION_REQUESTS, 0, "adder")
         self._knowledge_base = knowledge_base
 

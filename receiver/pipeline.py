@@ -1,7 +1,7 @@
 """A batch of bursts to a batch of answers; pure but for the clock.
 
-bursts --group by codec, CSI, pilots, grid--> equalize --> join their session --> decode --.
-answers <-- decide <-- vote, or fusion with the category <-- search <----------------------'
+bursts --group by codec, CSI, pilots, grid--> equalize --> join their session --> decode, and embed pictures --.
+answers <-- decide <-- vote, or fusion with the category <-- search <------------------------------------------'
 """
 
 from collections.abc import Hashable, Sequence
@@ -14,13 +14,14 @@ import numpy.typing as npt
 
 from receiver.confidence import Confidences
 from receiver.decision import VOTERS, Ballot, Reals, answer_first, decide, evidence, vote
-from receiver.decoder import Equalized, check_codec, check_csi, decode_payloads, equalize_bursts
+from receiver.decoder import Arrived, Equalized, check_codec, check_csi, decode_payloads, equalize_bursts
+from receiver.decoder_of_pictures import EmbedPictures, decode_pictures, without_clip
 from receiver.fusing import CANDIDATES, Fusions, weigh
 from receiver.knowledge_base import KnowledgeBase, View
 from receiver.sessions import Part, Sessions
 from shared.burst import Burst, Hit, Trace
 from shared.channel import EqualizerName
-from shared.codecs import Codec, CodecShelf, Decoded
+from shared.codecs import AnyCodec, CodecShelf, Decoded, PictureCodec
 from shared.codecs.fusion import Fusion
 from shared.errors import InvalidInput, Mismatch, SemLinkError
 from shared.ledger import Entry, Stage
@@ -49,13 +50,14 @@ class _Work:
     """One burst on its way through a batch."""
 
     burst: Burst
-    codec: Codec
+    codec: AnyCodec
     x_hat: Complex | None = None
     snr_db: float = np.nan
     embedding: npt.NDArray[np.float32] | None = None
     fusion: Fusion | None = None
     evidence: npt.NDArray[np.float32] | None = None
     certainty: float | None = None
+    missing: str = ""
     ledger: tuple[Entry, ...] = ()
     answer: Answer | Exception | None = None
 
@@ -78,6 +80,7 @@ class ReceivePipeline:
         accept_confidence: float,
         *,
         sessions: Sessions | None = None,
+        embed_pictures: EmbedPictures = without_clip,
     ) -> None:
         self._shelf = shelf
         self._knowledge_base = knowledge_base
@@ -86,21 +89,28 @@ class ReceivePipeline:
         self._accept_confidence = accept_confidence
         self._fusions = Fusions()
         self._sessions = Sessions() if sessions is None else sessions
+        self._embed_pictures = embed_pictures
 
-    def admit(self, burst: Burst) -> Codec:
+    def admit(self, burst: Burst) -> AnyCodec:
         """The codec of a burst. Raises Mismatch, NotFound or InvalidInput when this receiver cannot serve it."""
         check_csi(burst)
         self._knowledge_base.require_clip(burst.codec.clip_fingerprint)
         codec = self._shelf.get(burst.codec.codec, burst.codec.k)
         check_codec(codec, burst)
-        return codec
+        return codec.with_mode(burst.codec.mode)
 
-    def warm_up(self, codecs: Sequence[Codec]) -> None:
+    def warm_up(self, codecs: Sequence[AnyCodec]) -> None:
         """Learn what the codecs make of the knowledge base, before the first burst."""
         for codec in codecs:
-            self._fusions.of(codec, self._knowledge_base.view)
+            if not isinstance(codec, PictureCodec):
+                self._fusions.of(codec, self._knowledge_base.view)
 
-    def receive(self, items: Sequence[tuple[Burst, Codec]]) -> list[Answer | Exception]:
+    def decode_once(self, codec: AnyCodec) -> None:
+        """Decode something, so that the first burst finds imported and built what the codec needs."""
+        ones = np.ones((1, codec.symbols))
+        self._arrived(codec, Equalized(ones.astype(np.complex64), ones.astype(np.float32), np.zeros(1)), None)
+
+    def receive(self, items: Sequence[tuple[Burst, AnyCodec]]) -> list[Answer | Exception]:
         """Answers to admitted bursts, in order; a burst that cannot be decoded gets an error of its own."""
         works = [_Work(burst, codec) for burst, codec in items]
         view = self._knowledge_base.view
@@ -120,15 +130,14 @@ class ReceivePipeline:
         if not group:
             return
         codec = group[0].codec
-        fusion = self._fusions.of(codec, view)
-        decoded = decode_payloads(codec if fusion is None else codec.with_prior(fusion.log_prior), equalized)
-        embeddings = decoded.embeddings
-        end = perf_counter()
-        ledger = (Entry(Stage.EQUALIZE, middle - start), Entry(Stage.DECODE, end - middle))
+        fusion = None if isinstance(codec, PictureCodec) else self._fusions.of(codec, view)
+        arrived = self._arrived(codec, equalized, fusion)
+        decoded, embeddings = arrived.decoded, arrived.decoded.embeddings
+        ledger = (Entry(Stage.EQUALIZE, middle - start), *arrived.ledger)
         usable = np.logical_and(np.isfinite(embeddings).all(axis=1), embeddings.any(axis=1))
         for row, work in enumerate(group):
             work.snr_db, work.ledger = float(equalized.snr_db[row]), ledger
-            work.embedding = embeddings[row] if usable[row] else None
+            work.embedding, work.missing = embeddings[row] if usable[row] else None, arrived.missing[row]
             if fusion is not None and decoded.evidence is not None:
                 work.fusion, work.evidence = fusion, decoded.evidence[row]
             if decoded.evidence is not None:
@@ -147,6 +156,12 @@ class ReceivePipeline:
             return [], equalized
         x_hat, n0_eff = (np.stack(column) for column in zip(*parts.values(), strict=True))
         return [group[row] for row in parts], Equalized(x_hat, n0_eff, equalized.snr_db[list(parts)])
+
+    def _arrived(self, codec: AnyCodec, equalized: Equalized, fusion: Fusion | None) -> Arrived:
+        """What a group's codec says arrived, with the categories that the knowledge base has."""
+        if isinstance(codec, PictureCodec):
+            return decode_pictures(codec, equalized, self._embed_pictures)
+        return decode_payloads(codec if fusion is None else codec.with_prior(fusion.log_prior), equalized)
 
     def _search(self, works: list[_Work], view: View) -> None:
         """One search for all works that are ranked alike."""
@@ -167,7 +182,7 @@ class ReceivePipeline:
             work.answer = self._answer(work, top, float(confidence), entry, view=view)
 
     def _answer(self, work: _Work, top: Sequence[Hit], confidence: float, search: Entry, *, view: View) -> Answer:
-        decision = decide(confidence, self._accept_confidence)
+        decision = decide(confidence, self._accept_confidence, work.missing)
         return Answer(
             top=tuple(top[: work.burst.top_k]),
             confidence=decision.confidence,
@@ -206,7 +221,7 @@ def _fuse(fusion: Fusion, decoded: Decoded, view: View) -> _Ranked:
 
 
 def _groups(works: Sequence[_Work]) -> list[list[_Work]]:
-    """Works that can be stacked: one codec, one CSI mode, the same pilots in the same places of one waveform.
+    """Works that can be stacked: one codec, mode and CSI, the same pilots in the same places of one waveform.
 
     Beginnings of a code stand first, so that a burst may continue one of the same batch, as in a replay.
     """
@@ -214,7 +229,7 @@ def _groups(works: Sequence[_Work]) -> list[list[_Work]]:
     for work in works:
         burst = work.burst
         place = (burst.offset_symbols, burst.pilots, burst.placing, burst.grid)
-        key = (work.codec.name, work.codec.k, burst.csi, *place)
+        key = (work.codec.name, work.codec.k, burst.codec.mode, burst.csi, *place)
         groups.setdefault(key, []).append(work)
     return sorted(groups.values(), key=lambda group: group[0].burst.offset_symbols)
 

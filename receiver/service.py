@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -12,6 +13,7 @@ from protos.semlink.v1 import knowledge_base_pb2_grpc as kb_rpc
 from protos.semlink.v1 import link_pb2 as pb
 from protos.semlink.v1 import link_pb2_grpc as rpc
 from receiver.confidence import load_confidence
+from receiver.embedder import Embedder
 from receiver.knowledge_base import KnowledgeBase
 from receiver.knowledge_messages import description_to_wire
 from receiver.knowledge_service import KnowledgeBaseService
@@ -21,7 +23,7 @@ from receiver.settings import ReceiverSettings
 from receiver.startup import load_codecs, open_knowledge_base
 from shared.batching import Batcher
 from shared.burst import Burst, CodecSpec, Reception
-from shared.codecs import Codec
+from shared.codecs import AnyCodec, PictureCodec
 from shared.deadline import Deadline
 from shared.device import use_threads
 from shared.ledger import Entry, Stage
@@ -31,6 +33,7 @@ from shared.rpc.status import answers_errors
 from shared.rpc.streams import StreamAnswerer
 from shared.rpc.wire import reception_to_wire, spec_to_wire
 from shared.version import VERSION
+from shared.warming import Warming
 
 log = structlog.get_logger()
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -47,7 +50,8 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         self._streams = StreamAnswerer(settings.max_in_flight)
         self._knowledge_base: KnowledgeBase | None = None
         self._knowledge_service = KnowledgeBaseService(settings)
-        self._batcher: Batcher[tuple[Burst, Codec], Answer] | None = None
+        self._warming = Warming()
+        self._batcher: Batcher[tuple[Burst, AnyCodec], Answer] | None = None
         self._answered = 0
 
     def register(self, server: grpc.aio.Server) -> None:
@@ -62,6 +66,8 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         clip_fingerprint = self._knowledge_base.description.clip_fingerprint
         shelf, self._codecs = await asyncio.to_thread(load_codecs, settings, clip_fingerprint)
         self._device = shelf.device
+        description = self._knowledge_base.description
+        embedder = Embedder(settings, description.clip, description.clip_fingerprint)
         self._pipeline = ReceivePipeline(
             shelf,
             self._knowledge_base,
@@ -69,6 +75,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             load_confidence(settings.kb),
             settings.accept_confidence,
             sessions=Sessions(settings.max_sessions, settings.session_seconds),
+            embed_pictures=embedder.pixels,
         )
         await asyncio.to_thread(self._pipeline.warm_up, self._codecs)
         self._batcher = Batcher(
@@ -78,7 +85,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             "decoder",
             initializer=lambda: use_threads(settings.threads),
         )
-        self._knowledge_service.start(self._knowledge_base)
+        self._knowledge_service.start(self._knowledge_base, embedder)
         log.info("knowledge base", **vars(self._knowledge_base.description))
 
     def drain(self) -> None:
@@ -113,6 +120,8 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         start = perf_counter()
         deadline = Deadline.after(burst.timeout_seconds)
         codec = self._pipeline.admit(burst)
+        if isinstance(codec, PictureCodec) or not codec.quick:  # CLIP too is slow at first
+            await self._warming.ready(codec.name, partial(self._pipeline.decode_once, codec))
         assert self._batcher is not None
         answer, queue_seconds = await self._batcher.submit((burst, codec), deadline)
         self._answered += 1

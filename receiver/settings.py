@@ -42,6 +42,9 @@ class ReceiverSettings(ServerSettings):
     download: bool = Field(False, description="fetch weights that are not in the cache")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where codecs and index run")
     engine_uri: str | None = Field(None, description="of engine milvus: FILE.db for Milvus Lite, or http://HOST:19530")
+    own_codec: tuple[str, ...] = Field(
+        (), description="a codec in a file that this service may run, FILE.py:Class; give it several times for several"
+    )
     threads: int = Field(
         1, ge=1, le=1024, description="torch threads; decoding is little work, more of them only fight for the cores"
     )

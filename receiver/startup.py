@@ -7,7 +7,7 @@ import structlog
 
 from receiver.knowledge_base import EngineSettings, HasWriter, KnowledgeBase, WriterLock, build_knowledge_base
 from receiver.settings import ReceiverSettings
-from shared.codecs import Codec, CodecShelf
+from shared.codecs import AnyCodec, CodecShelf
 from shared.codecs.weights_dir import use_weights_dir
 from shared.device import resolve_device
 from shared.errors import NotFound
@@ -38,13 +38,14 @@ def open_knowledge_base(settings: ReceiverSettings) -> KnowledgeBase:
             time.sleep(_WAIT_SECONDS)
 
 
-def load_codecs(settings: ReceiverSettings, clip_fingerprint: str) -> tuple[CodecShelf, list[Codec]]:
-    """Every codec that fits the knowledge base's CLIP, each run once so that the first burst finds it warm."""
+def load_codecs(settings: ReceiverSettings, clip_fingerprint: str) -> tuple[CodecShelf, list[AnyCodec]]:
+    """Every codec that fits the knowledge base's CLIP; quick ones are run once, so that the first burst is as fast."""
     use_weights_dir(settings.weights_dir)
-    shelf = CodecShelf(resolve_device(settings.device).type, clip_fingerprint)
+    shelf = CodecShelf(resolve_device(settings.device).type, clip_fingerprint, settings.own_codec)
     codecs = shelf.load_all()
     for codec in codecs:
-        codec.decode(np.ones((1, codec.symbols), np.complex64), np.ones((1, codec.symbols), np.float32))
+        if codec.quick:
+            codec.decode(np.ones((1, codec.symbols), np.complex64), np.ones((1, codec.symbols), np.float32))
     return shelf, codecs
 
 

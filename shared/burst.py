@@ -16,12 +16,16 @@ Csi = Literal["none", "pilot", "perfect"]
 
 @dataclass(frozen=True, slots=True)
 class CodecSpec:
-    """A codec of one length, and the CLIP model that its embeddings come from."""
+    """A codec of one length, and the CLIP model that its embeddings come from.
+
+    mode: of a burst, see `BaseCodec.mode`; 0 for a codec that has only one.
+    """
 
     codec: str
     k: int
     fingerprint: str
     clip_fingerprint: str
+    mode: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ Durations only, each measured on the monotonic clock of one host; never a differ
 Stages in the order in which a delivery meets them:
 
     access -> preprocess -> queue -> encode -> compress -> wire -> channel -> air_queue -> airtime -> propagation
-           -> delay -> receive_queue -> equalize -> decode -> search -> other
+           -> delay -> receive_queue -> equalize -> decode -> embed -> search -> other
 
 Airtime and propagation are emulated unless the channel is told to wait for them.
 """
@@ -41,6 +41,7 @@ class Stage(StrEnum):
     RECEIVE_QUEUE = "receive_queue"  # wait for a place in a decoder batch
     EQUALIZE = "equalize"
     DECODE = "decode"
+    EMBED = "embed"  # CLIP in the receiver, of a picture that arrived
     SEARCH = "search"
     OTHER = "other"  # what is left
 

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from client.cli.app import app
+from shared.codecs import CODECS
 from shared.version import VERSION
 
 COMMANDS = (
@@ -30,6 +31,13 @@ def test_every_command_has_help_with_an_example(command: list[str]) -> None:
     text = re.sub(r"\x1b\[[0-9;]*m", "", result.output)
     assert "Usage: semlink" in text
     assert command[-1:] in ([], ["bench"], ["channel"], ["kb"], ["train"]) or "• " in text
+
+
+@pytest.mark.parametrize("command", ["up", "demo", "send"])
+def test_help_lists_the_codecs(command: str) -> None:
+    result = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"})
+    words = re.findall(r"[a-z-]+", re.sub(r"\x1b\[[0-9;]*m", "", result.output))
+    assert set(CODECS) <= set(words)
 
 
 def test_version() -> None:

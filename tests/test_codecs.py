@@ -8,13 +8,17 @@ import torch
 from safetensors.torch import save_file
 
 from lab.evaluate.cost import cost_of
-from shared.codecs import CODECS, Codec, CodecShelf, codec_class
+from shared.codecs import CODECS, AnyCodec, Codec, CodecShelf, codec_class
 from shared.codecs.base import Embeddings, fingerprint_of, to_latent, to_symbols
+from shared.codecs.digital.modes import ModeTable
+from shared.codecs.digital.vq import VqDigital
+from shared.codecs.images.adaptation import MCS
 from shared.codecs.kbsc import Kbsc, KbscNetwork
 from shared.codecs.raw import Raw
 from shared.codecs.weights_dir import WEIGHTS_DIR
-from shared.errors import DataLoss, InvalidSetting, InvalidSymbols, Mismatch, NotFound
+from shared.errors import DataLoss, InvalidInput, InvalidSetting, InvalidSymbols, Mismatch, NotFound
 
+MODES = Path(__file__).parent.parent / "assets" / "vq-digital" / "modes.json"
 UNKNOWN_NOISE = np.full(8, np.nan, np.float32)
 
 
@@ -223,7 +227,7 @@ def test_what_the_shelf_does_not_have_is_named(shelf: CodecShelf, name, k, kind,
 @pytest.mark.parametrize("name", CODECS)
 def test_every_row_of_the_table_is_a_codec_with_a_default(name: str) -> None:
     kind = codec_class(name)
-    assert issubclass(kind, Codec)
+    assert issubclass(kind, AnyCodec)
     assert kind.name == name
     assert kind.default_k in kind.lengths
     assert all(k % 2 == 0 for k in kind.lengths)
@@ -239,3 +243,19 @@ def test_parameters_are_those_of_the_paper(name: str, k: int, params: int) -> No
 @pytest.mark.parametrize("name", ["nested", "label"])
 def test_tables_that_were_learned_are_counted_as_parameters(name: str) -> None:
     assert cost_of(codec_class(name).load(64, "cpu")).params > 200 * 512
+
+
+def test_what_a_header_says_of_a_codec_fits_into_its_bits() -> None:
+    """4 bits for the codec, one number of them left for those of one's own; 3 for its length; 6 for its mode."""
+    assert len(CODECS) < 16
+    assert all(len(codec_class(name).lengths) <= 8 for name in CODECS)
+    assert len(MCS) <= 64
+    assert all(len(ModeTable.read(MODES).modes(k)) <= 64 for k in VqDigital.lengths)
+
+
+def test_a_codec_without_modes_has_mode_0_alone() -> None:
+    codec = Raw()
+    assert (codec.mode(-7.0), codec.mode(np.nan)) == (0, 0)
+    assert codec.with_mode(0).expecting("rayleigh") is codec
+    with pytest.raises(InvalidInput, match="raw k = 512 has no mode 3"):
+        codec.with_mode(3)

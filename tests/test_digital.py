@@ -1,4 +1,4 @@
-"""Digital transmission: modems, modes told and found, the quantizer, pictures under a budget, mosaics."""
+"""Digital transmission: modems, modes and their table, the quantizer."""
 
 import numpy as np
 import pytest
@@ -8,10 +8,10 @@ from scipy.stats import norm
 from lab.kbsc_authors import from_air, to_air
 from shared.codecs.base import Embeddings
 from shared.codecs.digital.modem import Mode, Modem
-from shared.codecs.digital.modes import ModeTable, detect
+from shared.codecs.digital.modes import ModeTable
 from shared.codecs.digital.quantizer import BUDGETS, ResidualQuantizer
 from shared.codecs.digital.vq import VqDigital
-from shared.errors import InvalidSetting, NotFound
+from shared.errors import InvalidInput, InvalidSetting, NotFound
 from shared.symbols import Complex
 from shared.units import n0_from_snr_db
 
@@ -87,19 +87,6 @@ def test_modes_that_do_not_fit_are_refused(mode: Mode) -> None:
         Modem(mode, 12)
 
 
-def test_a_receiver_finds_the_mode_by_itself() -> None:
-    """Of bursts in four modes, noise known and not: at most one in fifty is taken for something else at 8 dB."""
-    modems = [Modem(mode, 32) for mode in (Mode(12, 2), Mode(24, 2), Mode(32, 2), Mode(48, 4))]
-    for modem in modems:
-        bits = message(modem, 100)
-        x = modem.modulate(bits)
-        y = noisy(x / np.sqrt(np.mean(np.abs(x) ** 2, axis=1, keepdims=True)), 8.0)
-        for n0 in (n0_from_snr_db(8.0), np.nan):
-            found = detect(modems, y, np.full(y.shape, n0, np.float32))
-            right = [len(one) == len(sent) and (one == sent).all() for one, sent in zip(found, bits, strict=True)]
-            assert np.mean(right) >= 0.98
-
-
 def test_a_table_of_modes_survives_the_disk(tmp_path) -> None:
     rows = [(-8.0, Mode(12, 2)), (0.0, Mode(24, 2)), (6.0, Mode(48, 4))]
     table = ModeTable({"none": {32: rows, 8: []}, "rayleigh": {32: rows[:2]}})
@@ -145,18 +132,29 @@ def test_a_quantizer_learns(embeddings: Embeddings) -> None:
 
 @pytest.mark.parametrize("k", [16, 64, 256])
 def test_vq_digital_is_a_codec(k: int, embeddings: Embeddings) -> None:
-    """Unit power, any operating points in one batch, and what is decoded is what was quantized, at 12 dB."""
+    """Unit power, any operating points in one batch, and what is decoded is what was quantized, at 20 dB."""
     codec = VqDigital.load(k, "cpu")
     assert codec.fingerprint == VqDigital.load(k, "cpu").fingerprint
     points = np.where(np.arange(64) % 2, 12.0, np.nan).astype(np.float32)
     x = codec.encode(embeddings, points)
     assert (x.shape, x.dtype) == ((64, k // 2), np.complex64)
     np.testing.assert_allclose(np.mean(np.abs(x) ** 2, axis=1), 1, atol=1e-5)
-    e_hat = codec.decode(noisy(x, 20.0), np.full(x.shape, n0_from_snr_db(20.0), np.float32)).embeddings
-    for row, point in enumerate(points):
-        mode = codec.table.choose(k, 5.0 if np.isnan(point) else 12.0)
-        sent = codec.quantizer.quantize(embeddings[row : row + 1], mode.bits)
-        np.testing.assert_allclose(e_hat[row], codec.quantizer.dequantize(sent)[0], atol=1e-5)
+    y, n0 = noisy(x, 20.0), np.full(x.shape, n0_from_snr_db(20.0), np.float32)
+    for mode, rows in ((codec.mode(np.nan), slice(0, None, 2)), (codec.mode(12.0), slice(1, None, 2))):
+        e_hat = codec.with_mode(mode).decode(y[rows], n0[rows]).embeddings
+        np.testing.assert_allclose(e_hat, codec.with_mode(mode).quantized(embeddings[rows]), atol=1e-5)
+
+
+def test_the_mode_is_that_of_the_operating_point_and_the_expected_fading() -> None:
+    codec = VqDigital.load(256, "cpu")
+    for fading in ("none", "rayleigh"):
+        for snr_db in (-8, 0, 5, 12):
+            chosen = codec.modes[codec.expecting(fading).mode(snr_db)]
+            assert chosen == codec.table.choose(256, snr_db, fading)
+    assert codec.mode(np.nan) == codec.mode(5.0) != codec.expecting("rayleigh").mode(5.0)
+    for wrong in (-1, len(codec.modes)):
+        with pytest.raises(InvalidInput, match=f"no mode {wrong}: it has 0 to {len(codec.modes) - 1}"):
+            codec.with_mode(wrong)
 
 
 def test_the_authors_pairs_are_of_two_pictures() -> None:

@@ -1,5 +1,6 @@
 """The tutorial of docs/your-own-codec.md, run as it stands."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -24,7 +25,7 @@ def blocks(language: str) -> list[str]:
 def test_the_tutorial_works(tmp_path: Path) -> None:
     (tmp_path / "signs.py").write_text(*blocks("python"))
     (tmp_path / "mine.toml").write_text(*blocks("toml"))
-    for line in blocks("shell")[0].splitlines():
+    for line in "".join(blocks("shell")).splitlines():
         program, *arguments = shlex.split(line)
         assert program == "semlink"
         command = [sys.executable, "-m", "client.cli.app", *arguments]
@@ -45,6 +46,9 @@ def test_the_tutorial_works(tmp_path: Path) -> None:
         pl.col("scheme") == "signs", pl.col("k") == 256, pl.col("snr_db") == 4, pl.col("fading") == "none"
     )
     assert best["semantic_accuracy"].item() > 0.5
+    live = json.loads((tmp_path / "out" / "demo.json").read_text())
+    (awgn,) = [row for row in live["rows"] if row["scenario"] == "AWGN"]
+    assert awgn["semantic_accuracy"] > 0.4
     page = (tmp_path / "out" / "mine" / "results.md").read_text()
     figures = re.findall(r"\]\((figures/.*?)\)", page)
     assert len(figures) >= 5
@@ -55,6 +59,12 @@ def test_the_tutorial_works(tmp_path: Path) -> None:
 def test_a_wrong_file_is_named(tmp_path: Path) -> None:
     file = tmp_path / "codec.py"
     with pytest.raises(NotFound, match=r"codec\.py"):
+        own_codec(f"{file}:Mine")
+    file.write_text("import no_such_library\n")
+    with pytest.raises(InvalidSetting, match=r"codec\.py cannot be run: ModuleNotFoundError: .*no_such_library"):
+        own_codec(f"{file}:Mine")
+    file.write_text("from shared.codecs import Codec\n\n\nclass Mine(Codec):\n    name = 'mine'\n")
+    with pytest.raises(InvalidSetting, match=r"'Mine' .* has no lengths, default_k"):
         own_codec(f"{file}:Mine")
     file.write_text("class Mine: pass\n")
     with pytest.raises(InvalidSetting, match="no codec 'Mine'"):

@@ -23,6 +23,7 @@ from shared.burst import Burst, CodecSpec, Genie
 from shared.channel import ChannelSettings, Link, place_pilots
 from shared.codecs import Codec, CodecShelf
 from shared.codecs.base import Embeddings
+from shared.codecs.registry import PICTURE_CODECS
 from shared.codecs.weights_dir import WEIGHTS_DIR
 from shared.errors import Expired, InvalidInput, Mismatch, NotFound
 from tests.rpc_tools import dialled, linked, make_burst, serving, status_of, to_receiver, until
@@ -226,6 +227,7 @@ async def test_each_bad_burst_has_its_error_and_the_others_of_its_batch_do_not(r
         InvalidInput: [
             (of(30, CodecSpec("raw", 64, raw.fingerprint, CLIP)), "no length k = 64"),
             (of(31, CodecSpec("kbsc", 0, "", CLIP)), "no length k = 0"),
+            (of(29, CodecSpec("raw", 512, raw.fingerprint, CLIP, 1)), "codec raw k = 512 has no mode 1"),
             (of(32, symbols=nothing), "burst 32 decodes to no direction"),
             (of(33, symbols=huge, csi="perfect", genie=genie(1e-9, 0.0)), "decodes to no direction"),
             (of(34, symbols=np.full(256, np.nan, np.complex64)), "NaN"),
@@ -291,9 +293,11 @@ async def test_the_receiver_and_its_knowledge_base_describe_themselves(receiver,
         kb = kb_rpc.KnowledgeBaseStub(channel)
         assert await kb.Describe(kb_pb.DescribeKnowledgeBaseRequest()) == described.knowledge_base
         assert (described.knowledge_base.items, described.knowledge_base.labels) == (ITEMS, 7)
-        assert [(codec.codec, codec.k) for codec in described.codecs] == [
+        offered = [(codec.codec, codec.k) for codec in described.codecs]
+        assert [one for one in offered if one[0] not in PICTURE_CODECS] == [
             ("kbsc", 16), ("kbsc", 64), ("kbsc", 256), ("raw", 512),
         ]  # fmt: skip
+        assert ("webp-ldpc", 4096) in offered  # pictures fit any CLIP
         assert {codec.clip_fingerprint for codec in described.codecs} == {CLIP}
         item = await kb.GetItem(kb_pb.GetItemRequest(item_id="item-9"))
         assert (item.label, item.thumbnail) == ("label 2", b"webp")

@@ -262,11 +262,13 @@ async def test_a_message_beyond_the_cap_is_refused_by_grpc_and_the_service_goes_
 
 
 BAD_REQUESTS = [
-    ({"codec": "jpeg"}, Code.NOT_FOUND, "no codec 'jpeg'; there are kbsc, "),
+    ({"codec": "jpeg"}, Code.NOT_FOUND, "no codec 'jpeg'; there are deepjscc, "),
     ({"codec": ""}, Code.NOT_FOUND, "no codec ''"),
     ({"k": 64}, Code.INVALID_ARGUMENT, "codec raw has no length k = 64; it has 512"),
     ({"k": 0}, Code.INVALID_ARGUMENT, "k = 0"),
     ({"codec": "kbsc", "k": 63}, Code.INVALID_ARGUMENT, "k = 63; it has 16, 64, 256"),
+    ({"design_snr_db": 41.0}, Code.INVALID_ARGUMENT, "design_snr_db = 41"),
+    ({"design_snr_db": math.nan}, Code.INVALID_ARGUMENT, "design_snr_db = nan"),
     ({"top_k": 101}, Code.INVALID_ARGUMENT, "top_k = 101"),
     ({"top_k": 0}, Code.INVALID_ARGUMENT, "top_k = 0"),
     ({"csi": 9}, Code.INVALID_ARGUMENT, "csi = 9"),
@@ -432,7 +434,10 @@ async def test_it_describes_itself(near: Near, clip: Clip) -> None:
     assert (described.clip, described.clip_fingerprint) == ("clip-tiny", clip.fingerprint)
     assert (described.device, described.precision) == ("cpu", "float32")
     offered = [(codec.codec, codec.k) for codec in described.codecs]
-    assert offered == [(name, k) for name in CODECS for k in codec_class(name).lengths]
+    trained = [name for name in CODECS if not name.endswith("jscc")]  # those have weights of their own
+    assert [one for one in offered if one[0] in trained] == [
+        (name, k) for name in trained for k in codec_class(name).lengths
+    ]
     assert (described.default_codec.codec, described.max_in_flight) == ("raw", 256)
 
 

@@ -30,7 +30,7 @@ BURST = Burst(
     burst_id=2**40 + 1,
     stream=3,
     counter=2**63,
-    codec=CodecSpec("kbsc", 4, "00ff00ff00ff00ff", "c0ffee"),
+    codec=CodecSpec("kbsc", 4, "00ff00ff00ff00ff", "c0ffee", 5),
     pilots=1,
     symbols=SYMBOLS,
     csi="pilot",
@@ -49,7 +49,7 @@ BURST_HEX = (
     "08 8180808080 20"  # 1 burst_id
     "10 03"  # 2 stream
     "18 8080808080808080 8001"  # 3 counter
-    "22 22 0a04 6b627363 1004 1a10 30306666303066663030666630306666 2206 633066666565"  # 4 codec
+    "22 24 0a04 6b627363 1004 1a10 30306666303066663030666630306666 2206 633066666565 2805"  # 4 codec
     "28 01"  # 5 pilot_symbols
     "30 02"  # 6 payload_symbols
     "3a 18 0000803f00000040 000000bf00000000 00000000000080bf"  # 7 symbols

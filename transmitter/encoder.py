@@ -1,29 +1,36 @@
-"""Pictures to symbols, many at a time: CLIP on the whole batch, then each codec on its part."""
+"""Pictures to symbols, many at a time: CLIP on all that need it, then each codec on its part.
+
+pixels --CLIP--> embeddings --codec--> symbols
+pixels ----codec of pictures---------> symbols
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from shared.clip import Clip
-from shared.clip.model import Pixels
-from shared.codecs import Codec
+from shared.codecs import AnyCodec, Codec, PictureCodec
+from shared.codecs.picture import GREY, SIDE, Pixels
 from shared.symbols import Complex
 
 
 class ToEncode(NamedTuple):
-    """One picture to encode. pixels: [S, S, 3], uint8, preprocessed. snr_db: the operating point, NaN for not known."""
+    """One picture to encode. pixels: as its codec takes them, see `Prepared`. snr_db: operating point, NaN for none."""
 
     pixels: Pixels
-    codec: Codec
+    codec: AnyCodec
     snr_db: float
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """Payload of one picture. symbols: [k/2], complex64, unit power. Seconds are those of its whole batch."""
+    """Payload of one picture. symbols: [k/2], complex64, unit power. Seconds are those of its whole batch.
+
+    encode_seconds: of CLIP; 0 for a codec of pictures, which does without.
+    """
 
     symbols: Complex
     encode_seconds: float
@@ -39,24 +46,39 @@ class Encoder:
     def encode(self, items: Sequence[ToEncode]) -> list[Encoded | Exception]:
         """Encode pictures, each with its codec at its operating point."""
         start = perf_counter()
-        embeddings = self._clip.embed_images(np.stack([item.pixels for item in items]))
+        embeddings = self._embedded(items)
         snr_db = np.array([item.snr_db for item in items], np.float32)
         encode_seconds = perf_counter() - start
         encoded: list[Encoded | Exception] = [_NOT_ENCODED] * len(items)
         for codec, rows in _rows_by_codec(items):
+            given = np.stack([embeddings.get(row, items[row].pixels) for row in rows])
             start = perf_counter()
-            symbols = codec.encode(embeddings[rows], snr_db[rows])
+            symbols = codec.encode(given, snr_db[rows])
             compress_seconds = perf_counter() - start
             for row, payload in zip(rows, symbols, strict=True):
-                encoded[row] = Encoded(payload, encode_seconds, compress_seconds)
+                encoded[row] = Encoded(payload, encode_seconds if row in embeddings else 0.0, compress_seconds)
         return encoded
+
+    def encode_once(self, codec: AnyCodec) -> None:
+        """Encode something, so that the first picture finds imported and built what the codec needs."""
+        if isinstance(codec, PictureCodec):
+            codec.encode(np.full((1, SIDE, SIDE, 3), GREY, np.uint8))
+        else:
+            codec.encode(np.full((1, self._clip.dim), self._clip.dim**-0.5, np.float32))
+
+    def _embedded(self, items: Sequence[ToEncode]) -> dict[int, Any]:
+        """Embeddings [512] of the pictures whose codec takes them, by row."""
+        rows = [row for row, item in enumerate(items) if isinstance(item.codec, Codec)]
+        if not rows:
+            return {}
+        return dict(zip(rows, self._clip.embed_images(np.stack([items[row].pixels for row in rows])), strict=True))
 
 
 _NOT_ENCODED = AssertionError("every row belongs to one codec")
 
 
-def _rows_by_codec(items: Sequence[ToEncode]) -> list[tuple[Codec, list[int]]]:
-    rows: dict[tuple[str, int], tuple[Codec, list[int]]] = {}
+def _rows_by_codec(items: Sequence[ToEncode]) -> list[tuple[AnyCodec, list[int]]]:
+    rows: dict[tuple[str, int], tuple[AnyCodec, list[int]]] = {}
     for row, item in enumerate(items):
         rows.setdefault((item.codec.name, item.codec.k), (item.codec, []))[1].append(row)
     return list(rows.values())

@@ -22,6 +22,8 @@ def request_from_wire(message: pb.SendImageRequest) -> SendRequest:
     """A request as plain values. Raises InvalidSetting for a number without a meaning."""
     if message.HasField("top_k") and not message.top_k:
         raise InvalidSetting("top_k = 0: ask for at least 1 hit, or leave it out for 5")
+    if message.HasField("design_snr_db") and not -20 <= message.design_snr_db <= 40:
+        raise InvalidSetting(f"design_snr_db = {message.design_snr_db:g}: expect -20 to 40 dB")
     return SendRequest(
         image=message.image,
         codec=message.codec if message.HasField("codec") else None,
@@ -35,6 +37,7 @@ def request_from_wire(message: pb.SendImageRequest) -> SendRequest:
         top_k=top_k_from_wire(message.top_k),
         trace=message.trace,
         ask=_ask_from_wire(message.ask_for_more) if message.HasField("ask_for_more") else None,
+        design_snr_db=message.design_snr_db if message.HasField("design_snr_db") else None,
     )
 
 

@@ -7,6 +7,7 @@ import io
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from time import perf_counter
 
@@ -16,14 +17,15 @@ from shared.batching import Batcher
 from shared.burst import Burst, CodecSpec, Csi, Reception
 from shared.channel import PilotPlacing, place_pilots
 from shared.clip import Clip
-from shared.codecs import Codec, CodecShelf, codec_class
+from shared.codecs import AnyCodec, CodecShelf, PictureCodec
 from shared.deadline import Deadline
 from shared.device import use_threads
 from shared.errors import InvalidSetting
 from shared.ledger import Ledger, Stage
 from shared.symbols import Complex
+from shared.warming import Warming
 from transmitter.encoder import Encoded, Encoder, ToEncode
-from transmitter.preparer import Prepared, Preparer
+from transmitter.preparer import Prepared, Preparer, ToPrepare
 from transmitter.request import Round, SendRequest, Sent
 from transmitter.rounds import Exchange, NextHop, exchange_rounds, joined_reception
 from transmitter.settings import TransmitterSettings
@@ -36,7 +38,7 @@ PREPARE_SIZE = 8
 class _Plan:
     """How one picture is sent, defaults filled in. codecs: of the lengths to reach, one burst for each."""
 
-    codecs: tuple[Codec, ...]
+    codecs: tuple[AnyCodec, ...]
     csi: Csi
     pilots: int
     placing: PilotPlacing
@@ -51,11 +53,12 @@ class SendPipeline:
         self._shelf = shelf
         self._next_hop = next_hop
         preparer = Preparer(clip, settings.max_picture_bytes, settings.max_picture_pixels)
-        self._prepare: Batcher[bytes, Prepared] = Batcher(
+        self._prepare: Batcher[ToPrepare, Prepared] = Batcher(
             preparer.prepare, PREPARE_SIZE, 0.0, "preprocess", workers=settings.preprocess_threads
         )
+        self._encoder = Encoder(clip)
         self._encode: Batcher[ToEncode, Encoded] = Batcher(
-            Encoder(clip).encode,
+            self._encoder.encode,
             settings.batch_size,
             settings.batch_wait_seconds,
             "encoder",
@@ -66,15 +69,22 @@ class SendPipeline:
         self._burst_ids = count((secrets.randbits(31) << 32) + 1)
         self._counters = count()
         self._operating_point_db = settings.design_snr_db
+        self._warming = Warming()
 
     async def send(self, request: SendRequest, deadline: Deadline) -> Sent:
         """Send one picture and wait for the answer."""
         start = perf_counter()
         plan = self._plan(request)
-        prepared, prepare_queue_seconds = await self._prepare.submit(request.image, deadline)
-        item = ToEncode(prepared.pixels, plan.codecs[-1], self._operating_point_db)
-        encoded, encode_queue_seconds = await self._encode.submit(item, deadline)
-        exchanges = await exchange_rounds(self._bursts(request, plan, encoded.symbols), self._next_hop, deadline)
+        codec = plan.codecs[-1]
+        await self._warm(codec)
+        to_prepare = ToPrepare(request.image, isinstance(codec, PictureCodec))
+        prepared, prepare_queue_seconds = await self._prepare.submit(to_prepare, deadline)
+        expected_db = self._operating_point_db if request.design_snr_db is None else request.design_snr_db
+        encoded, encode_queue_seconds = await self._encode.submit(
+            ToEncode(prepared.pixels, codec, expected_db), deadline
+        )
+        bursts = self._bursts(request, plan, encoded.symbols, codec.mode(expected_db))
+        exchanges = await exchange_rounds(bursts, self._next_hop, deadline)
         reception = joined_reception(exchanges, encoded.symbols)
         self._learn(reception)
         ledger = Ledger()
@@ -99,24 +109,32 @@ class SendPipeline:
 
     async def warm_up(self) -> None:
         """Preprocess and encode one picture, so that the first request finds all of it loaded."""
-        file = io.BytesIO()
+        file, codec = io.BytesIO(), self.default_codec()
         Image.new("RGB", (64, 64)).save(file, "PNG")
-        prepared, _ = await self._prepare.submit(file.getvalue(), Deadline.after(None))
-        item = ToEncode(prepared.pixels, self.default_codec(), self._operating_point_db)
-        await self._encode.submit(item, Deadline.after(None))
+        picture = ToPrepare(file.getvalue(), isinstance(codec, PictureCodec))
+        prepared, _ = await self._prepare.submit(picture, Deadline.after(None))
+        await self._encode.submit(ToEncode(prepared.pixels, codec, self._operating_point_db), Deadline.after(None))
 
     async def stop(self) -> None:
         """End the threads; what waits for them is cancelled."""
         await self._prepare.stop()
         await self._encode.stop()
 
-    def spec(self, codec: Codec) -> CodecSpec:
-        """A codec's name, length and fingerprints, as the burst's header has them."""
-        return CodecSpec(codec.name, codec.k, codec.fingerprint, self._clip_fingerprint)
+    def spec(self, codec: AnyCodec, mode: int = 0) -> CodecSpec:
+        """A codec's name, length and fingerprints, and the mode of a burst, as its header has them."""
+        return CodecSpec(codec.name, codec.k, codec.fingerprint, self._clip_fingerprint, mode)
 
-    def default_codec(self) -> Codec:
+    def default_codec(self) -> AnyCodec:
         """The codec of requests that name none."""
-        return self._shelf.get(self._settings.codec, self._settings.k)
+        return self._codec(self._settings.codec, self._settings.k)
+
+    def _codec(self, name: str, k: int | None) -> AnyCodec:
+        return self._shelf.get(name, k).expecting(self._settings.design_fading)
+
+    async def _warm(self, codec: AnyCodec) -> None:
+        """Run a codec that is slow at first once, beside the pictures of others."""
+        if not codec.quick:
+            await self._warming.ready(codec.name, partial(self._encoder.encode_once, codec))
 
     def _learn(self, reception: Reception) -> None:
         """With feedback, the SNR that the receiver saw last becomes the operating point of what is sent next."""
@@ -137,24 +155,24 @@ class SendPipeline:
             raise InvalidSetting(f"pilot_symbols = {pilots}: choose 2 to 1024, or csi none")
         return _Plan(codecs, csi, pilots, request.pilot_placing or settings.pilot_placing)
 
-    def _codecs(self, request: SendRequest) -> tuple[Codec, ...]:
+    def _codecs(self, request: SendRequest) -> tuple[AnyCodec, ...]:
         """The codec of each length to reach: one, unless the request asks for more."""
         settings, ask = self._settings, request.ask
         name = settings.codec if request.codec is None else request.codec
-        kind = codec_class(name)
         if ask is None:
-            return (self._shelf.get(name, settings.k if (request.k, request.codec) == (None, None) else request.k),)
+            return (self._codec(name, settings.k if (request.k, request.codec) == (None, None) else request.k),)
+        kind = self._shelf.kind(name)
         if not kind.prefixes:
             raise InvalidSetting(
                 f"ask_for_more with codec {name}, whose shorter code does not begin its longer one: choose nested"
             )
-        first = self._shelf.get(name, min(kind.lengths) if request.k is None else request.k)
-        last = self._shelf.get(name, max(kind.lengths) if ask.k_max is None else ask.k_max)
+        first = self._codec(name, min(kind.lengths) if request.k is None else request.k)
+        last = self._codec(name, max(kind.lengths) if ask.k_max is None else ask.k_max)
         if last.k < first.k:
             raise InvalidSetting(f"ask_for_more.k_max = {last.k} is below k = {first.k}, where the first round begins")
-        return tuple(self._shelf.get(name, k) for k in sorted(kind.lengths) if first.k <= k <= last.k)
+        return tuple(self._codec(name, k) for k in sorted(kind.lengths) if first.k <= k <= last.k)
 
-    def _bursts(self, request: SendRequest, plan: _Plan, payload: Complex) -> Iterator[Burst]:
+    def _bursts(self, request: SendRequest, plan: _Plan, payload: Complex, mode: int) -> Iterator[Burst]:
         """One burst for each length, with the part of the payload that reaches it; numbered when it is taken."""
         session = offset = 0
         for place, codec in enumerate(plan.codecs):
@@ -164,7 +182,7 @@ class SendPipeline:
                 burst_id=burst_id,
                 stream=request.stream or 0,
                 counter=next(self._counters) if request.counter is None else request.counter + place,
-                codec=self.spec(codec),
+                codec=self.spec(codec, mode),
                 pilots=plan.pilots,
                 symbols=place_pilots(payload[offset : codec.symbols], plan.pilots, plan.placing),
                 csi=plan.csi,

@@ -1,18 +1,26 @@
-"""Picture files to pixels that CLIP takes; the part of sending that other threads than the encoder's can do."""
+"""Picture files to pixels that CLIP or a codec takes; the part of sending that other threads than the encoder's do."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from typing import NamedTuple
 
 from shared.clip import Clip
-from shared.clip.model import Pixels
+from shared.codecs.picture import SIDE, Pixels, fit_picture
 from shared.errors import SemLinkError
 from shared.pictures import decode_picture
 
 
+class ToPrepare(NamedTuple):
+    """One picture file. as_picture: as codecs of pictures take it, not as CLIP does."""
+
+    image: bytes
+    as_picture: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """One picture. pixels: [S, S, 3], uint8. source_values: 3 x height x width of the file's picture."""
+    """One picture. pixels: [S, S, 3] or [32, 32, 3], uint8. source_values: 3 x height x width of the file's picture."""
 
     pixels: Pixels
     source_values: int
@@ -27,18 +35,19 @@ class Preparer:
         self._max_bytes = max_bytes
         self._max_pixels = max_pixels
 
-    def prepare(self, images: Sequence[bytes]) -> list[Prepared | Exception]:
+    def prepare(self, files: Sequence[ToPrepare]) -> list[Prepared | Exception]:
         """Prepare files; one that is no picture gets an error of its own."""
-        return [self._prepare_or_refuse(image) for image in images]
+        return [self._prepare_or_refuse(file) for file in files]
 
-    def _prepare_or_refuse(self, image: bytes) -> Prepared | Exception:
+    def _prepare_or_refuse(self, file: ToPrepare) -> Prepared | Exception:
         try:
-            return self._prepare(image)
+            return self._prepare(file)
         except SemLinkError as error:
             return error
 
-    def _prepare(self, image: bytes) -> Prepared:
+    def _prepare(self, file: ToPrepare) -> Prepared:
         start = perf_counter()
-        picture = decode_picture(image, self._max_bytes, self._max_pixels, target_size=self._clip.image_size)
-        pixels = self._clip.preprocess(picture.image)
+        size = SIDE if file.as_picture else self._clip.image_size
+        picture = decode_picture(file.image, self._max_bytes, self._max_pixels, target_size=size)
+        pixels = fit_picture(picture.image) if file.as_picture else self._clip.preprocess(picture.image)
         return Prepared(pixels, 3 * picture.source_height * picture.source_width, perf_counter() - start)

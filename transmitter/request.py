@@ -36,6 +36,7 @@ class SendRequest:
     counter: int | None = None
     top_k: int = 5
     trace: bool = False
+    design_snr_db: float | None = None
     ask: AskForMore | None = None
 
 

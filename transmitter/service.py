@@ -50,7 +50,8 @@ class TransmitterService(Service, rpc.TransmitterServicer):
         settings = self._settings
         use_weights_dir(settings.weights_dir)
         self._clip = await asyncio.to_thread(self._load_clip)
-        shelf = CodecShelf(self._clip.device.type, self._clip.fingerprint)
+        clip = self._clip
+        shelf = await asyncio.to_thread(CodecShelf, clip.device.type, clip.fingerprint, settings.own_codec)
         self._codecs = await asyncio.to_thread(shelf.load_all)
         self._hop = link_to_channel(settings.channel_address, settings.max_message_bytes)
         self._pipeline = SendPipeline(settings, self._clip, shelf, self._hop.exchange)

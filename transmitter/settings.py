@@ -8,6 +8,7 @@ from pydantic_settings import SettingsConfigDict
 
 from shared.burst import Csi
 from shared.channel import PilotPlacing
+from shared.codecs.base import ExpectedFading
 from shared.codecs.operating_point import DEFAULT_SNR_DB
 from shared.config import ServerSettings
 
@@ -34,6 +35,9 @@ class TransmitterSettings(ServerSettings):
     )
     codec: str = Field("nested", description="codec of requests that name none")
     k: int | None = Field(None, description="its length; default: the codec's own default")
+    own_codec: tuple[str, ...] = Field(
+        (), description="a codec in a file that this service may run, FILE.py:Class; give it several times for several"
+    )
     csi: Csi = Field("pilot", description="what the receiver knows of the channel; perfect is a genie")
     pilot_symbols: int = Field(8, ge=2, le=1024, description="pilots of a burst with csi pilot")
     pilot_placing: PilotPlacing = Field(
@@ -44,6 +48,9 @@ class TransmitterSettings(ServerSettings):
         ge=-20,
         le=40,
         description="SNR in dB that codecs are told to expect, where they care; see snr_feedback",
+    )
+    design_fading: ExpectedFading = Field(
+        "none", description="kind of fading that codecs are told to expect, where they care: none or rayleigh"
     )
     snr_feedback: bool = Field(False, description="expect instead what the receiver's last answer says it estimated")
     batch_size: int = Field(32, ge=1, le=4096, description="most pictures encoded together")

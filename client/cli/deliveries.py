@@ -68,7 +68,8 @@ def _facts(delivery: Delivery) -> Table:
     channel = delivery.channel
     table = Table.grid(padding=(0, 2))
     table.add_row("confidence", f"{delivery.confidence:.2f}")
-    table.add_row("codec", f"{delivery.codec}, k = {delivery.k}: {delivery.k // 2} complex symbols")
+    what = "of the picture, embedded by the receiver" if delivery.sent_picture else "of the meaning"
+    table.add_row("codec", f"{delivery.codec}, k = {delivery.k}: {delivery.k // 2} complex symbols {what}")
     table.add_row("bandwidth", f"cbr {delivery.cbr:.5f}, with pilots and header {delivery.cbr_total:.5f}")
     table.add_row(
         "channel",

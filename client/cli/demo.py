@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from client.cli.codecs import CODEC_HELP, OwnCodec
 from client.cli.console import OUT, Json, err, out, print_json, stop_on_sigterm
 from client.cli.up import Clip, Device, Download, Kb, Models, Out, Weights, make_plan, running
 from client.options import SendOptions
@@ -26,12 +27,16 @@ def demo(
     snr_db: Annotated[
         list[float] | None, typer.Option(help="Es/N0 in dB; give it several times. Else -10 -5 0 5 10.")
     ] = None,
-    codec: Annotated[str | None, typer.Option(help="Else the transmitter's default.")] = None,
+    codec: Annotated[str | None, typer.Option(help=f"Else the transmitter's default. {CODEC_HELP}")] = None,
+    own_codec: OwnCodec = None,
     k: Annotated[int | None, typer.Option(help="Real dimensions; k/2 symbols go out.")] = None,
     ask_for_more: Annotated[
         bool, typer.Option("--ask-for-more", help="Begin with k, or with few; more while the receiver asks.")
     ] = False,
     certainty: Annotated[float | None, typer.Option(help="Below it the receiver asks for more; else 0.9.")] = None,
+    tell_snr: Annotated[
+        bool, typer.Option("--tell-snr", help="Tell the sender each row's SNR, as a link that adapts would.")
+    ] = False,
     concurrency: Annotated[
         int, typer.Option(min=1, max=64, help="Pictures on their way at once; 1 measures an unloaded link.")
     ] = 1,
@@ -54,6 +59,7 @@ def demo(
     - `semlink demo`
     - `semlink demo --images 50 --snr-db -5 --snr-db 5 --k 16`
     - `semlink demo --ask-for-more` — each picture takes as many symbols as it needs
+    - `semlink demo --codec webp-ldpc --tell-snr` — the pictures themselves, over LDPC
     - `semlink demo --transmitter 127.0.0.1:50051 --receiver 127.0.0.1:50053` — through a link that runs already
     """
     from client.demo.run import Plan, require_matplotlib, run_demo  # noqa: PLC0415 - numpy, gRPC
@@ -61,8 +67,8 @@ def demo(
     require_matplotlib()
     stop_on_sigterm()
     options = SendOptions(codec=codec, k=k, ask_for_more=ask_for_more, certainty=certainty)
-    plan = Plan(images, tuple(snr_db or (-10, -5, 0, 5, 10)), options, concurrency)
-    models = Models(clip, weights, device, download, codec)
+    plan = Plan(images, tuple(snr_db or (-10, -5, 0, 5, 10)), options, concurrency, tell_snr)
+    models = Models(clip, weights, device, download, codec, own_codecs=tuple(own_codec or ()))
     own = make_plan(directory, kb=kb, source="drawn", models=models, read_only=True)  # `semlink up` may be serving it
     with _link(transmitter, channel, receiver) or running(own) as link:
         result = run_demo(plan, _addresses(link), err)

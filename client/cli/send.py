@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from client.cli.channel_options import given, takes_channel_options
+from client.cli.codecs import CODEC_HELP
 from client.cli.console import Json, Transmitter, err, out, print_json
 from client.connection import TRANSMITTER
 from client.options import SendOptions
@@ -23,7 +24,7 @@ _RADIO = "Radio"
 def send(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Picture files: JPEG, PNG, WebP ...")],
     *,
-    codec: Annotated[str | None, typer.Option(help="For example nested, kbsc or raw.", rich_help_panel=_RADIO)] = None,
+    codec: Annotated[str | None, typer.Option(help=CODEC_HELP, rich_help_panel=_RADIO)] = None,
     k: Annotated[
         int | None,
         typer.Option(
@@ -41,6 +42,9 @@ def send(
     ] = None,
     k_max: Annotated[
         int | None, typer.Option(help="Length at which to stop asking; else the longest.", rich_help_panel=_RADIO)
+    ] = None,
+    design_snr_db: Annotated[
+        float | None, typer.Option(help="SNR that the codec is told to expect, where it cares.", rich_help_panel=_RADIO)
     ] = None,
     csi: Annotated[
         Csi | None, typer.Option(help="What the receiver knows of the channel.", rich_help_panel=_RADIO)
@@ -69,6 +73,7 @@ def send(
     - `semlink send cat.jpg`
     - `semlink send cat.jpg --snr-db 0 --fading rayleigh` — through a bad channel
     - `semlink send *.png --k 16 --json` — one JSON array; a single picture gives one object
+    - `semlink send cat.jpg --codec webp-ldpc --snr-db 10 --design-snr-db 10` — as a WebP file, for comparison
     - `semlink send cat.jpg --seed 7 --stream 1 --counter 3` — the same noise every time
     - `semlink send cat.jpg --fading rayleigh --coherence-symbols 16 --pilot-placing spread --pilots 32`
     - `semlink send cat.jpg --ask-for-more --certainty 0.95` — only as many symbols as it takes
@@ -77,7 +82,7 @@ def send(
     `semlink channel set` changes them for all.
     """
     options = SendOptions(
-        codec=codec, k=k, csi=csi, pilot_symbols=pilots, pilot_placing=pilot_placing,
+        codec=codec, k=k, design_snr_db=design_snr_db, csi=csi, pilot_symbols=pilots, pilot_placing=pilot_placing,
         stream=stream, counter=counter, top_k=top, trace=trace, timeout=timeout,
         ask_for_more=ask_for_more, certainty=certainty, k_max=k_max, **given(settings),
     )  # fmt: skip

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from client.cli.codecs import CODEC_HELP, OwnCodec
 from client.cli.console import OUT, Json, err, out, print_json, stop_on_sigterm
 from client.connection import CHANNEL, TRANSMITTER
 
@@ -29,7 +30,7 @@ Download = Annotated[bool, typer.Option("--download", help="Fetch weights that a
 WeightsDir = Annotated[
     Path | None, typer.Option(help="Folder with weights of codecs that go before the shipped ones.", metavar="DIR")
 ]
-Codec = Annotated[str | None, typer.Option(help="Codec of pictures that name none; raw fits any CLIP.")]
+Codec = Annotated[str | None, typer.Option(help=f"Codec of pictures that name none. {CODEC_HELP}")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for what this run writes: logs, knowledge base.")]
 _Port = typer.Option(min=0, max=65535, help="0 lets the system choose.", rich_help_panel="Ports")
@@ -44,6 +45,7 @@ def up(
     weights_dir: WeightsDir = None,
     download: Download = False,
     codec: Codec = None,
+    own_codec: OwnCodec = None,
     device: Device = None,
     directory: Out = OUT,
     transmitter_port: Annotated[int, _Port] = 50051,
@@ -58,12 +60,13 @@ def up(
     - `semlink up`
     - `semlink up --kb my-kb --source holiday-pictures/` — your own pictures, one sub-folder per label
     - `semlink up --clip ViT-B-32 --weights openai --codec raw` — a real CLIP, from this machine's cache
+    - `semlink up --own-codec signs.py:Signs --codec signs` — see docs/your-own-codec.md
     - `SEMLINK_CHANNEL_SNR_DB=0 semlink up` — any setting of a service, by environment;
       `python -m channel_proxy --help` lists them, and so do transmitter and receiver
     """
     stop_on_sigterm()
     ports = {"transmitter": transmitter_port, "channel_proxy": channel_port, "receiver": receiver_port}
-    models = Models(clip, weights, device, download, codec, weights_dir)
+    models = Models(clip, weights, device, download, codec, weights_dir, tuple(own_codec or ()))
     plan = make_plan(directory, kb=kb, source=source, models=models, ports=ports)
     with running(plan) as link:
         if json:
@@ -83,12 +86,14 @@ class Models:
     download: bool = False
     codec: str | None = None
     weights_dir: Path | None = None
+    own_codecs: tuple[str, ...] = ()
 
     def flags(self) -> list[str]:
         """Flags of both ends."""
         folder = None if self.weights_dir is None else str(self.weights_dir)
         given = {"--clip": self.clip, "--weights": self.weights, "--device": self.device, "--weights-dir": folder}
         flags = [part for name, value in given.items() if value is not None for part in (name, value)]
+        flags += [part for source in self.own_codecs for part in ("--own-codec", source)]
         return [*flags, "--download"] if self.download else flags
 
     def transmitter_flags(self) -> list[str]:

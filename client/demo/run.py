@@ -26,12 +26,16 @@ _READY_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Plan:
-    """What to send. options: the codec, and what goes with it. concurrency: pictures on their way at once."""
+    """What to send. options: the codec, and what goes with it. concurrency: pictures on their way at once.
+
+    tell_snr: whether the sender knows the average SNR of each row.
+    """
 
     images: int
     snrs_db: tuple[float, ...]
     options: SendOptions
     concurrency: int = 1
+    tell_snr: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ def require_matplotlib() -> None:
 
 
 def _measure(link: SemLink, pictures: Sequence[DemoPicture], plan: Plan, console: Console) -> Iterator[Row]:
-    rows = scenarios(plan.snrs_db, plan.options)
+    rows = scenarios(plan.snrs_db, plan.options, plan.tell_snr)
     truth = tuple(picture.label for picture in pictures)
     clean: tuple[str, ...] = ()
     columns = (TextColumn("sending pictures"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -17,6 +17,7 @@ from receiver.knowledge_base import KnowledgeBase
 from shared.channel import ChannelSettings
 from shared.clip import load_clip
 from shared.codecs import CodecShelf
+from shared.codecs.picture import of_embeddings
 from shared.ledger import Stage
 
 RANDOM = "random"
@@ -57,7 +58,7 @@ def _against_bare_loop(bench: LinkBench, folder: Path) -> dict[str, Any]:
     clip = load_clip(bench.clip, weights)
     random_knowledge_base(folder / "kb", clip)
     shelf = CodecShelf(clip.device.type, clip.fingerprint)
-    codec = shelf.get(bench.codec or ("kbsc" if bench.clip == "clip-tiny" else "raw"))
+    codec = of_embeddings(shelf.get(bench.codec or ("kbsc" if bench.clip == "clip-tiny" else "raw")))
     pictures = bench_pictures()
     options: SendOptions = {"codec": codec.name, "k": codec.k, "snr_db": CHANNEL.snr_db, "pilot_symbols": PILOTS}
     with (

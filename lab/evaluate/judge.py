@@ -8,6 +8,7 @@ import numpy.typing as npt
 from lab.evaluate.data import Floats, Ints, Pixels, TestSet
 from lab.evaluate.scheme import NEIGHBOURS, Arrival
 from receiver.knowledge_base.exact import exact_nearest
+from shared.codecs.picture import fit_pictures
 
 BLOCK = 1000
 """Queries sent together; a mosaic holds so many pictures."""
@@ -61,7 +62,7 @@ class Judge:
             cosine=cosine,
             overlap=(found[:, :, None] == clean[:, None, :]).any(axis=2).mean(axis=1),
             lost=arrival.lost,
-            psnr_db=None if arrival.pixels is None else psnr_db(self.test_set.pixels[members], arrival.pixels),
+            psnr_db=None if arrival.pixels is None else self._psnr_db(members, arrival.pixels),
         )
 
     def found(self, arrival: Arrival) -> Ints:
@@ -75,6 +76,11 @@ class Judge:
             unit = e_hat[usable] / np.linalg.norm(e_hat[usable].astype(np.float64), axis=1, keepdims=True)
             found[usable] = self._nearest(unit.astype(np.float32))
         return found
+
+    def _psnr_db(self, members: Ints, received: Pixels) -> npt.NDArray[np.float64]:
+        """Against what was sent: codecs of pictures send them as 32 x 32."""
+        sent = self.test_set.pixels[members]
+        return psnr_db(sent if sent.shape == received.shape else fit_pictures(sent), received)
 
     def _nearest(self, queries: Floats) -> Ints:
         found: Ints = exact_nearest(self.test_set.items.embeddings, np.ascontiguousarray(queries), NEIGHBOURS)[0]

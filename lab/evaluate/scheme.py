@@ -17,8 +17,8 @@ from lab.evaluate.cost import Cost, cost_of
 from lab.evaluate.data import Floats, Ints, Pixels
 from lab.features import ClipChoice, load_choice
 from shared.clip import Clip
-from shared.codecs import Codec, Decoded
-from shared.codecs.base import OperatingPoint
+from shared.codecs import AnyCodec, Codec, Decoded
+from shared.codecs.base import ExpectedFading, OperatingPoint
 from shared.codecs.fusion import Fusion
 from shared.errors import InvalidSetting
 
@@ -69,6 +69,22 @@ class Arrival:
     bursts: Ints | None = None
 
 
+def mode_of(sender: AnyCodec, told: OperatingPoint | None) -> int:
+    """The mode in the header of a batch whose pictures have all the same operating point, [B], dB, or none."""
+    return sender.mode(np.nan if told is None else float(told[0]))
+
+
+def expected_fading(air: Air) -> ExpectedFading:
+    """What a sender knows of the channel that it sends over."""
+    return "none" if air.channel.fading == "none" else "rayleigh"
+
+
+def check_length(kind: type[AnyCodec], k: int) -> None:
+    """Raise CannotExist for a length that a codec does not have."""
+    if k not in kind.lengths:
+        raise CannotExist(f"codec {kind.name} has no length k = {k}; it has {', '.join(map(str, kind.lengths))}")
+
+
 class Setting(NamedTuple):
     """What a receiver has beside the air. name: of the scheme.
 
@@ -110,8 +126,7 @@ class CodecScheme:
     """A codec of `shared.codecs`, or one of your own; its receiver takes the nearest item."""
 
     def __init__(self, kind: type[Codec], k: int, device: str = "cpu") -> None:
-        if k not in kind.lengths:
-            raise CannotExist(f"codec {kind.name} has no length k = {k}; it has {', '.join(map(str, kind.lengths))}")
+        check_length(kind, k)
         self.k = k
         self.genie: tuple[str, ...] = ()
         self._sender, self._receiver = kind.load(k, device), kind.load(k, device)
@@ -124,17 +139,20 @@ class CodecScheme:
 
     def send(self, batch: Batch, air: Air) -> Arrival:
         """See `Scheme.send`."""
+        sender = self._sender.expecting(expected_fading(air))
+        told = batch.operating_point
         start = perf_counter()
-        x = self._sender.encode(batch.embeddings, batch.operating_point)
+        x = sender.encode(batch.embeddings, told)
         encode_seconds = perf_counter() - start
-        equalized = air.carry(x, self._receiver.equalizer)
+        receiver = self._receiver.with_mode(mode_of(sender, told))
+        equalized = air.carry(x, receiver.equalizer)
         start = perf_counter()
-        decoded = self._receiver.decode(equalized.x_hat, equalized.n0_eff)
-        return Arrival(decoded, encode_seconds, perf_counter() - start, self._lost(batch, decoded))
+        decoded = receiver.decode(equalized.x_hat, equalized.n0_eff)
+        return Arrival(decoded, encode_seconds, perf_counter() - start, self._lost(receiver, batch, decoded))
 
-    def _lost(self, batch: Batch, decoded: Decoded) -> npt.NDArray[np.bool_] | None:
+    def _lost(self, receiver: Codec, batch: Batch, decoded: Decoded) -> npt.NDArray[np.bool_] | None:
         """Whether the category that was sent is not the likeliest at the receiver: [B]."""
-        sent = None if decoded.evidence is None else self._sender.categories(batch.embeddings)
+        sent = None if decoded.evidence is None else receiver.categories(batch.embeddings)
         if decoded.evidence is None or sent is None:
             return None
         lost: npt.NDArray[np.bool_] = decoded.evidence.argmax(axis=1) != sent.argmax(axis=1)

@@ -6,21 +6,21 @@ import numpy as np
 
 from lab.evaluate.data import TestSet
 from lab.evaluate.nested_more import NAMES as NESTED_MORE
+from lab.evaluate.pictures import PictureScheme
 from lab.evaluate.scenario import SchemeSpec
 from lab.evaluate.scheme import CodecScheme, FusedScheme, Scheme, Setting
-from shared.codecs import Codec, codec_class
+from shared.codecs import AnyCodec, PictureCodec, codec_class
 from shared.codecs.own import is_own, own_codec
 from shared.errors import Mismatch
 
+PICTURES = ("jpeg", "webp", "hevc", "bpg")
 # Schemes that are no codecs, or more than one: name -> "module:class", called with k and a `Setting`.
 SCHEMES: dict[str, str] = {
     "kbsc-authors": "lab.evaluate.kbsc_authors:KbscAuthors",
     **dict.fromkeys(NESTED_MORE, "lab.evaluate.nested_more:NestedMore"),
     "vq-digital": "lab.evaluate.vq_digital:VqDigitalScheme",
-    **{f"{kind}-ldpc": "lab.evaluate.digital_pictures:DigitalPictures" for kind in ("jpeg", "webp", "hevc")},
-    **{f"{kind}-ldpc-mosaic": "lab.evaluate.digital_pictures:DigitalMosaic" for kind in ("jpeg", "webp", "hevc")},
-    "deepjscc": "lab.evaluate.learned_pictures:shipped",
-    "swinjscc": "lab.evaluate.learned_pictures:shipped",
+    **{f"{kind}-ldpc": "lab.evaluate.pictures:DigitalPictures" for kind in PICTURES},
+    **{f"{kind}-ldpc-mosaic": "lab.evaluate.mosaics:DigitalMosaic" for kind in PICTURES},
 }
 
 
@@ -48,9 +48,11 @@ def _made(spec: SchemeSpec, k: int, test_set: TestSet) -> Scheme:
         made: Scheme = getattr(import_module(module), attribute)(k, setting)
         return made
     kind = find_codec(spec.source)
+    if issubclass(kind, PictureCodec):
+        return PictureScheme.of(kind, k, setting)
     return FusedScheme(kind, k, setting) if spec.decision == "fusion" else CodecScheme(kind, k)
 
 
-def find_codec(source: str) -> type[Codec]:
+def find_codec(source: str) -> type[AnyCodec]:
     """The class of a codec: a name of the registry, or `FILE.py:Class`."""
     return own_codec(source) if is_own(source) else codec_class(source)

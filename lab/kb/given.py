@@ -8,12 +8,14 @@ from lab.features import load_features
 from lab.kb.calibration import Queries, own_queries, queries_from
 from receiver.knowledge_base.view import View
 from shared.codecs import Codec, CodecShelf
+from shared.codecs.picture import of_embeddings
 from shared.errors import Mismatch
 
 
 def codecs_for(view: View) -> list[Codec]:
-    """Every codec that fits the CLIP of a knowledge base."""
-    return CodecShelf("cpu", view.store.origin.clip_fingerprint).load_all()
+    """Every codec of embeddings that fits the CLIP of a knowledge base; not those that take seconds to start."""
+    found = CodecShelf("cpu", view.store.origin.clip_fingerprint).load_all()
+    return [codec for codec in found if isinstance(codec, Codec) and codec.quick]
 
 
 def usual_codecs_for(view: View) -> list[Codec]:
@@ -22,8 +24,8 @@ def usual_codecs_for(view: View) -> list[Codec]:
 
 
 def codec_for(view: View, name: str, k: int | None) -> Codec:
-    """One codec. Raises NotFound, InvalidSetting or Mismatch where there is none that fits."""
-    return CodecShelf("cpu", view.store.origin.clip_fingerprint).get(name, k)
+    """One codec of embeddings. Raises NotFound, InvalidSetting or Mismatch where there is none that fits."""
+    return of_embeddings(CodecShelf("cpu", view.store.origin.clip_fingerprint).get(name, k))
 
 
 def queries_for(view: View, features: Path | None, count: int, seed: int = 0) -> Queries:

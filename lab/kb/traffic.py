@@ -89,7 +89,7 @@ def _batch(sent: Complex, codec: Codec, channels: Sequence[ChannelSettings], cou
         for row, (x, channel) in enumerate(zip(sent, channels, strict=True))
     ]
     equalized = equalize_bursts(bursts, codec.equalizer or "level")
-    decoded = decode_payloads(codec, equalized)
+    decoded = decode_payloads(codec, equalized).decoded
     return Received(decoded, 10 ** (-equalized.snr_db / 10), np.full(len(bursts), codec.symbols, np.int64))
 
 

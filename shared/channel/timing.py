@@ -5,8 +5,9 @@ from typing import Final
 from shared.channel.settings import ChannelSettings
 
 HEADER_SYMBOLS: Final = 16
-"""Channel uses of a burst's header: 16 bits (codec, length, burst number) in QPSK at rate 1/2, 1 bit a symbol.
+"""Channel uses of a burst's header: 16 bits in QPSK at rate 1/2, 1 bit a symbol.
 
+4 bits name the codec, 3 its length, 6 the mode that it is sent in (modulation and code rate), 3 are the burst's number.
 They count in cbr_total and in the airtime. The header itself is taken to arrive without an error.
 """
 

@@ -2,6 +2,7 @@
 
 from shared.clip.loading import load_clip
 from shared.clip.model import Clip
+from shared.clip.pictures import embed_pictures
 from shared.clip.registry import MODEL
 
-__all__ = ["MODEL", "Clip", "load_clip"]
+__all__ = ["MODEL", "Clip", "embed_pictures", "load_clip"]

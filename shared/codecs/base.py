@@ -3,23 +3,27 @@
     e [B, 512] --encode--> x [B, k/2] --channel, equalizer--> x_hat [B, k/2] --decode--> e_hat [B, 512]
 
 A codec is one file with both halves side by side, and one row in `registry`. CONTRIBUTING.md shows how to add one.
+Those that take pixels instead of embeddings are in `shared.codecs.picture`.
 """
 
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from shared.channel.equalizer import EqualizerName
+from shared.errors import InvalidInput
 from shared.symbols import Complex
 
 Embeddings = npt.NDArray[np.float32]
 OperatingPoint = npt.NDArray[np.float32]
 LogProbabilities = npt.NDArray[np.float32]
+ExpectedFading = Literal["none", "rayleigh"]
+"""What a sender may expect of a channel beside its SNR: a constant gain, or one that fades from burst to burst."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +38,16 @@ class Decoded:
     evidence: LogProbabilities | None = None
 
 
-class Codec(ABC):
-    """Embeddings to symbols of unit power per burst, and back.
+class BaseCodec(ABC):
+    """What codecs of embeddings and of pictures have in common.
 
     name: as in the registry. k: real dimensions, so k/2 complex symbols. fingerprint: 16 hexadecimal digits of the
     parameters; the two ends must hold the same. clip_fingerprint: of the CLIP model whose embeddings the codec was
     trained on; None when it fits any. equalizer: the one that the decoder is made for; None takes the receiver's.
     prefixes: whether each shorter code is the beginning of the longer ones, with unit power in every piece between two
     lengths, so that a picture can be sent in rounds.
+    quick: whether its first burst is as fast as the others; the services run one that is not, because it imports or
+    builds a lot, once on the side before its first burst.
     """
 
     name: ClassVar[str]
@@ -52,14 +58,41 @@ class Codec(ABC):
     clip_fingerprint: str | None = None
     equalizer: ClassVar[EqualizerName | None] = None
     prefixes: ClassVar[bool] = False
+    quick: ClassVar[bool] = True
 
     @classmethod
     @abstractmethod
     def load(cls, k: int, device: str) -> Self:
         """The codec of length k, one of `lengths`, with its shipped parameters.
 
-        device: cpu or cuda. Raises NotFound when the parameters are missing.
+        device: cpu or cuda. Raises NotFound when the parameters, or a library, are missing.
         """
+
+    def mode(self, snr_db: float) -> int:  # noqa: ARG002 - for codecs that adapt
+        """Number of the mode, such as modulation and code rate, that a burst is sent in at this operating point, dB.
+
+        It travels in the burst's header, which has 6 bits for it; 0 for a codec that has only one.
+        """
+        return 0
+
+    def with_mode(self, mode: int) -> Self:
+        """The same codec for a receiver whose header said this mode. Raises InvalidInput where there is none."""
+        if mode:
+            raise InvalidInput(f"codec {self.name} k = {self.k} has no mode {mode}: it has only mode 0")
+        return self
+
+    def expecting(self, fading: ExpectedFading) -> Self:  # noqa: ARG002 - for codecs that adapt
+        """The same codec for a sender that expects this kind of fading."""
+        return self
+
+    @property
+    def symbols(self) -> int:
+        """Complex channel uses of one burst's payload."""
+        return self.k // 2
+
+
+class Codec(BaseCodec):
+    """Embeddings to symbols of unit power per burst, and back."""
 
     @abstractmethod
     def encode(self, embeddings: Embeddings, snr_db: OperatingPoint | None = None) -> Complex:
@@ -87,11 +120,6 @@ class Codec(ABC):
     def with_prior(self, log_prior: LogProbabilities) -> Self:  # noqa: ARG002
         """The same codec for a receiver that knows how often each category occurs in its knowledge base: [C]."""
         return self
-
-    @property
-    def symbols(self) -> int:
-        """Complex channel uses of one burst's payload."""
-        return self.k // 2
 
 
 def fingerprint_of(parts: Iterable[bytes]) -> str:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from shared.codecs.base import Codec
+from shared.codecs.picture import AnyCodec
 from shared.errors import InvalidSetting, NotFound
 
 
@@ -15,7 +15,7 @@ def is_own(source: str) -> bool:
     return ".py:" in source
 
 
-def own_codec(source: str) -> type[Codec]:
+def own_codec(source: str) -> type[AnyCodec]:
     """The class that `FILE.py:Class` means. The file is run, so it must be one that the user trusts.
 
     Raises NotFound where there is no such file, InvalidSetting where it holds no such codec.
@@ -25,8 +25,12 @@ def own_codec(source: str) -> type[Codec]:
     if not path.is_file():
         raise NotFound(f"there is no file {file!r}; name a codec of your own as FILE.py:Class")
     kind = getattr(_module(path), name, None)
-    if not (isinstance(kind, type) and issubclass(kind, Codec)):
-        raise InvalidSetting(f"{path} holds no codec {name!r}: give a class derived from shared.codecs.Codec")
+    if not (isinstance(kind, type) and issubclass(kind, AnyCodec)):
+        raise InvalidSetting(
+            f"{path} holds no codec {name!r}: give a class derived from shared.codecs.Codec or PictureCodec"
+        )
+    if lacking := [word for word in ("name", "lengths", "default_k") if not hasattr(kind, word)]:
+        raise InvalidSetting(f"codec {name!r} of {path} has no {', '.join(lacking)}: give it as class attributes")
     return kind
 
 
@@ -42,7 +46,7 @@ def _module(path: Path) -> ModuleType:
         sys.modules[name] = module  # before it runs: dataclasses look their module up
         try:
             spec.loader.exec_module(module)
-        except BaseException:
+        except Exception as error:  # whatever a user's file may raise
             del sys.modules[name]
-            raise
+            raise InvalidSetting(f"{path} cannot be run: {type(error).__name__}: {error}") from error
     return sys.modules[name]

@@ -72,13 +72,17 @@ def checked_certainty(name: str, certainty: float) -> float:
 def spec_to_wire(spec: CodecSpec) -> common.CodecSpec:
     """A codec's name, length and fingerprints."""
     return common.CodecSpec(
-        codec=spec.codec, k=spec.k, fingerprint=spec.fingerprint, clip_fingerprint=spec.clip_fingerprint
+        codec=spec.codec,
+        k=spec.k,
+        fingerprint=spec.fingerprint,
+        clip_fingerprint=spec.clip_fingerprint,
+        mode=spec.mode,
     )
 
 
 def spec_from_wire(message: common.CodecSpec) -> CodecSpec:
     """A codec's name, length and fingerprints, from a message."""
-    return CodecSpec(message.codec, message.k, message.fingerprint, message.clip_fingerprint)
+    return CodecSpec(message.codec, message.k, message.fingerprint, message.clip_fingerprint, message.mode)
 
 
 def burst_to_wire(burst: Burst) -> link.Burst:

@@ -724,6 +724,7 @@ class CodecSpec(_message.Message):
     K_FIELD_NUMBER: _builtins.int
     FINGERPRINT_FIELD_NUMBER: _builtins.int
     CLIP_FINGERPRINT_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
     codec: _builtins.str
     """for example "kbsc" """
     k: _builtins.int
@@ -732,6 +733,8 @@ class CodecSpec(_message.Message):
     """of the codec's parameters; both ends must hold the same"""
     clip_fingerprint: _builtins.str
     """of the CLIP model; must be that of the knowledge base"""
+    mode: _builtins.int
+    """of a burst: which modulation and code rate, where the codec has several"""
     def __init__(
         self,
         *,
@@ -739,10 +742,11 @@ class CodecSpec(_message.Message):
         k: _builtins.int = ...,
         fingerprint: _builtins.str = ...,
         clip_fingerprint: _builtins.str = ...,
+        mode: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip_fingerprint", b"clip_fingerprint", "codec", b"codec", "fingerprint", b"fingerprint", "k", b"k"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip_fingerprint", b"clip_fingerprint", "codec", b"codec", "fingerprint", b"fingerprint", "k", b"k", "mode", b"mode"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

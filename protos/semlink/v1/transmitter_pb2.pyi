@@ -36,6 +36,7 @@ class SendImageRequest(_message.Message):
     TRACE_FIELD_NUMBER: _builtins.int
     TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
     PILOT_PLACING_FIELD_NUMBER: _builtins.int
+    DESIGN_SNR_DB_FIELD_NUMBER: _builtins.int
     ASK_FOR_MORE_FIELD_NUMBER: _builtins.int
     image: _builtins.bytes
     """A picture file: JPEG, PNG, WebP, GIF, BMP, TIFF, and HEIC where the server has the library. EXIF orientation is
@@ -60,6 +61,8 @@ class SendImageRequest(_message.Message):
     """For SendImages, where a gRPC deadline covers the whole stream: seconds for this picture; 0 means none."""
     pilot_placing: _common_pb2.PilotPlacing.ValueType
     """Where the pilots stand; only with CSI_PILOT."""
+    design_snr_db: _builtins.float
+    """SNR in dB that the codec is told to expect, where it cares; unset means what the transmitter expects."""
     @_builtins.property
     def channel(self) -> _common_pb2.ChannelSettings:
         """Channel settings for this picture alone."""
@@ -86,16 +89,19 @@ class SendImageRequest(_message.Message):
         trace: _builtins.bool = ...,
         timeout_seconds: _builtins.float = ...,
         pilot_placing: _common_pb2.PilotPlacing.ValueType = ...,
+        design_snr_db: _builtins.float | None = ...,
         ask_for_more: Global___AskForMore | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "ask_for_more", b"ask_for_more", "channel", b"channel", "codec", b"codec", "counter", b"counter", "k", b"k", "pilot_symbols", b"pilot_symbols", "stream", b"stream", "top_k", b"top_k"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_design_snr_db", b"_design_snr_db", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "ask_for_more", b"ask_for_more", "channel", b"channel", "codec", b"codec", "counter", b"counter", "design_snr_db", b"design_snr_db", "k", b"k", "pilot_symbols", b"pilot_symbols", "stream", b"stream", "top_k", b"top_k"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "ask_for_more", b"ask_for_more", "channel", b"channel", "codec", b"codec", "counter", b"counter", "csi", b"csi", "image", b"image", "k", b"k", "pilot_placing", b"pilot_placing", "pilot_symbols", b"pilot_symbols", "request_id", b"request_id", "stream", b"stream", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_design_snr_db", b"_design_snr_db", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "ask_for_more", b"ask_for_more", "channel", b"channel", "codec", b"codec", "counter", b"counter", "csi", b"csi", "design_snr_db", b"design_snr_db", "image", b"image", "k", b"k", "pilot_placing", b"pilot_placing", "pilot_symbols", b"pilot_symbols", "request_id", b"request_id", "stream", b"stream", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__codec: _TypeAlias = _typing.Literal["codec"]  # noqa: Y015
     _WhichOneofArgType__codec: _TypeAlias = _typing.Literal["_codec", b"_codec"]  # noqa: Y015
     _WhichOneofReturnType__counter: _TypeAlias = _typing.Literal["counter"]  # noqa: Y015
     _WhichOneofArgType__counter: _TypeAlias = _typing.Literal["_counter", b"_counter"]  # noqa: Y015
+    _WhichOneofReturnType__design_snr_db: _TypeAlias = _typing.Literal["design_snr_db"]  # noqa: Y015
+    _WhichOneofArgType__design_snr_db: _TypeAlias = _typing.Literal["_design_snr_db", b"_design_snr_db"]  # noqa: Y015
     _WhichOneofReturnType__k: _TypeAlias = _typing.Literal["k"]  # noqa: Y015
     _WhichOneofArgType__k: _TypeAlias = _typing.Literal["_k", b"_k"]  # noqa: Y015
     _WhichOneofReturnType__pilot_symbols: _TypeAlias = _typing.Literal["pilot_symbols"]  # noqa: Y015
@@ -108,6 +114,8 @@ class SendImageRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__codec) -> _WhichOneofReturnType__codec | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__counter) -> _WhichOneofReturnType__counter | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__design_snr_db) -> _WhichOneofReturnType__design_snr_db | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__k) -> _WhichOneofReturnType__k | None: ...
     @_typing.overload

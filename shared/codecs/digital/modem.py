@@ -5,13 +5,14 @@ x_hat [n], n0_eff [n] -> LLRs [n m] -> summed [c] -> belief propagation -> bits 
 """
 
 from functools import lru_cache
+from importlib.util import find_spec
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from shared.errors import InvalidSetting
+from shared.errors import InvalidSetting, NotFound
 from shared.symbols import Complex
 
 Bits = npt.NDArray[np.uint8]
@@ -35,6 +36,12 @@ class Mode(NamedTuple):
     def fits(self, symbols: int) -> bool:
         """Whether there is a code for so many symbols: 12 to 8448 bits, at a rate of at most 948/1024."""
         return MIN_BITS <= self.bits <= MAX_BITS and self.bits <= HIGHEST_RATE * symbols * self.order
+
+
+def require_sionna(codec: str) -> None:
+    """Raise NotFound, with what to type, where the library is not installed."""
+    if find_spec("sionna") is None:
+        raise NotFound(f"codec {codec} needs Sionna, which is not installed: pip install 'semlink[services]'")
 
 
 class Modem:
@@ -82,6 +89,12 @@ class Modem:
         return guess
 
 
+@lru_cache(maxsize=256)
+def modem_of(mode: Mode, symbols: int) -> Modem:
+    """The modem of a mode, built when it is first asked for."""
+    return Modem(mode, symbols)
+
+
 class _Chain(NamedTuple):
     """Sionna's blocks, on the processor. points: [2^order], complex64, the constellation."""
 
@@ -92,7 +105,7 @@ class _Chain(NamedTuple):
     points: Complex
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _chain(mode: Mode, coded: int, interleave: bool) -> _Chain:
     """Build the blocks. interleave: 5G's bit interleaver, which spreads the weak bits of a QAM symbol."""
     # Sionna takes seconds to import, and only digital codecs need it.

@@ -1,18 +1,13 @@
-"""Which mode a digital codec uses at which SNR: a table that the lab makes, and how a receiver finds the mode."""
+"""Which mode a digital codec uses at which SNR: a table that the lab makes."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
-import numpy as np
-
-from shared.codecs.digital.modem import Bits, Mode, Modem, Reals
+from shared.codecs.digital.modem import Mode
 from shared.errors import DataLoss, NotFound
-from shared.symbols import Complex, normalize_power
-
-_N0_FLOOR: Final = 1e-4
 
 
 @dataclass(frozen=True)
@@ -30,7 +25,7 @@ class ModeTable:
         return fitting[-1] if fitting else rows[0][1]
 
     def modes(self, k: int) -> tuple[Mode, ...]:
-        """Every mode that a receiver of this k must reckon with."""
+        """Every mode that a burst of this k may be sent in; a header names one by its place."""
         return tuple(sorted({mode for table in self.rows.values() for _, mode in table.get(k, ())}))
 
     @classmethod
@@ -58,24 +53,3 @@ class ModeTable:
             for fading, t in self.rows.items()
         ]
         path.write_text("{\n" + ",\n".join(blocks) + "\n}\n")
-
-
-def detect(modems: Sequence[Modem], x_hat: Complex, n0_eff: Reals) -> list[Bits]:
-    """Find the mode of each burst, and so its bits: B arrays [K], each as long as its mode's message.
-
-    Each mode's decoder is tried, and its answer x sent again in thought. The most probable pair of mode and message has
-    the least cost, one of 2^K messages being as likely as another:
-
-        noise known        sum |x_hat - x|^2 / n0_eff + K ln 2
-        noise not known    n ln(sum |x_hat - x|^2) + K ln 2         the same with its most likely n0
-
-    x_hat: [B, n]. n0_eff: [B, n], NaN where the receiver does not know it.
-    """
-    found = [modem.demodulate(x_hat, n0_eff) for modem in modems]
-    known = np.isfinite(n0_eff[:, 0])
-    noise = np.where(known[:, None], np.maximum(n0_eff, _N0_FLOOR), 1.0)
-    costs = []
-    for modem, bits in zip(modems, found, strict=True):
-        away = np.sum(np.abs(x_hat - normalize_power(modem.modulate(bits))) ** 2 / noise, axis=1)
-        costs.append(np.where(known, away, modem.symbols * np.log(away + _N0_FLOOR)) + modem.mode.bits * np.log(2))
-    return [found[best][row] for row, best in enumerate(np.argmin(costs, axis=0))]

@@ -1,13 +1,12 @@
 """`vq-digital`: the embedding as the words of a residual quantizer, sent by 5G LDPC and QAM.
 
     e [512] -> quantizer -> bits [K] -> LDPC, QAM -> x [k/2]
-    x_hat [k/2] -> which mode? -> soft demapping, LDPC -> bits [K] -> words -> e_hat [512]
+    x_hat [k/2] -> soft demapping, LDPC -> bits [K] -> words -> e_hat [512]
 
-Modulation and code rate (a mode) come from a table by (k, SNR) that the lab made. The receiver is not told the mode: it
-tries each of its k and takes the most probable.
+Modulation and code rate (a mode) come from a table by (fading, k, SNR) that the lab made. The header names the mode.
 """
 
-from functools import cached_property
+import copy
 from pathlib import Path
 from typing import ClassVar, Final, Self
 
@@ -15,12 +14,12 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from shared.channel.equalizer import EqualizerName
-from shared.codecs.base import Codec, Decoded, Embeddings, OperatingPoint, fingerprint_of
-from shared.codecs.digital.modem import Bits, Mode, Modem, Reals
-from shared.codecs.digital.modes import ModeTable, detect
+from shared.codecs.base import Codec, Decoded, Embeddings, ExpectedFading, OperatingPoint, fingerprint_of
+from shared.codecs.digital.modem import Mode, Reals, modem_of, require_sionna
+from shared.codecs.digital.modes import ModeTable
 from shared.codecs.digital.quantizer import ResidualQuantizer, Words
 from shared.codecs.weights_dir import weights_path
-from shared.errors import DataLoss
+from shared.errors import DataLoss, InvalidInput
 from shared.symbols import Complex, normalize_power
 
 DEFAULT_SNR_DB: Final = 5.0
@@ -28,24 +27,28 @@ DEFAULT_SNR_DB: Final = 5.0
 
 
 class VqDigital(Codec):
-    """Quantizer and modems of one length."""
+    """Quantizer and modes of one length."""
 
     name: ClassVar[str] = "vq-digital"
     lengths: ClassVar[tuple[int, ...]] = (8, 16, 32, 64, 128, 256)
     default_k: ClassVar[int] = 64
     equalizer: ClassVar[EqualizerName | None] = "zf"  # what soft demapping is made for
+    quick: ClassVar[bool] = False  # Sionna takes seconds to import
 
     def __init__(self, k: int, words: Words, table: ModeTable, clip_fingerprint: str | None) -> None:
         self.k, self.table = k, table
         self.clip_fingerprint = clip_fingerprint
         self.quantizer = ResidualQuantizer(words)
-        modes = table.modes(k)
-        self.fingerprint = fingerprint_of([*(part.tobytes() for part in words), repr((k, modes)).encode()])
+        self.modes = table.modes(k)
+        self.fingerprint = fingerprint_of([*(part.tobytes() for part in words), repr((k, self.modes)).encode()])
         self.params = sum(part.size for part in words)
+        self._fading: ExpectedFading = "none"
+        self._mode: int | None = None
 
     @classmethod
     def load(cls, k: int, device: str) -> Self:  # noqa: ARG003 - table look-ups and belief propagation, on the processor
         """The quantizer and the table that `semlink train vq-digital` left."""
+        require_sionna(cls.name)
         return cls.from_folder(k, weights_path(cls.name, "words.safetensors").parent)
 
     @classmethod
@@ -62,27 +65,42 @@ class VqDigital(Codec):
     def encode(self, embeddings: Embeddings, snr_db: OperatingPoint | None = None) -> Complex:
         """Symbols [B, k/2] of `embeddings`: [B, 512]; snr_db: [B], dB, operating points, NaN for not known."""
         points = np.full(len(embeddings), np.nan) if snr_db is None else snr_db
-        chosen = [self.table.choose(self.k, DEFAULT_SNR_DB if np.isnan(point) else float(point)) for point in points]
+        numbers = np.array([self.mode(float(point)) for point in points])
         x = np.empty((len(embeddings), self.symbols), np.complex64)
-        for mode in set(chosen):
-            rows = [row for row, other in enumerate(chosen) if other == mode]
-            x[rows] = self.modulate(self.quantizer.quantize(embeddings[rows], mode.bits), mode)
+        for number in np.unique(numbers):
+            rows, mode = numbers == number, self.modes[number]
+            bits = self.quantizer.quantize(embeddings[rows], mode.bits)
+            x[rows] = normalize_power(modem_of(mode, self.symbols).modulate(bits))
         return x
 
     def decode(self, x_hat: Complex, n0_eff: Reals) -> Decoded:
-        """Find mode and bits of each burst, and look its words up."""
-        found = detect(list(self.modems.values()), x_hat, n0_eff)
-        return Decoded(np.concatenate([self.quantizer.dequantize(bits[None]) for bits in found]))
+        """Find the bits of each burst, and look their words up."""
+        bits = modem_of(self._told(), self.symbols).demodulate(x_hat, n0_eff)
+        return Decoded(self.quantizer.dequantize(bits))
 
-    def modulate(self, bits: Bits, mode: Mode) -> Complex:
-        """Symbols [B, k/2], unit power per row, of bits [B, mode.bits]."""
-        return normalize_power(self.modems[mode].modulate(bits))
+    def quantized(self, embeddings: Embeddings) -> Embeddings:
+        """Embeddings [B, 512] as their words say them in the mode of `with_mode`: what arrives without an error."""
+        return self.quantizer.dequantize(self.quantizer.quantize(embeddings, self._told().bits))
 
-    def demodulate(self, x_hat: Complex, n0_eff: Reals, mode: Mode) -> Bits:
-        """Bits [B, mode.bits] of bursts whose mode the header said."""
-        return self.modems[mode].demodulate(x_hat, n0_eff)
+    def mode(self, snr_db: float) -> int:
+        """See `BaseCodec.mode`."""
+        told = DEFAULT_SNR_DB if np.isnan(snr_db) else snr_db
+        return self.modes.index(self.table.choose(self.k, told, self._fading))
 
-    @cached_property
-    def modems(self) -> dict[Mode, Modem]:
-        """A modem for each mode of this length."""
-        return {mode: Modem(mode, self.symbols) for mode in self.table.modes(self.k)}
+    def with_mode(self, mode: int) -> Self:
+        """See `BaseCodec.with_mode`."""
+        if not 0 <= mode < len(self.modes):
+            raise InvalidInput(f"codec {self.name} k = {self.k} has no mode {mode}: it has 0 to {len(self.modes) - 1}")
+        other = copy.copy(self)
+        other._mode = mode
+        return other
+
+    def expecting(self, fading: ExpectedFading) -> Self:
+        """See `BaseCodec.expecting`."""
+        other = copy.copy(self)
+        other._fading = fading
+        return other
+
+    def _told(self) -> Mode:
+        """The mode that the header said; without one that of the default operating point."""
+        return self.modes[self.mode(np.nan) if self._mode is None else self._mode]

@@ -8,12 +8,10 @@ from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from shared.codecs.picture import Pixels
 from shared.errors import NotFound
-
-Pixels = npt.NDArray[np.uint8]
 
 QUALITIES: Final = tuple(range(0, 100, 5))
 """What is tried; in each format 0 is the smallest file."""
@@ -26,6 +24,10 @@ class Format:
     name: str
     options: tuple[tuple[str, Any], ...]
     header_bytes: Callable[[bytes], int]
+
+    def require(self) -> None:
+        """Raise NotFound, with what to type, where what codes and decodes it is not installed."""
+        _prepare(self.name)
 
     def encode(self, pixels: Pixels, quality: int) -> bytes:
         """Encode [H, W, 3], uint8, RGB as a file."""
@@ -57,7 +59,7 @@ class Format:
         return _encoded(self, pixels.tobytes(), pixels.shape, QUALITIES[low]) if low >= 0 else None
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 14)
 def _encoded(kind: Format, data: bytes, shape: tuple[int, ...], quality: int) -> bytes:
     """A comparison asks for the same pictures at every SNR."""
     return kind.encode(np.frombuffer(data, np.uint8).reshape(shape), quality)

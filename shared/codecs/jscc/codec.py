@@ -1,9 +1,5 @@
-"""What a codec of pictures is, and those whose two halves are a trained network.
+"""Codecs of pictures whose two halves are a trained network."""
 
-pixels [B, 32, 32, 3] --encode--> x [B, k/2] --channel, equalizer--> x_hat [B, k/2] --decode--> pixels [B, 32, 32, 3]
-"""
-
-from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar, Final, Self
 
@@ -14,54 +10,17 @@ from torch import Tensor
 
 from shared.channel.equalizer import EqualizerName
 from shared.codecs.base import OperatingPoint, to_latent, to_symbols
-from shared.codecs.jscc.network import SIDE, JsccNetwork, reliability_of
+from shared.codecs.jscc.network import JsccNetwork, reliability_of
+from shared.codecs.picture import DecodedPictures, PictureCodec, Pixels, check_pixels
 from shared.codecs.weights import fingerprint_of_weights, read_weights
 from shared.codecs.weights_dir import weights_path
-from shared.errors import DataLoss, InvalidPicture, InvalidSetting
+from shared.errors import DataLoss, InvalidSetting
 from shared.symbols import Complex
-
-Pixels = npt.NDArray[np.uint8]
 
 DEFAULT_SNR_DB: Final = 5.0
 """Operating point of a sender that is told none."""
 
 _ROOT_HALF = np.float32(np.sqrt(0.5))
-
-
-class PictureCodec(ABC):
-    """Pictures to symbols of unit power per burst, and back. Attributes as those of `shared.codecs.Codec`.
-
-    It belongs to no CLIP model: whoever receives the pictures embeds them.
-    """
-
-    name: ClassVar[str]
-    lengths: ClassVar[tuple[int, ...]]
-    default_k: ClassVar[int]
-    k: int
-    fingerprint: str
-    equalizer: ClassVar[EqualizerName | None] = None
-
-    @classmethod
-    @abstractmethod
-    def load(cls, k: int, device: str) -> Self:
-        """The codec of length k, one of `lengths`, with its shipped parameters; device: cpu or cuda.
-
-        Raises NotFound when the parameters are missing, InvalidSetting for a length that it does not have.
-        """
-
-    @abstractmethod
-    def encode(self, pixels: Pixels, snr_db: OperatingPoint | None = None) -> Complex:
-        """Symbols [B, k/2], complex64, unit mean power per row, of pictures [B, 32, 32, 3], uint8, RGB.
-
-        snr_db: [B], float32, dB, the operating point; NaN or None for the codec's own default.
-        """
-
-    @abstractmethod
-    def decode(self, x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> Pixels:
-        """Pictures [B, 32, 32, 3], uint8, RGB, of equalized symbols.
-
-        x_hat: [B, k/2], complex64. n0_eff: [B, k/2], float32, noise power of each; NaN where it is not known.
-        """
 
 
 class JsccCodec(PictureCodec):
@@ -99,11 +58,7 @@ class JsccCodec(PictureCodec):
     @torch.inference_mode()
     def encode(self, pixels: Pixels, snr_db: OperatingPoint | None = None) -> Complex:
         """See `PictureCodec.encode`. Raises InvalidPicture for any other size."""
-        if pixels.shape[1:] != (SIDE, SIDE, 3) or pixels.dtype != np.uint8:
-            raise InvalidPicture(
-                f"codec {self.name} takes pictures [B, {SIDE}, {SIDE}, 3] of uint8, not {list(pixels.shape)} of "
-                f"{pixels.dtype}: resize them"
-            )
+        check_pixels(self.name, pixels)
         told = np.full(len(pixels), np.nan, np.float32) if snr_db is None else snr_db
         told = np.where(np.isnan(told), np.float32(DEFAULT_SNR_DB), told)
         reliability = reliability_of(torch.from_numpy(told)).unsqueeze(1)
@@ -111,11 +66,12 @@ class JsccCodec(PictureCodec):
         return to_symbols(z.cpu().numpy() * _ROOT_HALF)
 
     @torch.inference_mode()
-    def decode(self, x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> Pixels:
-        """See `PictureCodec.decode`."""
+    def decode(self, x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> DecodedPictures:
+        """See `PictureCodec.decode`. Whatever arrives is a picture, so none is missing."""
         z_hat = torch.from_numpy(to_latent(x_hat) / _ROOT_HALF)
         noise = torch.from_numpy(noise_of_dimensions(x_hat, n0_eff))
-        return to_pixels(self.network.decode(z_hat.to(self.device), noise.to(self.device)))
+        pixels = to_pixels(self.network.decode(z_hat.to(self.device), noise.to(self.device)))
+        return DecodedPictures(pixels, [""] * len(pixels))
 
 
 def noise_of_dimensions(x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-SIDE: Final = 32
 LATENT: Final = 512
 
 
