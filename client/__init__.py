@@ -12,7 +12,7 @@ It needs neither torch nor faiss. Errors are those of `shared.errors`.
 from client.adding import Added, NewItem
 from client.aio import AsyncSemLink
 from client.channel_control import ChannelControl
-from client.delivery import Delivery
+from client.delivery import Delivery, Round
 from client.description import TransmitterInfo
 from client.knowledge_base import Found, Item, KnowledgeBaseClient, KnowledgeBaseInfo
 from client.link import SemLink
@@ -41,6 +41,7 @@ __all__ = [
     "KnowledgeBaseClient",
     "KnowledgeBaseInfo",
     "NewItem",
+    "Round",
     "SemLink",
     "SemLinkError",
     "SendOptions",

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from protos.semlink.v1 import transmitter_pb2 as api
@@ -15,6 +15,32 @@ _PLACES = {stage.value: place for place, stage in enumerate(Stage)}
 
 
 @dataclass(frozen=True)
+class Round:
+    """One round of a picture that was sent with ask_for_more.
+
+    k: length reached with it. counter: of its random draw. cbr_total: of this round, with pilots and header.
+    confidence, certainty, snr_db_estimated: what the receiver answered; None for a round that failed. certainty:
+    probability of the likeliest category given all that arrived, by which the receiver asks. seconds: the round trip,
+    emulated stages included. failure: why it failed, empty if it did not.
+    """
+
+    k: int
+    counter: int
+    pilot_symbols: int
+    payload_symbols: int
+    cbr_total: float
+    confidence: float | None
+    certainty: float | None
+    snr_db_estimated: float | None
+    seconds: float
+    failure: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """A strict JSON object."""
+        return strict_json(asdict(self))
+
+
+@dataclass(frozen=True)
 class Delivery:
     """One picture's answer.
 
@@ -23,7 +49,9 @@ class Delivery:
     receiver trusts it, and why not. cbr: complex channel uses / (3 H W) of the payload; cbr_total: with pilots and
     header. genies: what the receiver was given that a real one would not have. ledger: sums to
     total_seconds, the round trip that this client measured plus the emulated stages. knowledge_base,
-    knowledge_base_version: fingerprint of the knowledge base that answered, and how many changes it had seen.
+    knowledge_base_version: fingerprint of the knowledge base that answered, and how many changes it had seen. rounds:
+    with ask_for_more, at least one; k, cbr and cbr_total are those of all rounds together, channel and
+    snr_db_estimated those of the last one that arrived.
     """
 
     item_id: str
@@ -47,6 +75,7 @@ class Delivery:
     knowledge_base: str
     knowledge_base_version: int = 0
     trace: Trace | None = None
+    rounds: tuple[Round, ...] = ()
 
     def seconds(self, stage: str) -> float:
         """Time of one stage of the ledger; 0 for a stage that is not in it."""
@@ -83,6 +112,7 @@ class Delivery:
             "total_seconds": finite(self.total_seconds),
             "knowledge_base": self.knowledge_base,
             "knowledge_base_version": self.knowledge_base_version,
+            "rounds": [one.to_json() for one in self.rounds],
         }
         return document if self.trace is None else document | {"trace": _trace_json(self.trace)}
 
@@ -115,6 +145,22 @@ def read_delivery(message: api.Delivery, round_trip_seconds: float) -> Delivery:
         knowledge_base=message.knowledge_base,
         knowledge_base_version=message.knowledge_base_version,
         trace=trace_from_wire(message.trace) if message.HasField("trace") else None,
+        rounds=tuple(map(_read_round, message.rounds)),
+    )
+
+
+def _read_round(message: api.Round) -> Round:
+    return Round(
+        k=message.k,
+        counter=message.counter,
+        pilot_symbols=message.pilot_symbols,
+        payload_symbols=message.payload_symbols,
+        cbr_total=message.cbr_total,
+        confidence=message.confidence if message.HasField("confidence") else None,
+        certainty=message.certainty if message.HasField("certainty") else None,
+        snr_db_estimated=message.snr_db_estimated if message.HasField("snr_db_estimated") else None,
+        seconds=message.seconds,
+        failure=message.failure.message,
     )
 
 

@@ -1,7 +1,7 @@
 """Options of one transmission, and the request that they make."""
 
 import math
-from typing import Any, TypedDict
+from typing import Any, Final, TypedDict
 
 from client.pictures import Picture, picture_bytes
 from protos.semlink.v1 import transmitter_pb2 as api
@@ -80,6 +80,9 @@ class SendOptions(ChannelOptions, total=False):
     gain is followed between them. stream, counter: with the seed they name the random draw, for replay; `send_many`
     counts on from `counter`. top_k: hits wanted, 1 to 100. trace: ask for the constellations.
     timeout: seconds for this picture, math.inf for no limit.
+    ask_for_more: begin with `k` or the codec's shortest length, and send more while the receiver is less certain than
+    `certainty` (0.9), up to `k_max` (the longest length); for codecs such as "nested". Rounds take counters one after
+    the other, so `send_many` then counts on by ROUNDS.
     """
 
     codec: str | None
@@ -93,6 +96,13 @@ class SendOptions(ChannelOptions, total=False):
     top_k: int | None
     trace: bool
     timeout: float | None
+    ask_for_more: bool
+    certainty: float | None
+    k_max: int | None
+
+
+ROUNDS: Final = 6
+"""Most rounds of one picture: a codec whose shorter code begins its longer one has no more lengths."""
 
 
 def build_request(picture: Picture, options: SendOptions, request_id: int = 0) -> api.SendImageRequest:
@@ -101,6 +111,7 @@ def build_request(picture: Picture, options: SendOptions, request_id: int = 0) -
     data = picture_bytes(picture)
     counter = options.get("counter")
     timeout = options.get("timeout")
+    apart = ROUNDS if options.get("ask_for_more") else 1
     try:
         return api.SendImageRequest(
             image=data,
@@ -113,13 +124,24 @@ def build_request(picture: Picture, options: SendOptions, request_id: int = 0) -
             pilot_symbols=options.get("pilot_symbols"),
             pilot_placing=placing_to_wire(options.get("pilot_placing")),
             stream=options.get("stream"),
-            counter=None if counter is None else counter + request_id,
+            counter=None if counter is None else counter + apart * request_id,
             top_k=options.get("top_k"),
             trace=options.get("trace", False),
             timeout_seconds=0.0 if timeout is None or math.isinf(timeout) else timeout,
+            ask_for_more=_ask_for_more(options),
         )
     except (ValueError, TypeError) as error:
         raise InvalidSetting(f"a send option is out of its range: {error}") from error
+
+
+def _ask_for_more(options: SendOptions) -> api.AskForMore | None:
+    certainty, k_max = options.get("certainty"), options.get("k_max")
+    if options.get("ask_for_more"):
+        return api.AskForMore(certainty=certainty, k_max=k_max)
+    for name, value in (("certainty", certainty), ("k_max", k_max)):
+        if value is not None:
+            raise InvalidSetting(f"{name} = {value} goes with ask_for_more: ask for more, or leave it out")
+    return None
 
 
 def channel_options(options: SendOptions) -> dict[str, Any]:

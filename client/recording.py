@@ -119,6 +119,9 @@ def _annotation(recorded: RecordedBurst, start: int) -> dict[str, Any]:
         "placing": burst.placing,
         "csi": burst.csi,
         "top_k": burst.top_k,
+        "session": burst.session,
+        "offset_symbols": burst.offset_symbols,
+        "wanted_certainty": burst.wanted_certainty,
         "grid": None if burst.grid is None else list(burst.grid),
         "genie": None if burst.genie is None else {"gain": _pairs(burst.genie.gain), "n0": burst.genie.n0},
         "settings": report.settings.model_dump(exclude_defaults=True),
@@ -157,6 +160,9 @@ def _recorded(annotation: dict[str, Any], received: Complex, sent: Complex | Non
         genie=None if genie is None else Genie(_symbols(genie["gain"]), float(genie["n0"])),
         placing=found["placing"],
         grid=None if grid is None else Grid(*grid),
+        session=found.get("session", 0),
+        offset_symbols=found.get("offset_symbols", 0),
+        wanted_certainty=found.get("wanted_certainty", 0.0),
     )
     report = ChannelReport(
         settings=ChannelSettings().updated(**found["settings"]),

@@ -38,16 +38,22 @@ class Arrived(NamedTuple):
 
 
 def check_codec(codec: AnyCodec, burst: Burst) -> None:
-    """Raise Mismatch unless the transmitter's codec is this one."""
+    """Raise Mismatch unless the transmitter's codec is this one, InvalidInput where it cannot be sent in rounds."""
+    if burst.session and not codec.prefixes:
+        raise InvalidInput(
+            f"session {burst.session} with codec {codec.name}, whose shorter code does not begin its longer one: "
+            "send it whole, in one burst without a session, or choose nested"
+        )
     if codec.fingerprint != burst.codec.fingerprint:
         raise Mismatch(
             f"codec {codec.name} k = {codec.k} has fingerprint {burst.codec.fingerprint or 'none'} at the transmitter "
             f"and {codec.fingerprint} here: install the same weights at both ends"
         )
-    if burst.payload.size != codec.symbols:
+    if burst.offset_symbols + burst.payload.size != codec.symbols:
         raise Mismatch(
             f"codec {codec.name} k = {codec.k} takes {codec.symbols} payload symbols, the burst holds "
-            f"{burst.payload.size}: send k/2 symbols, or name the k that was used"
+            f"{burst.payload.size} from offset {burst.offset_symbols} on: send k/2 symbols less the offset, or name "
+            "the k that was used"
         )
 
 

@@ -1,7 +1,7 @@
 """A batch of bursts to a batch of answers; pure but for the clock.
 
-bursts --group by codec, CSI, pilots, grid--> equalize --> decode, and embed pictures --.
-answers <-- decide <-- vote, or fusion with the category <-- search <-------------------'
+bursts --group by codec, CSI, pilots, grid--> equalize --> join their session --> decode, and embed pictures --.
+answers <-- decide <-- vote, or fusion with the category <-- search <------------------------------------------'
 """
 
 from collections.abc import Hashable, Sequence
@@ -18,11 +18,12 @@ from receiver.decoder import Arrived, Equalized, check_codec, check_csi, decode_
 from receiver.decoder_of_pictures import EmbedPictures, decode_pictures, without_clip
 from receiver.fusing import CANDIDATES, Fusions, weigh
 from receiver.knowledge_base import KnowledgeBase, View
+from receiver.sessions import Part, Sessions
 from shared.burst import Burst, Hit, Trace
 from shared.channel import EqualizerName
 from shared.codecs import AnyCodec, CodecShelf, Decoded, PictureCodec
 from shared.codecs.fusion import Fusion
-from shared.errors import InvalidInput, SemLinkError
+from shared.errors import InvalidInput, Mismatch, SemLinkError
 from shared.ledger import Entry, Stage
 from shared.symbols import Complex
 
@@ -40,6 +41,8 @@ class Answer:
     ledger: tuple[Entry, ...]
     knowledge_base: str
     knowledge_base_version: int
+    certainty: float | None
+    more_wanted: bool
 
 
 @dataclass(slots=True)
@@ -54,8 +57,15 @@ class _Work:
     fusion: Fusion | None = None
     evidence: npt.NDArray[np.float32] | None = None
     missing: str = ""
+    certainty: float | None = None
     ledger: tuple[Entry, ...] = ()
-    answer: Answer | None = None
+    answer: Answer | Exception | None = None
+
+    @property
+    def more_wanted(self) -> bool:
+        """Whether the receiver asks for more symbols: there are some, and they may change its mind."""
+        certain = self.certainty is None or self.certainty >= self.burst.wanted_certainty
+        return not certain and self.codec.k < max(self.codec.lengths)
 
 
 class ReceivePipeline:
@@ -70,6 +80,7 @@ class ReceivePipeline:
         accept_confidence: float,
         *,
         embed_pictures: EmbedPictures = without_clip,
+        sessions: Sessions | None = None,
     ) -> None:
         self._shelf = shelf
         self._knowledge_base = knowledge_base
@@ -78,6 +89,7 @@ class ReceivePipeline:
         self._accept_confidence = accept_confidence
         self._fusions = Fusions()
         self._embed_pictures = embed_pictures
+        self._sessions = Sessions() if sessions is None else sessions
 
     def admit(self, burst: Burst) -> AnyCodec:
         """The codec of a burst. Raises Mismatch, NotFound or InvalidInput when this receiver cannot serve it."""
@@ -114,6 +126,9 @@ class ReceivePipeline:
             [work.burst for work in group], group[0].codec.equalizer or self._equalizer
         )
         middle = perf_counter()
+        group, equalized = self._joined(group, equalized)
+        if not group:
+            return
         codec = group[0].codec
         fusion = None if isinstance(codec, PictureCodec) else self._fusions.of(codec, view)
         arrived = self._arrived(codec, equalized, fusion)
@@ -121,10 +136,26 @@ class ReceivePipeline:
         ledger = (Entry(Stage.EQUALIZE, middle - start), *arrived.ledger)
         usable = np.logical_and(np.isfinite(embeddings).all(axis=1), embeddings.any(axis=1))
         for row, work in enumerate(group):
-            work.x_hat, work.snr_db, work.ledger = equalized.x_hat[row], float(equalized.snr_db[row]), ledger
+            work.snr_db, work.ledger = float(equalized.snr_db[row]), ledger
             work.embedding, work.missing = embeddings[row] if usable[row] else None, arrived.missing[row]
             if fusion is not None and decoded.evidence is not None:
                 work.fusion, work.evidence = fusion, decoded.evidence[row]
+            if decoded.evidence is not None:
+                work.certainty = float(np.exp(decoded.evidence[row].max()))
+
+    def _joined(self, group: list[_Work], equalized: Equalized) -> tuple[list[_Work], Equalized]:
+        """The works whose code is here from its beginning, and all of it; the others get their error as answer."""
+        parts: dict[int, Part] = {}
+        for row, work in enumerate(group):
+            work.x_hat = equalized.x_hat[row]
+            try:
+                parts[row] = self._sessions.join(work.burst, Part(equalized.x_hat[row], equalized.n0_eff[row]))
+            except Mismatch as error:
+                work.answer = error
+        if not parts:
+            return [], equalized
+        x_hat, n0_eff = (np.stack(column) for column in zip(*parts.values(), strict=True))
+        return [group[row] for row in parts], Equalized(x_hat, n0_eff, equalized.snr_db[list(parts)])
 
     def _arrived(self, codec: AnyCodec, equalized: Equalized, fusion: Fusion | None) -> Arrived:
         """What a group's codec says arrived, with the categories that the knowledge base has."""
@@ -162,6 +193,8 @@ class ReceivePipeline:
             ledger=(*work.ledger, search),
             knowledge_base=view.fingerprint,
             knowledge_base_version=view.head.version,
+            certainty=work.certainty,
+            more_wanted=work.more_wanted,
         )
 
 
@@ -188,13 +221,17 @@ def _fuse(fusion: Fusion, decoded: Decoded, view: View) -> _Ranked:
 
 
 def _groups(works: Sequence[_Work]) -> list[list[_Work]]:
-    """Works that can be stacked: one codec, mode and CSI, the same pilots in the same places of one waveform."""
+    """Works that can be stacked: one codec, mode and CSI, the same pilots in the same places of one waveform.
+
+    Beginnings of a code stand first, so that a burst may continue one of the same batch, as in a replay.
+    """
     groups: dict[Hashable, list[_Work]] = {}
     for work in works:
         burst = work.burst
-        key = (work.codec.name, work.codec.k, burst.codec.mode, burst.csi, burst.pilots, burst.placing, burst.grid)
+        place = (burst.offset_symbols, burst.pilots, burst.placing, burst.grid)
+        key = (work.codec.name, work.codec.k, burst.codec.mode, burst.csi, *place)
         groups.setdefault(key, []).append(work)
-    return list(groups.values())
+    return sorted(groups.values(), key=lambda group: group[0].burst.offset_symbols)
 
 
 def _searches(works: Sequence[_Work]) -> list[list[_Work]]:

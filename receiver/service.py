@@ -18,6 +18,7 @@ from receiver.knowledge_base import KnowledgeBase
 from receiver.knowledge_messages import description_to_wire
 from receiver.knowledge_service import KnowledgeBaseService
 from receiver.pipeline import Answer, ReceivePipeline
+from receiver.sessions import Sessions
 from receiver.settings import ReceiverSettings
 from receiver.startup import load_codecs, open_knowledge_base
 from shared.batching import Batcher
@@ -73,6 +74,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             load_confidence(settings.kb),
             settings.accept_confidence,
             embed_pictures=embedder.pixels,
+            sessions=Sessions(settings.max_sessions, settings.session_seconds),
         )
         await asyncio.to_thread(self._pipeline.warm_up, self._codecs)
         self._batcher = Batcher(
@@ -132,6 +134,8 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             elapsed_seconds=perf_counter() - start,
             knowledge_base=answer.knowledge_base,
             knowledge_base_version=answer.knowledge_base_version,
+            certainty=answer.certainty,
+            more_wanted=answer.more_wanted,
         )
         return reception_to_wire(reception)
 

@@ -1,13 +1,16 @@
 """Settings of the receiver."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from shared.channel import EqualizerName
 from shared.config import ServerSettings
+
+MAX_SESSIONS: Final = 4096
+SESSION_SECONDS: Final = 60.0
 
 
 class ReceiverSettings(ServerSettings):
@@ -47,5 +50,14 @@ class ReceiverSettings(ServerSettings):
     batch_size: int = Field(64, ge=1, le=4096, description="most bursts decoded together")
     batch_wait_seconds: float = Field(
         0.002, ge=0, le=1, description="how long a free decoder waits for a batch as large as the last one"
+    )
+    max_sessions: int = Field(
+        MAX_SESSIONS,
+        ge=1,
+        le=1 << 20,
+        description="pictures in rounds whose earlier symbols are kept; of more, the least used are forgotten",
+    )
+    session_seconds: float = Field(
+        SESSION_SECONDS, gt=0, le=3600, description="how long they are kept after the last burst of their session"
     )
     max_in_flight: int = Field(256, ge=1, le=65536, description="bursts of one stream at work; beyond it senders wait")

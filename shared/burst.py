@@ -45,7 +45,8 @@ class Burst:
 
     stream, counter: with the channel's seed, the name of the random draw. symbols: [pilots + payload], complex64, unit
     mean power when sent. timeout_seconds: what is left of the request's deadline, 0 for none. channel_override: fields
-    of ChannelSettings for this burst alone.
+    of ChannelSettings for this burst alone. session: of bursts that make up one code, 0 for a burst alone;
+    offset_symbols: payload of the earlier ones; wanted_certainty: below it the receiver asks for more, 0 for never.
     """
 
     burst_id: int
@@ -62,6 +63,9 @@ class Burst:
     genie: Genie | None = None
     placing: PilotPlacing = "front"
     grid: Grid | None = None
+    session: int = 0
+    offset_symbols: int = 0
+    wanted_certainty: float = 0.0
 
     @property
     def payload(self) -> Complex:
@@ -128,7 +132,9 @@ class Reception:
 
     top: the answer, then the others nearest first; never empty. snr_db_estimated: dB, None without pilots. ledger:
     stages of the receiver, then of the channel. elapsed_seconds: the receiver's whole time for the burst.
-    knowledge_base: fingerprint. knowledge_base_version: how many changes it has seen.
+    knowledge_base: fingerprint. knowledge_base_version: how many changes it has seen. certainty: probability of the
+    likeliest category given all that arrived, None for a codec without categories. more_wanted: it is below the wanted
+    one, and the code has more symbols.
     """
 
     burst_id: int
@@ -143,3 +149,5 @@ class Reception:
     snr_db_estimated: float | None = None
     trace: Trace | None = None
     channel: ChannelReport | None = None
+    certainty: float | None = None
+    more_wanted: bool = False

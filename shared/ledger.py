@@ -72,6 +72,13 @@ class Ledger:
         """Add entries that another host booked."""
         self.entries.extend(entries)
 
+    def merged(self) -> tuple[Entry, ...]:
+        """The entries, those of one stage and kind added up, in the order of their first booking."""
+        sums: dict[tuple[str, Kind], float] = {}
+        for stage, seconds, kind in self.entries:
+            sums[stage, kind] = sums.get((stage, kind), 0.0) + seconds
+        return tuple(Entry(stage, seconds, kind) for (stage, kind), seconds in sums.items())
+
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
         """Book the time that the body takes."""

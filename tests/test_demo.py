@@ -56,7 +56,7 @@ def test_demo_through_a_running_link_reproduces(link: LocalLink, tmp_path: Path)
 
 
 def test_every_row_has_its_own_fixed_draws() -> None:
-    rows = scenarios((-5, 0, 5), None, None)
+    rows = scenarios((-5, 0, 5), {})
     assert len({row.options["stream"] for row in rows}) == len(rows) == 7
     assert len({row.options["seed"] for row in rows}) == 1
     assert all(row.options["counter"] == 0 for row in rows)

@@ -41,6 +41,9 @@ BURST = Burst(
     genie=Genie(np.array([0.5 - 0.25j], np.complex64), 0.125),
     placing="spread",
     grid=Grid(64, 16),
+    session=2**63 + 5,
+    offset_symbols=300,
+    wanted_certainty=0.75,
 )
 BURST_HEX = (
     "08 8180808080 20"  # 1 burst_id
@@ -58,6 +61,9 @@ BURST_HEX = (
     "6a 13 0a08 0000003f000080be 11 000000000000c03f"  # 13 genie
     "70 02"  # 14 pilot_placing
     "7a 04 08 40 10 10"  # 15 ofdm
+    "8001 8580808080808080 8001"  # 16 session
+    "8801 ac02"  # 17 offset_symbols
+    "9101 000000000000e83f"  # 18 wanted_certainty
 )
 REPORT = ChannelReport(
     settings=ChannelSettings(snr_db=-3.0, fading="rayleigh", seed=1),
@@ -98,6 +104,8 @@ RECEPTION = Reception(
     snr_db_estimated=0.0,
     trace=Trace(SYMBOLS[:0], SYMBOLS[:1], SYMBOLS[1:2]),
     channel=REPORT,
+    certainty=0.0,
+    more_wanted=True,
 )
 RECEPTION_HEX = (
     "08 05"  # 1 burst_id
@@ -113,6 +121,8 @@ RECEPTION_HEX = (
     "5a 14 12 08 0000803f00000040 1a 08 000000bf00000000"  # 11 trace
     "62 02 6b62"  # 12 knowledge_base
     "68 09"  # 13 knowledge_base_version
+    "71 0000000000000000"  # 14 certainty, 0 and there
+    "78 01"  # 15 more_wanted
 )
 ROWS = [
     pytest.param(BURST, wire.burst_to_wire, wire.burst_from_wire, pb.Burst, BURST_HEX, id="burst"),
@@ -171,7 +181,7 @@ def test_what_is_unset_stays_unset() -> None:
     back = wire.burst_from_wire(pb.Burst.FromString(wire.burst_to_wire(burst).SerializeToString()))
     assert same(back, burst)
     assert (back.genie, back.channel_override, back.top_k, back.timeout_seconds) == (None, {}, 5, 0.0)
-    reception = dataclasses.replace(RECEPTION, snr_db_estimated=None, trace=None, channel=None)
+    reception = dataclasses.replace(RECEPTION, snr_db_estimated=None, trace=None, channel=None, certainty=None)
     assert same(wire.reception_from_wire(wire.reception_to_wire(reception)), reception)
 
 
@@ -288,6 +298,9 @@ WRONG = [
     ({"top_k": 101}, InvalidSetting, "top_k = 101"),
     ({"timeout_seconds": -1.0}, InvalidInput, "timeout_seconds = -1"),
     ({"timeout_seconds": math.nan}, InvalidInput, "timeout_seconds = nan"),
+    ({"session": 0}, InvalidInput, "offset_symbols = 300 and wanted_certainty = 0.75 without a session"),
+    ({"wanted_certainty": 1.5}, InvalidSetting, "wanted_certainty = 1.5"),
+    ({"wanted_certainty": math.nan}, InvalidSetting, "wanted_certainty = nan"),
     ({"channel_override": common.ChannelSettings(fading=99)}, InvalidSetting, "fading = 99"),
     ({"genie": pb.Genie(gain=b"1234", n0=1)}, InvalidSymbols, "4 bytes"),
     ({"genie": pb.Genie(gain=NOT_A_NUMBER[:8], n0=1)}, InvalidSymbols, "NaN"),

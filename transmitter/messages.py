@@ -3,7 +3,9 @@
 from protos.semlink.v1 import transmitter_pb2 as pb
 from shared.errors import InvalidSetting
 from shared.rpc.channel_wire import override_from_wire, report_to_wire
+from shared.rpc.status import failure_from
 from shared.rpc.wire import (
+    checked_certainty,
     csi_from_wire,
     csi_to_wire,
     entries_to_wire,
@@ -13,7 +15,7 @@ from shared.rpc.wire import (
     top_k_from_wire,
     trace_to_wire,
 )
-from transmitter.request import SendRequest, Sent
+from transmitter.request import DEFAULT_CERTAINTY, AskForMore, Round, SendRequest, Sent
 
 
 def request_from_wire(message: pb.SendImageRequest) -> SendRequest:
@@ -35,6 +37,7 @@ def request_from_wire(message: pb.SendImageRequest) -> SendRequest:
         top_k=top_k_from_wire(message.top_k),
         trace=message.trace,
         design_snr_db=message.design_snr_db if message.HasField("design_snr_db") else None,
+        ask=_ask_from_wire(message.ask_for_more) if message.HasField("ask_for_more") else None,
     )
 
 
@@ -65,4 +68,28 @@ def delivery_to_wire(sent: Sent) -> pb.Delivery:
         knowledge_base_version=reception.knowledge_base_version,
         pilot_symbols=sent.pilots,
         pilot_placing=placing_to_wire(sent.placing if sent.pilots else None),
+        rounds=map(_round_to_wire, sent.rounds),
+    )
+
+
+def _ask_from_wire(message: pb.AskForMore) -> AskForMore:
+    certainty = message.certainty if message.HasField("certainty") else DEFAULT_CERTAINTY
+    return AskForMore(
+        certainty=checked_certainty("ask_for_more.certainty", certainty),
+        k_max=message.k_max if message.HasField("k_max") else None,
+    )
+
+
+def _round_to_wire(one: Round) -> pb.Round:
+    return pb.Round(
+        k=one.k,
+        counter=one.counter,
+        pilot_symbols=one.pilots,
+        payload_symbols=one.payload_symbols,
+        cbr_total=one.cbr_total,
+        confidence=one.confidence,
+        certainty=one.certainty,
+        snr_db_estimated=one.snr_db_estimated,
+        seconds=one.seconds,
+        failure=None if one.failure is None else failure_from(one.failure),
     )

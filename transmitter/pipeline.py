@@ -1,12 +1,12 @@
 """One picture from file to answer.
 
-image --decode, resize--> pixels --batch: CLIP, codec--> payload --pilots--> burst --next hop--> reception
+image --decode, resize--> pixels --batch: CLIP, codec--> payload --pilots--> bursts --next hop, in rounds--> reception
 """
 
 import io
 import secrets
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from time import perf_counter
@@ -16,31 +16,29 @@ from PIL import Image
 from shared.batching import Batcher
 from shared.burst import Burst, CodecSpec, Csi, Reception
 from shared.channel import PilotPlacing, place_pilots
-from shared.channel.timing import HEADER_SYMBOLS
 from shared.clip import Clip
 from shared.codecs import AnyCodec, CodecShelf, PictureCodec
 from shared.deadline import Deadline
 from shared.device import use_threads
 from shared.errors import InvalidSetting
-from shared.ledger import AIR, Kind, Ledger, Stage
+from shared.ledger import Ledger, Stage
 from shared.symbols import Complex
 from shared.warming import Warming
 from transmitter.encoder import Encoded, Encoder, ToEncode
 from transmitter.preparer import Prepared, Preparer, ToPrepare
-from transmitter.request import SendRequest, Sent
+from transmitter.request import Round, SendRequest, Sent
+from transmitter.rounds import Exchange, NextHop, exchange_rounds, joined_reception
 from transmitter.settings import TransmitterSettings
 
 PREPARE_SIZE = 8
 """Most pictures that one thread prepares at a time: enough to spare it some wake-ups, few enough to share the work."""
 
-NextHop = Callable[[Burst], Awaitable[Reception]]
-
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """How one picture is sent, defaults filled in."""
+    """How one picture is sent, defaults filled in. codecs: of the lengths to reach, one burst for each."""
 
-    codec: AnyCodec
+    codecs: tuple[AnyCodec, ...]
     csi: Csi
     pilots: int
     placing: PilotPlacing
@@ -66,8 +64,9 @@ class SendPipeline:
             "encoder",
             initializer=lambda: use_threads(settings.threads),
         )
-        # Ids differ between transmitters and restarts; counters start at 0, so that a run can be repeated.
-        self._burst_ids = count(secrets.randbits(31) << 32)
+        # Ids differ between transmitters and restarts, and name sessions, so none is 0; counters start at 0, so that a
+        # run can be repeated.
+        self._burst_ids = count((secrets.randbits(31) << 32) + 1)
         self._counters = count()
         self._operating_point_db = settings.design_snr_db
         self._warming = Warming()
@@ -76,34 +75,36 @@ class SendPipeline:
         """Send one picture and wait for the answer."""
         start = perf_counter()
         plan = self._plan(request)
-        await self._warm(plan.codec)
-        as_picture = isinstance(plan.codec, PictureCodec)
-        prepared, prepare_queue_seconds = await self._prepare.submit(ToPrepare(request.image, as_picture), deadline)
+        codec = plan.codecs[-1]
+        await self._warm(codec)
+        picture = ToPrepare(request.image, isinstance(codec, PictureCodec))
+        prepared, prepare_queue_seconds = await self._prepare.submit(picture, deadline)
         expected_db = self._operating_point_db if request.design_snr_db is None else request.design_snr_db
-        item = ToEncode(prepared.pixels, plan.codec, expected_db)
-        encoded, encode_queue_seconds = await self._encode.submit(item, deadline)
-        burst = self._burst(request, plan, encoded.symbols, plan.codec.mode(item.snr_db), deadline)
-        sent_at = perf_counter()
-        reception = await self._next_hop(burst)
+        encoded, encode_queue_seconds = await self._encode.submit(
+            ToEncode(prepared.pixels, codec, expected_db), deadline
+        )
+        bursts = self._bursts(request, plan, encoded.symbols, codec.mode(expected_db))
+        exchanges = await exchange_rounds(bursts, self._next_hop, deadline)
+        reception = joined_reception(exchanges, encoded.symbols)
         self._learn(reception)
-        round_trip = perf_counter() - sent_at
         ledger = Ledger()
         ledger.book(Stage.PREPROCESS, prepared.seconds)
         ledger.book(Stage.QUEUE, prepare_queue_seconds + encode_queue_seconds)
         ledger.book(Stage.ENCODE, encoded.encode_seconds)
         ledger.book(Stage.COMPRESS, encoded.compress_seconds)
-        ledger.book(Stage.WIRE, round_trip - reception.elapsed_seconds - _air_seconds(reception))
-        ledger.extend(reception.ledger)
+        for exchange in exchanges:
+            ledger.extend(exchange.ledger())
         ledger.close(perf_counter() - start)
         return Sent(
-            reception=_with_sent(reception, encoded.symbols),
-            codec=burst.codec,
+            reception=reception,
+            codec=next(each.burst.codec for each in reversed(exchanges) if each.reception is not None),
             csi=plan.csi,
             pilots=plan.pilots,
             placing=plan.placing,
-            cbr=plan.codec.symbols / prepared.source_values,
-            cbr_total=_channel_uses(burst, reception) / prepared.source_values,
-            ledger=tuple(ledger.entries),
+            cbr=sum(each.payload_symbols for each in exchanges) / prepared.source_values,
+            cbr_total=sum(each.channel_uses for each in exchanges) / prepared.source_values,
+            ledger=ledger.merged(),
+            rounds=tuple(_round(each, prepared.source_values) for each in exchanges) if request.ask else (),
         )
 
     async def warm_up(self) -> None:
@@ -142,51 +143,72 @@ class SendPipeline:
 
     def _plan(self, request: SendRequest) -> _Plan:
         settings = self._settings
-        if request.codec is None:
-            codec = self._codec(settings.codec, request.k if request.k is not None else settings.k)
-        else:
-            codec = self._codec(request.codec, request.k)
+        codecs = self._codecs(request)
         csi = request.csi or settings.csi
         if csi != "pilot":
             for name in ("pilot_symbols", "pilot_placing"):
                 if value := getattr(request, name):
                     raise InvalidSetting(f"{name} = {value} with csi {csi}: pilots need csi pilot")
-            return _Plan(codec, csi, 0, "front")
+            return _Plan(codecs, csi, 0, "front")
         pilots = settings.pilot_symbols if request.pilot_symbols is None else request.pilot_symbols
         if not 2 <= pilots <= 1024:
             raise InvalidSetting(f"pilot_symbols = {pilots}: choose 2 to 1024, or csi none")
-        return _Plan(codec, csi, pilots, request.pilot_placing or settings.pilot_placing)
+        return _Plan(codecs, csi, pilots, request.pilot_placing or settings.pilot_placing)
 
-    def _burst(self, request: SendRequest, plan: _Plan, payload: Complex, mode: int, deadline: Deadline) -> Burst:
-        return Burst(
-            burst_id=next(self._burst_ids),
-            stream=request.stream or 0,
-            counter=next(self._counters) if request.counter is None else request.counter,
-            codec=self.spec(plan.codec, mode),
-            pilots=plan.pilots,
-            symbols=place_pilots(payload, plan.pilots, plan.placing),
-            csi=plan.csi,
-            timeout_seconds=deadline.remaining(),
-            top_k=request.top_k,
-            trace=request.trace,
-            channel_override=request.channel or {},
-            placing=plan.placing,
-        )
+    def _codecs(self, request: SendRequest) -> tuple[AnyCodec, ...]:
+        """The codec of each length to reach: one, unless the request asks for more."""
+        settings, ask = self._settings, request.ask
+        name = settings.codec if request.codec is None else request.codec
+        if ask is None:
+            return (self._codec(name, settings.k if (request.k, request.codec) == (None, None) else request.k),)
+        kind = self._shelf.kind(name)
+        if not kind.prefixes:
+            raise InvalidSetting(
+                f"ask_for_more with codec {name}, whose shorter code does not begin its longer one: choose nested"
+            )
+        first = self._codec(name, min(kind.lengths) if request.k is None else request.k)
+        last = self._codec(name, max(kind.lengths) if ask.k_max is None else ask.k_max)
+        if last.k < first.k:
+            raise InvalidSetting(f"ask_for_more.k_max = {last.k} is below k = {first.k}, where the first round begins")
+        return tuple(self._codec(name, k) for k in sorted(kind.lengths) if first.k <= k <= last.k)
+
+    def _bursts(self, request: SendRequest, plan: _Plan, payload: Complex, mode: int) -> Iterator[Burst]:
+        """One burst for each length, with the part of the payload that reaches it; numbered when it is taken."""
+        session = offset = 0
+        for place, codec in enumerate(plan.codecs):
+            burst_id = next(self._burst_ids)
+            session = session or (burst_id if request.ask else 0)
+            yield Burst(
+                burst_id=burst_id,
+                stream=request.stream or 0,
+                counter=next(self._counters) if request.counter is None else request.counter + place,
+                codec=self.spec(codec, mode),
+                pilots=plan.pilots,
+                symbols=place_pilots(payload[offset : codec.symbols], plan.pilots, plan.placing),
+                csi=plan.csi,
+                top_k=request.top_k,
+                trace=request.trace,
+                channel_override=request.channel or {},
+                placing=plan.placing,
+                session=session,
+                offset_symbols=offset,
+                wanted_certainty=request.ask.certainty if request.ask else 0.0,
+            )
+            offset = codec.symbols
 
 
-def _air_seconds(reception: Reception) -> float:
-    """What the channel really took."""
-    return sum(entry.seconds for entry in reception.ledger if entry.stage in AIR and entry.kind is Kind.MEASURED)
-
-
-def _channel_uses(burst: Burst, reception: Reception) -> int:
-    """All that was on the air: pilots, payload, what the waveform adds, and the header."""
-    air_symbols = burst.symbols.size if reception.channel is None else reception.channel.air_symbols
-    return air_symbols + HEADER_SYMBOLS
-
-
-def _with_sent(reception: Reception, payload: Complex) -> Reception:
-    """The trace of a burst starts with what was sent, which only this end knows."""
-    if reception.trace is None:
-        return reception
-    return replace(reception, trace=replace(reception.trace, sent=payload))
+def _round(exchange: Exchange, source_values: int) -> Round:
+    """An exchange as it is told to the client."""
+    burst, reception = exchange.burst, exchange.reception
+    return Round(
+        k=burst.codec.k,
+        counter=burst.counter,
+        pilots=burst.pilots,
+        payload_symbols=exchange.payload_symbols,
+        cbr_total=exchange.channel_uses / source_values,
+        seconds=exchange.seconds,
+        confidence=None if reception is None else reception.confidence,
+        certainty=None if reception is None else reception.certainty,
+        snr_db_estimated=None if reception is None else reception.snr_db_estimated,
+        failure=exchange.failure,
+    )

@@ -2,11 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from shared.burst import CodecSpec, Csi, Reception
 from shared.channel import PilotPlacing
+from shared.errors import SemLinkError
 from shared.ledger import Entry
+
+DEFAULT_CERTAINTY: Final = 0.9
+"""Of a request that asks for more and names none."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskForMore:
+    """Send in rounds while the receiver's certainty is below this one. k_max: at most; None for the longest code."""
+
+    certainty: float
+    k_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +37,23 @@ class SendRequest:
     top_k: int = 5
     trace: bool = False
     design_snr_db: float | None = None
+    ask: AskForMore | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One burst of a picture that was sent in rounds. Fields as in the message of this name."""
+
+    k: int
+    counter: int
+    pilots: int
+    payload_symbols: int
+    cbr_total: float
+    seconds: float
+    confidence: float | None = None
+    certainty: float | None = None
+    snr_db_estimated: float | None = None
+    failure: SemLinkError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +61,8 @@ class Sent:
     """What became of one picture.
 
     cbr: complex channel uses of the payload / (3 x height x width of the source picture); cbr_total: with pilots,
-    header and what the waveform adds. ledger: adds up to the total.
+    header and what the waveform adds; both of all rounds. ledger: adds up to the total. rounds: of a request that asks
+    for more.
     """
 
     reception: Reception
@@ -43,6 +73,7 @@ class Sent:
     cbr: float
     cbr_total: float
     ledger: tuple[Entry, ...]
+    rounds: tuple[Round, ...] = ()
 
     @property
     def genies(self) -> tuple[str, ...]:

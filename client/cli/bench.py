@@ -141,6 +141,57 @@ def knowledge_base(
     _show(result, f"A knowledge base of {items} items", json)
 
 
+@app.command("more")
+def more(
+    *,
+    data: Annotated[
+        str, typer.Option(help="drawn, cifar100:DIR, or a folder with query/ and kb/: who asks, and who answers.")
+    ] = "drawn",
+    queries: Annotated[int, typer.Option(min=20, help="Pictures of each row.")] = 500,
+    snr_db: Annotated[list[float] | None, typer.Option(help="Give it several times. Else -4 0 4.")] = None,
+    fading: Annotated[list[str] | None, typer.Option(help="Several times. Else none and rayleigh.")] = None,
+    certainty: Annotated[list[float] | None, typer.Option(help="Several times. Else 0.5 0.8 0.9 0.95 0.99.")] = None,
+    start: Annotated[list[int] | None, typer.Option(help="k of the first round, several times. Else 8 16.")] = None,
+    propagation_seconds: Annotated[float, typer.Option(min=0, help="Emulated, of each round.")] = 0.005,
+    timed: Annotated[int, typer.Option(min=5, help="Pictures sent one at a time, for the latency.")] = 50,
+    kb: Annotated[Path | None, typer.Option(help="Folder of the knowledge base, kept; else it is thrown away.")] = None,
+    transmitter: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="A running link instead, which answers with these data.")
+    ] = None,
+    figure: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Draw accuracy against bandwidth.")] = None,
+    json: Json = False,
+) -> None:
+    """Measure what asking for more saves: each fixed length against rounds, over three processes.
+
+    `cbr` is the mean bandwidth of the payload, `total` with the pilots and headers of all rounds. `gain`: by how much
+    the askers are more often right at the same mean bandwidth.
+
+    - `semlink bench more`
+    - `semlink bench more --data cifar100:data --queries 2000 --figure out/more.png`
+    - `semlink bench more --fading rayleigh --snr-db 10 --propagation-seconds 0.25`
+    """
+    from client.cli.more_table import more_table  # noqa: PLC0415
+    from client.cli.progress import progress  # noqa: PLC0415
+
+    with heavy():
+        from lab.bench.more import MoreBench, bench_more  # noqa: PLC0415
+        from lab.bench.more_figure import draw_more  # noqa: PLC0415
+
+    given = {"snrs_db": snr_db, "fadings": fading, "certainties": certainty, "starts": start}
+    lists: dict[str, Any] = {name: tuple(values) for name, values in given.items() if values}
+    plan = MoreBench(
+        data, queries, propagation_seconds=propagation_seconds, timed=timed, kb=kb, address=transmitter, **lists
+    )
+    with progress("sending") as report:
+        result = bench_more(plan, report)
+    if figure is not None:
+        draw_more(result, figure)
+    if json:
+        print_json(result)
+    else:
+        out.print(more_table(result["rows"]))
+
+
 def _show(result: dict[str, Any], title: str, json: bool) -> None:
     if json:
         print_json(result)

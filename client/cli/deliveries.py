@@ -21,6 +21,7 @@ def show_delivery(image: Path, delivery: Delivery) -> RenderableType:
     return Group(
         _headline(image, delivery),
         Padding(_facts(delivery), (1, 2)),
+        *([Padding(_rounds(delivery), (0, 2, 1, 2))] if delivery.rounds else []),
         Padding(_hits(delivery), (0, 2)),
         Padding(_ledger(delivery), (1, 2, 0, 2)),
     )
@@ -79,7 +80,27 @@ def _facts(delivery: Delivery) -> Table:
         "receiver knows",
         ", ".join(delivery.genies) or {"pilot": "its pilots", "none": "nothing"}.get(delivery.csi, delivery.csi),
     )
-    table.add_row("replay with", f"--seed {channel.seed} --stream {channel.stream} --counter {channel.counter}")
+    counter = delivery.rounds[0].counter if delivery.rounds else channel.counter
+    table.add_row("replay with", f"--seed {channel.seed} --stream {channel.stream} --counter {counter}")
+    return table
+
+
+def _rounds(delivery: Delivery) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("round")
+    for name in ("k", "symbols", "with pilots, header: cbr", "certainty", "confidence", "ms"):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    for number, one in enumerate(delivery.rounds, 1):
+        table.add_row(
+            str(number),
+            str(one.k),
+            str(one.payload_symbols),
+            f"{one.cbr_total:.5f}",
+            *("" if value is None else f"{value:.2f}" for value in (one.certainty, one.confidence)),
+            f"{one.seconds * 1e3:.2f}",
+            Text(one.failure, "yellow"),
+        )
     return table
 
 

@@ -9,6 +9,7 @@ import typer
 from client.cli.codecs import CODEC_HELP, OwnCodec
 from client.cli.console import OUT, Json, err, out, print_json, stop_on_sigterm
 from client.cli.up import Clip, Device, Download, Kb, Models, Out, Weights, make_plan, running
+from client.options import SendOptions
 from shared.errors import InvalidSetting
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ def demo(
     tell_snr: Annotated[
         bool, typer.Option("--tell-snr", help="Tell the sender each row's SNR, as a link that adapts would.")
     ] = False,
+    ask_for_more: Annotated[
+        bool, typer.Option("--ask-for-more", help="Begin with k, or with few; more while the receiver asks.")
+    ] = False,
+    certainty: Annotated[float | None, typer.Option(help="Below it the receiver asks for more; else 0.9.")] = None,
     concurrency: Annotated[
         int, typer.Option(min=1, max=64, help="Pictures on their way at once; 1 measures an unloaded link.")
     ] = 1,
@@ -54,13 +59,15 @@ def demo(
     - `semlink demo`
     - `semlink demo --images 50 --snr-db -5 --snr-db 5 --k 16`
     - `semlink demo --codec webp-ldpc --tell-snr` — the pictures themselves, over LDPC
+    - `semlink demo --ask-for-more` — each picture takes as many symbols as it needs
     - `semlink demo --transmitter 127.0.0.1:50051 --receiver 127.0.0.1:50053` — through a link that runs already
     """
     from client.demo.run import Plan, require_matplotlib, run_demo  # noqa: PLC0415 - numpy, gRPC
 
     require_matplotlib()
     stop_on_sigterm()
-    plan = Plan(images, tuple(snr_db or (-10, -5, 0, 5, 10)), codec, k, concurrency, tell_snr)
+    options = SendOptions(codec=codec, k=k, ask_for_more=ask_for_more, certainty=certainty)
+    plan = Plan(images, tuple(snr_db or (-10, -5, 0, 5, 10)), options, concurrency, tell_snr)
     models = Models(clip, weights, device, download, codec, tuple(own_codec or ()))
     own = make_plan(directory, kb=kb, source="drawn", models=models, read_only=True)  # `semlink up` may be serving it
     with _link(transmitter, channel, receiver) or running(own) as link:

@@ -25,9 +25,26 @@ def send(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Picture files: JPEG, PNG, WebP ...")],
     *,
     codec: Annotated[str | None, typer.Option(help=CODEC_HELP, rich_help_panel=_RADIO)] = None,
-    k: Annotated[int | None, typer.Option(help="Real dimensions; k/2 symbols go out.", rich_help_panel=_RADIO)] = None,
+    k: Annotated[
+        int | None,
+        typer.Option(
+            help="Real dimensions; k/2 symbols go out. With --ask-for-more: to begin with.", rich_help_panel=_RADIO
+        ),
+    ] = None,
     design_snr_db: Annotated[
         float | None, typer.Option(help="SNR that the codec is told to expect, where it cares.", rich_help_panel=_RADIO)
+    ] = None,
+    ask_for_more: Annotated[
+        bool,
+        typer.Option(
+            "--ask-for-more", help="Few symbols, more while the receiver asks; codec nested.", rich_help_panel=_RADIO
+        ),
+    ] = False,
+    certainty: Annotated[
+        float | None, typer.Option(help="Below it the receiver asks for more; else 0.9.", rich_help_panel=_RADIO)
+    ] = None,
+    k_max: Annotated[
+        int | None, typer.Option(help="Length at which to stop asking; else the longest.", rich_help_panel=_RADIO)
     ] = None,
     csi: Annotated[
         Csi | None, typer.Option(help="What the receiver knows of the channel.", rich_help_panel=_RADIO)
@@ -41,7 +58,8 @@ def send(
         int | None, typer.Option(help="Names the random draw, for replay.", rich_help_panel=_RADIO)
     ] = None,
     counter: Annotated[
-        int | None, typer.Option(help="Of the first picture, for replay.", rich_help_panel=_RADIO)
+        int | None,
+        typer.Option(help="Of the first picture and its first round, for replay.", rich_help_panel=_RADIO),
     ] = None,
     top: Annotated[int, typer.Option(help="Nearest items wanted, 1 to 100.")] = 5,
     trace: Annotated[bool, typer.Option("--trace", help="With --json: the symbols sent, received, equalized.")] = False,
@@ -58,13 +76,15 @@ def send(
     - `semlink send cat.jpg --codec webp-ldpc --snr-db 10 --design-snr-db 10` — as a WebP file, for comparison
     - `semlink send cat.jpg --seed 7 --stream 1 --counter 3` — the same noise every time
     - `semlink send cat.jpg --fading rayleigh --coherence-symbols 16 --pilot-placing spread --pilots 32`
+    - `semlink send cat.jpg --ask-for-more --certainty 0.95` — only as many symbols as it takes
 
     The link must be up: `semlink up` starts it. Settings of the channel hold for these pictures alone;
     `semlink channel set` changes them for all.
     """
     options = SendOptions(
         codec=codec, k=k, design_snr_db=design_snr_db, csi=csi, pilot_symbols=pilots, pilot_placing=pilot_placing,
-        stream=stream, counter=counter, top_k=top, trace=trace, timeout=timeout, **given(settings),
+        stream=stream, counter=counter, top_k=top, trace=trace, timeout=timeout,
+        ask_for_more=ask_for_more, certainty=certainty, k_max=k_max, **given(settings),
     )  # fmt: skip
     if len(images) == 1:
         _send_one(images[0], transmitter, options, json)

@@ -36,11 +36,14 @@ def draw_figure(result: DemoResult, path: Path) -> None:
 
 
 def _title(figure: Figure, result: DemoResult) -> None:
-    first = result.rows[1].deliveries[0]
+    sent = result.rows[1:]
+    symbols, cbr, cbr_total = (
+        np.mean([getattr(row, name) for row in sent]) for name in ("symbols", "cbr", "cbr_total")
+    )
     words = (
         f"{len(result.pictures)} pictures a channel",
-        f"codec {first.codec}, k = {first.k}: {first.k // 2} complex symbols a picture",
-        f"cbr {first.cbr:.4f}, {first.cbr_total:.4f} with header",
+        f"{result.sent}: {symbols:.3g} complex symbols a picture",
+        f"cbr {cbr:.4f}, {cbr_total:.4f} with pilots and header",
         f"CLIP {result.transmitter.clip}",
     )
     figure.text(0.03, 0.945, "SemLink: the meaning of a picture over a noisy channel", fontsize=23, fontweight="bold")

@@ -57,6 +57,26 @@ class Row:
         noise = math.fsum(delivery.channel.noise_power for delivery in self.deliveries)
         return ratio_to_db(signal / noise) if noise else math.inf
 
+    @property
+    def rounds(self) -> float:
+        """Mean number of bursts a picture."""
+        return self.mean(max(1, len(delivery.rounds)) for delivery in self.deliveries)
+
+    @property
+    def symbols(self) -> float:
+        """Mean complex symbols of the payload that arrived."""
+        return self.mean(delivery.k / 2 for delivery in self.deliveries)
+
+    @property
+    def cbr(self) -> float:
+        """Mean channel uses of the payload / (3 H W)."""
+        return self.mean(delivery.cbr for delivery in self.deliveries)
+
+    @property
+    def cbr_total(self) -> float:
+        """The same with pilots and header."""
+        return self.mean(delivery.cbr_total for delivery in self.deliveries)
+
     @cached_property
     def latency_ms(self) -> dict[str, float]:
         """Percentiles of total_seconds."""
@@ -85,12 +105,13 @@ class Row:
             "snr_db": finite(self.scenario.snr_db),
             "fading": self.scenario.fading,
             "codec": first.codec,
-            "k": first.k,
+            "k": 2 * self.symbols if first.rounds else first.k,
             "csi": first.csi,
             "pilot_symbols": first.pilot_symbols,
             "genies": list(first.genies),
-            "cbr": self.mean(delivery.cbr for delivery in self.deliveries),
-            "cbr_total": self.mean(delivery.cbr_total for delivery in self.deliveries),
+            "cbr": self.cbr,
+            "cbr_total": self.cbr_total,
+            "rounds": self.rounds,
             "semantic_accuracy": self.semantic_accuracy,
             "semantic_agreement": self.semantic_agreement,
             "accepted": self.mean(delivery.accepted for delivery in self.deliveries),
@@ -112,6 +133,14 @@ class DemoResult:
     thumbnails: dict[str, bytes]
     concurrency: int
     seconds: float
+
+    @property
+    def sent(self) -> str:
+        """How the pictures were sent, for people."""
+        first = self.rows[1].deliveries[0]
+        if not first.rounds:
+            return f"codec {first.codec} k = {first.k}"
+        return f"codec {first.codec} in rounds from k = {first.rounds[0].k}"
 
     def to_json(self) -> dict[str, Any]:
         """The content of demo.json."""

@@ -17,6 +17,7 @@ from client.demo.scenarios import Scenario, scenarios
 from client.health import wait_serving
 from client.knowledge_base import KnowledgeBaseClient
 from client.link import SemLink
+from client.options import SendOptions
 from shared.errors import NotFound, SemLinkError
 
 WARM_UP = 8
@@ -25,15 +26,14 @@ _READY_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Plan:
-    """What to send. codec, k: None for the transmitter's default. concurrency: pictures on their way at once.
+    """What to send. options: the codec, and what goes with it. concurrency: pictures on their way at once.
 
     tell_snr: whether the sender knows the average SNR of each row.
     """
 
     images: int
     snrs_db: tuple[float, ...]
-    codec: str | None = None
-    k: int | None = None
+    options: SendOptions
     concurrency: int = 1
     tell_snr: bool = False
 
@@ -81,7 +81,7 @@ def require_matplotlib() -> None:
 
 
 def _measure(link: SemLink, pictures: Sequence[DemoPicture], plan: Plan, console: Console) -> Iterator[Row]:
-    rows = scenarios(plan.snrs_db, plan.codec, plan.k, plan.tell_snr)
+    rows = scenarios(plan.snrs_db, plan.options, plan.tell_snr)
     truth = tuple(picture.label for picture in pictures)
     clean: tuple[str, ...] = ()
     columns = (TextColumn("sending pictures"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

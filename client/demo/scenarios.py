@@ -30,26 +30,27 @@ class Scenario:
         return self.options.get("fading") or "none"
 
 
-def scenarios(snrs_db: Sequence[float], codec: str | None, k: int | None, tell_snr: bool = False) -> list[Scenario]:
-    """The clean reference first, then AWGN and Rayleigh at each SNR.
+def scenarios(snrs_db: Sequence[float], chosen: SendOptions, tell_snr: bool = False) -> list[Scenario]:
+    """The clean reference first, then AWGN and Rayleigh at each SNR. chosen: the codec, and what goes with it.
 
     The reference sends the embedding itself through a channel without noise. On AWGN the gain is 1 and there is
     nothing to estimate; under Rayleigh fading the receiver estimates it from pilots, which count in cbr_total.
     tell_snr: tell the sender the average SNR of each row.
     """
     reference = SendOptions(codec="raw", k=None, snr_db=math.inf, fading="none", csi="none")
-
-    def chosen(snr_db: float) -> SendOptions:
-        return SendOptions(codec=codec, k=k, snr_db=snr_db, design_snr_db=snr_db if tell_snr else None)
-
     rows = [Scenario("clean", _numbered(reference, 0))]
     for snr_db in snrs_db:
-        options = SendOptions(**chosen(snr_db), fading="none", csi="none")
+        options: SendOptions = {**_at(chosen, snr_db, tell_snr), "fading": "none", "csi": "none"}
         rows.append(Scenario("AWGN", _numbered(options, len(rows))))
     for snr_db in snrs_db:
-        options = SendOptions(**chosen(snr_db), fading="rayleigh", csi="pilot")
+        options = {**_at(chosen, snr_db, tell_snr), "fading": "rayleigh", "csi": "pilot"}
         rows.append(Scenario("Rayleigh", _numbered(options, len(rows))))
     return rows
+
+
+def _at(chosen: SendOptions, snr_db: float, tell_snr: bool) -> SendOptions:
+    told: SendOptions = {"design_snr_db": snr_db} if tell_snr else {}
+    return {**chosen, "snr_db": snr_db, **told}
 
 
 def _numbered(options: SendOptions, stream: int) -> SendOptions:

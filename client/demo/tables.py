@@ -17,20 +17,21 @@ def load(result: DemoResult) -> str:
 
 def accuracy_table(result: DemoResult) -> Table:
     """Accuracy, bandwidth and latency of each scenario."""
-    clean, first = result.rows[0].deliveries[0], result.rows[1].deliveries[0]
+    clean, in_rounds = result.rows[0].deliveries[0], bool(result.rows[1].deliveries[0].rounds)
     table = _table(
-        f"{len(result.pictures)} pictures a row, CLIP {result.transmitter.clip}, codec {first.codec} k = {first.k}; "
+        f"{len(result.pictures)} pictures a row, CLIP {result.transmitter.clip}, {result.sent}; "
         f"clean: {clean.codec} k = {clean.k} without noise.\nLatency: {load(result)}."
     )
     table.add_column("channel", no_wrap=True)
-    for name in ("SNR\nasked", "dB\ngot", "accu-\nracy", "agree-\nment", "cbr\n", "cbr\ntotal"):
+    fourth = "mean\nrounds" if in_rounds else "agree-\nment"  # no room for both
+    for name in ("SNR\nasked", "dB\ngot", "accu-\nracy", fourth, "cbr\n", "cbr\ntotal"):
         table.add_column(name, justify="right", no_wrap=True)
     for name in ("ms\np50", "\np95", "\np99"):
         table.add_column(name, justify="right", no_wrap=True)
     for previous, row in zip((None, *result.rows), result.rows, strict=False):
         if previous is not None and previous.scenario.name != row.scenario.name:
             table.add_section()
-        table.add_row(*_cells(row))
+        table.add_row(*_cells(row, in_rounds))
     return table
 
 
@@ -53,16 +54,15 @@ def _table(title: str) -> Table:
     return Table(title=title, title_style="bold", title_justify="left", box=box.SIMPLE, padding=(0, 0, 0, 1))
 
 
-def _cells(row: Row) -> list[str]:
-    first = row.deliveries[0]
+def _cells(row: Row, in_rounds: bool) -> list[str]:
     return [
         row.scenario.name,
         _db(row.scenario.snr_db),
         _db(row.snr_db_achieved),
         f"{row.semantic_accuracy:.1%}",
-        f"{row.semantic_agreement:.1%}",
-        f"{first.cbr:.5f}",
-        f"{first.cbr_total:.5f}",
+        f"{row.rounds:.1f}" if in_rounds else f"{row.semantic_agreement:.1%}",
+        f"{row.cbr:.5f}",
+        f"{row.cbr_total:.5f}",
         *(f"{value:.1f}" for value in row.latency_ms.values()),
     ]
 

@@ -16,6 +16,7 @@ from shared.errors import InvalidSymbols
 from shared.symbols import Complex, mean_powers
 
 POWER_TOLERANCE = 1e-3
+_ROUND_BITS = 32  # of a counter, that number the pictures
 _NO_CODEC = CodecSpec("", 0, "", "")  # the equalizer asks for none
 
 
@@ -37,6 +38,10 @@ class Air:
     def csi(self) -> Csi:
         """What the receiver knows of it."""
         return self._point.csi
+
+    def later(self, rows: Ints, number: int) -> "Air":
+        """The air of one more burst of some pictures, with draws of its own. rows: [b]. number: 0 for the first."""
+        return Air(self._point, self.channel.seed, self.counters[rows] + (number << _ROUND_BITS))
 
     def carry(self, payloads: Complex, equalizer: EqualizerName | None = None) -> Equalized:
         """Send one burst for each counter.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -61,7 +62,7 @@ def _filled(row: Row, scheme: Scheme, outcomes: Sequence[tuple[Arrival, Verdict]
     right = np.concatenate([verdict.right for verdict in verdicts])
     interval = binomtest(int(right.sum()), right.size).proportion_ci(CONFIDENCE, "wilson")
     return replace(
-        row,
+        _with_channel_uses(row, arrivals),
         n=right.size,
         semantic_accuracy=float(right.mean()),
         ci_low=float(interval.low),
@@ -78,7 +79,16 @@ def _filled(row: Row, scheme: Scheme, outcomes: Sequence[tuple[Arrival, Verdict]
     )
 
 
-def _mean(parts: Sequence[npt.NDArray[np.float64] | npt.NDArray[np.bool_] | None]) -> float:
+def _with_channel_uses(row: Row, arrivals: Sequence[Arrival]) -> Row:
+    """The row with the mean cbr and cbr_total of a scheme that sends more of some pictures than of others."""
+    symbols, bursts = (_mean([getattr(each, name) for each in arrivals]) for name in ("payload_symbols", "bursts"))
+    if np.isnan(symbols):
+        return row
+    cbr = symbols / (row.k // 2) * row.cbr
+    return replace(row, cbr=cbr, cbr_total=cbr + bursts * (row.cbr_total - row.cbr))
+
+
+def _mean(parts: Sequence[npt.NDArray[Any] | None]) -> float:
     """Mean over all parts; NaN where the scheme has no such figure."""
     known = [part for part in parts if part is not None]
     return float(np.mean(np.concatenate(known))) if known else NOTHING

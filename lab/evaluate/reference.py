@@ -9,6 +9,7 @@ import numpy as np
 
 from lab.classifier import best_accuracy
 from lab.evaluate.data import ClipChoice, TestSet, cached_features, check_apart, load_choice
+from lab.evaluate.nested_more import NAMES as NESTED_MORE
 from lab.evaluate.scenario import Point
 from lab.features import Progress
 from lab.limit import limit
@@ -37,7 +38,11 @@ def classifier_accuracy(
 
 
 def limit_of(point: Point, accuracy: float, classes: int) -> float:
-    """A (1 - Pe) of a point; NaN for a fading whose limit is not known, or where A is not."""
-    if point.channel.fading not in KNOWN_FADINGS:
+    """A (1 - Pe) of a point; NaN for a fading whose limit is not known, or where A is not.
+
+    Rounds fade each by itself, and the limit knows one gain: it holds for them without fading alone.
+    """
+    fading = point.channel.fading
+    if fading not in KNOWN_FADINGS or (fading != "none" and point.scheme.source in NESTED_MORE):
         return math.nan
     return limit(accuracy, classes, point.k, point.snr_db, point.channel.fading)

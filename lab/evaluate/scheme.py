@@ -54,7 +54,8 @@ class Arrival:
     decoded: of the whole batch. encode_seconds, decode_seconds: of the whole batch, codec alone.
     lost: [M], bool, whether each message was decoded wrongly; None for schemes without messages.
     pixels: [B, H, W, 3], uint8, decoded pictures; None for schemes that send none. found: [B, 10], positions of the
-    items that the receiver chooses, best first; None for the nearest ones.
+    items that the receiver chooses, best first; None for the nearest ones. payload_symbols, bursts: [B], what was sent
+    of each picture; None where that is k/2 symbols in one burst.
     """
 
     decoded: Decoded
@@ -63,6 +64,8 @@ class Arrival:
     lost: npt.NDArray[np.bool_] | None = None
     pixels: Pixels | None = None
     found: Ints | None = None
+    payload_symbols: Ints | None = None
+    bursts: Ints | None = None
 
 
 def mode_of(sender: AnyCodec, told: OperatingPoint | None) -> int:

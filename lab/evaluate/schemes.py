@@ -5,6 +5,7 @@ from importlib import import_module
 import numpy as np
 
 from lab.evaluate.data import TestSet
+from lab.evaluate.nested_more import NAMES as NESTED_MORE
 from lab.evaluate.pictures import PictureScheme
 from lab.evaluate.scenario import SchemeSpec
 from lab.evaluate.scheme import CodecScheme, FusedScheme, Scheme, Setting
@@ -16,6 +17,7 @@ PICTURES = ("jpeg", "webp", "hevc", "bpg")
 # Schemes that are no codecs, or more than one: name -> "module:class", called with k and a `Setting`.
 SCHEMES: dict[str, str] = {
     "kbsc-authors": "lab.evaluate.kbsc_authors:KbscAuthors",
+    **dict.fromkeys(NESTED_MORE, "lab.evaluate.nested_more:NestedMore"),
     "vq-digital": "lab.evaluate.vq_digital:VqDigitalScheme",
     **{f"{kind}-ldpc": "lab.evaluate.pictures:DigitalPictures" for kind in PICTURES},
     **{f"{kind}-ldpc-mosaic": "lab.evaluate.mosaics:DigitalMosaic" for kind in PICTURES},

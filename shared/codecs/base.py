@@ -46,6 +46,8 @@ class BaseCodec(ABC):
     trained on; None when it fits any. equalizer: the one that the decoder is made for; None takes the receiver's.
     quick: whether its first burst is as fast as the others; the services run one that is not, because it imports or
     builds a lot, once on the side before its first burst.
+    prefixes: whether each shorter code is the beginning of the longer ones, with unit power in every piece between two
+    lengths, so that a picture can be sent in rounds.
     """
 
     name: ClassVar[str]
@@ -56,6 +58,7 @@ class BaseCodec(ABC):
     clip_fingerprint: str | None = None
     equalizer: ClassVar[EqualizerName | None] = None
     quick: ClassVar[bool] = True
+    prefixes: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod

@@ -38,6 +38,7 @@ class Nested(Codec):
     lengths: ClassVar[tuple[int, ...]] = LENGTHS
     default_k: ClassVar[int] = 64
     equalizer: ClassVar[EqualizerName | None] = "zf"
+    prefixes: ClassVar[bool] = True
 
     def __init__(self, model: NestedModel, k: int, clip_fingerprint: str | None, device: str) -> None:
         """`model` lies on `device`, and nobody changes it."""

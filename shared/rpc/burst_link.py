@@ -102,7 +102,8 @@ class BurstLink:
 
     address: HOST:PORT. open_stream: the stub's streaming method. Flow control reaches the caller through its wait for
     the answer; how many bursts wait at once is the caller's to limit.
-    streams: bursts take turns on so many, and the streams on all addresses that HOST stands for
+    streams: bursts take turns on so many, and the streams on all addresses that HOST stands for; those of one session
+    take the same one, so that they reach the receiver that holds the earlier ones
     """
 
     def __init__(self, address: str, open_stream: OpenStream, max_message_bytes: int, streams: int = 1) -> None:
@@ -130,7 +131,7 @@ class BurstLink:
         return answer
 
     async def _exchange(self, burst: pb.Burst) -> pb.Reception:
-        stream = self._current_stream()
+        stream = self._current_stream(burst.session)
         if any(other is not None and burst.burst_id in other.waiting for other in self._streams):
             raise InvalidInput(f"burst id {burst.burst_id} is in flight already: choose ids that differ")
         try:
@@ -149,11 +150,12 @@ class BurstLink:
         channel.get_state(try_to_connect=True)
         return channel
 
-    def _current_stream(self) -> _Stream:
+    def _current_stream(self, session: int = 0) -> _Stream:
         self._turn = (self._turn + 1) % len(self._streams)
-        stream = self._streams[self._turn]
+        place = session % len(self._streams) if session else self._turn
+        stream = self._streams[place]
         if stream is None or stream.ended.done() or stream.call.done():
-            stream = self._streams[self._turn] = _Stream(self._open_stream(self._channel))
+            stream = self._streams[place] = _Stream(self._open_stream(self._channel))
         return stream
 
     def reset(self) -> None:

@@ -62,6 +62,13 @@ def top_k_from_wire(top_k: int) -> int:
     return top_k or 5
 
 
+def checked_certainty(name: str, certainty: float) -> float:
+    """A certainty. Raises InvalidSetting for a number that is no probability."""
+    if not 0 <= certainty <= 1:
+        raise InvalidSetting(f"{name} = {certainty}: give a probability, 0 to 1")
+    return certainty
+
+
 def spec_to_wire(spec: CodecSpec) -> common.CodecSpec:
     """A codec's name, length and fingerprints."""
     return common.CodecSpec(
@@ -97,6 +104,9 @@ def burst_to_wire(burst: Burst) -> link.Burst:
         genie=None if genie is None else link.Genie(gain=pack_symbols(genie.gain), n0=genie.n0),
         pilot_placing=_PLACING[burst.placing],
         ofdm=None if burst.grid is None else link.OfdmGrid(**burst.grid._asdict()),
+        session=burst.session,
+        offset_symbols=burst.offset_symbols,
+        wanted_certainty=burst.wanted_certainty,
     )
 
 
@@ -124,6 +134,11 @@ def burst_from_wire(message: link.Burst) -> Burst:
         )
     if not message.timeout_seconds >= 0:
         raise InvalidInput(f"timeout_seconds = {message.timeout_seconds}: give 0 for none, or what is left")
+    if not message.session and (message.offset_symbols or message.wanted_certainty):
+        raise InvalidInput(
+            f"offset_symbols = {message.offset_symbols} and wanted_certainty = {message.wanted_certainty:g} without a "
+            "session: name one, or leave them out"
+        )
     csi = csi_from_wire(message.csi)
     if csi is None or (csi == "pilot") != (message.pilot_symbols > 0):
         raise InvalidSetting(
@@ -144,6 +159,9 @@ def burst_from_wire(message: link.Burst) -> Burst:
         genie=_genie_from_wire(message.genie) if message.HasField("genie") else None,
         placing=placing_from_wire(message.pilot_placing) or "front",
         grid=_grid_from_wire(message.ofdm) if message.HasField("ofdm") else None,
+        session=message.session,
+        offset_symbols=message.offset_symbols,
+        wanted_certainty=checked_certainty("wanted_certainty", message.wanted_certainty),
     )
 
 
@@ -162,6 +180,8 @@ def reception_to_wire(reception: Reception) -> link.Reception:
         trace=None if reception.trace is None else trace_to_wire(reception.trace),
         knowledge_base=reception.knowledge_base,
         knowledge_base_version=reception.knowledge_base_version,
+        certainty=reception.certainty,
+        more_wanted=reception.more_wanted,
     )
 
 
@@ -180,6 +200,8 @@ def reception_from_wire(message: link.Reception) -> Reception:
         snr_db_estimated=message.snr_db_estimated if message.HasField("snr_db_estimated") else None,
         trace=trace_from_wire(message.trace) if message.HasField("trace") else None,
         channel=report_from_wire(message.channel) if message.HasField("channel") else None,
+        certainty=message.certainty if message.HasField("certainty") else None,
+        more_wanted=message.more_wanted,
     )
 
 

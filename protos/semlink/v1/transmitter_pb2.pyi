@@ -37,6 +37,7 @@ class SendImageRequest(_message.Message):
     TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
     PILOT_PLACING_FIELD_NUMBER: _builtins.int
     DESIGN_SNR_DB_FIELD_NUMBER: _builtins.int
+    ASK_FOR_MORE_FIELD_NUMBER: _builtins.int
     image: _builtins.bytes
     """A picture file: JPEG, PNG, WebP, GIF, BMP, TIFF, and HEIC where the server has the library. EXIF orientation is
     honoured, transparency becomes white.
@@ -66,6 +67,12 @@ class SendImageRequest(_message.Message):
     def channel(self) -> _common_pb2.ChannelSettings:
         """Channel settings for this picture alone."""
 
+    @_builtins.property
+    def ask_for_more(self) -> Global___AskForMore:
+        """Send few symbols, and more of them only while the receiver asks. Only for codecs whose shorter code begins their
+        longer one, such as nested.
+        """
+
     def __init__(
         self,
         *,
@@ -83,10 +90,11 @@ class SendImageRequest(_message.Message):
         timeout_seconds: _builtins.float = ...,
         pilot_placing: _common_pb2.PilotPlacing.ValueType = ...,
         design_snr_db: _builtins.float | None = ...,
+        ask_for_more: Global___AskForMore | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_design_snr_db", b"_design_snr_db", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "channel", b"channel", "codec", b"codec", "counter", b"counter", "design_snr_db", b"design_snr_db", "k", b"k", "pilot_symbols", b"pilot_symbols", "stream", b"stream", "top_k", b"top_k"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_design_snr_db", b"_design_snr_db", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "ask_for_more", b"ask_for_more", "channel", b"channel", "codec", b"codec", "counter", b"counter", "design_snr_db", b"design_snr_db", "k", b"k", "pilot_symbols", b"pilot_symbols", "stream", b"stream", "top_k", b"top_k"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_design_snr_db", b"_design_snr_db", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "channel", b"channel", "codec", b"codec", "counter", b"counter", "csi", b"csi", "design_snr_db", b"design_snr_db", "image", b"image", "k", b"k", "pilot_placing", b"pilot_placing", "pilot_symbols", b"pilot_symbols", "request_id", b"request_id", "stream", b"stream", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_design_snr_db", b"_design_snr_db", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "ask_for_more", b"ask_for_more", "channel", b"channel", "codec", b"codec", "counter", b"counter", "csi", b"csi", "design_snr_db", b"design_snr_db", "image", b"image", "k", b"k", "pilot_placing", b"pilot_placing", "pilot_symbols", b"pilot_symbols", "request_id", b"request_id", "stream", b"stream", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__codec: _TypeAlias = _typing.Literal["codec"]  # noqa: Y015
     _WhichOneofArgType__codec: _TypeAlias = _typing.Literal["_codec", b"_codec"]  # noqa: Y015
@@ -120,6 +128,109 @@ class SendImageRequest(_message.Message):
 Global___SendImageRequest: _TypeAlias = SendImageRequest  # noqa: Y015
 
 @_typing.final
+class AskForMore(_message.Message):
+    """Incremental redundancy: a picture goes out in rounds, each a burst with its own pilots, header and random draw. `k` of
+    the request is the length to begin with, the shortest one when unset; each round goes on to the codec's next length.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CERTAINTY_FIELD_NUMBER: _builtins.int
+    K_MAX_FIELD_NUMBER: _builtins.int
+    certainty: _builtins.float
+    """The receiver asks while the likeliest category has a probability below it, 0 to 1; unset means 0.9."""
+    k_max: _builtins.int
+    """Length at which to stop in any case; unset means the codec's longest."""
+    def __init__(
+        self,
+        *,
+        certainty: _builtins.float | None = ...,
+        k_max: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_certainty", b"_certainty", "_k_max", b"_k_max", "certainty", b"certainty", "k_max", b"k_max"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_certainty", b"_certainty", "_k_max", b"_k_max", "certainty", b"certainty", "k_max", b"k_max"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__certainty: _TypeAlias = _typing.Literal["certainty"]  # noqa: Y015
+    _WhichOneofArgType__certainty: _TypeAlias = _typing.Literal["_certainty", b"_certainty"]  # noqa: Y015
+    _WhichOneofReturnType__k_max: _TypeAlias = _typing.Literal["k_max"]  # noqa: Y015
+    _WhichOneofArgType__k_max: _TypeAlias = _typing.Literal["_k_max", b"_k_max"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__certainty) -> _WhichOneofReturnType__certainty | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__k_max) -> _WhichOneofReturnType__k_max | None: ...
+
+Global___AskForMore: _TypeAlias = AskForMore  # noqa: Y015
+
+@_typing.final
+class Round(_message.Message):
+    """One round. Its draw is (stream, counter): with a counter in the request that and the next ones, so who counts himself
+    leaves room for one round for each length of the codec, 6 for nested.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    K_FIELD_NUMBER: _builtins.int
+    COUNTER_FIELD_NUMBER: _builtins.int
+    PILOT_SYMBOLS_FIELD_NUMBER: _builtins.int
+    PAYLOAD_SYMBOLS_FIELD_NUMBER: _builtins.int
+    CBR_TOTAL_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    CERTAINTY_FIELD_NUMBER: _builtins.int
+    SNR_DB_ESTIMATED_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    k: _builtins.int
+    """length reached with it"""
+    counter: _builtins.int
+    pilot_symbols: _builtins.int
+    payload_symbols: _builtins.int
+    cbr_total: _builtins.float
+    """This round's channel uses, with pilots and header, / (3 x height x width of the source picture)."""
+    confidence: _builtins.float
+    """What the receiver answered, see Reception; absent for a round that failed."""
+    certainty: _builtins.float
+    snr_db_estimated: _builtins.float
+    seconds: _builtins.float
+    """The round trip, with its emulated stages."""
+    @_builtins.property
+    def failure(self) -> _common_pb2.Failure:
+        """Why it failed; then it was the last, and the answer is that of the round before."""
+
+    def __init__(
+        self,
+        *,
+        k: _builtins.int = ...,
+        counter: _builtins.int = ...,
+        pilot_symbols: _builtins.int = ...,
+        payload_symbols: _builtins.int = ...,
+        cbr_total: _builtins.float = ...,
+        confidence: _builtins.float | None = ...,
+        certainty: _builtins.float | None = ...,
+        snr_db_estimated: _builtins.float | None = ...,
+        seconds: _builtins.float = ...,
+        failure: _common_pb2.Failure | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_certainty", b"_certainty", "_confidence", b"_confidence", "_snr_db_estimated", b"_snr_db_estimated", "certainty", b"certainty", "confidence", b"confidence", "failure", b"failure", "snr_db_estimated", b"snr_db_estimated"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_certainty", b"_certainty", "_confidence", b"_confidence", "_snr_db_estimated", b"_snr_db_estimated", "cbr_total", b"cbr_total", "certainty", b"certainty", "confidence", b"confidence", "counter", b"counter", "failure", b"failure", "k", b"k", "payload_symbols", b"payload_symbols", "pilot_symbols", b"pilot_symbols", "seconds", b"seconds", "snr_db_estimated", b"snr_db_estimated"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__certainty: _TypeAlias = _typing.Literal["certainty"]  # noqa: Y015
+    _WhichOneofArgType__certainty: _TypeAlias = _typing.Literal["_certainty", b"_certainty"]  # noqa: Y015
+    _WhichOneofReturnType__confidence: _TypeAlias = _typing.Literal["confidence"]  # noqa: Y015
+    _WhichOneofArgType__confidence: _TypeAlias = _typing.Literal["_confidence", b"_confidence"]  # noqa: Y015
+    _WhichOneofReturnType__snr_db_estimated: _TypeAlias = _typing.Literal["snr_db_estimated"]  # noqa: Y015
+    _WhichOneofArgType__snr_db_estimated: _TypeAlias = _typing.Literal["_snr_db_estimated", b"_snr_db_estimated"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__certainty) -> _WhichOneofReturnType__certainty | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__confidence) -> _WhichOneofReturnType__confidence | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__snr_db_estimated) -> _WhichOneofReturnType__snr_db_estimated | None: ...
+
+Global___Round: _TypeAlias = Round  # noqa: Y015
+
+@_typing.final
 class Delivery(_message.Message):
     """The answer: the closest image in meaning, how sure the receiver is, and where the time went."""
 
@@ -147,6 +258,7 @@ class Delivery(_message.Message):
     PILOT_SYMBOLS_FIELD_NUMBER: _builtins.int
     PILOT_PLACING_FIELD_NUMBER: _builtins.int
     KNOWLEDGE_BASE_VERSION_FIELD_NUMBER: _builtins.int
+    ROUNDS_FIELD_NUMBER: _builtins.int
     item_id: _builtins.str
     label: _builtins.str
     distance: _builtins.float
@@ -155,8 +267,9 @@ class Delivery(_message.Message):
     reason: _builtins.str
     codec: _builtins.str
     k: _builtins.int
+    """Real dimensions that the answer rests on: of all rounds together that arrived."""
     cbr: _builtins.float
-    """Complex channel uses of the payload / (3 x height x width of the source picture)."""
+    """Complex channel uses of the payload / (3 x height x width of the source picture); of all rounds."""
     cbr_total: _builtins.float
     """The same with pilots and header."""
     csi: _common_pb2.Csi.ValueType
@@ -180,6 +293,12 @@ class Delivery(_message.Message):
 
     @_builtins.property
     def trace(self) -> _common_pb2.Trace: ...
+    @_builtins.property
+    def rounds(self) -> _containers.RepeatedCompositeFieldContainer[Global___Round]:
+        """With `ask_for_more`, in order, at least one. The other fields tell of all rounds together; `channel`, `confidence`
+        and `snr_db_estimated` are those of the last round that arrived.
+        """
+
     def __init__(
         self,
         *,
@@ -205,10 +324,11 @@ class Delivery(_message.Message):
         pilot_symbols: _builtins.int = ...,
         pilot_placing: _common_pb2.PilotPlacing.ValueType = ...,
         knowledge_base_version: _builtins.int = ...,
+        rounds: _abc.Iterable[Global___Round] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_snr_db_estimated", b"_snr_db_estimated", "channel", b"channel", "snr_db_estimated", b"snr_db_estimated", "trace", b"trace"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_snr_db_estimated", b"_snr_db_estimated", "accepted", b"accepted", "cbr", b"cbr", "cbr_total", b"cbr_total", "channel", b"channel", "codec", b"codec", "confidence", b"confidence", "csi", b"csi", "distance", b"distance", "genies", b"genies", "item_id", b"item_id", "k", b"k", "knowledge_base", b"knowledge_base", "knowledge_base_version", b"knowledge_base_version", "label", b"label", "ledger", b"ledger", "pilot_placing", b"pilot_placing", "pilot_symbols", b"pilot_symbols", "reason", b"reason", "snr_db_estimated", b"snr_db_estimated", "top", b"top", "total_seconds", b"total_seconds", "trace", b"trace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_snr_db_estimated", b"_snr_db_estimated", "accepted", b"accepted", "cbr", b"cbr", "cbr_total", b"cbr_total", "channel", b"channel", "codec", b"codec", "confidence", b"confidence", "csi", b"csi", "distance", b"distance", "genies", b"genies", "item_id", b"item_id", "k", b"k", "knowledge_base", b"knowledge_base", "knowledge_base_version", b"knowledge_base_version", "label", b"label", "ledger", b"ledger", "pilot_placing", b"pilot_placing", "pilot_symbols", b"pilot_symbols", "reason", b"reason", "rounds", b"rounds", "snr_db_estimated", b"snr_db_estimated", "top", b"top", "total_seconds", b"total_seconds", "trace", b"trace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__snr_db_estimated: _TypeAlias = _typing.Literal["snr_db_estimated"]  # noqa: Y015
     _WhichOneofArgType__snr_db_estimated: _TypeAlias = _typing.Literal["_snr_db_estimated", b"_snr_db_estimated"]  # noqa: Y015

@@ -1,0 +1,69 @@
+"""The figure of `semlink bench more`: accuracy against mean bandwidth, one column for each channel."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lab.bench.more import MoreRow, frontier
+from lab.report.style import INK, MUTED, RC
+
+_FIXED, _ASKED = "#d97706", "#1d4ed8"
+_AXES: Final = {
+    "cbr": "mean cbr: payload",
+    "cbr_total": "mean cbr with pilots and headers of all rounds",
+}
+
+
+def draw_more(document: dict[str, Any], file: Path) -> None:
+    """Draw what `bench_more` gave into a PNG file."""
+    rows = [MoreRow(**row) for row in document["rows"]]
+    channels = list(dict.fromkeys((row.fading, row.snr_db) for row in rows))
+    with mpl.rc_context(RC):
+        figure = Figure(figsize=(2.9 * len(channels) + 0.6, 6.4), layout="constrained")
+        figure.suptitle(
+            f"Asking for more: {document['queries']} pictures of {_named(document['data'])} through three processes",
+            x=0.01, ha="left", color=INK, fontsize=12, fontweight="bold",
+        )  # fmt: skip
+        panels = figure.subplots(len(_AXES), len(channels), squeeze=False, sharey="col")
+        for column, (fading, snr_db) in enumerate(channels):
+            chosen = [row for row in rows if (row.fading, row.snr_db) == (fading, snr_db)]
+            for axes, name in zip(panels[:, column], _AXES, strict=True):
+                _panel(axes, chosen, name)
+            panels[0, column].set_title(f"{_channel(fading)}, {snr_db:g} dB", loc="left")
+        panels[0, 0].legend(loc="lower right")
+        for axes in panels[:, 0]:
+            axes.set_ylabel("semantic accuracy")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(file)
+
+
+def _panel(axes: Axes, rows: Sequence[MoreRow], name: str) -> None:
+    fixed = [row for row in rows if row.certainty is None]
+    asked = [row for row in rows if row.certainty is not None]
+    error = [
+        [row.semantic_accuracy - row.ci_low for row in fixed],
+        [row.ci_high - row.semantic_accuracy for row in fixed],
+    ]
+    x, y = [getattr(row, name) for row in fixed], [row.semantic_accuracy for row in fixed]
+    axes.errorbar(x, y, error, color=_FIXED, marker="^", capsize=2, linewidth=1.2, label="one burst, k = 8 to 256")
+    points = [(getattr(row, name), row.semantic_accuracy) for row in asked]
+    axes.plot(*zip(*points, strict=True), "o", color=_ASKED, alpha=0.45, markersize=3.5, label="asking, each setting")
+    corners = frontier(*zip(*points, strict=True))
+    axes.plot(corners[:, 0], corners[:, 1], "-", color=_ASKED, linewidth=2.0, label="asking, the best of them")
+    axes.set_xscale("log", base=2)
+    axes.set_xlabel(_AXES[name], color=MUTED, fontsize=8)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
+    axes.set_ylim(0, None)
+
+
+def _channel(fading: str) -> str:
+    return "AWGN" if fading == "none" else fading.capitalize()
+
+
+def _named(data: str) -> str:
+    """The data without the folder where it lies."""
+    return "CIFAR-100" if "cifar" in data else Path(data).name
