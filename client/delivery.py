@@ -14,6 +14,11 @@ from shared.rpc.wire import csi_from_wire, entries_from_wire, hits_from_wire, tr
 _PLACES = {stage.value: place for place, stage in enumerate(Stage)}
 
 
+def place_of(stage: str) -> int:
+    """Where a stage stands on the way; one that this version does not know stands last."""
+    return _PLACES.get(stage, len(_PLACES))
+
+
 @dataclass(frozen=True)
 class Round:
     """One round of a picture that was sent with ask_for_more.
@@ -178,7 +183,7 @@ def _with_access(entries: Sequence[Entry], round_trip_seconds: float) -> tuple[E
     """Add what the round trip took beyond the transmitter's measured stages; all in the order of the way."""
     inside = math.fsum(entry.seconds for entry in entries if entry.kind is Kind.MEASURED)
     access = Entry(Stage.ACCESS, max(0.0, round_trip_seconds - inside))
-    return tuple(sorted((access, *entries), key=lambda entry: _PLACES.get(entry.stage, len(_PLACES))))
+    return tuple(sorted((access, *entries), key=lambda entry: place_of(entry.stage)))
 
 
 def _channel_json(report: ChannelReport) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from PIL import Image
 
 from client.demo.pairs import shown_positions
-from client.demo.result import DemoResult, Row
+from client.demo.result import DemoResult, Row, stages_of
 from client.demo.style import AWGN, CLEAN, GRID, INK, MUTED, PAPER, RIGHT, STAGES, WRONG, at, bare, colour_of, decibels
 from shared.ledger import Kind
 
@@ -120,7 +120,7 @@ def _wilson(share: Floats, count: int, z: float = 1.96) -> tuple[Floats, Floats]
 
 def _stages(rows: Sequence[Row]) -> list[tuple[str, list[str], Kind]]:
     """What to stack: each stage that is wide enough to see, the thin measured ones together, emulated ones last."""
-    kinds = {stage: kind for row in rows for stage, kind in row.stages.items()}
+    kinds = stages_of(rows)
     measured = [stage for stage, kind in kinds.items() if kind is Kind.MEASURED]
     thin = [stage for stage in measured if all(_share(row, stage) < _THIN for row in rows)]
     wide = [(stage.replace("_", " "), [stage], Kind.MEASURED) for stage in measured if stage not in thin]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from client.delivery import Delivery, finite
+from client.delivery import Delivery, finite, place_of
 from client.demo.scenarios import Scenario
 from client.description import TransmitterInfo
 from shared.ledger import Kind
@@ -154,3 +154,9 @@ class DemoResult:
             "seconds": self.seconds,
             "rows": [row.to_json() for row in self.rows],
         }
+
+
+def stages_of(rows: Iterable[Row]) -> dict[str, Kind]:
+    """Every stage of some rows, in the order of the way: a row may have some that another has not."""
+    kinds = {stage: kind for row in rows for stage, kind in row.stages.items()}
+    return {stage: kinds[stage] for stage in sorted(kinds, key=place_of)}

@@ -6,7 +6,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from client.demo.result import DemoResult, Row
+from client.demo.result import DemoResult, Row, stages_of
 from shared.ledger import Kind
 
 
@@ -42,8 +42,7 @@ def ledger_table(result: DemoResult) -> Table:
     table.add_column("stage")
     for row in shown:
         table.add_column(f"{row.scenario.name}\n{_db(row.scenario.snr_db)} dB", justify="right")
-    kinds = {stage: kind for row in shown for stage, kind in row.stages.items()}
-    for stage, kind in kinds.items():
+    for stage, kind in stages_of(shown).items():
         emulated = kind is Kind.EMULATED
         name = Text(f"{stage} (emulated)" if emulated else stage, "magenta" if emulated else "")
         table.add_row(name, *(f"{row.ledger_ms.get(stage, 0.0):.3f}" for row in shown))
