@@ -59,7 +59,7 @@ def accuracy(found: list[Delivery], pictures: Pictures) -> float:
 
 
 def test_it_asks_until_it_is_certain_and_no_longer(client: SemLink, drawn_pngs: Pictures) -> None:
-    """0 dB, pilots: of 100 right 0.97, standard error 0.02, with 12 symbols in the mean; 16 for all give 0.96."""
+    """0 dB, pilots. The codec's card has 0.87 for k = 16 and 0.99 for 32; the standard error of 100 is under 0.035."""
     pictures = drawn_pngs[:100]
     found = asked(client, pictures)
     for place, delivery in enumerate(found):

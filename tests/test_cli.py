@@ -13,7 +13,8 @@ from shared.version import VERSION
 COMMANDS = (
     [], ["up"], ["demo"], ["send"], ["channel"], ["channel", "get"], ["channel", "set"], ["channel", "reset"],
     ["channel", "presets"], ["channel", "watch"], ["channel", "schedule"], ["channel", "record"], ["channel", "replay"],
-    ["bench"], ["kb"], ["kb", "build"], ["kb", "info"], ["features"], ["train"], ["evaluate"], ["report"],
+    ["bench"], ["bench", "more"], ["kb"], ["kb", "build"], ["kb", "info"], ["features"], ["train"], ["evaluate"],
+    ["report"],
 )  # fmt: skip
 
 

@@ -13,8 +13,8 @@ from lab.report.style import INK, MUTED, RC
 
 _FIXED, _ASKED = "#d97706", "#1d4ed8"
 _AXES: Final = {
-    "cbr": "mean cbr: payload",
-    "cbr_total": "mean cbr with pilots and headers of all rounds",
+    "cbr": "1000 x mean cbr, payload",
+    "cbr_total": "1000 x mean cbr, with pilots and headers",
 }
 
 
@@ -56,7 +56,7 @@ def _panel(axes: Axes, rows: Sequence[MoreRow], name: str) -> None:
     axes.plot(corners[:, 0], corners[:, 1], "-", color=_ASKED, linewidth=2.0, label="asking, the best of them")
     axes.set_xscale("log", base=2)
     axes.set_xlabel(_AXES[name], color=MUTED, fontsize=8)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{1000 * value:.3g}")
     axes.set_ylim(0, None)
 
 
