@@ -27,7 +27,7 @@ bench: $(RUNS)  ## measure throughput and latency of a link on this machine
 	@$(BIN)/semlink bench $(ARGS)
 
 ##@ Compare
-.PHONY: results publish trained
+.PHONY: results paper publish trained
 DATA ?=
 JOBS ?= 1
 SCENARIO ?= paper
@@ -36,6 +36,14 @@ results: $(DEVELOPS) $(if $(TRAIN),trained)  ## compare every scheme on CIFAR-10
 	@$(need_data)
 	@$(BIN)/semlink evaluate $(SCENARIO) --data $(DATA) --jobs $(JOBS) --out out/results $(ARGS)
 	@$(BIN)/semlink report out/results --data $(DATA) --scenario $(SCENARIO)
+
+CLIP ?= ViT-B-32
+WEIGHTS ?=
+OUT ?= out/paper
+paper: $(DEVELOPS)  ## the same with a real CLIP, codecs trained on it: CLIP=ViT-B-32 WEIGHTS=FILE DATA=DIR OUT=out/paper
+	@$(need_data)
+	@$(BIN)/semlink paper --clip $(CLIP) $(if $(WEIGHTS),--weights $(WEIGHTS)) --data $(DATA) --jobs $(JOBS) \
+		--scenario $(SCENARIO) --out $(OUT) $(ARGS)
 
 publish: $(DEVELOPS)  ## take out/results into docs, without the data set's own pictures
 	@$(BIN)/semlink report out/results

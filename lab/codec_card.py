@@ -12,14 +12,13 @@ of 128, up to 100 epochs, early stop after 20 without better retrieval, one SNR 
 batch). The power is what a real link has: one per burst, I and Q of a symbol from the same picture, and neither scale
 nor SNR told to the receiver.
 
-Trained on embeddings of clip-tiny `{fingerprint}`, and useful with no other: of CIFAR-100's train split 40,000 of
-50,000 (the rest are validation senders and knowledge base), of the drawn train split 16,000 of 20,000.
+{learned}
 
 ## How well it does
 
 Semantic accuracy (nearest neighbour has the query's label) over AWGN, k real dimensions = k/2 complex symbols, on
-pictures that neither CLIP nor codec learned from: CIFAR-100 test (first 50 of a class ask, last 50 are the knowledge
-base) and the drawn set (10 ask, 20 are the knowledge base). `raw` is the embedding itself with no codec and no channel.
+pictures that the codec did not learn from: the parts `query` and `kb` of each set (of CIFAR-100 the first and the last
+50 test pictures of a class, of the drawn set 10 and 20). `raw` is the embedding itself with no codec and no channel.
 
 {table}
 
@@ -35,16 +34,16 @@ Seed {seed}; {minutes:.0f} minutes in all on {hardware}.{note}
 
 
 def write_codec_card(
-    out: Path, rows: list[dict[str, float | str]], *, fingerprint: str, seed: int, seconds: float, note: str
+    out: Path, rows: list[dict[str, float | str]], learned: str, *, seed: int, seconds: float, note: str
 ) -> None:
     """Write `README.md` beside the weights.
 
     rows: semantic accuracy by k and data set
-    fingerprint: of the CLIP model
+    learned: from which embeddings
     note: sentences on anything else that one should know about the run
     """
     card = _CARD.format(
-        fingerprint=fingerprint,
+        learned=learned,
         table=markdown_table(rows),
         seed=seed,
         minutes=seconds / 60,

@@ -4,22 +4,22 @@ Of CIFAR-100's train split 40,000 to learn, 5,000 validation senders, 5,000 vali
 split in the same shares.
 """
 
+import hashlib
 from dataclasses import dataclass
-from itertools import islice
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from lab.features import Features, Progress, extract_features, load_features, save_features
+from lab.features import Features, Progress, cached_features, check_apart, training_source
 from shared.clip import Clip
-from shared.datasets import PictureSource, open_source
+from shared.datasets import open_source
 
 Embeddings = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 
 _VALIDATION = 10  # one picture of ten sends, one of ten answers
-_MOST = {"cifar100": 50_000, "drawn": 20_000}  # pictures of each source; the drawn ones are easier
 
 
 @dataclass(frozen=True)
@@ -46,19 +46,38 @@ class CodecData:
     kb: LabelledEmbeddings
     tests: dict[str, tuple[LabelledEmbeddings, LabelledEmbeddings]]
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits of what is learned from."""
+        return hashlib.sha256(self.train.tobytes() + self.train_labels.tobytes()).hexdigest()[:16]
 
-def load_codec_data(clip: Clip, folder: Path, cache: Path, seed: int, progress: Progress | None = None) -> CodecData:
-    """Embed CIFAR-100 and the drawn set, or take the embeddings from the cache.
+    def describe(self, clip: Clip) -> str:
+        """Where the embeddings are from, for model cards."""
+        sources = " and ".join(self.tests)
+        return (
+            f"Trained on embeddings of {clip.name} `{clip.fingerprint}`, and useful with no other: {len(self.train):,} "
+            f"of the train parts of {sources}; of the rest {len(self.sender.labels):,} are validation senders and "
+            f"{len(self.kb.labels):,} the validation knowledge base."
+        )
 
-    folder: CIFAR-100 in the official lay-out
-    cache: folder for the embeddings, one file for each CLIP fingerprint, source and split
+
+def load_codec_data(
+    clip: Clip, data: str, cache: Path, seed: int, *, drawn: bool = True, progress: Progress | None = None
+) -> CodecData:
+    """Embed pictures, or take their embeddings from the cache.
+
+    data: CIFAR-100 or any other source with the parts `train`, `query` and `kb`. drawn: learn from the drawn set too,
+    and be judged by it. cache: folder of `cached_features`. Raises Mismatch where the train part holds test pictures.
     """
-    specs = {"cifar100": f"cifar100:{folder}", "drawn": "drawn"}
-    parts = [_embed(spec, "train", clip, cache, progress) for spec in specs.values()]
-    tests = {
-        name: (_test_part(spec, "query", clip, cache), _test_part(spec, "kb", clip, cache))
-        for name, spec in specs.items()
-    }
+    specs = [data, *(["drawn"] if drawn else [])]
+    parts, tests = [], {}
+    for spec in specs:
+        sources = (training_source(spec), open_source(spec, "query"), open_source(spec, "kb"))
+        train, query, kb = (cached_features(source, clip, cache, progress) for source in sources)
+        check_apart(query, train)
+        check_apart(kb, train)
+        parts.append(train)
+        tests[sources[0].name] = (_numbered(query), _numbered(kb))
     return split_train(_merge(parts), seed, tests, _collections(parts))
 
 
@@ -81,16 +100,7 @@ def split_train(
     return CodecData(learned.embeddings, learned.labels, collections, _take(train, sender), _take(train, kb), tests)
 
 
-def _embed(spec: str, split: str, clip: Clip, cache: Path, progress: Progress | None = None) -> Features:
-    source: PictureSource = open_source(spec, split)
-    path = cache / f"{clip.fingerprint}-{source.name}-{split}.npz"
-    if not path.exists():
-        save_features(path, extract_features(islice(source, _MOST[source.name]), clip, progress=progress))
-    return load_features(path)
-
-
-def _test_part(spec: str, split: str, clip: Clip, cache: Path) -> LabelledEmbeddings:
-    features = _embed(spec, split, clip, cache)
+def _numbered(features: Features) -> LabelledEmbeddings:
     return LabelledEmbeddings(features.embeddings, np.unique(features.labels, return_inverse=True)[1])
 
 

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from lab.evaluate.data import CLIP_TINY, load_choice, open_test_set
+from lab.evaluate.data import open_test_set
 from lab.evaluate.judge import Judge
 from lab.evaluate.measure import measure
 from lab.evaluate.pictures import PictureScheme
 from lab.evaluate.scenario import ChannelSpec, Scenario, SchemeSpec
 from lab.evaluate.table import Row
+from lab.features import CLIP_TINY, load_choice
 from lab.tables import hardware, markdown_table
 from shared.codecs.jscc.codec import JsccCodec
 

@@ -21,9 +21,11 @@ from torch import Tensor
 
 from lab.codec_data import load_codec_data
 from lab.export import export_codec
+from lab.features import ClipChoice, load_choice
+from lab.kbsc_trainer import TRAINING_SNRS_DB, Carry, KbscTraining, retrieval
+from lab.options import ClipModel, ClipWeights, Data, Device, Drawn, Features
 from lab.tables import hardware, markdown_table
-from lab.train_kbsc import TRAINING_SNRS_DB, Carry, KbscTraining, retrieval, train_network
-from shared.clip import load_clip
+from lab.train_kbsc import train_network
 from shared.codecs.kbsc import KbscNetwork
 from shared.units import n0_from_snr_db
 
@@ -65,8 +67,8 @@ The network of `kbsc` in its authors' own channel conventions: power averaged ov
 pictures, the scale told to the receiver, and for `rayleigh` a real gain for each symbol. No real link can do that, so
 this is for the laboratory alone (`semlink evaluate`), under a name of its own and with its genies in every row.
 
-Trained by the same recipe as `assets/kbsc`, on embeddings of clip-tiny `{fingerprint}`. Semantic accuracy on CIFAR-100
-test (first 50 of a class ask, last 50 are the knowledge base), each in its own channel:
+Trained by the same recipe as `assets/kbsc`, by the same split. {learned} Semantic accuracy
+of the parts `query` and `kb` of {name}, each in its own channel:
 
 {table}
 
@@ -80,22 +82,24 @@ Seed {seed}; {minutes:.0f} minutes in all on {hardware}.
 
 def train_authors(settings: KbscTraining) -> None:
     """Train every length for both of the authors' channels, and write weights and card."""
-    started, console = time.monotonic(), Console()
-    clip = load_clip(device=settings.device)
-    data = load_codec_data(clip, settings.data, settings.runs, settings.seed)
+    started, console = time.monotonic(), Console(stderr=True)
+    clip = load_choice(settings.clip, settings.device)
+    data = load_codec_data(clip, settings.data, settings.features, settings.seed, drawn=settings.drawn)
+    name, test = next(iter(data.tests.items()))
     rows: list[dict[str, Any]] = []
     with Progress(console=console) as progress:
         for fading, folder in FOLDERS.items():
             for k in settings.lengths:
                 carry = carry_over(fading)
-                network, epoch = train_network(k, data, settings, progress, carry)
+                network, epoch = train_network(k, data, settings, progress, carry, f"kbsc-authors-{folder}")
                 export_codec("kbsc", k, network, settings.out / folder, clip.fingerprint)
-                found = [retrieval(network, *data.tests["cifar100"], snr_db, carry) for snr_db in TRAINING_SNRS_DB]
+                found = [retrieval(network, *test, snr_db, carry) for snr_db in TRAINING_SNRS_DB]
                 named = {f"{snr_db:g} dB": value for snr_db, value in zip(TRAINING_SNRS_DB, found, strict=True)}
                 rows.append({"channel": folder, "k": k, "best epoch": epoch, **named})
                 console.print(rows[-1])
     card = _CARD.format(
-        fingerprint=clip.fingerprint,
+        learned=data.describe(clip),
+        name=name,
         table=markdown_table(rows),
         seed=settings.seed,
         minutes=(time.monotonic() - started) / 60,
@@ -105,15 +109,20 @@ def train_authors(settings: KbscTraining) -> None:
 
 
 def main(
-    data: Annotated[Path, typer.Option(help="Folder with CIFAR-100 in the official lay-out.")],
+    data: Data,
     *,
+    clip: ClipModel = "clip-tiny",
+    weights: ClipWeights = None,
+    drawn: Drawn = KbscTraining.drawn,
     seed: Annotated[int, typer.Option(help="Seed of weights, order and noise.")] = KbscTraining.seed,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = KbscTraining.device,
+    device: Device = KbscTraining.device,
     out: Annotated[Path, typer.Option(help="Folder for weights and model card.")] = Path("assets/kbsc-authors"),
-    runs: Annotated[Path, typer.Option(help="Folder for cached embeddings.")] = KbscTraining.runs,
+    runs: Annotated[Path, typer.Option(help="Folder for checkpoints and curves.")] = Path("runs/kbsc-authors"),
+    features: Features = KbscTraining.features,
 ) -> None:
     """Train kbsc in its authors' conventions at k = 16, 64 and 256."""
-    train_authors(KbscTraining(data=data, seed=seed, device=device, out=out, runs=runs))
+    choice = ClipChoice(clip, weights)
+    train_authors(KbscTraining(data, choice, drawn, out=out, runs=runs, features=features, seed=seed, device=device))
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ def main(
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("assets/digital-pictures/adaptation.json"),
 ) -> None:
     """Simulate the thresholds of every modulation and code rate, and what pictures of so many bytes are worth."""
-    clip, console = load_clip(device="cpu", precision="float32"), Console()
+    clip, console = load_clip(device="cpu", precision="float32"), Console(stderr=True)
     worth = {
         name: [(size, round(value, 3)) for size, value in zip(_BYTES, worth_of_bytes(kind, data, clip), strict=True)]
         for name, kind in track(FORMATS.items(), "worth of bytes", console=console)

@@ -15,9 +15,10 @@ import typer
 from rich.console import Console
 
 from lab.codec_data import Embeddings, LabelledEmbeddings, Labels, load_codec_data
+from lab.features import CLIP_TINY, load_choice
+from lab.options import Data, Features
 from lab.tables import markdown_table
 from shared.channel import ChannelSettings, Link, equalize, estimate_channel, pilot_sequence
-from shared.clip import load_clip
 from shared.codecs import Codec, Decoded, codec_class
 from shared.codecs.fusion import Fusion
 from shared.codecs.operating_point import operating_point_db
@@ -108,14 +109,14 @@ def _nearest(unit: Embeddings, items: Embeddings) -> Labels:
 
 
 def main(
-    data: Annotated[Path, typer.Option(help="Folder with CIFAR-100 in the official lay-out.")],
+    data: Data,
     *,
     codec: Annotated[str, typer.Option(help="Which codec of the registry.")] = "nested",
     fading: Annotated[str, typer.Option(help="none or rayleigh.")] = "none",
-    features: Annotated[Path, typer.Option(help="Folder for cached embeddings.")] = Path("runs/kbsc"),
+    features: Features = Path("runs/kbsc"),
 ) -> None:
     """Measure one codec at all its lengths on CIFAR-100's test part."""
-    measure = Measure(*load_codec_data(load_clip(), data, features, 1).tests["cifar100"])
+    measure = Measure(*load_codec_data(load_choice(CLIP_TINY), data, features, 1).tests["cifar100"])
     kind = codec_class(codec)
     codecs = [of_embeddings(kind.load(k, "cpu")) for k in kind.lengths]
     rows = [measure.row(one, snr_db, fading) for one in codecs for snr_db in SNRS_DB]

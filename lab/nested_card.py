@@ -19,14 +19,13 @@ superposed on the word; the receiver knows the mixture and takes its exact poste
 has the model, `lab/nested_source.py` and `lab/nested_code.py` its training. Both sides use the SNR: the sender an
 operating point, the receiver what its pilots tell; neither is told what the other believes.
 
-Trained on embeddings of clip-tiny `{fingerprint}`, and useful with no other: of CIFAR-100's train split 40,000 of
-50,000 (of the rest, 5,000 decide when to stop), of the drawn train split 16,000 of 20,000.
+{learned} The validation senders decide when to stop.
 
 ## How well it does
 
-Over AWGN, without pilots, so that the receiver estimates the noise from the payload, on pictures that neither CLIP nor
-codec learned from: CIFAR-100 test (first 50 of a class ask, last 50 are the knowledge base) and the drawn set (10 ask,
-20 are the knowledge base).
+Over AWGN, without pilots, so that the receiver estimates the noise from the payload, on pictures that the codec did
+not learn from: the parts `query` and `kb` of each set (of CIFAR-100 the first and the last 50 test pictures of a class,
+of the drawn set 10 and 20).
 
 Semantic accuracy by fusion of category and embedding:
 
@@ -52,14 +51,12 @@ def measure_nested(codecs: Iterable[Codec], name: str, query: LabelledEmbeddings
     return [{"set": name} | measure.row(codec, snr_db) for codec in codecs for snr_db in SNRS_DB]
 
 
-def write_nested_card(
-    out: Path, rows: list[Row], *, fingerprint: str, seed: int, seconds: float, clusters: int
-) -> None:
-    """Write `README.md` beside the weights; clusters: how many were found, 0 for labels."""
+def write_nested_card(out: Path, rows: list[Row], *, learned: str, seed: int, seconds: float, clusters: int) -> None:
+    """Write `README.md` beside the weights; clusters: how many were found, 0 for labels; learned: from what."""
     card = _CARD.format(
         kinds=f"{clusters} clusters, found without any label," if clusters else "Categories",
         option=f" --unlabelled --clusters {clusters}" if clusters else "",
-        fingerprint=fingerprint,
+        learned=learned,
         accuracy=_table(rows, "fused"),
         cosine=_table(rows, "cosine"),
         seed=seed,

@@ -9,13 +9,14 @@ All prefixes at once, one operating point for each batch, the true SNR somewhere
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lab.energy import Spent, spent_on
 from shared.codecs.nested_model import (
     LENGTHS,
     SEGMENTS,
@@ -132,6 +133,7 @@ class Progress:
     best: float = float("inf")
     best_round: int = 0
     best_state: dict[str, Any] | None = None
+    curves: list[dict[str, float]] = field(default_factory=list)
 
 
 class CodeTrainer:
@@ -146,14 +148,18 @@ class CodeTrainer:
         self._optimizer = torch.optim.Adam([words, {"params": [self.code.lean, self.code.gains], "lr": 0.01}])
         self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimizer, rounds * steps)
         self.progress = Progress()
+        self.spent: Spent | None = None
+        """On the last round of this process."""
 
     def run(self, save: Callable[[dict[str, Any]], None], report: Callable[[float], None], patience: int = 4) -> None:
         """Train to the end, or until `patience` rounds bring nothing; the best round's parameters stay in `code`."""
         progress = self.progress
         while progress.round < self._rounds and progress.round - progress.best_round <= patience:
-            self._train_round()
-            loss = self.held_out_loss()
+            with spent_on(self._train.spread.device) as self.spent:
+                self._train_round()
+                loss = self.held_out_loss()
             progress.round += 1
+            progress.curves.append({"epoch": progress.round, "validation_loss": loss, **self.spent.row})
             if loss < progress.best:
                 progress.best, progress.best_round = loss, progress.round
                 progress.best_state = copy.deepcopy(self.code.state_dict())

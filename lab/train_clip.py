@@ -7,9 +7,7 @@
 Run `python -m lab.train_clip --data DIR`. A run that was killed goes on from its last finished epoch.
 """
 
-import csv
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +28,8 @@ from lab.checkpoint import load_checkpoint, save_checkpoint
 from lab.clip_card import write_clip_card
 from lab.clip_data import ClipData, Labels, Pixels
 from lab.contrastive import caption_to_picture, picture_to_caption, picture_to_picture
+from lab.curves import say_last, write_curves
+from lab.energy import Spent, spent_on
 from lab.export import export_clip
 from lab.moving_average import MovingAverage
 from lab.semantics import Embeddings, semantic_accuracy, zero_shot_accuracy
@@ -183,20 +183,24 @@ class Trainer:
 
 def train_clip(settings: ClipTraining, note: str = "") -> dict[str, float]:
     """Train clip-tiny, or finish a run that was killed; write weights, curves and model card; give the last figures."""
-    console = Console()
+    console = Console(stderr=True)
     trainer = Trainer(settings)
     checkpoint = settings.runs / "checkpoint.pt"
     trainer.restore(checkpoint)
+    last: Spent | None = None
     for epoch in range(len(trainer.curves), settings.epochs):
-        started = time.monotonic()
-        with _progress(console) as progress:
-            loss = trainer.train_epoch(epoch, progress)
-        figures = {"epoch": epoch + 1, "loss": loss, **trainer.evaluate(), "seconds": time.monotonic() - started}
+        with spent_on(trainer.device) as spent:
+            with _progress(console) as progress:
+                loss = trainer.train_epoch(epoch, progress)
+            judged = trainer.evaluate()
+        figures = {"epoch": epoch + 1, "loss": loss, **judged, **spent.row}
+        last = spent
         trainer.curves.append(figures)
         trainer.save(checkpoint)
-        _write_curves(settings.runs / "curves.csv", trainer.curves)
+        write_curves(settings.runs / "curves.csv", trainer.curves)
         console.print(*(f"{name} {value:.4g}" for name, value in figures.items()), soft_wrap=True)
         export_clip(trainer.average.module, settings.out, epoch + 1)
+    say_last(console, "clip-tiny", last)
     _write_card(trainer, note)
     return trainer.curves[-1]
 
@@ -246,13 +250,6 @@ def _progress(console: Console) -> Progress:
         console=console,
         transient=True,
     )
-
-
-def _write_curves(path: Path, curves: list[dict[str, float]]) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(curves[0]))
-        writer.writeheader()
-        writer.writerows(curves)
 
 
 def main(

@@ -10,8 +10,6 @@ linear code (`lab.jscc_start`); what is judged and shipped is a moving average o
 Run `python -m lab.train_jscc deepjscc --data DIR`. A run that was killed goes on from its last finished round.
 """
 
-import csv
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -25,6 +23,8 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from lab.checkpoint import load_checkpoint, save_checkpoint
+from lab.curves import say_last, write_curves
+from lab.energy import Spent, spent_on
 from lab.export import export_jscc
 from lab.jscc_card import write_jscc_card
 from lab.jscc_start import start_as_linear_code
@@ -195,15 +195,17 @@ def train_jscc(settings: JsccTraining) -> JsccTrainer:
     pixels, network = read_cifar100(settings.data, "train").pixels, kind.network_class()
     start_as_linear_code(network, pixels)
     trainer = JsccTrainer(network, pixels, settings)
-    checkpoint, console = settings.runs / "checkpoint.pt", Console()
+    checkpoint, console = settings.runs / "checkpoint.pt", Console(stderr=True)
     trainer.restore(checkpoint)
+    spent: Spent | None = None
     while trainer.rounds < settings.rounds and not trainer.history.stale(settings.patience):
-        row = _round(trainer, console)
+        row, spent = _round(trainer, console)
         if row["validation_psnr_db"] > trainer.history.best_db:
             export_jscc(settings.codec, trainer.average.module, settings.out)
         trainer.history.curves.append(row)
         trainer.save(checkpoint)
-        _write_curves(settings.runs / "curves.csv", trainer.history.curves)
+        write_curves(settings.runs / "curves.csv", trainer.history.curves)
+    say_last(console, settings.codec, spent)
     pictures = trainer.rounds * settings.steps * settings.batch_size
     write_jscc_card(
         kind,
@@ -217,25 +219,14 @@ def train_jscc(settings: JsccTraining) -> JsccTrainer:
     return trainer
 
 
-def _round(trainer: JsccTrainer, console: Console) -> dict[str, float]:
-    started = time.monotonic()
-    with Progress(console=console, transient=True) as progress:
-        loss = trainer.run_round(progress)
-    row = {
-        "round": trainer.rounds + 1,
-        "loss": loss,
-        "validation_psnr_db": trainer.validation_psnr_db(),
-        "seconds": time.monotonic() - started,
-    }
+def _round(trainer: JsccTrainer, console: Console) -> tuple[dict[str, float], Spent]:
+    with spent_on(trainer.device) as spent:
+        with Progress(console=console, transient=True) as progress:
+            loss = trainer.run_round(progress)
+        psnr_db = trainer.validation_psnr_db()
+    row = {"round": trainer.rounds + 1, "loss": loss, "validation_psnr_db": psnr_db, **spent.row}
     console.print(*(f"{name} {value:.4g}" for name, value in row.items()), soft_wrap=True)
-    return row
-
-
-def _write_curves(path: Path, curves: list[dict[str, float]]) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(curves[0]))
-        writer.writeheader()
-        writer.writerows(curves)
+    return row, spent
 
 
 def main(

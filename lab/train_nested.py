@@ -18,11 +18,13 @@ from rich.progress import Progress
 
 from lab.checkpoint import load_checkpoint, save_checkpoint
 from lab.codec_data import CodecData, LabelledEmbeddings, load_codec_data
+from lab.curves import say_last, write_curves
 from lab.export import export_nested
+from lab.features import CLIP_TINY, ClipChoice, load_choice
 from lab.nested_card import measure_nested, write_nested_card
 from lab.nested_code import OPERATING_POINTS_DB, CodeTrainer, Material
 from lab.nested_source import Source, find_clusters, fit_source
-from shared.clip import load_clip
+from lab.options import ClipModel, ClipWeights, Data, Device, Drawn, Features
 from shared.codecs.nested import Nested
 from shared.codecs.nested_model import NestedModel
 from shared.device import resolve_device
@@ -33,7 +35,9 @@ from shared.errors import InvalidSetting
 class NestedTraining:
     """Settings of a run. clusters: how many to find instead of labels, 0 to take the labels. axes: of a category."""
 
-    data: Path
+    data: str
+    clip: ClipChoice = CLIP_TINY
+    drawn: bool = True
     out: Path = Path("assets/nested")
     runs: Path = Path("runs/nested")
     features: Path = Path("runs/kbsc")
@@ -49,11 +53,13 @@ class NestedTraining:
 def train_nested(settings: NestedTraining) -> list[dict[str, Any]]:
     """Train, write weights and model card; gives the card's rows. A run that was cut short goes on where it was."""
     started = time.monotonic()
-    clip = load_clip(device=settings.device)
-    with Progress(console=Console()) as progress:
+    clip = load_choice(settings.clip, settings.device)
+    with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("embedding pictures", total=None)
         count = lambda done: progress.advance(task, done)  # noqa: E731
-        data = load_codec_data(clip, settings.data, settings.features, settings.seed, count)
+        data = load_codec_data(
+            clip, settings.data, settings.features, settings.seed, drawn=settings.drawn, progress=count
+        )
         progress.remove_task(task)
         model = fit_model(data, settings, progress)
     export_nested(model, settings.out, clip.fingerprint, settings.clusters)
@@ -62,7 +68,7 @@ def train_nested(settings: NestedTraining) -> list[dict[str, Any]]:
     write_nested_card(
         settings.out,
         rows,
-        fingerprint=clip.fingerprint,
+        learned=data.describe(clip),
         seed=settings.seed,
         seconds=seconds,
         clusters=settings.clusters,
@@ -83,14 +89,20 @@ def fit_model(data: CodecData, settings: NestedTraining, progress: Progress) -> 
         batch=settings.batch_size,
         seed=settings.seed,
     )
-    path = settings.runs / f"{_name(settings)}.pt"
-    _resume(trainer, path, settings)
+    path = settings.runs / f"{_name(settings)}-{data.fingerprint}.pt"
+    if (state := load_checkpoint(path)) is not None:
+        trainer.load_state_dict(state)
     progress.update(task, completed=trainer.progress.round)
 
     def report(loss: float) -> None:
         progress.update(task, advance=1, description=f"nested: words and gains, validation {loss:.3f}")
 
-    trainer.run(lambda state: save_checkpoint({"settings": _name(settings), **state}, path), report)
+    def save(state: dict[str, Any]) -> None:
+        save_checkpoint(state, path)
+        write_curves(path.with_suffix(".csv"), trainer.progress.curves)
+
+    trainer.run(save, report)
+    say_last(progress.console, "nested", trainer.spent)
     return _assemble(source, trainer)
 
 
@@ -112,16 +124,10 @@ def _material(source: Source, embeddings: "np.ndarray[Any, Any]", collections: t
 
 
 def _name(settings: NestedTraining) -> str:
-    """Of a run's checkpoint: all that decides about its result."""
+    """Of a run: all that decides about its result, but for the data."""
     kind = f"{settings.clusters}-clusters" if settings.clusters else "labels"
     numbers = (settings.axes, settings.rounds, settings.steps, settings.batch_size, settings.seed)
     return "-".join([kind, *map(str, numbers)])
-
-
-def _resume(trainer: CodeTrainer, path: Path, settings: NestedTraining) -> None:
-    state = load_checkpoint(path)
-    if state is not None and state.pop("settings") == _name(settings):
-        trainer.load_state_dict(state)
 
 
 @torch.no_grad()
@@ -137,21 +143,23 @@ def _codecs(model: NestedModel) -> list[Nested]:
 
 
 def main(
-    data: Annotated[Path, typer.Option(help="Folder with CIFAR-100 in the official lay-out.")],
+    data: Data,
     *,
     unlabelled: Annotated[bool, typer.Option(help="Find clusters instead of using labels.")] = False,
     clusters: Annotated[int, typer.Option(help="How many, with --unlabelled.")] = 200,
     rounds: Annotated[int, typer.Option(help="Rounds of 200 batches.")] = NestedTraining.rounds,
+    clip: ClipModel = "clip-tiny",
+    weights: ClipWeights = None,
+    drawn: Drawn = NestedTraining.drawn,
     seed: Annotated[int, typer.Option(help="Seed of weights, order and noise.")] = NestedTraining.seed,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = NestedTraining.device,
+    device: Device = NestedTraining.device,
     out: Annotated[Path, typer.Option(help="Folder for weights and model card.")] = NestedTraining.out,
     runs: Annotated[Path, typer.Option(help="Folder for checkpoints.")] = NestedTraining.runs,
-    features: Annotated[Path, typer.Option(help="Folder for cached embeddings.")] = NestedTraining.features,
+    features: Features = NestedTraining.features,
 ) -> None:
-    """Train the codec nested, one model for all its lengths, on the embeddings of clip-tiny."""
-    settings = NestedTraining(
-        data, out, runs, features, clusters if unlabelled else 0, rounds=rounds, seed=seed, device=device
-    )
+    """Train the codec nested, one model for all its lengths, on the embeddings of a CLIP."""
+    choice, found = ClipChoice(clip, weights), clusters if unlabelled else 0
+    settings = NestedTraining(data, choice, drawn, out, runs, features, found, rounds=rounds, seed=seed, device=device)
     train_nested(settings)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import numpy as np
+import torch
 import typer
 from rich.console import Console
 from rich.progress import Progress
@@ -16,9 +17,11 @@ from safetensors.numpy import save_file
 
 from lab.codec_data import CodecData, load_codec_data
 from lab.digital_modes import Worth, make_table
+from lab.energy import spent_on
+from lab.features import CLIP_TINY, ClipChoice, load_choice
+from lab.options import ClipModel, ClipWeights, Data, Device, Drawn, Features
 from lab.semantics import semantic_accuracy
 from lab.tables import hardware, markdown_table
-from shared.clip import load_clip
 from shared.codecs.digital.modes import ModeTable
 from shared.codecs.digital.quantizer import ResidualQuantizer
 from shared.codecs.digital.vq import VqDigital
@@ -31,10 +34,13 @@ BUDGETS: Final = (12, 16, 24, 32, 48, 64, 96, 128)
 class VqTraining:
     """Settings of a run."""
 
-    data: Path
+    data: str
+    clip: ClipChoice = CLIP_TINY
+    drawn: bool = True
     out: Path = Path("assets/vq-digital")
-    runs: Path = Path("runs/kbsc")
+    features: Path = Path("runs/kbsc")
     learned: int = 30_000
+    budgets: tuple[int, ...] = BUDGETS
     bursts: int = 400
     seed: int = 1
     device: str = "auto"
@@ -43,16 +49,18 @@ class VqTraining:
 def train_vq(settings: VqTraining) -> None:
     """Learn, simulate, write `words.safetensors`, `modes.json` and the card."""
     started = time.monotonic()
-    clip = load_clip(device=settings.device)
-    with Progress(console=Console()) as progress:
-        data = load_codec_data(clip, settings.data, settings.runs, settings.seed)
-        task = progress.add_task("words", total=None)
-        quantizer = ResidualQuantizer.train(data.train[: settings.learned])
-        progress.remove_task(task)
-        worth = {bits: worth_of(quantizer, data, bits) for bits in BUDGETS}
-        table = make_table(worth, VqDigital.lengths, settings.bursts, settings.seed, progress)
+    clip = load_choice(settings.clip, settings.device)
+    with Progress(console=Console(stderr=True)) as progress:
+        data = load_codec_data(clip, settings.data, settings.features, settings.seed, drawn=settings.drawn)
+        with spent_on(torch.device("cpu")) as spent:
+            task = progress.add_task("words", total=None)
+            quantizer = ResidualQuantizer.train(data.train[: settings.learned])
+            progress.remove_task(task)
+            worth = {bits: worth_of(quantizer, data, bits) for bits in settings.budgets}
+            table = make_table(worth, VqDigital.lengths, settings.bursts, settings.seed, progress)
+        progress.console.print(f"vq-digital: words and modes took {spent}", soft_wrap=True)
     _write(settings, quantizer, table, clip.fingerprint)
-    _write_card(settings, worth, table, clip.fingerprint, time.monotonic() - started)
+    _write_card(settings, worth, table, data.describe(clip), time.monotonic() - started)
 
 
 def worth_of(quantizer: ResidualQuantizer, data: CodecData, bits: int) -> Worth:
@@ -80,8 +88,7 @@ The plain digital way to send an embedding: a residual vector quantizer, 5G LDPC
 the learned codecs have to beat.
 
 `words.safetensors` (float16): the mean of the embeddings, {dim} principal axes, and the words of 17 stages of 8 and 4
-bits, learned by FAISS from {learned:,} embeddings of clip-tiny `{fingerprint}` (CIFAR-100's train split and the drawn
-one), useful with no other CLIP.
+bits, learned by FAISS from at most {most:,} embeddings. {learned}
 
 `modes.json`: for each fading, k and SNR the mode, [lowest SNR in dB, [bits, coded bits of a QAM symbol]]. Each mode was
 simulated with {bursts} bursts, gain and noise known. The best has the highest share of bursts decoded times semantic
@@ -91,7 +98,7 @@ accuracy of its bits; of modes within {close:.3f} of it, the one with the highes
 
 {worth}
 
-The validation pictures are of CIFAR-100's train split, which clip-tiny knows well: their accuracy is higher than that
+The validation pictures are of the train parts, which clip-tiny knows well: with it their accuracy is higher than that
 of test pictures, which these tables never saw.
 
 ## Modes
@@ -106,9 +113,7 @@ Seed {seed}; {minutes:.0f} minutes in all on {hardware}.
 """
 
 
-def _write_card(
-    settings: VqTraining, worth: dict[int, Worth], table: ModeTable, fingerprint: str, seconds: float
-) -> None:
+def _write_card(settings: VqTraining, worth: dict[int, Worth], table: ModeTable, learned: str, seconds: float) -> None:
     rows = [
         {
             "fading": fading,
@@ -121,8 +126,8 @@ def _write_card(
     ]
     card = _CARD.format(
         dim=VqDigital.from_folder(VqDigital.default_k, settings.out).quantizer.words.axes.shape[0],
-        learned=settings.learned,
-        fingerprint=fingerprint,
+        most=settings.learned,
+        learned=learned,
         bursts=settings.bursts,
         close=0.005,
         worth=markdown_table(
@@ -137,16 +142,20 @@ def _write_card(
 
 
 def main(
-    data: Annotated[Path, typer.Option(help="Folder with CIFAR-100 in the official lay-out.")],
+    data: Data,
     *,
+    clip: ClipModel = "clip-tiny",
+    weights: ClipWeights = None,
+    drawn: Drawn = VqTraining.drawn,
     seed: Annotated[int, typer.Option(help="Seed of bits, fading and noise.")] = VqTraining.seed,
     bursts: Annotated[int, typer.Option(help="Bursts simulated for each mode and SNR.")] = VqTraining.bursts,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda, of CLIP.")] = VqTraining.device,
+    device: Device = VqTraining.device,
     out: Annotated[Path, typer.Option(help="Folder for words, modes and card.")] = VqTraining.out,
-    runs: Annotated[Path, typer.Option(help="Folder for cached embeddings.")] = VqTraining.runs,
+    features: Features = VqTraining.features,
 ) -> None:
     """Learn the words of vq-digital, and choose its modulations and code rates."""
-    train_vq(VqTraining(data=data, seed=seed, bursts=bursts, device=device, out=out, runs=runs))
+    choice = ClipChoice(clip, weights)
+    train_vq(VqTraining(data, choice, drawn, out, features, bursts=bursts, seed=seed, device=device))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from receiver.decision import Reals
+from receiver.knowledge_base.durable import replacing
 from shared.errors import DataLoss
 
 CONFIDENCE_FILE = "confidence.json"
@@ -53,8 +54,10 @@ class Confidences(NamedTuple):
     fusion: Confidence
 
     def write(self, path: Path) -> None:
-        """Write them as JSON."""
-        path.write_text(json.dumps({name: asdict(model) for name, model in self._asdict().items()}, indent=2) + "\n")
+        """Write them as JSON; a crash leaves the old file or the new one."""
+        with replacing(path) as temporary:
+            text = json.dumps({name: asdict(model) for name, model in self._asdict().items()}, indent=2)
+            temporary.write_text(text + "\n")
 
 
 def shipped_confidence() -> Confidences:

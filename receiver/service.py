@@ -52,6 +52,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         self._knowledge_service = KnowledgeBaseService(settings)
         self._warming = Warming()
         self._batcher: Batcher[tuple[Burst, AnyCodec], Answer] | None = None
+        self._answered = 0
 
     def register(self, server: grpc.aio.Server) -> None:
         """Add both servicers."""
@@ -98,6 +99,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             await self._batcher.stop()
         await self._knowledge_service.stop()
         if self._knowledge_base is not None:
+            log.info("closing the knowledge base", bursts_answered=self._answered)
             self._knowledge_base.close()
 
     @property
@@ -122,6 +124,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             await self._warming.ready(codec.name, partial(self._pipeline.decode_once, codec))
         assert self._batcher is not None
         answer, queue_seconds = await self._batcher.submit((burst, codec), deadline)
+        self._answered += 1
         reception = Reception(
             burst_id=burst.burst_id,
             top=answer.top,

@@ -26,13 +26,19 @@ class ReceiverSettings(ServerSettings):
     )
     kb_split: str | None = Field(None, description="split of that source; default: its part for knowledge bases")
     read_only: bool = Field(
-        False, description="only read the knowledge base; so many receivers can share one, each as it was at its start"
+        False, description="only read the knowledge base, and follow its writer; so many receivers can share one"
+    )
+    share: bool = Field(
+        False, description="where another receiver writes the knowledge base already, only read it, and follow"
     )
     engine: str = Field("auto", description="index engine; auto: as tuned, else what suits the number of items")
     clip: str | None = Field(
         None, description="CLIP model; default: the knowledge base's, and clip-tiny to build one with"
     )
     weights: str | None = Field(None, description="its weights: a file or a tag such as openai")
+    weights_dir: Path | None = Field(
+        None, description="folder with weights of codecs that go before the shipped ones; or SEMLINK_WEIGHTS_DIR"
+    )
     download: bool = Field(False, description="fetch weights that are not in the cache")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where codecs and index run")
     engine_uri: str | None = Field(None, description="of engine milvus: FILE.db for Milvus Lite, or http://HOST:19530")

@@ -1,13 +1,19 @@
 """What the receiver does once: open its knowledge base, or build it first, and load its codecs."""
 
+import time
+
 import numpy as np
 import structlog
 
-from receiver.knowledge_base import EngineSettings, KnowledgeBase, build_knowledge_base
+from receiver.knowledge_base import EngineSettings, HasWriter, KnowledgeBase, WriterLock, build_knowledge_base
 from receiver.settings import ReceiverSettings
 from shared.codecs import AnyCodec, CodecShelf
+from shared.codecs.weights_dir import use_weights_dir
 from shared.device import resolve_device
 from shared.errors import NotFound
+
+_WAIT_SECONDS = 1.0  # for another receiver that builds
+_FOLLOW_SECONDS = 0.25  # one look at an unchanged knowledge base takes some 50 us
 
 log = structlog.get_logger()
 
@@ -15,8 +21,35 @@ log = structlog.get_logger()
 def open_knowledge_base(settings: ReceiverSettings) -> KnowledgeBase:
     """The knowledge base in `settings.kb`, built from `settings.kb_source` when there is none.
 
-    Raises NotFound, with the command to type, when there is none and no source is set.
+    With `settings.share`, of several receivers that start at once one builds it and the others wait until it is there.
+    Raises NotFound, with the command to type, when there is none and no source is set; HasWriter when another process
+    writes it that it cannot be shared with.
     """
+    waiting = False
+    while True:
+        try:
+            return _opened_or_built(settings)
+        except HasWriter as error:
+            if not settings.share:
+                raise
+            if not waiting:
+                log.info("waiting until another process has built the knowledge base", reason=str(error))
+            waiting = True
+            time.sleep(_WAIT_SECONDS)
+
+
+def load_codecs(settings: ReceiverSettings, clip_fingerprint: str) -> tuple[CodecShelf, list[AnyCodec]]:
+    """Every codec that fits the knowledge base's CLIP; quick ones are run once, so that the first burst is as fast."""
+    use_weights_dir(settings.weights_dir)
+    shelf = CodecShelf(resolve_device(settings.device).type, clip_fingerprint, settings.own_codec)
+    codecs = shelf.load_all()
+    for codec in codecs:
+        if codec.quick:
+            codec.decode(np.ones((1, codec.symbols), np.complex64), np.ones((1, codec.symbols), np.float32))
+    return shelf, codecs
+
+
+def _opened_or_built(settings: ReceiverSettings) -> KnowledgeBase:
     try:
         return _open(settings)
     except NotFound:
@@ -26,18 +59,15 @@ def open_knowledge_base(settings: ReceiverSettings) -> KnowledgeBase:
     return _open(settings)
 
 
-def load_codecs(settings: ReceiverSettings, clip_fingerprint: str) -> tuple[CodecShelf, list[AnyCodec]]:
-    """Every codec that fits the knowledge base's CLIP; quick ones are run once, so that the first burst is as fast."""
-    shelf = CodecShelf(resolve_device(settings.device).type, clip_fingerprint, settings.own_codec)
-    codecs = shelf.load_all()
-    for codec in codecs:
-        if codec.quick:
-            codec.decode(np.ones((1, codec.symbols), np.complex64), np.ones((1, codec.symbols), np.float32))
-    return shelf, codecs
-
-
 def _open(settings: ReceiverSettings) -> KnowledgeBase:
-    return KnowledgeBase.open(settings.kb, _engine(settings), writable=not settings.read_only)
+    if not settings.read_only:
+        try:
+            return KnowledgeBase.open(settings.kb, _engine(settings), writable=True)
+        except HasWriter as error:
+            if not settings.share:
+                raise
+            log.info("only reading the knowledge base, and following its writer", reason=str(error))
+    return KnowledgeBase.open(settings.kb, _engine(settings), follow_seconds=_FOLLOW_SECONDS)
 
 
 def _engine(settings: ReceiverSettings) -> EngineSettings:
@@ -45,6 +75,8 @@ def _engine(settings: ReceiverSettings) -> EngineSettings:
 
 
 def _build(settings: ReceiverSettings, source: str) -> None:
+    WriterLock(settings.kb).release()  # another one that builds is seen before CLIP is loaded
+
     from shared.clip import MODEL, load_clip  # noqa: PLC0415 - CLIP takes seconds to import and only building needs it
     from shared.datasets import open_collection  # noqa: PLC0415
 

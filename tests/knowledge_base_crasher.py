@@ -12,17 +12,19 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from time import sleep
 from typing import NamedTuple
 
 import numpy as np
 
-from receiver.knowledge_base import KnowledgeBase, NewItem, Origin, knowledge_base, write_store
+from receiver.knowledge_base import EngineSettings, KnowledgeBase, NewItem, Origin, knowledge_base, write_store
 from shared.errors import NotFound
 
 ORIGIN = Origin(source="synthetic", clip="fake-clip", clip_fingerprint="c0ffee", dim=16)
 BUILD_ITEMS = 400
+ENGINES = ("flat", "ivf-sq8")
 
 State = dict[str, str]  # label by id
 
@@ -123,18 +125,18 @@ def killed(work: Callable[[Callable[[], object]], object], told: int, seconds: f
         return heard + len(pipe.readall() or b"")
 
 
-def operate(directory: Path, operations: list[Operation], acknowledge: Callable[[], object]) -> None:
+def operate(directory: Path, engine: str, operations: list[Operation], acknowledge: Callable[[], object]) -> None:
     """Do operations one by one. Small deltas are folded and saved, so that the index is swapped and written often."""
     knowledge_base.FOLD_ITEMS, knowledge_base._SAVED_SHARE = 8, 0
-    with KnowledgeBase.open(directory, writable=True) as kb:
+    with KnowledgeBase.open(directory, EngineSettings(name=engine), writable=True) as kb:
         for operation in operations:
             operation.do(kb)
             acknowledge()
 
 
-def content(directory: Path, thorough: bool) -> State:
+def content(directory: Path, thorough: bool, engine: str = "flat") -> State:
     """What is there, after proof that each item is found, once, with its own embedding."""
-    with KnowledgeBase.open(directory) as kb:
+    with KnowledgeBase.open(directory, EngineSettings(name=engine)) as kb:
         state = {line.item_id: line.label for line in kb.list_items(count=10**6)}
         queries = np.stack([vector(one) for one in state])
         assert [hits[0].item_id for hits in kb.search(queries, 1)] == list(state), "an item does not find itself"
@@ -158,11 +160,10 @@ def kill_changes(directory: Path, moments: int, seed: int) -> None:
     operations._number = 1
     for moment in range(moments):
         drawn = operations.draw(state, 60)
-        done = killed(
-            lambda tell, drawn=drawn: operate(directory, drawn, tell), int(rng.integers(0, 6)), rng.uniform(0, 0.02)
-        )
+        work = partial(operate, directory, ENGINES[moment % 2], drawn)
+        done = killed(work, int(rng.integers(0, 6)), rng.uniform(0, 0.02))
         acknowledged += done
-        found = content(directory, thorough=moment % 10 == 0)
+        found = content(directory, moment % 10 < 2, ENGINES[moment // 2 % 2])
         possible = [state if not done else drawn[done - 1].after] + [one.after for one in drawn[done : done + 1]]
         assert found in possible, (
             f"moment {moment}: {len(found)} items; acknowledged {done}: {possible[0]} or {drawn[done]}"

@@ -12,6 +12,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from client.cli.app import app
+from lab.features import Features, save_features
 from receiver.knowledge_base import KnowledgeBase, Origin, write_store
 from receiver.knowledge_base.layout import Layout
 from shared.errors import NotFound, SemLinkError
@@ -182,6 +183,16 @@ def test_ready_embeddings_are_built_from(tmp_path: Path) -> None:
     assert (built["items"], built["labels"], built["resumed"]) == (8, 1, 0)
     described = said("info", tmp_path / "kb")
     assert (described["clip"], described["clip_fingerprint"], described["source"]) == ("ViT-B-32", "c0ffee", "ready")
+
+
+def test_features_say_which_clip_made_them(tmp_path: Path) -> None:
+    names = np.array([f"r{n}" for n in range(8)])
+    save_features(tmp_path / "f.npz", Features(vectors(8), names, names, clip="ViT-B-32", clip_fingerprint="c0ffee"))
+    build = ("build", tmp_path / "f.npz", "--engine", "flat", "--out", tmp_path / "kb")
+    assert "made by c0ffee" in str(refused(*build, "--clip-fingerprint", "decade"))
+    assert said(*build)["items"] == 8
+    described = said("info", tmp_path / "kb")
+    assert (described["clip"], described["clip_fingerprint"]) == ("ViT-B-32", "c0ffee")
 
 
 @pytest.mark.parametrize("command", [("verify",), ("compact",), ("list",), ("snapshot", "x"), ("restore", "x")])

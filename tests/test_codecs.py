@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from lab.evaluate.cost import cost_of
 from shared.codecs import CODECS, AnyCodec, Codec, CodecShelf, codec_class
 from shared.codecs.base import Embeddings, fingerprint_of, to_latent, to_symbols
 from shared.codecs.digital.modes import ModeTable
@@ -14,6 +15,7 @@ from shared.codecs.digital.vq import VqDigital
 from shared.codecs.images.adaptation import MCS
 from shared.codecs.kbsc import Kbsc, KbscNetwork
 from shared.codecs.raw import Raw
+from shared.codecs.weights_dir import WEIGHTS_DIR
 from shared.errors import DataLoss, InvalidInput, InvalidSetting, InvalidSymbols, Mismatch, NotFound
 
 MODES = Path(__file__).parent.parent / "assets" / "vq-digital" / "modes.json"
@@ -179,7 +181,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, damage) -> None:
 
 
 def test_missing_weights_say_what_to_type(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("shared.codecs.kbsc.files", lambda _: tmp_path)
+    monkeypatch.setattr("shared.codecs.weights_dir.files", lambda _: tmp_path)
     with pytest.raises(NotFound, match="semlink train"):
         Kbsc.load(64, "cpu")
 
@@ -190,7 +192,7 @@ def shelf(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CodecShelf:
     (tmp_path / "kbsc").mkdir()
     for k, clip in ((16, "other"), (64, "c0ffee"), (256, "c0ffee")):
         saved(tmp_path / "kbsc" / f"k{k}.safetensors", network(k), clip)
-    monkeypatch.setattr("shared.codecs.kbsc.files", lambda _: tmp_path)
+    monkeypatch.setenv(WEIGHTS_DIR, str(tmp_path))
     return CodecShelf("cpu", "c0ffee")
 
 
@@ -245,3 +247,15 @@ def test_a_codec_without_modes_has_mode_0_alone() -> None:
     assert codec.with_mode(0).expecting("rayleigh") is codec
     with pytest.raises(InvalidInput, match="raw k = 512 has no mode 3"):
         codec.with_mode(3)
+
+
+@pytest.mark.parametrize(("name", "k", "params"), [("kbsc", 64, 444_864), ("kbsc", 256, 592_896), ("raw", 512, 0)])
+def test_parameters_are_those_of_the_paper(name: str, k: int, params: int) -> None:
+    cost = cost_of(codec_class(name).load(k, "cpu"))
+    assert cost.params == params
+    assert abs(cost.macs - params) < 0.01 * params + 1  # one multiplication for each weight of a linear layer
+
+
+@pytest.mark.parametrize("name", ["nested", "label"])
+def test_tables_that_were_learned_are_counted_as_parameters(name: str) -> None:
+    assert cost_of(codec_class(name).load(64, "cpu")).params > 200 * 512

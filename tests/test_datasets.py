@@ -157,7 +157,7 @@ def test_folder_without_sub_folders_has_no_labels(folder: Path) -> None:
 
 def test_folder_split_is_a_sub_folder(folder: Path) -> None:
     source = open_source(str(folder), "cat")
-    assert [picture.id for picture in source] == ["deep/two.JPG", "one.png"]
+    assert [picture.id for picture in source] == ["cat/deep/two.JPG", "cat/one.png"]
 
 
 def test_drawn_source_encodes_png() -> None:

@@ -10,13 +10,13 @@ from PIL import Image
 
 from lab.evaluate.air import Air
 from lab.evaluate.bpg import BpgLdpc, bpg_header_bytes
-from lab.evaluate.data import ClipChoice, TestSet, load_choice
+from lab.evaluate.data import TestSet
 from lab.evaluate.judge import psnr_db
 from lab.evaluate.mosaics import DigitalMosaic, tile, to_blocks, untile
 from lab.evaluate.pictures import DigitalPictures
 from lab.evaluate.scenario import Scenario
 from lab.evaluate.scheme import Arrival, Batch, CannotExist, Setting
-from lab.features import Features
+from lab.features import ClipChoice, Features, load_choice
 from shared.clip import embed_pictures
 from shared.codecs.images.adaptation import MCS, Adaptation
 from shared.codecs.images.formats import FORMATS

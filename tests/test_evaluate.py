@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from lab.evaluate.air import Air
-from lab.evaluate.data import ClipChoice, TestSet, check_apart, open_test_set
+from lab.evaluate.data import TestSet, check_apart, open_test_set
 from lab.evaluate.judge import Judge, psnr_db
 from lab.evaluate.leaks import Leak, check_dead_channel, too_good
 from lab.evaluate.measure import measure
@@ -18,7 +18,7 @@ from lab.evaluate.run import evaluate
 from lab.evaluate.scenario import SHIPPED, Scenario, load_scenario
 from lab.evaluate.scheme import CodecScheme
 from lab.evaluate.table import Row
-from lab.features import Features
+from lab.features import ClipChoice, Features
 from shared.channel import Link, equalize, estimate_channel, pilot_sequence, place_pilots
 from shared.codecs.raw import Raw
 from shared.errors import InvalidSetting, InvalidSymbols, Mismatch, NotFound

@@ -9,12 +9,12 @@ import torch
 from rich.progress import Progress
 
 from lab.evaluate.air import Air
-from lab.evaluate.data import CLIP_TINY, load_choice
 from lab.evaluate.judge import psnr_db
 from lab.evaluate.pictures import PictureScheme
 from lab.evaluate.scenario import ChannelSpec, Scenario, SchemeSpec
 from lab.evaluate.scheme import Batch, CannotExist, Setting
 from lab.export import export_jscc
+from lab.features import CLIP_TINY, load_choice
 from lab.jscc_start import start_as_linear_code
 from lab.train_jscc import History, JsccTrainer, JsccTraining, carry, draw_channels
 from shared.codecs import codec_class

@@ -65,7 +65,7 @@ def test_what_was_written_is_read(kb: KnowledgeBase, embeddings: Floats) -> None
 
 def test_labels_and_codes_belong_together(kb: KnowledgeBase) -> None:
     assert kb.labels == tuple(f"label {number}" for number in range(7))
-    assert kb.label_codes.tolist() == [number % 7 for number in range(1000)]
+    assert kb.view.label_codes.tolist() == [number % 7 for number in range(1000)]
     assert kb.item_ids[999] == "item-999"
 
 

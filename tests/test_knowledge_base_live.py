@@ -1,17 +1,14 @@
 """A knowledge base that changes while it is searched: what is found, what is not any more, and what is damaged."""
 
-import sqlite3
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from receiver.knowledge_base import EngineSettings, KnowledgeBase, NewItem, knowledge_base, verify
-from receiver.knowledge_base.layout import Layout
+from receiver.knowledge_base import EngineSettings, KnowledgeBase, NewItem, knowledge_base
 from receiver.knowledge_base.records import Floats
-from receiver.knowledge_base.schema import blob_digest, seal
-from shared.errors import DataLoss, InvalidInput, Mismatch, NotFound
+from shared.errors import InvalidInput, NotFound
 from tests.test_knowledge_base import fill, vectors
 from tests.test_knowledge_base_store import HOSTILE
 
@@ -60,7 +57,7 @@ def test_every_search_gives_each_item_exactly_once(kb: KnowledgeBase) -> None:
     live = np.flatnonzero(kb.view.live)
     queries = vectors(20, seed=2)
     positions, cosines = kb.nearest(queries, len(live))
-    expected = queries @ kb.embeddings_of(live).T
+    expected = queries @ kb.view.embeddings_of(live).T
     np.testing.assert_array_equal(np.sort(positions, axis=1), np.tile(live, (20, 1)))
     np.testing.assert_allclose(cosines, -np.sort(-expected, axis=1), atol=1e-6)
 
@@ -121,7 +118,7 @@ def test_a_search_can_be_limited_to_labels(kb: KnowledgeBase) -> None:
     queries = vectors(5, seed=4)
     kb.add(new(vectors(30, seed=5), label="rare"))
     for labels in (["rare"], ["label 2", "rare"], ["nothing"]):
-        wanted = np.isin(np.array(kb.labels, object)[kb.label_codes], labels)
+        wanted = np.isin(np.array(kb.labels, object)[kb.view.label_codes], labels)
         hits = kb.search(queries, 400, labels)
         assert all({hit.label for hit in found} <= set(labels) for found in hits)
         assert [len(found) for found in hits] == [wanted.sum()] * 5
@@ -228,56 +225,6 @@ def test_searches_during_heavy_adding_find_true_items_once(kb: KnowledgeBase, mo
     assert kb.view.covered > 300, "nothing was folded meanwhile"
 
 
-def test_a_snapshot_brings_everything_back(kb: KnowledgeBase) -> None:
-    made = kb.snapshot("before")
-    start = kb.description
-    assert (made.items, made.version, made.fingerprint) == (300, start.version, start.fingerprint)
-    kb.remove(["item-0", "item-1"])
-    kb.add(new(vectors(5, seed=1)))
-    old = kb.view
-    kb.restore("before")
-    assert kb.description.fingerprint == start.fingerprint
-    assert kb.description.version > old.head.version
-    assert found_ids(kb, vectors(2)) == [["item-0"], ["item-1"]]
-    assert old.hits(*old.nearest(vectors(5, seed=1), 1))[0][0].item_id == "new-0", "who searches goes on with the old"
-    assert kb.add(new(vectors(5, seed=6))) == list(range(300, 305))
-    with reopened(kb) as after:
-        assert found_ids(after, vectors(5, seed=6)) == [[f"new-{n}"] for n in range(5)]
-        assert after.verify().problems == ()
-
-
-def test_a_snapshot_that_is_not_there_or_damaged_changes_nothing(kb: KnowledgeBase) -> None:
-    path = kb.snapshot("one").path
-    before = kb.description
-    with pytest.raises(NotFound, match=r"no snapshot 'two'.*there are: one"):
-        kb.restore("two")
-    whole = path.read_bytes()
-    at = whole.index(vectors(300)[9].astype("<f4").tobytes()[:64])
-    path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
-    with pytest.raises(DataLoss, match=r"snapshot .*one\.sqlite is damaged"):
-        kb.restore("one")
-    assert kb.description == before
-    assert found_ids(kb, vectors(1)) == [["item-0"]]
-
-
-@pytest.mark.parametrize("name", ["", "../../evil", "/etc/passwd", ".hidden", "a b", "x" * 101, "nul\x00", "猫"])
-def test_a_snapshot_cannot_be_called_what_leads_elsewhere(kb: KnowledgeBase, name: str) -> None:
-    for work in (kb.snapshot, kb.restore):
-        with pytest.raises(InvalidInput, match="cannot be called"):
-            work(name)
-
-
-def test_a_snapshot_of_another_clip_is_refused(kb: KnowledgeBase) -> None:
-    path = kb.snapshot("other").path
-    with sqlite3.connect(path) as connection:
-        meta = dict(connection.execute("SELECT key, value FROM meta"))
-        meta["clip_fingerprint"] = "badc0de"
-        meta["seal"] = seal(meta)
-        connection.executemany("UPDATE meta SET value = ? WHERE key = ?", [(v, k) for k, v in meta.items()])
-    with pytest.raises(Mismatch, match=r"badc0de.*c0ffee"):
-        kb.restore("other")
-
-
 def test_texts_of_any_kind_can_be_added_live(kb: KnowledgeBase) -> None:
     fresh = vectors(len(HOSTILE), seed=1)
     kb.add([NewItem(t, t[::-1], e, caption=t, path=f"/nowhere/{t}") for t, e in zip(HOSTILE, fresh, strict=True)])
@@ -295,83 +242,3 @@ def test_a_list_goes_page_by_page(kb: KnowledgeBase) -> None:
     assert [line.item_id for line in page] == [f"item-{n}" for n in range(11) if n != 5]
     assert kb.list_items(after=page[-1].position, count=1)[0].item_id == "item-11"
     assert [line.item_id for line in kb.list_items(count=2, label="label 3")] == ["item-3", "item-10"]
-
-
-def flip(path: Path, place: int) -> None:
-    data = bytearray(path.read_bytes())
-    data[place] ^= 1 << (place % 8)
-    path.write_bytes(data)
-
-
-@pytest.fixture
-def with_picture(tmp_path: Path) -> Path:
-    """A knowledge base of three items: plain, with a picture outside, and with one copied in; all on the disk."""
-    outside = tmp_path / "outside.png"
-    outside.write_bytes(b"outside picture " * 50)
-    directory = tmp_path / "kb"
-    fill(directory, vectors(30))
-    copied = b"copied picture " * 50
-    with KnowledgeBase.open(directory, writable=True) as kb:
-        e = vectors(2, seed=1)
-        digest = blob_digest(outside.read_bytes())
-        kb.add([NewItem("out", "a", e[0], thumbnail=b"thumb-out" * 9, path=str(outside), picture_digest=digest)])
-        kb.add(
-            [NewItem("in", "a", e[1], thumbnail=b"thumb-in" * 9, picture=copied, picture_digest=blob_digest(copied))]
-        )
-        kb.compact()
-    return directory
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (vectors(2, seed=1)[0].astype("<f4").tobytes()[:32], "embedding of 'out'"),
-        (b"thumb-in" * 9, "thumbnail of 'in'"),
-        (b"copied picture " * 50, "picture of 'in'"),
-    ],
-)
-def test_verify_names_the_item_of_a_flipped_bit(with_picture: Path, content: bytes, said: str) -> None:
-    assert verify(with_picture).problems == ()
-    store = Layout(with_picture).current()
-    flip(store, store.read_bytes().index(content) + 7)
-    problems = verify(with_picture).problems
-    assert len(problems) == 1, problems
-    assert said in problems[0]
-
-
-def test_verify_finds_a_flipped_bit_of_the_index(with_picture: Path) -> None:
-    index = Layout(with_picture).index(Layout(with_picture).current(), "flat")
-    flip(index, index.stat().st_size // 2)
-    assert [f"the index {index} is damaged" in one for one in verify(with_picture).problems] == [True]
-    with KnowledgeBase.open(with_picture) as kb:
-        assert found_ids(kb, vectors(1)) == [["item-0"]]
-    assert verify(with_picture).problems == (), "the index was built again"
-
-
-def test_verify_finds_every_flipped_bit_that_matters(with_picture: Path) -> None:
-    """200 places of the store: what verify does not find leaves everything as it was."""
-    store = Layout(with_picture).current()
-    whole = store.read_bytes()
-    missed = 0
-    for place in np.random.default_rng(0).integers(0, len(whole), 200).tolist():
-        flip(store, place)
-        if not verify(with_picture).problems:
-            missed += 1
-            with KnowledgeBase.open(with_picture) as kb:
-                items = [kb.get_item(one) for one in kb.item_ids]
-                assert kb.description.items == len(items) == 32
-                assert [one.embedding.tobytes() for one in items[:30]] == [
-                    one.astype("<f4").tobytes() for one in vectors(30)
-                ]
-        store.write_bytes(whole)
-    assert missed < 140, "SQLite leaves part of its pages unused, not nearly all"
-
-
-def test_a_picture_that_is_gone_or_changed_is_told(with_picture: Path) -> None:
-    outside = with_picture.parent / "outside.png"
-    outside.write_bytes(b"another")
-    assert ["'out' is not what was stored any more" in one for one in verify(with_picture).problems] == [True]
-    outside.unlink()
-    assert ["'out' is gone" in one for one in verify(with_picture).problems] == [True]
-    with KnowledgeBase.open(with_picture) as kb:
-        assert kb.get_item("out").thumbnail == b"thumb-out" * 9

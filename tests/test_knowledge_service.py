@@ -13,10 +13,8 @@ import pytest
 from client import Found, KnowledgeBaseClient, NewItem
 from protos.semlink.v1 import knowledge_base_pb2 as pb
 from protos.semlink.v1 import knowledge_base_pb2_grpc as rpc
-from receiver.knowledge_base import KnowledgeBase, Origin, build_knowledge_base, write_store
+from receiver.knowledge_base import KnowledgeBase, build_knowledge_base
 from receiver.knowledge_base.layout import Layout
-from receiver.service import ReceiverService
-from receiver.settings import ReceiverSettings
 from shared.clip import Clip, load_clip
 from shared.datasets import Picture, open_source
 from shared.errors import (
@@ -25,9 +23,9 @@ from shared.errors import (
     Mismatch,
     NotFound,
     SemLinkError,
-    Unavailable,
 )
-from tests.rpc_tools import PATIENCE, dialled, serving, status_of
+from tests.knowledge_service_tools import ask, receiver
+from tests.rpc_tools import dialled, serving, status_of
 from tests.test_knowledge_base import vectors
 
 Result = TypeVar("Result")
@@ -81,21 +79,6 @@ def directory(built: Path, tmp_path: Path) -> Path:
 async def address(directory: Path, tmp_path: Path) -> AsyncIterator[str]:
     async with serving(*receiver(directory), tmp_path) as served:
         yield served
-
-
-def receiver(directory: Path, **settings) -> tuple[ReceiverService, ReceiverSettings]:
-    chosen = ReceiverSettings(kb=directory, device="cpu", grace_seconds=1, log_level="error", **settings)
-    return ReceiverService(chosen), chosen
-
-
-async def ask(address: str, work: Callable[[KnowledgeBaseClient], Result]) -> Result:
-    """What a blocking client says, in a thread, so that the server of this loop can answer."""
-
-    def call() -> Result:
-        with KnowledgeBaseClient(address, timeout=PATIENCE) as client:
-            return work(client)
-
-    return await asyncio.to_thread(call)
 
 
 async def test_pictures_texts_vectors_and_items_are_searched_for(address: str, pictures, clip: Clip) -> None:
@@ -263,48 +246,6 @@ async def test_damage_is_told_over_the_wire(address: str, directory: Path) -> No
     store.write_bytes(data)
     problems = (await ask(address, lambda kb: kb.verify())).problems
     assert ["thumbnail of 'p5'" in one for one in problems] == [True]
-
-
-async def test_a_receiver_that_only_reads_refuses_changes_and_shares(directory: Path, tmp_path: Path) -> None:
-    async with (
-        serving(*receiver(directory, read_only=True), tmp_path / "a") as one,
-        serving(*receiver(directory, read_only=True), tmp_path / "b") as other,
-    ):
-        assert await ask(one, lambda kb: kb.describe()) == await ask(other, lambda kb: kb.describe())
-        for change in (
-            lambda kb: kb.remove(["p0"]),
-            lambda kb: kb.relabel({"p0": "x"}),
-            lambda kb: kb.snapshot("x"),
-            lambda kb: kb.compact(),
-        ):
-            with pytest.raises(Unavailable, match="--read-only"):
-                await ask(one, change)
-
-
-async def test_a_second_receiver_that_writes_is_refused(address: str, directory: Path) -> None:
-    service, _ = receiver(directory)
-    with pytest.raises(Unavailable, match="--read-only"):
-        await service.start()
-    await service.stop()
-
-
-async def test_a_clip_that_is_not_the_knowledge_bases_is_refused(tmp_path: Path) -> None:
-    with write_store(tmp_path / "kb", Origin("synthetic", "clip-tiny", "c0ffee")) as store:
-        store.add("one", "a", vectors(1)[0])
-    async with serving(*receiver(tmp_path / "kb"), tmp_path) as address:
-        with pytest.raises(Mismatch, match=r"made with c0ffee.*--clip"):
-            await ask(address, lambda kb: kb.search(text="a cat"))
-        errors = await ask(address, lambda kb: [one.error for one in kb.add([NewItem("x", picture=b"GIF89a")])])
-        assert "c0ffee" in str(errors[0])
-        assert (await ask(address, lambda kb: kb.search(item_id="one"))).hits[0].item_id == "one"
-
-
-async def test_a_clip_without_weights_says_what_to_give(tmp_path: Path) -> None:
-    with write_store(tmp_path / "kb", Origin("synthetic", "ViT-B-32", "c0ffee")) as store:
-        store.add("one", "a", vectors(1)[0])
-    async with serving(*receiver(tmp_path / "kb"), tmp_path) as address:
-        with pytest.raises(InvalidInput, match="ViT-B-32 comes without weights"):
-            await ask(address, lambda kb: kb.search(text="a cat"))
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,15 @@ from lab.captions import TEMPLATES, Captions
 from lab.checkpoint import load_checkpoint, save_checkpoint
 from lab.codec_data import CodecData, LabelledEmbeddings, split_train
 from lab.contrastive import caption_to_picture, picture_to_caption, picture_to_picture
+from lab.energy import spent_on
 from lab.export import export_codec
 from lab.features import extract_features, load_features, save_features
+from lab.kbsc_trainer import KbscTrainer, KbscTraining, awgn, retrieval
 from lab.moving_average import MovingAverage
 from lab.semantics import semantic_accuracy, zero_shot_accuracy
 from lab.tables import markdown_table
 from lab.train_clip import ClipTraining, Trainer
-from lab.train_kbsc import KbscTraining, awgn, retrieval, train_network
+from lab.train_kbsc import train_network
 from shared.clip import Clip, load_clip
 from shared.codecs.kbsc import Kbsc, KbscNetwork
 from shared.datasets import open_source
@@ -62,7 +64,8 @@ def test_features_survive_the_disk(clip: Clip, pictures: Path, tmp_path: Path) -
     loaded = load_features(path)
     np.testing.assert_array_equal(loaded.embeddings, features.embeddings)
     assert loaded.ids.tolist() == features.ids.tolist()
-    assert sorted(np.load(path).files) == ["embeddings", "ids", "labels"]
+    assert sorted(np.load(path).files) == ["clip", "clip_fingerprint", "embeddings", "ids", "labels"]
+    assert (loaded.clip, loaded.clip_fingerprint) == ("clip-tiny", clip.fingerprint)
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(DataLoss, match="make them again"):
         load_features(path)
@@ -221,7 +224,7 @@ def test_training_noise_has_the_power_it_says(snr_db: float) -> None:
 
 
 def test_kbsc_learns_and_is_read_back(codec_data: CodecData, tmp_path: Path) -> None:
-    settings = KbscTraining(tmp_path, epochs=15, lr=1e-3, device="cpu")
+    settings = KbscTraining(str(tmp_path), runs=tmp_path, epochs=15, lr=1e-3, device="cpu")
     with Progress(disable=True) as progress:
         network, epoch = train_network(16, codec_data, settings, progress)
     query, kb = codec_data.tests["clusters"]
@@ -236,6 +239,53 @@ def test_kbsc_learns_and_is_read_back(codec_data: CodecData, tmp_path: Path) -> 
     with torch.inference_mode():
         expected = network.encode(torch.from_numpy(query.embeddings)).numpy()
     np.testing.assert_allclose(codec.encode(query.embeddings), expected, atol=0.02)  # matrices travel in float16
+
+
+def test_kbsc_goes_on_where_it_was_killed(codec_data: CodecData, tmp_path: Path) -> None:
+    """Two epochs in one run, and two with a kill between them, are the same epochs, bit for bit."""
+    settings = KbscTraining("", lengths=(16,), epochs=2, device="cpu")
+    straight, first, second = (KbscTrainer(16, codec_data, settings, tmp_path / f"{name}.csv") for name in "abc")
+    torch.manual_seed(3)
+    straight.run_epoch()
+    straight.run_epoch()
+    torch.manual_seed(3)
+    first.run_epoch()
+    first.save(tmp_path / "k16.pt")
+    torch.manual_seed(4)  # a new process has other random numbers
+    second.restore(tmp_path / "k16.pt")
+    second.run_epoch()
+    assert second.done
+    assert [row["loss"] for row in second.curves.rows] == pytest.approx([row["loss"] for row in straight.curves.rows])
+    for name, ours in second.network.state_dict().items():
+        torch.testing.assert_close(ours, straight.network.state_dict()[name])
+    lines = (tmp_path / "c.csv").read_text().splitlines()
+    assert lines[0] == "epoch,loss,validation_accuracy,seconds,joules"
+    assert [line.split(",")[0] for line in lines[1:]] == ["1", "2"]
+
+
+def test_a_training_stops_when_retrieval_gets_no_better(codec_data: CodecData, tmp_path: Path) -> None:
+    """Nothing is learned at a rate of 0, so the first epoch stays the best one."""
+    settings = KbscTraining(str(tmp_path), runs=tmp_path, epochs=50, patience=2, lr=0.0, device="cpu")
+    with Progress(disable=True) as progress:
+        assert train_network(16, codec_data, settings, progress)[1] == 1
+    (curves,) = tmp_path.glob("*.csv")
+    assert len(curves.read_text().splitlines()) < 10
+
+
+def test_energy_is_read_from_the_counters_or_said_to_be_unknown(tmp_path: Path) -> None:
+    processor = torch.device("cpu")
+    with spent_on(processor, tmp_path) as spent:
+        pass
+    assert "energy not measured" in str(spent)
+    assert np.isnan(spent.row["joules"])
+    zone = tmp_path / "intel-rapl:0"
+    zone.mkdir()
+    (zone / "max_energy_range_uj").write_text("9000000\n")
+    (zone / "energy_uj").write_text("8500000\n")
+    with spent_on(processor, tmp_path) as spent:
+        (zone / "energy_uj").write_text("1500000\n")  # the counter has started again
+    assert spent.row["joules"] == pytest.approx(2.0)
+    assert "2 J (intel-rapl:0)" in str(spent)
 
 
 def test_tables() -> None:

@@ -253,6 +253,6 @@ def test_a_damaged_file_is_named(model: NestedModel, tmp_path: Path, name: str) 
 
 @pytest.mark.parametrize("name", ["nested", "label"])
 def test_missing_weights_say_what_to_type(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(f"shared.codecs.{name}.files", lambda _: tmp_path)
+    monkeypatch.setattr("shared.codecs.weights_dir.files", lambda _: tmp_path)
     with pytest.raises(NotFound, match=f"semlink train {name}"):
         codec_class(name).load(64, "cpu")

@@ -126,7 +126,9 @@ def test_label_words_are_told_apart_better_after_training(tmp_path: Path) -> Non
     collections = torch.zeros(20, dtype=torch.int64)
     rng = torch.Generator().manual_seed(9)
     with Progress(disable=True) as progress:
-        words = train_words(8, collections, LabelTraining(tmp_path, steps=300, device="cpu"), progress)
+        words = train_words(
+            8, collections, LabelTraining(str(tmp_path), runs=tmp_path, steps=300, device="cpu"), progress
+        )
     sent = torch.randint(20, (4000,), generator=rng)
     y = words[sent] + 10**-0.2 * torch.randn(4000, 8, generator=rng)
     torch.testing.assert_close(words.square().mean(dim=1), torch.ones(20))

@@ -24,6 +24,7 @@ from shared.channel import ChannelSettings, Link, place_pilots
 from shared.codecs import Codec, CodecShelf
 from shared.codecs.base import Embeddings
 from shared.codecs.registry import PICTURE_CODECS
+from shared.codecs.weights_dir import WEIGHTS_DIR
 from shared.errors import Expired, InvalidInput, Mismatch, NotFound
 from tests.rpc_tools import dialled, linked, make_burst, serving, status_of, to_receiver, until
 from tests.test_codecs import network, saved
@@ -53,7 +54,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory, items: Embeddings) -> Pa
 
 @pytest.fixture
 def shelf(monkeypatch: pytest.MonkeyPatch, directory: Path) -> CodecShelf:
-    monkeypatch.setattr("shared.codecs.kbsc.files", lambda _: directory)
+    monkeypatch.setenv(WEIGHTS_DIR, str(directory))
     return CodecShelf("cpu", CLIP)
 
 

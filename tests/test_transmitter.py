@@ -22,6 +22,7 @@ from protos.semlink.v1 import transmitter_pb2_grpc as rpc
 from shared.channel import pilot_positions, pilot_sequence
 from shared.clip import Clip, load_clip
 from shared.codecs import CODECS, codec_class
+from shared.codecs.weights_dir import WEIGHTS_DIR
 from shared.errors import InvalidSetting, Lost, NotFound, Unavailable
 from shared.pictures import decode_picture
 from shared.rpc.status import error_from_rpc
@@ -65,7 +66,7 @@ def parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clip: Clip) -> None:
     (tmp_path / "kbsc").mkdir()
     for k in (16, 64, 256):
         saved(tmp_path / "kbsc" / f"k{k}.safetensors", network(k), clip.fingerprint)
-    monkeypatch.setattr("shared.codecs.kbsc.files", lambda _: tmp_path)
+    monkeypatch.setenv(WEIGHTS_DIR, str(tmp_path))
 
 
 class Near:

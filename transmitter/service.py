@@ -12,6 +12,7 @@ from protos.semlink.v1 import transmitter_pb2 as pb
 from protos.semlink.v1 import transmitter_pb2_grpc as rpc
 from shared.clip import Clip, load_clip
 from shared.codecs import CodecShelf
+from shared.codecs.weights_dir import use_weights_dir
 from shared.deadline import Deadline
 from shared.errors import Exhausted, InvalidSetting, SemLinkError
 from shared.rpc.burst_link import link_to_channel
@@ -47,6 +48,7 @@ class TransmitterService(Service, rpc.TransmitterServicer):
     async def start(self) -> None:
         """Load CLIP and the codecs and run each once."""
         settings = self._settings
+        use_weights_dir(settings.weights_dir)
         self._clip = await asyncio.to_thread(self._load_clip)
         clip = self._clip
         shelf = await asyncio.to_thread(CodecShelf, clip.device.type, clip.fingerprint, settings.own_codec)

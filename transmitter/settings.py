@@ -1,5 +1,6 @@
 """Settings of the transmitter."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -21,6 +22,9 @@ class TransmitterSettings(ServerSettings):
     channel_address: str = Field("127.0.0.1:50052", description="HOST:PORT of the channel proxy")
     clip: str = Field("clip-tiny", description="CLIP model: clip-tiny or any name that open_clip knows")
     weights: str | None = Field(None, description="its weights: a file or a tag such as openai")
+    weights_dir: Path | None = Field(
+        None, description="folder with weights of codecs that go before the shipped ones; or SEMLINK_WEIGHTS_DIR"
+    )
     download: bool = Field(False, description="fetch weights that are not in the cache")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where CLIP and codecs run")
     precision: Literal["auto", "float32", "bfloat16"] = Field(

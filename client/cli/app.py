@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from client.cli import bench, channel, demo, kb, lab, send, up
+from client.cli import bench, channel, demo, kb, lab, send, train, up
 from client.cli.console import err
 from shared.errors import InvalidInput, NotFound, SemLinkError
 from shared.version import VERSION
@@ -45,9 +45,10 @@ app.add_typer(channel.app, name="channel", rich_help_panel="The link")
 app.add_typer(bench.app, name="bench", rich_help_panel="The link")
 app.add_typer(kb.app, name="kb", rich_help_panel="Pictures and models")
 app.command("features", rich_help_panel="Pictures and models")(lab.features)
-app.add_typer(lab.train, name="train", rich_help_panel="Pictures and models")
+app.add_typer(train.train, name="train", rich_help_panel="Pictures and models")
 app.command("evaluate", rich_help_panel="Comparisons")(lab.evaluate)
 app.command("report", rich_help_panel="Comparisons")(lab.report)
+app.command("paper", rich_help_panel="Comparisons")(lab.paper)
 
 
 def main() -> None:

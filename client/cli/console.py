@@ -13,8 +13,8 @@ from rich.console import Console
 if TYPE_CHECKING:
     from rich.table import Table
 
-out = Console()
-err = Console(stderr=True)
+out = Console(emoji=False)  # `first:x:drawn` is a source and no emoji
+err = Console(stderr=True, emoji=False)
 
 _AT = "HOST:PORT"
 Transmitter = Annotated[

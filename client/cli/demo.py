@@ -68,7 +68,7 @@ def demo(
     stop_on_sigterm()
     options = SendOptions(codec=codec, k=k, ask_for_more=ask_for_more, certainty=certainty)
     plan = Plan(images, tuple(snr_db or (-10, -5, 0, 5, 10)), options, concurrency, tell_snr)
-    models = Models(clip, weights, device, download, codec, tuple(own_codec or ()))
+    models = Models(clip, weights, device, download, codec, own_codecs=tuple(own_codec or ()))
     own = make_plan(directory, kb=kb, source="drawn", models=models, read_only=True)  # `semlink up` may be serving it
     with _link(transmitter, channel, receiver) or running(own) as link:
         result = run_demo(plan, _addresses(link), err)

@@ -1,7 +1,6 @@
-"""`semlink features`, `train`, `evaluate` and `report`: doors to the lab."""
+"""`semlink features`, `evaluate`, `report` and `paper`: doors to the lab."""
 
 import math
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -9,12 +8,8 @@ import typer
 
 from client.cli.console import OUT, Json, err, out, print_json
 from client.cli.heavy import heavy
-from client.cli.models import BatchSize, Clip, Device, Download, Weights
-from client.cli.progress import progress
-
-train = typer.Typer(no_args_is_help=True, help="Train the models that the project ships.")
-
-_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+from client.cli.models import BatchSize, Clip, Device, Download, Weights, WeightsDir
+from client.cli.progress import counting, progress
 
 
 def features(
@@ -43,21 +38,14 @@ def features(
         from lab.features import extract_features, save_features  # noqa: PLC0415
         from shared.clip import load_clip  # noqa: PLC0415
     model = load_clip(clip, weights, device, download=download)
-    done = 0
-    with progress(f"embedding {source}") as report:
-
-        def step(count: int) -> None:
-            nonlocal done
-            done += count
-            report(done, len(pictures))
-
+    with counting(f"embedding {source}", len(pictures)) as step:
         found = extract_features(pictures, model, batch_size, step)
     save_features(file, found)
     items, dim = found.embeddings.shape
     for why in found.skipped:
         err.print(f"skipped {why}", style="yellow", markup=False, highlight=False)
     if json:
-        print_json({"file": str(file), "items": items, "dim": dim, "clip": clip, "skipped": list(found.skipped)})
+        print_json({"file": str(file), "items": items, "dim": dim, "clip": found.clip, "skipped": list(found.skipped)})
     else:
         out.print(f"{items} embeddings of {dim} values in {file}")
 
@@ -72,6 +60,7 @@ def evaluate(
     limit: Annotated[bool, typer.Option(help="Train classifiers on the train part for the limit.")] = True,
     clip: Clip = "clip-tiny",
     weights: Weights = None,
+    weights_dir: WeightsDir = None,
     json: Json = False,
 ) -> None:
     """Send the pictures of a data set by many schemes over many channels, off line, into one table.
@@ -82,14 +71,18 @@ def evaluate(
     - `semlink evaluate paper --data data --jobs 2 --out out/results`
     """
     with heavy():
-        from lab.evaluate.data import ClipChoice, open_test_set  # noqa: PLC0415
+        from lab.evaluate.data import open_test_set  # noqa: PLC0415
         from lab.evaluate.leaks import too_good  # noqa: PLC0415
         from lab.evaluate.reference import classifier_accuracy  # noqa: PLC0415
         from lab.evaluate.run import evaluate as run  # noqa: PLC0415
         from lab.evaluate.scenario import load_scenario  # noqa: PLC0415
+        from lab.features import ClipChoice  # noqa: PLC0415
+        from shared.codecs.weights_dir import use_weights_dir  # noqa: PLC0415
+    use_weights_dir(weights_dir)
     wanted, choice = load_scenario(scenario), ClipChoice(clip, weights)
-    test_set = open_test_set(data, choice, _FEATURES)
-    best = classifier_accuracy(data, choice, test_set, _FEATURES) if limit else math.nan
+    with counting(f"embedding {data}") as step:
+        test_set = open_test_set(data, choice, _FEATURES, step)
+        best = classifier_accuracy(data, choice, test_set, _FEATURES, step) if limit else math.nan
     with progress(wanted.title) as report:
         table = run(wanted, test_set, folder, jobs=jobs, best_classifier=best, report=report)
     for row in too_good(table.iter_rows(named=True)):
@@ -107,6 +100,7 @@ def report(
     scenario: Annotated[str, typer.Option(help="Its scenario, for those pictures.")] = "paper",
     clip: Clip = "clip-tiny",
     weights: Weights = None,
+    weights_dir: WeightsDir = None,
     json: Json = False,
 ) -> None:
     """Draw figures and write tables of a comparison: FOLDER/results.md and FOLDER/figures.
@@ -115,11 +109,14 @@ def report(
     - `semlink report out/quick --data drawn --scenario quick`
     """
     with heavy():
-        from lab.evaluate.data import ClipChoice, open_test_set  # noqa: PLC0415
+        from lab.evaluate.data import open_test_set  # noqa: PLC0415
         from lab.evaluate.scenario import load_scenario  # noqa: PLC0415
+        from lab.features import ClipChoice  # noqa: PLC0415
         from lab.report.examples import draw_examples  # noqa: PLC0415
         from lab.report.page import write_page  # noqa: PLC0415
         from lab.report.results import Results  # noqa: PLC0415
+        from shared.codecs.weights_dir import use_weights_dir  # noqa: PLC0415
+    use_weights_dir(weights_dir)
     results, examples = Results.read(folder), []
     if data is not None:
         (folder / "figures").mkdir(exist_ok=True)
@@ -133,57 +130,40 @@ def report(
         out.print(f"results in {page}")
 
 
+def paper(
+    *,
+    clip: Annotated[str, typer.Option(help="Any model that open_clip knows; the first paper took ViT-B-32.")],
+    data: Annotated[str, typer.Option(help="Folder with CIFAR-100, or with pictures in train/, query/ and kb/.")],
+    weights: Weights = None,
+    folder: Annotated[Path, typer.Option("--out", help="Folder for features, weights of codecs, table and page.")] = OUT
+    / "paper",
+    scenario: Annotated[str, typer.Option(help="What to compare: a TOML file, or paper.")] = "paper",
+    jobs: Annotated[int, typer.Option(min=1, max=1024, help="Processes that measure side by side.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of weights, order and noise of the trainings.")] = 1,
+    device: Device = "auto",
+    trial: Annotated[bool, typer.Option("--trial", help="Few pictures and steps: see that it works, no more.")] = False,
+    json: Json = False,
+) -> None:
+    """Do the first paper's comparison with a CLIP of your choice: embed, train every codec, evaluate, report.
+
+    Stopped, it goes on where it was. The weights run live too: `semlink up --weights-dir OUT/weights --clip ...`.
+
+    - `semlink paper --clip ViT-B-32 --weights open_clip_model.safetensors --data data`
+    - `semlink paper --clip clip-tiny --data data --out out/trial --trial`
+    """
+    with heavy():
+        from lab.features import ClipChoice  # noqa: PLC0415
+        from lab.paper import Paper, compare, train  # noqa: PLC0415
+    wanted = Paper(ClipChoice(clip, weights), data, folder, scenario, jobs, seed, device, trial)
+    train(wanted)
+    with progress(wanted.compared.title) as report:
+        table = compare(wanted, report)
+    if json:
+        print_json({"file": str(folder / "results.md"), "points": len(table), "weights": str(wanted.weights)})
+    else:
+        out.print(f"results in {folder / 'results.md'}, weights of codecs in {wanted.weights}")
+
+
 _FEATURES = OUT / "features"
 """Embeddings by content and CLIP, for every comparison."""
 _TOO_GOOD = "{scheme} k = {k} at {snr_db:g} dB reaches {semantic_accuracy:.3f}, more than its limit of {limit:.3f}"
-
-
-@train.command("clip-tiny", context_settings=_PASS_ON)
-def clip_tiny(context: typer.Context) -> None:
-    """Train the small CLIP; its options: `semlink train clip-tiny --help`."""
-    _enter("lab.train_clip", context)
-
-
-@train.command("kbsc", context_settings=_PASS_ON)
-def kbsc(context: typer.Context) -> None:
-    """Train the codec of the first paper; its options: `semlink train kbsc --help`."""
-    _enter("lab.train_kbsc", context)
-
-
-@train.command("deepjscc", context_settings=_PASS_ON)
-def deepjscc(context: typer.Context) -> None:
-    """Train the convolutional codec of pictures; its options: `semlink train deepjscc --help`."""
-    _enter("lab.train_jscc", context, "deepjscc")
-
-
-@train.command("swinjscc", context_settings=_PASS_ON)
-def swinjscc(context: typer.Context) -> None:
-    """Train the small Swin codec of pictures; its options: `semlink train swinjscc --help`."""
-    _enter("lab.train_jscc", context, "swinjscc")
-
-
-@train.command("vq-digital", context_settings=_PASS_ON)
-def vq_digital(context: typer.Context) -> None:
-    """Make the digital competitor; its options: `semlink train vq-digital --help`."""
-    _enter("lab.train_vq", context)
-
-
-@train.command("nested", context_settings=_PASS_ON)
-def nested(context: typer.Context) -> None:
-    """Train the nested codec, one model for all lengths; its options: `semlink train nested --help`."""
-    _enter("lab.train_nested", context)
-
-
-@train.command("label", context_settings=_PASS_ON)
-def label(context: typer.Context) -> None:
-    """Train the plain digital competitor; its options: `semlink train label --help`."""
-    _enter("lab.train_label", context)
-
-
-def _enter(module: str, context: typer.Context, *first: str) -> None:
-    """Run a lab command, which has options and help of its own, with the arguments that this one was given."""
-    with heavy():
-        main = import_module(module).main
-    command = typer.Typer(add_completion=False, rich_markup_mode="markdown")
-    command.command()(main)
-    command([*first, *context.args], prog_name=context.command_path)

@@ -18,13 +18,25 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
+def counting(title: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """Show a bar while the body runs; it tells how many more are done with `step(count)`."""
+    with _bars() as bars:
+        bar = bars.add_task(title, total=total)
+        yield lambda count: bars.advance(bar, count)
+
+
+@contextmanager
 def progress(title: str) -> Iterator[Callable[[int, int], None]]:
     """Show a bar while the body runs; it reports with `report(done, total)`."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True) as bars:
+    with _bars() as bars:
         bar = bars.add_task(title, total=None)
 
         def report(done: int, total: int) -> None:
             bars.update(bar, completed=done, total=total)
 
         yield report
+
+
+def _bars() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    return Progress(*columns, console=err, transient=True)

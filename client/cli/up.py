@@ -27,6 +27,9 @@ Source = Annotated[str, typer.Option(help="What the knowledge base is built from
 Clip = Annotated[str | None, typer.Option(help="CLIP model of both ends, such as ViT-B-32; else clip-tiny.")]
 Weights = Annotated[str | None, typer.Option(help="Its weights: a file, or a tag such as openai.", metavar="FILE|TAG")]
 Download = Annotated[bool, typer.Option("--download", help="Fetch weights that are missing; else no network is used.")]
+WeightsDir = Annotated[
+    Path | None, typer.Option(help="Folder with weights of codecs that go before the shipped ones.", metavar="DIR")
+]
 Codec = Annotated[str | None, typer.Option(help=f"Codec of pictures that name none. {CODEC_HELP}")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for what this run writes: logs, knowledge base.")]
@@ -39,6 +42,7 @@ def up(
     source: Source = "drawn",
     clip: Clip = None,
     weights: Weights = None,
+    weights_dir: WeightsDir = None,
     download: Download = False,
     codec: Codec = None,
     own_codec: OwnCodec = None,
@@ -62,7 +66,7 @@ def up(
     """
     stop_on_sigterm()
     ports = {"transmitter": transmitter_port, "channel_proxy": channel_port, "receiver": receiver_port}
-    models = Models(clip, weights, device, download, codec, tuple(own_codec or ()))
+    models = Models(clip, weights, device, download, codec, weights_dir, tuple(own_codec or ()))
     plan = make_plan(directory, kb=kb, source=source, models=models, ports=ports)
     with running(plan) as link:
         if json:
@@ -81,11 +85,13 @@ class Models:
     device: str | None = None
     download: bool = False
     codec: str | None = None
+    weights_dir: Path | None = None
     own_codecs: tuple[str, ...] = ()
 
     def flags(self) -> list[str]:
         """Flags of both ends."""
-        given = {"--clip": self.clip, "--weights": self.weights, "--device": self.device}
+        folder = None if self.weights_dir is None else str(self.weights_dir)
+        given = {"--clip": self.clip, "--weights": self.weights, "--device": self.device, "--weights-dir": folder}
         flags = [part for name, value in given.items() if value is not None for part in (name, value)]
         flags += [part for source in self.own_codecs for part in ("--own-codec", source)]
         return [*flags, "--download"] if self.download else flags

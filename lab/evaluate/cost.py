@@ -28,5 +28,9 @@ def cost_of(codec: AnyCodec) -> Cost:
 
 
 def _params(codec: AnyCodec) -> int:
+    """All that was learned: what the codec counts itself, else parameters and buffers of its networks."""
+    if hasattr(codec, "params"):
+        return int(codec.params)
     modules = [value for value in vars(codec).values() if isinstance(value, nn.Module)]
-    return sum(parameter.numel() for module in modules for parameter in module.parameters())
+    tensors = [tensor for module in modules for tensor in module.state_dict().values()]
+    return sum(tensor.numel() for tensor in tensors if tensor.is_floating_point())

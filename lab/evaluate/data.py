@@ -3,43 +3,30 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from lab.features import Features, Progress, extract_features, load_features, save_features
-from receiver.knowledge_base.exact import exact_nearest
-from shared.clip import Clip, load_clip
+from lab.features import (
+    CLIP_TINY,
+    ClipChoice,
+    Features,
+    Progress,
+    cached_features,
+    check_apart,
+    load_choice,
+    load_features,
+    save_features,
+)
 from shared.datasets import PictureSource, open_source
-from shared.errors import InvalidInput, Mismatch
+from shared.errors import InvalidInput
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
-
-SAME_COSINE = 1 - 1e-5
-"""Embeddings nearer than this are of the same pixels, up to rounding in bfloat16 on another machine."""
-DUPLICATES = 0.005
-"""Share of queries that a data set may itself repeat; CIFAR-100's test part repeats 0.04 %."""
-
-
-class ClipChoice(NamedTuple):
-    """Which CLIP model embeds pictures, as `load_clip` takes it."""
-
-    model: str = "clip-tiny"
-    weights: str | None = None
-
-
-CLIP_TINY = ClipChoice()
-
-
-@cache
-def load_choice(choice: ClipChoice) -> Clip:
-    """Load a model in float32, so that results are the same on every machine."""
-    return load_clip(choice.model, choice.weights, precision="float32")
 
 
 @dataclass(frozen=True)
@@ -118,33 +105,6 @@ def open_test_set(spec: str, choice: ClipChoice, folder: Path, progress: Progres
     test_set = TestSet(queries, items, _stacked(asking), clip.fingerprint, choice)
     check_apart(test_set.queries, test_set.items)
     return test_set
-
-
-def cached_features(source: PictureSource, clip: Clip, folder: Path, progress: Progress | None = None) -> Features:
-    """Embeddings of a whole source, kept in a folder under its content and the CLIP model."""
-    digest = hashlib.sha256()
-    for picture in source:
-        digest.update(f"{picture.id}\n{picture.label}\n".encode())
-        digest.update(picture.content.tobytes() if isinstance(picture.content, np.ndarray) else picture.encoded())
-    path = folder / f"{clip.fingerprint}-{source.name}-{source.split or 'all'}-{digest.hexdigest()[:16]}.npz"
-    if not path.exists():
-        save_features(path, extract_features(source, clip, progress=progress))
-    return load_features(path)
-
-
-def check_apart(first: Features, second: Features) -> None:
-    """Raise Mismatch when two sets share pictures: queries with the knowledge base, or a test set with training.
-
-    By id none may be shared, by embedding no more than a data set may itself repeat.
-    """
-    shared = sorted({*first.ids.tolist()} & {*second.ids.tolist()})
-    if shared:
-        raise Mismatch(f"{len(shared)} pictures are on both sides, {shared[0]!r} among them: take them out of one")
-    squared = exact_nearest(second.embeddings, first.embeddings, 1)[1][:, 0]
-    same = np.flatnonzero(1 - squared / 2 > SAME_COSINE)
-    if same.size > DUPLICATES * len(squared):
-        name = first.ids[same[0]]
-        raise Mismatch(f"{same.size} of {len(squared)} pictures, {name!r} among them, have a twin on the other side")
 
 
 def _stacked(source: PictureSource) -> Pixels:

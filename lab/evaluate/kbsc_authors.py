@@ -1,6 +1,5 @@
 """The scheme `kbsc-authors`: the first paper as its authors have it; see `lab.kbsc_authors`."""
 
-from importlib.resources import as_file, files
 from time import perf_counter
 from typing import Final
 
@@ -14,6 +13,7 @@ from lab.kbsc_authors import FOLDERS, from_air, to_air
 from shared.codecs import Decoded
 from shared.codecs.base import fingerprint_of
 from shared.codecs.kbsc import Kbsc
+from shared.codecs.weights_dir import weights_path
 
 LENGTHS: Final = (16, 64, 256)
 
@@ -27,10 +27,10 @@ class KbscAuthors:
         if k not in LENGTHS:
             raise CannotExist(f"kbsc-authors has no length k = {k}; it has {', '.join(map(str, LENGTHS))}")
         self.k = k
-        with as_file(files("assets") / "kbsc-authors") as folder:
-            self._codecs = {
-                fading: Kbsc.from_file(folder / name / f"k{k}.safetensors", "cpu") for fading, name in FOLDERS.items()
-            }
+        self._codecs = {
+            fading: Kbsc.from_file(weights_path("kbsc-authors", f"{name}/k{k}.safetensors"), "cpu")
+            for fading, name in FOLDERS.items()
+        }
         self.clip_fingerprint = self._codecs["none"].clip_fingerprint
         self.fingerprint = fingerprint_of(codec.fingerprint.encode() for codec in self._codecs.values())
 

@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from lab.classifier import best_accuracy
-from lab.evaluate.data import ClipChoice, TestSet, cached_features, check_apart, load_choice
+from lab.evaluate.data import TestSet
 from lab.evaluate.nested_more import NAMES as NESTED_MORE
 from lab.evaluate.scenario import Point
-from lab.features import Progress
+from lab.features import ClipChoice, Progress, cached_features, check_apart, load_choice, training_source
 from lab.limit import limit
-from shared.datasets import open_source
 
 KNOWN_FADINGS = ("none", "rayleigh")
 
@@ -25,7 +24,7 @@ def classifier_accuracy(
 
     Raises Mismatch when the train part holds pictures of the test set.
     """
-    train = cached_features(open_source(spec, "train"), load_choice(choice), folder, progress)
+    train = cached_features(training_source(spec), load_choice(choice), folder, progress)
     digest = hashlib.sha256(test_set.fingerprint.encode() + train.embeddings.tobytes()).hexdigest()[:16]
     path = folder / f"classifier-{digest}.json"
     if not path.exists():

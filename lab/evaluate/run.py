@@ -81,6 +81,7 @@ def _measured(tasks: Sequence[_Task], test_set: TestSet, out: Path, jobs: int) -
     """Rows in the order in which they are finished."""
     if jobs == 1 or len(tasks) <= 1:
         _judges[:] = [Judge(test_set)]
+        _trusted.cache_clear()  # weights or pictures may be others than those of the last call
         yield from ((task.key, _work(task.point)) for task in tasks)
         return
     folder = out / "test-set"

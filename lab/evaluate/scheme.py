@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from lab.evaluate.air import Air
 from lab.evaluate.cost import Cost, cost_of
-from lab.evaluate.data import ClipChoice, Floats, Ints, Pixels, load_choice
+from lab.evaluate.data import Floats, Ints, Pixels
+from lab.features import ClipChoice, load_choice
 from shared.clip import Clip
 from shared.codecs import AnyCodec, Codec, Decoded
 from shared.codecs.base import ExpectedFading, OperatingPoint

@@ -38,5 +38,11 @@ def queries_for(view: View, features: Path | None, count: int, seed: int = 0) ->
             f"{features} holds embeddings of shape {found.embeddings.shape}, the knowledge base has "
             f"{view.store.origin.dim} values each; make them with the same CLIP: `semlink features`"
         )
+    made_by = view.store.origin.clip_fingerprint
+    if found.clip_fingerprint not in ("", made_by):
+        raise Mismatch(
+            f"{features} was made by CLIP {found.clip_fingerprint}, the knowledge base by {made_by}; make them with "
+            "the same CLIP: `semlink features`"
+        )
     drawn = np.sort(np.random.default_rng(seed).permutation(len(found.labels))[:count])
     return queries_from(view, found.embeddings[drawn], [str(label) for label in found.labels[drawn]])

@@ -65,7 +65,7 @@ def thin(
         _copy(whole.view, kept, target, progress)
     with KnowledgeBase.open(target) as thinned:
         after = _accuracies(thinned.view, queries_from(thinned.view, asked.embeddings, names), codec, levels_db)
-        counts = np.bincount(thinned.label_codes)
+        counts = np.bincount(thinned.view.label_codes)
     return Thinned(items, len(kept), int(counts.min()), int(counts.max()), before, after)
 
 

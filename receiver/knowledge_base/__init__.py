@@ -1,6 +1,7 @@
 """The receiver's knowledge base: a store on SQLite, an index of many kinds, and what ties them together."""
 
 from receiver.knowledge_base.build import BuildReport, build_knowledge_base
+from receiver.knowledge_base.durable import HasWriter, WriterLock
 from receiver.knowledge_base.engines.settings import Device, EngineSettings
 from receiver.knowledge_base.knowledge_base import KnowledgeBase
 from receiver.knowledge_base.originals import read_original
@@ -17,6 +18,7 @@ __all__ = [
     "Description",
     "Device",
     "EngineSettings",
+    "HasWriter",
     "Item",
     "KnowledgeBase",
     "Listed",
@@ -27,6 +29,7 @@ __all__ = [
     "StagedStore",
     "Verification",
     "View",
+    "WriterLock",
     "build_knowledge_base",
     "prepare",
     "read_original",

@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from receiver.knowledge_base.engines.base import Vectors
 from receiver.knowledge_base.exact import exact_nearest
 from receiver.knowledge_base.records import Floats, Positions
 
@@ -53,6 +54,13 @@ class Delta:
             appended(self.vectors, self.count, vectors),
             self.count + len(positions),
         )
+
+    def extended_by(self, vectors: Vectors) -> "Delta":
+        """With all of these, at higher positions."""
+        delta = self
+        for positions, embeddings in vectors.chunks():
+            delta = delta.extended(positions, embeddings)
+        return delta
 
     def since(self, position: int) -> "Delta":
         """Only those from a position on, in arrays of their own."""

@@ -7,6 +7,7 @@ A whole new file is put in the place of the old one, or nothing happens.
 
 import fcntl
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from shared.errors import Exhausted, NotFound, Unavailable
 
 LOCK_FILE = "lock"
 _SUFFIX = ".tmp"
+_UNKNOWN = "not known which"
 
 
 @contextmanager
@@ -50,22 +52,33 @@ def fsync(path: Path) -> None:
         os.close(descriptor)
 
 
+def make_directory(path: Path) -> None:
+    """Make a directory, and those above it that are not there, each on the disk."""
+    if not path.parent.is_dir():
+        make_directory(path.parent)
+    path.mkdir(exist_ok=True)
+    fsync(path.parent)
+
+
 def clear_temporaries(directory: Path) -> None:
     """Remove what a killed writer left half done; for the directory's one writer."""
     for leftover in directory.glob(f".*{_SUFFIX}*"):
         leftover.unlink(missing_ok=True)
 
 
+class HasWriter(Unavailable):
+    """Another process is the directory's writer."""
+
+
 class WriterLock:
     """Makes this process the directory's one writer, until `release`; it dies with the process, however that ends.
 
-    Creates the directory. Raises Unavailable, naming the other process, when the directory has a writer already.
+    Creates the directory. Raises HasWriter, naming the other process, when the directory has a writer already.
     """
 
     def __init__(self, directory: Path) -> None:
         try:
-            directory.mkdir(parents=True, exist_ok=True)
-            fsync(directory.parent)
+            make_directory(directory)
             self._descriptor: int | None = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise NotFound(
@@ -95,11 +108,26 @@ def _take(descriptor: int, directory: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
-        raise Unavailable(
-            f"the knowledge base in {directory} is being written by another process (pid {holder}): a receiver that "
-            f"serves it, or a build. Stop that one first, ask the receiver instead (`semlink kb add`), or choose "
-            f"another directory; receivers that only read it are started with --read-only"
+        raise HasWriter(
+            f"the knowledge base in {directory} is being written by another process ({_holder(descriptor)}): a "
+            f"receiver that serves it, or a build. Stop that one first, ask the receiver instead (`semlink kb add`), "
+            f"or choose another directory; receivers that only read it are started with --read-only or --share"
         ) from None
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    os.pwrite(descriptor, f"pid {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+
+
+def last_writer(directory: Path) -> str:
+    """Process and host of the directory's writer, or of the last one it had."""
+    try:
+        descriptor = os.open(directory / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return _UNKNOWN
+    try:
+        return _holder(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _holder(descriptor: int) -> str:
+    return os.pread(descriptor, 256, 0).decode("ascii", "replace").strip() or _UNKNOWN

@@ -10,28 +10,31 @@ The store is the truth. What is acknowledged is on the disk; a search that begin
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 import structlog
 
 from receiver.knowledge_base.derived import save_index
-from receiver.knowledge_base.durable import WriterLock
+from receiver.knowledge_base.durable import WriterLock, last_writer
 from receiver.knowledge_base.engines.base import IndexEngine
 from receiver.knowledge_base.engines.settings import EngineSettings
-from receiver.knowledge_base.faults import damaged
+from receiver.knowledge_base.engines.table import SHARED_ENGINES
+from receiver.knowledge_base.folding import folded_engine
+from receiver.knowledge_base.following import Follower
 from receiver.knowledge_base.layout import Layout
 from receiver.knowledge_base.opening import new_engine, open_view
+from receiver.knowledge_base.ranking_file import extended_ranking_file
 from receiver.knowledge_base.records import Added, Description, Floats, Item, Listed, NewItem, Positions
 from receiver.knowledge_base.snapshots import Snapshot, restored_store, take_snapshot
 from receiver.knowledge_base.verify import Verification, verify
 from receiver.knowledge_base.view import View
 from receiver.knowledge_base.writer import StoreWriter
 from shared.burst import Hit
-from shared.errors import InvalidInput, Mismatch, NotFound, SemLinkError, Unavailable
+from shared.errors import InvalidInput, Mismatch, SemLinkError, Unavailable
 
 FOLD_ITEMS = 16_384  # in the delta; more are folded into the bulk: 8 ms of one core for each search
-_MOST_REMOVED = 2  # vectors in the bulk for each item that is still there
 _SAVED_SHARE = 0.1  # of the items; the index file may lag by so many, which are read from the store at the next start
 
 _log = structlog.get_logger()
@@ -51,34 +54,51 @@ class KnowledgeBase:
         self._write_lock = threading.Lock()  # held for one change
         self._upkeep_lock = threading.Lock()  # held while an engine is built; taken before the other
         self._folding = threading.Event()
+        self._closed = threading.Event()
+        self._following: threading.Thread | None = None
         self._saved = view.covered
 
     @classmethod
     def open(
-        cls, directory: str | Path, settings: EngineSettings | None = None, *, writable: bool = False
+        cls,
+        directory: str | Path,
+        settings: EngineSettings | None = None,
+        *,
+        writable: bool = False,
+        follow_seconds: float | None = None,
     ) -> "KnowledgeBase":
         """Open a knowledge base and make its index ready.
 
         settings: which engine, and where; by default what suits the number of items
-        writable: be its one writer; without, what others change while it is open is not seen
+        writable: be its one writer
+        follow_seconds: how often a reader looks for what the writer has changed; None: it stays as it was opened
         Raises NotFound without a knowledge base there, DataLoss when it is damaged, Mismatch for another schema,
         InvalidSetting for a device or an engine that is not there, Unavailable when it has another writer.
         """
         layout, settings = Layout(Path(directory)), settings or EngineSettings()
         if not writable:
-            return cls(layout, settings, open_view(layout, layout.current(), settings), None, None)
+            return cls._reader(layout, settings, follow_seconds)
         path = layout.current()  # before the lock, which would make the directory
         lock = WriterLock(layout.directory)
         try:
             path = layout.current()
             layout.tidy()
             writer = StoreWriter(path)
-            opened = cls(layout, settings, open_view(layout, path, settings), writer, lock)
+            opened = cls(layout, settings, open_view(layout, path, settings, writable=True), writer, lock)
             opened._fold_in_background()
             return opened
         except BaseException:
             lock.release()
             raise
+
+    @classmethod
+    def _reader(cls, layout: Layout, settings: EngineSettings, follow_seconds: float | None) -> "KnowledgeBase":
+        follower = Follower(layout, settings)  # before the view, so that it misses nothing
+        opened = cls(layout, settings, open_view(layout, layout.current(), settings), None, None)
+        if follow_seconds is not None:
+            opened._following = threading.Thread(target=opened._follow, args=(follower, follow_seconds), daemon=True)
+            opened._following.start()
+        return opened
 
     @property
     def view(self) -> View:
@@ -101,11 +121,6 @@ class KnowledgeBase:
         """Each label once, by code."""
         return self._view.labels
 
-    @property
-    def label_codes(self) -> Positions:
-        """Place in `labels` of each item's label: [P], int64."""
-        return self._view.label_codes
-
     def require_clip(self, fingerprint: str) -> None:
         """Raise Mismatch unless the embeddings come from the CLIP model with this fingerprint."""
         origin, directory = self._view.store.origin, self._layout.directory
@@ -120,18 +135,6 @@ class KnowledgeBase:
         """See `View.nearest`."""
         return self._view.nearest(e_hat, n)
 
-    def hits(self, positions: Positions, cosines: Floats) -> list[list[Hit]]:
-        """See `View.hits`."""
-        return self._view.hits(positions, cosines)
-
-    def labels_of(self, positions: Positions) -> Positions:
-        """See `View.labels_of`."""
-        return self._view.labels_of(positions)
-
-    def embeddings_of(self, positions: Positions) -> Floats:
-        """See `View.embeddings_of`."""
-        return self._view.embeddings_of(positions)
-
     def search(self, e_hat: Floats, top_k: int, labels: Collection[str] | None = None) -> list[list[Hit]]:
         """Find the top_k nearest items of each query, nearest first. e_hat: [B, dim], float, any length but 0.
 
@@ -141,19 +144,8 @@ class KnowledgeBase:
         return view.hits(*view.nearest(e_hat, top_k, labels))
 
     def get_item(self, item_id: str) -> Item:
-        """One item as it is stored. Raises NotFound for an id that is not there, DataLoss when it is damaged."""
-        view = self._view
-        position = view.store.position_of(item_id)
-        item = None if position is None else view.store.read_item(position)
-        if item is None:
-            view.require_absent(item_id)
-            raise NotFound(
-                f"the knowledge base {self._layout.directory} has no item {item_id[:200]!r}; "
-                f"ids are those that a search gives"
-            )
-        if item.item_id != item_id:
-            raise damaged(view.store.path, f"its index of ids leads from {item_id!r} to {item.item_id!r}")
-        return item
+        """See `View.item`."""
+        return self._view.item(item_id)
 
     def list_items(self, after: int = -1, count: int = 100, label: str | None = None) -> list[Listed]:
         """Up to `count` items behind a position, in the order in which they came; of one label or of all."""
@@ -198,6 +190,7 @@ class KnowledgeBase:
             engine = new_engine(self._layout, self._settings, view.store, view.head.items)
             engine.build(view.store.vectors(0, view.head.next_position, view.live))
             self._swap(engine, view.head.next_position)
+            self._layout.ranking(view.store.path).unlink(missing_ok=True)  # removed items are in it
             self._save_index()
             with self._changing() as writer:
                 writer.vacuum()
@@ -212,7 +205,7 @@ class KnowledgeBase:
         """Go back to a snapshot, in one step. Raises DataLoss for one that is damaged; then nothing has changed."""
         with self._upkeep_lock, self._changing() as writer:
             path = restored_store(self._layout, name, writer.head.version, writer.origin)
-            view = open_view(self._layout, path, self._settings)
+            view = open_view(self._layout, path, self._settings, writable=True)
             self._layout.adopt(path)
             self._writer, self._view, self._saved = StoreWriter(path), view, view.covered
             writer.close()
@@ -224,6 +217,9 @@ class KnowledgeBase:
 
     def close(self) -> None:
         """Close the files and let the next writer in."""
+        self._closed.set()
+        if self._following is not None:
+            self._following.join()
         with self._write_lock:
             self._view.store.close()
             if self._writer is not None:
@@ -247,12 +243,23 @@ class KnowledgeBase:
         if self._writer is None:
             raise Unavailable(
                 f"the knowledge base {self._layout.directory} is closed, or open for reading alone; "
-                f"change it where it is served without --read-only"
+                f"change it through the receiver that writes it ({last_writer(self._layout.directory)})"
             )
         return self._writer
 
+    def _follow(self, follower: Follower, seconds: float) -> None:
+        """Take over what the writer changes, until this is closed."""
+        while not self._closed.wait(seconds):
+            with self._upkeep_lock:
+                fresh = follower.refreshed(self._view)
+                with self._write_lock:
+                    self._view = fresh
+            self._fold_in_background()
+
     def _fold_in_background(self) -> None:
-        """Fold a large delta into the bulk in a thread, unless one is at it."""
+        """Fold a large delta into the bulk in a thread, unless one is at it, or the bulk is the writer's to change."""
+        if self._writer is None and self._view.engine.name in SHARED_ENGINES:
+            return
         if self._view.delta.count >= FOLD_ITEMS and not self._folding.is_set():
             self._folding.set()
             threading.Thread(target=self._fold, name="fold", daemon=True).start()
@@ -261,25 +268,15 @@ class KnowledgeBase:
         try:
             with self._upkeep_lock:
                 view, covered = self._view, self._view.head.next_position
-                self._swap(self._folded(view), covered)
-                if covered - self._saved > max(FOLD_ITEMS, _SAVED_SHARE * view.head.items):
+                self._swap(folded_engine(self._layout, self._settings, view), covered)
+                lag = covered - self._saved
+                if self._writer is not None and lag > max(FOLD_ITEMS, _SAVED_SHARE * view.head.items):
                     self._save_index()
         except SemLinkError as error:  # the delta goes on serving
-            if self._writer is not None:
+            if not self._closed.is_set():
                 _log.error("the index could not be folded", reason=str(error))
         finally:
             self._folding.clear()
-
-    def _folded(self, view: View) -> IndexEngine:
-        """An engine that holds the bulk and the delta: a new one where the old suits no longer or holds too much."""
-        engine = new_engine(self._layout, self._settings, view.store, view.head.items)
-        crowded = len(view.engine) > _MOST_REMOVED * view.head.items
-        if engine.name != view.engine.name or crowded or not view.engine.growing:
-            engine.build(view.store.vectors(0, view.head.next_position, view.live))
-            return engine
-        engine = view.engine.clone()
-        engine.add(view.delta.positions[: view.delta.count], view.delta.vectors[: view.delta.count])
-        return engine
 
     def _swap(self, engine: IndexEngine, covered: int) -> None:
         """Let searches use another engine, and a delta of what came since."""
@@ -287,7 +284,13 @@ class KnowledgeBase:
             self._view = self._view.with_engine(engine, covered)
 
     def _save_index(self) -> None:
+        """Bring the files that are derived from the store up to the engine; the index last, which readers look at."""
         view = self._view
+        if not view.engine.exact:
+            ranking_path = self._layout.ranking(view.store.path)
+            ranking = extended_ranking_file(ranking_path, view.store, view.live, view.covered)
+            with self._write_lock:
+                self._view = replace(self._view, ranking=ranking)
         path = self._layout.index(view.store.path, view.engine.name)
         if save_index(view.engine, path, view.store.store_id, view.covered):
             self._saved = view.covered

@@ -5,6 +5,7 @@
     building                      names the store of a build that has not finished
     store-XXXX.sqlite             a store, with SQLite's -wal and -shm beside it while it is open
     store-XXXX.ENGINE.index       an index, derived from that store
+    store-XXXX.ranking            its embeddings again, to rank what an index finds
     snapshots/NAME.sqlite         copies made by `snapshot`
 
 A store's name is never used again: what lies beside a file of the same name, such as an old -wal, can never be taken
@@ -68,6 +69,10 @@ class Layout:
     def index(self, store: Path, engine: str) -> Path:
         """Where an engine's index of a store lies."""
         return self.directory / f"{store.stem}.{engine}.index"
+
+    def ranking(self, store: Path) -> Path:
+        """Where a store's embeddings lie for ranking."""
+        return store.with_suffix(".ranking")
 
     def drop_indexes(self, store: Path, but: str) -> None:
         """Remove a store's indexes of other engines than this one."""

@@ -2,6 +2,7 @@
 
 store.sqlite -> ids, labels, proofs -------------------.
 index file, or built anew -> bulk, up to `covered` -----+--> View
+ranking file, or brought up to `covered` ---------------+
 store.sqlite -> embeddings from `covered` on -> delta -'
 """
 
@@ -15,13 +16,15 @@ from receiver.knowledge_base.engines.settings import EngineSettings
 from receiver.knowledge_base.engines.table import make_engine
 from receiver.knowledge_base.engines.tuning import tuned_settings
 from receiver.knowledge_base.layout import Layout
+from receiver.knowledge_base.ranking_file import RankingFile, extended_ranking_file
 from receiver.knowledge_base.store import Contents, Store
 from receiver.knowledge_base.view import View
 
 
-def open_view(layout: Layout, path: Path, settings: EngineSettings) -> View:
+def open_view(layout: Layout, path: Path, settings: EngineSettings, *, writable: bool = False) -> View:
     """Read and prove a store, and make its index ready, from its file where that is to be believed.
 
+    writable: bring the ranking file up to it
     Raises DataLoss when the store is damaged, Mismatch for another schema, InvalidSetting for a device or an engine
     that is not there.
     """
@@ -32,7 +35,8 @@ def open_view(layout: Layout, path: Path, settings: EngineSettings) -> View:
         contents = store.load()  # after the index, which a writer could bring ahead of what was read
         if not 0 < covered <= contents.head.next_position:
             covered = _build_index(layout, store, contents, engine)
-        return _view(store, contents, engine, covered)
+        ranking = _ranking(layout, store, contents, engine, covered, writable=writable)
+        return _view(store, contents, engine, covered, ranking)
     except BaseException:
         store.close()
         raise
@@ -42,7 +46,9 @@ def index_store(layout: Layout, path: Path, settings: EngineSettings) -> None:
     """Read and prove a new store, and lay its index beside it."""
     store = Store(path)
     try:
-        _build_index(layout, store, store.load(), new_engine(layout, settings, store, store.head.items))
+        contents, engine = store.load(), new_engine(layout, settings, store, store.head.items)
+        covered = _build_index(layout, store, contents, engine)
+        _ranking(layout, store, contents, engine, covered, writable=True)
     finally:
         store.close()
 
@@ -61,16 +67,24 @@ def _build_index(layout: Layout, store: Store, contents: Contents, engine: Index
     return covered
 
 
-def _view(store: Store, contents: Contents, engine: IndexEngine, covered: int) -> View:
-    delta = Delta.empty(store.origin.dim)
-    for positions, embeddings in store.vectors(covered, contents.head.next_position, contents.live).chunks():
-        delta = delta.extended(positions, embeddings)
+def _ranking(
+    layout: Layout, store: Store, contents: Contents, engine: IndexEngine, covered: int, *, writable: bool
+) -> RankingFile:
+    path = layout.ranking(store.path)
+    if writable and not engine.exact:
+        return extended_ranking_file(path, store, contents.live, covered)
+    return RankingFile(path, store.origin.dim)
+
+
+def _view(store: Store, contents: Contents, engine: IndexEngine, covered: int, ranking: RankingFile) -> View:
+    later = store.vectors(covered, contents.head.next_position, contents.live)
     return View(
         store=store,
         head=contents.head,
         engine=engine,
         covered=covered,
-        delta=delta,
+        delta=Delta.empty(store.origin.dim).extended_by(later),
+        ranking=ranking,
         item_ids=contents.item_ids,
         room_codes=contents.label_codes,
         room_live=contents.live,

@@ -4,7 +4,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from receiver.knowledge_base.durable import WriterLock, fsync, replacing
+from receiver.knowledge_base.durable import WriterLock, fsync, make_directory, replacing
 from receiver.knowledge_base.faults import writing
 from receiver.knowledge_base.layout import Layout
 from receiver.knowledge_base.records import Origin
@@ -112,7 +112,6 @@ def _require_clip(found: Origin, wanted: Origin | None, name: str) -> None:
 
 def _make_folder(path: Path) -> None:
     try:
-        path.mkdir(exist_ok=True)
-        fsync(path.parent)
+        make_directory(path)
     except OSError as error:
         raise Exhausted(f"cannot make {path}: {error}; see to that disk and its room") from error

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +33,7 @@ from receiver.knowledge_base.proof import (
     read_meta,
     require_proven,
 )
-from receiver.knowledge_base.records import Floats, Item, Listed, Origin, Positions
+from receiver.knowledge_base.records import Added, Floats, Item, Listed, Origin, Positions
 from receiver.knowledge_base.schema import Head
 from shared.errors import Unavailable
 
@@ -51,6 +52,14 @@ class Contents:
     item_ids: list[str]
     label_codes: Positions
     live: npt.NDArray[np.bool_]
+    labels: tuple[str, ...]
+
+
+class Additions(NamedTuple):
+    """What was added to a store; head and labels as they are now."""
+
+    head: Head
+    items: list[Added]
     labels: tuple[str, ...]
 
 
@@ -112,6 +121,30 @@ class Store:
             if items != head.items or schema.sum_digests(total) != head.total:
                 raise damaged(self.path, f"it holds {items} items that are not the {head.items} that were stored")
         return Contents(head, item_ids, codes, live, tuple(labels.values()))
+
+    def data_version(self) -> int:
+        """Another number whenever another connection, of any process, has changed the store; costs microseconds."""
+        with self._reading() as connection:
+            return int(connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def load_added(self, known: Head) -> Additions | None:
+        """Read and prove what was added since a head; None when anything else has changed as well."""
+        query = (
+            f"SELECT {schema.ITEM_COLUMNS}, embedding FROM items JOIN embeddings USING (position) WHERE position >= ?"
+        )
+        added, proofs = [], []
+        with self.consistent() as connection:
+            head = Head.from_meta(read_meta(connection, self.path))
+            labels = read_labels(connection)
+            for *row, embedding in connection.execute(query, (known.next_position,)):
+                position = prove_row(tuple(row), labels, self.path)
+                vector = prove_embedding(repr(row[1]), embedding, row[6], self.path)
+                added.append(Added(position, row[1], row[2], vector))
+                proofs.append(row[-1])
+        whole = head.next_position - known.next_position == head.items - known.items == len(added)
+        if not whole or head.total != schema.sum_digests(known.total, proofs):
+            return None
+        return Additions(head, added, tuple(labels.values()))
 
     def position_of(self, item_id: str) -> int | None:
         """Where an id is now, None for one that is not there."""

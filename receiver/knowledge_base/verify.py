@@ -12,10 +12,12 @@ from receiver.knowledge_base.derived import index_disproof
 from receiver.knowledge_base.layout import Layout
 from receiver.knowledge_base.originals import read_original
 from receiver.knowledge_base.proof import prove_item, read_meta
+from receiver.knowledge_base.ranking_file import RankingFile
 from receiver.knowledge_base.schema import Head
 from shared.errors import NotFound, SemLinkError
 
 _MOST_PROBLEMS = 1000
+_DELETE_RANKING = "the store's is used; delete that file, and it is made anew when the knowledge base is next served"
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def verify(directory: Path) -> Verification:
     """
     layout = Layout(directory)
     path = layout.current()
-    found = verify_store(path, outside=True)
+    found = verify_store(path, outside=True, ranking_path=layout.ranking(path))
     indexes = sorted(directory.glob(f"{path.stem}.*.index"))
     try:
         with closing(connect_reader(store_uri(path))) as connection:
@@ -54,19 +56,26 @@ def verify(directory: Path) -> Verification:
     return Verification(found.items, len(indexes), tuple(problems))
 
 
-def verify_store(path: Path, *, outside: bool = False) -> Verification:
-    """Read and prove one store file, in one consistent state. outside: the pictures it points to as well."""
+def verify_store(path: Path, *, outside: bool = False, ranking_path: Path | None = None) -> Verification:
+    """Read and prove one store file, in one consistent state.
+
+    outside: the pictures it points to as well. ranking_path: of a ranking file to be proven with it
+    """
     problems: list[str] = []
     items = total = 0
     try:
         with closing(connect_reader(store_uri(path))) as connection:
             connection.execute("BEGIN")
-            head = Head.from_meta(read_meta(connection, path))
+            meta = read_meta(connection, path)
+            head = Head.from_meta(meta)
+            ranking = None if ranking_path is None else RankingFile(ranking_path, int(meta["dim"]))
             problems += _structure(connection)
             for row in _rows(connection):
                 items += 1
                 total += int.from_bytes(row[9], "big")
                 problems += _item_problems(row, path, outside)
+                if ranking is not None and row[0] < ranking.count and not ranking.holds(row[0], row[6]):
+                    problems.append(f"the row of {row[1]!r} in {ranking_path} is damaged; {_DELETE_RANKING}")
                 if len(problems) > _MOST_PROBLEMS:
                     return Verification(items, 0, (*problems, "there is more; it was not looked for"))
             if items != head.items or schema.sum_digests(total) != head.total:

@@ -20,11 +20,12 @@ from receiver.knowledge_base.arrays import Delta, appended
 from receiver.knowledge_base.engines.base import IndexEngine
 from receiver.knowledge_base.exact import sort_neighbours, squared_distances
 from receiver.knowledge_base.faults import damaged
-from receiver.knowledge_base.records import Added, Description, Floats, Positions
+from receiver.knowledge_base.ranking_file import RankingFile
+from receiver.knowledge_base.records import Added, Description, Floats, Item, Positions
 from receiver.knowledge_base.schema import METRIC, Head
-from receiver.knowledge_base.store import Store
+from receiver.knowledge_base.store import Contents, Store
 from shared.burst import Hit
-from shared.errors import InvalidInput
+from shared.errors import InvalidInput, NotFound
 
 _FEW_ITEMS = 4096  # of the labels that a search is limited to: so many are read and compared one by one
 
@@ -37,6 +38,7 @@ class View:
     """All that a search needs; arrays go by position, and P = head.next_position of their rows count.
 
     engine: holds the items below the position `covered`; `delta` holds the others
+    ranking: embeddings to rank candidates by; of those that it lacks the store's are taken
     item_ids: at least P texts; room_codes, room_live: at least P rows, see `Contents`
     """
 
@@ -45,6 +47,7 @@ class View:
     engine: IndexEngine
     covered: int
     delta: Delta
+    ranking: RankingFile
     item_ids: list[str]
     room_codes: Positions
     room_live: Mask
@@ -106,8 +109,11 @@ class View:
         if labels is not None and count <= _FEW_ITEMS:
             positions, squared = self._among(queries, np.flatnonzero(wanted))
         else:
-            parts = [self._from_bulk(queries, n, wanted), self._from_delta(queries, n, wanted)]
-            positions, squared = (np.concatenate(halves, axis=1) for halves in zip(*parts, strict=True))
+            positions, squared = self._from_bulk(queries, n, wanted)
+            if self.delta.count:
+                later = _search_live(self.delta.search, self.delta.count, queries, n, wanted)
+                parts = [(positions, squared), later]
+                positions, squared = (np.concatenate(halves, axis=1) for halves in zip(*parts, strict=True))
         return _best(positions, squared, n)
 
     def hits(self, positions: Positions, cosines: Floats) -> list[list[Hit]]:
@@ -128,7 +134,21 @@ class View:
         found = self.store.read_embeddings(flat)
         return found[places.reshape(-1)].reshape(*np.shape(positions), found.shape[-1])
 
-    def require_absent(self, item_id: str) -> None:
+    def item(self, item_id: str) -> Item:
+        """One item as it is stored. Raises NotFound for an id that is not there, DataLoss when it is damaged."""
+        position = self.store.position_of(item_id)
+        item = None if position is None else self.store.read_item(position)
+        if item is None:
+            self._require_absent(item_id)
+            raise NotFound(
+                f"the knowledge base {self.store.path.parent} has no item {item_id[:200]!r}; "
+                f"ids are those that a search gives"
+            )
+        if item.item_id != item_id:
+            raise damaged(self.store.path, f"its index of ids leads from {item_id!r} to {item.item_id!r}")
+        return item
+
+    def _require_absent(self, item_id: str) -> None:
         """Raise DataLoss if the item is here although the store's index of ids does not lead to it."""
         start, stop = 0, self.head.next_position
         while item_id in islice(self.item_ids, start, stop):
@@ -163,6 +183,19 @@ class View:
         changed[list(codes)] = list(codes.values())
         return replace(self, head=head, room_codes=changed, labels=labels)
 
+    def with_contents(self, contents: Contents) -> "View":
+        """The next view, of everything anew; of the embeddings only those behind this one's are read."""
+        fresh = self.store.vectors(self.head.next_position, contents.head.next_position, contents.live)
+        return replace(
+            self,
+            head=contents.head,
+            delta=self.delta.extended_by(fresh),
+            item_ids=contents.item_ids,
+            room_codes=contents.label_codes,
+            room_live=contents.live,
+            labels=contents.labels,
+        )
+
     def with_engine(self, engine: IndexEngine, covered: int) -> "View":
         """The next view, searched by an engine that holds the items below a position."""
         return replace(self, engine=engine, covered=covered, delta=self.delta.since(covered))
@@ -174,25 +207,25 @@ class View:
             squared = self._exactly(queries, positions, np.isfinite(squared))
         return positions, squared
 
-    def _from_delta(self, queries: Floats, n: int, wanted: Mask) -> tuple[Positions, Floats]:
-        return _search_live(self.delta.search, self.delta.count, queries, n, wanted)
-
     def _among(self, queries: Floats, positions: Positions) -> tuple[Positions, Floats]:
         """All of a few items, with their distances."""
-        everywhere = np.tile(positions, (len(queries), 1))
-        return everywhere, self._exactly(queries, everywhere, np.ones(everywhere.shape, np.bool_))
+        embeddings = self._ranking_embeddings(positions)
+        squared = _true_distances(queries, np.broadcast_to(embeddings, (len(queries), *embeddings.shape)))
+        return np.tile(positions, (len(queries), 1)), squared
 
     def _exactly(self, queries: Floats, positions: Positions, counted: Mask) -> Floats:
         """True squared distances of candidates [B, n]; infinite for those that do not count."""
-        squared = np.full(positions.shape, np.inf, np.float32)
-        if counted.any():
-            known, places = np.unique(positions[counted], return_inverse=True)
-            embeddings = self.store.read_embeddings(known)
-            rows = np.zeros(positions.shape, np.int64)
-            rows[counted] = places
-            true = squared_distances(queries, embeddings[rows])
-            squared = np.where(counted & ~np.isnan(true), true, squared)
-        return squared
+        embeddings = self._ranking_embeddings(np.where(counted, positions, -1).reshape(-1))
+        return _true_distances(queries, embeddings.reshape(*positions.shape, self.store.origin.dim))
+
+    def _ranking_embeddings(self, positions: Positions) -> Floats:
+        """Embeddings of candidates: [n] -> [n, dim]; NaN for -1, and for an item that is not there any more."""
+        found = self.ranking.read(positions)
+        lacking = np.isnan(found[:, 0]) & (positions >= 0)
+        if lacking.any():
+            found = found.copy()
+            found[lacking] = self.embeddings_of(positions[lacking])
+        return found
 
     def _labelled(self, labels: set[str]) -> Mask:
         codes = [code for code, label in enumerate(self.labels) if label in labels]
@@ -216,6 +249,13 @@ def _search_live(search: Search, size: int, queries: Floats, n: int, wanted: Mas
             return positions, np.where(counted, squared, np.float32(np.inf))
         asked *= 4
     return np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32)
+
+
+def _true_distances(queries: Floats, embeddings: Floats) -> Floats:
+    """|q - v|^2, see `squared_distances`; infinite where the embedding is NaN."""
+    squared = squared_distances(queries, embeddings)
+    squared[np.isnan(squared)] = np.inf
+    return squared
 
 
 def _best(positions: Positions, squared: Floats, n: int) -> tuple[Positions, Floats]:

@@ -8,7 +8,6 @@ symbol come from the same image, and the receiver is not told the transmit scale
 """
 
 import copy
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -20,7 +19,8 @@ from torch import Tensor, nn
 from torch.nn.utils import fuse_linear_bn_eval
 
 from shared.codecs.base import Codec, Decoded, Embeddings, OperatingPoint, fingerprint_of
-from shared.errors import DataLoss, NotFound
+from shared.codecs.weights_dir import weights_path
+from shared.errors import DataLoss
 from shared.symbols import Complex
 
 DIM, HIDDEN = 512, 384
@@ -65,15 +65,13 @@ class Kbsc(Codec):
         self.fingerprint = fingerprint_of(
             part for key, tensor in sorted(network.state_dict().items()) for part in (key.encode(), _bytes(tensor))
         )
+        self.params = sum(parameter.numel() for parameter in network.parameters())  # as published
         self.network = copy.deepcopy(network).to(device).eval().fuse()
 
     @classmethod
     def load(cls, k: int, device: str) -> Self:
-        """The network that `semlink train kbsc` left in assets/kbsc."""
-        with as_file(files("assets") / "kbsc" / f"k{k}.safetensors") as path:
-            if not path.exists():
-                raise NotFound(f"no weights for codec kbsc at k = {k}: run `semlink train kbsc`, expected in {path}")
-            return cls.from_file(path, device)
+        """The network that `semlink train kbsc` left."""
+        return cls.from_file(weights_path(cls.name, f"k{k}.safetensors"), device)
 
     @classmethod
     def from_file(cls, path: Path, device: str) -> Self:

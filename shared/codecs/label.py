@@ -5,7 +5,6 @@ x_hat --likelihood of each word--> log p(c | y) --> e_hat = prototype of the lik
 """
 
 import copy
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Self
 
@@ -16,7 +15,8 @@ from shared.channel.equalizer import EqualizerName
 from shared.codecs.base import Codec, Decoded, Embeddings, LogProbabilities, OperatingPoint, to_latent, to_symbols
 from shared.codecs.nested import received_noise
 from shared.codecs.weights import fingerprint_of_weights, read_weights
-from shared.errors import DataLoss, NotFound
+from shared.codecs.weights_dir import weights_path
+from shared.errors import DataLoss
 from shared.symbols import Complex, normalize_power
 
 Floats = npt.NDArray[np.float32]
@@ -44,16 +44,14 @@ class Label(Codec):
         self.clip_fingerprint = clip_fingerprint
         self.fingerprint = fingerprint_of_weights(tables._asdict())
         self.tables = tables
+        self.params = sum(part.size for part in tables)
         self._symbols = normalize_power(to_symbols(tables.words))
         self._log_prior = np.zeros(len(tables.bias), np.float32)
 
     @classmethod
     def load(cls, k: int, device: str) -> Self:  # noqa: ARG003 - table look-ups, on the processor
-        """The tables that `semlink train label` left in assets/label."""
-        with as_file(files("assets") / "label" / "tables.safetensors") as path:
-            if not path.exists():
-                raise NotFound(f"no weights for codec label: run `semlink train label`, expected in {path}")
-            return cls.from_file(path, k)
+        """The tables that `semlink train label` left."""
+        return cls.from_file(weights_path(cls.name, "tables.safetensors"), k)
 
     @classmethod
     def from_file(cls, path: Path, k: int) -> Self:

@@ -11,7 +11,6 @@ comes from, is in `nested_model`.
 
 import copy
 from functools import lru_cache
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -25,7 +24,8 @@ from shared.codecs.base import Codec, Decoded, Embeddings, LogProbabilities, Ope
 from shared.codecs.nested_model import LEAST_NOISE, LENGTHS, NestedModel
 from shared.codecs.operating_point import DEFAULT_SNR_DB
 from shared.codecs.weights import fingerprint_of_weights, read_weights
-from shared.errors import DataLoss, NotFound
+from shared.codecs.weights_dir import weights_path
+from shared.errors import DataLoss
 from shared.symbols import Complex
 
 _ROOT_HALF = np.float32(np.sqrt(0.5))
@@ -51,11 +51,8 @@ class Nested(Codec):
 
     @classmethod
     def load(cls, k: int, device: str) -> Self:
-        """The model that `semlink train nested` left in assets/nested."""
-        with as_file(files("assets") / "nested" / "model.safetensors") as path:
-            if not path.exists():
-                raise NotFound(f"no weights for codec nested: run `semlink train nested`, expected in {path}")
-            return cls.from_file(path, k, device)
+        """The model that `semlink train nested` left."""
+        return cls.from_file(weights_path(cls.name, "model.safetensors"), k, device)
 
     @classmethod
     def from_file(cls, path: Path, k: int, device: str) -> Self:

@@ -15,7 +15,10 @@ _COLUMN = "embedding"
 
 
 def read_npz(path: Path) -> EmbeddingSource:
-    """Arrays `embeddings` [N, dim], `ids` and `labels` [N], as `semlink features` writes them; `captions` if there."""
+    """Arrays `embeddings` [N, dim], `ids` and `labels` [N], as `semlink features` writes them.
+
+    Also taken where they are there: `captions` [N], and the texts `clip` and `clip_fingerprint`.
+    """
     try:
         with np.load(path, allow_pickle=False) as arrays:
             given = {name: arrays[name] for name in arrays.files}
@@ -24,7 +27,11 @@ def read_npz(path: Path) -> EmbeddingSource:
     if missing := {"embeddings", "ids"} - given.keys():
         raise InvalidInput(f"{path} has no array {' and '.join(sorted(missing))}; it has {', '.join(given)}")
     rows = len(given["ids"])
-    return _source(path, given["embeddings"], given["ids"], given.get("labels", [""] * rows), given.get("captions", ()))
+    source = _source(
+        path, given["embeddings"], given["ids"], given.get("labels", [""] * rows), given.get("captions", ())
+    )
+    source.clip, source.clip_fingerprint = (str(given.get(name, "")) for name in ("clip", "clip_fingerprint"))
+    return source
 
 
 def read_npy(path: Path) -> EmbeddingSource:

@@ -64,8 +64,8 @@ class FolderSource:
     def __init__(self, folder: Path, split: str | None = None) -> None:
         self.name = folder.name
         self.split = split
-        self._root = folder if split is None else folder / split
-        self._files = list_pictures(self._root)
+        self._root = folder  # ids are paths in it, so that pictures of two parts never have the same
+        self._files = list_pictures(folder if split is None else folder / split)
         self.labels = tuple(sorted({label for label, _ in self._files}))
 
     def __len__(self) -> int:
@@ -76,11 +76,31 @@ class FolderSource:
             yield Picture(path.relative_to(self._root).as_posix(), label, path)
 
 
+class FirstOfEachLabel:
+    """The first `count` pictures of each label of another source, in its order."""
+
+    def __init__(self, whole: PictureSource, count: int) -> None:
+        self.name, self.split, self.labels = whole.name, whole.split, whole.labels
+        self._whole, self._count = whole, count
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __iter__(self) -> Iterator[Picture]:
+        missing = dict.fromkeys(self.labels, self._count)
+        for picture in self._whole:
+            if missing[picture.label]:
+                missing[picture.label] -= 1
+                yield picture
+            elif not any(missing.values()):
+                return
+
+
 def open_source(spec: str, split: str | None = None, download: bool = False) -> PictureSource:
     """Open a collection of pictures.
 
     spec: `drawn`, `cifar100:DIR`, a folder (CIFAR-100 in its official lay-out, or pictures), a table of pictures (.csv,
-    .parquet with the columns path, label, caption), or a WebDataset .tar
+    .parquet with the columns path, label, caption), or a WebDataset .tar; `first:N:SPEC` for the first N of each label
     split: part of it; None for `kb`, or for the whole of anything that has no parts
     download: let `cifar100:DIR` fetch the official archive into DIR if it is not there
     """
@@ -99,6 +119,8 @@ def open_collection(spec: str, split: str | None = None, download: bool = False)
     kind, colon, rest = spec.partition(":")
     if colon and kind == "cifar100":
         return Cifar100Source(cifar100.download_cifar100(rest) if download else rest, split or DEFAULT_SPLIT)
+    if colon and kind == "first":
+        return _open_first(rest, split, download)
     path = Path(spec).expanduser()
     if path.is_dir():
         return _open_folder(path, split)
@@ -110,6 +132,13 @@ def open_collection(spec: str, split: str | None = None, download: bool = False)
     if split is not None:
         raise InvalidSetting(f"{spec!r} is a file and has no part {split!r}; leave the split out.")
     return _open_file(path)
+
+
+def _open_first(rest: str, split: str | None, download: bool) -> FirstOfEachLabel:
+    count, _, whole = rest.partition(":")
+    if not (count.isdecimal() and int(count) and whole):
+        raise InvalidSetting(f"'first:{rest}' is no source; type first:N:SOURCE, such as first:20:drawn.")
+    return FirstOfEachLabel(open_source(whole, split, download), int(count))
 
 
 def _open_folder(folder: Path, split: str | None) -> PictureSource:

@@ -9,7 +9,7 @@ import typer
 from client.cli.console import Json, err, out, print_json
 from client.cli.heavy import heavy
 from client.cli.models import Device, Download, Weights
-from shared.errors import InvalidSetting
+from shared.errors import InvalidSetting, Mismatch
 
 if TYPE_CHECKING:
     from receiver.knowledge_base import BuildReport
@@ -97,9 +97,17 @@ def _named(items: "PictureSource | EmbeddingSource", name: str | None, fingerpri
         if fingerprint is not None:
             raise InvalidSetting("--clip-fingerprint goes with ready embeddings; pictures are embedded by a CLIP")
         return None
+    name, fingerprint = _said("clip", name, items.clip), _said("clip-fingerprint", fingerprint, items.clip_fingerprint)
     if name is None:
         raise InvalidSetting("these embeddings do not say which CLIP made them; name it with --clip")
     return None if fingerprint is None else _Identity(name, fingerprint, items.dim)
+
+
+def _said(option: str, given: str | None, in_file: str) -> str | None:
+    """What the user or the file says; both may."""
+    if given and in_file and given != in_file:
+        raise Mismatch(f"--{option} {given}, but the embeddings were made by {in_file}: leave the option out")
+    return given or in_file or None
 
 
 def _show(built: "BuildReport", directory: Path) -> None:

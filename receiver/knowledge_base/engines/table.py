@@ -17,6 +17,8 @@ ENGINES: dict[str, Callable[[EngineSettings], IndexEngine]] = {
     MilvusIndex.name: MilvusIndex,
 }
 
+SHARED_ENGINES = frozenset({MilvusIndex.name})  # the vectors lie outside, for all receivers; the writer changes them
+
 _FLAT_MOST = 20_000  # about 2 ms for one query on one core
 _SQ8_MOST = 2_000_000  # about 1 GB of codes
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from shared.codecs.base import Embeddings
 from shared.codecs.digital.modem import Bits
+from shared.errors import InvalidInput
 
 STAGES: Final = (8, 4, 4, *(8,) * 14)
 """Bits of each stage. 12, 16 and every 8 more up to 128 are whole numbers of stages."""
@@ -42,12 +43,18 @@ class ResidualQuantizer:
 
     @classmethod
     def train(cls, embeddings: Embeddings, dim: int = 128, stages: int = len(STAGES)) -> Self:
-        """Learn from embeddings [N, 512]: `dim` principal axes, then one stage after the other."""
+        """Learn from embeddings [N, 512]: `dim` principal axes, then one stage after the other.
+
+        Raises InvalidInput for fewer embeddings than the words of a stage.
+        """
+        if len(embeddings) < (words := 1 << max(STAGES)):
+            raise InvalidInput(f"{len(embeddings)} embeddings to learn from: a stage has {words} words, give more")
         mean = embeddings.mean(axis=0)
         values, vectors = np.linalg.eigh(np.cov(embeddings.T))
         axes = np.ascontiguousarray(vectors[:, np.argsort(values)[::-1][:dim]].T, np.float32)
         engine = faiss.ResidualQuantizer(dim, _sizes(stages))
         engine.max_beam_size = _BEAM
+        engine.cp.min_points_per_centroid = 1  # FAISS would warn of a small set twice for each stage
         engine.train(_projected(embeddings, mean, axes))
         books = faiss.vector_to_array(engine.codebooks).reshape(-1, dim)
         return cls(Words(mean, axes, books))

@@ -7,7 +7,6 @@ Modulation and code rate (a mode) come from a table by (fading, k, SNR) that the
 """
 
 import copy
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import ClassVar, Final, Self
 
@@ -19,7 +18,8 @@ from shared.codecs.base import Codec, Decoded, Embeddings, ExpectedFading, Opera
 from shared.codecs.digital.modem import Mode, Reals, modem_of, require_sionna
 from shared.codecs.digital.modes import ModeTable
 from shared.codecs.digital.quantizer import ResidualQuantizer, Words
-from shared.errors import DataLoss, InvalidInput, NotFound
+from shared.codecs.weights_dir import weights_path
+from shared.errors import DataLoss, InvalidInput
 from shared.symbols import Complex, normalize_power
 
 DEFAULT_SNR_DB: Final = 5.0
@@ -47,12 +47,9 @@ class VqDigital(Codec):
 
     @classmethod
     def load(cls, k: int, device: str) -> Self:  # noqa: ARG003 - table look-ups and belief propagation, on the processor
-        """The quantizer and the table that `semlink train vq-digital` left in assets/vq-digital."""
+        """The quantizer and the table that `semlink train vq-digital` left."""
         require_sionna(cls.name)
-        with as_file(files("assets") / "vq-digital") as folder:
-            if not (folder / "words.safetensors").exists():
-                raise NotFound(f"no words for codec vq-digital: run `semlink train vq-digital`, expected in {folder}")
-            return cls.from_folder(k, folder)
+        return cls.from_folder(k, weights_path(cls.name, "words.safetensors").parent)
 
     @classmethod
     def from_folder(cls, k: int, folder: Path) -> Self:

@@ -1,6 +1,5 @@
 """Codecs of pictures whose two halves are a trained network."""
 
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import ClassVar, Final, Self
 
@@ -14,7 +13,8 @@ from shared.codecs.base import OperatingPoint, to_latent, to_symbols
 from shared.codecs.jscc.network import JsccNetwork, reliability_of
 from shared.codecs.picture import DecodedPictures, PictureCodec, Pixels, check_pixels
 from shared.codecs.weights import fingerprint_of_weights, read_weights
-from shared.errors import DataLoss, InvalidSetting, NotFound
+from shared.codecs.weights_dir import weights_path
+from shared.errors import DataLoss, InvalidSetting
 from shared.symbols import Complex
 
 DEFAULT_SNR_DB: Final = 5.0
@@ -41,11 +41,8 @@ class JsccCodec(PictureCodec):
 
     @classmethod
     def load(cls, k: int, device: str) -> Self:
-        """The network that `semlink train NAME` left in assets/NAME."""
-        with as_file(files("assets") / cls.name / "model.safetensors") as path:
-            if not path.exists():
-                raise NotFound(f"no weights for codec {cls.name}: run `semlink train {cls.name}`, expected in {path}")
-            return cls.from_file(path, k, device)
+        """The network that `semlink train NAME` left."""
+        return cls.from_file(weights_path(cls.name, "model.safetensors"), k, device)
 
     @classmethod
     def from_file(cls, path: Path, k: int, device: str) -> Self:

@@ -1,0 +1,129 @@
+"""The first paper's own setting, with the CLIP of your choice: from pictures to a page of results.
+
+    pictures --CLIP--> features --train--> weights --evaluate, every scheme of the paper--> table --report--> page
+
+All lies in one folder: `features`, `weights`, `runs` (checkpoints and curves), and what `semlink evaluate` and
+`semlink report` write. What is there is not made again, so a run that was stopped goes on.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from inspect import signature
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from lab.evaluate.data import open_test_set
+from lab.evaluate.reference import classifier_accuracy
+from lab.evaluate.run import Report, evaluate
+from lab.evaluate.scenario import Scenario, load_scenario
+from lab.features import ClipChoice, load_choice
+from lab.kbsc_trainer import KbscTraining
+from lab.report.page import write_page
+from lab.report.results import Results
+from lab.train_kbsc import train_kbsc
+from lab.train_label import LabelTraining, train_label
+from lab.train_nested import NestedTraining, train_nested
+from lab.train_vq import VqTraining, train_vq
+from shared.codecs.weights_dir import use_weights_dir
+
+TRIAL_PICTURES, TRIAL_QUERIES = 4, 50
+TRIAL_STEPS: Final[dict[str, dict[str, Any]]] = {
+    "kbsc": {"epochs": 2},
+    "nested": {"rounds": 1, "steps": 5, "axes": 16},
+    "nested-unlabelled": {"clusters": 20, "rounds": 1, "steps": 5, "axes": 16},
+    "label": {"steps": 20},
+    "vq-digital": {"bursts": 2, "budgets": (12, 32)},
+}
+
+TRAININGS: Final[dict[str, tuple[Callable[[Any], Any], Callable[..., Any]]]] = {
+    "kbsc": (train_kbsc, KbscTraining),
+    "nested": (train_nested, NestedTraining),
+    "nested-unlabelled": (train_nested, partial(NestedTraining, clusters=200)),
+    "label": (train_label, LabelTraining),
+    "vq-digital": (train_vq, VqTraining),
+}
+
+
+@dataclass(frozen=True)
+class Paper:
+    """What to do. data: CIFAR-100, or a source with the parts `train`, `query`, `kb`.
+
+    trial: only see that all works: few pictures of each label, few steps, few queries; the figures mean nothing.
+    """
+
+    clip: ClipChoice
+    data: str
+    out: Path = Path("out/paper")
+    scenario: str = "paper"
+    jobs: int = 1
+    seed: int = 1
+    device: str = "auto"
+    trial: bool = False
+
+    @property
+    def source(self) -> str:
+        """The pictures."""
+        return f"first:{TRIAL_PICTURES}:{self.data}" if self.trial else self.data
+
+    @property
+    def features(self) -> Path:
+        """Folder of cached embeddings."""
+        return self.out / "features"
+
+    @property
+    def weights(self) -> Path:
+        """Folder of weights, as `use_weights_dir` takes it."""
+        return self.out / "weights"
+
+    @cached_property
+    def compared(self) -> Scenario:
+        """The scenario to evaluate."""
+        whole = load_scenario(self.scenario)
+        return whole.model_copy(update={"queries": TRIAL_QUERIES}) if self.trial else whole
+
+
+def train(paper: Paper) -> None:
+    """Train every codec of the paper that is not there yet, on CIFAR-100 alone, as the paper did."""
+    clip = load_choice(paper.clip, paper.device).fingerprint
+    for name, (run, settings) in TRAININGS.items():
+        wanted = _settings(paper, name, settings)
+        made_by, text = paper.weights / name / "made-by.txt", f"CLIP {clip}\n{wanted!r}\n"
+        if not (made_by.exists() and made_by.read_text() == text):
+            run(wanted)
+            made_by.write_text(text)
+
+
+def _settings(paper: Paper, codec: str, kind: Callable[..., Any]) -> Any:
+    given = {
+        "data": paper.source,
+        "clip": paper.clip,
+        "drawn": False,
+        "features": paper.features,
+        "out": paper.weights / codec,
+        "runs": paper.out / "runs" / codec,
+        "seed": paper.seed,
+        "device": paper.device,
+    }
+    known = signature(kind).parameters
+    steps = TRIAL_STEPS[codec] if paper.trial else {}
+    return kind(**{name: value for name, value in given.items() if name in known}, **steps)
+
+
+def compare(paper: Paper, report: Report | None = None) -> pl.DataFrame:
+    """Evaluate the scenario with these weights, and write table and page; gives the table."""
+    use_weights_dir(paper.weights)
+    test_set = open_test_set(paper.source, paper.clip, paper.features)
+    best = classifier_accuracy(paper.source, paper.clip, test_set, paper.features)
+    table = evaluate(paper.compared, test_set, paper.out, jobs=paper.jobs, best_classifier=best, report=report)
+    write_page(Results.read(paper.out), paper.out, command(paper))
+    return table
+
+
+def command(paper: Paper) -> str:
+    """What to type to do it again."""
+    weights = f" --weights {paper.clip.weights}" if paper.clip.weights else ""
+    trial = " --trial" if paper.trial else ""
+    return f"semlink paper --clip {paper.clip.model}{weights} --data {paper.data} --out {paper.out}{trial}"
