@@ -56,8 +56,8 @@ class _Work:
     embedding: npt.NDArray[np.float32] | None = None
     fusion: Fusion | None = None
     evidence: npt.NDArray[np.float32] | None = None
-    certainty: float | None = None
     missing: str = ""
+    certainty: float | None = None
     ledger: tuple[Entry, ...] = ()
     answer: Answer | Exception | None = None
 
@@ -79,8 +79,8 @@ class ReceivePipeline:
         confidences: Confidences,
         accept_confidence: float,
         *,
-        sessions: Sessions | None = None,
         embed_pictures: EmbedPictures = without_clip,
+        sessions: Sessions | None = None,
     ) -> None:
         self._shelf = shelf
         self._knowledge_base = knowledge_base
@@ -88,8 +88,8 @@ class ReceivePipeline:
         self._confidences = confidences
         self._accept_confidence = accept_confidence
         self._fusions = Fusions()
-        self._sessions = Sessions() if sessions is None else sessions
         self._embed_pictures = embed_pictures
+        self._sessions = Sessions() if sessions is None else sessions
 
     def admit(self, burst: Burst) -> AnyCodec:
         """The codec of a burst. Raises Mismatch, NotFound or InvalidInput when this receiver cannot serve it."""

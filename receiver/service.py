@@ -74,8 +74,8 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             settings.equalizer,
             load_confidence(settings.kb),
             settings.accept_confidence,
-            sessions=Sessions(settings.max_sessions, settings.session_seconds),
             embed_pictures=embedder.pixels,
+            sessions=Sessions(settings.max_sessions, settings.session_seconds),
         )
         await asyncio.to_thread(self._pipeline.warm_up, self._codecs)
         self._batcher = Batcher(

@@ -36,8 +36,8 @@ def request_from_wire(message: pb.SendImageRequest) -> SendRequest:
         counter=message.counter if message.HasField("counter") else None,
         top_k=top_k_from_wire(message.top_k),
         trace=message.trace,
-        ask=_ask_from_wire(message.ask_for_more) if message.HasField("ask_for_more") else None,
         design_snr_db=message.design_snr_db if message.HasField("design_snr_db") else None,
+        ask=_ask_from_wire(message.ask_for_more) if message.HasField("ask_for_more") else None,
     )
 
 

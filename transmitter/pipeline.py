@@ -77,8 +77,8 @@ class SendPipeline:
         plan = self._plan(request)
         codec = plan.codecs[-1]
         await self._warm(codec)
-        to_prepare = ToPrepare(request.image, isinstance(codec, PictureCodec))
-        prepared, prepare_queue_seconds = await self._prepare.submit(to_prepare, deadline)
+        picture = ToPrepare(request.image, isinstance(codec, PictureCodec))
+        prepared, prepare_queue_seconds = await self._prepare.submit(picture, deadline)
         expected_db = self._operating_point_db if request.design_snr_db is None else request.design_snr_db
         encoded, encode_queue_seconds = await self._encode.submit(
             ToEncode(prepared.pixels, codec, expected_db), deadline

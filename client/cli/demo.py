@@ -30,13 +30,13 @@ def demo(
     codec: Annotated[str | None, typer.Option(help=f"Else the transmitter's default. {CODEC_HELP}")] = None,
     own_codec: OwnCodec = None,
     k: Annotated[int | None, typer.Option(help="Real dimensions; k/2 symbols go out.")] = None,
+    tell_snr: Annotated[
+        bool, typer.Option("--tell-snr", help="Tell the sender each row's SNR, as a link that adapts would.")
+    ] = False,
     ask_for_more: Annotated[
         bool, typer.Option("--ask-for-more", help="Begin with k, or with few; more while the receiver asks.")
     ] = False,
     certainty: Annotated[float | None, typer.Option(help="Below it the receiver asks for more; else 0.9.")] = None,
-    tell_snr: Annotated[
-        bool, typer.Option("--tell-snr", help="Tell the sender each row's SNR, as a link that adapts would.")
-    ] = False,
     concurrency: Annotated[
         int, typer.Option(min=1, max=64, help="Pictures on their way at once; 1 measures an unloaded link.")
     ] = 1,
@@ -58,8 +58,8 @@ def demo(
 
     - `semlink demo`
     - `semlink demo --images 50 --snr-db -5 --snr-db 5 --k 16`
-    - `semlink demo --ask-for-more` — each picture takes as many symbols as it needs
     - `semlink demo --codec webp-ldpc --tell-snr` — the pictures themselves, over LDPC
+    - `semlink demo --ask-for-more` — each picture takes as many symbols as it needs
     - `semlink demo --transmitter 127.0.0.1:50051 --receiver 127.0.0.1:50053` — through a link that runs already
     """
     from client.demo.run import Plan, require_matplotlib, run_demo  # noqa: PLC0415 - numpy, gRPC

@@ -31,6 +31,9 @@ def send(
             help="Real dimensions; k/2 symbols go out. With --ask-for-more: to begin with.", rich_help_panel=_RADIO
         ),
     ] = None,
+    design_snr_db: Annotated[
+        float | None, typer.Option(help="SNR that the codec is told to expect, where it cares.", rich_help_panel=_RADIO)
+    ] = None,
     ask_for_more: Annotated[
         bool,
         typer.Option(
@@ -42,9 +45,6 @@ def send(
     ] = None,
     k_max: Annotated[
         int | None, typer.Option(help="Length at which to stop asking; else the longest.", rich_help_panel=_RADIO)
-    ] = None,
-    design_snr_db: Annotated[
-        float | None, typer.Option(help="SNR that the codec is told to expect, where it cares.", rich_help_panel=_RADIO)
     ] = None,
     csi: Annotated[
         Csi | None, typer.Option(help="What the receiver knows of the channel.", rich_help_panel=_RADIO)

@@ -38,18 +38,19 @@ def scenarios(snrs_db: Sequence[float], chosen: SendOptions, tell_snr: bool = Fa
     tell_snr: tell the sender the average SNR of each row.
     """
     reference = SendOptions(codec="raw", k=None, snr_db=math.inf, fading="none", csi="none")
-
-    def options(snr_db: float) -> SendOptions:
-        told = SendOptions(design_snr_db=snr_db) if tell_snr else SendOptions()
-        return {**chosen, **told, "snr_db": snr_db}
-
     rows = [Scenario("clean", _numbered(reference, 0))]
     for snr_db in snrs_db:
-        rows.append(Scenario("AWGN", _numbered({**options(snr_db), "fading": "none", "csi": "none"}, len(rows))))
+        options: SendOptions = {**_at(chosen, snr_db, tell_snr), "fading": "none", "csi": "none"}
+        rows.append(Scenario("AWGN", _numbered(options, len(rows))))
     for snr_db in snrs_db:
-        faded: SendOptions = {**options(snr_db), "fading": "rayleigh", "csi": "pilot"}
-        rows.append(Scenario("Rayleigh", _numbered(faded, len(rows))))
+        options = {**_at(chosen, snr_db, tell_snr), "fading": "rayleigh", "csi": "pilot"}
+        rows.append(Scenario("Rayleigh", _numbered(options, len(rows))))
     return rows
+
+
+def _at(chosen: SendOptions, snr_db: float, tell_snr: bool) -> SendOptions:
+    told: SendOptions = {"design_snr_db": snr_db} if tell_snr else {}
+    return {**chosen, "snr_db": snr_db, **told}
 
 
 def _numbered(options: SendOptions, stream: int) -> SendOptions:

@@ -44,10 +44,10 @@ class BaseCodec(ABC):
     name: as in the registry. k: real dimensions, so k/2 complex symbols. fingerprint: 16 hexadecimal digits of the
     parameters; the two ends must hold the same. clip_fingerprint: of the CLIP model whose embeddings the codec was
     trained on; None when it fits any. equalizer: the one that the decoder is made for; None takes the receiver's.
-    prefixes: whether each shorter code is the beginning of the longer ones, with unit power in every piece between two
-    lengths, so that a picture can be sent in rounds.
     quick: whether its first burst is as fast as the others; the services run one that is not, because it imports or
     builds a lot, once on the side before its first burst.
+    prefixes: whether each shorter code is the beginning of the longer ones, with unit power in every piece between two
+    lengths, so that a picture can be sent in rounds.
     """
 
     name: ClassVar[str]
@@ -57,8 +57,8 @@ class BaseCodec(ABC):
     fingerprint: str
     clip_fingerprint: str | None = None
     equalizer: ClassVar[EqualizerName | None] = None
-    prefixes: ClassVar[bool] = False
     quick: ClassVar[bool] = True
+    prefixes: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod
