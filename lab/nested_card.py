@@ -11,7 +11,7 @@ from shared.codecs import Codec
 
 Row = dict[str, Any]
 
-_CARD = """# nested
+_CARD = """# {name}
 
 One model for k = 8, 16, 32, 64, 128 and 256 real dimensions (k/2 complex symbols): the first k dimensions of the long
 code are the short code. {kinds} arrive as words of a spherical code, the place within them as an analogue refinement
@@ -57,6 +57,7 @@ def write_nested_card(
 ) -> None:
     """Write `README.md` beside the weights; clusters: how many were found, 0 for labels."""
     card = _CARD.format(
+        name=out.name,
         kinds=f"{clusters} clusters, found without any label," if clusters else "Categories",
         option=f" --unlabelled --clusters {clusters}" if clusters else "",
         fingerprint=fingerprint,

@@ -6,7 +6,7 @@ import numpy as np
 
 from lab.evaluate.data import TestSet
 from lab.evaluate.scenario import SchemeSpec
-from lab.evaluate.scheme import CodecScheme, FusedScheme, Scheme, Setting
+from lab.evaluate.scheme import CodecScheme, FusedScheme, Scheme, Setting, VotingScheme
 from shared.codecs import Codec, codec_class
 from shared.codecs.own import is_own, own_codec
 from shared.errors import Mismatch
@@ -20,6 +20,10 @@ SCHEMES: dict[str, str] = {
     "deepjscc": "lab.evaluate.learned_pictures:shipped",
     "swinjscc": "lab.evaluate.learned_pictures:shipped",
 }
+
+
+# Codecs that the services do not offer.
+CODECS: dict[str, str] = {"nested-unlabelled": "shared.codecs.nested:NestedUnlabelled"}
 
 
 def make_scheme(spec: SchemeSpec, k: int, test_set: TestSet) -> Scheme:
@@ -46,9 +50,19 @@ def _made(spec: SchemeSpec, k: int, test_set: TestSet) -> Scheme:
         made: Scheme = getattr(import_module(module), attribute)(k, setting)
         return made
     kind = find_codec(spec.source)
-    return FusedScheme(kind, k, setting) if spec.decision == "fusion" else CodecScheme(kind, k)
+    match spec.decision:
+        case "nearest":
+            return CodecScheme(kind, k)
+        case "vote":
+            return VotingScheme(kind, k, setting)
+        case "fusion":
+            return FusedScheme(kind, k, setting)
 
 
 def find_codec(source: str) -> type[Codec]:
-    """The class of a codec: a name of the registry, or `FILE.py:Class`."""
+    """The class of a codec: a name of `CODECS` or of the registry, or `FILE.py:Class`."""
+    if source in CODECS:
+        module, attribute = CODECS[source].split(":")
+        found: type[Codec] = getattr(import_module(module), attribute)
+        return found
     return own_codec(source) if is_own(source) else codec_class(source)
