@@ -85,10 +85,11 @@ class Point(BaseModel):
 
 
 class Scenario(BaseModel):
-    """A whole comparison. Fields as in `SchemeSpec`, `ChannelSpec` and `Point`."""
+    """A whole comparison. Fields as in `SchemeSpec`, `ChannelSpec` and `Point`. name: of its file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    name: str = ""
     title: str
     snr_db: tuple[float, ...] = Field(min_length=1)
     scheme: tuple[SchemeSpec, ...] = Field(min_length=1)
@@ -135,7 +136,8 @@ def load_scenario(name: str | Path) -> Scenario:
     """
     path = _find(name)
     try:
-        scenario = Scenario.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        scenario = Scenario.model_validate({"name": path.stem} | given)
         scenario.points()  # settings of the channel are checked there
     except tomllib.TOMLDecodeError as error:
         raise InvalidSetting(f"{path} is no TOML: {error}") from error
