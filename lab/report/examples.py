@@ -36,9 +36,9 @@ def draw_examples(scenario: Scenario, test_set: TestSet, spec: str, folder: Path
         name = channel_name(points[0].channel.fading, points[0].csi)
         figure = _figure(rows, judge, members, items)
         figure.suptitle(f"{name}, {points[0].snr_db:g} dB".replace("-", "−"), fontsize=10, color=INK)
-        drawn.append(
-            (f"examples-{number}.png", f"Sent, and retrieved by each scheme: {name}, {points[0].snr_db:g} dB.")
-        )
+        source = open_source(spec, "kb").name
+        caption = f"Sent, and retrieved by each scheme: {name}, {points[0].snr_db:g} dB, pictures of {source}."
+        drawn.append((f"examples-{number}.png", caption))
         figure.savefig(folder / drawn[-1][0])
     return drawn
 
