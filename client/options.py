@@ -73,7 +73,7 @@ class SendOptions(ChannelOptions, total=False):
     """How to send a picture; what is None or absent is the transmitter's or the channel's own setting.
 
     The channel's settings (`ChannelOptions`) hold for this picture alone.
-    codec: for example "kbsc" or "raw". k: real dimensions, so k/2 complex symbols.
+    codec: for example "nested" or "raw". k: real dimensions, so k/2 complex symbols.
     csi: what the receiver knows of the channel: "none", "pilot" or, as a named genie, "perfect".
     pilot_symbols: 2 to 1024, with csi "pilot"; pilot_placing: "front", one gain for the whole burst, or "spread", the
     gain is followed between them. stream, counter: with the seed they name the random draw, for replay; `send_many`

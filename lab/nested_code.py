@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from shared.codecs.nested_model import (
     LENGTHS,
     SEGMENTS,
+    Prefix,
     expected_coordinates,
     log_likelihood,
     placing,
@@ -108,7 +109,7 @@ def loss_at(
         snr_db = OPERATING_POINTS_DB[point] + _MISMATCH_DB * float(torch.randn((), generator=generator))
         noise = torch.full((1, 1), n0_from_snr_db(snr_db), device=z.device)
         y = sent[:, :k] + noise.sqrt() * torch.randn(len(z), k, generator=generator).to(z.device)
-        scores = log_likelihood(y, noise, words, gains[:, None] * code.place) + prior
+        scores = log_likelihood(y, noise, Prefix.of(words, gains[:, None] * code.place, k)) + prior
         estimate = expected_coordinates(y, noise, words[categories], gains.expand(len(z), -1), code.place)
         error = (material.spread[categories] * (z - estimate)).square().sum(dim=1).mean()
         weight = CATEGORY[k] * (1.0 if snr_db > USEFUL_DB[k] else _USELESS)

@@ -22,6 +22,7 @@ from shared.channel.faults import fate
 from shared.channel.scenario import Scenario
 from shared.clip import Clip
 from shared.codecs import Codec
+from shared.codecs.operating_point import DEFAULT_SNR_DB
 from shared.pictures import MAX_BYTES, MAX_PIXELS
 from shared.symbols import Complex
 from transmitter.encoder import Encoder, ToEncode
@@ -41,7 +42,7 @@ class Sender:
     stream: int = 0
     top_k: int = 5
     trace: bool = False
-    design_snr_db: float = 5.0
+    design_snr_db: float = DEFAULT_SNR_DB
 
 
 @dataclass(frozen=True, slots=True)

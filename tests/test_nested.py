@@ -15,6 +15,7 @@ from shared.codecs.nested_model import (
     LENGTHS,
     SEGMENTS,
     NestedModel,
+    Prefix,
     expected_coordinates,
     log_likelihood,
     placing,
@@ -131,7 +132,7 @@ def test_likelihood_and_estimate_are_those_of_the_gaussian_model(model: NestedMo
     noise = rng.uniform(0.2, 2, (4, 1 if same else k))
     tensors = [torch.from_numpy(part.astype(np.float32)) for part in (y, noise)]
     words, gains, place = model.words[3], model.gains[3], placing(AXES)
-    found = log_likelihood(*tensors, words, gains[:, None] * place).numpy()
+    found = log_likelihood(*tensors, Prefix.of(words, gains[:, None] * place, k)).numpy()
     g = (gains[:, None] * place)[:k].double().numpy()
     means = words[:, :k].double().numpy()
     for row in range(4):
@@ -152,7 +153,7 @@ def test_two_operating_points_are_compared_on_one_scale(model: NestedModel) -> N
     found, expected = [], []
     for point in (0, POINTS - 1):
         carried = model.gains[point][:, None] * model.place
-        found.append(float(log_likelihood(y, noise, model.words[point], carried)[0, 0]))
+        found.append(float(log_likelihood(y, noise, Prefix.of(model.words[point], carried, k))[0, 0]))
         covariance = (carried @ carried.T)[:k, :k].numpy() + 0.3 * np.eye(k)
         expected.append(multivariate_normal.logpdf(y[0].numpy(), model.words[point][0, :k].numpy(), covariance))
     assert found[1] - found[0] == pytest.approx(expected[1] - expected[0], rel=1e-3, abs=1e-2)

@@ -19,6 +19,7 @@ from shared.channel.scenario import Scenario
 from shared.clip import Clip, load_clip
 from shared.codecs import CodecShelf
 from shared.errors import Lost
+from transmitter.settings import TransmitterSettings
 
 SINGLE = """
 name = "drive"
@@ -106,7 +107,9 @@ def test_a_scenario_is_the_same_offline_and_through_sockets(
     with KnowledgeBase.open(link.plan.knowledge_base) as knowledge_base:
         confidence = load_confidence(link.plan.knowledge_base)
         pipeline = ReceivePipeline(shelf, knowledge_base, settings.equalizer, confidence, settings.accept_confidence)
-        sender = Sender(shelf.get("kbsc"), csi=csi, pilots=16, placing=placing, stream=7, top_k=3, trace=True)
+        sender = Sender(
+            shelf.get(TransmitterSettings().codec), csi=csi, pilots=16, placing=placing, stream=7, top_k=3, trace=True
+        )
         offline = list(OfflineLink(scenario, clip, pipeline, sender, batch_size=1).run(files, counter=100))
     assert len({outcome.report.settings.snr_db for outcome in offline}) > 3
     assert {bool(outcome.cause) for outcome in offline} == {True, False}

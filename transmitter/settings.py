@@ -7,6 +7,7 @@ from pydantic_settings import SettingsConfigDict
 
 from shared.burst import Csi
 from shared.channel import PilotPlacing
+from shared.codecs.operating_point import DEFAULT_SNR_DB
 from shared.config import ServerSettings
 
 
@@ -27,7 +28,7 @@ class TransmitterSettings(ServerSettings):
     threads: int | None = Field(
         None, ge=1, le=1024, description="processor threads of the encoder; default: one a core"
     )
-    codec: str = Field("kbsc", description="codec of requests that name none")
+    codec: str = Field("nested", description="codec of requests that name none")
     k: int | None = Field(None, description="its length; default: the codec's own default")
     csi: Csi = Field("pilot", description="what the receiver knows of the channel; perfect is a genie")
     pilot_symbols: int = Field(8, ge=2, le=1024, description="pilots of a burst with csi pilot")
@@ -35,7 +36,10 @@ class TransmitterSettings(ServerSettings):
         "front", description="where they stand: front, one gain for the burst; spread, the gain is followed"
     )
     design_snr_db: float = Field(
-        0.0, ge=-20, le=40, description="SNR in dB that codecs are told to expect, where they care; see snr_feedback"
+        DEFAULT_SNR_DB,
+        ge=-20,
+        le=40,
+        description="SNR in dB that codecs are told to expect, where they care; see snr_feedback",
     )
     snr_feedback: bool = Field(False, description="expect instead what the receiver's last answer says it estimated")
     batch_size: int = Field(32, ge=1, le=4096, description="most pictures encoded together")

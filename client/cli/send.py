@@ -23,7 +23,7 @@ _RADIO = "Radio"
 def send(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Picture files: JPEG, PNG, WebP ...")],
     *,
-    codec: Annotated[str | None, typer.Option(help="For example kbsc or raw.", rich_help_panel=_RADIO)] = None,
+    codec: Annotated[str | None, typer.Option(help="For example nested, kbsc or raw.", rich_help_panel=_RADIO)] = None,
     k: Annotated[int | None, typer.Option(help="Real dimensions; k/2 symbols go out.", rich_help_panel=_RADIO)] = None,
     csi: Annotated[
         Csi | None, typer.Option(help="What the receiver knows of the channel.", rich_help_panel=_RADIO)

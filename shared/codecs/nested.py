@@ -13,7 +13,7 @@ import copy
 from functools import lru_cache
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +23,10 @@ from torch import Tensor
 from shared.channel.equalizer import EqualizerName
 from shared.codecs.base import Codec, Decoded, Embeddings, LogProbabilities, OperatingPoint, to_latent, to_symbols
 from shared.codecs.nested_model import LEAST_NOISE, LENGTHS, NestedModel
+from shared.codecs.operating_point import DEFAULT_SNR_DB
 from shared.codecs.weights import fingerprint_of_weights, read_weights
 from shared.errors import DataLoss, NotFound
 from shared.symbols import Complex
-
-DEFAULT_SNR_DB: Final = 0.0
-"""Operating point of a sender that is told none."""
 
 _ROOT_HALF = np.float32(np.sqrt(0.5))
 

@@ -14,14 +14,12 @@ segments is a burst of its own. The scale s of the word fills what the coordinat
 and gains depend on the operating point, the SNR that the sender believes in: little SNR, little gain.
 """
 
-from typing import Final
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-
-from shared.units import n0_from_snr_db
 
 LENGTHS: Final = (8, 16, 32, 64, 128, 256)
 SEGMENTS: Final = tuple(zip((0, *LENGTHS), LENGTHS, strict=False))
@@ -31,7 +29,7 @@ MOST_REFINEMENT: Final = 0.95
 LEAST_NOISE: Final = 1e-3
 """Of a received dimension. With less, float32 would lose the differences of likelihoods."""
 
-_ABOVE_DB, _BELOW_DB, _FARTHEST_DB = 0.8, 3.0, 12.0
+_ABOVE_DB, _BELOW_DB = 0.8, 3.0
 _LIKELY = 4  # categories whose coordinates are estimated; the others add their prototype alone
 
 
@@ -58,6 +56,7 @@ class NestedModel(nn.Module):
         for name in ("weight", "bias", "prototypes", "basis", "axes", "points_db", "words", "gains"):
             self.register_buffer(name, tensors[name].float())
         self.register_buffer("place", placing(self.axes.shape[2]), persistent=False)
+        self._prefixes: dict[int, Prefix] = {}
 
     def arrays(self) -> dict[str, npt.NDArray[np.float32]]:
         """The parameters by name."""
@@ -86,62 +85,80 @@ class NestedModel(nn.Module):
         power 1; NaN, for all or for none, where it is not known. log_prior: [C]. The sender's operating point is not
         told: see `hypotheses`.
         """
-        points, noises = hypotheses(noise, self.points_db.tolist())
-        found = [
-            log_likelihood(y, supposed, self.words[point], self.gains[point][:, None] * self.place)
-            + log_prior_of_point(float(self.points_db[point]), supposed)
-            for point, supposed in zip(points, noises, strict=True)
-        ]
-        joint = torch.stack(found, dim=1) + log_prior
-        evidence = joint.logsumexp(dim=1).log_softmax(dim=1)
-        best = joint.argmax(dim=1)
-        chosen = torch.tensor(points, device=y.device)[best]
-        return self._expected_embeddings(y, torch.stack(noises), best, chosen, evidence.exp()), evidence
+        noises, log_prior_of_point = hypotheses(noise, self.points_db)
+        code = self.prefix(y.shape[1])
+        found = log_likelihood(y.repeat(len(noises), 1), noises.flatten(0, 1), code)  # [T, N B, C]
+        joint = found.reshape(len(found), *noises.shape[:2], -1) + log_prior_of_point[..., None] + log_prior
+        evidence = joint.logsumexp(dim=(0, 1)).log_softmax(dim=1)
+        best = joint.flatten(0, 1).argmax(dim=0)
+        points, supposed = best // len(noises), best % len(noises)
+        return self._expected_embeddings(y, noises, supposed, points, evidence.exp()), evidence
+
+    def prefix(self, k: int) -> "Prefix":
+        """The code of the first k dimensions at all operating points; made once, and kept."""
+        if k not in self._prefixes:
+            self._prefixes[k] = Prefix.of(self.words, self.gains[..., None] * self.place, k)
+        return self._prefixes[k]
 
     def _expected_embeddings(
-        self, y: Tensor, noises: Tensor, best: Tensor, points: Tensor, posterior: Tensor
+        self, y: Tensor, noises: Tensor, supposed: Tensor, points: Tensor, posterior: Tensor
     ) -> Tensor:
         """Sum over c of p(c | y) E[e | y, c]: [B, D].
 
-        noises: [H, B, 1] or [H, B, k]. best: [B, C], the likeliest hypothesis for each category; points: [B, C], its
-        operating point.
+        noises: [N, B, 1] or [N, B, k]. supposed, points: [B, C], which of them, and which operating point, are the
+        likeliest for each category.
         """
         embeddings = posterior @ self.prototypes
         shares, likely = posterior.topk(min(_LIKELY, len(self.bias)), dim=1)
         rows = torch.arange(len(y), device=y.device)
         for share, category in zip(shares.T, likely.T, strict=True):
-            noise, point = noises[best[rows, category], rows], points[rows, category]
+            noise, point = noises[supposed[rows, category], rows], points[rows, category]
             z = expected_coordinates(y, noise, self.words[point, category], self.gains[point], self.place)
             embeddings += share[:, None] * torch.einsum("bn,bmn->bm", z, self.axes[category]) @ self.basis.T
         return embeddings
 
 
-def hypotheses(noise: Tensor, points_db: list[float]) -> tuple[list[int], list[Tensor]]:
-    """What a receiver holds for possible: places in points_db, where the sender may be, each with a noise.
+class Prefix(NamedTuple):
+    """The first k dimensions of a code, or of T codes, and what of a likelihood is the same for all bursts.
 
-    Noise that is known, [B, 1] or [B, k], goes with every operating point. Noise that is not, NaN, may be that of any
-    SNR of the list, unless the sender were too far off.
+    words: [..., C, k]. carried: [..., k, n], G, the gain of each dimension in the column of its coordinate.
+    through: [..., C, n], words G. energy: [..., 1, C], |word|^2. strength: [..., 1, n], diagonal of G'G.
     """
-    points = range(len(points_db))
-    if not noise.isnan().any():
-        return list(points), [noise.clamp(min=LEAST_NOISE)] * len(points)
-    pairs = [
-        (point, torch.full_like(noise, n0_from_snr_db(snr_db)))
-        for point in points
-        for snr_db in points_db
-        if abs(points_db[point] - snr_db) <= _FARTHEST_DB
-    ]
-    return [point for point, _ in pairs], [supposed for _, supposed in pairs]
+
+    words: Tensor
+    carried: Tensor
+    through: Tensor
+    energy: Tensor
+    strength: Tensor
+
+    @classmethod
+    def of(cls, words: Tensor, carried: Tensor, k: int) -> Self:
+        """Of words [..., C, 256] and gains [..., 256, n]."""
+        words, carried = words[..., :k], carried[..., :k, :]
+        return cls(
+            words,
+            carried,
+            words @ carried,
+            words.square().sum(dim=-1).unsqueeze(-2),
+            carried.square().sum(dim=-2, keepdim=True),
+        )
 
 
-def log_prior_of_point(point_db: float, noise: Tensor) -> Tensor:
-    """How likely an operating point is to a receiver with this noise [B, 1] or [B, k]: [B, 1], up to a constant.
+def hypotheses(noise: Tensor, points_db: Tensor) -> tuple[Tensor, Tensor]:
+    """What a receiver holds for possible: noises [N, B, 1] or [N, B, k], and the log-prior of each with each of the T
+    operating points where the sender may be: [T, N, B], up to a constant.
 
+    Noise that is known, [B, 1] or [B, k], is the only one. Noise that is not, NaN, may be that of any SNR of the list.
     The distance of a sender's belief from the receiver's SNR is taken to be exponential on both sides. A careful sender
     stays below what most bursts get, so it is seldom above.
     """
-    above_db = point_db - 10 * (1 / noise).mean(dim=1, keepdim=True).log10()
-    return -torch.where(above_db > 0, above_db / _ABOVE_DB, -above_db / _BELOW_DB)
+    if noise.isnan().any():
+        noises = (10 ** (-points_db / 10))[:, None, None].expand(-1, len(noise), 1)
+    else:
+        noises = noise.clamp(min=LEAST_NOISE)[None]
+    snr_db = 10 * (1 / noises).mean(dim=2).log10()
+    above_db = points_db[:, None, None] - snr_db
+    return noises, -torch.where(above_db > 0, above_db / _ABOVE_DB, -above_db / _BELOW_DB)
 
 
 def placing(axes: int) -> Tensor:
@@ -166,32 +183,30 @@ def superpose(words: Tensor, refinement: Tensor) -> Tensor:
     return torch.cat(filled, dim=1)
 
 
-def log_likelihood(y: Tensor, noise: Tensor, words: Tensor, carried: Tensor) -> Tensor:
-    """Log-likelihood of each category, z averaged out, but for the constant k/2 log 2 pi: [B, C].
+def log_likelihood(y: Tensor, noise: Tensor, code: Prefix) -> Tensor:
+    """Log-likelihood of each category, z averaged out, but for the constant k/2 log 2 pi: [..., B, C].
 
-    y: [B, k]. noise: [B, 1] or [B, k], variance of each dimension. words: [C, 256]. carried: [256, n], G, the gain of
-    each dimension in the column of its coordinate. Given c, y is Gaussian with mean word(c) and covariance
-    G G' + diag(noise). With P = I + G' diag(1/noise) G, the precision of z, which is diagonal because each dimension
-    carries one coordinate, and d = y - word(c),
+    y: [B, k]. noise: [B, 1] or [B, k], variance of each dimension. Given c, y is Gaussian with mean word(c) and
+    covariance G G' + diag(noise). With P = I + G' diag(1/noise) G, the precision of z, which is diagonal because each
+    dimension carries one coordinate, and d = y - word(c),
 
         -2 log p = d' diag(1/noise) d - (G' d/noise)' P^-1 (G' d/noise) + log det P + log det diag(noise) + k log 2 pi
     """
-    words, carried = words[:, : y.shape[1]], carried[: y.shape[1]]
     certainty = 1 / noise
-    precision = 1 + certainty.expand_as(y) @ carried.square()
-    matched = (certainty * y) @ carried
-    distance = _squared_distance(y, certainty, words)
-    if certainty.shape[1] == 1:  # the same for the whole burst: all of it is matrix products
-        each = words @ carried
-        cross = certainty * ((matched / precision) @ each.T)
-        square = certainty.square() * ((1 / precision) @ each.square().T)
+    uniform = certainty.shape[1] == 1  # the same for the whole burst: all of it is products of matrices
+    precision = 1 + (certainty * code.strength if uniform else certainty @ code.carried.square())
+    matched = (certainty * y) @ code.carried
+    share = matched / precision
+    if uniform:
+        cross = certainty * (share @ code.through.mT)
+        square = certainty.square() * ((1 / precision) @ code.through.square().mT)
     else:
-        each = torch.einsum("bk,ck,kn->bcn", certainty, words, carried)
-        cross = torch.einsum("bn,bcn->bc", matched / precision, each)
-        square = torch.einsum("bn,bcn->bc", 1 / precision, each.square())
-    explained = (matched.square() / precision).sum(dim=1, keepdim=True) - 2 * cross + square
-    volume = precision.log().sum(dim=1, keepdim=True) + noise.log().expand_as(y).sum(dim=1, keepdim=True)
-    return -0.5 * (distance - explained + volume)
+        each = torch.einsum("bk,...ck,...kn->...bcn", certainty, code.words, code.carried)
+        cross = torch.einsum("...bn,...bcn->...bc", share, each)
+        square = torch.einsum("...bn,...bcn->...bc", 1 / precision, each.square())
+    explained = (matched * share).sum(dim=-1, keepdim=True) - 2 * cross + square
+    volume = precision.log().sum(dim=-1, keepdim=True) + noise.log().expand_as(y).sum(dim=1, keepdim=True)
+    return -0.5 * (_squared_distance(y, certainty, code) - explained + volume)
 
 
 def expected_coordinates(y: Tensor, noise: Tensor, words: Tensor, gains: Tensor, place: Tensor) -> Tensor:
@@ -205,7 +220,8 @@ def expected_coordinates(y: Tensor, noise: Tensor, words: Tensor, gains: Tensor,
     return ((certainty * gains * (y - words[:, :k])) @ place) / precision
 
 
-def _squared_distance(y: Tensor, certainty: Tensor, words: Tensor) -> Tensor:
-    """Sum over dimensions of certainty (y - word)^2: [B, C]."""
+def _squared_distance(y: Tensor, certainty: Tensor, code: Prefix) -> Tensor:
+    """Sum over dimensions of certainty (y - word)^2: [..., B, C]."""
     itself = (certainty * y.square()).sum(dim=1, keepdim=True)
-    return itself - 2 * (certainty * y) @ words.T + certainty.expand_as(y) @ words.square().T
+    words = certainty * code.energy if certainty.shape[1] == 1 else certainty @ code.words.square().mT
+    return itself - 2 * (certainty * y) @ code.words.mT + words
