@@ -32,7 +32,7 @@ class LearnedPictures:
     def send(self, batch: Batch, air: Air) -> Arrival:
         """See `Scheme.send`."""
         start = perf_counter()
-        x = self._sender.encode(batch.pixels, batch.operating_point)
+        x = self._sender.encode(batch.pixels, batch.operating_point())
         encode_seconds = perf_counter() - start
         equalized = air.carry(x, self._receiver.equalizer)
         start = perf_counter()

@@ -18,10 +18,12 @@ from lab.evaluate.data import ClipChoice, Floats, Ints, Pixels, load_choice
 from receiver.decision import VOTERS, answer_first, vote
 from receiver.decoder import Equalized
 from receiver.knowledge_base.exact import exact_nearest
+from shared.channel.settings import FadingName
 from shared.clip import Clip
 from shared.codecs import Codec, Decoded
 from shared.codecs.base import OperatingPoint
 from shared.codecs.fusion import Fusion
+from shared.codecs.operating_point import operating_point_db
 from shared.errors import InvalidSetting
 
 NEIGHBOURS = 10
@@ -46,10 +48,11 @@ class Batch:
     pixels: Pixels
     snr_db: float | None
 
-    @property
-    def operating_point(self) -> OperatingPoint | None:
-        """`snr_db` of each picture, as codecs take it: [B], float32."""
-        return None if self.snr_db is None else np.full(len(self.embeddings), self.snr_db, np.float32)
+    def operating_point(self, fading: FadingName = "none") -> OperatingPoint | None:
+        """What codecs are told to expect for each picture: [B], float32, dB. Under fading less than the average."""
+        if self.snr_db is None:
+            return None
+        return np.full(len(self.embeddings), operating_point_db(self.snr_db, fading), np.float32)
 
 
 @dataclass(frozen=True)
@@ -125,8 +128,9 @@ class CodecScheme:
 
     def send(self, batch: Batch, air: Air) -> Arrival:
         """See `Scheme.send`."""
+        told = batch.operating_point(air.channel.fading)
         start = perf_counter()
-        x = self._sender.encode(batch.embeddings, batch.operating_point)
+        x = self._sender.encode(batch.embeddings, told)
         encode_seconds = perf_counter() - start
         equalized = air.carry(x, self._receiver.equalizer)
         start = perf_counter()

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from lab.report.gain_figure import GAIN_CAPTION, draw_gain
 from lab.report.results import Results, channel_name
-from lab.report.style import INK, MUTED, RC, look_of
+from lab.report.style import INK, MUTED, RC, look_of, save
 
 _WIDTH, _HEIGHT = 3.3, 2.7  # inches of one panel
 _MOST_COLUMNS = 3
@@ -27,11 +27,15 @@ class _Kind(NamedTuple):
     caption: str
 
 
+_OVERLAP = (
+    "Fidelity: share of the clean embedding's ten nearest items among the ten that the receiver ranks first. "
+    "One that ranks by category too shares less with a ranking by distance alone"
+)
 _KINDS = {
     "snr": _Kind("k", "snr_db", "semantic_accuracy", "Semantic accuracy against SNR, one panel for each bandwidth"),
     "cbr": _Kind("snr_db", "cbr", "semantic_accuracy", "Semantic accuracy against bandwidth, one panel for each SNR"),
     "cosine": _Kind("k", "snr_db", "cosine", "Fidelity: mean cosine of what arrives"),
-    "overlap": _Kind("k", "snr_db", "knn_overlap_at_10", "Fidelity: share of the ten nearest items that stay"),
+    "overlap": _Kind("k", "snr_db", "knn_overlap_at_10", _OVERLAP),
     "psnr": _Kind("k", "snr_db", "psnr_db", "PSNR of decoded pictures; a lost picture is grey"),
 }
 _LABELS = {
@@ -54,22 +58,23 @@ def draw_all(results: Results, folder: Path, prefix: str = "") -> list[tuple[str
                 figure = _panels(results, channel, kind)
                 if figure is not None:
                     drawn.append((f"{prefix}{name}-{number}.png", f"{kind.caption}. {channel_name(*channel)}."))
-                    figure.savefig(folder / drawn[-1][0])
+                    save(figure, folder / drawn[-1][0])
             if (figure := draw_gain(results, channel)) is not None:
                 drawn.append((f"{prefix}gain-{number}.png", f"{GAIN_CAPTION} {channel_name(*channel)}."))
-                figure.savefig(folder / drawn[-1][0])
+                save(figure, folder / drawn[-1][0])
         drawn.append((f"{prefix}latency.png", "Time of the codec alone, for one picture of a batch."))
-        _latency(results).savefig(folder / drawn[-1][0])
+        save(_latency(results), folder / drawn[-1][0])
     return drawn
 
 
 def _panels(results: Results, channel: tuple[str, str], kind: _Kind) -> Figure | None:
-    """One panel for each value of `kind.panel` that has at least one curve; None where there is none."""
+    """One panel for each value of `kind.panel` that has something to compare; None where there is none."""
     panel, x, y, _ = kind
     rows = results.of(fading=channel[0], csi=channel[1]).filter(pl.col(y).is_not_nan())
-    values = [value for value in sorted(rows[panel].unique()) if _has_curve(rows.filter(pl.col(panel) == value), x)]
+    values = [value for value in sorted(rows[panel].unique()) if _compares(rows.filter(pl.col(panel) == value), x)]
     if not values:
         return None
+    rows = rows.filter(pl.col(panel).is_in(values))
     columns = min(_MOST_COLUMNS, len(values))
     lines = -(-len(values) // columns)
     figure = Figure(figsize=(_WIDTH * columns, _HEIGHT * lines + 0.8), layout="constrained")
@@ -87,8 +92,9 @@ def _panels(results: Results, channel: tuple[str, str], kind: _Kind) -> Figure |
     return figure
 
 
-def _has_curve(rows: pl.DataFrame, x: str) -> bool:
-    return any(part[x].n_unique() > 1 for _, part in rows.group_by("scheme"))
+def _compares(rows: pl.DataFrame, x: str) -> bool:
+    """Whether there are two schemes, and at least one curve."""
+    return rows["scheme"].n_unique() > 1 and any(part[x].n_unique() > 1 for _, part in rows.group_by("scheme"))
 
 
 def _title(panel: str, value: float, results: Results) -> str:
