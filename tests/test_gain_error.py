@@ -44,7 +44,8 @@ def test_more_words_are_told_apart_at_low_snr() -> None:
     y = np.stack([link.transmit(burst, 0, number).y for number, burst in enumerate(bursts)])
     known = estimate_channel(y[:, :PILOTS])
     x_hat, n0_eff = equalize(y[:, PILOTS:], known.gain, known.n0, "zf")
-    latent, noise = torch.from_numpy(to_latent(x_hat) / np.sqrt(np.float32(0.5))), torch.from_numpy(n0_eff[:, :1].copy())
+    latent = torch.from_numpy(to_latent(x_hat) / np.sqrt(np.float32(0.5)))
+    noise = torch.from_numpy(n0_eff[:, :1].copy())
     trusting = latent @ words.T / noise
     learned = trusting + gain_error(latent, noise, words, words.square(), torch.zeros(1, k)).log_ratio
     right = [float((score.argmax(dim=1).numpy() == sent).mean()) for score in (trusting, learned)]

@@ -43,7 +43,7 @@ def _decibels(axes: Axes, results: Results, channel: tuple[str, str]) -> None:
             np.array([snr_needed(results, name, channel, k, level) for level in _LEVELS.tolist()])
             for name in (BASE, OURS)
         )
-        known, bound = _differences(base, ours, float(here["snr_db"].min()))  # type: ignore[arg-type]
+        known, bound = _differences(base, ours, min(here["snr_db"].to_list()))
         _draw(axes, _LEVELS, known, bound, {"color": shade, "linewidth": 1.8, "label": f"k = {k}"})
     axes.axhline(0, color=MUTED, linewidth=0.8)
     axes.set(xlabel="semantic accuracy", ylabel=f"SNR saved over {BASE} in dB")
@@ -58,7 +58,7 @@ def _bandwidth(axes: Axes, results: Results, channel: tuple[str, str]) -> None:
         scheme: _log([symbols_needed(results, scheme, channel, snr_db, HALF) for snr_db in snrs.tolist()])
         for scheme in results.schemes
     }
-    shortest = float(np.log(here.filter(scheme=OURS)["k"].min() / 2))  # type: ignore[operator]
+    shortest = float(np.log(min(here.filter(scheme=OURS)["k"].to_list()) / 2))
     for scheme, needed in needs.items():
         known, bound = _differences(needed, needs[OURS], shortest)
         if scheme != OURS and np.isfinite(bound).any():

@@ -83,8 +83,8 @@ def _chapter(results: Results, folder: Path) -> list[str]:
 
 def _sent(rows: pl.DataFrame) -> str:
     """How many pictures a row stands for, and which receivers were told what no real one could know."""
-    counts = rows.filter(pl.col("n") > 0)["n"]
-    least, most = (f"{count:,}" for count in (counts.min() or 0, counts.max() or 0))
+    counts = rows.filter(pl.col("n") > 0)["n"].to_list() or [0]
+    least, most = f"{min(counts):,}", f"{max(counts):,}"
     told = rows.filter(pl.col("genie") != "").select("scheme", "genie").unique(maintain_order=True)
     genies = [f"`{scheme}` ({genie})" for scheme, genie in told.iter_rows()]
     return (
