@@ -2,15 +2,16 @@
 
     p = 1 / (1 + exp(-(w . evidence + b)))
 
-There are two sets of weights, for bursts whose noise the receiver knows and for those without pilots. A knowledge base
-that was calibrated keeps its own beside it; the others use those that were fitted on CIFAR-100 and the drawn set.
+There is a model for answers that were voted for, and one for those of a fusion (`receiver.fusing`). Each has two sets
+of weights, for bursts whose noise the receiver knows and for those without pilots. A knowledge base that was calibrated
+keeps its own beside it; the others use those that were fitted on CIFAR-100 and the drawn set.
 """
 
 import json
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -44,18 +45,25 @@ class Confidence:
         probability: Reals = 1 / (1 + np.exp(-np.where(blind, unknown, known)))
         return probability
 
+
+class Confidences(NamedTuple):
+    """A model for each way to answer."""
+
+    vote: Confidence
+    fusion: Confidence
+
     def write(self, path: Path) -> None:
-        """Write it as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        """Write them as JSON."""
+        path.write_text(json.dumps({name: asdict(model) for name, model in self._asdict().items()}, indent=2) + "\n")
 
 
-def shipped_confidence() -> Confidence:
-    """The model that ships."""
+def shipped_confidence() -> Confidences:
+    """The models that ship."""
     return _parse(files("receiver").joinpath(CONFIDENCE_FILE).read_text())
 
 
-def load_confidence(directory: Path) -> Confidence:
-    """The model of a knowledge base, or the one that ships where it has none. Raises DataLoss for a damaged file."""
+def load_confidence(directory: Path) -> Confidences:
+    """The models of a knowledge base, or those that ship where it has none. Raises DataLoss for a damaged file."""
     path = directory / CONFIDENCE_FILE
     try:
         return _parse(path.read_text()) if path.exists() else shipped_confidence()
@@ -65,8 +73,12 @@ def load_confidence(directory: Path) -> Confidence:
         ) from error
 
 
-def _parse(text: str) -> Confidence:
-    found: dict[str, Any] = json.loads(text)
+def _parse(text: str) -> Confidences:
+    found = json.loads(text)
+    return Confidences(*(_model(found[name]) for name in Confidences._fields))
+
+
+def _model(found: dict[str, Any]) -> Confidence:
     model = Confidence(
         weights=tuple(map(float, found["weights"])),
         bias=float(found["bias"]),

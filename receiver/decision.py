@@ -2,7 +2,8 @@
 
     the 20 nearest --vote--> the label that wins and its nearest item --evidence--> confidence --> accepted?
 
-The vote is right more often than the nearest item alone; `semlink kb report` measures both.
+The vote is right more often than the nearest item alone; `semlink kb report` measures both. Of codecs with categories
+`receiver.fusing` chooses instead, and gives the same kind of ballot.
 """
 
 from dataclasses import dataclass
@@ -23,10 +24,10 @@ Reals = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
-    """The outcome of one vote for each query: [B] each.
+    """The outcome of one vote, or fusion, for each query: [B] each.
 
-    winner: which neighbour is the answer: the nearest one with the label that won
-    share: of the weights, for that label. agreement: of the voters, for that label
+    winner: which neighbour is the answer: of a vote the nearest one with the label that won
+    share: of the weights, for that label; of a fusion its probability. agreement: of the voters, for that label
     cosine: of the answer. margin: what it is above that of the nearest voter with another label
     """
 
@@ -54,19 +55,24 @@ def vote(labels: npt.NDArray[np.int64], cosines: npt.NDArray[np.float32], n0: Re
     Each item votes with weight exp(cosine / T), T = 0.07 sqrt(1 + N0): the noisier the burst, the less a small
     difference of distances means.
     """
-    labels, cosines = labels[:, :VOTERS], cosines[:, :VOTERS].astype(np.float64)
+    labels, near = labels[:, :VOTERS], cosines[:, :VOTERS].astype(np.float64)
     temperature = TEMPERATURE * np.sqrt(1 + np.where(n0 > 0, np.minimum(n0, _NOISIEST), 0))
-    weights = np.exp((cosines - cosines[:, :1]) / temperature[:, None])
+    weights = np.exp((near - near[:, :1]) / temperature[:, None])
     weights /= weights.sum(axis=1, keepdims=True)
     votes = np.einsum("bij,bj->bi", labels[:, :, None] == labels[:, None, :], weights)
     winner = votes.argmax(axis=1)
+    return ballot_of(winner, votes[np.arange(len(labels)), winner], labels, near)
+
+
+def ballot_of(winner: npt.NDArray[np.int64], share: Reals, labels: npt.NDArray[np.int64], cosines: Reals) -> Ballot:
+    """What neighbours [B, n], nearest first, say of a winner among them: [B]. share: [B], how likely its label is."""
     rows = np.arange(len(labels))
     others = labels != labels[rows, winner][:, None]
     best_other = np.where(others, cosines, -1).max(axis=1)
     return Ballot(
         winner=winner,
-        share=votes[rows, winner],
-        agreement=1 - np.count_nonzero(others, axis=1) / others.shape[1],
+        share=share,
+        agreement=1 - others[:, :VOTERS].mean(axis=1),
         cosine=cosines[rows, winner],
         margin=cosines[rows, winner] - np.where(others.any(axis=1), best_other, cosines[:, -1]),
     )

@@ -7,11 +7,12 @@ e_hat --200 nearest items--> candidates --category and place--> best first
 
 from dataclasses import dataclass
 from time import monotonic
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from receiver.decision import Ballot, ballot_of
 from receiver.knowledge_base.view import View
 from shared.codecs import Codec, Decoded
 from shared.codecs.fusion import Fusion
@@ -33,14 +34,6 @@ class _Known:
     made_at: float
 
 
-class Ranked(NamedTuple):
-    """Candidates of each burst, best first. confidence: [B], that the best has the right label."""
-
-    positions: npt.NDArray[np.int64]
-    cosines: npt.NDArray[np.float32]
-    confidence: npt.NDArray[np.float64]
-
-
 class Fusions:
     """The fusion of each codec with categories; used by one thread."""
 
@@ -59,19 +52,18 @@ class Fusions:
         return known.fusion
 
 
-def rank(fusion: Fusion, decoded: Decoded, view: View) -> Ranked:
-    """Weigh the candidates of each burst of one codec."""
-    positions, cosines = view.nearest(decoded.embeddings, CANDIDATES)
-    labels = view.labels_of(positions)
+def weigh(
+    fusion: Fusion, decoded: Decoded, labels: npt.NDArray[np.int64], cosines: npt.NDArray[np.float32]
+) -> tuple[Ballot, npt.NDArray[np.int64]]:
+    """Weigh the candidates [B, n] of bursts of one codec, nearest first: the ballot, and the order, best first: [B, n].
+
+    cosines: of each candidate with the estimate.
+    """
     lengths = np.linalg.norm(decoded.embeddings, axis=1, keepdims=True)
     order = np.argsort(-fusion.scores(decoded, cosines * lengths, labels), axis=1, kind="stable")
-    best = np.take_along_axis(labels, order[:, :1], axis=1)
-    log_probability = np.take_along_axis(fusion.log_labels(decoded), best, axis=1)[:, 0]
-    return Ranked(
-        np.take_along_axis(positions, order, axis=1),
-        np.take_along_axis(cosines, order, axis=1),
-        np.exp(log_probability.astype(np.float64)),
-    )
+    rows, winner = np.arange(len(labels)), order[:, 0]
+    share = np.exp(fusion.log_labels(decoded)[rows, labels[rows, winner]].astype(np.float64))
+    return ballot_of(winner, share, labels, cosines.astype(np.float64)), order
 
 
 def _stale(known: _Known, view: View) -> bool:

@@ -7,14 +7,15 @@ answers <-- decide <-- vote, or fusion with the category <-- search <'
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from receiver.confidence import Confidence
-from receiver.decision import VOTERS, answer_first, decide, evidence, vote
+from receiver.confidence import Confidences
+from receiver.decision import VOTERS, Ballot, Reals, answer_first, decide, evidence, vote
 from receiver.decoder import Equalized, check_codec, check_csi, decode_payloads, equalize_bursts
-from receiver.fusing import Fusions, Ranked, rank
+from receiver.fusing import CANDIDATES, Fusions, weigh
 from receiver.knowledge_base import KnowledgeBase, View
 from shared.burst import Burst, Hit, Trace
 from shared.channel import EqualizerName
@@ -63,13 +64,13 @@ class ReceivePipeline:
         shelf: CodecShelf,
         knowledge_base: KnowledgeBase,
         equalizer: EqualizerName,
-        confidence: Confidence,
+        confidences: Confidences,
         accept_confidence: float,
     ) -> None:
         self._shelf = shelf
         self._knowledge_base = knowledge_base
         self._equalizer = equalizer
-        self._confidence = confidence
+        self._confidences = confidences
         self._accept_confidence = accept_confidence
         self._fusions = Fusions()
 
@@ -120,23 +121,18 @@ class ReceivePipeline:
         start = perf_counter()
         most = max(work.burst.top_k for work in works)
         embeddings = np.stack([work.embedding for work in works if work.embedding is not None])
-        if works[0].fusion is None:
-            positions, cosines, confidences = self._elect(works, embeddings, view, most)
+        n0 = np.array([10 ** (-work.snr_db / 10) for work in works])
+        if (fusion := works[0].fusion) is None:
+            ranked, model = _elect(embeddings, n0, view, most), self._confidences.vote
         else:
             likelihood = np.stack([work.evidence for work in works if work.evidence is not None])
-            positions, cosines, confidences = rank(works[0].fusion, Decoded(embeddings, likelihood), view)
-        hits = view.hits(positions[:, :most], cosines[:, :most])
+            ranked, model = _fuse(fusion, Decoded(embeddings, likelihood), view), self._confidences.fusion
+        symbols = np.array([work.codec.symbols for work in works])
+        confidences = model.of(evidence(ranked.ballot, n0, symbols))
+        hits = view.hits(ranked.positions[:, :most], ranked.cosines[:, :most])
         entry = Entry(Stage.SEARCH, perf_counter() - start)
         for work, top, confidence in zip(works, hits, confidences, strict=True):
             work.answer = self._answer(work, top, float(confidence), entry, view=view)
-
-    def _elect(self, works: list[_Work], embeddings: npt.NDArray[np.float32], view: View, most: int) -> Ranked:
-        """The nearest items, the winner of their vote first."""
-        n0 = np.array([10 ** (-work.snr_db / 10) for work in works])
-        positions, cosines = view.nearest(embeddings, max(VOTERS, most))
-        ballot = vote(view.labels_of(positions), cosines, n0)
-        confidences = self._confidence.of(evidence(ballot, n0, np.array([work.codec.symbols for work in works])))
-        return Ranked(*answer_first(ballot, positions, cosines, most), confidences)
 
     def _answer(self, work: _Work, top: Sequence[Hit], confidence: float, search: Entry, *, view: View) -> Answer:
         decision = decide(confidence, self._accept_confidence)
@@ -151,6 +147,28 @@ class ReceivePipeline:
             knowledge_base=view.fingerprint,
             knowledge_base_version=view.head.version,
         )
+
+
+class _Ranked(NamedTuple):
+    """Items of each burst, the answer first, and how it came about."""
+
+    ballot: Ballot
+    positions: npt.NDArray[np.int64]
+    cosines: npt.NDArray[np.float32]
+
+
+def _elect(embeddings: npt.NDArray[np.float32], n0: Reals, view: View, most: int) -> _Ranked:
+    """The nearest items, the winner of their vote first."""
+    positions, cosines = view.nearest(embeddings, max(VOTERS, most))
+    ballot = vote(view.labels_of(positions), cosines, n0)
+    return _Ranked(ballot, *answer_first(ballot, positions, cosines, most))
+
+
+def _fuse(fusion: Fusion, decoded: Decoded, view: View) -> _Ranked:
+    """The nearest items, in the order of what distance and category together say of them."""
+    positions, cosines = view.nearest(decoded.embeddings, CANDIDATES)
+    ballot, order = weigh(fusion, decoded, view.labels_of(positions), cosines)
+    return _Ranked(ballot, np.take_along_axis(positions, order, axis=1), np.take_along_axis(cosines, order, axis=1))
 
 
 def _groups(works: Sequence[_Work]) -> list[list[_Work]]:

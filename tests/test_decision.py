@@ -1,12 +1,13 @@
 """The vote, its evidence, and the confidence that is made of it."""
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from receiver.confidence import CONFIDENCE_FILE, Confidence, load_confidence
+from receiver.confidence import CONFIDENCE_FILE, Confidence, Confidences, load_confidence
 from receiver.decision import TEMPERATURE, VOTERS, answer_first, decide, evidence, vote
 from shared.errors import DataLoss
 
@@ -87,18 +88,21 @@ def test_a_confidence_is_a_logistic_of_the_evidence() -> None:
 
 def test_a_kept_confidence_is_used_and_a_damaged_one_is_named(tmp_path: Path) -> None:
     shipped = load_confidence(tmp_path)
-    assert shipped.samples > 1000
-    model().write(tmp_path / CONFIDENCE_FILE)
-    assert load_confidence(tmp_path) == model()
-    for text in ("", "{}", json.dumps(json.loads((tmp_path / CONFIDENCE_FILE).read_text()) | {"weights": [1, 2]})):
+    assert min(model.samples for model in shipped) > 1000
+    kept = Confidences(vote=model(), fusion=replace(model(), bias=0.25))
+    kept.write(tmp_path / CONFIDENCE_FILE)
+    assert load_confidence(tmp_path) == kept
+    short = kept._replace(fusion=replace(model(), weights=(1, 2)))
+    for text in ("", "{}", json.dumps({name: asdict(each) for name, each in short._asdict().items()})):
         (tmp_path / CONFIDENCE_FILE).write_text(text)
         with pytest.raises(DataLoss, match="semlink kb calibrate"):
             load_confidence(tmp_path)
 
 
-def test_the_shipped_confidence_knows_good_evidence_from_bad() -> None:
+@pytest.mark.parametrize("rule", Confidences._fields)
+def test_the_shipped_confidence_knows_good_evidence_from_bad(rule: str) -> None:
     """More of the vote, a nearer item, more margin and less noise are each no worse; sure and unsure are told apart."""
-    shipped = load_confidence(Path("/nowhere"))
+    shipped = getattr(load_confidence(Path("/nowhere")), rule)
     assert shipped.of(np.array([[3.9, 0.95, 0.4, 1, 0.0]]))[0] > 0.9
     assert shipped.of(np.array([[-1.5, 0.4, 0.01, 0.1, 1.0]]))[0] < 0.2
     weights = np.array(shipped.weights)

@@ -73,7 +73,17 @@ def test_labels_weigh_the_same_however_many_items_they_have() -> None:
     items, labels = world()
     few = np.concatenate([np.arange(0, 40), np.arange(40, 42)])
     fusion = Fusion(Sure(), items[few], labels[few])
-    np.testing.assert_allclose(np.exp(fusion.log_labels(Decoded(items[:1], fusion.log_prior[None]))), 1 / 3, atol=1e-5)
+    heard_nothing = np.exp(fusion.log_labels(Decoded(items[:1], fusion.log_prior[None])))
+    np.testing.assert_allclose(heard_nothing, 0.9 / 3, atol=1e-5, err_msg="0.1 is left for none of them")
+
+
+def test_a_category_that_no_label_has_belongs_to_none_of_them() -> None:
+    """Label 2 stood for category 1; without it, what is heard of category 1 makes no label likely."""
+    items, labels = world()
+    known = labels != 2
+    fusion = Fusion(Sure(), items[known], labels[known])
+    assert np.exp(fusion.log_labels(heard(0, np.zeros(6)))).max() > 0.95
+    assert np.exp(fusion.log_labels(heard(1, np.zeros(6)))).sum() < 0.2
 
 
 def test_a_label_without_items_is_never_the_answer() -> None:

@@ -115,8 +115,9 @@ def test_a_fitted_confidence_is_calibrated(base: KnowledgeBase) -> None:
     answers = Answers(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
     found = calibrate(answers, shipped_confidence(), "a test")
     assert found.fitted.ece <= 0.08
-    assert found.fitted.ece <= found.vote_share.ece + 0.01
-    assert found.model.source == "a test"
+    assert found.fitted.ece <= found.share.ece + 0.01
+    assert found.models.vote.source == "a test"
+    assert found.models.fusion == shipped_confidence().fusion, "nothing was fused"
 
 
 def test_a_confidence_cannot_be_fitted_to_answers_that_are_all_right() -> None:
@@ -219,8 +220,8 @@ def test_the_commands_print_json_and_draw(directory: Path, tmp_path: Path) -> No
         assert tuned["chosen"]["engine"] == "flat"
         hard = fill(tmp_path / "hard", 600, 200)
         calibrated = run("calibrate", hard, "--plot", tmp_path / "c.png")
-        assert load_confidence(hard).source == "clusters"
-        assert set(calibrated["ece"]) == {"vote", "shipped", "fitted"}
+        assert load_confidence(hard).vote.source == "clusters"
+        assert set(calibrated["ece"]) == {"share", "shipped", "fitted"}
         assert run("report", directory, "--count", 60, "--plot", tmp_path / "r.png")["auroc"]
         where = (tmp_path / "small", "--codec", "raw", "--plot", tmp_path / "h.png")
         assert len(run("thin", directory, "--items", 100, "--items", 20, "--out", *where)["steps"]) == 2

@@ -8,7 +8,7 @@ import pytest
 
 from client import Delivery, SemLink
 from client.supervisor import LocalLink
-from receiver.fusing import Fusions, rank
+from receiver.fusing import CANDIDATES, Fusions, weigh
 from receiver.knowledge_base import KnowledgeBase
 from shared.clip import load_clip
 from shared.codecs import codec_class
@@ -59,7 +59,9 @@ def test_the_answer_is_the_one_that_the_codec_gives_off_line(
     with KnowledgeBase.open(link.plan.knowledge_base) as kb:
         fusion = Fusions().of(codec, kb.view)
         decoded = codec.with_prior(fusion.log_prior).decode(x, np.full(x.shape, np.nan, np.float32))
-        hits = kb.view.hits(*rank(fusion, decoded, kb.view)[:2])
+        positions, cosines = kb.view.nearest(decoded.embeddings, CANDIDATES)
+        order = weigh(fusion, decoded, kb.view.labels_of(positions), cosines)[1]
+        hits = kb.view.hits(*(np.take_along_axis(part, order[:, :1], axis=1) for part in (positions, cosines)))
     same = sum(delivery.item_id == top[0].item_id for delivery, top in zip(found, hits, strict=True))
     assert same >= 57
 

@@ -105,7 +105,7 @@ async def test_the_confidence_is_that_of_the_model_that_ships(receiver, shelf, i
     cosines = items.astype(np.float64) @ query
     nearest = np.argsort(-cosines)[:20]
     ballot = vote(nearest[None] % 7, cosines[nearest][None].astype(np.float32), np.array([np.nan]))
-    expected = load_confidence(Path("none")).of(evidence(ballot, np.array([np.nan]), np.array([256])))[0]
+    expected = load_confidence(Path("none")).vote.of(evidence(ballot, np.array([np.nan]), np.array([256])))[0]
     assert reception.top[0].item_id == "item-5"
     assert reception.confidence == pytest.approx(expected, rel=1e-3)
     assert reception.accepted == (expected >= 0.5)

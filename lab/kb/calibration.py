@@ -12,10 +12,12 @@ import numpy.typing as npt
 
 from lab.kb.neighbours import without
 from lab.kb.traffic import Floats, Received, mixed_channels, transmit
-from receiver.confidence import EVIDENCE, Confidence
+from receiver.confidence import EVIDENCE, Confidence, Confidences
 from receiver.decision import VOTERS, Reals, evidence, vote
+from receiver.fusing import CANDIDATES, Fusions, weigh
 from receiver.knowledge_base.view import View
 from shared.codecs import Codec
+from shared.codecs.fusion import Fusion
 from shared.errors import InvalidInput
 
 _BINS = 15
@@ -41,7 +43,7 @@ class Queries:
 class Answers:
     """What was answered. evidence: [N, 5]; blind: the same as if the noise were unknown. share, right: [N].
 
-    known: [N], whether the knowledge base has the query's label at all.
+    known: [N], whether the knowledge base has the query's label at all. fused: [N], whether a fusion chose or a vote.
     """
 
     evidence: Reals
@@ -49,6 +51,15 @@ class Answers:
     share: Reals
     right: npt.NDArray[np.bool_]
     known: npt.NDArray[np.bool_]
+    fused: npt.NDArray[np.bool_]
+
+    def confidence(self, models: Confidences) -> Reals:
+        """Of each answer: [N]."""
+        return np.where(self.fused, models.fusion.of(self.evidence), models.vote.of(self.evidence))
+
+    def some(self, which: slice | npt.NDArray[np.bool_]) -> "Answers":
+        """Some of them."""
+        return Answers(**{name: getattr(self, name)[which] for name in Answers.__dataclass_fields__})
 
 
 @dataclass(frozen=True)
@@ -66,10 +77,13 @@ class Reliability:
 
 @dataclass(frozen=True)
 class Calibration:
-    """A fitted model and its proof, on answers that it was not fitted to. shipped: of the model that ships."""
+    """Fitted models and their proof, on answers that they were not fitted to.
 
-    model: Confidence
-    vote_share: Reliability
+    share: of the winner, taken for a confidence as it is. shipped: of the models that ship.
+    """
+
+    models: Confidences
+    share: Reliability
     shipped: Reliability
     fitted: Reliability
 
@@ -88,18 +102,22 @@ def queries_from(view: View, embeddings: Floats, labels: Sequence[str]) -> Queri
     return Queries(embeddings, found, np.full(len(found), -1, np.int64))
 
 
-def answer(view: View, queries: Queries, received: Received) -> Answers:
-    """Look up what arrived, and vote. An item is never its own neighbour."""
-    positions, cosines = without(queries.positions, *view.nearest(received.embeddings, VOTERS + 1))
+def answer(view: View, queries: Queries, received: Received, fusion: Fusion | None = None) -> Answers:
+    """Look up what arrived, and vote, or weigh by a fusion. An item is never its own neighbour."""
+    count, unknown = VOTERS if fusion is None else CANDIDATES, np.full(len(received.n0), np.nan)
+    positions, cosines = without(queries.positions, *view.nearest(received.embeddings, count + 1))
     labels = view.labels_of(positions)
-    ballot, unknown = vote(labels, cosines, received.n0), np.full(len(labels), np.nan)
-    without_noise = vote(labels, cosines, unknown)
+    if fusion is None:
+        ballot, without_noise = vote(labels, cosines, received.n0), vote(labels, cosines, unknown)
+    else:
+        ballot = without_noise = weigh(fusion, received.decoded, labels, cosines)[0]
     return Answers(
         evidence=evidence(ballot, received.n0, received.symbols),
         blind=evidence(without_noise, unknown, received.symbols),
         share=ballot.share,
         right=labels[np.arange(len(labels)), ballot.winner] == queries.labels,
         known=np.isin(queries.labels, view.label_codes[view.live]),
+        fused=np.full(len(labels), fusion is not None),
     )
 
 
@@ -116,8 +134,8 @@ def ask(
     parts = []
     for number, codec in enumerate(codecs):
         progress(number, len(codecs))
-        channels = mixed_channels(len(queries.labels), seed + number, snr_db)
-        parts.append(answer(view, queries, transmit(queries.embeddings, codec, channels)))
+        channels, fusion = mixed_channels(len(queries.labels), seed + number, snr_db), Fusions().of(codec, view)
+        parts.append(answer(view, queries, transmit(queries.embeddings, codec, channels, fusion=fusion), fusion))
     progress(len(codecs), len(codecs))
     return merge(parts)
 
@@ -125,22 +143,32 @@ def ask(
 def merge(parts: Sequence[Answers]) -> Answers:
     """All answers in one, mixed so that its halves are alike."""
     names = list(Answers.__dataclass_fields__)
-    whole = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-    order = np.random.default_rng(0).permutation(len(whole["right"]))
-    return Answers(**{name: values[order] for name, values in whole.items()})
+    whole = Answers(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+    order = np.random.default_rng(0).permutation(len(whole.right))
+    return Answers(**{name: getattr(whole, name)[order] for name in names})
 
 
-def calibrate(answers: Answers, shipped: Confidence, source: str) -> Calibration:
-    """Fit a model to half of the answers, judge it by the other half."""
+def calibrate(answers: Answers, shipped: Confidences, source: str) -> Calibration:
+    """Fit the models to half of the answers, judge them by the other half.
+
+    Without any answers of a fusion, or of a vote, the shipped model for them stays.
+    """
     half = len(answers.right) // 2
-    model = fit(answers.evidence[:half], answers.blind[:half], answers.right[:half], source)
-    held_out, right = answers.evidence[half:], answers.right[half:]
-    return Calibration(
-        model,
-        reliability(answers.share[half:], right),
-        reliability(shipped.of(held_out), right),
-        reliability(model.of(held_out), right),
+    learned, held_out = answers.some(slice(half)), answers.some(slice(half, None))
+    models = Confidences(
+        vote=_fitted(learned.some(~learned.fused), shipped.vote, source),
+        fusion=_fitted(learned.some(learned.fused), shipped.fusion, source),
     )
+    return Calibration(
+        models,
+        reliability(held_out.share, held_out.right),
+        reliability(held_out.confidence(shipped), held_out.right),
+        reliability(held_out.confidence(models), held_out.right),
+    )
+
+
+def _fitted(answers: Answers, otherwise: Confidence, source: str) -> Confidence:
+    return fit(answers.evidence, answers.blind, answers.right, source) if answers.right.size else otherwise
 
 
 def fit(known: Reals, blind: Reals, right: npt.NDArray[np.bool_], source: str) -> Confidence:

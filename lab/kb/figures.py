@@ -59,7 +59,7 @@ def draw_calibration(calibration: Calibration, path: Path) -> None:
     with mpl.rc_context(_STYLE):
         figure, all_axes = _figure(3, "Reliability", "right answers against confidence, on answers not fitted to")
         parts = (
-            ("share of the vote", calibration.vote_share),
+            ("share of the winner", calibration.share),
             ("model that ships", calibration.shipped),
             ("fitted to this knowledge base", calibration.fitted),
         )
@@ -117,7 +117,11 @@ def _reliability(axes: Axes, name: str, reliability: Reliability, colour: str) -
 
 def _retrieval(axes: Axes, codec: str, curves: Sequence[RetrievalCurve]) -> None:
     for curve, style in zip(curves, ("-", "--"), strict=False):
-        for rule, colour, width in zip(RULES, _COLOURS, (1.8, 4.5, 1.5), strict=False):  # the votes nearly coincide
+        for rule, colour, width in zip(
+            RULES, _COLOURS, (1.8, 4.5, 1.5, 1.8), strict=False
+        ):  # the votes nearly coincide
+            if rule not in curve.accuracy:
+                continue
             label = rule if style == "-" else None
             axes.plot(curve.levels_db, curve.accuracy[rule], style, color=colour, label=label, linewidth=width)
     axes.set_title(f"{codec}: solid AWGN, dashed Rayleigh", loc="left", fontsize=10)

@@ -16,6 +16,11 @@ def codecs_for(view: View) -> list[Codec]:
     return CodecShelf("cpu", view.store.origin.clip_fingerprint).load_all()
 
 
+def usual_codecs_for(view: View) -> list[Codec]:
+    """One of each kind: those of the usual length."""
+    return [codec for codec in codecs_for(view) if codec.k == codec.default_k]
+
+
 def codec_for(view: View, name: str, k: int | None) -> Codec:
     """One codec. Raises NotFound, InvalidSetting or Mismatch where there is none that fits."""
     return CodecShelf("cpu", view.store.origin.clip_fingerprint).get(name, k)

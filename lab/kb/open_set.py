@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.kb.calibration import Answers, Progress, Queries, ask
-from receiver.confidence import EVIDENCE, Confidence
+from receiver.confidence import EVIDENCE, Confidences
 from receiver.decision import Reals
 from receiver.knowledge_base import EngineSettings
 from receiver.knowledge_base.arrays import Delta
@@ -42,7 +42,7 @@ class OpenSet:
 
 
 def measure_open_set(
-    view: View, queries: Queries, codecs: Sequence[Codec], model: Confidence, *, seed: int, progress: Progress
+    view: View, queries: Queries, codecs: Sequence[Codec], models: Confidences, *, seed: int, progress: Progress
 ) -> OpenSet:
     """Take labels away and ask, over channels good enough to tell. Raises InvalidInput for fewer than 5 labels."""
     codes = np.unique(view.label_codes[view.live])
@@ -50,7 +50,7 @@ def measure_open_set(
         raise InvalidInput(f"the knowledge base has {len(codes)} labels; an open set needs at least 5")
     known = np.random.default_rng(seed).permutation(codes)[int(_LACKING * len(codes)) :]
     answers = ask(_with_labels(view, known), codecs, queries, seed=seed, progress=progress, snr_db=_SNR_DB)
-    return _judge(answers, model, len(codes) - len(known), len(codes))
+    return _judge(answers, models, len(codes) - len(known), len(codes))
 
 
 def _with_labels(view: View, codes: npt.NDArray[np.int64]) -> View:
@@ -62,11 +62,11 @@ def _with_labels(view: View, codes: npt.NDArray[np.int64]) -> View:
     return replace(view, engine=engine, covered=size, delta=nothing, head=head, room_live=live)
 
 
-def _judge(answers: Answers, model: Confidence, lacking: int, labels: int) -> OpenSet:
+def _judge(answers: Answers, models: Confidences, lacking: int, labels: int) -> OpenSet:
     from sklearn.metrics import roc_auc_score, roc_curve  # noqa: PLC0415 - takes a second to import
 
-    confidence = model.of(answers.evidence)
-    scores = {"confidence": confidence, "share of the vote": answers.share} | {
+    confidence = answers.confidence(models)
+    scores = {"confidence": confidence, "share": answers.share} | {
         name: answers.evidence[:, EVIDENCE.index(name)] for name in ("cosine", "margin", "agreement")
     }
     order = np.argsort(-confidence, kind="stable")

@@ -1,4 +1,4 @@
-"""Top-1 against a vote of the nearest items, over the SNR."""
+"""Top-1 against a vote of the nearest items, and against fusion with the category, over the SNR."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,18 +7,20 @@ import numpy as np
 
 from lab.kb.calibration import Progress, Queries
 from lab.kb.neighbours import without
-from lab.kb.traffic import Received, transmit
-from receiver.decision import VOTERS, vote
+from lab.kb.traffic import transmit
+from receiver.decision import vote
+from receiver.fusing import CANDIDATES, Fusions, weigh
 from receiver.knowledge_base.view import View
 from shared.channel import ChannelSettings, FadingName
 from shared.codecs import Codec
 
-RULES = ("nearest item", "vote by distance", "vote by distance and noise")
+RULES = ("nearest item", "vote by distance", "vote by distance and noise", "fusion with the category")
+"""The last one exists for codecs with categories alone."""
 
 
 @dataclass(frozen=True)
 class RetrievalCurve:
-    """Semantic accuracy of each of `RULES` at each SNR: [levels] each."""
+    """Semantic accuracy of each of `RULES` that the codec has at each SNR: [levels] each."""
 
     codec: str
     fading: FadingName
@@ -43,7 +45,7 @@ def compare_retrieval(
             rows = [
                 _accuracies(view, queries, codec, ChannelSettings(snr_db=level, fading=fading)) for level in levels_db
             ]
-            accuracy = {rule: tuple(row[rule] for row in rows) for rule in RULES}
+            accuracy = {rule: tuple(row[rule] for row in rows) for rule in rows[0]}
             name = f"{codec.name} k = {codec.k}"
             curves.append(RetrievalCurve(name, fading, tuple(levels_db), accuracy, len(queries.labels)))
     progress(len(curves), len(curves))
@@ -51,13 +53,13 @@ def compare_retrieval(
 
 
 def _accuracies(view: View, queries: Queries, codec: Codec, channel: ChannelSettings) -> dict[str, float]:
-    received: Received = transmit(queries.embeddings, codec, [channel])
-    positions, cosines = without(queries.positions, *view.nearest(received.embeddings, VOTERS + 1))
+    fusion = Fusions().of(codec, view)
+    received = transmit(queries.embeddings, codec, [channel], fusion=fusion)
+    positions, cosines = without(queries.positions, *view.nearest(received.embeddings, CANDIDATES + 1))
     labels, rows = view.labels_of(positions), np.arange(len(positions))
     unknown = np.full(len(positions), np.nan)
-    answers = {
-        "nearest item": labels[:, 0],
-        "vote by distance": labels[rows, vote(labels, cosines, unknown).winner],
-        "vote by distance and noise": labels[rows, vote(labels, cosines, received.n0).winner],
-    }
-    return {rule: float((answer == queries.labels).mean()) for rule, answer in answers.items()}
+    ballots = [vote(labels, cosines, unknown), vote(labels, cosines, received.n0)]
+    if fusion is not None:
+        ballots.append(weigh(fusion, received.decoded, labels, cosines)[0])
+    answers = [labels[:, 0], *(labels[rows, ballot.winner] for ballot in ballots)]
+    return {rule: float((answer == queries.labels).mean()) for rule, answer in zip(RULES, answers, strict=False)}

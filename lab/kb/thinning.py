@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from lab.kb.calibration import Progress, Queries, answer, queries_from
 from lab.kb.traffic import Floats, transmit
+from receiver.fusing import Fusions
 from receiver.knowledge_base import KnowledgeBase, NewItem, write_store
 from receiver.knowledge_base.view import View
 from shared.channel import ChannelSettings
@@ -125,8 +126,8 @@ def herd(embeddings: Floats, count: int) -> Positions:
 
 
 def _accuracies(view: View, queries: Queries, codec: Codec, levels_db: Sequence[float]) -> dict[float, float]:
-    accuracy = {}
+    accuracy, fusion = {}, Fusions().of(codec, view)
     for snr_db in levels_db:
-        received = transmit(queries.embeddings, codec, [ChannelSettings(snr_db=snr_db)])
-        accuracy[snr_db] = float(answer(view, queries, received).right.mean())
+        received = transmit(queries.embeddings, codec, [ChannelSettings(snr_db=snr_db)], fusion=fusion)
+        accuracy[snr_db] = float(answer(view, queries, received, fusion).right.mean())
     return accuracy

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from receiver.decoder import decode_payloads, equalize_bursts
 from shared.burst import Burst, CodecSpec
 from shared.channel import ChannelSettings, Link, pilot_sequence
-from shared.codecs import Codec
+from shared.codecs import Codec, Decoded
+from shared.codecs.fusion import Fusion
 from shared.symbols import Complex
 
 PILOTS = 8
@@ -25,27 +26,43 @@ Floats = npt.NDArray[np.float32]
 class Received:
     """What the receiver made of some embeddings.
 
-    embeddings: [B, dim], float32, unit length. n0: [B], float64, noise power per symbol after the equalizer, as it was
-    estimated from the pilots. symbols: [B], int64, complex symbols of each payload.
+    decoded: of all. n0: [B], float64, noise power per symbol after the equalizer, as it was estimated from the pilots.
+    symbols: [B], int64, complex symbols of each payload.
     """
 
-    embeddings: Floats
+    decoded: Decoded
     n0: npt.NDArray[np.float64]
     symbols: npt.NDArray[np.int64]
 
+    @property
+    def embeddings(self) -> Floats:
+        """[B, dim], float32, unit length. What decodes to no direction has the direction of its first value."""
+        return _unit(self.decoded.embeddings)
 
-def transmit(embeddings: Floats, codec: Codec, channels: Sequence[ChannelSettings], counter: int = 0) -> Received:
+
+def transmit(
+    embeddings: Floats,
+    codec: Codec,
+    channels: Sequence[ChannelSettings],
+    counter: int = 0,
+    fusion: Fusion | None = None,
+) -> Received:
     """Send embeddings [B, dim], unit length, each over a channel of its own or all over one.
 
-    counter: of the first burst. What decodes to no direction keeps the direction of its first value.
+    counter: of the first burst. fusion: of the codec with the receiver's knowledge base, for codecs with categories.
     """
     if len(channels) == 1:
         channels = list(channels) * len(embeddings)
+    receiver = codec if fusion is None else codec.with_prior(fusion.log_prior)
     parts = [
-        _batch(embeddings[rows], codec, channels[rows], counter + rows.start) for rows in _batches(len(embeddings))
+        _batch(codec.encode(embeddings[rows]), receiver, channels[rows], counter + rows.start)
+        for rows in _batches(len(embeddings))
     ]
+    evidence = [part.decoded.evidence for part in parts if part.decoded.evidence is not None]
     return Received(
-        np.concatenate([part.embeddings for part in parts]),
+        Decoded(
+            np.concatenate([part.decoded.embeddings for part in parts]), np.concatenate(evidence) if evidence else None
+        ),
         np.concatenate([part.n0 for part in parts]),
         np.concatenate([part.symbols for part in parts]),
     )
@@ -65,18 +82,18 @@ def _batches(count: int) -> Iterator[slice]:
         yield slice(start, start + _BATCH)
 
 
-def _batch(embeddings: Floats, codec: Codec, channels: Sequence[ChannelSettings], counter: int) -> Received:
+def _batch(sent: Complex, codec: Codec, channels: Sequence[ChannelSettings], counter: int) -> Received:
     spec = CodecSpec(codec.name, codec.k, codec.fingerprint, "")
     bursts = [
-        Burst(counter + row, 0, counter + row, spec, PILOTS, _sent(x, channel, counter + row), csi="pilot")
-        for row, (x, channel) in enumerate(zip(codec.encode(embeddings), channels, strict=True))
+        Burst(counter + row, 0, counter + row, spec, PILOTS, _received(x, channel, counter + row), csi="pilot")
+        for row, (x, channel) in enumerate(zip(sent, channels, strict=True))
     ]
-    equalized = equalize_bursts(bursts, "level")
-    decoded = decode_payloads(codec, equalized).embeddings
-    return Received(_unit(decoded), 10 ** (-equalized.snr_db / 10), np.full(len(bursts), codec.symbols, np.int64))
+    equalized = equalize_bursts(bursts, codec.equalizer or "level")
+    decoded = decode_payloads(codec, equalized)
+    return Received(decoded, 10 ** (-equalized.snr_db / 10), np.full(len(bursts), codec.symbols, np.int64))
 
 
-def _sent(payload: Complex, channel: ChannelSettings, counter: int) -> Complex:
+def _received(payload: Complex, channel: ChannelSettings, counter: int) -> Complex:
     return Link.from_settings(channel).transmit(np.concatenate([pilot_sequence(PILOTS), payload]), 0, counter).y
 
 

@@ -5,7 +5,11 @@
 
 Items know their labels, and what the codec says of all items of a label tells what its categories mean here:
 
-    p(label | y) ~ sum over c of p(c | y) / p(c) p(c | label)
+    p(label | y) ~ p(label) sum over c of p(c | y) / p(c) p(c | label)
+
+Beside the labels stands one more, "none of these": a picture whose category the knowledge base lacks. Its prior is a
+tenth, and its p(c | none) what the labels leave uncovered, max(0, 1/C - mean p(c | label)), normalized. It is never an
+answer, but takes probability from those that are. The decoder is not told of it.
 
 v is the mean squared distance of an item from the centre of its label. Labels weigh the same, however many items one
 has. The score is computed for all items, N D operations a burst as in a flat index. On top of an approximate index one
@@ -21,6 +25,7 @@ Ints = npt.NDArray[np.int64]
 
 _LEAST = 1e-4  # probability of a category within a label: a handful of items does not rule one out
 _LEAST_SPREAD = 1e-3
+_NONE = 0.1  # prior of a picture that none of the labels fits
 
 
 class Fusion:
@@ -39,6 +44,8 @@ class Fusion:
         means = _means_of_groups(np.exp(log_categories), places) + _LEAST
         self._given_label = means / means.sum(axis=1, keepdims=True)
         self._prior = self._given_label.mean(axis=0)
+        lacking = np.maximum(1 / len(self._prior) - self._prior, 0) + _LEAST / len(self._prior)
+        self._given_none = lacking / lacking.sum()
         centres = _means_of_groups(embeddings, places)
         self._variance = max(float(np.mean(np.sum((embeddings - centres[places]) ** 2, axis=1))), _LEAST_SPREAD)
 
@@ -51,13 +58,14 @@ class Fusion:
     def log_labels(self, decoded: Decoded) -> LogProbabilities:
         """Log-probability of each label: [B, largest + 1], float32, minus infinity for a number without items.
 
-        `decoded` comes from a codec with this prior.
+        `decoded` comes from a codec with this prior. What the probabilities leave of 1 is that of none of the labels.
         """
         assert decoded.evidence is not None
         ratio = np.exp(decoded.evidence) / self._prior
-        likelihood = ratio @ self._given_label.T
+        likelihood = (1 - _NONE) / len(self._codes) * (ratio @ self._given_label.T)
+        none = _NONE * (ratio @ self._given_none)
         found = np.full((len(ratio), int(self._codes[-1]) + 1), -np.inf, np.float32)
-        found[:, self._codes] = np.log(likelihood / likelihood.sum(axis=1, keepdims=True))
+        found[:, self._codes] = np.log(likelihood / (likelihood.sum(axis=1) + none)[:, None])
         return found
 
     def scores(self, decoded: Decoded, products: Embeddings, labels: Ints) -> npt.NDArray[np.float32]:

@@ -81,9 +81,10 @@ def calibrate(
 ) -> None:
     """Make the receiver's confidence a probability.
 
-    Queries are sent with every codec over channels of -10 to 20 dB, with and without fading. A logistic model learns
-    from half of the answers how often such an answer is right, and is judged by the other half. A running receiver
-    takes the model at its next start.
+    Queries are sent with every codec over channels of -10 to 20 dB, with and without fading. A logistic model for
+    answers of the vote, and one for those of a fusion, learn from half of them how often such an answer is right, and
+    are judged by the other half. A running receiver
+    takes the models at its next start.
 
     - `semlink kb calibrate out/kb`
     - `semlink kb calibrate out/kb --queries held-out.npz`
@@ -110,11 +111,18 @@ def calibrate(
             names.append(view.store.origin.source)
     found = fit(merge(answers), shipped_confidence(), " and ".join(names))
     kept = file or directories[0] / CONFIDENCE_FILE
-    found.model.write(kept)
+    found.models.write(kept)
     draw_calibration(found, plot)
-    errors = {"vote": found.vote_share.ece, "shipped": found.shipped.ece, "fitted": found.fitted.ece}
+    errors = {"share": found.share.ece, "shipped": found.shipped.ece, "fitted": found.fitted.ece}
     if json:
-        print_json({"model": asdict(found.model), "ece": errors, "file": str(kept), "plot": str(plot)})
+        print_json(
+            {
+                "models": {name: asdict(model) for name, model in found.models._asdict().items()},
+                "ece": errors,
+                "file": str(kept),
+                "plot": str(plot),
+            }
+        )
         return
     for name, ece in errors.items():
         out.print(f"expected calibration error, {name:8} {ece:.3f}")
@@ -129,7 +137,7 @@ def report(
     plot: Annotated[Path, typer.Option(help="All curves.")] = OUT / "kb-report.png",
     json: Json = False,
 ) -> None:
-    """Measure what is found, by the nearest item and by the vote, and what is known not to be there.
+    """Measure what is found, by the nearest item, the vote and the fusion, and what is known not to be there.
 
     For the open set a fifth of the labels is taken away, and the confidence has to tell their pictures from the others.
 
@@ -140,33 +148,36 @@ def report(
 
     with heavy():
         from lab.kb.figures import draw_report  # noqa: PLC0415
-        from lab.kb.given import codecs_for, queries_for  # noqa: PLC0415
+        from lab.kb.given import queries_for, usual_codecs_for  # noqa: PLC0415
         from lab.kb.open_set import measure_open_set  # noqa: PLC0415
-        from lab.kb.retrieval import compare_retrieval  # noqa: PLC0415
+        from lab.kb.retrieval import RULES, compare_retrieval  # noqa: PLC0415
         from receiver.confidence import load_confidence  # noqa: PLC0415
         from receiver.knowledge_base import KnowledgeBase  # noqa: PLC0415
     with KnowledgeBase.open(directory) as knowledge_base:
-        view, model = knowledge_base.view, load_confidence(directory)
-        asked, codecs = queries_for(view, queries, count), codecs_for(view)
+        view, models = knowledge_base.view, load_confidence(directory)
+        asked, codecs = queries_for(view, queries, count), usual_codecs_for(view)
         with progress("nearest item and vote") as tell:
             curves = compare_retrieval(view, asked, codecs, _LEVELS_DB, tell)
         with progress("open set") as tell:
-            open_set = measure_open_set(view, asked, codecs, model, seed=0, progress=tell)
+            open_set = measure_open_set(view, asked, codecs, models, seed=0, progress=tell)
     draw_report(curves, open_set, plot)
     if json:
         document = {"retrieval": [asdict(curve) for curve in curves], "auroc": open_set.auroc, "plot": str(plot)}
         print_json(document)
         return
-    rules = list(curves[0].accuracy)
     rows = [
-        (curve.codec, curve.fading, f"{level:g}", *(f"{curve.accuracy[rule][at]:.3f}" for rule in rules))
+        (curve.codec, curve.fading, f"{level:g}", *(_rounded(curve.accuracy.get(rule), at) for rule in RULES))
         for curve in curves
         for at, level in enumerate(curve.levels_db)
     ]
-    _table("Semantic accuracy", ("codec", "fading", "SNR dB", *rules), rows)
+    _table("Semantic accuracy", ("codec", "fading", "SNR dB", *RULES), rows)
     for score, area in open_set.auroc.items():
         out.print(f"open set, AUROC of {score:18} {area:.3f}")
     out.print(f"drawn in {plot}")
+
+
+def _rounded(values: tuple[float, ...] | None, at: int) -> str:
+    return "-" if values is None else f"{values[at]:.3f}"
 
 
 def thin(
