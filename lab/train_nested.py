@@ -23,7 +23,7 @@ from lab.nested_card import measure_nested, write_nested_card
 from lab.nested_code import OPERATING_POINTS_DB, CodeTrainer, Material
 from lab.nested_source import Source, find_clusters, fit_source
 from shared.clip import load_clip
-from shared.codecs.nested import Nested
+from shared.codecs.nested import Nested, NestedUnlabelled
 from shared.codecs.nested_model import NestedModel
 from shared.device import resolve_device
 from shared.errors import InvalidSetting
@@ -34,7 +34,7 @@ class NestedTraining:
     """Settings of a run. clusters: how many to find instead of labels, 0 to take the labels. axes: of a category."""
 
     data: Path
-    out: Path = Path("assets/nested")
+    out: Path = Path("assets") / Nested.name
     runs: Path = Path("runs/nested")
     features: Path = Path("runs/kbsc")
     clusters: int = 0
@@ -144,15 +144,14 @@ def main(
     rounds: Annotated[int, typer.Option(help="Rounds of 200 batches.")] = NestedTraining.rounds,
     seed: Annotated[int, typer.Option(help="Seed of weights, order and noise.")] = NestedTraining.seed,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = NestedTraining.device,
-    out: Annotated[Path, typer.Option(help="Folder for weights and model card.")] = NestedTraining.out,
+    out: Annotated[Path | None, typer.Option(help="Folder for weights and model card, else in assets.")] = None,
     runs: Annotated[Path, typer.Option(help="Folder for checkpoints.")] = NestedTraining.runs,
     features: Annotated[Path, typer.Option(help="Folder for cached embeddings.")] = NestedTraining.features,
 ) -> None:
     """Train the codec nested, one model for all its lengths, on the embeddings of clip-tiny."""
-    settings = NestedTraining(
-        data, out, runs, features, clusters if unlabelled else 0, rounds=rounds, seed=seed, device=device
-    )
-    train_nested(settings)
+    out = out or Path("assets") / (NestedUnlabelled if unlabelled else Nested).name
+    found = clusters if unlabelled else 0
+    train_nested(NestedTraining(data, out, runs, features, found, rounds=rounds, seed=seed, device=device))
 
 
 if __name__ == "__main__":

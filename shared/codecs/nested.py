@@ -39,6 +39,7 @@ class Nested(Codec):
     default_k: ClassVar[int] = 64
     equalizer: ClassVar[EqualizerName | None] = "zf"
     prefixes: ClassVar[bool] = True
+    command: ClassVar[str] = "semlink train nested"
 
     def __init__(self, model: NestedModel, k: int, clip_fingerprint: str | None, device: str) -> None:
         """`model` lies on `device`, and nobody changes it."""
@@ -51,10 +52,10 @@ class Nested(Codec):
 
     @classmethod
     def load(cls, k: int, device: str) -> Self:
-        """The model that `semlink train nested` left in assets/nested."""
-        with as_file(files("assets") / "nested" / "model.safetensors") as path:
+        """The model that `semlink train nested` left in assets."""
+        with as_file(files("assets") / cls.name / "model.safetensors") as path:
             if not path.exists():
-                raise NotFound(f"no weights for codec nested: run `semlink train nested`, expected in {path}")
+                raise NotFound(f"no weights for codec {cls.name}: run `{cls.command}`, expected in {path}")
             return cls.from_file(path, k, device)
 
     @classmethod
@@ -101,6 +102,13 @@ class Nested(Codec):
 
     def _tensor(self, array: npt.NDArray[np.float32]) -> Tensor:
         return torch.from_numpy(np.require(array, np.float32, ["C", "W"])).to(self.device)
+
+
+class NestedUnlabelled(Nested):
+    """The same code, trained without any label: its categories are clusters of embeddings."""
+
+    name: ClassVar[str] = "nested-unlabelled"
+    command: ClassVar[str] = "semlink train nested --unlabelled"
 
 
 @lru_cache(maxsize=2)
