@@ -29,13 +29,16 @@ bench: $(RUNS)  ## measure throughput and latency of a link on this machine
 ##@ Compare
 .PHONY: results paper publish trained
 DATA ?=
-JOBS ?= 1
-SCENARIO ?= paper
+JOBS ?= $(shell $(PYTHON) -c 'import os; print(min(8, os.cpu_count()))')
+SCENARIOS ?= paper pictures authors
 TRAIN ?=
 results: $(DEVELOPS) $(if $(TRAIN),trained)  ## compare every scheme on CIFAR-100 (DATA=DIR) into out/results; TRAIN=1 trains first
 	@$(need_data)
-	@$(BIN)/semlink evaluate $(SCENARIO) --data $(DATA) --jobs $(JOBS) --out out/results $(ARGS)
-	@$(BIN)/semlink report out/results --data $(DATA) --scenario $(SCENARIO)
+	@# The first one is the page itself, the others are its chapters.
+	@for scenario in $(SCENARIOS); do \
+		folder=out/results; test $$scenario = $(firstword $(SCENARIOS)) || folder=$$folder/$$scenario; \
+		$(BIN)/semlink evaluate $$scenario --data $(DATA) --jobs $(JOBS) --out $$folder $(ARGS); done
+	@$(BIN)/semlink report out/results --data $(DATA) --scenario $(firstword $(SCENARIOS))
 
 CLIP ?= ViT-B-32
 WEIGHTS ?=
@@ -43,19 +46,19 @@ OUT ?= out/paper
 paper: $(DEVELOPS)  ## the same with a real CLIP, codecs trained on it: CLIP=ViT-B-32 WEIGHTS=FILE DATA=DIR OUT=out/paper
 	@$(need_data)
 	@$(BIN)/semlink paper --clip $(CLIP) $(if $(WEIGHTS),--weights $(WEIGHTS)) --data $(DATA) --jobs $(JOBS) \
-		--scenario $(SCENARIO) --out $(OUT) $(ARGS)
+		--scenario $(firstword $(SCENARIOS)) --out $(OUT) $(ARGS)
 
-publish: $(DEVELOPS)  ## take out/results into docs, without the data set's own pictures
-	@$(BIN)/semlink report out/results
-	@mkdir -p docs/figures
+publish: $(DEVELOPS)  ## take out/results into docs, with drawn pictures for examples instead of the data set's own
+	@rm -rf out/results/figures docs/figures
+	@$(BIN)/semlink report out/results --data drawn --scenario $(firstword $(SCENARIOS))
 	@cp out/results/results.md docs/results.md
-	@cp $$(ls out/results/figures/*.png | grep -v /examples-) docs/figures/
+	@cp -r out/results/figures docs/figures
 
 need_data = test -n "$(DATA)" || { echo "say where CIFAR-100 is: make $@ DATA=DIR" >&2; exit 1; }
 
 trained: $(DEVELOPS)
 	@$(need_data)
-	@for codec in clip-tiny kbsc nested label vq-digital deepjscc swinjscc; do \
+	@for codec in clip-tiny kbsc nested 'nested --unlabelled' label vq-digital deepjscc swinjscc; do \
 		$(BIN)/semlink train $$codec --data $(DATA); done
 	@for part in kbsc_authors mcs; do $(BIN)/python -m lab.$$part --data $(DATA); done
 

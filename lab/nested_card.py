@@ -11,10 +11,11 @@ from shared.codecs import Codec
 
 Row = dict[str, Any]
 
-_CARD = """# nested
+_CARD = """# {name}
 
 One model for k = 8, 16, 32, 64, 128 and 256 real dimensions (k/2 complex symbols): the first k dimensions of the long
-code are the short code. {kinds} arrive as words of a spherical code, the place within them as an analogue refinement
+code are the short code.
+{kinds} arrive as words of a spherical code, the place within them as an analogue refinement
 superposed on the word; the receiver knows the mixture and takes its exact posterior. `shared/codecs/nested_model.py`
 has the model, `lab/nested_source.py` and `lab/nested_code.py` its training. Both sides use the SNR: the sender an
 operating point, the receiver what its pilots tell; neither is told what the other believes.
@@ -54,6 +55,7 @@ def measure_nested(codecs: Iterable[Codec], name: str, query: LabelledEmbeddings
 def write_nested_card(out: Path, rows: list[Row], *, learned: str, seed: int, seconds: float, clusters: int) -> None:
     """Write `README.md` beside the weights; clusters: how many were found, 0 for labels; learned: from what."""
     card = _CARD.format(
+        name=out.name,
         kinds=f"{clusters} clusters, found without any label," if clusters else "Categories",
         option=f" --unlabelled --clusters {clusters}" if clusters else "",
         learned=learned,

@@ -22,7 +22,6 @@ from lab.evaluate.scenario import Scenario, load_scenario
 from lab.features import ClipChoice, load_choice
 from lab.kbsc_trainer import KbscTraining
 from lab.report.page import write_page
-from lab.report.results import Results
 from lab.train_kbsc import train_kbsc
 from lab.train_label import LabelTraining, train_label
 from lab.train_nested import NestedTraining, train_nested
@@ -118,7 +117,7 @@ def compare(paper: Paper, report: Report | None = None) -> pl.DataFrame:
     test_set = open_test_set(paper.source, paper.clip, paper.features)
     best = classifier_accuracy(paper.source, paper.clip, test_set, paper.features)
     table = evaluate(paper.compared, test_set, paper.out, jobs=paper.jobs, best_classifier=best, report=report)
-    write_page(Results.read(paper.out), paper.out, command(paper))
+    write_page(paper.out, command=command(paper))
     return table
 
 

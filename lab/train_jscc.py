@@ -55,7 +55,7 @@ class JsccTraining:
     data: Path
     out: Path
     runs: Path
-    rounds: int = 300
+    rounds: int = 60
     steps: int = 200
     patience: int = 30
     batch_size: int = 64

@@ -25,7 +25,7 @@ from lab.nested_card import measure_nested, write_nested_card
 from lab.nested_code import OPERATING_POINTS_DB, CodeTrainer, Material
 from lab.nested_source import Source, find_clusters, fit_source
 from lab.options import ClipModel, ClipWeights, Data, Device, Drawn, Features
-from shared.codecs.nested import Nested
+from shared.codecs.nested import Nested, NestedUnlabelled
 from shared.codecs.nested_model import NestedModel
 from shared.device import resolve_device
 from shared.errors import InvalidSetting
@@ -38,7 +38,7 @@ class NestedTraining:
     data: str
     clip: ClipChoice = CLIP_TINY
     drawn: bool = True
-    out: Path = Path("assets/nested")
+    out: Path = Path("assets") / Nested.name
     runs: Path = Path("runs/nested")
     features: Path = Path("runs/kbsc")
     clusters: int = 0
@@ -153,12 +153,13 @@ def main(
     drawn: Drawn = NestedTraining.drawn,
     seed: Annotated[int, typer.Option(help="Seed of weights, order and noise.")] = NestedTraining.seed,
     device: Device = NestedTraining.device,
-    out: Annotated[Path, typer.Option(help="Folder for weights and model card.")] = NestedTraining.out,
+    out: Annotated[Path | None, typer.Option(help="Folder for weights and model card, else in assets.")] = None,
     runs: Annotated[Path, typer.Option(help="Folder for checkpoints.")] = NestedTraining.runs,
     features: Features = NestedTraining.features,
 ) -> None:
     """Train the codec nested, one model for all its lengths, on the embeddings of a CLIP."""
     choice, found = ClipChoice(clip, weights), clusters if unlabelled else 0
+    out = out or Path("assets") / (NestedUnlabelled if unlabelled else Nested).name
     settings = NestedTraining(data, choice, drawn, out, runs, features, found, rounds=rounds, seed=seed, device=device)
     train_nested(settings)
 

@@ -16,9 +16,11 @@ from lab.evaluate.leaks import Leak, check_dead_channel, too_good
 from lab.evaluate.measure import measure
 from lab.evaluate.run import evaluate
 from lab.evaluate.scenario import SHIPPED, Scenario, load_scenario
-from lab.evaluate.scheme import CodecScheme
+from lab.evaluate.scheme import Batch, CodecScheme
+from lab.evaluate.schemes import make_scheme
 from lab.evaluate.table import Row
 from lab.features import ClipChoice, Features
+from receiver.decision import vote
 from shared.channel import Link, equalize, estimate_channel, pilot_sequence, place_pilots
 from shared.codecs.raw import Raw
 from shared.errors import InvalidSetting, InvalidSymbols, Mismatch, NotFound
@@ -275,3 +277,29 @@ def test_a_codec_in_a_file_of_ones_own(own: Callable[[str], str], test_set: Test
     other = own(CODEC).replace(":Mine", ":Yours")
     with pytest.raises(InvalidSetting, match="no codec 'Yours'"):
         evaluate(scenario(scheme=[{"name": other, "k": [512]}]), test_set, tmp_path / "out")
+
+
+def test_a_vote_answers_as_a_live_receiver_does(test_set: TestSet) -> None:
+    """The answer is that of `receiver.decision.vote` over the twenty nearest; noise is what pilots tell."""
+    (point,) = scenario(scheme=[{"name": "raw", "k": [512], "decision": "vote"}], channel=[{}], snr_db=[-10]).points()
+    members = np.arange(50)
+    batch = Batch(test_set.queries.embeddings[members], test_set.pixels[members], None)
+    arrival = make_scheme(point.scheme, 512, test_set).send(batch, Air(point, 1, members))
+    assert arrival.found is not None
+    e_hat = arrival.decoded.embeddings / np.linalg.norm(arrival.decoded.embeddings, axis=1, keepdims=True)
+    cosines = e_hat @ test_set.items.embeddings.T
+    nearest = np.argsort(-cosines, axis=1)[:, :20]
+    n0 = 10 ** (-Air(point, 1, members).carry(raw_symbols(batch)).snr_db / 10)
+    ballot = vote(test_set.item_labels[nearest], np.take_along_axis(cosines, nearest, axis=1), n0)
+    elected = nearest[members, ballot.winner]
+    np.testing.assert_array_equal(arrival.found[:, 0], elected)
+    assert (elected != nearest[:, 0]).any()  # or the nearest item would do
+
+
+def raw_symbols(batch: Batch) -> Any:
+    return Raw.load(512, "cpu").encode(batch.embeddings)
+
+
+def test_a_codec_without_categories_has_nothing_to_fuse(test_set: TestSet, tmp_path: Path) -> None:
+    with pytest.raises(InvalidSetting, match="raw has no categories"):
+        evaluate(scenario(scheme=[{"name": "raw", "k": [512], "decision": "fusion"}]), test_set, tmp_path)

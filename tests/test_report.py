@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from lab.evaluate.table import Row, write_table
+from lab.report.bars import bars
 from lab.report.gain import needed, snr_needed, symbols_needed
 from lab.report.page import write_page
 from lab.report.results import Results
@@ -68,7 +69,7 @@ def test_gains(folder: Path) -> None:
 
 
 def test_a_page_shows_every_row(folder: Path) -> None:
-    page = write_page(Results.read(folder), folder, "a command").read_text()
+    page = write_page(folder).read_text()
     rows = pl.read_parquet(folder / "results.parquet")
     for one in rows.filter(pl.col("n") > 0).iter_rows(named=True):
         assert f"{one['semantic_accuracy']:.3f} / 0.80" in page
@@ -77,6 +78,52 @@ def test_a_page_shows_every_row(folder: Path) -> None:
     pictures = sorted(path.name for path in (folder / "figures").iterdir())
     assert pictures == ["cbr-1.png", "cosine-1.png", "latency.png", "snr-1.png"]
     assert all(f"figures/{name}" in page for name in pictures)
+
+
+def compared(folder: Path, rows: list[Row]) -> Results:
+    write_table(rows, folder)
+    return Results(pl.read_parquet(folder / "results.parquet"), {}, folder)
+
+
+def test_bars_by_hand(tmp_path: Path) -> None:
+    """A limit of 0.7 everywhere; `label` is 0.02 better at one point, and `kbsc` fidelity and accuracy at one each."""
+    rows = [
+        replace(row(name, k, snr_db, 0.66), cosine=0.9, knn_overlap_at_10=0.6)
+        for name in ("nested", "nested-nearest", "nested-unlabelled", "label", "kbsc")
+        for k in (16, 64)
+        for snr_db in SNRS_DB
+    ]
+    found = bars(compared(tmp_path, rows))
+    assert [round(bar.found, 3) for bar in found] == [0.943, 0.943, 0, 0, 0, 0]
+    assert [bar.holds for bar in found] == [True, False, True, True, True, True]
+    spoiled = {
+        ("label", 16, 0.0): {"semantic_accuracy": 0.68},
+        ("kbsc", 64, 4.0): {"cosine": 0.92},
+        ("kbsc", 16, 4.0): {"knn_overlap_at_10": 0.9, "semantic_accuracy": 0.67},
+        ("nested", 64, -4.0): {"semantic_accuracy": 0.6},
+    }
+    worse = [replace(one, **spoiled.get((one.scheme, one.k, one.snr_db), {})) for one in rows]
+    ratio, _, label, cosine, overlap, unlabelled = bars(compared(tmp_path, worse))
+    assert (round(ratio.found, 3), ratio.place, ratio.points, ratio.holds) == (0.857, "k = 64, −4 dB", 6, False)
+    assert (round(label.found, 2), label.place, label.holds) == (-0.06, "k = 64, −4 dB", False)
+    assert (round(cosine.found, 2), cosine.place, cosine.points, cosine.holds) == (-0.02, "k = 64, 4 dB", 3, False)
+    assert overlap.holds  # k = 16 is below what counts
+    assert (round(unlabelled.found, 2), unlabelled.holds) == (-0.01, False)
+    assert bars(compared(tmp_path, [row("raw", 512, 0.0, 0.5)])) == []
+
+
+def test_comparisons_in_sub_folders_are_chapters(folder: Path) -> None:
+    sub = folder / "pictures"
+    sub.mkdir()
+    sent = replace(row("jpeg", 256, 0.0, 0.2), psnr_db=17.5, genie="header of the file", n=1234)
+    write_table([sent, replace(sent, snr_db=4.0)], sub)
+    about = json.loads((folder / "reference.json").read_text()) | {"scenario": "pictures", "title": "Pictures"}
+    (sub / "reference.json").write_text(json.dumps(about))
+    page = write_page(folder).read_text()
+    assert "\n## Pictures\n\n1,234 pictures for each row." in page
+    assert "`jpeg` (header of the file)" in page
+    assert f"    semlink evaluate pictures --data DATA --out {sub}\n" in page
+    assert (folder / "figures" / "pictures-psnr-1.png").exists()
 
 
 def test_what_is_no_result_is_named(tmp_path: Path) -> None:

@@ -105,6 +105,8 @@ def report(
 ) -> None:
     """Draw figures and write tables of a comparison: FOLDER/results.md and FOLDER/figures.
 
+    Comparisons in sub-folders of FOLDER become chapters of the page.
+
     - `semlink report out/results`
     - `semlink report out/quick --data drawn --scenario quick`
     """
@@ -114,16 +116,14 @@ def report(
         from lab.features import ClipChoice  # noqa: PLC0415
         from lab.report.examples import draw_examples  # noqa: PLC0415
         from lab.report.page import write_page  # noqa: PLC0415
-        from lab.report.results import Results  # noqa: PLC0415
         from shared.codecs.weights_dir import use_weights_dir  # noqa: PLC0415
     use_weights_dir(weights_dir)
-    results, examples = Results.read(folder), []
+    examples = []
     if data is not None:
         (folder / "figures").mkdir(exist_ok=True)
         test_set = open_test_set(data, ClipChoice(clip, weights), _FEATURES)
         examples = draw_examples(load_scenario(scenario), test_set, data, folder / "figures")
-    commands = f"semlink evaluate SCENARIO --data DATA --out {folder}\n    semlink report {folder}"
-    page = write_page(results, folder, commands, examples)
+    page = write_page(folder, examples)
     if json:
         print_json({"file": str(page)})
     else:

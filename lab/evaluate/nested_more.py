@@ -54,7 +54,7 @@ class NestedMore:
     def send(self, batch: Batch, air: Air) -> Arrival:
         """See `Scheme.send`."""
         start = perf_counter()
-        x = self._sender.encode(batch.embeddings, batch.operating_point)
+        x = self._sender.encode(batch.embeddings, batch.operating_point(air.channel.fading))
         encode_seconds = perf_counter() - start
         x_hat, n0_eff = np.empty_like(x), np.empty(x.shape, np.float32)
         reached, rounds = np.zeros(len(x), np.int64), np.zeros(len(x), np.int64)

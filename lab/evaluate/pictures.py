@@ -47,7 +47,7 @@ class PictureScheme:
     def send(self, batch: Batch, air: Air) -> Arrival:
         """See `Scheme.send`."""
         sender, pixels = self._sender.expecting(expected_fading(air)), fit_pictures(batch.pixels)
-        told = batch.operating_point
+        told = batch.operating_point()
         start = perf_counter()
         x = sender.encode(pixels, told)
         encode_seconds = perf_counter() - start
@@ -86,7 +86,7 @@ class DigitalPictures(PictureScheme):
         arrival = super().send(batch, air)
         sender = self._sender.expecting(expected_fading(air))
         assert isinstance(sender, PictureLdpc)
-        mode = mode_of(sender, batch.operating_point)
+        mode = mode_of(sender, batch.operating_point())
         if not any(sender.files(fit_pictures(batch.pixels), mode)):
             raise CannotExist(f"no picture has a {sender.format.name} file as small as a burst of {MCS[mode]}")
         return arrival

@@ -22,6 +22,7 @@ from lab.evaluate.scenario import Point, Scenario, SchemeSpec
 from lab.evaluate.scheme import CannotExist, Scheme
 from lab.evaluate.schemes import make_scheme
 from lab.evaluate.table import PointStore, Row, write_table
+from lab.tables import hardware
 from shared.device import use_threads
 
 Report = Callable[[int, int], None]
@@ -50,7 +51,7 @@ def evaluate(
     it. report: told (points done, points in all).
     """
     store = PointStore(out / "points")
-    _write_reference(out, test_set, best_classifier)
+    _write_reference(out, scenario, test_set, best_classifier)
     schemes = _fingerprints(scenario, test_set)
     tasks = [
         _Task(point, store.key(point, schemes[point.scheme.name, point.k], test_set.fingerprint))
@@ -97,9 +98,12 @@ def _measured(tasks: Sequence[_Task], test_set: TestSet, out: Path, jobs: int) -
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _write_reference(out: Path, test_set: TestSet, best_classifier: float) -> None:
+def _write_reference(out: Path, scenario: Scenario, test_set: TestSet, best_classifier: float) -> None:
     """What the rows are held against, for the report: `reference.json`."""
     about = {
+        "scenario": scenario.name,
+        "title": scenario.title,
+        "machine": hardware(),
         "clip": test_set.clip.model,
         "clip_fingerprint": test_set.clip_fingerprint,
         "queries": len(test_set.queries.ids),

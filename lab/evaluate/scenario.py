@@ -23,8 +23,9 @@ class SchemeSpec(BaseModel):
     """One scheme of the comparison.
 
     name: what its rows are called. scheme: as in `lab.evaluate.schemes`, a codec's name, or `FILE.py:Class` of your
-    own; the name by default. k: lengths, each a row of its own. decision: how an item is chosen. channels: names of
-    those that it is sent over; all of them by default.
+    own; the name by default. k: lengths, each a row of its own. decision: how a codec's receiver chooses an item: the
+    `nearest`, by `vote` of the twenty nearest, by `fusion` with the codec's categories. channels: names of those that
+    it is sent over; all of them by default.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,7 +33,7 @@ class SchemeSpec(BaseModel):
     name: str = Field(min_length=1)
     scheme: str = ""
     k: tuple[Annotated[int, Field(ge=2, le=1 << 16)], ...] = Field(min_length=1)
-    decision: Literal["nearest", "fusion"] = "nearest"
+    decision: Literal["nearest", "vote", "fusion"] = "nearest"
     channels: tuple[str, ...] = ()
 
     @property
@@ -84,10 +85,11 @@ class Point(BaseModel):
 
 
 class Scenario(BaseModel):
-    """A whole comparison. Fields as in `SchemeSpec`, `ChannelSpec` and `Point`."""
+    """A whole comparison. Fields as in `SchemeSpec`, `ChannelSpec` and `Point`. name: of its file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    name: str = ""
     title: str
     snr_db: tuple[float, ...] = Field(min_length=1)
     scheme: tuple[SchemeSpec, ...] = Field(min_length=1)
@@ -134,7 +136,8 @@ def load_scenario(name: str | Path) -> Scenario:
     """
     path = _find(name)
     try:
-        scenario = Scenario.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        scenario = Scenario.model_validate({"name": path.stem} | given)
         scenario.points()  # settings of the channel are checked there
     except tomllib.TOMLDecodeError as error:
         raise InvalidSetting(f"{path} is no TOML: {error}") from error

@@ -5,7 +5,7 @@
 A sender and a receiver are two instances, as in two processes: what one keeps to itself never reaches the other.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 from typing import NamedTuple, Protocol
 
@@ -16,14 +16,21 @@ from lab.evaluate.air import Air
 from lab.evaluate.cost import Cost, cost_of
 from lab.evaluate.data import Floats, Ints, Pixels
 from lab.features import ClipChoice, load_choice
+from receiver.decision import VOTERS, answer_first, vote
+from receiver.decoder import Equalized
+from receiver.knowledge_base.exact import exact_nearest
+from shared.channel.settings import FadingName
 from shared.clip import Clip
 from shared.codecs import AnyCodec, Codec, Decoded
 from shared.codecs.base import ExpectedFading, OperatingPoint
 from shared.codecs.fusion import Fusion
+from shared.codecs.operating_point import operating_point_db
 from shared.errors import InvalidSetting
 
 NEIGHBOURS = 10
 """Items that a receiver finds for each burst."""
+LEAST_LENGTH = 1e-12
+"""An embedding that is shorter has no direction."""
 
 
 class CannotExist(InvalidSetting):
@@ -42,10 +49,11 @@ class Batch:
     pixels: Pixels
     snr_db: float | None
 
-    @property
-    def operating_point(self) -> OperatingPoint | None:
-        """`snr_db` of each picture, as codecs take it: [B], float32."""
-        return None if self.snr_db is None else np.full(len(self.embeddings), self.snr_db, np.float32)
+    def operating_point(self, fading: FadingName = "none") -> OperatingPoint | None:
+        """What codecs are told to expect for each picture: [B], float32, dB. Under fading less than the average."""
+        if self.snr_db is None:
+            return None
+        return np.full(len(self.embeddings), operating_point_db(self.snr_db, fading), np.float32)
 
 
 @dataclass(frozen=True)
@@ -140,7 +148,7 @@ class CodecScheme:
     def send(self, batch: Batch, air: Air) -> Arrival:
         """See `Scheme.send`."""
         sender = self._sender.expecting(expected_fading(air))
-        told = batch.operating_point
+        told = self._told(batch, air)
         start = perf_counter()
         x = sender.encode(batch.embeddings, told)
         encode_seconds = perf_counter() - start
@@ -148,7 +156,17 @@ class CodecScheme:
         equalized = air.carry(x, receiver.equalizer)
         start = perf_counter()
         decoded = receiver.decode(equalized.x_hat, equalized.n0_eff)
-        return Arrival(decoded, encode_seconds, perf_counter() - start, self._lost(receiver, batch, decoded))
+        decode_seconds = perf_counter() - start
+        lost, found = self._lost(receiver, batch, decoded), self._found(decoded, equalized)
+        return Arrival(decoded, encode_seconds, decode_seconds, lost, found=found)
+
+    def _told(self, batch: Batch, air: Air) -> OperatingPoint | None:
+        """What the sender expects of the channel."""
+        return batch.operating_point(air.channel.fading)
+
+    def _found(self, decoded: Decoded, equalized: Equalized) -> Ints | None:  # noqa: ARG002 - for other decisions
+        """See `Arrival.found`."""
+        return None
 
     def _lost(self, receiver: Codec, batch: Batch, decoded: Decoded) -> npt.NDArray[np.bool_] | None:
         """Whether the category that was sent is not the likeliest at the receiver: [B]."""
@@ -159,15 +177,33 @@ class CodecScheme:
         return lost
 
 
+class VotingScheme(CodecScheme):
+    """A codec whose receiver lets the nearest items vote, as a live receiver does for codecs without categories."""
+
+    def __init__(self, kind: type[Codec], k: int, setting: Setting) -> None:
+        super().__init__(kind, k)
+        self._items, self._labels = setting.items, setting.labels
+
+    def _found(self, decoded: Decoded, equalized: Equalized) -> Ints:
+        """The answer of the vote, then the others, nearest first."""
+        e_hat = np.nan_to_num(decoded.embeddings).astype(np.float64)
+        unit = e_hat / np.maximum(np.linalg.norm(e_hat, axis=1, keepdims=True), LEAST_LENGTH)
+        positions, squared = exact_nearest(self._items, unit.astype(np.float32), VOTERS)
+        cosines = 1 - squared / 2
+        ballot = vote(self._labels[positions], cosines, 10 ** (-equalized.snr_db / 10))
+        return answer_first(ballot, positions, cosines, NEIGHBOURS)[0]
+
+
 class FusedScheme(CodecScheme):
     """A codec with categories, whose receiver fuses what it says of category and embedding."""
 
     def __init__(self, kind: type[Codec], k: int, setting: Setting) -> None:
         super().__init__(kind, k)
+        if self._receiver.categories(setting.items[:1]) is None:
+            raise InvalidSetting(f"codec {kind.name} has no categories to fuse: decision = 'nearest' or 'vote' fits it")
         self._fusion = Fusion(self._receiver, setting.items, setting.labels)
         self._receiver = self._receiver.with_prior(self._fusion.log_prior)
 
-    def send(self, batch: Batch, air: Air) -> Arrival:
-        """See `Scheme.send`."""
-        arrival = super().send(batch, air)
-        return replace(arrival, found=self._fusion.rank(arrival.decoded, NEIGHBOURS)[0])
+    def _found(self, decoded: Decoded, equalized: Equalized) -> Ints:  # noqa: ARG002
+        """The items of highest score."""
+        return self._fusion.rank(decoded, NEIGHBOURS)[0]

@@ -8,7 +8,7 @@ from lab.evaluate.data import TestSet
 from lab.evaluate.nested_more import NAMES as NESTED_MORE
 from lab.evaluate.pictures import PictureScheme
 from lab.evaluate.scenario import SchemeSpec
-from lab.evaluate.scheme import CodecScheme, FusedScheme, Scheme, Setting
+from lab.evaluate.scheme import CodecScheme, FusedScheme, Scheme, Setting, VotingScheme
 from shared.codecs import AnyCodec, PictureCodec, codec_class
 from shared.codecs.own import is_own, own_codec
 from shared.errors import Mismatch
@@ -22,6 +22,10 @@ SCHEMES: dict[str, str] = {
     **{f"{kind}-ldpc": "lab.evaluate.pictures:DigitalPictures" for kind in PICTURES},
     **{f"{kind}-ldpc-mosaic": "lab.evaluate.mosaics:DigitalMosaic" for kind in PICTURES},
 }
+
+
+# Codecs that the services do not offer.
+CODECS: dict[str, str] = {"nested-unlabelled": "shared.codecs.nested:NestedUnlabelled"}
 
 
 def make_scheme(spec: SchemeSpec, k: int, test_set: TestSet) -> Scheme:
@@ -50,9 +54,19 @@ def _made(spec: SchemeSpec, k: int, test_set: TestSet) -> Scheme:
     kind = find_codec(spec.source)
     if issubclass(kind, PictureCodec):
         return PictureScheme.of(kind, k, setting)
-    return FusedScheme(kind, k, setting) if spec.decision == "fusion" else CodecScheme(kind, k)
+    match spec.decision:
+        case "nearest":
+            return CodecScheme(kind, k)
+        case "vote":
+            return VotingScheme(kind, k, setting)
+        case "fusion":
+            return FusedScheme(kind, k, setting)
 
 
 def find_codec(source: str) -> type[AnyCodec]:
-    """The class of a codec: a name of the registry, or `FILE.py:Class`."""
+    """The class of a codec: a name of `CODECS` or of the registry, or `FILE.py:Class`."""
+    if source in CODECS:
+        module, attribute = CODECS[source].split(":")
+        found: type[AnyCodec] = getattr(import_module(module), attribute)
+        return found
     return own_codec(source) if is_own(source) else codec_class(source)

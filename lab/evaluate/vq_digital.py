@@ -3,9 +3,11 @@
 import numpy as np
 import numpy.typing as npt
 
+from lab.evaluate.air import Air
 from lab.evaluate.cost import Cost
 from lab.evaluate.scheme import Batch, CodecScheme, Setting
 from shared.codecs import Codec, Decoded
+from shared.codecs.base import OperatingPoint
 from shared.codecs.digital.vq import VqDigital
 
 _ROUNDING = 1e-6
@@ -22,6 +24,10 @@ class VqDigitalScheme(CodecScheme):
         """Words, and no multiplication in torch."""
         assert isinstance(self._sender, VqDigital)
         return Cost(self._sender.params, 0)
+
+    def _told(self, batch: Batch, air: Air) -> OperatingPoint | None:  # noqa: ARG002 - its table knows of fading
+        """The average SNR, by which its table goes."""
+        return batch.operating_point()
 
     def _lost(self, receiver: Codec, batch: Batch, decoded: Decoded) -> npt.NDArray[np.bool_]:
         """Whether the words that arrived are not those that were sent: [B]."""

@@ -15,16 +15,16 @@ from lab.evaluate.scenario import Point, Scenario
 from lab.evaluate.scheme import Batch, CannotExist
 from lab.evaluate.schemes import make_scheme
 from lab.report.results import channel_name
-from lab.report.style import INK, MUTED, RC
+from lab.report.style import INK, MUTED, RC, save
 from shared.datasets import open_source
 
 RIGHT, WRONG = "#15955a", "#d92d3a"
 COUNT = 10
-LENGTH, SNR_DB = 64, 0.0
+LENGTH, SNR_DB = 16, 0.0
 
 
 def draw_examples(scenario: Scenario, test_set: TestSet, spec: str, folder: Path) -> list[tuple[str, str]]:
-    """Send ten queries by every scheme at the SNR nearest to 0 dB and its length nearest to 64, and draw the answers.
+    """Send ten queries by every scheme at the SNR nearest to 0 dB and its length nearest to 16, and draw the answers.
 
     One figure for each channel; gives file names and captions. spec: where the items' pictures are.
     """
@@ -36,10 +36,10 @@ def draw_examples(scenario: Scenario, test_set: TestSet, spec: str, folder: Path
         name = channel_name(points[0].channel.fading, points[0].csi)
         figure = _figure(rows, judge, members, items)
         figure.suptitle(f"{name}, {points[0].snr_db:g} dB".replace("-", "−"), fontsize=10, color=INK)
-        drawn.append(
-            (f"examples-{number}.png", f"Sent, and retrieved by each scheme: {name}, {points[0].snr_db:g} dB.")
-        )
-        figure.savefig(folder / drawn[-1][0])
+        source = open_source(spec, "kb").name
+        caption = f"Sent, and retrieved by each scheme: {name}, {points[0].snr_db:g} dB, pictures of {source}."
+        drawn.append((f"examples-{number}.png", caption))
+        save(figure, folder / drawn[-1][0])
     return drawn
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import polars as pl
@@ -10,52 +10,71 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from lab.report.gain_figure import GAIN_CAPTION, draw_gain
 from lab.report.results import Results, channel_name
-from lab.report.style import INK, MUTED, RC, look_of
+from lab.report.style import INK, MUTED, RC, look_of, save
 
 _WIDTH, _HEIGHT = 3.3, 2.7  # inches of one panel
 _MOST_COLUMNS = 3
 
 
-def draw_all(results: Results, folder: Path) -> list[tuple[str, str]]:
-    """Draw every figure into a folder; gives file names and captions."""
+class _Kind(NamedTuple):
+    """A kind of figure: one panel for each value of `panel`, in it `y` against `x`."""
+
+    panel: str
+    x: str
+    y: str
+    caption: str
+
+
+_OVERLAP = (
+    "Fidelity: share of the clean embedding's ten nearest items among the ten that the receiver ranks first. "
+    "One that ranks by category too shares less with a ranking by distance alone"
+)
+_KINDS = {
+    "snr": _Kind("k", "snr_db", "semantic_accuracy", "Semantic accuracy against SNR, one panel for each bandwidth"),
+    "cbr": _Kind("snr_db", "cbr", "semantic_accuracy", "Semantic accuracy against bandwidth, one panel for each SNR"),
+    "cosine": _Kind("k", "snr_db", "cosine", "Fidelity: mean cosine of what arrives"),
+    "overlap": _Kind("k", "snr_db", "knn_overlap_at_10", _OVERLAP),
+    "psnr": _Kind("k", "snr_db", "psnr_db", "PSNR of decoded pictures; a lost picture is grey"),
+}
+_LABELS = {
+    "semantic_accuracy": "semantic accuracy",
+    "cosine": "mean cosine",
+    "knn_overlap_at_10": "10-NN overlap",
+    "psnr_db": "PSNR in dB",
+    "snr_db": "average Es/N0 in dB",
+    "cbr": "cbr of the payload",
+}
+
+
+def draw_all(results: Results, folder: Path, prefix: str = "") -> list[tuple[str, str]]:
+    """Draw every figure into a folder; gives file names, which begin with the prefix, and captions."""
     folder.mkdir(parents=True, exist_ok=True)
     drawn = []
     with mpl.rc_context(RC):
         for number, channel in enumerate(results.channels, 1):
-            name = channel_name(*channel)
-            for kind, draw, caption in (
-                ("snr", _against_snr, f"Semantic accuracy against SNR, {name}. One panel for each bandwidth."),
-                ("cbr", _against_cbr, f"Semantic accuracy against bandwidth, {name}. One panel for each SNR."),
-                ("cosine", _fidelity, f"Fidelity: mean cosine of what arrives, {name}."),
-            ):
-                figure = draw(results, channel)
+            for name, kind in _KINDS.items():
+                figure = _panels(results, channel, kind)
                 if figure is not None:
-                    drawn.append((f"{kind}-{number}.png", caption))
-                    figure.savefig(folder / drawn[-1][0])
-        _latency(results).savefig(folder / "latency.png")
-        drawn.append(("latency.png", "Time of the codec alone, for one picture of a batch."))
+                    drawn.append((f"{prefix}{name}-{number}.png", f"{kind.caption}. {channel_name(*channel)}."))
+                    save(figure, folder / drawn[-1][0])
+            if (figure := draw_gain(results, channel)) is not None:
+                drawn.append((f"{prefix}gain-{number}.png", f"{GAIN_CAPTION} {channel_name(*channel)}."))
+                save(figure, folder / drawn[-1][0])
+        drawn.append((f"{prefix}latency.png", "Time of the codec alone, for one picture of a batch."))
+        save(_latency(results), folder / drawn[-1][0])
     return drawn
 
 
-def _against_snr(results: Results, channel: tuple[str, str]) -> Figure | None:
-    return _panels(results, channel, "k", "snr_db", "semantic_accuracy")
-
-
-def _against_cbr(results: Results, channel: tuple[str, str]) -> Figure | None:
-    return _panels(results, channel, "snr_db", "cbr", "semantic_accuracy")
-
-
-def _fidelity(results: Results, channel: tuple[str, str]) -> Figure | None:
-    return _panels(results, channel, "k", "snr_db", "cosine")
-
-
-def _panels(results: Results, channel: tuple[str, str], panel: str, x: str, y: str) -> Figure | None:
-    """One panel for each value of `panel` that has at least one curve; None where there is none."""
-    rows = results.of(fading=channel[0], csi=channel[1])
-    values = [value for value in sorted(rows[panel].unique()) if _has_curve(rows.filter(pl.col(panel) == value), x)]
+def _panels(results: Results, channel: tuple[str, str], kind: _Kind) -> Figure | None:
+    """One panel for each value of `kind.panel` that has something to compare; None where there is none."""
+    panel, x, y, _ = kind
+    rows = results.of(fading=channel[0], csi=channel[1]).filter(pl.col(y).is_not_nan())
+    values = [value for value in sorted(rows[panel].unique()) if _compares(rows.filter(pl.col(panel) == value), x)]
     if not values:
         return None
+    rows = rows.filter(pl.col(panel).is_in(values))
     columns = min(_MOST_COLUMNS, len(values))
     lines = -(-len(values) // columns)
     figure = Figure(figsize=(_WIDTH * columns, _HEIGHT * lines + 0.8), layout="constrained")
@@ -67,14 +86,15 @@ def _panels(results: Results, channel: tuple[str, str], panel: str, x: str, y: s
     for axes in grid.flat[len(values) :]:
         axes.set_visible(False)
     for axes in grid[:, 0]:
-        axes.set_ylabel({"semantic_accuracy": "semantic accuracy", "cosine": "mean cosine"}[y])
+        axes.set_ylabel(_LABELS[y])
     figure.suptitle(channel_name(*channel), fontsize=11, color=INK)
     _legend(figure, results, rows, references=y == "semantic_accuracy")
     return figure
 
 
-def _has_curve(rows: pl.DataFrame, x: str) -> bool:
-    return any(part[x].n_unique() > 1 for _, part in rows.group_by("scheme"))
+def _compares(rows: pl.DataFrame, x: str) -> bool:
+    """Whether there are two schemes, and at least one curve."""
+    return rows["scheme"].n_unique() > 1 and any(part[x].n_unique() > 1 for _, part in rows.group_by("scheme"))
 
 
 def _title(panel: str, value: float, results: Results) -> str:
@@ -94,8 +114,11 @@ def _panel(axes: Axes, rows: pl.DataFrame, x: str, y: str, reference: dict[str, 
             axes.fill_between(points[x], low, high, color=look.colour, alpha=0.15, linewidth=0)
     if y == "semantic_accuracy":
         _references(axes, rows, x, reference)
-    axes.set_xlabel({"snr_db": "average Es/N0 in dB", "cbr": "cbr of the payload"}[x])
-    axes.set_ylim(0, 1 if y == "cosine" else min(1.0, 1.12 * _top(rows, reference)))
+    axes.set_xlabel(_LABELS[x])
+    if y == "semantic_accuracy":
+        axes.set_ylim(0, min(1.0, 1.12 * _top(rows, reference)))
+    elif y != "psnr_db":
+        axes.set_ylim(0, 1)
 
 
 def _ticks(axes: Axes, rows: pl.DataFrame, x: str) -> None:

@@ -9,6 +9,8 @@ import polars as pl
 from lab.report.results import Results
 
 LEVELS = (0.3, 0.4, 0.5, 0.55, 0.6)
+HALF = 0.5
+"""Accuracy at which bandwidths are compared."""
 
 
 def needed(x: Sequence[float], accuracy: Sequence[float], level: float) -> float:

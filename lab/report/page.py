@@ -1,4 +1,4 @@
-"""The page of results: tables in Markdown, figures beside it."""
+"""The page of results: a chapter for each comparison, tables in Markdown, figures beside it."""
 
 import math
 from collections.abc import Sequence
@@ -8,56 +8,95 @@ from typing import Any
 
 import polars as pl
 
+from lab.report.bars import bar_lines, bars
 from lab.report.figures import draw_all
-from lab.report.gain import LEVELS, lengths, snr_needed, symbols_needed
+from lab.report.gain import HALF, LEVELS, lengths, snr_needed, symbols_needed
 from lab.report.results import Results, channel_name
 from lab.tables import markdown_table
-
-HALF = 0.5
-"""Accuracy at which bandwidths are compared."""
 
 LONGEST_LIMIT = 512
 """Real dimensions from which on the limit is the classifier's accuracy, and says nothing more."""
 
 _PAGE = """# Results
 
-Made by these commands from {queries:,} queries and {items:,} items of a knowledge base, {classes} labels, embedded by
-{clip} `{clip_fingerprint}`:
+{queries:,} queries ask a knowledge base of {items:,} items with {classes} labels, all embedded by {clip}
+`{clip_fingerprint}`. Semantic accuracy is the share of queries whose retrieved item has the right label. Without a
+channel the nearest item is right for {nearest:.3f}{classifier}.
 
-    {commands}
+Made by
 
-Semantic accuracy is the share of pictures whose retrieved item has the right label. Without a channel the nearest item
-is right for {nearest:.3f}{classifier}.
+{commands}
 
-Every row of `results.csv` says in `genie` what the receiver was told that a real one could not know; empty means
-nothing. `cbr` counts the payload, `cbr_total` pilots and header too. Intervals are Wilson's, 95 %. A dash is a scheme
-that has no form at that bandwidth and SNR.
+{machine}`docs/laboratory.md` says what each scheme is, and what the columns of `results.csv` mean. `cbr` counts the
+payload, `cbr_total` pilots and header too. Shaded bands in figures are Wilson intervals, 95 %. A dash in a table is a
+scheme that has no form at that bandwidth and SNR.
 
 {parts}
 """
 
 
-def write_page(results: Results, folder: Path, commands: str, more: Sequence[tuple[str, str]] = ()) -> Path:
-    """Write `results.md` and its figures into a folder. more: figures that lie there already, and their captions."""
-    figures = [*draw_all(results, folder / "figures"), *more]
-    reference = results.reference
-    best = reference["classifier_accuracy"]
-    parts = [
-        *(f"![{caption}](figures/{name})\n\n*{caption}*\n" for name, caption in figures),
-        *(_accuracy_part(results, channel) for channel in results.channels),
-        *(_gain_part(results, channel) for channel in results.channels),
-        _cost_part(results),
-    ]
+def write_page(folder: Path, more: Sequence[tuple[str, str]] = (), command: str | None = None) -> Path:
+    """Write `results.md` and its figures into a folder that `semlink evaluate` has written.
+
+    Comparisons in its sub-folders follow as chapters. more: figures that lie there already, and their captions.
+    command: what to type to do it all again, where it was more than evaluating and reporting.
+    """
+    chapters = [Results.read(folder), *(Results.read(path.parent) for path in sorted(folder.glob("*/results.parquet")))]
+    parts = [_bars_part(chapters[0]), *(part for chapter in chapters for part in _chapter(chapter, folder))]
+    reference = chapters[0].reference
+    best, machine = reference["classifier_accuracy"], reference.get("machine")
+    commands = [command] if command else [*map(_command, chapters), f"semlink report {folder}"]
     page = _PAGE.format(
         **{name: reference[name] for name in ("queries", "items", "classes", "clip", "clip_fingerprint")},
         nearest=reference["nearest_accuracy"],
         classifier="" if best is None else f",\nand the best classifier of the same embeddings for {best:.3f}",
-        commands=commands,
-        parts="\n".join(parts),
+        commands="\n".join(f"    {line}" for line in commands),
+        machine=f"on {machine}; its times are rough where it had other work. " if machine else "",
+        parts="\n".join([*filter(None, parts), _figures_part(more)]),
     )
     path = folder / "results.md"
     path.write_text(page)
     return path
+
+
+def _command(chapter: Results) -> str:
+    return f"semlink evaluate {chapter.reference.get('scenario') or 'SCENARIO'} --data DATA --out {chapter.folder}"
+
+
+def _bars_part(results: Results) -> str:
+    found = bars(results)
+    if not found:
+        return ""
+    about = "Found is the least value over all points that were measured, and where it is."
+    return f"## Bars\n\n{about}\n\n{markdown_table(bar_lines(found))}\n"
+
+
+def _chapter(results: Results, folder: Path) -> list[str]:
+    """Heading, figures and tables of one comparison. folder: of the page."""
+    prefix = "" if results.folder == folder else f"{results.folder.name}-"
+    return [
+        f"## {results.reference.get('title', 'Comparison')}\n\n{_sent(results.rows)}\n",
+        _figures_part(draw_all(results, folder / "figures", prefix)),
+        *(_accuracy_part(results, channel) for channel in results.channels),
+        *(_gain_part(results, channel) for channel in results.channels),
+        _cost_part(results),
+    ]
+
+
+def _sent(rows: pl.DataFrame) -> str:
+    """How many pictures a row stands for, and which receivers were told what no real one could know."""
+    counts = rows.filter(pl.col("n") > 0)["n"].to_list() or [0]
+    least, most = f"{min(counts):,}", f"{max(counts):,}"
+    told = rows.filter(pl.col("genie") != "").select("scheme", "genie").unique(maintain_order=True)
+    genies = [f"`{scheme}` ({genie})" for scheme, genie in told.iter_rows()]
+    return (
+        f"{least if least == most else f'{least} to {most}'} pictures for each row. "
+        f"Told what no real receiver could know (genie): {', '.join(genies) or 'none'}."
+    )
+
+
+def _figures_part(figures: Sequence[tuple[str, str]]) -> str:
+    return "\n".join(f"![{caption}](figures/{name})\n\n*{caption}*\n" for name, caption in figures)
 
 
 def _accuracy_part(results: Results, channel: tuple[str, str]) -> str:
@@ -70,7 +109,7 @@ def _accuracy_part(results: Results, channel: tuple[str, str]) -> str:
         cells = {f"{snr_db:g} dB": _cell(by_snr.get(snr_db)) for snr_db in snrs}
         lines.append({"scheme": scheme, "k": str(k), "cbr_total": f"{part['cbr_total'][0]:.4f}", **cells})
     lines += _limit_lines(rows, snrs)
-    return f"## Semantic accuracy / mean cosine: {channel_name(*channel)}\n\n{markdown_table(lines)}\n"
+    return f"### Semantic accuracy / mean cosine: {channel_name(*channel)}\n\n{markdown_table(lines)}\n"
 
 
 def _limit_lines(rows: pl.DataFrame, snrs: list[float]) -> list[dict[str, float | str]]:
@@ -108,7 +147,7 @@ def _gain_part(results: Results, channel: tuple[str, str]) -> str:
             needed = {at: symbols_needed(results, scheme, channel, at, HALF) for at in snrs}
             symbols.append({"scheme": scheme, **{f"{at:g} dB": _number(value) for at, value in needed.items()}})
     parts = [
-        f"## {title}: {channel_name(*channel)}\n\n{markdown_table(rows)}\n"
+        f"### {title}: {channel_name(*channel)}\n\n{markdown_table(rows)}\n"
         for title, rows in (
             ("SNR in dB that is needed for an accuracy", decibels),
             (f"Payload symbols that are needed for an accuracy of {HALF:g}", symbols),
@@ -138,4 +177,4 @@ def _cost_part(results: Results) -> str:
         }
         for row in means.iter_rows(named=True)
     ]
-    return f"## Cost of one picture\n\nOf the codec alone, without CLIP, in batches.\n\n{markdown_table(lines)}\n"
+    return f"### Cost of one picture\n\nOf the codec alone, without CLIP, in batches.\n\n{markdown_table(lines)}\n"

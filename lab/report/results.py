@@ -21,10 +21,11 @@ CHANNELS = {
 
 @dataclass(frozen=True)
 class Results:
-    """rows: as `lab.evaluate.table.Row`. reference: what `reference.json` says of the pictures."""
+    """rows: as `lab.evaluate.table.Row`. reference: what `reference.json` says of the pictures. folder: of both."""
 
     rows: pl.DataFrame
     reference: dict[str, Any]
+    folder: Path
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -33,7 +34,7 @@ class Results:
             raise NotFound(f"there are no results in {str(folder)!r}; make them with `semlink evaluate --out {folder}`")
         try:
             rows = pl.read_parquet(folder / "results.parquet")
-            return cls(rows, json.loads((folder / "reference.json").read_text()))
+            return cls(rows, json.loads((folder / "reference.json").read_text()), folder)
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             raise DataLoss(f"{folder} holds no results that can be read: {error}") from error
 

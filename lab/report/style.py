@@ -1,6 +1,11 @@
 """How a scheme looks, the same in every figure."""
 
+from io import BytesIO
+from pathlib import Path
 from typing import Any, NamedTuple
+
+from matplotlib.figure import Figure
+from PIL import Image
 
 INK, MUTED, GRID = "#1b2433", "#66707f", "#e4e8ee"
 
@@ -24,6 +29,7 @@ LOOKS = {
     "nested-unlabelled": Look("#0891b2", "-."),
     "label": Look("#0f766e", marker="s"),
     "kbsc": Look("#d97706", marker="^"),
+    "kbsc-vote": Look("#b45309", "--", "^"),
     "kbsc-authors": Look("#d97706", ":", "v"),
     "raw": Look("#64748b", "--", "x"),
     "vq-digital": Look("#9333ea", marker="D"),
@@ -51,9 +57,16 @@ RC: Any = {
     "grid.color": GRID,
     "legend.frameon": False,
     "lines.markersize": 4,
-    "savefig.dpi": 160,
+    "savefig.dpi": 130,
     "savefig.bbox": "tight",
 }
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a PNG of 256 colours, a third as large as one of all colours."""
+    drawn = BytesIO()
+    figure.savefig(drawn)
+    Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def look_of(scheme: str) -> Look:

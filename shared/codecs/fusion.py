@@ -83,8 +83,11 @@ class Fusion:
         """The `count` best items of each burst, best first, or all: positions [B, count] and scores [B, count]."""
         products = decoded.embeddings @ self._embeddings.T
         scores = self.scores(decoded, products, np.broadcast_to(self._labels, products.shape))
-        order = np.argsort(-scores, axis=1, kind="stable")[:, :count]
-        return order, np.take_along_axis(scores, order, axis=1)
+        last = min(count, scores.shape[1]) - 1
+        best = np.sort(np.argpartition(-scores, last, axis=1)[:, : last + 1], axis=1)
+        order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
+        best = np.take_along_axis(best, order, axis=1)
+        return best, np.take_along_axis(scores, best, axis=1)
 
 
 def _means_of_groups(values: npt.NDArray[np.float32], groups: Ints) -> npt.NDArray[np.float32]:

@@ -39,6 +39,7 @@ class Nested(Codec):
     default_k: ClassVar[int] = 64
     equalizer: ClassVar[EqualizerName | None] = "zf"
     prefixes: ClassVar[bool] = True
+    command: ClassVar[str] = "semlink train nested"
 
     def __init__(self, model: NestedModel, k: int, clip_fingerprint: str | None, device: str) -> None:
         """`model` lies on `device`, and nobody changes it."""
@@ -52,7 +53,7 @@ class Nested(Codec):
     @classmethod
     def load(cls, k: int, device: str) -> Self:
         """The model that `semlink train nested` left."""
-        return cls.from_file(weights_path(cls.name, "model.safetensors"), k, device)
+        return cls.from_file(weights_path(cls.name, "model.safetensors", cls.command), k, device)
 
     @classmethod
     def from_file(cls, path: Path, k: int, device: str) -> Self:
@@ -98,6 +99,13 @@ class Nested(Codec):
 
     def _tensor(self, array: npt.NDArray[np.float32]) -> Tensor:
         return torch.from_numpy(np.require(array, np.float32, ["C", "W"])).to(self.device)
+
+
+class NestedUnlabelled(Nested):
+    """The same code, trained without any label: its categories are clusters of embeddings."""
+
+    name: ClassVar[str] = "nested-unlabelled"
+    command: ClassVar[str] = "semlink train nested --unlabelled"
 
 
 @lru_cache(maxsize=2)

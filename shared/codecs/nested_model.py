@@ -21,6 +21,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from shared.codecs.gain_error import GainError, gain_error, turned
+
 LENGTHS: Final = (8, 16, 32, 64, 128, 256)
 SEGMENTS: Final = tuple(zip((0, *LENGTHS), LENGTHS, strict=False))
 MOST_REFINEMENT: Final = 0.95
@@ -88,11 +90,14 @@ class NestedModel(nn.Module):
         noises, log_prior_of_point = hypotheses(noise, self.points_db)
         code = self.prefix(y.shape[1])
         found = log_likelihood(y.repeat(len(noises), 1), noises.flatten(0, 1), code)  # [T, N B, C]
+        gain = None if noise.isnan().any() else gain_error(y, noises[0], code.words, code.squares, code.powers)
+        if gain is not None:  # who learned the noise from pilots learned the gain from them
+            found = found + gain.log_ratio
         joint = found.reshape(len(found), *noises.shape[:2], -1) + log_prior_of_point[..., None] + log_prior
         evidence = joint.logsumexp(dim=(0, 1)).log_softmax(dim=1)
         best = joint.flatten(0, 1).argmax(dim=0)
         points, supposed = best // len(noises), best % len(noises)
-        return self._expected_embeddings(y, noises, supposed, points, evidence.exp()), evidence
+        return self._expected_embeddings(y, noises, (supposed, points), evidence.exp(), gain), evidence
 
     def prefix(self, k: int) -> "Prefix":
         """The code of the first k dimensions at all operating points; made once, and kept."""
@@ -101,19 +106,29 @@ class NestedModel(nn.Module):
         return self._prefixes[k]
 
     def _expected_embeddings(
-        self, y: Tensor, noises: Tensor, supposed: Tensor, points: Tensor, posterior: Tensor
+        self,
+        y: Tensor,
+        noises: Tensor,
+        likeliest: tuple[Tensor, Tensor],
+        posterior: Tensor,
+        gain: GainError | None,
     ) -> Tensor:
         """Sum over c of p(c | y) E[e | y, c]: [B, D].
 
-        noises: [N, B, 1] or [N, B, k]. supposed, points: [B, C], which of them, and which operating point, are the
-        likeliest for each category.
+        noises: [N, B, 1] or [N, B, k]. likeliest: [B, C] each, which of them, and which operating point, are the
+        likeliest for each category. gain: None where the receiver knows it.
         """
+        supposed, points = likeliest
         embeddings = posterior @ self.prototypes
         shares, likely = posterior.topk(min(_LIKELY, len(self.bias)), dim=1)
         rows = torch.arange(len(y), device=y.device)
         for share, category in zip(shares.T, likely.T, strict=True):
             noise, point = noises[supposed[rows, category], rows], points[rows, category]
-            z = expected_coordinates(y, noise, self.words[point, category], self.gains[point], self.place)
+            word = self.words[point, category, : y.shape[1]]
+            if gain is not None:
+                along, across = (part[point, rows, category][:, None] for part in (gain.along, gain.across))
+                word = word + along * word + across * turned(word)
+            z = expected_coordinates(y, noise, word, self.gains[point], self.place)
             embeddings += share[:, None] * torch.einsum("bn,bmn->bm", z, self.axes[category]) @ self.basis.T
         return embeddings
 
@@ -123,6 +138,7 @@ class Prefix(NamedTuple):
 
     words: [..., C, k]. carried: [..., k, n], G, the gain of each dimension in the column of its coordinate.
     through: [..., C, n], words G. energy: [..., 1, C], |word|^2. strength: [..., 1, n], diagonal of G'G.
+    squares: [..., C, k], of words. powers: [..., 1, k], diagonal of G G'.
     """
 
     words: Tensor
@@ -130,17 +146,22 @@ class Prefix(NamedTuple):
     through: Tensor
     energy: Tensor
     strength: Tensor
+    squares: Tensor
+    powers: Tensor
 
     @classmethod
     def of(cls, words: Tensor, carried: Tensor, k: int) -> Self:
         """Of words [..., C, 256] and gains [..., 256, n]."""
         words, carried = words[..., :k], carried[..., :k, :]
+        squares, powers = words.square(), carried.square()
         return cls(
             words,
             carried,
             words @ carried,
-            words.square().sum(dim=-1).unsqueeze(-2),
-            carried.square().sum(dim=-2, keepdim=True),
+            squares.sum(dim=-1).unsqueeze(-2),
+            powers.sum(dim=-2, keepdim=True),
+            squares,
+            powers.sum(dim=-1).unsqueeze(-2),
         )
 
 
@@ -234,5 +255,5 @@ def _weighed_through(certainty: Tensor, code: Prefix) -> Tensor:
 def _squared_distance(y: Tensor, certainty: Tensor, code: Prefix) -> Tensor:
     """Sum over dimensions of certainty (y - word)^2: [..., B, C]."""
     itself = (certainty * y.square()).sum(dim=1, keepdim=True)
-    words = certainty * code.energy if certainty.shape[1] == 1 else certainty @ code.words.square().mT
+    words = certainty * code.energy if certainty.shape[1] == 1 else certainty @ code.squares.mT
     return itself - 2 * (certainty * y) @ code.words.mT + words

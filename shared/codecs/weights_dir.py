@@ -24,10 +24,10 @@ def use_weights_dir(folder: Path | None) -> None:
         os.environ[WEIGHTS_DIR] = str(_checked(folder).resolve())
 
 
-def weights_path(codec: str, file: str) -> Path:
+def weights_path(codec: str, file: str, command: str | None = None) -> Path:
     """Where `file` of a codec's weights is: in the folder of `WEIGHTS_DIR`, else in assets.
 
-    Raises NotFound where it is in neither.
+    command: what makes it, `semlink train CODEC` by default. Raises NotFound where it is in neither.
     """
     own = os.environ.get(WEIGHTS_DIR)
     folders = ([_checked(Path(own))] if own else []) + [Path(str(files("assets")))]
@@ -35,7 +35,9 @@ def weights_path(codec: str, file: str) -> Path:
     found = next((path for path in places if path.exists()), None)
     if found is None:
         expected = " or ".join(map(str, places))
-        raise NotFound(f"no weights of codec {codec}: run `semlink train {codec}`, expected in {expected}")
+        raise NotFound(
+            f"no weights of codec {codec}: run `{command or f'semlink train {codec}'}`, expected in {expected}"
+        )
     return found
 
 

@@ -3,12 +3,12 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import as_file, files
 from typing import Final, NamedTuple, Self
 
 import numpy as np
 
 from shared.codecs.digital.modem import Mode
+from shared.codecs.weights_dir import weights_path
 from shared.errors import DataLoss
 
 
@@ -69,9 +69,9 @@ class Adaptation:
 
     @classmethod
     def load(cls) -> Self:
-        """Read the shipped one."""
-        with as_file(files("assets") / "digital-pictures" / "adaptation.json") as path:
-            try:
-                return cls(**json.loads(path.read_text()))
-            except (OSError, ValueError, TypeError) as error:
-                raise DataLoss(f"{path} holds no adaptation ({error}): run `python -m lab.mcs --data DIR`") from error
+        """Read what `lab.mcs` left."""
+        path = weights_path("digital-pictures", "adaptation.json", "python -m lab.mcs --data DIR")
+        try:
+            return cls(**json.loads(path.read_text()))
+        except (OSError, ValueError, TypeError) as error:
+            raise DataLoss(f"{path} holds no adaptation ({error}): run `python -m lab.mcs --data DIR`") from error
