@@ -116,7 +116,8 @@ def test_comparisons_in_sub_folders_are_chapters(folder: Path) -> None:
     sub = folder / "pictures"
     sub.mkdir()
     sent = replace(row("jpeg", 256, 0.0, 0.2), psnr_db=17.5, genie="header of the file", n=1234)
-    write_table([sent, replace(sent, snr_db=4.0)], sub)
+    other = replace(sent, scheme="webp", genie="")
+    write_table([sent, replace(sent, snr_db=4.0), other, replace(other, snr_db=4.0)], sub)
     about = json.loads((folder / "reference.json").read_text()) | {"scenario": "pictures", "title": "Pictures"}
     (sub / "reference.json").write_text(json.dumps(about))
     page = write_page(folder).read_text()
