@@ -150,8 +150,9 @@ def _legend(figure: Figure, results: Results, rows: pl.DataFrame, references: bo
     shown = [scheme for scheme in results.schemes if scheme in rows["scheme"]]
     handles = [Line2D([], [], **look_of(scheme).options(), label=scheme) for scheme in shown]
     if references:
+        if rows["limit"].is_not_nan().any():
+            handles.append(Line2D([], [], color=INK, linewidth=1.2, linestyle=(0, (3, 1)), label="limit"))
         handles += [
-            Line2D([], [], color=INK, linewidth=1.2, linestyle=(0, (3, 1)), label="limit"),
             Line2D([], [], color=MUTED, linewidth=0.9, linestyle=(0, (6, 2)), label="best classifier, no channel"),
             Line2D([], [], color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)), label="nearest item, no channel"),
         ]

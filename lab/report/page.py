@@ -11,7 +11,7 @@ import polars as pl
 from lab.report.bars import bar_lines, bars
 from lab.report.figures import draw_all
 from lab.report.gain import HALF, LEVELS, lengths, snr_needed, symbols_needed
-from lab.report.results import Results, channel_name
+from lab.report.results import Results, best_known, channel_name
 from lab.tables import markdown_table
 
 LONGEST_LIMIT = 512
@@ -41,7 +41,7 @@ def write_page(folder: Path, more: Sequence[tuple[str, str]] = ()) -> Path:
     Comparisons in its sub-folders follow as chapters. more: figures that lie there already, and their captions.
     """
     chapters = [Results.read(folder), *(Results.read(path.parent) for path in sorted(folder.glob("*/results.parquet")))]
-    parts = [_bars_part(chapters[0]), *(part for chapter in chapters for part in _chapter(chapter, folder))]
+    parts = [_bars_part(best_known(chapters)), *(part for chapter in chapters for part in _chapter(chapter, folder))]
     reference = chapters[0].reference
     best, machine = reference["classifier_accuracy"], reference.get("machine")
     page = _PAGE.format(
@@ -65,7 +65,10 @@ def _bars_part(results: Results) -> str:
     found = bars(results)
     if not found:
         return ""
-    about = "Found is the least value over all points that were measured, and where it is."
+    about = (
+        "Found is the least value over all points that were measured, and where it is. Of rows of the same point, that "
+        "of most pictures counts."
+    )
     return f"## Bars\n\n{about}\n\n{markdown_table(bar_lines(found))}\n"
 
 
