@@ -30,7 +30,7 @@ bench: $(RUNS)  ## measure throughput and latency of a link on this machine
 .PHONY: results paper publish trained
 DATA ?=
 JOBS ?= $(shell $(PYTHON) -c 'import os; print(min(8, os.cpu_count()))')
-SCENARIOS ?= paper pictures authors
+SCENARIOS ?= paper bars authors pictures
 TRAIN ?=
 results: $(DEVELOPS) $(if $(TRAIN),trained)  ## compare every scheme on CIFAR-100 (DATA=DIR) into out/results; TRAIN=1 trains first
 	@$(need_data)

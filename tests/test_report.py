@@ -13,7 +13,7 @@ from lab.evaluate.table import Row, write_table
 from lab.report.bars import bars
 from lab.report.gain import needed, snr_needed, symbols_needed
 from lab.report.page import write_page
-from lab.report.results import Results
+from lab.report.results import Results, best_known
 from shared.errors import DataLoss, NotFound
 
 SNRS_DB = (-4.0, 0.0, 4.0)
@@ -112,11 +112,19 @@ def test_bars_by_hand(tmp_path: Path) -> None:
     assert bars(compared(tmp_path, [row("raw", 512, 0.0, 0.5)])) == []
 
 
+def test_of_the_same_point_the_row_of_most_pictures_counts(folder: Path, tmp_path: Path) -> None:
+    more = replace(row("a", 16, 0.0, 0.47), n=5000)
+    (tmp_path / "more").mkdir()
+    known = best_known([Results.read(folder), compared(tmp_path / "more", [more])])
+    assert known.of(scheme="a", k=16)["semantic_accuracy"].to_list() == pytest.approx([0.2, 0.47, 0.6])
+
+
 def test_comparisons_in_sub_folders_are_chapters(folder: Path) -> None:
     sub = folder / "pictures"
     sub.mkdir()
     sent = replace(row("jpeg", 256, 0.0, 0.2), psnr_db=17.5, genie="header of the file", n=1234)
-    write_table([sent, replace(sent, snr_db=4.0)], sub)
+    other = replace(sent, scheme="webp", genie="")
+    write_table([sent, replace(sent, snr_db=4.0), other, replace(other, snr_db=4.0)], sub)
     about = json.loads((folder / "reference.json").read_text()) | {"scenario": "pictures", "title": "Pictures"}
     (sub / "reference.json").write_text(json.dumps(about))
     page = write_page(folder).read_text()
