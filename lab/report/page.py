@@ -27,9 +27,10 @@ Made by
 
 {commands}
 
-{machine}`docs/laboratory.md` says what each scheme is, and what the columns of `results.csv` mean. `cbr` counts the
-payload, `cbr_total` pilots and header too. Shaded bands in figures are Wilson intervals, 95 %. A dash in a table is a
-scheme that has no form at that bandwidth and SNR.
+{machine}
+`docs/laboratory.md` says what each scheme is, and what the columns of `results.csv` mean. `cbr` counts the payload,
+`cbr_total` pilots and header too. Shaded bands in figures are Wilson intervals, 95 %. A dash in a table is a scheme
+that has no form at that bandwidth and SNR.
 
 {parts}
 """
@@ -51,7 +52,7 @@ def write_page(folder: Path, more: Sequence[tuple[str, str]] = (), command: str 
         nearest=reference["nearest_accuracy"],
         classifier="" if best is None else f",\nand the best classifier of the same embeddings for {best:.3f}",
         commands="\n".join(f"    {line}" for line in commands),
-        machine=f"on {machine}. " if machine else "",
+        machine=f"on {machine}.\n" if machine else "",
         parts="\n".join([*filter(None, parts), _figures_part(more)]),
     )
     path = folder / "results.md"
