@@ -81,8 +81,8 @@ class SendOptions(ChannelOptions, total=False):
     counts on from `counter`. top_k: hits wanted, 1 to 100. trace: ask for the constellations.
     timeout: seconds for this picture, math.inf for no limit.
     ask_for_more: begin with `k` or the codec's shortest length, and send more while the receiver is less certain than
-    `certainty` (0.9), up to `k_max` (the longest length); for codecs such as "nested". Rounds take counters one after
-    the other, so `send_many` then counts on by ROUNDS.
+    `certainty` (0.99; less before long rounds), up to `k_max` (the longest length); for codecs such as "nested". Rounds
+    take counters one after the other, so `send_many` then counts on by ROUNDS.
     """
 
     codec: str | None

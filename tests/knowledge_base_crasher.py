@@ -139,8 +139,10 @@ def content(directory: Path, thorough: bool, engine: str = "flat") -> State:
     with KnowledgeBase.open(directory, EngineSettings(name=engine)) as kb:
         state = {line.item_id: line.label for line in kb.list_items(count=10**6)}
         queries = np.stack([vector(one) for one in state])
-        assert [hits[0].item_id for hits in kb.search(queries, 1)] == list(state), "an item does not find itself"
-        for hits in kb.search(queries[:3], 10**6):
+        # Among all items: asked for one alone, an approximate index that learned from eight items may look past it.
+        found = kb.search(queries, 10**6)
+        assert [hits[0].item_id for hits in found] == list(state), "an item does not find itself"
+        for hits in found[:3]:
             assert {hit.item_id: hit.label for hit in hits} == state, "a search does not find all"
             assert len(hits) == len(state), "a search finds an item twice"
         assert kb.description.items == len(state)

@@ -5,7 +5,7 @@ image --decode, resize--> pixels --batch: CLIP, codec--> payload --pilots--> bur
 
 import io
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -26,8 +26,8 @@ from shared.symbols import Complex
 from shared.warming import Warming
 from transmitter.encoder import Encoded, Encoder, ToEncode
 from transmitter.preparer import Prepared, Preparer, ToPrepare
-from transmitter.request import Round, SendRequest, Sent
-from transmitter.rounds import Exchange, NextHop, exchange_rounds, joined_reception
+from transmitter.request import AskForMore, Round, SendRequest, Sent
+from transmitter.rounds import Exchange, NextHop, exchange_rounds, joined_reception, wanted_certainty
 from transmitter.settings import TransmitterSettings
 
 PREPARE_SIZE = 8
@@ -175,6 +175,7 @@ class SendPipeline:
     def _bursts(self, request: SendRequest, plan: _Plan, payload: Complex, mode: int) -> Iterator[Burst]:
         """One burst for each length, with the part of the payload that reaches it; numbered when it is taken."""
         session = offset = 0
+        reached = [codec.symbols for codec in plan.codecs]
         for place, codec in enumerate(plan.codecs):
             burst_id = next(self._burst_ids)
             session = session or (burst_id if request.ask else 0)
@@ -192,9 +193,16 @@ class SendPipeline:
                 placing=plan.placing,
                 session=session,
                 offset_symbols=offset,
-                wanted_certainty=request.ask.certainty if request.ask else 0.0,
+                wanted_certainty=_wanted(request.ask, reached, place),
             )
             offset = codec.symbols
+
+
+def _wanted(ask: AskForMore | None, reached: Sequence[int], place: int) -> float:
+    """Below which certainty the receiver shall ask after a round. reached: symbols after each; 0 after the last."""
+    if ask is None or place + 1 == len(reached):
+        return 0.0
+    return wanted_certainty(ask.certainty, reached[place + 1] - reached[place], reached[0])
 
 
 def _round(exchange: Exchange, source_values: int) -> Round:

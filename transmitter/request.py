@@ -9,13 +9,13 @@ from shared.channel import PilotPlacing
 from shared.errors import SemLinkError
 from shared.ledger import Entry
 
-DEFAULT_CERTAINTY: Final = 0.9
+DEFAULT_CERTAINTY: Final = 0.99
 """Of a request that asks for more and names none."""
 
 
 @dataclass(frozen=True, slots=True)
 class AskForMore:
-    """Send in rounds while the receiver's certainty is below this one. k_max: at most; None for the longest code."""
+    """Send in rounds. certainty: see `transmitter.rounds.wanted_certainty`. k_max: at most; None for the longest."""
 
     certainty: float
     k_max: int | None = None

@@ -59,6 +59,15 @@ class Exchange:
         return [Entry(Stage.WIRE, max(0.0, self.round_trip_seconds - inside)), *self.reception.ledger]
 
 
+def wanted_certainty(certainty: float, next_symbols: int, first_symbols: int) -> float:
+    """The certainty below which the next round, of so many payload symbols, is worth its price.
+
+    certainty: the same for a round as long as the first one. Doubt is tolerated in proportion to the symbols that
+    mending it costs, 1 - wanted = (1 - certainty) next / first, so the long rounds at the end are for the worst cases.
+    """
+    return max(0.0, 1 - (1 - certainty) * next_symbols / first_symbols)
+
+
 async def exchange_rounds(bursts: Iterator[Burst], next_hop: NextHop, deadline: Deadline) -> list[Exchange]:
     """Send the first burst, and the others one by one while the receiver asks.
 

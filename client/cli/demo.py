@@ -36,7 +36,7 @@ def demo(
     ask_for_more: Annotated[
         bool, typer.Option("--ask-for-more", help="Begin with k, or with few; more while the receiver asks.")
     ] = False,
-    certainty: Annotated[float | None, typer.Option(help="Below it the receiver asks for more; else 0.9.")] = None,
+    certainty: Annotated[float | None, typer.Option(help="The more, the more it asks; else 0.99.")] = None,
     concurrency: Annotated[
         int, typer.Option(min=1, max=64, help="Pictures on their way at once; 1 measures an unloaded link.")
     ] = 1,

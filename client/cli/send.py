@@ -41,7 +41,7 @@ def send(
         ),
     ] = False,
     certainty: Annotated[
-        float | None, typer.Option(help="Below it the receiver asks for more; else 0.9.", rich_help_panel=_RADIO)
+        float | None, typer.Option(help="The more, the more it asks; else 0.99.", rich_help_panel=_RADIO)
     ] = None,
     k_max: Annotated[
         int | None, typer.Option(help="Length at which to stop asking; else the longest.", rich_help_panel=_RADIO)

@@ -2,7 +2,7 @@
 
     code of the budget k --next segment--> air, a burst of its own --x_hat, n0_eff--> decode all segments so far
                                ^                                                          |
-                               '------------- of the pictures below C <-------------------'
+                               '------------- of the uncertain ones <-------------------'
 
 As over the sockets: each round has its own pilots, header, fade and noise.
 """
@@ -19,9 +19,10 @@ from lab.evaluate.scheme import NEIGHBOURS, Arrival, Batch, CannotExist, Setting
 from shared.codecs.base import Decoded, fingerprint_of
 from shared.codecs.fusion import Fusion
 from shared.codecs.nested import Nested
+from transmitter.rounds import wanted_certainty
 
-CERTAINTIES: Final = (0.5, 0.8, 0.9, 0.95, 0.99)
-STARTS: Final = {8: "", 16: "-from-16"}
+CERTAINTIES: Final = (0.5, 0.8, 0.9, 0.95, 0.99, 0.999)
+STARTS: Final = {8: "", 16: "-from-16", 32: "-from-32"}
 NAMES: Final = {
     f"nested-more-{certainty:g}{suffix}": (certainty, start)
     for certainty in CERTAINTIES
@@ -69,7 +70,11 @@ class NestedMore:
             known = receiver.decode(x_hat[asking, :sent], n0_eff[asking, :sent])
             decode_seconds += perf_counter() - start
             reached[asking], rounds[asking] = sent, number + 1
-            asking = asking[_put(decoded, asking, known) < self._certainty]
+            certainty = _put(decoded, asking, known)
+            if number + 1 == len(self._receivers):
+                break
+            following = self._receivers[number + 1].symbols - sent
+            asking = asking[certainty < wanted_certainty(self._certainty, following, self._receivers[0].symbols)]
             if not asking.size:
                 break
         found = self._fusion.rank(decoded, NEIGHBOURS)[0]

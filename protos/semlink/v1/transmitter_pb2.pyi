@@ -138,7 +138,9 @@ class AskForMore(_message.Message):
     CERTAINTY_FIELD_NUMBER: _builtins.int
     K_MAX_FIELD_NUMBER: _builtins.int
     certainty: _builtins.float
-    """The receiver asks while the likeliest category has a probability below it, 0 to 1; unset means 0.9."""
+    """0 to 1; unset means 0.99. The receiver asks while the doubt, 1 less the probability of the likeliest category, is
+    above (1 - certainty) times the payload of the next round over that of the first: a long round is for much doubt.
+    """
     k_max: _builtins.int
     """Length at which to stop in any case; unset means the codec's longest."""
     def __init__(
