@@ -8,6 +8,7 @@ from scipy.stats import multivariate_normal
 from shared.channel import ChannelSettings, Link, equalize, estimate_channel, pilot_sequence
 from shared.codecs.base import to_latent, to_symbols
 from shared.codecs.gain_error import PILOTS, gain_error, turned
+from shared.codecs.nested import Nested
 
 
 def words_of(count: int, k: int, seed: int) -> torch.Tensor:
@@ -50,3 +51,18 @@ def test_more_words_are_told_apart_at_low_snr() -> None:
     learned = trusting + gain_error(latent, noise, words, words.square(), torch.zeros(1, k)).log_ratio
     right = [float((score.argmax(dim=1).numpy() == sent).mean()) for score in (trusting, learned)]
     assert right[1] > right[0] + 0.06
+
+
+def test_a_round_that_is_lost_in_a_fade_does_not_spoil_the_others() -> None:
+    """A code in two rounds; the second one is noise of 40 dB above it, and the receiver knows that it is."""
+    short, long = (Nested.load(k, "cpu") for k in (64, 128))
+    embeddings = short.model.prototypes.numpy()[:50]
+    unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    rng = np.random.default_rng(0)
+    noise = rng.standard_normal((50, 64, 2)) @ np.array([1, 1j])
+    scale = np.where(np.arange(64) < short.symbols, 0.5, 1e4).astype(np.float32)
+    y = (long.encode(unit) + np.sqrt(scale / 2) * noise).astype(np.complex64)
+    n0_eff = np.broadcast_to(scale, y.shape)
+    first = short.decode(y[:, : short.symbols], n0_eff[:, : short.symbols])
+    both = long.decode(y, n0_eff)
+    np.testing.assert_allclose(np.exp(both.evidence), np.exp(first.evidence), atol=0.02)

@@ -14,6 +14,7 @@ segments is a burst of its own. The scale s of the word fills what the coordinat
 and gains depend on the operating point, the SNR that the sender believes in: little SNR, little gain.
 """
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple, Self
 
 import numpy as np
@@ -90,14 +91,14 @@ class NestedModel(nn.Module):
         noises, log_prior_of_point = hypotheses(noise, self.points_db)
         code = self.prefix(y.shape[1])
         found = log_likelihood(y.repeat(len(noises), 1), noises.flatten(0, 1), code)  # [T, N B, C]
-        gain = None if noise.isnan().any() else gain_error(y, noises[0], code.words, code.squares, code.powers)
-        if gain is not None:  # who learned the noise from pilots learned the gain from them
+        gains = [] if noise.isnan().any() else gain_errors(y, noises[0], code)
+        for _, gain in gains:  # who learned the noise from pilots learned the gain from them
             found = found + gain.log_ratio
         joint = found.reshape(len(found), *noises.shape[:2], -1) + log_prior_of_point[..., None] + log_prior
         evidence = joint.logsumexp(dim=(0, 1)).log_softmax(dim=1)
         best = joint.flatten(0, 1).argmax(dim=0)
         points, supposed = best // len(noises), best % len(noises)
-        return self._expected_embeddings(y, noises, (supposed, points), evidence.exp(), gain), evidence
+        return self._expected_embeddings(y, noises, (supposed, points), evidence.exp(), gains), evidence
 
     def prefix(self, k: int) -> "Prefix":
         """The code of the first k dimensions at all operating points; made once, and kept."""
@@ -111,12 +112,12 @@ class NestedModel(nn.Module):
         noises: Tensor,
         likeliest: tuple[Tensor, Tensor],
         posterior: Tensor,
-        gain: GainError | None,
+        gains: Sequence[tuple[slice, GainError]],
     ) -> Tensor:
         """Sum over c of p(c | y) E[e | y, c]: [B, D].
 
         noises: [N, B, 1] or [N, B, k]. likeliest: [B, C] each, which of them, and which operating point, are the
-        likeliest for each category. gain: None where the receiver knows it.
+        likeliest for each category. gains: what the words tell of the gain, burst by burst.
         """
         supposed, points = likeliest
         embeddings = posterior @ self.prototypes
@@ -125,9 +126,9 @@ class NestedModel(nn.Module):
         for share, category in zip(shares.T, likely.T, strict=True):
             noise, point = noises[supposed[rows, category], rows], points[rows, category]
             word = self.words[point, category, : y.shape[1]]
-            if gain is not None:
-                along, across = (part[point, rows, category][:, None] for part in (gain.along, gain.across))
-                word = word + along * word + across * turned(word)
+            for part, gain in gains:
+                along, across = (each[point, rows, category][:, None] for each in (gain.along, gain.across))
+                word[:, part] += along * word[:, part] + across * turned(word[:, part])
             z = expected_coordinates(y, noise, word, self.gains[point], self.place)
             embeddings += share[:, None] * torch.einsum("bn,bmn->bm", z, self.axes[category]) @ self.basis.T
         return embeddings
@@ -204,6 +205,35 @@ def superpose(words: Tensor, refinement: Tensor) -> Tensor:
     return torch.cat(filled, dim=1)
 
 
+def gain_errors(y: Tensor, noise: Tensor, code: Prefix) -> list[tuple[slice, GainError]]:
+    """What the words tell of the gain of each burst, and which dimensions the burst holds.
+
+    noise: [B, 1], of one burst, or [B, k]. Of a code that came in rounds each segment is taken for a burst: a round is
+    one or more of them. Where noise differs within a segment, the gain was followed from symbol to symbol: no one error
+    is common to all, and the list is empty.
+    """
+    k = y.shape[1]
+    if noise.shape[1] == 1:
+        parts = [slice(0, k)]
+    elif _is_constant_in_segments(noise):
+        parts = [slice(start, stop) for start, stop in SEGMENTS if stop <= k]
+    else:
+        parts = []
+    return [
+        (
+            part,
+            gain_error(
+                y[:, part],
+                noise[:, :1] if noise.shape[1] == 1 else noise[:, part],
+                code.words[..., part],
+                code.squares[..., part],
+                code.powers[..., part],
+            ),
+        )
+        for part in parts
+    ]
+
+
 def log_likelihood(y: Tensor, noise: Tensor, code: Prefix) -> Tensor:
     """Log-likelihood of each category, z averaged out, but for the constant k/2 log 2 pi: [..., B, C].
 
@@ -243,10 +273,9 @@ def expected_coordinates(y: Tensor, noise: Tensor, words: Tensor, gains: Tensor,
 
 def _weighed_through(certainty: Tensor, code: Prefix) -> Tensor:
     """Words diag(certainty) G: [..., B, C, n]. certainty: [B, k]."""
-    segments = [(start, stop) for start, stop in SEGMENTS if stop <= certainty.shape[1]]
-    steps = torch.stack([certainty[:, start] for start, _ in segments], dim=1)
-    sizes = torch.tensor([stop - start for start, stop in segments], device=certainty.device)
-    if torch.equal(steps.repeat_interleave(sizes, dim=1), certainty):  # rounds, one gain each: 3 to 14 times faster
+    if _is_constant_in_segments(certainty):  # rounds, one gain each: 3 to 14 times faster
+        segments = [(start, stop) for start, stop in SEGMENTS if stop <= certainty.shape[1]]
+        steps = torch.stack([certainty[:, start] for start, _ in segments], dim=1)
         parts = [code.words[..., start:stop] @ code.carried[..., start:stop, :] for start, stop in segments]
         return torch.einsum("bs,s...cn->...bcn", steps, torch.stack(parts))
     return torch.einsum("bk,...ck,...kn->...bcn", certainty, code.words, code.carried)
@@ -257,3 +286,9 @@ def _squared_distance(y: Tensor, certainty: Tensor, code: Prefix) -> Tensor:
     itself = (certainty * y.square()).sum(dim=1, keepdim=True)
     words = certainty * code.energy if certainty.shape[1] == 1 else certainty @ code.squares.mT
     return itself - 2 * (certainty * y) @ code.words.mT + words
+
+
+def _is_constant_in_segments(values: Tensor) -> bool:
+    """Whether values [B, k] are the same throughout each segment."""
+    parts = [values[:, start:stop] for start, stop in SEGMENTS if stop <= values.shape[1]]
+    return all(torch.equal(part[:, :1].expand_as(part), part) for part in parts)
