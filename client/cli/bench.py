@@ -164,13 +164,13 @@ def more(
     """Measure what asking for more saves: each fixed length against rounds, over three processes.
 
     `cbr` is the mean bandwidth of the payload, `total` with the pilots and headers of all rounds. `gain`: by how much
-    the askers are more often right at the same mean bandwidth.
+    the askers are more often right at the same mean bandwidth; `from k 8, 0.99`: the first round, and the certainty.
 
     - `semlink bench more`
     - `semlink bench more --data cifar100:data --queries 2000 --figure out/more.png`
     - `semlink bench more --fading rayleigh --snr-db 10 --propagation-seconds 0.25`
     """
-    from client.cli.more_table import more_table  # noqa: PLC0415
+    from client.cli.more_table import more_tables  # noqa: PLC0415
     from client.cli.progress import progress  # noqa: PLC0415
 
     with heavy():
@@ -189,7 +189,8 @@ def more(
     if json:
         print_json(result)
     else:
-        out.print(more_table(result["rows"]))
+        for table in more_tables(result["rows"]):
+            out.print(table)
 
 
 def _show(result: dict[str, Any], title: str, json: bool) -> None:

@@ -1,35 +1,35 @@
-"""The table of `semlink bench more`."""
+"""The tables of `semlink bench more`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Any
 
 from rich import box
 from rich.table import Table
 
-_NUMBERS = ("right\n", "1000 cbr\n", "total\n", "rounds\n", "ms p50\np95", "gain\n", "gain\ntotal")
+_NUMBERS = ("right", "1000 cbr", "total", "rounds", "ms p50 p95", "gain", "total")
 
 
-def more_table(rows: Iterable[dict[str, Any]]) -> Table:
-    """One row for each way to send, a section for each channel."""
-    table = Table(box=box.SIMPLE, padding=(0, 0, 0, 1))
-    for name in ("channel", "sent"):
-        table.add_column(name, no_wrap=True)
-    for name in _NUMBERS:
-        table.add_column(name, justify="right", no_wrap=True)
-    before = None
-    for row in rows:
-        channel = f"{'AWGN' if row['fading'] == 'none' else row['fading']} {row['snr_db']:g} dB"
-        if before not in (None, channel):
-            table.add_section()
-        table.add_row("" if channel == before else channel, *_cells(row))
-        before = channel
-    return table
+def more_tables(rows: Iterable[dict[str, Any]]) -> Iterator[Table]:
+    """A table for each channel, a row for each way to send."""
+    for channel, ways in groupby(rows, _channel):
+        table = Table(title=channel, box=box.SIMPLE, padding=(0, 0, 0, 1))
+        table.add_column("sent", no_wrap=True)
+        for name in _NUMBERS:
+            table.add_column(name, justify="right", no_wrap=True)
+        for row in ways:
+            table.add_row(*_cells(row))
+        yield table
+
+
+def _channel(row: dict[str, Any]) -> str:
+    return f"{'AWGN' if row['fading'] == 'none' else row['fading']}, {row['snr_db']:g} dB"
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
     asked = row["certainty"] is not None
     return [
-        f"k {row['k']} to {row['k_max']}, {row['certainty']:g}" if asked else f"k {row['k']}",
+        f"from k {row['k']}, {row['certainty']:g}" if asked else f"k {row['k']}",
         f"{row['semantic_accuracy']:.3f}",
         f"{1e3 * row['cbr']:.2f}",
         f"{1e3 * row['cbr_total']:.2f}",
