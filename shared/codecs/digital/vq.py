@@ -8,7 +8,7 @@ Modulation and code rate (a mode) come from a table by (fading, k, SNR) that the
 
 import copy
 from pathlib import Path
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Self
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -18,12 +18,10 @@ from shared.codecs.base import Codec, Decoded, Embeddings, ExpectedFading, Opera
 from shared.codecs.digital.modem import Mode, Reals, modem_of, require_sionna
 from shared.codecs.digital.modes import ModeTable
 from shared.codecs.digital.quantizer import ResidualQuantizer, Words
+from shared.codecs.operating_point import UNTOLD_SNR_DB
 from shared.codecs.weights_dir import weights_path
 from shared.errors import DataLoss, InvalidInput
 from shared.symbols import Complex, normalize_power
-
-DEFAULT_SNR_DB: Final = 5.0
-"""Operating point of a sender that is told none."""
 
 
 class VqDigital(Codec):
@@ -84,7 +82,7 @@ class VqDigital(Codec):
 
     def mode(self, snr_db: float) -> int:
         """See `BaseCodec.mode`."""
-        told = DEFAULT_SNR_DB if np.isnan(snr_db) else snr_db
+        told = UNTOLD_SNR_DB if np.isnan(snr_db) else snr_db
         return self.modes.index(self.table.choose(self.k, told, self._fading))
 
     def with_mode(self, mode: int) -> Self:

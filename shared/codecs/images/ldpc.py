@@ -21,14 +21,13 @@ from shared.codecs.base import ExpectedFading, OperatingPoint, fingerprint_of
 from shared.codecs.digital.modem import Bits, Modem, Reals, modem_of, require_sionna
 from shared.codecs.images.adaptation import MCS, Adaptation, Mcs
 from shared.codecs.images.formats import FORMATS, Format
+from shared.codecs.operating_point import UNTOLD_SNR_DB
 from shared.codecs.picture import GREY, SIDE, DecodedPictures, PictureCodec, Pixels, check_pixels
 from shared.errors import InvalidInput, InvalidSetting
 from shared.symbols import Complex, normalize_power
 
 CRC_BITS: Final = 24
 """Of each block: how the receiver knows that it is right. 3GPP TS 38.212, gCRC24A."""
-DEFAULT_SNR_DB: Final = 5.0
-"""Operating point of a sender that is told none."""
 
 LOST: Final = "the picture was lost on the air"
 NO_FILE: Final = "the picture had no file as small as this burst"
@@ -95,7 +94,7 @@ class PictureLdpc(PictureCodec):
 
     def mode(self, snr_db: float) -> int:
         """See `BaseCodec.mode`: the place in `MCS`."""
-        told = DEFAULT_SNR_DB if np.isnan(snr_db) else snr_db
+        told = UNTOLD_SNR_DB if np.isnan(snr_db) else snr_db
         best = self._adaptation.choose(told, "none" if self._fading == "none" else "block", self._worth)
         return MCS.index(best if best in self._possible else self._possible[0])
 

@@ -1,7 +1,7 @@
 """Codecs of pictures whose two halves are a trained network."""
 
 from pathlib import Path
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -11,14 +11,12 @@ from torch import Tensor
 from shared.channel.equalizer import EqualizerName
 from shared.codecs.base import OperatingPoint, to_latent, to_symbols
 from shared.codecs.jscc.network import JsccNetwork, reliability_of
+from shared.codecs.operating_point import UNTOLD_SNR_DB
 from shared.codecs.picture import DecodedPictures, PictureCodec, Pixels, check_pixels
 from shared.codecs.weights import fingerprint_of_weights, read_weights
 from shared.codecs.weights_dir import weights_path
 from shared.errors import DataLoss, InvalidSetting
 from shared.symbols import Complex
-
-DEFAULT_SNR_DB: Final = 5.0
-"""Operating point of a sender that is told none."""
 
 _ROOT_HALF = np.float32(np.sqrt(0.5))
 
@@ -60,7 +58,7 @@ class JsccCodec(PictureCodec):
         """See `PictureCodec.encode`. Raises InvalidPicture for any other size."""
         check_pixels(self.name, pixels)
         told = np.full(len(pixels), np.nan, np.float32) if snr_db is None else snr_db
-        told = np.where(np.isnan(told), np.float32(DEFAULT_SNR_DB), told)
+        told = np.where(np.isnan(told), np.float32(UNTOLD_SNR_DB), told)
         reliability = reliability_of(torch.from_numpy(told)).unsqueeze(1)
         z = self.network.encode(to_unit_range(pixels).to(self.device), reliability.to(self.device), self.k)
         return to_symbols(z.cpu().numpy() * _ROOT_HALF)
