@@ -52,7 +52,7 @@ ENV SEMLINK_CHANNEL_HOST=0.0.0.0
 USER semlink
 EXPOSE 50052
 HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import sys; from client.health import is_serving; sys.exit(not is_serving('127.0.0.1:50052', 3))"]
+    CMD ["python", "-c", "import sys; from local.health import is_serving; sys.exit(not is_serving('127.0.0.1:50052', 3))"]
 ENTRYPOINT ["python", "-m", "channel_proxy"]
 
 FROM client-dependencies AS client
@@ -71,12 +71,12 @@ FROM services AS transmitter
 ENV SEMLINK_TRANSMITTER_HOST=0.0.0.0
 EXPOSE 50051
 HEALTHCHECK --interval=5s --timeout=5s --start-period=180s --retries=3 \
-    CMD ["python", "-c", "import sys; from client.health import is_serving; sys.exit(not is_serving('127.0.0.1:50051', 3))"]
+    CMD ["python", "-c", "import sys; from local.health import is_serving; sys.exit(not is_serving('127.0.0.1:50051', 3))"]
 ENTRYPOINT ["python", "-m", "transmitter"]
 
 FROM services AS receiver
 ENV SEMLINK_RECEIVER_HOST=0.0.0.0 SEMLINK_RECEIVER_KB=/kb
 EXPOSE 50053
 HEALTHCHECK --interval=5s --timeout=5s --start-period=300s --retries=3 \
-    CMD ["python", "-c", "import sys; from client.health import is_serving; sys.exit(not is_serving('127.0.0.1:50053', 3))"]
+    CMD ["python", "-c", "import sys; from local.health import is_serving; sys.exit(not is_serving('127.0.0.1:50053', 3))"]
 ENTRYPOINT ["python", "-m", "receiver"]

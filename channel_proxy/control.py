@@ -6,11 +6,11 @@ from typing import Any
 
 import structlog
 
-from shared.burst import Burst
-from shared.channel import ChannelSettings, Link
-from shared.channel.conditions import Conditions
-from shared.channel.presets import preset_named
-from shared.channel.scenario import Scenario
+from shared.frame.burst import Burst
+from shared.phy import ChannelSettings, Link
+from shared.phy.conditions.conditions import Conditions
+from shared.phy.conditions.presets import preset_named
+from shared.phy.conditions.schedule import Scenario
 
 log = structlog.get_logger()
 

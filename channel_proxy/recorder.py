@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from shared.errors import Exhausted
-from shared.traffic import RecordedBurst
+from shared.frame.channel_records import RecordedBurst
 
 TAPE_BYTES: Final = 64 << 20
 """Symbols that may wait for one slow reader."""

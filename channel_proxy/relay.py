@@ -13,12 +13,12 @@ from time import monotonic, perf_counter
 import numpy as np
 
 from channel_proxy.control import ChannelControl
-from channel_proxy.traffic import Traffic
-from shared.burst import Burst, ChannelReport, Genie
-from shared.channel import ChannelSettings, Link, Sending, Transmission
-from shared.channel.faults import Fate, fate
-from shared.channel.ofdm import air_symbols
+from channel_proxy.counters import Traffic
 from shared.errors import InvalidSymbols
+from shared.frame.burst import Burst, ChannelReport, Genie
+from shared.phy import ChannelSettings, Link, Sending, Transmission
+from shared.phy.channel.ofdm import air_symbols
+from shared.phy.conditions.faults import Fate, fate
 
 POWER_TOLERANCE = 1e-3
 THREAD_SYMBOLS = 8192

@@ -9,35 +9,35 @@ from typing import Any
 import grpc
 
 from channel_proxy.control import ChannelControl
+from channel_proxy.counters import Traffic
+from channel_proxy.forward import Route, cause_of_loss
 from channel_proxy.recorder import Recorder
 from channel_proxy.relay import Air, Passed, as_received, report_of
-from channel_proxy.route import Route, cause_of_loss
 from channel_proxy.settings import ProxySettings
-from channel_proxy.traffic import Traffic
-from channel_proxy.watch import Watch
+from channel_proxy.statistics import Watch
 from protos.semlink.v1 import channel_pb2 as api
 from protos.semlink.v1 import channel_pb2_grpc as rpc
 from protos.semlink.v1 import common_pb2 as common
 from protos.semlink.v1 import link_pb2 as pb
-from shared.burst import Burst
-from shared.channel.presets import PRESETS
-from shared.deadline import Deadline
 from shared.errors import InvalidSetting, SemLinkError
+from shared.frame.burst import Burst
+from shared.frame.channel_records import RecordedBurst
+from shared.phy.conditions.presets import PRESETS
 from shared.rpc.burst_link import BurstLink, link_to_receiver
-from shared.rpc.channel_wire import override_from_wire, settings_to_wire
-from shared.rpc.control_wire import (
+from shared.rpc.exchange import answer_burst
+from shared.rpc.server import Service
+from shared.rpc.status import abort_with, answers_errors
+from shared.rpc.streams import StreamAnswerer
+from shared.runtime.deadline import Deadline
+from shared.wire.channel import override_from_wire, settings_to_wire
+from shared.wire.control import (
     preset_to_wire,
     recorded_to_wire,
     scenario_from_wire,
     scenario_to_wire,
     statistics_to_wire,
 )
-from shared.rpc.exchange import answer_burst
-from shared.rpc.server import Service
-from shared.rpc.status import abort_with, answers_errors
-from shared.rpc.streams import StreamAnswerer
-from shared.rpc.wire import burst_to_wire
-from shared.traffic import RecordedBurst
+from shared.wire.link import burst_to_wire
 
 Context = grpc.aio.ServicerContext[Any, Any]
 

@@ -3,9 +3,9 @@
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from shared.channel import ChannelSettings
-from shared.channel.settings import FadingSettings, FaultSettings, NoiseSettings
-from shared.config import ServerSettings
+from shared.phy import ChannelSettings
+from shared.phy.conditions.settings import FadingSettings, FaultSettings, NoiseSettings
+from shared.runtime.config import ServerSettings
 
 
 class ProxySettings(FaultSettings, NoiseSettings, FadingSettings, ServerSettings):

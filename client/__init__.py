@@ -9,19 +9,19 @@
 It needs neither torch nor faiss. Errors are those of `shared.errors`.
 """
 
-from client.adding import Added, NewItem
-from client.aio import AsyncSemLink
+from client.async_client import AsyncSemLink
 from client.channel_control import ChannelControl
+from client.client import SemLink
 from client.delivery import Delivery, Round
 from client.description import TransmitterInfo
+from client.kb_upload import Added, NewItem
 from client.knowledge_base import Found, Item, KnowledgeBaseClient, KnowledgeBaseInfo
-from client.link import SemLink
 from client.options import ChannelOptions, SendOptions
 from client.stream import Answer
-from shared.burst import ChannelReport, CodecSpec, Hit, Trace
-from shared.channel import ChannelSettings
 from shared.errors import SemLinkError
+from shared.frame.burst import ChannelReport, CodecSpec, Hit, Trace
 from shared.ledger import Entry, Kind
+from shared.phy import ChannelSettings
 
 __all__ = [
     "Added",

@@ -11,22 +11,22 @@ from client.options import ChannelOptions
 from protos.semlink.v1 import channel_pb2 as api
 from protos.semlink.v1 import link_pb2 as link
 from protos.semlink.v1.channel_pb2_grpc import ChannelStub
-from shared.burst import Burst, Reception
-from shared.channel import ChannelSettings
-from shared.channel.presets import Preset
-from shared.channel.scenario import Scenario
 from shared.errors import SemLinkError, Unavailable
-from shared.rpc.channel_wire import override_to_wire, settings_from_wire
-from shared.rpc.control_wire import (
+from shared.frame.burst import Burst, Reception
+from shared.frame.channel_records import ChannelStatistics, RecordedBurst
+from shared.phy import ChannelSettings
+from shared.phy.conditions.presets import Preset
+from shared.phy.conditions.schedule import Scenario
+from shared.rpc.status import error_from_failure
+from shared.wire.channel import override_to_wire, settings_from_wire
+from shared.wire.control import (
     preset_from_wire,
     recorded_from_wire,
     scenario_from_wire,
     scenario_to_wire,
     statistics_from_wire,
 )
-from shared.rpc.status import error_from_failure
-from shared.rpc.wire import burst_to_wire, reception_from_wire
-from shared.traffic import ChannelStatistics, RecordedBurst
+from shared.wire.link import burst_to_wire, reception_from_wire
 
 
 class ScheduleState(NamedTuple):

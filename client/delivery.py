@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from protos.semlink.v1 import transmitter_pb2 as api
-from shared.burst import ChannelReport, Csi, Hit, Trace
+from shared.frame.burst import ChannelReport, Csi, Hit, Trace
 from shared.ledger import Entry, Kind, Stage
-from shared.rpc.channel_wire import report_from_wire
-from shared.rpc.wire import csi_from_wire, entries_from_wire, hits_from_wire, trace_from_wire
+from shared.wire.channel import report_from_wire
+from shared.wire.link import csi_from_wire, entries_from_wire, hits_from_wire, trace_from_wire
 
 _PLACES = {stage.value: place for place, stage in enumerate(Stage)}
 

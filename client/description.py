@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from protos.semlink.v1 import transmitter_pb2 as api
-from shared.burst import CodecSpec
-from shared.rpc.wire import spec_from_wire
+from shared.frame.burst import CodecSpec
+from shared.wire.link import spec_from_wire
 
 
 @dataclass(frozen=True)

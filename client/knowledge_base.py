@@ -13,14 +13,14 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 import numpy.typing as npt
 
-from client.adding import Added, Adding, NewItem
 from client.connection import RECEIVER, Client, rpc_errors
+from client.kb_upload import Added, Adding, NewItem
 from client.pictures import Picture, picture_bytes
 from protos.semlink.v1 import knowledge_base_pb2 as api
 from protos.semlink.v1.knowledge_base_pb2_grpc import KnowledgeBaseStub
-from shared.burst import Hit
 from shared.errors import InvalidInput
-from shared.rpc.wire import hits_from_wire
+from shared.frame.burst import Hit
+from shared.wire.link import hits_from_wire
 
 Embedding = npt.NDArray[np.float32]
 

@@ -5,18 +5,18 @@ from typing import Any, Final, TypedDict
 
 from client.pictures import Picture, picture_bytes
 from protos.semlink.v1 import transmitter_pb2 as api
-from shared.burst import Csi
-from shared.channel import FadingName, PilotPlacing
-from shared.channel.settings import AirtimeName, ImpulsesName, JitterName, WaveformName
 from shared.errors import InvalidSetting
-from shared.rpc.channel_wire import override_to_wire
-from shared.rpc.wire import csi_to_wire, placing_to_wire
+from shared.frame.burst import Csi
+from shared.phy import FadingName, PilotPlacing
+from shared.phy.conditions.settings import AirtimeName, ImpulsesName, JitterName, WaveformName
+from shared.wire.channel import override_to_wire
+from shared.wire.link import csi_to_wire, placing_to_wire
 
 
 class ChannelOptions(TypedDict, total=False):
     """Settings of the channel; one that is None or absent is left as it is.
 
-    `shared.channel.ChannelSettings` says what each means and in which range it lies; so does
+    `shared.phy.ChannelSettings` says what each means and in which range it lies; so does
     `semlink channel set --help`. math.inf: no noise (snr_db), no interferer (sir_db), a linear amplifier
     (pa_backoff_db).
     """

@@ -15,11 +15,11 @@ from typing import IO, Any, Final, Self
 
 import numpy as np
 
-from shared.burst import Burst, ChannelReport, CodecSpec, Genie
-from shared.channel import ChannelSettings, Grid
 from shared.errors import DataLoss, InvalidSetting, NotFound
-from shared.symbols import Complex, pack_symbols
-from shared.traffic import RecordedBurst
+from shared.frame.burst import Burst, ChannelReport, CodecSpec, Genie
+from shared.frame.channel_records import RecordedBurst
+from shared.frame.symbols import Complex, pack_symbols
+from shared.phy import ChannelSettings, Grid
 from shared.version import VERSION
 
 _PREFIX: Final = "semlink:"

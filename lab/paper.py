@@ -15,18 +15,18 @@ from typing import Any, Final
 
 import polars as pl
 
+from lab.data.features import ClipChoice, load_choice
+from lab.evaluate.bounds import classifier_accuracy
 from lab.evaluate.data import open_test_set
-from lab.evaluate.reference import classifier_accuracy
 from lab.evaluate.run import Report, evaluate
 from lab.evaluate.scenario import Scenario, load_scenario
-from lab.features import ClipChoice, load_choice
-from lab.kbsc_trainer import KbscTraining
-from lab.report.page import write_page
-from lab.train_kbsc import train_kbsc
-from lab.train_label import LabelTraining, train_label
-from lab.train_nested import NestedTraining, train_nested
-from lab.train_vq import VqTraining, train_vq
-from shared.codecs.weights_dir import use_weights_dir
+from lab.report.markdown import write_page
+from lab.train.kbsc.train import train_kbsc
+from lab.train.kbsc.trainer import KbscTraining
+from lab.train.label.train import LabelTraining, train_label
+from lab.train.nested.train import NestedTraining, train_nested
+from lab.train.vq.train import VqTraining, train_vq
+from shared.codecs.base.weight_files import use_weights_dir
 
 TRIAL_PICTURES, TRIAL_QUERIES = 4, 50
 TRIAL_STEPS: Final[dict[str, dict[str, Any]]] = {

@@ -2,9 +2,9 @@
 
     p = 1 / (1 + exp(-(w . evidence + b)))
 
-There is a model for answers that were voted for, and one for those of a fusion (`receiver.fusing`). Each has two sets
-of weights, for bursts whose noise the receiver knows and for those without pilots. A knowledge base that was calibrated
-keeps its own beside it; the others use those that were fitted on CIFAR-100 and the drawn set.
+There is a model for answers that were voted for, and one for those of a fusion (`receiver.label_posterior`). Each has
+two sets of weights, for bursts whose noise the receiver knows and for those without pilots. A knowledge base that was
+calibrated keeps its own beside it; the others use those that were fitted on CIFAR-100 and the drawn set.
 """
 
 import json
@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from receiver.decision import Reals
-from receiver.knowledge_base.durable import replacing
 from shared.errors import DataLoss
+from shared.files import replacing
 
 CONFIDENCE_FILE = "confidence.json"
 EVIDENCE = ("share_log_odds", "cosine", "margin", "agreement", "noise")

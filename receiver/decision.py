@@ -3,7 +3,7 @@
     the 20 nearest --vote--> the label that wins and its nearest item --evidence--> confidence --> accepted?
 
 The vote is right more often than the nearest item alone; `semlink kb report` measures both. Of codecs with categories
-`receiver.fusing` chooses instead, and gives the same kind of ballot.
+`receiver.label_posterior` chooses instead, and gives the same kind of ballot.
 """
 
 from dataclasses import dataclass

@@ -11,12 +11,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from shared.burst import Burst
-from shared.channel import ChannelEstimate, EqualizerName, check_followed, equalize, estimate_channel, follow_channel
 from shared.codecs import AnyCodec, Codec, Decoded
 from shared.errors import InvalidInput, Mismatch
+from shared.frame.burst import Burst
+from shared.frame.symbols import Complex
 from shared.ledger import Entry, Stage
-from shared.symbols import Complex
+from shared.phy import ChannelEstimate, EqualizerName, check_followed, equalize, estimate_channel, follow_channel
 from shared.units import ratio_to_db
 
 

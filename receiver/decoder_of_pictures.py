@@ -8,8 +8,8 @@ from time import perf_counter
 
 from receiver.decoder import Arrived, Equalized
 from shared.codecs import Decoded, PictureCodec
-from shared.codecs.base import Embeddings
-from shared.codecs.picture import Pixels
+from shared.codecs.base.contract import Embeddings
+from shared.codecs.base.picture import Pixels
 from shared.errors import NotFound
 from shared.ledger import Entry, Stage
 

@@ -11,15 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
-from receiver.knowledge_base import UNREADABLE, NewItem, Prepared, prepare
+from receiver.knowledge_base import NewItem
+from receiver.knowledge_base.ingest.pictures import UNREADABLE, Prepared, prepare
 from receiver.settings import ReceiverSettings
-from shared.batching import Batcher
-from shared.codecs.base import Embeddings
-from shared.codecs.picture import Pixels
+from shared.codecs.base.contract import Embeddings
+from shared.codecs.base.picture import Pixels
 from shared.datasets import Picture
-from shared.deadline import Deadline
 from shared.device import use_threads
 from shared.errors import InvalidPicture, Mismatch
+from shared.runtime.batching import Batcher
+from shared.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
     from shared.clip import Clip

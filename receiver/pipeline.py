@@ -16,21 +16,21 @@ from receiver.confidence import Confidences
 from receiver.decision import VOTERS, Ballot, Reals, answer_first, decide, evidence, vote
 from receiver.decoder import Arrived, Equalized, check_codec, check_csi, decode_payloads, equalize_bursts
 from receiver.decoder_of_pictures import EmbedPictures, decode_pictures, without_clip
-from receiver.fusing import CANDIDATES, Fusions, weigh
+from receiver.harq_buffer import Part, Sessions
 from receiver.knowledge_base import KnowledgeBase, View
-from receiver.sessions import Part, Sessions
-from shared.burst import Burst, Hit, Trace
-from shared.channel import EqualizerName
+from receiver.label_posterior import CANDIDATES, Fusions, weigh
 from shared.codecs import AnyCodec, CodecShelf, Decoded, PictureCodec
-from shared.codecs.fusion import Fusion
+from shared.codecs.embedding.posterior import Fusion
 from shared.errors import InvalidInput, Mismatch, SemLinkError
+from shared.frame.burst import Burst, Hit, Trace
+from shared.frame.symbols import Complex
 from shared.ledger import Entry, Stage
-from shared.symbols import Complex
+from shared.phy import EqualizerName
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the receiver found for one burst. Fields as in `shared.burst.Reception`."""
+    """What the receiver found for one burst. Fields as in `shared.frame.burst.Reception`."""
 
     top: tuple[Hit, ...]
     confidence: float

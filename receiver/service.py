@@ -14,26 +14,26 @@ from protos.semlink.v1 import link_pb2 as pb
 from protos.semlink.v1 import link_pb2_grpc as rpc
 from receiver.confidence import load_confidence
 from receiver.embedder import Embedder
+from receiver.harq_buffer import Sessions
+from receiver.kb_messages import description_to_wire
+from receiver.kb_service import KnowledgeBaseService
 from receiver.knowledge_base import KnowledgeBase
-from receiver.knowledge_messages import description_to_wire
-from receiver.knowledge_service import KnowledgeBaseService
 from receiver.pipeline import Answer, ReceivePipeline
-from receiver.sessions import Sessions
 from receiver.settings import ReceiverSettings
 from receiver.startup import load_codecs, open_knowledge_base
-from shared.batching import Batcher
-from shared.burst import Burst, CodecSpec, Reception
 from shared.codecs import AnyCodec, PictureCodec
-from shared.deadline import Deadline
 from shared.device import use_threads
+from shared.frame.burst import Burst, CodecSpec, Reception
 from shared.ledger import Entry, Stage
 from shared.rpc.exchange import answer_burst
 from shared.rpc.server import Service
 from shared.rpc.status import answers_errors
 from shared.rpc.streams import StreamAnswerer
-from shared.rpc.wire import reception_to_wire, spec_to_wire
+from shared.runtime.batching import Batcher
+from shared.runtime.deadline import Deadline
+from shared.runtime.warming import Warming
 from shared.version import VERSION
-from shared.warming import Warming
+from shared.wire.link import reception_to_wire, spec_to_wire
 
 log = structlog.get_logger()
 Context = grpc.aio.ServicerContext[Any, Any]

@@ -6,8 +6,8 @@ from typing import Final, Literal
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from shared.channel import EqualizerName
-from shared.config import ServerSettings
+from shared.phy import EqualizerName
+from shared.runtime.config import ServerSettings
 
 MAX_SESSIONS: Final = 4096
 SESSION_SECONDS: Final = 60.0

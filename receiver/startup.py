@@ -8,7 +8,7 @@ import structlog
 from receiver.knowledge_base import EngineSettings, HasWriter, KnowledgeBase, WriterLock, build_knowledge_base
 from receiver.settings import ReceiverSettings
 from shared.codecs import AnyCodec, CodecShelf
-from shared.codecs.weights_dir import use_weights_dir
+from shared.codecs.base.weight_files import use_weights_dir
 from shared.device import resolve_device
 from shared.errors import NotFound
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from client.demo.run import demo_pictures
-from client.supervisor import LinkPlan, LocalLink
+from cli.demo.run import demo_pictures
+from local.supervisor import LinkPlan, LocalLink
 
 
 @pytest.fixture(scope="session")

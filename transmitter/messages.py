@@ -2,9 +2,9 @@
 
 from protos.semlink.v1 import transmitter_pb2 as pb
 from shared.errors import InvalidSetting
-from shared.rpc.channel_wire import override_from_wire, report_to_wire
 from shared.rpc.status import failure_from
-from shared.rpc.wire import (
+from shared.wire.channel import override_from_wire, report_to_wire
+from shared.wire.link import (
     checked_certainty,
     csi_from_wire,
     csi_to_wire,

@@ -13,21 +13,21 @@ from time import perf_counter
 
 from PIL import Image
 
-from shared.batching import Batcher
-from shared.burst import Burst, CodecSpec, Csi, Reception
-from shared.channel import PilotPlacing, place_pilots
 from shared.clip import Clip
 from shared.codecs import AnyCodec, CodecShelf, PictureCodec
-from shared.deadline import Deadline
 from shared.device import use_threads
 from shared.errors import InvalidSetting
+from shared.frame.burst import Burst, CodecSpec, Csi, Reception
+from shared.frame.symbols import Complex
 from shared.ledger import Ledger, Stage
-from shared.symbols import Complex
-from shared.warming import Warming
+from shared.phy import PilotPlacing, place_pilots
+from shared.runtime.batching import Batcher
+from shared.runtime.deadline import Deadline
+from shared.runtime.warming import Warming
 from transmitter.encoder import Encoded, Encoder, ToEncode
+from transmitter.harq import Exchange, NextHop, exchange_rounds, joined_reception, wanted_certainty
 from transmitter.preparer import Prepared, Preparer, ToPrepare
 from transmitter.request import AskForMore, Round, SendRequest, Sent
-from transmitter.rounds import Exchange, NextHop, exchange_rounds, joined_reception, wanted_certainty
 from transmitter.settings import TransmitterSettings
 
 PREPARE_SIZE = 8

@@ -6,9 +6,9 @@ from time import perf_counter
 from typing import NamedTuple
 
 from shared.clip import Clip
-from shared.codecs.picture import SIDE, Pixels, fit_picture
+from shared.codecs.base.picture import SIDE, Pixels, fit_picture
+from shared.datasets.decoding import decode_picture
 from shared.errors import SemLinkError
-from shared.pictures import decode_picture
 
 
 class ToPrepare(NamedTuple):

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shared.burst import CodecSpec, Csi, Reception
-from shared.channel import PilotPlacing
 from shared.errors import SemLinkError
+from shared.frame.burst import CodecSpec, Csi, Reception
 from shared.ledger import Entry
+from shared.phy import PilotPlacing
 
 DEFAULT_CERTAINTY: Final = 0.99
 """Of a request that asks for more and names none."""
@@ -15,7 +15,7 @@ DEFAULT_CERTAINTY: Final = 0.99
 
 @dataclass(frozen=True, slots=True)
 class AskForMore:
-    """Send in rounds. certainty: see `transmitter.rounds.wanted_certainty`. k_max: at most; None for the longest."""
+    """Send in rounds. certainty: see `transmitter.harq.wanted_certainty`. k_max: at most; None for the longest."""
 
     certainty: float
     k_max: int | None = None

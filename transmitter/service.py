@@ -12,15 +12,15 @@ from protos.semlink.v1 import transmitter_pb2 as pb
 from protos.semlink.v1 import transmitter_pb2_grpc as rpc
 from shared.clip import Clip, load_clip
 from shared.codecs import CodecShelf
-from shared.codecs.weights_dir import use_weights_dir
-from shared.deadline import Deadline
+from shared.codecs.base.weight_files import use_weights_dir
 from shared.errors import Exhausted, InvalidSetting, SemLinkError
 from shared.rpc.burst_link import link_to_channel
 from shared.rpc.server import Service
 from shared.rpc.status import answers_errors, failure_from
 from shared.rpc.streams import StreamAnswerer
-from shared.rpc.wire import spec_to_wire
+from shared.runtime.deadline import Deadline
 from shared.version import VERSION
+from shared.wire.link import spec_to_wire
 from transmitter.messages import delivery_to_wire, request_from_wire
 from transmitter.pipeline import SendPipeline
 from transmitter.request import Sent

@@ -6,11 +6,11 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from shared.burst import Csi
-from shared.channel import PilotPlacing
-from shared.codecs.base import ExpectedFading
-from shared.codecs.operating_point import DEFAULT_SNR_DB
-from shared.config import ServerSettings
+from shared.codecs.base.contract import ExpectedFading
+from shared.codecs.base.design_snr import DEFAULT_SNR_DB
+from shared.frame.burst import Csi
+from shared.phy import PilotPlacing
+from shared.runtime.config import ServerSettings
 
 
 class TransmitterSettings(ServerSettings):

@@ -19,14 +19,14 @@ import psutil
 import uvloop
 
 from client.channel_control import ChannelControl
-from client.health import wait_serving
-from client.leash import Leash
 from client.options import ChannelOptions
-from client.service_process import ServiceProcess
-from shared.burst import Burst, CodecSpec
-from shared.channel import ChannelSettings, Link, Sending, place_pilots
+from local.health import wait_serving
+from local.leash import Leash
+from local.service_process import ServiceProcess
+from shared.frame.burst import Burst, CodecSpec
+from shared.frame.symbols import Complex, normalize_power
+from shared.phy import ChannelSettings, Link, Sending, place_pilots
 from shared.rpc.burst_link import link_to_channel
-from shared.symbols import Complex, normalize_power
 
 PILOTS: Final = 8
 BAR_MICROSECONDS: Final = 60.0

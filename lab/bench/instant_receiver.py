@@ -4,9 +4,9 @@ from typing import Any
 
 from receiver.service import ReceiverService
 from receiver.settings import ReceiverSettings
-from shared.burst import Hit, Reception
+from shared.frame.burst import Hit, Reception
 from shared.rpc.main import main
-from shared.rpc.wire import reception_to_wire
+from shared.wire.link import reception_to_wire
 
 _TOP = tuple(Hit(f"item-{place}", "label", 0.1 * place) for place in range(5))
 

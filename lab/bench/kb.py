@@ -20,13 +20,13 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.bench.kb_vectors import DIM, Collection
-from lab.kb.neighbours import TrueNeighbours, recall
-from lab.kb.traffic import transmit
-from lab.kb.tuning import TuningPlan, tune
+from lab.knowledge_base.neighbours import TrueNeighbours, recall
+from lab.knowledge_base.tuning import TuningPlan, tune
+from lab.simulate.traffic import transmit
 from receiver.knowledge_base import EngineSettings, KnowledgeBase, NewItem, Origin, write_store
-from receiver.knowledge_base.engines.table import choose_engine
-from shared.channel import ChannelSettings
-from shared.codecs.raw import Raw
+from receiver.knowledge_base.index.table import choose_engine
+from shared.codecs.embedding.raw import Raw
+from shared.phy import ChannelSettings
 
 _NEIGHBOURS = 10
 _DURABLE_BATCH = 512
@@ -102,7 +102,7 @@ def _build(
 
 def _probe(directory: Path, queries: Floats, engine: str, scratch: Path) -> dict[str, Any]:
     np.save(scratch / "queries.npy", queries)
-    command = [sys.executable, "-m", "lab.kb.probe", directory, scratch / "queries.npy", engine]
+    command = [sys.executable, "-m", "lab.knowledge_base.probe", directory, scratch / "queries.npy", engine]
     answer = subprocess.run(list(map(str, command)), check=True, stdout=subprocess.PIPE)
     found: dict[str, Any] = json.loads(answer.stdout)
     return found

@@ -9,16 +9,16 @@ import numpy as np
 import uvloop
 
 from client import AsyncSemLink, Delivery, Kind, SemLink, SendOptions
-from client.supervisor import LinkPlan, LocalLink
-from lab.bench.bare import BareLoop
 from lab.bench.fixtures import bench_pictures, random_knowledge_base, random_weights
 from lab.bench.load import Load, generate_load
+from lab.simulate.bare import BareLoop
+from local.supervisor import LinkPlan, LocalLink
 from receiver.knowledge_base import KnowledgeBase
-from shared.channel import ChannelSettings
 from shared.clip import load_clip
 from shared.codecs import CodecShelf
-from shared.codecs.picture import of_embeddings
+from shared.codecs.base.picture import of_embeddings
 from shared.ledger import Stage
+from shared.phy import ChannelSettings
 
 RANDOM = "random"
 CHANNEL = ChannelSettings(snr_db=5.0)

@@ -16,8 +16,8 @@ import numpy.typing as npt
 from scipy.stats import binomtest
 
 from client import Delivery, SemLink, SendOptions
-from client.supervisor import LinkPlan, LocalLink
-from shared.codecs.nested import Nested
+from local.supervisor import LinkPlan, LocalLink
+from shared.codecs.embedding.nested import Nested
 from shared.datasets import open_source
 from shared.errors import SemLinkError
 

@@ -13,9 +13,9 @@ from typing import ClassVar, Final
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from shared.codecs.images.formats import Format
-from shared.codecs.images.ldpc import PictureLdpc
-from shared.codecs.picture import Pixels
+from shared.codecs.base.picture import Pixels
+from shared.codecs.picture.formats import Format
+from shared.codecs.picture.ldpc import PictureLdpc
 from shared.errors import NotFound
 
 _COARSEST_QP: Final = 51

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from lab.features import (
+from lab.data.features import (
     CLIP_TINY,
     ClipChoice,
     Features,

@@ -1,4 +1,4 @@
-"""The scheme `kbsc-authors`: the first paper as its authors have it; see `lab.kbsc_authors`."""
+"""The scheme `kbsc-authors`: the first paper as its authors have it; see `lab.train.kbsc.authors`."""
 
 from time import perf_counter
 from typing import Final
@@ -6,14 +6,14 @@ from typing import Final
 import numpy as np
 import torch
 
-from lab.evaluate.air import Air
 from lab.evaluate.cost import Cost, cost_of
 from lab.evaluate.scheme import Arrival, Batch, CannotExist, Setting
-from lab.kbsc_authors import FOLDERS, from_air, to_air
+from lab.simulate.air import Air
+from lab.train.kbsc.authors import FOLDERS, from_air, to_air
 from shared.codecs import Decoded
-from shared.codecs.base import fingerprint_of
-from shared.codecs.kbsc import Kbsc
-from shared.codecs.weights_dir import weights_path
+from shared.codecs.base.contract import fingerprint_of
+from shared.codecs.base.weight_files import weights_path
+from shared.codecs.embedding.kbsc import Kbsc
 
 LENGTHS: Final = (16, 64, 256)
 

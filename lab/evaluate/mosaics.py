@@ -3,7 +3,7 @@
     1,000 pictures side by side --format at a budget, header left out--> blocks --CRC, LDPC, QAM, interleaved--> bursts
 
 No live scheme: a sender has one picture at a time, and nobody is given a file's header. What follows the first lost
-block is lost. Each picture a file of its own, `jpeg-ldpc`, is a codec: see `shared.codecs.images.ldpc`.
+block is lost. Each picture a file of its own, `jpeg-ldpc`, is a codec: see `shared.codecs.picture.ldpc`.
 """
 
 from time import perf_counter
@@ -11,21 +11,21 @@ from time import perf_counter
 import numpy as np
 import numpy.typing as npt
 
-from lab.evaluate.air import Air
 from lab.evaluate.cost import Cost
 from lab.evaluate.data import Pixels
 from lab.evaluate.pictures import DIGITAL
 from lab.evaluate.scheme import Arrival, Batch, CannotExist, Setting, expected_fading
+from lab.simulate.air import Air
 from receiver.decoder import Equalized
 from shared.clip import embed_pictures
 from shared.codecs import Decoded
-from shared.codecs.base import fingerprint_of
+from shared.codecs.base.contract import fingerprint_of
+from shared.codecs.base.picture import GREY
 from shared.codecs.digital.modem import Bits, modem_of
-from shared.codecs.images.adaptation import BLOCK_SYMBOLS, Adaptation
-from shared.codecs.images.formats import Format
-from shared.codecs.images.ldpc import CRC_BITS, payload_bytes, to_bits, to_bytes
-from shared.codecs.picture import GREY
-from shared.symbols import Complex, normalize_power
+from shared.codecs.picture.formats import Format
+from shared.codecs.picture.ldpc import CRC_BITS, payload_bytes, to_bits, to_bytes
+from shared.codecs.picture.link_adaptation import BLOCK_SYMBOLS, Adaptation
+from shared.frame.symbols import Complex, normalize_power
 
 
 class DigitalMosaic:

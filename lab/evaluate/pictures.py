@@ -9,15 +9,15 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from lab.evaluate.air import Air
 from lab.evaluate.bpg import BpgLdpc
 from lab.evaluate.cost import Cost, cost_of
 from lab.evaluate.scheme import Arrival, Batch, CannotExist, Setting, check_length, expected_fading, mode_of
+from lab.simulate.air import Air
 from shared.clip import Clip, embed_pictures
 from shared.codecs import Decoded, PictureCodec
-from shared.codecs.images.adaptation import MCS, Adaptation
-from shared.codecs.images.ldpc import HevcLdpc, JpegLdpc, PictureLdpc, WebpLdpc
-from shared.codecs.picture import DecodedPictures, fit_pictures
+from shared.codecs.base.picture import DecodedPictures, fit_pictures
+from shared.codecs.picture.ldpc import HevcLdpc, JpegLdpc, PictureLdpc, WebpLdpc
+from shared.codecs.picture.link_adaptation import MCS, Adaptation
 from shared.errors import InvalidSetting
 
 DIGITAL: Final[dict[str, type[PictureLdpc]]] = {kind.name: kind for kind in (JpegLdpc, WebpLdpc, HevcLdpc, BpgLdpc)}

@@ -13,16 +13,16 @@ from typing import NamedTuple
 import faiss
 import polars as pl
 
+from lab.evaluate.bounds import limit_of
 from lab.evaluate.data import TestSet
-from lab.evaluate.judge import Judge
-from lab.evaluate.leaks import check_dead_channel
-from lab.evaluate.measure import measure, nothing_sent
-from lab.evaluate.reference import limit_of
+from lab.evaluate.leak_test import check_dead_channel
+from lab.evaluate.run_point import measure, nothing_sent
 from lab.evaluate.scenario import Point, Scenario, SchemeSpec
 from lab.evaluate.scheme import CannotExist, Scheme
 from lab.evaluate.schemes import make_scheme
+from lab.evaluate.scorer import Judge
 from lab.evaluate.table import PointStore, Row, write_table
-from lab.tables import hardware
+from lab.report.cards import hardware
 from shared.device import use_threads
 
 Report = Callable[[int, int], None]

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from shared.burst import Csi
-from shared.channel import ChannelSettings, EqualizerName
-from shared.config import explain
 from shared.errors import InvalidSetting, NotFound
+from shared.frame.burst import Csi
+from shared.phy import ChannelSettings, EqualizerName
+from shared.runtime.config import explain
 
-SHIPPED = Path(__file__).parent.parent / "scenarios"
+SHIPPED = Path(__file__).parents[1] / "experiments" / "evaluation"
 
 
 def _listed(value: Any) -> Any:

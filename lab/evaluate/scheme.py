@@ -12,20 +12,20 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from lab.evaluate.air import Air
+from lab.data.features import ClipChoice, load_choice
 from lab.evaluate.cost import Cost, cost_of
 from lab.evaluate.data import Floats, Ints, Pixels
-from lab.features import ClipChoice, load_choice
+from lab.simulate.air import Air
 from receiver.decision import VOTERS, answer_first, vote
 from receiver.decoder import Equalized
-from receiver.knowledge_base.exact import exact_nearest
-from shared.channel.settings import FadingName
+from receiver.knowledge_base.index.exact_search import exact_nearest
 from shared.clip import Clip
 from shared.codecs import AnyCodec, Codec, Decoded
-from shared.codecs.base import ExpectedFading, OperatingPoint
-from shared.codecs.fusion import Fusion
-from shared.codecs.operating_point import operating_point_db
+from shared.codecs.base.contract import ExpectedFading, OperatingPoint
+from shared.codecs.base.design_snr import operating_point_db
+from shared.codecs.embedding.posterior import Fusion
 from shared.errors import InvalidSetting
+from shared.phy.conditions.settings import FadingName
 
 NEIGHBOURS = 10
 """Items that a receiver finds for each burst."""

@@ -5,19 +5,19 @@ from importlib import import_module
 import numpy as np
 
 from lab.evaluate.data import TestSet
-from lab.evaluate.nested_more import NAMES as NESTED_MORE
 from lab.evaluate.pictures import PictureScheme
 from lab.evaluate.scenario import SchemeSpec
 from lab.evaluate.scheme import CodecScheme, FusedScheme, Scheme, Setting, VotingScheme
+from lab.simulate.nested_more import NAMES as NESTED_MORE
 from shared.codecs import AnyCodec, PictureCodec, codec_class
-from shared.codecs.own import is_own, own_codec
+from shared.codecs.base.plugin import is_own, own_codec
 from shared.errors import Mismatch
 
 PICTURES = ("jpeg", "webp", "hevc", "bpg")
 # Schemes that are no codecs, or more than one: name -> "module:class", called with k and a `Setting`.
 SCHEMES: dict[str, str] = {
     "kbsc-authors": "lab.evaluate.kbsc_authors:KbscAuthors",
-    **dict.fromkeys(NESTED_MORE, "lab.evaluate.nested_more:NestedMore"),
+    **dict.fromkeys(NESTED_MORE, "lab.simulate.nested_more:NestedMore"),
     "vq-digital": "lab.evaluate.vq_digital:VqDigitalScheme",
     **{f"{kind}-ldpc": "lab.evaluate.pictures:DigitalPictures" for kind in PICTURES},
     **{f"{kind}-ldpc-mosaic": "lab.evaluate.mosaics:DigitalMosaic" for kind in PICTURES},
@@ -25,7 +25,7 @@ SCHEMES: dict[str, str] = {
 
 
 # Codecs that the services do not offer.
-CODECS: dict[str, str] = {"nested-unlabelled": "shared.codecs.nested:NestedUnlabelled"}
+CODECS: dict[str, str] = {"nested-unlabelled": "shared.codecs.embedding.nested:NestedUnlabelled"}
 
 
 def make_scheme(spec: SchemeSpec, k: int, test_set: TestSet) -> Scheme:

@@ -3,11 +3,11 @@
 import numpy as np
 import numpy.typing as npt
 
-from lab.evaluate.air import Air
 from lab.evaluate.cost import Cost
 from lab.evaluate.scheme import Batch, CodecScheme, Setting
+from lab.simulate.air import Air
 from shared.codecs import Codec, Decoded
-from shared.codecs.base import OperatingPoint
+from shared.codecs.base.contract import OperatingPoint
 from shared.codecs.digital.vq import VqDigital
 
 _ROUNDING = 1e-6

@@ -8,14 +8,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lab.evaluate.air import Air
 from lab.evaluate.data import Ints, Pixels, TestSet
-from lab.evaluate.judge import Judge
 from lab.evaluate.scenario import Point, Scenario
 from lab.evaluate.scheme import Batch, CannotExist
 from lab.evaluate.schemes import make_scheme
+from lab.evaluate.scorer import Judge
 from lab.report.results import channel_name
 from lab.report.style import INK, MUTED, RC, save
+from lab.simulate.air import Air
 from shared.datasets import open_source
 
 RIGHT, WRONG = "#15955a", "#d92d3a"

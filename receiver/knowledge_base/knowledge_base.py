@@ -16,23 +16,23 @@ from typing import Self
 
 import structlog
 
-from receiver.knowledge_base.derived import save_index
-from receiver.knowledge_base.durable import WriterLock, last_writer
-from receiver.knowledge_base.engines.base import IndexEngine
-from receiver.knowledge_base.engines.settings import EngineSettings
-from receiver.knowledge_base.engines.table import SHARED_ENGINES
-from receiver.knowledge_base.folding import folded_engine
-from receiver.knowledge_base.following import Follower
-from receiver.knowledge_base.layout import Layout
-from receiver.knowledge_base.opening import new_engine, open_view
-from receiver.knowledge_base.ranking_file import extended_ranking_file
+from receiver.knowledge_base.index.base import IndexEngine
+from receiver.knowledge_base.index.compaction import folded_engine
+from receiver.knowledge_base.index.index_file import save_index
+from receiver.knowledge_base.index.ranking_file import extended_ranking_file
+from receiver.knowledge_base.index.settings import EngineSettings
+from receiver.knowledge_base.index.table import SHARED_ENGINES
+from receiver.knowledge_base.load import new_engine, open_view
 from receiver.knowledge_base.records import Added, Description, Floats, Item, Listed, NewItem, Positions
-from receiver.knowledge_base.snapshots import Snapshot, restored_store, take_snapshot
+from receiver.knowledge_base.replica import Follower
+from receiver.knowledge_base.store.layout import Layout
+from receiver.knowledge_base.store.snapshots import Snapshot, restored_store, take_snapshot
+from receiver.knowledge_base.store.writer import StoreWriter
 from receiver.knowledge_base.verify import Verification, verify
 from receiver.knowledge_base.view import View
-from receiver.knowledge_base.writer import StoreWriter
-from shared.burst import Hit
 from shared.errors import InvalidInput, Mismatch, SemLinkError, Unavailable
+from shared.files import WriterLock, last_writer
+from shared.frame.burst import Hit
 
 FOLD_ITEMS = 16_384  # in the delta; more are folded into the bulk: 8 ms of one core for each search
 _SAVED_SHARE = 0.1  # of the items; the index file may lag by so many, which are read from the store at the next start

@@ -6,14 +6,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from receiver.knowledge_base import schema
-from receiver.knowledge_base.connection import connect_reader, store_uri
-from receiver.knowledge_base.derived import index_disproof
-from receiver.knowledge_base.layout import Layout
-from receiver.knowledge_base.originals import read_original
-from receiver.knowledge_base.proof import prove_item, read_meta
-from receiver.knowledge_base.ranking_file import RankingFile
-from receiver.knowledge_base.schema import Head
+from receiver.knowledge_base.index.index_file import index_disproof
+from receiver.knowledge_base.index.ranking_file import RankingFile
+from receiver.knowledge_base.ingest.originals import read_original
+from receiver.knowledge_base.store import schema
+from receiver.knowledge_base.store.checksums import prove_item, read_meta
+from receiver.knowledge_base.store.layout import Layout
+from receiver.knowledge_base.store.schema import Head
+from receiver.knowledge_base.store.sqlite import connect_reader, store_uri
 from shared.errors import NotFound, SemLinkError
 
 _MOST_PROBLEMS = 1000

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from shared.datasets.decoding import decode_picture
 from shared.errors import InvalidPicture
-from shared.pictures import decode_picture
 
 
 @dataclass(frozen=True)

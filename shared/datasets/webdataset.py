@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from shared.datasets.decoding import MAX_BYTES
 from shared.datasets.folder import SUFFIXES
 from shared.datasets.picture import Picture
 from shared.errors import InvalidInput
-from shared.pictures import MAX_BYTES
 
 _LABEL = (".cls", ".label")
 _CAPTION = (".txt", ".caption")

@@ -10,11 +10,11 @@ import structlog
 from protos.semlink.v1 import link_pb2 as pb
 from protos.semlink.v1.channel_pb2_grpc import ChannelStub
 from protos.semlink.v1.link_pb2_grpc import ReceiverStub
-from shared.burst import Burst, Reception
 from shared.errors import Expired, InvalidInput, SemLinkError, Unavailable
+from shared.frame.burst import Burst, Reception
 from shared.rpc.options import MAX_MESSAGE_BYTES, channel_options
 from shared.rpc.status import error_from_failure, error_from_rpc
-from shared.rpc.wire import burst_to_wire, reception_from_wire
+from shared.wire.link import burst_to_wire, reception_from_wire
 
 log = structlog.get_logger()
 

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from protos.semlink.v1 import link_pb2 as pb
-from shared.burst import Burst
 from shared.errors import SemLinkError
+from shared.frame.burst import Burst
 from shared.rpc.status import failure_from
-from shared.rpc.wire import burst_from_wire
+from shared.wire.link import burst_from_wire
 
 log = structlog.get_logger()
 

@@ -4,9 +4,9 @@ import sys
 from collections.abc import Callable
 from typing import TypeVar
 
-from shared.config import ServerSettings, read_settings
 from shared.errors import SemLinkError
 from shared.rpc.server import Service, run
+from shared.runtime.config import ServerSettings, read_settings
 
 Settings = TypeVar("Settings", bound=ServerSettings)
 

@@ -19,11 +19,11 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from shared.config import ServerSettings
 from shared.errors import SemLinkError, Unavailable
 from shared.rpc.options import server_options
 from shared.rpc.status import abort_with
-from shared.telemetry import configure_logging
+from shared.runtime.config import ServerSettings
+from shared.runtime.telemetry import configure_logging
 
 log = structlog.get_logger()
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from shared.errors import InvalidSetting, NotFound
-from shared.symbols import Complex
+from shared.frame.symbols import Complex
 
 Bits = npt.NDArray[np.uint8]
 Reals = npt.NDArray[np.float32]

@@ -13,7 +13,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from shared.codecs.base import Embeddings
+from shared.codecs.base.contract import Embeddings
 from shared.codecs.digital.modem import Bits
 from shared.errors import InvalidInput
 

@@ -13,15 +13,15 @@ from typing import ClassVar, Self
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from shared.channel.equalizer import EqualizerName
-from shared.codecs.base import Codec, Decoded, Embeddings, ExpectedFading, OperatingPoint, fingerprint_of
+from shared.codecs.base.contract import Codec, Decoded, Embeddings, ExpectedFading, OperatingPoint, fingerprint_of
+from shared.codecs.base.design_snr import UNTOLD_SNR_DB
+from shared.codecs.base.weight_files import weights_path
 from shared.codecs.digital.modem import Mode, Reals, modem_of, require_sionna
 from shared.codecs.digital.modes import ModeTable
 from shared.codecs.digital.quantizer import ResidualQuantizer, Words
-from shared.codecs.operating_point import UNTOLD_SNR_DB
-from shared.codecs.weights_dir import weights_path
 from shared.errors import DataLoss, InvalidInput
-from shared.symbols import Complex, normalize_power
+from shared.frame.symbols import Complex, normalize_power
+from shared.phy.receive.equalizer import EqualizerName
 
 
 class VqDigital(Codec):

@@ -1,0 +1,139 @@
+"""From the air to the receiver and back; what befalls a burst as a whole is carried out here.
+
+Passed --> on the air --> stall, reset --> lost? --> held back --> receiver (twice if duplicated) --> answer
+                                             |
+                                             +--> Lost, for the sender
+"""
+
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+from channel_proxy.counters import Traffic
+from channel_proxy.queue import Medium, emulated
+from channel_proxy.relay import Passed, genie_of, report_of
+from shared.errors import Lost, Unavailable
+from shared.frame.burst import Burst
+from shared.ledger import Entry, Stage
+from shared.phy import ChannelSettings
+from shared.phy.conditions.faults import UNHARMED, Fate
+from shared.rpc.burst_link import BurstLink, StreamReset
+from shared.rpc.exchange import refusal
+from shared.runtime.deadline import Deadline
+from shared.wire.link import add_channel, pass_on
+
+if TYPE_CHECKING:
+    from protos.semlink.v1 import link_pb2 as pb
+
+_RESENDS: Final = 32
+"""Resets that one burst is carried over, 10 s in all; a link that breaks faster than bursts get through is no link."""
+_PAUSE_SECONDS: Final = 0.02
+"""Before a burst is sent again, times the attempt: so that many resets at once do not send all anew for each."""
+_SECOND_COPY: Final = 1 << 63
+"""Turned over in the id of a duplicate."""
+
+
+class Route:
+    """Takes bursts to the receiver. hop: to it. traffic: where faults are counted.
+
+    Only a burst at which the connection breaks is lost with it; others that were under way are sent again. So the fate
+    of every burst is its own, whatever else is in flight.
+    """
+
+    def __init__(self, hop: BurstLink, traffic: Traffic) -> None:
+        self.medium = Medium()
+        self._hop = hop
+        self._traffic = traffic
+        self._stalled_until = 0.0
+
+    async def deliver(self, message: "pb.Burst", passed: Passed, deadline: Deadline) -> "pb.Reception":
+        """The receiver's answer, or the failure of a lost burst, with the channel's report and ledger.
+
+        message: the burst as it came; it is made into what the receiver gets.
+        Raises Expired within the deadline, Unavailable when the receiver is lost, and what it answers as a failure.
+        """
+        settings, burst, transmission = passed.settings, passed.burst, passed.transmission
+        ledger = [Entry(Stage.CHANNEL, passed.computing_seconds)]
+        if settings.airtime == "real":
+            ledger += await self.medium.cross(settings, transmission.air_symbols, deadline)
+        else:
+            ledger += emulated(settings, transmission.air_symbols)
+        self._strike(passed.fate)
+        if cause := cause_of_loss(passed.fate, settings):
+            self._traffic.counts.lost += 1
+            reception = refusal(burst.burst_id, loss(burst, cause))
+        else:
+            held = await self._hold(passed.fate.held_seconds, deadline)
+            pass_on(message, transmission.y, genie_of(burst, transmission), settings.grid)
+            reception = await self._exchange(message, passed.fate.copies, deadline)
+            held += await self._hold(0.0, deadline)
+            if held:
+                ledger.append(Entry(Stage.DELAY, held))
+        add_channel(reception, report_of(transmission), ledger)
+        return reception
+
+    def _strike(self, fate: Fate) -> None:
+        """What a burst does to the link when it enters."""
+        if fate is UNHARMED:
+            return
+        counts = self._traffic.counts
+        counts.duplicated += fate.copies > 1
+        counts.reordered += fate.reordered
+        if fate.stalled_seconds:
+            self._stalled_until = max(self._stalled_until, monotonic() + fate.stalled_seconds)
+        if fate.reset:
+            counts.resets += 1
+            self._hop.reset()
+
+    async def _hold(self, seconds: float, deadline: Deadline) -> float:
+        """Hold a burst or an answer back, and as long as the link stalls. Returns how long that was, seconds."""
+        if not seconds and not self._stalled_until:
+            return 0.0
+        start = monotonic()
+        until = start + seconds
+        if max(until, self._stalled_until) <= start:
+            return 0.0
+        async with deadline.enforced():
+            while (left := max(until, self._stalled_until) - monotonic()) > 0:  # noqa: ASYNC110 - no polling: until then
+                await asyncio.sleep(left)  # and meanwhile another burst may have stalled the link further
+        return monotonic() - start
+
+    async def _exchange(self, message: "pb.Burst", copies: int, deadline: Deadline) -> "pb.Reception":
+        for attempt in range(1, _RESENDS + 1):
+            message.timeout_seconds = deadline.remaining()
+            try:
+                return await (self._exchange_twice(message) if copies > 1 else self._hop.exchange_message(message))
+            except StreamReset:  # by another burst
+                async with deadline.enforced():
+                    await asyncio.sleep(_PAUSE_SECONDS * attempt)
+        raise Unavailable(
+            f"the connection to the receiver broke again and again, {_RESENDS} times: send the burst anew"
+        )
+
+    async def _exchange_twice(self, message: "pb.Burst") -> "pb.Reception":
+        """Send a burst and its duplicate; the first answer counts."""
+        copy = type(message)()
+        copy.CopyFrom(message)
+        copy.burst_id ^= _SECOND_COPY
+        answers = [asyncio.create_task(self._hop.exchange_message(each)) for each in (message, copy)]
+        try:
+            done, _ = await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
+            reception = done.pop().result()
+        finally:
+            for answer in answers:
+                answer.cancel()
+            await asyncio.gather(*answers, return_exceptions=True)
+        reception.burst_id = message.burst_id
+        return reception
+
+
+def cause_of_loss(fate: Fate, settings: ChannelSettings) -> str:
+    """Why a burst never reaches the receiver, as `setting = value`; empty if it does."""
+    if fate.lost:
+        return fate.cause
+    return f"reset_probability = {settings.reset_probability:g}" if fate.reset else ""
+
+
+def loss(burst: Burst, cause: str) -> Lost:
+    """The error of a lost burst."""
+    return Lost(f"the channel lost burst {burst.counter} of stream {burst.stream} ({cause})")

@@ -1,0 +1,158 @@
+"""The panels of the demo's figure."""
+
+from collections.abc import Sequence
+from io import BytesIO
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from PIL import Image
+
+from cli.demo.pairs import shown_positions
+from cli.demo.result import DemoResult, Row, stages_of
+from cli.demo.style import AWGN, CLEAN, GRID, INK, MUTED, PAPER, RIGHT, STAGES, WRONG, at, bare, colour_of, decibels
+from shared.ledger import Kind
+
+_HATCHES = {"airtime": "xxxxxx"}
+MARKED_SYMBOLS = 64
+_THIN = 0.035  # stages below this share of every bar are drawn together
+Floats = npt.NDArray[np.float64]
+
+
+def draw_pairs(grid: Sequence[Sequence[Axes]], result: DemoResult, rows: Sequence[Row]) -> None:
+    """Pictures as sent, and what was retrieved for them in each of `rows`, marked right or wrong.
+
+    grid: [1 + len(rows)][columns] axes.
+    """
+    for axes, position in zip(grid[0], shown_positions(len(result.pictures)), strict=True):
+        picture = result.pictures[position]
+        _show(axes, picture.data, picture.label, GRID)
+    for line, row in zip(grid[1:], rows, strict=True):
+        for axes, position in zip(line, shown_positions(len(result.pictures)), strict=True):
+            delivery, right = row.deliveries[position], row.right[position]
+            _show(axes, result.thumbnails[delivery.item_id], delivery.label, RIGHT if right else WRONG)
+            _mark(axes, right)
+    _name(grid[0][0], "sent")
+    for line, row in zip(grid[1:], rows, strict=True):
+        _name(line[0], f"retrieved\n{at(row.scenario.snr_db)}")
+
+
+def draw_constellation(axes: Axes, row: Row, part: str, *, title: str, limit: float, marked: int) -> None:
+    """Symbols of all pictures, pale, and some of picture `marked`, strong. part: sent, received or equalized."""
+    clouds = [getattr(delivery.trace, part) for delivery in row.deliveries if delivery.trace is not None]
+    everything = np.concatenate(clouds)[:8000]
+    colour = MUTED if part == "sent" else colour_of(row.scenario.fading)
+    axes.scatter(everything.real, everything.imag, s=2, color=colour, alpha=0.13, linewidths=0)
+    strong = clouds[marked][:MARKED_SYMBOLS]
+    axes.scatter(strong.real, strong.imag, s=17, color=INK, linewidths=0.6, edgecolors=PAPER, zorder=3)
+    axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xticks=[], yticks=[])
+    for draw in (axes.axhline, axes.axvline):
+        draw(0, color=GRID, linewidth=1, zorder=0)
+    axes.set_xlabel(title, fontsize=9, color=INK, labelpad=6)
+
+
+def draw_accuracy(axes: Axes, result: DemoResult) -> None:
+    """Semantic accuracy against SNR with 95 % intervals, and the clean reference as a line."""
+    clean = result.rows[0].semantic_accuracy
+    axes.axhline(clean, color=CLEAN, linewidth=1.4, linestyle=(0, (5, 3)), zorder=1)
+    for fading, name in (("none", "AWGN"), ("rayleigh", "Rayleigh")):
+        rows = [row for row in result.rows[1:] if row.scenario.fading == fading and np.isfinite(row.scenario.snr_db)]
+        rows.sort(key=lambda row: row.scenario.snr_db)
+        if rows:
+            _draw_curve(axes, rows, colour_of(fading), name)
+    axes.set(ylim=(0, 1.08), yticks=[0, 0.25, 0.5, 0.75, 1])
+    axes.set_yticklabels([f"{tick:.0%}" for tick in (0, 0.25, 0.5, 0.75, 1)])
+    axes.set_xticks(sorted({row.scenario.snr_db for row in result.rows[1:] if np.isfinite(row.scenario.snr_db)}))
+    axes.set_xlabel("average Es/N0 in dB")
+    axes.grid(axis="y", color=GRID)
+    axes.tick_params(length=0)
+    words = f"clean reference {clean:.1%}"
+    axes.text(0.012, clean + 0.02, words, transform=axes.get_yaxis_transform(), fontsize=9, color=CLEAN)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="best", frameon=False, fontsize=10, handlelength=1.6)
+
+
+def draw_ledger(axes: Axes, rows: Sequence[Row]) -> None:
+    """Median time of each stage, stacked; emulated stages are hatched."""
+    stages = _stages(rows)
+    left = np.zeros(len(rows))
+    names = [f"{row.scenario.name.split(',')[0]}\n{decibels(row.scenario.snr_db)}" for row in rows]
+    for (name, parts, kind), colour in zip(stages, STAGES, strict=False):
+        widths = np.array([sum(row.ledger_ms.get(part, 0.0) for part in parts) for row in rows])
+        emulated = kind is Kind.EMULATED
+        axes.barh(
+            names, widths, left=left, height=0.58, label=name,
+            color=PAPER if emulated else colour, edgecolor=AWGN if emulated else PAPER,
+            hatch=_HATCHES.get(name, "//////") if emulated else None, linewidth=0.6,
+        )  # fmt: skip
+        left += widths
+    for position, total in enumerate(left):
+        axes.text(total + left.max() * 0.012, position, f"{total:.1f} ms", va="center", fontsize=9.5, fontweight="bold")
+    axes.set_xlim(0, left.max() * 1.18)
+    axes.invert_yaxis()
+    axes.tick_params(length=0, labelsize=9)
+    axes.grid(axis="x", color=GRID)
+    axes.set_axisbelow(True)
+    for side in ("top", "right", "left", "bottom"):
+        axes.spines[side].set_visible(False)
+    axes.legend(
+        loc="upper left", bbox_to_anchor=(-0.33, -0.2), ncols=4, frameon=False, fontsize=8.8, handlelength=1.1,
+        handletextpad=0.5, columnspacing=1.4, borderpad=0,
+    )  # fmt: skip
+
+
+def _draw_curve(axes: Axes, rows: Sequence[Row], colour: str, name: str) -> None:
+    snrs = [row.scenario.snr_db for row in rows]
+    accuracy = np.array([row.semantic_accuracy for row in rows])
+    low, high = _wilson(accuracy, len(rows[0].deliveries))
+    axes.fill_between(snrs, low, high, color=colour, alpha=0.12, linewidth=0)
+    axes.plot(snrs, accuracy, "o-", color=colour, linewidth=2.4, markersize=6.5, markeredgecolor=PAPER, label=name)
+
+
+def _wilson(share: Floats, count: int, z: float = 1.96) -> tuple[Floats, Floats]:
+    """The 95 % interval of a share of `count` (Wilson, 1927)."""
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
+    return middle - half, middle + half
+
+
+def _stages(rows: Sequence[Row]) -> list[tuple[str, list[str], Kind]]:
+    """What to stack: each stage that is wide enough to see, the thin measured ones together, emulated ones last."""
+    kinds = stages_of(rows)
+    measured = [stage for stage, kind in kinds.items() if kind is Kind.MEASURED]
+    thin = [stage for stage in measured if all(_share(row, stage) < _THIN for row in rows)]
+    wide = [(stage.replace("_", " "), [stage], Kind.MEASURED) for stage in measured if stage not in thin]
+    together = [(f"{len(thin)} shorter stages", thin, Kind.MEASURED)] if thin else []
+    emulated = [
+        (stage, [stage], kind)
+        for stage, kind in kinds.items()
+        if kind is Kind.EMULATED and any(row.ledger_ms.get(stage) for row in rows)
+    ]
+    return [*wide, *together, *emulated]
+
+
+def _share(row: Row, stage: str) -> float:
+    return row.ledger_ms.get(stage, 0.0) / (sum(row.ledger_ms.values()) or 1.0)
+
+
+def _show(axes: Axes, data: bytes, label: str, frame: str) -> None:
+    bare(axes)
+    with Image.open(BytesIO(data)) as image:
+        axes.imshow(np.asarray(image.convert("RGB")), interpolation="lanczos")
+    for spine in axes.spines.values():
+        spine.set(visible=True, color=frame, linewidth=2.4)
+    axes.set_xlabel(label, fontsize=7.5, color=MUTED if frame == GRID else frame, labelpad=3)
+
+
+def _mark(axes: Axes, right: bool) -> None:
+    axes.annotate(
+        "✓" if right else "✗", (1, 1), (-1, -1), "axes fraction", "offset points", ha="center", va="center",
+        fontsize=10, color=PAPER, fontweight="bold", annotation_clip=False,
+        bbox={"boxstyle": "circle,pad=0.22", "facecolor": RIGHT if right else WRONG, "edgecolor": PAPER},
+    )  # fmt: skip
+
+
+def _name(axes: Axes, text: str) -> None:
+    axes.set_ylabel(text, rotation=0, ha="right", va="center", fontsize=10, color=INK, labelpad=10, fontweight="bold")

@@ -1,0 +1,162 @@
+"""What the demo measured, and its JSON."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from cli.demo.scenarios import Scenario
+from client.delivery import Delivery, finite, place_of
+from client.description import TransmitterInfo
+from shared.ledger import Kind
+from shared.units import ratio_to_db
+
+PERCENTILES = (50, 95, 99)
+
+
+@dataclass(frozen=True)
+class DemoPicture:
+    """One picture that the demo sends. data: a PNG file."""
+
+    label: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Row:
+    """One scenario's deliveries, one for each picture and in their order."""
+
+    scenario: Scenario
+    deliveries: tuple[Delivery, ...]
+    truth: tuple[str, ...]
+    clean: tuple[str, ...]
+
+    @cached_property
+    def right(self) -> tuple[bool, ...]:
+        """Whether each retrieved label is the sent picture's own."""
+        return tuple(delivery.label == label for delivery, label in zip(self.deliveries, self.truth, strict=True))
+
+    @property
+    def semantic_accuracy(self) -> float:
+        """Share of pictures whose retrieved label is right."""
+        return sum(self.right) / len(self.right)
+
+    @property
+    def semantic_agreement(self) -> float:
+        """Share of pictures with the same label as from the clean embedding."""
+        same = [delivery.label == label for delivery, label in zip(self.deliveries, self.clean, strict=True)]
+        return sum(same) / len(same)
+
+    @property
+    def snr_db_achieved(self) -> float:
+        """10 log10(mean signal power / mean noise power) over the row; infinite without noise."""
+        signal = math.fsum(delivery.channel.signal_power for delivery in self.deliveries)
+        noise = math.fsum(delivery.channel.noise_power for delivery in self.deliveries)
+        return ratio_to_db(signal / noise) if noise else math.inf
+
+    @property
+    def rounds(self) -> float:
+        """Mean number of bursts a picture."""
+        return self.mean(max(1, len(delivery.rounds)) for delivery in self.deliveries)
+
+    @property
+    def symbols(self) -> float:
+        """Mean complex symbols of the payload that arrived."""
+        return self.mean(delivery.k / 2 for delivery in self.deliveries)
+
+    @property
+    def cbr(self) -> float:
+        """Mean channel uses of the payload / (3 H W)."""
+        return self.mean(delivery.cbr for delivery in self.deliveries)
+
+    @property
+    def cbr_total(self) -> float:
+        """The same with pilots and header."""
+        return self.mean(delivery.cbr_total for delivery in self.deliveries)
+
+    @cached_property
+    def latency_ms(self) -> dict[str, float]:
+        """Percentiles of total_seconds."""
+        times = [delivery.total_seconds * 1e3 for delivery in self.deliveries]
+        return {f"p{p}": float(np.percentile(times, p)) for p in PERCENTILES}
+
+    @cached_property
+    def ledger_ms(self) -> dict[str, float]:
+        """Median of each stage, in the order of the ledger."""
+        return {stage: float(np.median([d.seconds(stage) for d in self.deliveries])) * 1e3 for stage in self.stages}
+
+    @cached_property
+    def stages(self) -> dict[str, Kind]:
+        """The ledger's stages in their order, measured or emulated."""
+        return {entry.stage: entry.kind for delivery in self.deliveries for entry in delivery.ledger}
+
+    def mean(self, values: Iterable[float]) -> float:
+        """Mean over the row."""
+        return float(np.mean(list(values)))
+
+    def to_json(self) -> dict[str, Any]:
+        """A strict JSON object: an infinite SNR (no noise) is null."""
+        first = self.deliveries[0]
+        return {
+            "scenario": self.scenario.name,
+            "snr_db": finite(self.scenario.snr_db),
+            "fading": self.scenario.fading,
+            "codec": first.codec,
+            "k": 2 * self.symbols if first.rounds else first.k,
+            "csi": first.csi,
+            "pilot_symbols": first.pilot_symbols,
+            "genies": list(first.genies),
+            "cbr": self.cbr,
+            "cbr_total": self.cbr_total,
+            "rounds": self.rounds,
+            "semantic_accuracy": self.semantic_accuracy,
+            "semantic_agreement": self.semantic_agreement,
+            "accepted": self.mean(delivery.accepted for delivery in self.deliveries),
+            "snr_db_achieved": finite(self.snr_db_achieved),
+            "latency_ms": self.latency_ms,
+            "ledger_ms": self.ledger_ms,
+            "seed": first.channel.seed,
+            "stream": first.channel.stream,
+        }
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """Everything the demo found. rows: the clean reference first. thumbnails: of retrieved items, WebP, by id."""
+
+    transmitter: TransmitterInfo
+    pictures: tuple[DemoPicture, ...]
+    rows: tuple[Row, ...]
+    thumbnails: dict[str, bytes]
+    concurrency: int
+    seconds: float
+
+    @property
+    def sent(self) -> str:
+        """How the pictures were sent, for people."""
+        first = self.rows[1].deliveries[0]
+        if not first.rounds:
+            return f"codec {first.codec} k = {first.k}"
+        return f"codec {first.codec} in rounds from k = {first.rounds[0].k}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of demo.json."""
+        return {
+            "images": len(self.pictures),
+            "clip": self.transmitter.clip,
+            "precision": self.transmitter.precision,
+            "knowledge_base": self.rows[0].deliveries[0].knowledge_base,
+            "concurrency": self.concurrency,
+            "latency": "total_seconds of each delivery: round trip measured by the client, plus emulated stages",
+            "seconds": self.seconds,
+            "rows": [row.to_json() for row in self.rows],
+        }
+
+
+def stages_of(rows: Iterable[Row]) -> dict[str, Kind]:
+    """Every stage of some rows, in the order of the way: a row may have some that another has not."""
+    kinds = {stage: kind for row in rows for stage, kind in row.stages.items()}
+    return {stage: kinds[stage] for stage in sorted(kinds, key=place_of)}

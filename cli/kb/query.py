@@ -1,0 +1,191 @@
+"""`semlink kb info`, `get`, `search`, `list`: look into a knowledge base."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.console import Json, ReceiverAt, out, print_json
+from cli.kb.common import Folder, open_folder, show_fields
+from client.connection import RECEIVER
+from shared.errors import InvalidSetting, NotFound
+
+if TYPE_CHECKING:
+    from client.knowledge_base import Query
+    from shared.frame.burst import Hit
+
+_FIRST_SEARCH_SECONDS = 120.0  # the receiver may have to load its CLIP
+
+
+def info(
+    directory: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="A knowledge base on disk; without it the receiver's.")
+    ] = None,
+    receiver: ReceiverAt = RECEIVER,
+    json: Json = False,
+) -> None:
+    """Show what a knowledge base holds.
+
+    - `semlink kb info` — the running receiver's
+    - `semlink kb info out/kb`
+    """
+    found = _described(receiver, directory)
+    if json:
+        print_json(found)
+    else:
+        show_fields(found)
+
+
+def get(
+    item_id: Annotated[str, typer.Argument(metavar="ID", help="As `semlink kb list` shows it.")],
+    *,
+    picture: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the picture's own file there.")] = None,
+    thumbnail: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the thumbnail, a WebP, there.")] = None,
+    receiver: ReceiverAt = RECEIVER,
+    json: Json = False,
+) -> None:
+    """Show one item of the receiver's knowledge base, and write its picture.
+
+    The file itself is there if it was copied in, or still lies where it was when the knowledge base was built.
+
+    - `semlink kb get cat.jpg --thumbnail small.webp`
+    - `semlink kb get cat.jpg --picture original.jpg`
+    """
+    from client.knowledge_base import KnowledgeBaseClient  # noqa: PLC0415
+
+    with KnowledgeBaseClient(receiver) as knowledge_base:
+        item = knowledge_base.get_item(item_id, with_picture=picture is not None)
+    if picture is not None:
+        if not item.picture:
+            raise NotFound(item.picture_missing)
+        picture.write_bytes(item.picture)
+    if thumbnail is not None:
+        if not item.thumbnail:
+            raise NotFound(f"{item_id!r} came without a picture; it has no thumbnail")
+        thumbnail.write_bytes(item.thumbnail)
+    texts = {name: getattr(item, name) for name in ("item_id", "label", "caption", "path")}
+    if json:
+        print_json(texts | {"thumbnail_bytes": len(item.thumbnail), "embedding": item.embedding.tolist()})
+    else:
+        show_fields(texts | {"thumbnail": f"{len(item.thumbnail)} bytes", "embedding": f"{item.embedding.size} values"})
+
+
+def search(
+    text: Annotated[str | None, typer.Argument(help="What to look for, in words.")] = None,
+    *,
+    picture: Annotated[Path | None, typer.Option(metavar="FILE", help="Look for pictures like this one.")] = None,
+    item: Annotated[str | None, typer.Option(metavar="ID", help="Look for items like this one.")] = None,
+    embedding: Annotated[Path | None, typer.Option(metavar="FILE", help="Look for a vector: a .npy [dim].")] = None,
+    top: Annotated[int, typer.Option(min=1, max=100, help="Hits wanted.")] = 5,
+    label: Annotated[list[str] | None, typer.Option(help="Only items with this label; may be repeated.")] = None,
+    receiver: ReceiverAt = RECEIVER,
+    json: Json = False,
+) -> None:
+    """Search the receiver's knowledge base by words, by a picture, by one of its items, or by a vector.
+
+    - `semlink kb search "a red circle"`
+    - `semlink kb search --picture cat.jpg --top 10 --label cat --label dog`
+    """
+    from client.knowledge_base import KnowledgeBaseClient  # noqa: PLC0415
+
+    query = _query(text, picture, item, embedding)
+    with KnowledgeBaseClient(receiver, timeout=_FIRST_SEARCH_SECONDS) as knowledge_base:
+        found = knowledge_base.search(top, label or (), **query)
+    if json:
+        document = asdict(found) | {"hits": [hit._asdict() for hit in found.hits]}
+        print_json(document)
+    else:
+        _show_hits(found.hits)
+
+
+def list_(
+    *,
+    label: Annotated[str | None, typer.Option(help="Only items with this label.")] = None,
+    most: Annotated[int | None, typer.Option("--most", min=1, help="Stop after so many.")] = None,
+    directory: Folder = None,
+    receiver: ReceiverAt = RECEIVER,
+    json: Json = False,
+) -> None:
+    """List items in the order in which they were added: id, label, caption, path.
+
+    - `semlink kb list --label cat --most 20`
+    """
+    lines = list(islice(_lines(receiver, directory, label), most))
+    if json:
+        print_json(lines)
+        return
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table("id", "label", "caption", "path", box=None, pad_edge=False)
+    for line in lines:
+        table.add_row(*(_plain(line[name]) for name in ("item_id", "label", "caption", "path")))
+    out.print(table)
+
+
+def _described(address: str, directory: Path | None) -> dict[str, Any]:
+    if directory is not None:
+        with open_folder(directory) as folder:
+            return asdict(folder.description)
+    from client.knowledge_base import KnowledgeBaseClient  # noqa: PLC0415
+
+    with KnowledgeBaseClient(address) as knowledge_base:
+        return knowledge_base.describe().to_json()
+
+
+def _lines(address: str, directory: Path | None, label: str | None) -> Iterable[dict[str, str]]:
+    if directory is not None:
+        with open_folder(directory) as folder:
+            after = -1
+            while page := folder.list_items(after, 1000, label):
+                yield from ({name: getattr(one, name) for name in _COLUMNS} for one in page)
+                after = page[-1].position
+        return
+    from client.knowledge_base import KnowledgeBaseClient  # noqa: PLC0415
+
+    with KnowledgeBaseClient(address) as knowledge_base:
+        yield from map(asdict, knowledge_base.list_items(label))
+
+
+_COLUMNS = ("item_id", "label", "caption", "path")
+
+
+def _query(text: str | None, picture: Path | None, item: str | None, embedding: Path | None) -> "Query":
+    """The one query that was given."""
+    given = {"text": text, "picture": picture, "item_id": item, "embedding": embedding}
+    named = {name: value for name, value in given.items() if value is not None}
+    if len(named) != 1:
+        raise InvalidSetting("search for one thing: words, --picture FILE, --item ID or --embedding FILE")
+    if embedding is not None:
+        return {"embedding": _vector(embedding)}
+    return named  # type: ignore[return-value]
+
+
+def _vector(path: Path) -> Any:
+    import numpy as np  # noqa: PLC0415
+
+    try:
+        vector = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InvalidSetting(f"--embedding {path}: no .npy file that can be read ({error})") from error
+    if vector.ndim != 1:
+        raise InvalidSetting(f"--embedding {path}: it holds {list(vector.shape)}, not one vector [dim]")
+    return vector
+
+
+def _show_hits(hits: "Iterable[Hit]") -> None:
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table("distance", "label", "id", box=None, pad_edge=False)
+    for hit in hits:
+        table.add_row(f"{hit.distance:.3f}", _plain(hit.label), _plain(hit.item_id))
+    out.print(table)
+
+
+def _plain(text: str) -> Any:
+    """A stranger's text for the terminal: no markup, no control characters."""
+    from rich.text import Text  # noqa: PLC0415
+
+    return Text("".join(one if one.isprintable() else repr(one)[1:-1] for one in text))

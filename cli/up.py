@@ -1,0 +1,173 @@
+"""`semlink up`: the link on this machine."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import sleep
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.codecs import CODEC_HELP, OwnCodec
+from cli.console import OUT, Json, err, out, print_json, stop_on_sigterm
+from client.connection import CHANNEL, TRANSMITTER
+
+if TYPE_CHECKING:
+    from local.supervisor import LinkPlan, LocalLink
+
+Kb = Annotated[
+    Path | None,
+    typer.Option(
+        "--kb", help="Folder of the knowledge base; else one in --out, named after what is in it.", metavar="DIR"
+    ),
+]
+Source = Annotated[str, typer.Option(help="What the knowledge base is built from if --kb holds none.")]
+Clip = Annotated[str | None, typer.Option(help="CLIP model of both ends, such as ViT-B-32; else clip-tiny.")]
+Weights = Annotated[str | None, typer.Option(help="Its weights: a file, or a tag such as openai.", metavar="FILE|TAG")]
+Download = Annotated[bool, typer.Option("--download", help="Fetch weights that are missing; else no network is used.")]
+WeightsDir = Annotated[
+    Path | None, typer.Option(help="Folder with weights of codecs that go before the shipped ones.", metavar="DIR")
+]
+Codec = Annotated[str | None, typer.Option(help=f"Codec of pictures that name none. {CODEC_HELP}")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder for what this run writes: logs, knowledge base.")]
+_Port = typer.Option(min=0, max=65535, help="0 lets the system choose.", rich_help_panel="Ports")
+
+
+def up(
+    *,
+    kb: Kb = None,
+    source: Source = "drawn",
+    clip: Clip = None,
+    weights: Weights = None,
+    weights_dir: WeightsDir = None,
+    download: Download = False,
+    codec: Codec = None,
+    own_codec: OwnCodec = None,
+    device: Device = None,
+    directory: Out = OUT,
+    transmitter_port: Annotated[int, _Port] = 50051,
+    channel_port: Annotated[int, _Port] = 50052,
+    receiver_port: Annotated[int, _Port] = 50053,
+    json: Json = False,
+) -> None:
+    """Run transmitter, channel and receiver on this machine until Ctrl-C.
+
+    The first run builds a knowledge base of pictures that the project draws itself; nothing is downloaded.
+
+    - `semlink up`
+    - `semlink up --kb my-kb --source holiday-pictures/` — your own pictures, one sub-folder per label
+    - `semlink up --clip ViT-B-32 --weights openai --codec raw` — a real CLIP, from this machine's cache
+    - `semlink up --own-codec signs.py:Signs --codec signs` — see docs/your-own-codec.md
+    - `SEMLINK_CHANNEL_SNR_DB=0 semlink up` — any setting of a service, by environment;
+      `python -m channel_proxy --help` lists them, and so do transmitter and receiver
+    """
+    stop_on_sigterm()
+    ports = {"transmitter": transmitter_port, "channel_proxy": channel_port, "receiver": receiver_port}
+    models = Models(clip, weights, device, download, codec, weights_dir, tuple(own_codec or ()))
+    plan = make_plan(directory, kb=kb, source=source, models=models, ports=ports)
+    with running(plan) as link:
+        if json:
+            print_json({"transmitter": link.transmitter, "channel": link.channel, "receiver": link.receiver})
+        else:
+            say_ready(link)
+        _wait(link)
+
+
+@dataclass(frozen=True)
+class Models:
+    """What the services compute with; None leaves a service its default."""
+
+    clip: str | None = None
+    weights: str | None = None
+    device: str | None = None
+    download: bool = False
+    codec: str | None = None
+    weights_dir: Path | None = None
+    own_codecs: tuple[str, ...] = ()
+
+    def flags(self) -> list[str]:
+        """Flags of both ends."""
+        folder = None if self.weights_dir is None else str(self.weights_dir)
+        given = {"--clip": self.clip, "--weights": self.weights, "--device": self.device, "--weights-dir": folder}
+        flags = [part for name, value in given.items() if value is not None for part in (name, value)]
+        flags += [part for source in self.own_codecs for part in ("--own-codec", source)]
+        return [*flags, "--download"] if self.download else flags
+
+    def transmitter_flags(self) -> list[str]:
+        """Flags of the transmitter, which chooses the codec."""
+        return [*self.flags(), "--codec", self.codec] if self.codec else self.flags()
+
+
+def make_plan(
+    directory: Path,
+    *,
+    kb: Path | None,
+    source: str,
+    models: Models,
+    ports: dict[str, int] | None = None,
+    read_only: bool = False,
+) -> "LinkPlan":
+    """The plan that the common options of `up` and `demo` make."""
+    from local.supervisor import LinkPlan  # noqa: PLC0415 - gRPC, only when something is started
+
+    return LinkPlan(
+        knowledge_base=kb or directory / "kb" / _slug(source, models.clip),
+        directory=directory / "logs",
+        source=source,
+        renew=kb is None,
+        ports=ports or {},
+        flags={"transmitter": models.transmitter_flags(), "receiver": models.flags()},
+        read_only=read_only,
+    )
+
+
+def _slug(source: str, clip: str | None) -> str:
+    """A folder name for what a knowledge base holds, so that one of other pictures is never taken for it."""
+    return re.sub(r"[^\w.]+", "-", "-".join(filter(None, (source, clip)))).strip("-.") or "kb"
+
+
+@contextmanager
+def running(plan: "LinkPlan") -> Iterator["LocalLink"]:
+    """The link of a plan, with a line on standard error that says how far it is; stopped at the end."""
+    from local.supervisor import SERVICES, LocalLink  # noqa: PLC0415
+
+    states = dict.fromkeys(SERVICES, "waiting")
+    with err.status("starting") as status:
+
+        def show(name: str, state: str) -> None:
+            states[name] = state
+            status.update(" · ".join(f"{service} [dim]{state}[/]" for service, state in states.items()))
+
+        link = LocalLink(plan, show)
+        link.start()
+    try:
+        yield link
+    finally:
+        link.stop()
+
+
+def say_ready(link: "LocalLink") -> None:
+    """Tell where the link is and what to type next."""
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table.grid(padding=(0, 2))
+    table.add_row("transmitter", link.transmitter, "pictures go in here")
+    table.add_row("channel", link.channel, "fading and noise")
+    table.add_row("receiver", link.receiver, f"knowledge base {link.plan.knowledge_base}")
+    out.print("The link is up.", style="bold green")
+    out.print(table)
+    out.print(f"Logs are in {link.plan.directory}. Try, in another terminal:\n")
+    at = "" if link.transmitter == TRANSMITTER else f" --transmitter {link.transmitter}"
+    channel_at = "" if link.channel == CHANNEL else f" --channel {link.channel}"
+    out.print(f"    semlink send PICTURE --snr-db 5{at}", style="bold", highlight=False)
+    out.print(f"    semlink channel set --snr-db 0 --fading rayleigh{channel_at}", style="bold", highlight=False)
+    out.print("\nCtrl-C stops it.", style="dim")
+
+
+def _wait(link: "LocalLink") -> None:
+    while True:
+        sleep(0.5)
+        link.check()

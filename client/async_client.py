@@ -1,0 +1,168 @@
+"""The asynchronous client, the twin of `client.client`."""
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from contextlib import suppress
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Self, Unpack
+
+import grpc
+
+from client.connection import TRANSMITTER, error_of, open_aio_channel, rpc_errors
+from client.delivery import Delivery, read_delivery
+from client.description import TransmitterInfo, read_transmitter
+from client.options import SendOptions, build_request, checked_timeout, with_timeout
+from client.pictures import Picture
+from client.stream import IN_FLIGHT, Answer, Journal, Order, checked_in_flight
+from protos.semlink.v1 import transmitter_pb2 as api
+from protos.semlink.v1.transmitter_pb2_grpc import TransmitterStub
+from shared.errors import SemLinkError, Unavailable
+
+if TYPE_CHECKING:
+    from protos.semlink.v1.transmitter_pb2_grpc import TransmitterAsyncStub
+
+
+class AsyncSemLink:
+    """A connection to a transmitter, for one event loop.
+
+        async with AsyncSemLink() as link:
+            print((await link.send("cat.jpg", snr_db=5)).label)
+
+    address: HOST:PORT of the transmitter. timeout: seconds that a call may take where it says nothing else.
+    """
+
+    def __init__(self, address: str = TRANSMITTER, timeout: float = 30.0) -> None:
+        self.address = address
+        self.timeout = timeout
+        checked_timeout(timeout)
+        self._channel = open_aio_channel(address)
+        self._stub: TransmitterAsyncStub = TransmitterStub(self._channel)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection; calls in flight are cancelled."""
+        await self._channel.close()
+
+    async def describe(self) -> TransmitterInfo:
+        """What the transmitter is: its CLIP, codecs, default codec and limits."""
+        with rpc_errors(self.address):
+            message = await self._stub.Describe(api.DescribeTransmitterRequest(), timeout=checked_timeout(self.timeout))
+        return read_transmitter(message)
+
+    async def send(self, picture: Picture, **options: Unpack[SendOptions]) -> Delivery:
+        """Send one picture and wait for its answer; see `SemLink.send`."""
+        request = await _off_loop(picture, build_request, picture, with_timeout(options, self.timeout))
+        start = perf_counter()
+        with rpc_errors(self.address):
+            message = await self._stub.SendImage(request, timeout=request.timeout_seconds or None)
+        return read_delivery(message, perf_counter() - start)
+
+    def send_many(
+        self,
+        pictures: Iterable[Picture] | AsyncIterable[Picture],
+        *,
+        in_flight: int = IN_FLIGHT,
+        ordered: bool = False,
+        **options: Unpack[SendOptions],
+    ) -> AsyncIterator[Answer]:
+        """Send many pictures over one stream; yields `(position, Delivery or SemLinkError)`; see `SemLink.send_many`.
+
+        pictures: a plain iterable is stepped on the event loop; give an asynchronous one if its steps block.
+        """
+        journal = Journal(with_timeout(options, self.timeout))
+        stream = _Stream(self._stub, self.address, pictures, journal, checked_in_flight(in_flight))
+        return stream.answers(Order(ordered))
+
+
+class _Stream:
+    """One SendImages call; the places work as in `client.client`."""
+
+    def __init__(
+        self,
+        stub: "TransmitterAsyncStub",
+        address: str,
+        pictures: Iterable[Picture] | AsyncIterable[Picture],
+        journal: Journal,
+        in_flight: int,
+    ) -> None:
+        self._stub = stub
+        self._address = address
+        self._pictures = pictures
+        self._journal = journal
+        self._places = asyncio.Semaphore(in_flight)
+        self._inbox: asyncio.Queue[Answer | None] = asyncio.Queue()
+        self._raised: Exception | None = None
+
+    async def answers(self, order: Order) -> AsyncIterator[Answer]:
+        call = self._stub.SendImages(self._requests())
+        reader = asyncio.create_task(self._read(call))
+        try:
+            while (answer := await self._inbox.get()) is not None:
+                for ready in order.put(answer):
+                    yield ready
+                    self._places.release()
+            if self._raised is not None:
+                raise self._raised
+        finally:
+            call.cancel()
+            reader.cancel()
+            with suppress(asyncio.CancelledError):
+                await reader
+
+    async def _requests(self) -> AsyncIterator[api.SendImageRequest]:
+        """Requests for gRPC; a picture that cannot become one is answered here."""
+        try:
+            async for position, picture in self._take():
+                try:
+                    request = await _off_loop(picture, self._journal.request, position, picture)
+                except SemLinkError as error:
+                    self._inbox.put_nowait(Answer(position, error))
+                else:
+                    yield request
+        except Exception as error:  # of the caller's iterable: raised where the answers are read
+            self._raised = error
+
+    async def _take(self) -> AsyncIterator[tuple[int, Picture]]:
+        iterator = aiter(_as_async(self._pictures))
+        position = 0
+        while True:
+            await self._places.acquire()
+            try:
+                picture = await anext(iterator)
+            except StopAsyncIteration:
+                return
+            yield position, picture
+            position += 1
+
+    async def _read(self, call: AsyncIterable[api.SendImagesResponse]) -> None:
+        lost: SemLinkError = Unavailable(f"{self._address} ended the stream without an answer to this picture")
+        try:
+            async for response in call:
+                if (answer := self._journal.settle(response)) is not None:
+                    self._inbox.put_nowait(answer)
+        except grpc.RpcError as error:
+            self._raised = lost = error_of(error, self._address)
+        except Exception as error:  # an answer that cannot be read
+            self._raised = error
+        for answer in self._journal.abandon(lost):
+            self._inbox.put_nowait(answer)
+        self._inbox.put_nowait(None)
+
+
+async def _off_loop(picture: Picture, build: Callable[..., api.SendImageRequest], *args: Any) -> api.SendImageRequest:
+    """Build a request in a thread where that reads a file or encodes a picture; bytes are ready as they are."""
+    return build(*args) if isinstance(picture, bytes) else await asyncio.to_thread(build, *args)
+
+
+async def _as_async(pictures: Iterable[Picture] | AsyncIterable[Picture]) -> AsyncIterator[Picture]:
+    if isinstance(pictures, AsyncIterable):
+        async for picture in pictures:
+            yield picture
+    else:
+        for picture in pictures:
+            yield picture

@@ -1,0 +1,63 @@
+"""Figures that are too good to be true.
+
+`data.check_apart` looks for pictures that are on both sides. Here are two more nets: a scheme that answers rightly when
+nothing can arrive has a way around the air, and a row above the limit has one, or the limit is none.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from scipy.stats import binomtest
+
+from lab.evaluate.scenario import ChannelSpec, Scenario, SchemeSpec
+from lab.evaluate.scheme import Batch, CannotExist, Scheme
+from lab.evaluate.scorer import Judge
+from lab.simulate.air import Air
+from shared.errors import InvalidInput
+
+DEAD_SNR_DB = -50.0
+CHANCE = 1e-6
+"""How seldom an honest scheme may be accused."""
+TOLERANCE = 0.02
+"""By how much a row may pass its limit: the limit's own classifier is measured on a sample and need not be the best."""
+
+
+class Leak(InvalidInput):
+    """A scheme knows more than what arrived."""
+
+
+def check_dead_channel(name: str, scheme: Scheme, judge: Judge) -> None:
+    """Raise Leak when a scheme is right more often than chance allows over AWGN of -50 dB."""
+    labels = judge.test_set.query_labels
+    members = judge.blocks(0)[0]
+    (point,) = Scenario(
+        title="dead",
+        snr_db=(DEAD_SNR_DB,),
+        scheme=(SchemeSpec(name=name, k=(scheme.k,)),),
+        channel=(ChannelSpec(csi=("none",)),),
+    ).points()
+    queries = judge.test_set.queries.embeddings[members]
+    batch = Batch(queries, judge.test_set.pixels[members], point.snr_db)
+    try:
+        arrival = scheme.send(batch, Air(point, 0, members))
+    except CannotExist:  # what sends nothing leaks nothing
+        return
+    right = judge.judge(members, arrival).right
+    guess = float(np.bincount(labels).max() / len(labels))
+    if binomtest(int(right.sum()), right.size, guess, alternative="greater").pvalue < CHANCE:
+        raise Leak(
+            f"{name} k = {scheme.k} is right for {right.mean():.1%} of pictures at {DEAD_SNR_DB:g} dB, where nothing "
+            f"arrives and guessing gives {guess:.1%}: something passes beside the air"
+        )
+
+
+def too_good(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Rows of a table that pass their limit by more than chance and `TOLERANCE` allow."""
+    return [
+        row
+        for row in rows
+        if row["n"]
+        and row["limit"] + TOLERANCE < row["semantic_accuracy"]
+        and binomtest(round(row["semantic_accuracy"] * row["n"]), row["n"], row["limit"], "greater").pvalue < CHANCE
+    ]

@@ -1,0 +1,103 @@
+"""Learns what embeddings look like: categories, and how each spreads.
+
+The model is in `shared.codecs.embedding.nested_model`.
+
+The spread is measured on embeddings that the axes were not fitted to.
+"""
+
+from dataclasses import dataclass
+
+import faiss
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lab.data.codec_data import LabelledEmbeddings
+from lab.evaluate.classifier import SCALE, Embeddings, Labels, Recipe, fit
+
+_SEEN = 300_000
+"""Embeddings that a classifier should see, few of them many times."""
+
+_SHRINKAGE = 0.2
+"""Share of the common covariance in that of a category: a few hundred pictures do not fix 64 axes."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Tensors as in `NestedModel`: weight [C, D], bias [C], prototypes [C, D], basis [D, m], axes [C, m, n]."""
+
+    weight: Tensor
+    bias: Tensor
+    prototypes: Tensor
+    basis: Tensor
+    axes: Tensor
+
+    def categorize(self, embeddings: Tensor) -> Tensor:
+        """The category that a sender takes each of [N, D] for: [N]."""
+        return (embeddings @ self.weight.T + self.bias).argmax(dim=1)
+
+    def coordinates(self, embeddings: Tensor, categories: Tensor) -> Tensor:
+        """Coordinates of embeddings [N, D] in their categories [N]: [N, n], of variance about 1."""
+        return _project(embeddings, categories, self.prototypes, self.basis, self.axes)
+
+
+def find_clusters(embeddings: Embeddings, count: int, seed: int) -> Labels:
+    """Cluster [N, D] by spherical k-means: [N], 0 to count - 1. No label is looked at."""
+    kmeans = faiss.Kmeans(embeddings.shape[1], count, niter=30, seed=seed, spherical=True, verbose=False)
+    kmeans.train(embeddings)
+    found: Labels = kmeans.index.search(embeddings, 1)[1][:, 0].astype(np.int64)
+    return found
+
+
+def fit_source(train: LabelledEmbeddings, held_out: Embeddings, axes: int, seed: int) -> Source:
+    """Fit the mixture. train: embeddings with the number of their category or cluster; axes: m and n."""
+    classes = int(train.labels.max()) + 1
+    weight, bias = _classifier(train, classes, seed)
+    x, other = torch.from_numpy(train.embeddings), torch.from_numpy(held_out)
+    chosen, chosen_other = ((part @ weight.T + bias).argmax(dim=1) for part in (x, other))
+    prototypes = _means(x, chosen, classes)
+    rest = x - prototypes[chosen]
+    basis = _principal(rest.T @ rest / len(rest), axes)[0]
+    local = _local_axes(rest @ basis, chosen, classes)
+    spread = _project(other, chosen_other, prototypes, basis, local).square().mean(dim=0).sqrt()
+    return Source(weight, bias, prototypes, basis, local * spread)
+
+
+def _classifier(train: LabelledEmbeddings, classes: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Softmax regression, which no deeper network beats on these embeddings: weight [C, D] and bias [C]."""
+    epochs = max(Recipe().epochs, _SEEN // len(train.labels))
+    network = fit(train.embeddings, train.labels, classes, Recipe(epochs=epochs), seed)
+    (layer,) = [module for module in network.modules() if isinstance(module, nn.Linear)]
+    return SCALE * layer.weight.detach(), layer.bias.detach()
+
+
+def _means(x: Tensor, categories: Tensor, classes: int) -> Tensor:
+    """Mean of each category: [C, D]. One that no embedding fell into has the mean of all."""
+    sums = torch.zeros(classes, x.shape[1]).index_add_(0, categories, x)
+    counts = torch.bincount(categories, minlength=classes)[:, None]
+    return torch.where(counts > 0, sums / counts.clamp(min=1), x.mean(dim=0))
+
+
+def _local_axes(rest: Tensor, categories: Tensor, classes: int) -> Tensor:
+    """Principal axes of each category, as long as their standard deviation: [C, m, m], of the rests [N, m]."""
+    common = rest.T @ rest / len(rest)
+    return torch.stack([_axes(rest[categories == category], common) for category in range(classes)])
+
+
+def _axes(rest: Tensor, common: Tensor) -> Tensor:
+    if len(rest):
+        own = rest.T @ rest / len(rest)
+        common = (1 - _SHRINKAGE) * own + _SHRINKAGE * common * (own.trace() / common.trace())
+    vectors, variances = _principal(common, len(common))
+    return vectors * variances.clamp(min=1e-9).sqrt()
+
+
+def _principal(covariance: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The strongest `count` eigenvectors [D, count] and their eigenvalues [count], strongest first."""
+    values, vectors = torch.linalg.eigh(covariance.double())
+    return vectors.flip(1)[:, :count].float(), values.flip(0)[:count].float()
+
+
+def _project(x: Tensor, categories: Tensor, prototypes: Tensor, basis: Tensor, axes: Tensor) -> Tensor:
+    own = axes[categories]
+    return torch.einsum("bm,bmn->bn", (x - prototypes[categories]) @ basis, own) / own.square().sum(dim=1)

@@ -1,0 +1,147 @@
+"""The three services as processes of this machine.
+
+    receiver <-- channel_proxy <-- transmitter     each on its own port of the loopback interface
+
+Every service writes HOST:PORT to its announce file when its port is bound, before its warm-up, so that the three warm
+up side by side. They are ready when gRPC health says SERVING.
+"""
+
+import math
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Self
+
+from client.client import SemLink
+from client.knowledge_base import KnowledgeBaseClient
+from local.health import is_serving
+from local.leash import Leash
+from local.service_process import POLL_SECONDS, ServiceProcess
+
+RECEIVER, CHANNEL, TRANSMITTER = "receiver", "channel_proxy", "transmitter"
+SERVICES = (RECEIVER, CHANNEL, TRANSMITTER)
+OnState = Callable[[str, str], None]  # service, "starting" | "warming up" | "ready"
+
+
+@dataclass(frozen=True)
+class LinkPlan:
+    """What to start.
+
+    knowledge_base: folder of the knowledge base. source: what the receiver builds it from when the folder holds none;
+    None for an existing one. renew: build it again from the source when it was made with another CLIP, as after an
+    update of the weights; only for a folder that nobody else fills. directory: for logs. ports: by service, 0 or absent
+    for any. flags: by service, further command line flags. timeout: seconds until all must be ready. read_only: the
+    receiver only reads its knowledge base, which another link may be using.
+    """
+
+    knowledge_base: Path
+    directory: Path
+    source: str | None = "drawn"
+    renew: bool = False
+    ports: Mapping[str, int] = field(default_factory=dict)
+    flags: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    timeout: float = 180.0
+    read_only: bool = False
+
+
+class LocalLink:
+    """The running link, as a context manager.
+
+        with LocalLink(LinkPlan(Path("out/kb"), Path("out/logs"))) as link, SemLink(link.transmitter) as client:
+            client.send("cat.jpg")
+
+    transmitter, channel, receiver: addresses, HOST:PORT. services: the processes, by name.
+    """
+
+    def __init__(self, plan: LinkPlan, on_state: OnState = lambda _name, _state: None) -> None:
+        self.plan = plan
+        self.services: dict[str, ServiceProcess] = {}
+        self.transmitter = self.channel = self.receiver = ""
+        self._on_state = on_state
+        self._leash: Leash | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the services and wait until all are ready; on any failure all are stopped again.
+
+        Raises Unavailable with the end of the log of a service that ended or was not ready in time.
+        """
+        self.plan.directory.mkdir(parents=True, exist_ok=True)
+        deadline = monotonic() + self.plan.timeout
+        try:
+            self._leash = Leash()
+            self.receiver = self._start(RECEIVER, self._leash, self._receiver_flags(), deadline)
+            self.channel = self._start(CHANNEL, self._leash, ["--receiver-address", self.receiver], deadline)
+            self.transmitter = self._start(TRANSMITTER, self._leash, ["--channel-address", self.channel], deadline)
+            self.wait_ready(deadline=deadline)
+            if self.plan.renew and self._clip_differs():
+                self._rebuild_knowledge_base(deadline)
+        except BaseException:
+            self.stop()
+            raise
+
+    def wait_ready(self, names: Iterable[str] = SERVICES, deadline: float = math.inf) -> None:
+        """Wait until gRPC health of the services says SERVING. deadline: on the monotonic clock."""
+        waiting = list(names)
+        while waiting:
+            self.check()
+            for service in [self.services[name] for name in waiting]:
+                service.check(deadline)
+                if service.bound and is_serving(service.address(deadline)):
+                    self._on_state(service.name, "ready")
+                    waiting.remove(service.name)
+            sleep(POLL_SECONDS)
+
+    def check(self) -> None:
+        """Raise Unavailable if a service has ended."""
+        for service in self.services.values():
+            service.check()
+
+    def stop(self, grace_seconds: float = 5.0) -> None:
+        """End the services, from the client's side on; after the grace period by SIGKILL."""
+        deadline = monotonic() + grace_seconds
+        for name in reversed(list(self.services)):
+            self.services[name].terminate()
+        for service in self.services.values():
+            service.wait(deadline - monotonic())
+        if self._leash is not None:
+            self._leash.release()
+
+    def _start(self, name: str, leash: Leash, flags: Sequence[str], deadline: float) -> str:
+        """Start one service; its address, as soon as the system has given it one."""
+        port = self.plan.ports.get(name, 0)
+        further = self.plan.flags.get(name, ())
+        service = ServiceProcess(name, self.plan.directory, leash, [*flags, *further], port)
+        self.services[name] = service
+        self._on_state(name, "starting")
+        service.start()
+        address = service.address(deadline)
+        self._on_state(name, "warming up")
+        return address
+
+    def _clip_differs(self) -> bool:
+        """Whether the knowledge base was made with another CLIP than the transmitter's."""
+        with SemLink(self.transmitter) as near, KnowledgeBaseClient(self.receiver) as far:
+            return near.describe().clip_fingerprint != far.describe().clip_fingerprint
+
+    def _rebuild_knowledge_base(self, deadline: float) -> None:
+        service = self.services[RECEIVER]
+        self._on_state(RECEIVER, "rebuilding its knowledge base for another CLIP")
+        service.terminate()
+        service.wait(deadline - monotonic())
+        shutil.rmtree(self.plan.knowledge_base)
+        service.start()
+        self.wait_ready([RECEIVER], deadline)
+
+    def _receiver_flags(self) -> list[str]:
+        source = [] if self.plan.source is None else ["--kb-source", self.plan.source]
+        only = ["--read-only"] if self.plan.read_only else []
+        return ["--kb", str(self.plan.knowledge_base), *source, *only]

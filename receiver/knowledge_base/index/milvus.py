@@ -1,0 +1,180 @@
+"""`milvus`: the vectors in a Milvus, past one machine, shared by several receivers.
+
+    uri FILE.db             Milvus Lite, inside this process       for one receiver
+    uri http://HOST:19530   a Milvus server or cluster             for any number of receivers
+
+The same code serves both. Each store has a collection of its own, named after it, which grows with it; a position and
+its vector never change, so receivers that opened the knowledge base earlier go on finding what they know.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from receiver.knowledge_base.index.base import Vectors
+from receiver.knowledge_base.index.settings import EngineSettings
+from receiver.knowledge_base.records import Floats, Positions
+from shared.errors import InvalidSetting, NotFound, Unavailable
+
+if TYPE_CHECKING:
+    from pymilvus import MilvusClient
+
+_BATCH_ITEMS = 1000  # about 2 MB a request
+_MOST = 16_384  # neighbours that Milvus finds
+_SPARE = 10  # candidates beyond those asked for: a cluster's index may compress
+_TIMEOUT_SECONDS = 60.0
+
+
+class MilvusIndex:
+    """Finds candidates in one collection of a Milvus."""
+
+    name: ClassVar[str] = "milvus"
+    exact: ClassVar[bool] = False
+    growing: ClassVar[bool] = True
+
+    def __init__(self, settings: EngineSettings) -> None:
+        if not settings.uri:
+            raise InvalidSetting("engine = 'milvus' needs a uri: FILE.db for Milvus Lite, or http://HOST:19530")
+        if settings.device == "cuda":
+            raise InvalidSetting("device = 'cuda', but Milvus chooses its own; choose 'cpu' or 'auto'")
+        self._uri = settings.uri
+        self._collection = settings.collection or "semlink"
+        self._client = _connect(settings.uri)
+        self._items = 0
+
+    def __len__(self) -> int:
+        return self._items
+
+    def build(self, vectors: Vectors) -> None:
+        """Bring a collection up to these vectors; searches of the same collection go on."""
+        with self._reporting():
+            if not self._client.has_collection(self._collection):
+                self._create(vectors.dim)
+            after = -1
+            for positions, embeddings in vectors.chunks(_BATCH_ITEMS):
+                self._upsert(positions, embeddings)
+                self._drop_between(after, positions)
+                after = int(positions[-1])
+            self._client.delete(self._collection, filter=f"position > {after}")
+            self._client.flush(self._collection)
+            self._client.load_collection(self._collection)
+            self._items = self._count()
+
+    def search(self, queries: Floats, k: int) -> tuple[Positions, Floats]:
+        """See `IndexEngine.search`."""
+        count = min(k + _SPARE, max(len(self), 1), _MOST)
+        with self._reporting():
+            found = self._client.search(
+                self._collection,
+                data=list(queries),
+                limit=count,
+                anns_field="embedding",
+                search_params={"metric_type": "L2"},
+                consistency_level="Strong",
+            )
+        positions = np.full((len(queries), count), -1, np.int64)
+        squared = np.full((len(queries), count), np.inf, np.float32)
+        for row, hits in enumerate(found):
+            positions[row, : len(hits)], squared[row, : len(hits)] = hits.ids, hits.distances
+        return positions, squared
+
+    def clone(self) -> Self:
+        """The same collection: what is added to it is at positions that nobody else asks for yet."""
+        return copy(self)
+
+    def add(self, positions: Positions, embeddings: Floats) -> None:
+        """See `IndexEngine.add`."""
+        with self._reporting():
+            for start in range(0, len(positions), _BATCH_ITEMS):
+                part = slice(start, start + _BATCH_ITEMS)
+                self._upsert(positions[part], embeddings[part])
+            self._client.flush(self._collection)
+            self._items = self._count()
+
+    def save(self, path: Path) -> None:
+        """Write one line of JSON that names the collection and what it holds."""
+        path.write_text(json.dumps({"collection": self._collection, "items": self._items}) + "\n")
+
+    def load(self, path: Path) -> None:
+        """Find the collection again. Raises RuntimeError when it is not there or holds less than it did."""
+        with path.open("rb") as file:
+            kept = json.loads(file.readline())
+        with self._reporting():
+            self._collection = kept["collection"]
+            if not self._client.has_collection(self._collection):
+                raise RuntimeError(f"{self._uri} has no collection {self._collection}")
+            self._client.load_collection(self._collection)
+            self._items = self._count()
+        if self._items < kept["items"]:
+            raise RuntimeError(f"{self._collection} in {self._uri} has {self._items} of {kept['items']} items")
+
+    def _create(self, dim: int) -> None:
+        from pymilvus import DataType  # noqa: PLC0415 - a second to import, and only this engine needs it
+
+        schema = self._client.create_schema(auto_id=False, enable_dynamic_field=False)
+        schema.add_field("position", DataType.INT64, is_primary=True)
+        schema.add_field("embedding", DataType.FLOAT_VECTOR, dim=dim)
+        index = self._client.prepare_index_params()
+        index.add_index("embedding", index_type="AUTOINDEX", metric_type="L2")
+        self._client.create_collection(self._collection, schema=schema, index_params=index)
+
+    def _upsert(self, positions: Positions, embeddings: Floats) -> None:
+        rows: list[dict[str, Any]] = [
+            {"position": position, "embedding": embedding}
+            for position, embedding in zip(positions.tolist(), embeddings, strict=True)
+        ]
+        self._client.upsert(self._collection, rows)
+
+    def _drop_between(self, after: int, positions: Positions) -> None:
+        """Delete what stands between these positions, and behind `after`: items that were removed."""
+        gone = np.setdiff1d(np.arange(after + 1, int(positions[-1])), positions)
+        if gone.size:
+            self._client.delete(self._collection, ids=gone.tolist())
+
+    def _count(self) -> int:
+        answer = self._client.query(self._collection, filter="", output_fields=["count(*)"], consistency_level="Strong")
+        return int(answer[0]["count(*)"])
+
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        """Give Milvus's errors a name of our own."""
+        from pymilvus import MilvusException  # noqa: PLC0415
+
+        try:
+            yield
+        except MilvusException as error:
+            raise Unavailable(f"Milvus at {self._uri} answered: {error}; see that it runs and has room") from error
+
+
+def _connect(uri: str) -> "MilvusClient":
+    try:
+        from pymilvus import MilvusClient, MilvusException  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise NotFound("engine milvus needs pymilvus: pip install 'semlink[milvus]'") from error
+    remote = "://" in uri
+    if not remote and not uri.endswith(".db"):
+        raise InvalidSetting(f"uri = {uri!r}; give a file that ends in .db, or http://HOST:19530")
+    if not remote:
+        _require_lite()
+        Path(uri).absolute().parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return MilvusClient(uri, timeout=_TIMEOUT_SECONDS)
+    except (MilvusException, OSError) as error:
+        raise Unavailable(
+            f"no Milvus at {uri}: {error}; start it, or see that no other process has that file open"
+        ) from error
+
+
+def _require_lite() -> None:
+    try:
+        import milvus_lite  # noqa: F401, PLC0415
+    except ModuleNotFoundError as error:
+        # Its package asks for faiss-cpu, which must not lie beside faiss-gpu; it runs on either.
+        raise NotFound(
+            "a file as uri needs Milvus Lite, which is not installed: pip install --no-deps 'milvus-lite>=3.2,<4'"
+        ) from error

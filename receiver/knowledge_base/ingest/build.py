@@ -1,0 +1,233 @@
+"""Building a knowledge base from pictures, or from ready embeddings.
+
+    source -> read -> known already? -> thumbnail, pixels -> batch -> CLIP -> store -> index
+
+A picture that cannot be read is listed and skipped. Of equal pictures the first is stored and the others are listed. A
+build that was stopped goes on where it was.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from receiver.knowledge_base.index.settings import EngineSettings
+from receiver.knowledge_base.ingest.pictures import UNREADABLE, Prepared, prepare
+from receiver.knowledge_base.records import Floats, Origin
+from receiver.knowledge_base.store.staging import StagedStore, write_store
+from receiver.knowledge_base.store.writer import check_text
+from shared.datasets import Embedded, EmbeddingSource, Picture, PictureSource
+from shared.errors import InvalidInput, Mismatch
+
+Pixels = npt.NDArray[np.uint8]
+Given = TypeVar("Given", Picture, Embedded)
+Taken = TypeVar("Taken")
+
+
+class ClipIdentity(Protocol):
+    """Which CLIP model made the embeddings, see `shared.clip`."""
+
+    @property
+    def name(self) -> str:
+        """Of the model."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of weights and preprocessing."""
+
+    @property
+    def dim(self) -> int:
+        """Values in an embedding."""
+
+
+@runtime_checkable
+class ImageEncoder(ClipIdentity, Protocol):
+    """The image half of a CLIP model."""
+
+    def preprocess(self, image: Image.Image, /) -> Pixels:
+        """Return [S, S, 3], uint8."""
+
+    def embed_images(self, pixels: Pixels, /) -> Floats:
+        """[B, S, S, 3], uint8 -> [B, dim], float32, unit length."""
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What a build did.
+
+    items, labels: stored, labels counted once
+    seconds: of wall clock
+    skipped: (id, why) of items that could not be read
+    duplicates: (id, id of the equal picture that was stored)
+    resumed: items that a stopped build had stored before
+    """
+
+    items: int
+    labels: int
+    seconds: float
+    skipped: list[tuple[str, str]]
+    duplicates: list[tuple[str, str]]
+    resumed: int = 0
+
+
+@dataclass
+class _Sieve:
+    """Lets each readable item through once and keeps account of the rest."""
+
+    stored: dict[str, bytes]
+    copy: bool
+    seen: int = 0
+    labels: set[str] = field(default_factory=set)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    duplicates: list[tuple[str, str]] = field(default_factory=list)
+    resumed: int = 0
+    _ids: set[str] = field(default_factory=set)
+    _by_content: dict[bytes, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._by_content = {content: item_id for item_id, content in self.stored.items() if content}
+
+    def pictures(self, source: Iterable[Picture], clip: ImageEncoder) -> Iterator[tuple[Prepared, Pixels]]:
+        """Yield what is to be embedded. Raises InvalidInput for an id that comes twice."""
+        for picture in self._new(source):
+            try:
+                prepared = self._prepare(picture)
+                if prepared is not None:
+                    yield prepared, clip.preprocess(prepared.image)
+            except UNREADABLE as error:
+                self.skipped.append((picture.id, str(error) or type(error).__name__))
+
+    def embedded(self, source: Iterable[Embedded]) -> Iterator[Embedded]:
+        """Yield ready embeddings that are not stored yet. Raises InvalidInput for an id that comes twice."""
+        for item in self._new(source):
+            self.labels.add(item.label)
+            yield item
+
+    def _new(self, source: Iterable[Given]) -> Iterator[Given]:
+        for item in source:
+            self.seen += 1
+            if item.id in self._ids:
+                raise InvalidInput(f"the id {item.id!r} comes twice; give each item an id of its own")
+            self._ids.add(item.id)
+            if item.id in self.stored:
+                self.resumed += 1
+                self.labels.add(item.label)
+            else:
+                yield item
+
+    def _prepare(self, picture: Picture) -> Prepared | None:
+        """Read one picture; None for one that is stored already."""
+        check_text("id", picture.id)
+        check_text("label", picture.label, empty=True)
+        check_text("caption", picture.caption, empty=True)
+        prepared = prepare(picture, copy=self.copy)
+        first = self._by_content.setdefault(prepared.content, picture.id)
+        if first != picture.id:
+            self.duplicates.append((picture.id, first))
+            return None
+        self.labels.add(picture.label)
+        return prepared
+
+
+def build_knowledge_base(
+    source: PictureSource | EmbeddingSource,
+    directory: str | Path,
+    clip: ImageEncoder | ClipIdentity,
+    batch_size: int = 64,
+    on_progress: Callable[[int, int], None] | None = None,
+    *,
+    settings: EngineSettings | None = None,
+    copy: bool = False,
+    resume: bool = True,
+) -> BuildReport:
+    """Build a knowledge base in a directory; until the end, and after a crash, what was there before stays.
+
+    clip: what embeds the pictures; for ready embeddings, what embedded them
+    batch_size: pictures that CLIP embeds together
+    on_progress: called with (items seen, items in all) after each batch
+    settings: which index engine
+    copy: keep the pictures' files in the store
+    resume: go on with a build from this source that was stopped
+    Raises InvalidInput for a source without a readable picture or with an id that comes twice, Unavailable when another
+    process writes there, Exhausted when the disk is full.
+    """
+    started = time.monotonic()
+    if batch_size < 1:
+        raise InvalidInput(f"batch_size = {batch_size}; embed at least 1 picture at a time")
+    origin = Origin(_source_name(source), clip.name, clip.fingerprint, clip.dim, copy)
+    with write_store(Path(directory), origin, settings, resume=resume) as staged:
+        sieve = _Sieve(staged.contents(), copy)
+        for _ in _fill(staged, source, sieve, clip, batch_size):
+            if on_progress is not None:
+                on_progress(sieve.seen, len(source))
+        if not staged.items:
+            raise InvalidInput(_nothing(origin.source, sieve))
+        items = staged.items
+    seconds = time.monotonic() - started
+    return BuildReport(items, len(sieve.labels), seconds, sieve.skipped, sieve.duplicates, sieve.resumed)
+
+
+def _fill(
+    staged: StagedStore,
+    source: PictureSource | EmbeddingSource,
+    sieve: _Sieve,
+    clip: ImageEncoder | ClipIdentity,
+    batch_size: int,
+) -> Iterator[None]:
+    """Store a source's items; yields after each batch."""
+    if isinstance(source, EmbeddingSource):
+        _require_dim(source, clip)
+        stored = _store_embedded(staged, _batches(sieve.embedded(source), batch_size))
+    else:
+        assert isinstance(clip, ImageEncoder), "pictures are embedded by a CLIP that is loaded"
+        stored = _embed_and_store(staged, _batches(sieve.pictures(source, clip), batch_size), clip)
+    for _ in stored:
+        staged.flush()
+        yield
+
+
+def _store_embedded(staged: StagedStore, batches: Iterable[list[Embedded]]) -> Iterator[None]:
+    for batch in batches:
+        for item in batch:
+            staged.add(item.id, item.label, item.embedding, caption=item.caption)
+        yield
+
+
+def _embed_and_store(
+    staged: StagedStore, batches: Iterable[list[tuple[Prepared, Pixels]]], clip: ImageEncoder
+) -> Iterator[None]:
+    for batch in batches:
+        embeddings = clip.embed_images(np.stack([pixels for _, pixels in batch]))
+        for (prepared, _), embedding in zip(batch, embeddings, strict=True):
+            staged.add(prepared.item_id, prepared.label, embedding, **prepared.fields())
+        yield
+
+
+def _require_dim(source: EmbeddingSource, clip: ClipIdentity) -> None:
+    if source.dim != clip.dim:
+        raise Mismatch(
+            f"the embeddings of {source.name!r} have {source.dim} values and those of {clip.name!r} have {clip.dim}; "
+            f"name the CLIP that made them with --clip"
+        )
+
+
+def _batches(items: Iterator[Taken], size: int) -> Iterator[list[Taken]]:
+    while batch := list(islice(items, size)):
+        yield batch
+
+
+def _source_name(source: PictureSource | EmbeddingSource) -> str:
+    return source.name if source.split is None else f"{source.name}/{source.split}"
+
+
+def _nothing(source: str, sieve: _Sieve) -> str:
+    if not sieve.skipped:
+        return f"the source {source!r} is empty; a knowledge base needs at least one picture"
+    item_id, why = sieve.skipped[0]
+    return f"none of the {sieve.seen} pictures of {source!r} can be read; the first: {item_id!r}: {why}"

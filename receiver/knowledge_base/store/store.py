@@ -1,0 +1,253 @@
+"""Reading a store, the SQLite file that is the truth of a knowledge base.
+
+    at `load`   every item's row is proven by its digest, and all of them together by the sum
+    when read   an embedding, a thumbnail and a picture are proven by their digests before they are given out
+    `verify`    reads and proves all of it
+
+Writers go on meanwhile: SQLite's log (WAL) gives each reader one consistent state.
+"""
+
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from receiver.knowledge_base.index.base import CHUNK_ITEMS
+from receiver.knowledge_base.records import Added, Floats, Item, Listed, Origin, Positions
+from receiver.knowledge_base.store import schema
+from receiver.knowledge_base.store.checksums import (
+    origin_from_meta,
+    prove_embedding,
+    prove_item,
+    prove_row,
+    read_labels,
+    read_meta,
+    require_proven,
+)
+from receiver.knowledge_base.store.schema import Head
+from receiver.knowledge_base.store.sqlite import connect_reader, store_uri
+from receiver.knowledge_base.store.sqlite_errors import damaged, reading
+from shared.errors import Unavailable
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All items at one moment; arrays go by position, P = head.next_position.
+
+    item_ids: P texts; empty where an item was removed
+    label_codes: [P], int64, places in `labels`; 0 where an item was removed
+    live: [P], bool, false where an item was removed
+    labels: each label that ever was in use, by code
+    """
+
+    head: Head
+    item_ids: list[str]
+    label_codes: Positions
+    live: npt.NDArray[np.bool_]
+    labels: tuple[str, ...]
+
+
+class Additions(NamedTuple):
+    """What was added to a store; head and labels as they are now."""
+
+    head: Head
+    items: list[Added]
+    labels: tuple[str, ...]
+
+
+class Store:
+    """One open store. Safe for use from several threads; it stays readable when its file is removed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._uri = store_uri(path)
+        with reading(path):
+            self._connection: sqlite3.Connection | None = connect_reader(self._uri)
+        try:
+            with self._reading() as connection:
+                self._meta = read_meta(connection, path)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def origin(self) -> Origin:
+        """Where the items come from."""
+        return origin_from_meta(self._meta)
+
+    @property
+    def store_id(self) -> str:
+        """Of this store alone; a copy that is put in force gets one of its own."""
+        return self._meta["store_id"]
+
+    @property
+    def created_at(self) -> str:
+        """When it was built: ISO 8601, UTC."""
+        return self._meta["created_at"]
+
+    @property
+    def head(self) -> Head:
+        """What changes with every change, as it was when this was opened."""
+        return Head.from_meta(self._meta)
+
+    def copy_to(self, path: Path) -> None:
+        """Copy all of it as it is now into a new file, without holes; whoever writes goes on."""
+        with closing(connect_reader(self._uri)) as connection:
+            connection.execute("VACUUM INTO ?", (str(path),))
+
+    def load(self) -> Contents:
+        """Read and prove every item's row, in one consistent state. Raises DataLoss naming the first damaged one."""
+        with self.consistent() as connection:
+            head = Head.from_meta(read_meta(connection, self.path))
+            labels = read_labels(connection)
+            item_ids = [""] * head.next_position
+            codes = np.zeros(head.next_position, np.int64)
+            live = np.zeros(head.next_position, np.bool_)
+            total = items = 0
+            for row in connection.execute(f"SELECT {schema.ITEM_COLUMNS} FROM items ORDER BY position"):
+                position = prove_row(row, labels, self.path)
+                item_ids[position], codes[position], live[position] = row[1], row[2], True
+                total += int.from_bytes(row[-1], "big")
+                items += 1
+            if items != head.items or schema.sum_digests(total) != head.total:
+                raise damaged(self.path, f"it holds {items} items that are not the {head.items} that were stored")
+        return Contents(head, item_ids, codes, live, tuple(labels.values()))
+
+    def data_version(self) -> int:
+        """Another number whenever another connection, of any process, has changed the store; costs microseconds."""
+        with self._reading() as connection:
+            return int(connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def load_added(self, known: Head) -> Additions | None:
+        """Read and prove what was added since a head; None when anything else has changed as well."""
+        query = (
+            f"SELECT {schema.ITEM_COLUMNS}, embedding FROM items JOIN embeddings USING (position) WHERE position >= ?"
+        )
+        added, proofs = [], []
+        with self.consistent() as connection:
+            head = Head.from_meta(read_meta(connection, self.path))
+            labels = read_labels(connection)
+            for *row, embedding in connection.execute(query, (known.next_position,)):
+                position = prove_row(tuple(row), labels, self.path)
+                vector = prove_embedding(repr(row[1]), embedding, row[6], self.path)
+                added.append(Added(position, row[1], row[2], vector))
+                proofs.append(row[-1])
+        whole = head.next_position - known.next_position == head.items - known.items == len(added)
+        if not whole or head.total != schema.sum_digests(known.total, proofs):
+            return None
+        return Additions(head, added, tuple(labels.values()))
+
+    def position_of(self, item_id: str) -> int | None:
+        """Where an id is now, None for one that is not there."""
+        with self._reading() as connection:
+            row = connection.execute("SELECT position FROM items WHERE id = ?", (item_id,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def read_item(self, position: int) -> Item | None:
+        """Read and prove one item with all that belongs to it; None for one that is not there any more."""
+        query = (
+            f"SELECT {schema.ITEM_COLUMNS}, labels.label, embedding, thumbnail, picture FROM items "
+            "LEFT JOIN labels ON labels.code = items.label LEFT JOIN embeddings USING (position) "
+            "LEFT JOIN pictures USING (position) WHERE position = ?"
+        )
+        with self._reading() as connection:
+            row = connection.execute(query, (position,)).fetchone()
+            return None if row is None else prove_item(row, self.path)
+
+    def read_embeddings(self, positions: Sequence[int] | Positions) -> Floats:
+        """Read and prove embeddings: [n, dim], float32; NaN in the rows of items that are not there any more."""
+        query = "SELECT position, embedding, proof FROM embeddings WHERE position IN (SELECT value FROM json_each(?))"
+        found = np.full((len(positions), self.origin.dim), np.nan, np.float32)
+        rows = {position: row for row, position in enumerate(map(int, positions))}
+        with self._reading() as connection:  # one statement sees one state, and takes a third of the time of many
+            stored = connection.execute(query, (json.dumps(list(rows)),)).fetchall()
+        with reading(self.path):
+            for position, embedding, proof in stored:
+                require_proven(position, embedding, proof, self.path)
+            if stored:
+                vectors = np.frombuffer(b"".join(row[1] for row in stored), dtype="<f4")
+                found[[rows[row[0]] for row in stored]] = vectors.reshape(len(stored), -1)
+        return found
+
+    def list_items(self, after: int, count: int, label: str | None = None) -> list[Listed]:
+        """Up to `count` items behind a position, in order of position, of one label or of all."""
+        query = (
+            f"SELECT {schema.ITEM_COLUMNS}, labels.label FROM items JOIN labels ON labels.code = items.label "
+            "WHERE position > ? AND (? IS NULL OR labels.label = ?) ORDER BY position LIMIT ?"
+        )
+        with self._reading() as connection:
+            rows = connection.execute(query, (after, label, label, count)).fetchall()
+            for row in rows:
+                prove_row(row[:-1], {row[2]: row[-1]}, self.path)
+        return [Listed(row[0], row[1], row[-1], row[3], os.fsdecode(row[4])) for row in rows]
+
+    def vectors(self, start: int, stop: int, live: npt.NDArray[np.bool_]) -> "StoreVectors":
+        """The embeddings of the live items from position `start` to before `stop`; live: [P]."""
+        return StoreVectors(self, start + np.flatnonzero(live[start:stop]))
+
+    def close(self) -> None:
+        """Close the file; what is read after that raises Unavailable."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = None
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """Lend the connection to one thread at a time, and give damage its name."""
+        with self._lock:
+            if self._connection is None:
+                raise Unavailable(f"{self.path} is closed; open the knowledge base again")
+            with reading(self.path):
+                yield self._connection
+
+    @contextmanager
+    def consistent(self) -> Iterator[sqlite3.Connection]:
+        """A connection of its own, for long reading of one state."""
+        with reading(self.path), closing(connect_reader(self._uri)) as connection:
+            connection.execute("BEGIN")
+            yield connection
+
+
+class StoreVectors:
+    """Some items' embeddings, read piece by piece; see `engines.base.Vectors`."""
+
+    def __init__(self, store: Store, positions: Positions) -> None:
+        self._store = store
+        self._positions = positions
+
+    @property
+    def dim(self) -> int:
+        """Values in an embedding."""
+        return self._store.origin.dim
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def chunks(self, items: int = CHUNK_ITEMS) -> Iterator[tuple[Positions, Floats]]:
+        """All of them, in order; those removed meanwhile are left out."""
+        query = "SELECT position, embedding, proof FROM embeddings WHERE position BETWEEN ? AND ? ORDER BY position"
+        for start in range(0, len(self._positions), items):
+            piece = self._positions[start : start + items]
+            with self._store.consistent() as connection:  # the lock would keep searches waiting
+                rows = connection.execute(query, (int(piece[0]), int(piece[-1]))).fetchall()
+                vectors = [prove_embedding(at, vector, digest, self._store.path) for at, vector, digest in rows]
+            if rows:
+                yield np.array([row[0] for row in rows], np.int64), np.stack(vectors)
+
+    def sample(self, items: int, seed: int = 0) -> Floats:
+        """So many of them drawn at random, or all: [n, dim]."""
+        count = min(items, len(self))
+        drawn = np.sort(np.random.default_rng(seed).choice(len(self), count, replace=False))
+        found = self._store.read_embeddings(self._positions[drawn])
+        kept: Floats = found[~np.isnan(found[:, 0])]
+        return kept

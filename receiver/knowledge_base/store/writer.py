@@ -1,0 +1,270 @@
+"""Writing a store: transactions that are on the disk, or did not happen.
+
+items -> checked -> one transaction, its new sum and version in it -> COMMIT, fsync -> acknowledged
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+
+from receiver.knowledge_base.records import Added, Floats, NewItem, Origin
+from receiver.knowledge_base.store import schema
+from receiver.knowledge_base.store.checksums import origin_from_meta, read_meta
+from receiver.knowledge_base.store.schema import Head
+from receiver.knowledge_base.store.sqlite_errors import damaged, writing
+from shared.errors import InvalidInput, NotFound, Unavailable
+
+_WORTH_VACUUM = 0.2  # of the file, unused
+_ADD_ITEM = "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+class StoreWriter:
+    """The one writer of a store. Every method is one transaction; on an error nothing of it is there.
+
+    durable: wait until the disk has it. Without, a crash of the machine may cost the last transactions, never the
+    store; a crash of the process costs none.
+    """
+
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
+        self.path = path
+        with writing(path):
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._keep_log()
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._meta = read_meta(self._connection, path)
+            self._codes: dict[str, int] = {
+                label: code for code, label in self._connection.execute("SELECT code, label FROM labels")
+            }
+        self.head = Head.from_meta(self._meta)
+
+    @property
+    def origin(self) -> Origin:
+        """Where the items come from."""
+        return origin_from_meta(self._meta)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Every label that ever was in use, by code."""
+        return tuple(self._codes)
+
+    @property
+    def label_count(self) -> int:
+        """How many `labels` there are."""
+        return len(self._codes)
+
+    def add(self, items: Sequence[NewItem]) -> list[Added | InvalidInput]:
+        """Add items; each one's outcome, or why it alone was left out: an id that is there, a text or an embedding that
+        cannot be stored.
+        """
+        outcomes: list[Added | InvalidInput] = []
+        with self._transaction():
+            for item in items:
+                try:
+                    outcomes.append(self._add(item))
+                except InvalidInput as error:
+                    outcomes.append(error)
+        return outcomes
+
+    def remove(self, item_ids: Sequence[str]) -> list[int]:
+        """Remove items, all or none; their positions. Raises NotFound for an id that is not there."""
+        with self._transaction():
+            positions = [self._remove(item_id) for item_id in dict.fromkeys(item_ids)]
+            if not self.head.items:
+                raise InvalidInput(
+                    "these are all items that there are, and a knowledge base needs at least one; "
+                    "add another first, or build a new one with `semlink kb build`"
+                )
+        return positions
+
+    def relabel(self, labels: Mapping[str, str]) -> dict[int, int]:
+        """Give items other labels, all or none: by id. Returns the new codes by position."""
+        with self._transaction():
+            return {self._position(item_id): self._relabel(item_id, label) for item_id, label in labels.items()}
+
+    def renew(self, version: int) -> None:
+        """Make a copy of a store one of its own: another store_id, and a version."""
+        with self._transaction():
+            self._meta["store_id"] = uuid4().hex
+            self.head = Head(self.head.items, self.head.next_position, version, self.head.total)
+
+    def contents(self) -> dict[str, bytes]:
+        """Content digests of all items, by id."""
+        return dict(self._connection.execute("SELECT id, content FROM items"))
+
+    def vacuum(self) -> None:
+        """Give the disk back what removed items took, where it is worth the while; then empty the log."""
+        with writing(self.path):
+            free, pages = (self._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in _PAGES)
+            if free > _WORTH_VACUUM * pages:
+                self._connection.execute("VACUUM")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        """Bring the log into the store and let go of the file."""
+        self._connection.close()
+
+    def _keep_log(self) -> None:
+        """Let SQLite write a log ahead of the store, so that readers and the writer do not wait for each other."""
+        mode = self._connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        if mode != "wal":
+            raise Unavailable(
+                f"SQLite cannot keep its write-ahead log beside {self.path} (journal mode {mode}); "
+                f"put the knowledge base on a local disk"
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        before, meta, codes = self.head, dict(self._meta), dict(self._codes)
+        try:
+            with writing(self.path):
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield
+                if (self.head, self._meta) != (before, meta):
+                    self._write_meta()
+                self._connection.execute("COMMIT")
+        except BaseException:
+            self.head, self._meta, self._codes = before, meta, codes
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def _write_meta(self) -> None:
+        self._meta |= self.head.to_meta()
+        self._meta["seal"] = schema.seal(self._meta)
+        self._connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", self._meta.items())
+
+    def _add(self, item: NewItem) -> Added:
+        check_text("id", item.item_id)
+        check_text("label", item.label, empty=True)
+        check_text("caption", item.caption, empty=True)
+        unit = unit_embedding(item.item_id, item.embedding, self.origin.dim)
+        embedding = unit.tobytes()
+        position = self.head.next_position
+        blobs = (embedding, item.thumbnail)
+        digests = (*map(schema.blob_digest, blobs), item.picture_digest)
+        proven = (os.fsencode(item.path), item.content, *digests)
+        proof = schema.item_digest(position, item.item_id, item.label, item.caption, proven)
+        code = self._code(item.label)
+        row = (position, item.item_id, code, item.caption, *proven, proof)
+        try:
+            self._connection.execute(_ADD_ITEM, row)
+        except sqlite3.IntegrityError as error:
+            raise InvalidInput(
+                f"the id {item.item_id!r} comes twice: an item of that id is stored already; "
+                f"give each item an id of its own, or remove the other first"
+            ) from error
+        self._connection.execute("INSERT INTO embeddings VALUES (?, ?, ?)", (position, embedding, digests[0]))
+        if item.thumbnail or item.picture:
+            row = (position, item.thumbnail, item.picture)
+            self._connection.execute("INSERT INTO pictures VALUES (?, ?, ?)", row)
+        self._change(items=1, added=[proof], positions=1)
+        return Added(position, item.item_id, code, unit)
+
+    def _remove(self, item_id: str) -> int:
+        position, digest = self._find(item_id)
+        for table in ("items", "embeddings", "pictures"):
+            self._connection.execute(f"DELETE FROM {table} WHERE position = ?", (position,))
+        self._change(items=-1, removed=[digest])
+        return position
+
+    def _relabel(self, item_id: str, label: str) -> int:
+        check_text("label", label, empty=True)
+        position, before = self._find(item_id)
+        columns = "caption, path, content, embedding_digest, thumbnail_digest, picture_digest"
+        query = f"SELECT {columns} FROM items WHERE position = ?"
+        caption, *proven = self._connection.execute(query, (position,)).fetchone()
+        proof = schema.item_digest(position, item_id, label, caption, proven)
+        code = self._code(label)
+        self._connection.execute("UPDATE items SET label = ?, digest = ? WHERE position = ?", (code, proof, position))
+        self._change(added=[proof], removed=[before])
+        return code
+
+    def _find(self, item_id: str) -> tuple[int, bytes]:
+        """Position and digest of an item."""
+        check_text("id", item_id)
+        found = self._connection.execute("SELECT position FROM items WHERE id = ?", (item_id,)).fetchone()
+        if found is None:
+            raise NotFound(f"the knowledge base {self.path.parent} has no item {item_id[:200]!r}")
+        row = self._connection.execute("SELECT id, digest FROM items WHERE position = ?", found).fetchone()
+        if row is None or row[0] != item_id:
+            raise damaged(self.path, f"its index of ids does not lead to {item_id!r}")
+        return int(found[0]), bytes(row[1])
+
+    def _position(self, item_id: str) -> int:
+        return self._find(item_id)[0]
+
+    def _code(self, label: str) -> int:
+        """The code of a label, a new one for a new label."""
+        if label not in self._codes:
+            self._codes[label] = len(self._codes)
+            self._connection.execute("INSERT INTO labels VALUES (?, ?)", (self._codes[label], label))
+        return self._codes[label]
+
+    def _change(
+        self, items: int = 0, added: Sequence[bytes] = (), removed: Sequence[bytes] = (), positions: int = 0
+    ) -> None:
+        head = self.head
+        self.head = Head(
+            head.items + items,
+            head.next_position + positions,
+            head.version + 1,
+            schema.sum_digests(head.total, added, removed),
+        )
+
+
+_PAGES = ("freelist_count", "page_count")
+
+
+def create_store(path: Path, origin: Origin) -> None:
+    """Make an empty store."""
+    meta = {
+        "schema": str(schema.VERSION),
+        "store_id": uuid4().hex,
+        "source": origin.source,
+        "clip": origin.clip,
+        "clip_fingerprint": origin.clip_fingerprint,
+        "dim": str(origin.dim),
+        "copied": str(int(origin.copied)),
+        "metric": schema.METRIC,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        **Head().to_meta(),
+    }
+    with writing(path):
+        connection = sqlite3.connect(path, isolation_level=None)
+        try:
+            connection.executescript(f"PRAGMA page_size = {schema.PAGE_BYTES};{schema.TABLES}")
+            rows = [*meta.items(), ("seal", schema.seal(meta))]
+            connection.execute("BEGIN")
+            connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
+            connection.execute("COMMIT")
+        finally:
+            connection.close()
+
+
+def unit_embedding(item_id: str, embedding: Floats, dim: int) -> Floats:
+    """An embedding of unit length: [dim], float32, little endian. Raises InvalidInput for one without direction."""
+    vector = np.asarray(embedding, dtype=np.float64)
+    if vector.shape != (dim,):
+        raise InvalidInput(f"the embedding of {item_id!r} has shape {vector.shape}, not ({dim},)")
+    norm = float(np.sqrt(vector @ vector))
+    if not np.isfinite(norm) or norm == 0:
+        raise InvalidInput(f"the embedding of {item_id!r} has length {norm}; it needs a finite one above 0")
+    return (vector / norm).astype("<f4")
+
+
+def check_text(what: str, text: str, *, empty: bool = False) -> None:
+    """Raise InvalidInput for an id, a label or a caption that cannot be stored: not UTF-8, too long, or empty."""
+    try:
+        length = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"the {what} {text!r} cannot be written as UTF-8; rename the file or folder") from error
+    if length > schema.MAX_TEXT_BYTES:
+        raise InvalidInput(f"the {what} {text[:40]!r}... has {length} bytes; at most {schema.MAX_TEXT_BYTES} fit")
+    if not length and not empty:
+        raise InvalidInput(f"an item has an empty {what}; give it one")

@@ -1,0 +1,90 @@
+"""What codecs with categories make of the knowledge base: see `shared.codecs.embedding.posterior`.
+
+view --a sample of each label--> Fusion, one for each codec; made anew when the knowledge base has changed
+
+e_hat --200 nearest items--> candidates --category and place--> best first
+"""
+
+from dataclasses import dataclass
+from time import monotonic
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from receiver.decision import Ballot, ballot_of
+from receiver.knowledge_base.view import View
+from shared.codecs import Codec, Decoded
+from shared.codecs.embedding.posterior import Fusion
+
+CANDIDATES: Final = 200
+"""Nearest items that are weighed. The estimate lies among its category's, so the winner is one of them."""
+
+_SAMPLE_OF_LABEL, _SAMPLE = 100, 20_000
+"""Most items that the codec is asked about, of each label and in all: its opinion of a label needs no more."""
+
+_REFRESH_SECONDS: Final = 10.0  # of a knowledge base that changes all the time while its labels stay
+
+
+@dataclass(frozen=True)
+class _Known:
+    fusion: Fusion | None
+    version: int
+    labels: tuple[str, ...]
+    made_at: float
+
+
+class Fusions:
+    """The fusion of each codec with categories; used by one thread."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, _Known] = {}
+
+    def of(self, codec: Codec, view: View) -> Fusion | None:
+        """The fusion of a codec with this view; None for a codec without categories, or a view without items."""
+        if codec.categories(np.empty((0, view.store.origin.dim), np.float32)) is None:
+            return None
+        known = self._known.get(codec.fingerprint)
+        if known is None or _stale(known, view):
+            known = self._known[codec.fingerprint] = _Known(
+                _fusion(codec, view), view.head.version, view.labels, monotonic()
+            )
+        return known.fusion
+
+
+def weigh(
+    fusion: Fusion, decoded: Decoded, labels: npt.NDArray[np.int64], cosines: npt.NDArray[np.float32]
+) -> tuple[Ballot, npt.NDArray[np.int64]]:
+    """Weigh the candidates [B, n] of bursts of one codec, nearest first: the ballot, and the order, best first: [B, n].
+
+    cosines: of each candidate with the estimate.
+    """
+    lengths = np.linalg.norm(decoded.embeddings, axis=1, keepdims=True)
+    order = np.argsort(-fusion.scores(decoded, cosines * lengths, labels), axis=1, kind="stable")
+    rows, winner = np.arange(len(labels)), order[:, 0]
+    share = np.exp(fusion.log_labels(decoded)[rows, labels[rows, winner]].astype(np.float64))
+    return ballot_of(winner, share, labels, cosines.astype(np.float64)), order
+
+
+def _stale(known: _Known, view: View) -> bool:
+    if known.version == view.head.version:
+        return False
+    return known.labels != view.labels or monotonic() - known.made_at > _REFRESH_SECONDS
+
+
+def _fusion(codec: Codec, view: View) -> Fusion | None:
+    sample = _sample(view)
+    embeddings = view.embeddings_of(sample)
+    present = ~np.isnan(embeddings[:, 0])  # the others were removed after this view
+    return Fusion(codec, embeddings[present], view.labels_of(sample[present])) if present.any() else None
+
+
+def _sample(view: View) -> npt.NDArray[np.int64]:
+    """Positions of the first items of each label."""
+    positions = np.flatnonzero(view.live)
+    codes = view.labels_of(positions)
+    order = np.argsort(codes, kind="stable")
+    labels, first, counts = np.unique(codes[order], return_index=True, return_counts=True)
+    most = min(_SAMPLE_OF_LABEL, max(1, _SAMPLE // max(1, len(labels))))
+    sample: npt.NDArray[np.int64] = np.sort(positions[order[np.arange(len(order)) - np.repeat(first, counts) < most]])
+    return sample

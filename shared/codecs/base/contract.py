@@ -1,0 +1,141 @@
+"""What a codec is.
+
+    e [B, 512] --encode--> x [B, k/2] --channel, equalizer--> x_hat [B, k/2] --decode--> e_hat [B, 512]
+
+A codec is one file with both halves side by side, and one row in `registry`. CONTRIBUTING.md shows how to add one.
+Those that take pixels instead of embeddings are in `shared.codecs.base.picture`.
+"""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from shared.errors import InvalidInput
+from shared.frame.symbols import Complex
+from shared.phy.receive.equalizer import EqualizerName
+
+Embeddings = npt.NDArray[np.float32]
+OperatingPoint = npt.NDArray[np.float32]
+LogProbabilities = npt.NDArray[np.float32]
+ExpectedFading = Literal["none", "rayleigh"]
+"""What a sender may expect of a channel beside its SNR: a constant gain, or one that fades from burst to burst."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What a decoder learned from a batch of bursts.
+
+    embeddings: [B, 512], float32, not necessarily of unit length.
+    evidence: [B, C], float32, log-probabilities over the codec's own categories or clusters; None where it has none.
+    """
+
+    embeddings: Embeddings
+    evidence: LogProbabilities | None = None
+
+
+class BaseCodec(ABC):
+    """What codecs of embeddings and of pictures have in common.
+
+    name: as in the registry. k: real dimensions, so k/2 complex symbols. fingerprint: 16 hexadecimal digits of the
+    parameters; the two ends must hold the same. clip_fingerprint: of the CLIP model whose embeddings the codec was
+    trained on; None when it fits any. equalizer: the one that the decoder is made for; None takes the receiver's.
+    quick: whether its first burst is as fast as the others; the services run one that is not, because it imports or
+    builds a lot, once on the side before its first burst.
+    prefixes: whether each shorter code is the beginning of the longer ones, with unit power in every piece between two
+    lengths, so that a picture can be sent in rounds.
+    """
+
+    name: ClassVar[str]
+    lengths: ClassVar[tuple[int, ...]]
+    default_k: ClassVar[int]
+    k: int
+    fingerprint: str
+    clip_fingerprint: str | None = None
+    equalizer: ClassVar[EqualizerName | None] = None
+    quick: ClassVar[bool] = True
+    prefixes: ClassVar[bool] = False
+
+    @classmethod
+    @abstractmethod
+    def load(cls, k: int, device: str) -> Self:
+        """The codec of length k, one of `lengths`, with its shipped parameters.
+
+        device: cpu or cuda. Raises NotFound when the parameters, or a library, are missing.
+        """
+
+    def mode(self, snr_db: float) -> int:  # noqa: ARG002 - for codecs that adapt
+        """Number of the mode, such as modulation and code rate, that a burst is sent in at this operating point, dB.
+
+        It travels in the burst's header, which has 6 bits for it; 0 for a codec that has only one.
+        """
+        return 0
+
+    def with_mode(self, mode: int) -> Self:
+        """The same codec for a receiver whose header said this mode. Raises InvalidInput where there is none."""
+        if mode:
+            raise InvalidInput(f"codec {self.name} k = {self.k} has no mode {mode}: it has only mode 0")
+        return self
+
+    def expecting(self, fading: ExpectedFading) -> Self:  # noqa: ARG002 - for codecs that adapt
+        """The same codec for a sender that expects this kind of fading."""
+        return self
+
+    @property
+    def symbols(self) -> int:
+        """Complex channel uses of one burst's payload."""
+        return self.k // 2
+
+
+class Codec(BaseCodec):
+    """Embeddings to symbols of unit power per burst, and back."""
+
+    @abstractmethod
+    def encode(self, embeddings: Embeddings, snr_db: OperatingPoint | None = None) -> Complex:
+        """Symbols [B, k/2], complex64, unit mean power per row.
+
+        embeddings: [B, 512], float32, unit length. snr_db: [B], float32, dB, the operating point: what the sender
+        believes about the channel. Where it is NaN or None the codec takes its own default; many codecs ignore it.
+        """
+
+    @abstractmethod
+    def decode(self, x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> Decoded:
+        """Estimate the embeddings from equalized symbols.
+
+        x_hat: [B, k/2], complex64. n0_eff: [B, k/2], float32, noise power of each symbol after the equalizer as far as
+        the receiver knows it; NaN where it does not.
+        """
+
+    def categories(self, embeddings: Embeddings) -> LogProbabilities | None:  # noqa: ARG002 - for codecs that have some
+        """What the codec's own classifier says of embeddings [N, 512]: [N, C], log-probabilities of its categories.
+
+        None for a codec without categories; C is that of `Decoded.evidence`.
+        """
+        return None
+
+    def with_prior(self, log_prior: LogProbabilities) -> Self:  # noqa: ARG002
+        """The same codec for a receiver that knows how often each category occurs in its knowledge base: [C]."""
+        return self
+
+
+def fingerprint_of(parts: Iterable[bytes]) -> str:
+    """16 hexadecimal digits of the SHA-256 of `parts`, each preceded by its length."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.hexdigest()[:16]
+
+
+def to_symbols(latent: npt.NDArray[np.float32]) -> Complex:
+    """Pair real dimensions: [B, k] float32 to [B, k/2] complex64, x_i = z_2i + j z_2i+1."""
+    return np.ascontiguousarray(latent, dtype=np.float32).view(np.complex64)
+
+
+def to_latent(symbols: Complex) -> npt.NDArray[np.float32]:
+    """The reverse of `to_symbols`: [B, k/2] complex64 to [B, k] float32."""
+    return np.ascontiguousarray(symbols, dtype=np.complex64).view(np.float32)

@@ -1,0 +1,128 @@
+"""The table of codecs and the shelf that a service takes them from."""
+
+from collections.abc import Iterable
+from functools import cache
+from importlib import import_module
+
+import structlog
+
+from shared.codecs.base.picture import AnyCodec
+from shared.codecs.base.plugin import own_codec
+from shared.errors import InvalidSetting, Mismatch, NotFound
+
+# name -> "module:class"; imported when asked for, because some codecs need torch.
+EMBEDDING_CODECS = {
+    "kbsc": "shared.codecs.embedding.kbsc:Kbsc",
+    "label": "shared.codecs.embedding.label:Label",
+    "nested": "shared.codecs.embedding.nested:Nested",
+    "raw": "shared.codecs.embedding.raw:Raw",
+    "vq-digital": "shared.codecs.digital.vq:VqDigital",
+}
+PICTURE_CODECS = {
+    "deepjscc": "shared.codecs.picture.jscc.deepjscc:DeepJscc",
+    "hevc-ldpc": "shared.codecs.picture.ldpc:HevcLdpc",
+    "jpeg-ldpc": "shared.codecs.picture.ldpc:JpegLdpc",
+    "swinjscc": "shared.codecs.picture.jscc.swinjscc:SwinJscc",
+    "webp-ldpc": "shared.codecs.picture.ldpc:WebpLdpc",
+}
+CODECS = EMBEDDING_CODECS | PICTURE_CODECS
+
+log = structlog.get_logger()
+
+
+@cache
+def codec_class(name: str) -> type[AnyCodec]:
+    """The class of a codec. Raises NotFound for a name that is not in the table."""
+    if name not in CODECS:
+        raise NotFound(f"no codec {name!r}; there are {', '.join(sorted(CODECS))}")
+    module, attribute = CODECS[name].split(":")
+    found: type[AnyCodec] = getattr(import_module(module), attribute)
+    return found
+
+
+class CodecShelf:
+    """Loads every codec once, for one device and one CLIP model.
+
+    own: codecs in files, FILE.py:Class, that this shelf has beside those of the table, each under its class's `name`.
+    Raises NotFound or InvalidSetting for one that is none.
+    """
+
+    def __init__(self, device: str, clip_fingerprint: str, own: Iterable[str] = ()) -> None:
+        self.device = device
+        self.clip_fingerprint = clip_fingerprint
+        self._own = _by_name(own)
+        self._loaded: dict[tuple[str, int], AnyCodec | Mismatch | NotFound] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """Of all codecs, those of the table first."""
+        return [*CODECS, *self._own]
+
+    def get(self, name: str, k: int | None = None) -> AnyCodec:
+        """The codec `name` of length `k`, or of its default length.
+
+        Raises NotFound for an unknown name, and for weights or a library that are missing, InvalidSetting for a length
+        that it does not have, Mismatch when it was trained on another CLIP model than this shelf's.
+        """
+        kind = self.kind(name)
+        length = kind.default_k if k is None else k
+        if length not in kind.lengths:
+            raise InvalidSetting(f"codec {name} has no length k = {length}; it has {_listed(kind.lengths)}")
+        if (name, length) not in self._loaded:
+            self._loaded[name, length] = self._load(kind, length)
+        found = self._loaded[name, length]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def load_all(self) -> list[AnyCodec]:
+        """Every codec that fits this shelf's CLIP model and has all that it needs, loaded now."""
+        found = []
+        for name in self.names:
+            try:
+                found += [self.get(name, k) for k in self.kind(name).lengths]
+            except Mismatch:  # trained on another CLIP: not offered; asking for it by name still says so
+                continue
+            except NotFound as error:
+                log.info("codec left out", codec=name, reason=str(error))
+        return found
+
+    def kind(self, name: str) -> type[AnyCodec]:
+        """The class of a codec. Raises NotFound for a name that this shelf does not have."""
+        if name in self._own:
+            return self._own[name]
+        if name not in CODECS:
+            raise NotFound(
+                f"no codec {name!r}; there are {', '.join(sorted(self.names))}, and those in files that transmitter "
+                "and receiver were started with, --own-codec FILE.py:Class"
+            )
+        return codec_class(name)
+
+    def _load(self, kind: type[AnyCodec], k: int) -> AnyCodec | Mismatch | NotFound:
+        """The codec, or why there is none: that is kept as well, so that nobody loads it again to find out."""
+        try:
+            codec = kind.load(k, self.device)
+        except NotFound as error:
+            return error
+        if codec.clip_fingerprint not in (None, self.clip_fingerprint):
+            return Mismatch(
+                f"codec {kind.name} k = {k} was trained on CLIP {codec.clip_fingerprint}, this service uses "
+                f"{self.clip_fingerprint}; train it on this CLIP or choose a codec that fits any, such as raw"
+            )
+        return codec
+
+
+def _by_name(sources: Iterable[str]) -> dict[str, type[AnyCodec]]:
+    found: dict[str, type[AnyCodec]] = {}
+    for source in sources:
+        kind = own_codec(source)
+        if kind.name in CODECS or kind.name in found:
+            raise InvalidSetting(
+                f"{source} has the name {kind.name!r}, which another codec has: give it a name of its own"
+            )
+        found[kind.name] = kind
+    return found
+
+
+def _listed(values: tuple[int, ...]) -> str:
+    return ", ".join(map(str, values))

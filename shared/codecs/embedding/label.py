@@ -1,0 +1,101 @@
+"""`label`: the number of the category and nothing else, as a word of a spherical code. The plain digital competitor.
+
+e --classifier--> c --word--> x [k/2]
+x_hat --likelihood of each word--> log p(c | y) --> e_hat = prototype of the likeliest category
+"""
+
+import copy
+from pathlib import Path
+from typing import ClassVar, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from shared.codecs.base.contract import (
+    Codec,
+    Decoded,
+    Embeddings,
+    LogProbabilities,
+    OperatingPoint,
+    to_latent,
+    to_symbols,
+)
+from shared.codecs.base.weight_files import weights_path
+from shared.codecs.base.weights import fingerprint_of_weights, read_weights
+from shared.codecs.embedding.nested import received_noise
+from shared.errors import DataLoss
+from shared.frame.symbols import Complex, normalize_power
+from shared.phy.receive.equalizer import EqualizerName
+
+Floats = npt.NDArray[np.float32]
+
+
+class LabelTables(NamedTuple):
+    """weight: [C, D], bias: [C], logits of an embedding's category. prototypes: [C, D]. words: [C, k], unit power."""
+
+    weight: Floats
+    bias: Floats
+    prototypes: Floats
+    words: Floats
+
+
+class Label(Codec):
+    """One length; its code words were trained for this length alone."""
+
+    name: ClassVar[str] = "label"
+    lengths: ClassVar[tuple[int, ...]] = (8, 16, 32, 64, 128, 256)
+    default_k: ClassVar[int] = 64
+    equalizer: ClassVar[EqualizerName | None] = "zf"
+
+    def __init__(self, tables: LabelTables, clip_fingerprint: str | None) -> None:
+        self.k = tables.words.shape[1]
+        self.clip_fingerprint = clip_fingerprint
+        self.fingerprint = fingerprint_of_weights(tables._asdict())
+        self.tables = tables
+        self.params = sum(part.size for part in tables)
+        self._symbols = normalize_power(to_symbols(tables.words))
+        self._log_prior = np.zeros(len(tables.bias), np.float32)
+
+    @classmethod
+    def load(cls, k: int, device: str) -> Self:  # noqa: ARG003 - table look-ups, on the processor
+        """The tables that `semlink train label` left."""
+        return cls.from_file(weights_path(cls.name, "tables.safetensors"), k)
+
+    @classmethod
+    def from_file(cls, path: Path, k: int) -> Self:
+        """The tables of one length from a safetensors file whose metadata holds `clip_fingerprint`."""
+        tensors, metadata = read_weights(path, cls.name)
+        try:
+            tables = LabelTables._make(tensors[name].numpy() for name in ("weight", "bias", "prototypes", f"words_{k}"))
+            return cls(tables, metadata["clip_fingerprint"])
+        except KeyError as error:
+            raise DataLoss(f"{path} holds no tables of codec label at k = {k}: {error} is missing") from error
+
+    def encode(self, embeddings: Embeddings, snr_db: OperatingPoint | None = None) -> Complex:  # noqa: ARG002
+        """Symbols [B, k/2] of the categories of `embeddings`: [B, D]."""
+        words: Complex = self._symbols[self.categories(embeddings).argmax(axis=1)]
+        return words
+
+    def decode(self, x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> Decoded:
+        """The prototype of the likeliest category, and the log-probabilities of all."""
+        y, words = to_latent(x_hat), to_latent(self._symbols)
+        certainty = 2 / received_noise(x_hat, n0_eff)  # N0/2 in each real dimension
+        likelihood = (certainty * y) @ words.T - 0.5 * np.broadcast_to(certainty, y.shape) @ (words * words).T
+        evidence = _log_softmax(likelihood + self._log_prior)
+        return Decoded(self.tables.prototypes[evidence.argmax(axis=1)], evidence)
+
+    def categories(self, embeddings: Embeddings) -> LogProbabilities:
+        """See `Codec.categories`."""
+        return _log_softmax(embeddings @ self.tables.weight.T + self.tables.bias)
+
+    def with_prior(self, log_prior: LogProbabilities) -> Self:
+        """See `Codec.with_prior`."""
+        other = copy.copy(self)
+        other._log_prior = log_prior
+        return other
+
+
+def _log_softmax(scores: npt.NDArray[np.floating]) -> LogProbabilities:
+    scores = scores - scores.max(axis=1, keepdims=True)
+    normalized: LogProbabilities = (scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))).astype(np.float32)
+    return normalized

@@ -1,0 +1,141 @@
+"""`nested`: the category as a spherical code word, the place within it as an analogue refinement, superposed.
+
+    e --classifier--> c ----word----.
+    '--its axes-----> z ----gains---+--> 256 real dimensions; the first k of them are sent
+                                            |
+    e_hat, log p(c | y)  <--exact posterior of the mixture--'
+
+One file of weights serves every k: the first k dimensions of the long code are the short code. The model, and where it
+comes from, is in `nested_model`.
+"""
+
+import copy
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from shared.codecs.base.contract import (
+    Codec,
+    Decoded,
+    Embeddings,
+    LogProbabilities,
+    OperatingPoint,
+    to_latent,
+    to_symbols,
+)
+from shared.codecs.base.design_snr import DEFAULT_SNR_DB
+from shared.codecs.base.weight_files import weights_path
+from shared.codecs.base.weights import fingerprint_of_weights, read_weights
+from shared.codecs.embedding.nested_model import LEAST_NOISE, LENGTHS, NestedModel
+from shared.errors import DataLoss
+from shared.frame.symbols import Complex
+from shared.phy.receive.equalizer import EqualizerName
+
+_ROOT_HALF = np.float32(np.sqrt(0.5))
+
+
+class Nested(Codec):
+    """One length of the nested code."""
+
+    name: ClassVar[str] = "nested"
+    lengths: ClassVar[tuple[int, ...]] = LENGTHS
+    default_k: ClassVar[int] = 64
+    equalizer: ClassVar[EqualizerName | None] = "zf"
+    prefixes: ClassVar[bool] = True
+    command: ClassVar[str] = "semlink train nested"
+
+    def __init__(self, model: NestedModel, k: int, clip_fingerprint: str | None, device: str) -> None:
+        """`model` lies on `device`, and nobody changes it."""
+        self.k = k
+        self.clip_fingerprint = clip_fingerprint
+        self.device = device
+        self.fingerprint = fingerprint_of_weights(model.arrays(), str(k))
+        self.model = model
+        self._log_prior = torch.zeros(len(model.bias), device=device)
+
+    @classmethod
+    def load(cls, k: int, device: str) -> Self:
+        """The model that `semlink train nested` left."""
+        return cls.from_file(weights_path(cls.name, "model.safetensors", cls.command), k, device)
+
+    @classmethod
+    def from_file(cls, path: Path, k: int, device: str) -> Self:
+        """A model from a safetensors file whose metadata holds `clip_fingerprint`; all lengths share it."""
+        model, clip_fingerprint = _read_model(path, path.stat().st_mtime_ns, device)
+        return cls(model, k, clip_fingerprint, device)
+
+    @torch.inference_mode()
+    def encode(self, embeddings: Embeddings, snr_db: OperatingPoint | None = None) -> Complex:
+        """Symbols [B, k/2] of unit-length `embeddings`: [B, D]. snr_db: [B], dB, NaN for the default."""
+        latent = self.model.encode(self._tensor(embeddings), self._nearest_points(snr_db, len(embeddings)))
+        return to_symbols(latent[:, : self.k].cpu().numpy() * _ROOT_HALF)
+
+    @torch.inference_mode()
+    def decode(self, x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> Decoded:
+        """Embeddings, and log-probabilities of the categories, by the codec's prior."""
+        y, noise = self._tensor(to_latent(x_hat) / _ROOT_HALF), self._tensor(latent_noise(n0_eff))
+        unknown = noise.isnan().any(dim=1)
+        embeddings = y.new_empty(len(y), self.model.prototypes.shape[1])
+        evidence = y.new_empty(len(y), len(self._log_prior))
+        for rows in (~unknown, unknown):
+            if rows.any():
+                embeddings[rows], evidence[rows] = self.model.decode(y[rows], noise[rows], self._log_prior)
+        return Decoded(embeddings.cpu().numpy(), evidence.cpu().numpy())
+
+    @torch.inference_mode()
+    def categories(self, embeddings: Embeddings) -> LogProbabilities:
+        """See `Codec.categories`."""
+        found: LogProbabilities = self.model.log_categories(self._tensor(embeddings)).cpu().numpy()
+        return found
+
+    def with_prior(self, log_prior: LogProbabilities) -> Self:
+        """See `Codec.with_prior`."""
+        other = copy.copy(self)
+        other._log_prior = self._tensor(log_prior)
+        return other
+
+    def _nearest_points(self, snr_db: OperatingPoint | None, count: int) -> Tensor:
+        """Operating points of the model: [count]."""
+        wanted = np.full(count, np.nan, np.float32) if snr_db is None else snr_db
+        wanted = np.where(np.isnan(wanted), np.float32(DEFAULT_SNR_DB), wanted)
+        return (self._tensor(wanted)[:, None] - self.model.points_db).abs().argmin(dim=1)
+
+    def _tensor(self, array: npt.NDArray[np.float32]) -> Tensor:
+        return torch.from_numpy(np.require(array, np.float32, ["C", "W"])).to(self.device)
+
+
+class NestedUnlabelled(Nested):
+    """The same code, trained without any label: its categories are clusters of embeddings."""
+
+    name: ClassVar[str] = "nested-unlabelled"
+    command: ClassVar[str] = "semlink train nested --unlabelled"
+
+
+@lru_cache(maxsize=2)
+def _read_model(path: Path, _modified_ns: int, device: str) -> tuple[NestedModel, str]:
+    tensors, metadata = read_weights(path, Nested.name)
+    try:
+        return NestedModel(**tensors).to(device), metadata["clip_fingerprint"]
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise DataLoss(f"{path} holds no model of codec nested: {error}") from error
+
+
+def received_noise(x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """As `latent_noise`; where the receiver does not know it, the power of a burst, 1 + N0 in the mean, tells it."""
+    noise, heard = latent_noise(n0_eff), np.mean(np.abs(x_hat) ** 2, axis=1, keepdims=True) - 1
+    return np.maximum(np.where(np.isnan(noise), heard, noise), LEAST_NOISE).astype(np.float32)
+
+
+def latent_noise(n0_eff: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Noise power of each real dimension of a latent of unit power: [B, 1] where bursts have one each, or [B, k].
+
+    n0_eff: [B, k/2], after zero forcing, NaN where it is not known.
+    """
+    noise = np.asarray(n0_eff, np.float32)
+    same = np.array_equal(noise, np.broadcast_to(noise[:, :1], noise.shape), equal_nan=True)
+    return noise[:, :1] if same else np.repeat(noise, 2, axis=1)

@@ -1,0 +1,195 @@
+"""`jpeg-ldpc`, `webp-ldpc`, `hevc-ldpc`: a picture's file over 5G LDPC and QAM.
+
+    pixels --format at a budget--> file --CRC, LDPC, QAM--> x [k/2]
+    x_hat [k/2] --soft demapping, LDPC, CRC--> file --> pixels, or grey
+
+One LDPC block fills a burst. Modulation and code rate (an MCS) are those that promise the best semantic accuracy for
+the sender's operating point, by a table that `lab.train.digital_pictures` makes; the header
+names the MCS. The quality is as high as fits. HEVC intra in HEIF stands for BPG.
+"""
+
+import copy
+from functools import lru_cache
+from typing import Any, ClassVar, Final, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from shared.codecs.base.contract import ExpectedFading, OperatingPoint, fingerprint_of
+from shared.codecs.base.design_snr import UNTOLD_SNR_DB
+from shared.codecs.base.picture import GREY, SIDE, DecodedPictures, PictureCodec, Pixels, check_pixels
+from shared.codecs.digital.modem import Bits, Modem, Reals, modem_of, require_sionna
+from shared.codecs.picture.formats import FORMATS, Format
+from shared.codecs.picture.link_adaptation import MCS, Adaptation, Mcs
+from shared.errors import InvalidInput, InvalidSetting
+from shared.frame.symbols import Complex, normalize_power
+from shared.phy.receive.equalizer import EqualizerName
+
+CRC_BITS: Final = 24
+"""Of each block: how the receiver knows that it is right. 3GPP TS 38.212, gCRC24A."""
+
+LOST: Final = "the picture was lost on the air"
+NO_FILE: Final = "the picture had no file as small as this burst"
+DAMAGED: Final = "the picture's file cannot be read"
+
+
+class PictureLdpc(PictureCodec):
+    """One format and one length."""
+
+    kind: ClassVar[str]  # its row of the table
+    format: ClassVar[Format]
+    equalizer: ClassVar[EqualizerName | None] = "zf"  # what soft demapping is made for
+    quick: ClassVar[bool] = False  # Sionna takes seconds to import
+
+    def __init__(self, k: int, adaptation: Adaptation) -> None:
+        self._possible = [mcs for mcs in MCS if payload_bytes(mcs, k // 2)]
+        if not self._possible:
+            raise InvalidSetting(f"codec {self.name} at k = {k}: no MCS carries a byte, take a larger k")
+        self.k = k
+        self.fingerprint = fingerprint_of([self.name.encode(), repr((k, CRC_BITS, adaptation)).encode()])
+        self._adaptation = adaptation
+        self._fading: ExpectedFading = "none"
+        self._mode: int | None = None
+
+    @classmethod
+    def load(cls, k: int, device: str) -> Self:  # noqa: ARG003 - picture files and belief propagation, on the processor
+        """There is nothing to load but the table, which ships. Raises NotFound where a library is missing."""
+        require_sionna(cls.name)
+        cls.format.require()
+        return cls(k, Adaptation.load())
+
+    def encode(self, pixels: Pixels, snr_db: OperatingPoint | None = None) -> Complex:
+        """See `PictureCodec.encode`. A picture that has no file so small is sent as an empty one."""
+        check_pixels(self.name, pixels)
+        points = np.full(len(pixels), np.nan) if snr_db is None else snr_db
+        numbers = np.array([self.mode(float(point)) for point in points])
+        x = np.empty((len(pixels), self.symbols), np.complex64)
+        for number in np.unique(numbers):
+            rows, modem = numbers == number, self._modem(number)
+            found = self.files(pixels[rows], number)
+            messages = np.stack([to_bits(file or b"", modem.mode.bits - CRC_BITS) for file in found])
+            x[rows] = normalize_power(modem.modulate(with_crc(messages)))
+        return x
+
+    def decode(self, x_hat: Complex, n0_eff: Reals) -> DecodedPictures:
+        """See `PictureCodec.decode`."""
+        number = self.mode(np.nan) if self._mode is None else self._mode
+        messages, right = checked(self._modem(number).demodulate(x_hat, n0_eff))
+        budget = payload_bytes(MCS[number], self.symbols)
+        pixels = np.full((len(messages), SIDE, SIDE, 3), GREY, np.uint8)
+        missing = [""] * len(messages)
+        for row, message in enumerate(messages):
+            found = self._picture(to_bytes(message)[:budget]) if right[row] else LOST
+            if isinstance(found, str):
+                missing[row] = found
+            else:
+                pixels[row] = found
+        return DecodedPictures(pixels, missing)
+
+    def files(self, pixels: Pixels, mode: int) -> list[bytes | None]:
+        """The best file of each picture that a burst in this mode holds; None where even the smallest is too large."""
+        budget = payload_bytes(MCS[mode], self.symbols)
+        return [self.format.best_within(picture, budget) for picture in pixels]
+
+    def mode(self, snr_db: float) -> int:
+        """See `BaseCodec.mode`: the place in `MCS`."""
+        told = UNTOLD_SNR_DB if np.isnan(snr_db) else snr_db
+        best = self._adaptation.choose(told, "none" if self._fading == "none" else "block", self._worth)
+        return MCS.index(best if best in self._possible else self._possible[0])
+
+    def with_mode(self, mode: int) -> Self:
+        """See `BaseCodec.with_mode`."""
+        if not (0 <= mode < len(MCS) and MCS[mode] in self._possible):
+            raise InvalidInput(f"codec {self.name} k = {self.k} has no mode {mode} that holds a byte")
+        other = copy.copy(self)
+        other._mode = mode
+        return other
+
+    def expecting(self, fading: ExpectedFading) -> Self:
+        """See `BaseCodec.expecting`."""
+        other = copy.copy(self)
+        other._fading = fading
+        return other
+
+    def _modem(self, number: int) -> Modem:
+        return modem_of(MCS[number].mode(self.symbols), self.symbols)
+
+    def _worth(self, mcs: Mcs) -> float:
+        return self._adaptation.accuracy(self.kind, payload_bytes(mcs, self.symbols))
+
+    def _picture(self, file: bytes) -> Pixels | str:
+        """The picture of a file that arrived, or why there is none."""
+        if not any(file):
+            return NO_FILE
+        pixels = self.format.decode(file)
+        return pixels if pixels is not None and pixels.shape == (SIDE, SIDE, 3) else DAMAGED
+
+
+class JpegLdpc(PictureLdpc):
+    """JPEG; its smallest file of 32 x 32 has some 300 bytes."""
+
+    name: ClassVar[str] = "jpeg-ldpc"
+    kind: ClassVar[str] = "jpeg"
+    format: ClassVar[Format] = FORMATS["jpeg"]
+    lengths: ClassVar[tuple[int, ...]] = (1024, 2048, 4096, 8192)
+    default_k: ClassVar[int] = 4096
+
+
+class WebpLdpc(PictureLdpc):
+    """WebP; its smallest file of 32 x 32 has some 70 bytes."""
+
+    name: ClassVar[str] = "webp-ldpc"
+    kind: ClassVar[str] = "webp"
+    format: ClassVar[Format] = FORMATS["webp"]
+    lengths: ClassVar[tuple[int, ...]] = (512, 1024, 2048, 4096, 8192)
+    default_k: ClassVar[int] = 4096
+
+
+class HevcLdpc(PictureLdpc):
+    """HEVC intra in HEIF; its smallest file of 32 x 32 has some 450 bytes, nearly all of them header."""
+
+    name: ClassVar[str] = "hevc-ldpc"
+    kind: ClassVar[str] = "hevc"
+    format: ClassVar[Format] = FORMATS["hevc"]
+    lengths: ClassVar[tuple[int, ...]] = (2048, 4096, 8192)
+    default_k: ClassVar[int] = 4096
+
+
+def payload_bytes(mcs: Mcs, symbols: int) -> int:
+    """Whole bytes that a block carries beside its CRC; 0 for an MCS that has no code of this length."""
+    mode = mcs.mode(symbols)
+    return max(0, mode.bits - CRC_BITS) // 8 if mode.fits(symbols) else 0
+
+
+def to_bits(data: bytes, count: int) -> Bits:
+    """Bits [count] of a message, filled up with zeros."""
+    return np.unpackbits(np.frombuffer(data.ljust(-(-count // 8), b"\0"), np.uint8), count=count)
+
+
+def to_bytes(bits: Bits) -> bytes:
+    """Whole bytes of bits [K]."""
+    return np.packbits(bits[: len(bits) // 8 * 8]).tobytes()
+
+
+def with_crc(messages: Bits) -> Bits:
+    """Blocks [B, K] of messages [B, K - 24]."""
+    encode, _ = _crc(messages.shape[1])
+    blocks: Bits = encode(torch.from_numpy(messages).float()).numpy().astype(np.uint8)
+    return blocks
+
+
+def checked(blocks: Bits) -> tuple[Bits, npt.NDArray[np.bool_]]:
+    """Messages [B, K - 24] of blocks [B, K], and whether each passes its CRC: [B]. 1 in 16 million passes wrongly."""
+    _, decode = _crc(blocks.shape[1] - CRC_BITS)
+    messages, right = decode(torch.from_numpy(blocks).float())
+    return messages.numpy().astype(np.uint8), right.numpy()[:, 0]
+
+
+@lru_cache(maxsize=64)
+def _crc(bits: int) -> tuple[Any, Any]:
+    """Sionna's encoder and decoder for messages of so many bits."""
+    from sionna.phy.fec.crc import CRCDecoder, CRCEncoder  # noqa: PLC0415 - see `shared.codecs.digital.modem`
+
+    encoder = CRCEncoder("CRC24A", k=bits, device="cpu")
+    return encoder, CRCDecoder(encoder, device="cpu")

@@ -1,0 +1,81 @@
+"""Which modulation and code rate carries a picture at which SNR: 5G's own table, by simulated thresholds."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Self
+
+import numpy as np
+
+from shared.codecs.base.weight_files import weights_path
+from shared.codecs.digital.modem import Mode
+from shared.errors import DataLoss
+
+
+class Mcs(NamedTuple):
+    """order: coded bits of a QAM symbol. rate: information bits of a coded bit."""
+
+    order: int
+    rate: float
+
+    def mode(self, symbols: int) -> Mode:
+        """The mode that fills so many symbols."""
+        return Mode(int(symbols * self.order * self.rate), self.order)
+
+
+# 3GPP TS 38.214, table 5.1.3.1-1, before it the low rates of table 5.1.3.1-3: rates in 1/1024.
+_RATES = {
+    2: (30, 40, 50, 64, 78, 99, 120, 157, 193, 251, 308, 379, 449, 526, 602, 679),
+    4: (340, 378, 434, 490, 553, 616, 658),
+    6: (438, 466, 517, 567, 616, 666, 719, 772, 822, 873, 910, 948),
+}
+MCS: Final = tuple(Mcs(order, rate / 1024) for order, rates in _RATES.items() for rate in rates)
+
+BLOCK_SYMBOLS: Final = 1024
+BACK_OFF_DB: Final = {"none": 0.5, "fast": 1.5, "block": 0.5}
+"""Above the simulated threshold: for shorter blocks, because a mosaic is lost with one of its many blocks, and under
+fading because the gain is an estimate."""
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """What a sender of pictures adapts by.
+
+    thresholds_db: SNR from which on at most 1 % of blocks are lost, one for each of `MCS`: `none` over AWGN, `fast`
+    with a Rayleigh gain of its own for each symbol, known. worth: format -> (bytes, accuracy) of single pictures.
+    """
+
+    thresholds_db: Mapping[str, Sequence[float]]
+    worth: Mapping[str, Sequence[tuple[int, float]]]
+
+    def choose(self, snr_db: float, fading: str, worth_of: Callable[[Mcs], float]) -> Mcs:
+        """The MCS with the highest expected worth; the most robust one where none is worth anything.
+
+        fading: `none` or `fast` for a threshold; `block` for one Rayleigh gain for the whole block, which is then
+        decoded with probability P(|h|^2 SNR > threshold) = exp(-threshold / SNR).
+        """
+        thresholds = np.array(self.thresholds_db["fast" if fading == "fast" else "none"]) + BACK_OFF_DB[fading]
+        if fading == "block":
+            decoded = np.exp(-np.power(10.0, (thresholds - snr_db) / 10))
+        else:
+            decoded = (thresholds <= snr_db).astype(float)
+        expected = decoded * [worth_of(mcs) for mcs in MCS]
+        return MCS[int(np.argmax(expected))]
+
+    def accuracy(self, kind: str, size: int) -> float:
+        """Semantic accuracy that single pictures of `size` bytes have; 0 under the smallest measured."""
+        sizes, values = zip(*self.worth[kind], strict=True)
+        return float(np.interp(size, sizes, values, left=0.0))
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read what `lab.train.digital_pictures.train` left."""
+        path = weights_path(
+            "digital-pictures", "adaptation.json", "python -m lab.train.digital_pictures.train --data DIR"
+        )
+        try:
+            return cls(**json.loads(path.read_text()))
+        except (OSError, ValueError, TypeError) as error:
+            raise DataLoss(
+                f"{path} holds no adaptation ({error}): run `python -m lab.train.digital_pictures.train --data DIR`"
+            ) from error

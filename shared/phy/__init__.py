@@ -1,0 +1,40 @@
+"""The physics of the link: numpy only, the same for the services and the lab.
+
+    x --> link (fading, noise) --> y --> estimate or follow_channel (pilots) --> equalize --> x_hat, n0_eff
+
+Symbols are complex64 with unit mean power per burst; `snr_db` is the average Es/N0.
+"""
+
+from shared.phy.channel.link import Link, Sending, Transmission
+from shared.phy.conditions.settings import ChannelSettings, FadingName, Grid
+from shared.phy.receive.equalizer import EqualizerName, equalize
+from shared.phy.receive.pilots import (
+    ChannelEstimate,
+    PilotPlacing,
+    estimate_channel,
+    payload_positions,
+    pilot_positions,
+    pilot_sequence,
+    place_pilots,
+)
+from shared.phy.receive.tracking import check_followed, follow_channel
+
+__all__ = [
+    "ChannelEstimate",
+    "ChannelSettings",
+    "EqualizerName",
+    "FadingName",
+    "Grid",
+    "Link",
+    "PilotPlacing",
+    "Sending",
+    "Transmission",
+    "check_followed",
+    "equalize",
+    "estimate_channel",
+    "follow_channel",
+    "payload_positions",
+    "pilot_positions",
+    "pilot_sequence",
+    "place_pilots",
+]

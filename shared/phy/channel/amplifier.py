@@ -1,0 +1,54 @@
+"""The power amplifier of the transmitter."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from shared.frame.symbols import Complex
+from shared.phy.channel.distortion import distorted
+from shared.phy.channel.stage import Draw, Drawn, Signal
+from shared.phy.conditions.settings import ChannelSettings
+from shared.units import db_to_ratio
+
+_NO_POWER: Final = np.finfo(np.float64).tiny
+
+
+class Rapp:
+    """A solid-state amplifier, which saturates softly and leaves the phase.
+
+        amplitude r becomes r / (1 + (r / r_sat)^(2p))^(1 / 2p),   r_sat^2 = 10^(pa_backoff_db / 10) for Es = 1
+
+    p = pa_smoothness: the greater, the sharper the bend. (Rapp, "Effects of HPA-nonlinearity on a
+    4-DPSK/OFDM-signal for a digital sound broadcasting system", 2nd European Conference on Satellite Communications,
+    1991.) The power that is lost is not made up for. OFDM with empty subcarriers sends less than Es and bends less.
+    """
+
+    def draw(self, draw: Draw, settings: ChannelSettings, n: int) -> Drawn:  # noqa: ARG002
+        """Nothing is random: [0]."""
+        return np.empty(0)
+
+    def apply(self, signal: Signal, drawn: Drawn, settings: ChannelSettings) -> Signal:  # noqa: ARG002
+        """Amplify; what the bend adds is noise."""
+        sent = signal.received.astype(np.complex128)
+        amplified = sent * compression(np.abs(sent), settings)
+        return distorted(signal, amplified)._replace(launched=amplified.astype(np.complex64))
+
+
+def compression(amplitude: npt.NDArray[np.float64], settings: ChannelSettings) -> npt.NDArray[np.float64]:
+    """Output over input amplitude of the Rapp amplifier: as `amplitude`, 0 to 1."""
+    saturation, twice_p = db_to_ratio(settings.pa_backoff_db) ** 0.5, 2 * settings.pa_smoothness
+    with np.errstate(over="ignore"):  # an absurd amplitude comes out as 0
+        ratio: npt.NDArray[np.float64] = (1 + (amplitude / saturation) ** twice_p) ** (-1 / twice_p)
+    return ratio
+
+
+def papr_db(samples: Complex) -> npt.NDArray[np.float64]:
+    """Peak-to-average power ratio of each burst, 10 log10(max |s|^2 / mean |s|^2): [B, n] to [B], dB; 0 without power.
+
+    Taken at the symbol rate: between the samples a real signal peaks higher, by some tenths of a dB for OFDM.
+    """
+    squares = np.square(np.ascontiguousarray(samples).view(np.float32), dtype=np.float64)  # I and Q side by side
+    power = squares[:, ::2] + squares[:, 1::2]
+    mean = np.maximum(power.mean(axis=1), _NO_POWER)
+    return np.asarray(10 * np.log10(np.maximum(power.max(axis=1) / mean, 1.0)))

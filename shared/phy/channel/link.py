@@ -1,0 +1,156 @@
+"""The link: a chain of stages that a burst passes.
+
+    x --> [ modulate ] --> [ amplifier ] --> [ fading: h x ] --> [ oscillators ] --> [ noise: + n ] --> [ converters ]
+      --> [ demodulate ] --> y
+
+Each stage draws from its own generator, keyed by (seed, stream, burst counter, stage number). So a change of the
+fading leaves the noise of a burst as it was, and a change of the SNR only scales it. The ideal link has no stage, and
+is an ordinary link.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from shared.errors import InvalidSetting, InvalidSymbols
+from shared.frame.symbols import Complex, mean_powers
+from shared.phy.channel.amplifier import papr_db
+from shared.phy.channel.ofdm import demodulate_signal, modulate
+from shared.phy.channel.registry import Row, stages_of
+from shared.phy.channel.stage import Draw, Drawn, Signal
+from shared.phy.conditions.settings import ChannelSettings
+from shared.phy.conditions.timing import interval_seconds
+from shared.units import n0_from_snr_db, ratio_to_db
+
+_LAST: Final = (1 << 64) - 1
+
+
+class Sending(NamedTuple):
+    """One burst to send. x: [n], complex64, unit mean power. stream, counter: which burst this is, 0 to 2^64 - 1."""
+
+    x: Complex
+    stream: int
+    counter: int
+
+
+class Transmission(NamedTuple):
+    """What the channel made of one burst. With settings, stream and counter it can be replayed bit for bit.
+
+    y: [n], complex64, received symbols h x + n. gain: [1] or [n], complex64, h. n0: noise power asked for, per complex
+    symbol. signal_power: mean |h x|^2 of this burst. noise_power: mean power of all that was added to it.
+    snr_db_achieved: 10 log10(signal_power / noise_power), dB; +infinity without noise. seconds: when it began.
+    air_symbols: channel uses, those that the waveform adds included. papr_db: of what left the amplifier.
+    """
+
+    y: Complex
+    gain: Complex
+    n0: float
+    signal_power: float
+    noise_power: float
+    settings: ChannelSettings
+    stream: int
+    counter: int
+    seconds: float
+    air_symbols: int
+    papr_db: float
+
+    @property
+    def snr_db_achieved(self) -> float:
+        """Signal power over noise power of this very burst, dB."""
+        return ratio_to_db(self.signal_power / self.noise_power) if self.noise_power else math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A channel of fixed settings. It holds no state, so threads may share it and any order of bursts is the same."""
+
+    settings: ChannelSettings
+    stages: tuple[Row, ...]
+
+    @classmethod
+    def from_settings(cls, settings: ChannelSettings) -> "Link":
+        """Build the link that `settings` ask for; cheap."""
+        return cls(settings, stages_of(settings))
+
+    def transmit(self, x: Complex, stream: int, counter: int) -> Transmission:
+        """Send one burst.
+
+        x: [n], complex64, unit mean power (the SNR is relative to Es = 1); left as it is, and seen through `y` where no
+        stage changes it. stream, counter: which burst this is, 0 to 2^64 - 1.
+        Raises InvalidSymbols when `x` is no burst, InvalidSetting for a stream or counter that is out of range.
+        """
+        return self.transmit_many([Sending(x, stream, counter)])[0]
+
+    def transmit_many(self, sendings: Sequence[Sending]) -> list[Transmission]:
+        """Send bursts of one length, computed together; each comes out as if it were alone, bit for bit.
+
+        Raises InvalidSymbols when one is no burst or the lengths differ, InvalidSetting as `transmit` does.
+        """
+        x, grid = _stacked(sendings), self.settings.grid
+        samples = x if grid is None else modulate(grid, x)
+        signal = self._pass(samples, sendings)
+        launched = samples if signal.launched is None else signal.launched
+        if grid is not None:  # without a stage nothing happened on the air, and no rounding of a transform is noise
+            signal = demodulate_signal(grid, signal, x) if self.stages else signal._replace(wanted=x)
+        return self._report(signal, launched, sendings)
+
+    def _pass(self, samples: Complex, sendings: Sequence[Sending]) -> Signal:
+        """Lead samples [B, n] through all stages."""
+        seed, n = self.settings.seed, samples.shape[1]
+        interval = interval_seconds(self.settings, n)
+        signal = Signal(samples, None, np.ones((len(samples), 1), np.complex64))
+        for number, stage, _ in self.stages:
+            draws = [Draw(seed, stream, counter, number, interval) for _, stream, counter in sendings]
+            drawn = _rows([stage.draw(draw, self.settings, n) for draw in draws])
+            signal = stage.apply(signal, drawn, self.settings)
+        return signal
+
+    def _report(self, signal: Signal, launched: Complex, sendings: Sequence[Sending]) -> list[Transmission]:
+        air = launched.shape[1]
+        interval = interval_seconds(self.settings, air)
+        n0, received, peaks_db = n0_from_snr_db(self.settings.snr_db), signal.received, papr_db(launched).tolist()
+        signal_powers = mean_powers(signal.wanted)
+        noise_powers = [0.0] * len(sendings) if signal.noise is None else mean_powers(signal.noise)
+        return [
+            Transmission(
+                received[row],
+                signal.gain[row],
+                n0,
+                signal_powers[row],
+                noise_powers[row],
+                self.settings,
+                stream,
+                counter,
+                seconds=counter * interval,
+                air_symbols=air,
+                papr_db=peaks_db[row],
+            )
+            for row, (_, stream, counter) in enumerate(sendings)
+        ]
+
+
+def _rows(arrays: Sequence[Drawn]) -> Drawn:
+    """One array of all bursts, [B, ...]; of a single one without a copy."""
+    return arrays[0][None] if len(arrays) == 1 else np.stack(arrays)
+
+
+def _stacked(sendings: Sequence[Sending]) -> Complex:
+    """Symbols of all bursts: [B, n], complex64. Raises InvalidSymbols when one is no burst or the lengths differ."""
+    for sending in sendings:
+        _check(sending)
+    if len({sending.x.size for sending in sendings}) != 1:
+        raise InvalidSymbols("bursts of different lengths: give one call bursts of one length")
+    return _rows([sending.x for sending in sendings])
+
+
+def _check(sending: Sending) -> None:
+    x, stream, counter = sending
+    if x.ndim != 1 or x.dtype != np.complex64 or not x.size:
+        raise InvalidSymbols(
+            f"a burst of shape {x.shape} and type {x.dtype}: send at least one symbol as complex64 [n]"
+        )
+    if not (0 <= stream <= _LAST and 0 <= counter <= _LAST):
+        raise InvalidSetting(f"stream {stream}, counter {counter}: each must be an integer from 0 to 2^64 - 1")

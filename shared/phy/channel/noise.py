@@ -1,0 +1,66 @@
+"""Noise: what is added to the symbols."""
+
+import numpy as np
+
+from shared.phy.channel.randomness import standard_complex_normal
+from shared.phy.channel.stage import Draw, Drawn, Signal
+from shared.phy.conditions.settings import ChannelSettings
+from shared.units import db_to_ratio, n0_from_snr_db
+
+
+class Awgn:
+    """Circular white Gaussian noise n ~ CN(0, N0), N0 = 10^(-snr_db/10) for Es = 1.
+
+    N0/2 per real dimension. (Proakis, Salehi, "Digital Communications", 5th edition, section 2.9.)
+    """
+
+    def draw(self, draw: Draw, settings: ChannelSettings, n: int) -> Drawn:
+        """Draw the noise: [n], complex64."""
+        n0 = n0_from_snr_db(settings.snr_db)
+        return standard_complex_normal(draw.rng, n) * np.float32((n0 / 2) ** 0.5)
+
+    def apply(self, signal: Signal, drawn: Drawn, settings: ChannelSettings) -> Signal:  # noqa: ARG002
+        """Add the noise."""
+        return signal.plus(drawn)
+
+
+class BernoulliGaussian:
+    """Impulses beside the white noise: each symbol is hit with probability p, by CN(0, ratio x N0).
+
+    p = impulse_probability, ratio = 10^(impulse_ratio_db/10). White noise and impulses have N0 (1 + p ratio) together.
+    (Ghosh, "Analysis of the effect of impulse noise on multicarrier and single carrier QAM systems", IEEE Trans.
+    Commun. 44, 1996.)
+    """
+
+    def draw(self, draw: Draw, settings: ChannelSettings, n: int) -> Drawn:
+        """Draw the impulses: [n], complex64; 0 where none hits."""
+        rng = draw.rng
+        power = n0_from_snr_db(settings.snr_db) * db_to_ratio(settings.impulse_ratio_db)
+        impulses = standard_complex_normal(rng, n) * np.float32((power / 2) ** 0.5)
+        return np.where(rng.random(n) < settings.impulse_probability, impulses, np.complex64(0))
+
+    def apply(self, signal: Signal, drawn: Drawn, settings: ChannelSettings) -> Signal:  # noqa: ARG002
+        """Add the impulses."""
+        return signal.plus(drawn)
+
+
+class MiddletonA:
+    """Middleton class A noise, white noise included: CN(0, sigma_m^2) where m impulses overlap.
+
+        P(m) = e^-A A^m / m!,   sigma_m^2 = N0 (m / A + Gamma) / (1 + Gamma),   E sigma_m^2 = N0
+
+    A = middleton_a: impulses at work on average. Gamma = middleton_gamma: power of the Gaussian part over that of the
+    impulses. (Middleton, "Statistical-physical models of electromagnetic interference", IEEE Trans. Electromagn.
+    Compat. 19, 1977.) Symbols are independent.
+    """
+
+    def draw(self, draw: Draw, settings: ChannelSettings, n: int) -> Drawn:
+        """Draw the noise: [n], complex64."""
+        rng, a, gamma = draw.rng, settings.middleton_a, settings.middleton_gamma
+        noise = standard_complex_normal(rng, n)
+        variance = n0_from_snr_db(settings.snr_db) * (rng.poisson(a, n) / a + gamma) / (1 + gamma)
+        return noise * np.sqrt(variance / 2).astype(np.float32)
+
+    def apply(self, signal: Signal, drawn: Drawn, settings: ChannelSettings) -> Signal:  # noqa: ARG002
+        """Add the noise."""
+        return signal.plus(drawn)

@@ -1,0 +1,168 @@
+"""Faults: what befalls a burst as a whole, and when it gets to the receiver.
+
+A fate depends on (seed, stream, burst counter) alone, as every draw does: the proxy carries it out over sockets, the
+lab only counts, and both meet the same one.
+"""
+
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from shared.phy.channel.randomness import generator
+from shared.phy.conditions.settings import ChannelSettings
+
+FATE: Final = 13
+GILBERT_ELLIOTT: Final = 14
+"""Numbers under which faults draw, in the sequence of `registry`."""
+
+_BLOCK: Final = 1 << 10
+_EPOCH_BLOCKS: Final = 1 << 14
+"""Blocks after which the Gilbert-Elliott chain starts anew: bounds the look back, costs one memory in 2^24 bursts."""
+
+_Flags = npt.NDArray[np.bool_]
+
+
+class Fate(NamedTuple):
+    """What befalls one burst.
+
+    copies: how often it arrives; 0 lost, 2 duplicated. cause: why it is lost, as `setting = value`; empty if it is not.
+    held_seconds: how long this burst alone is held back: delay, jitter, reordering. reordered: whether it is held for
+    others to overtake. stalled_seconds: how long the whole link stops when it enters. reset: the connection to the
+    receiver breaks when it enters.
+    """
+
+    copies: int = 1
+    cause: str = ""
+    held_seconds: float = 0.0
+    reordered: bool = False
+    stalled_seconds: float = 0.0
+    reset: bool = False
+
+    @property
+    def lost(self) -> bool:
+        """Whether it never reaches the receiver."""
+        return self.copies == 0
+
+
+UNHARMED: Final = Fate()
+
+
+def fate(settings: ChannelSettings, stream: int, counter: int) -> Fate:
+    """What befalls burst `counter` of `stream`: a few us, and a few tenths of one where no fault is set.
+
+    Every kind of fault has a number of its own in the burst's draw, so that setting one moves no other. A lost burst
+    still stalls or resets the link; in a blackout nothing else happens.
+    """
+    if settings.blackout:
+        return Fate(0, "blackout = true")
+    if not _any_fault(settings):
+        return UNHARMED
+    rng = generator(settings.seed, stream, counter, FATE)
+    alone, in_state, duplicated, reordered, stalled, reset = rng.random(6).tolist()
+    cause = _cause(settings, stream, counter, alone, in_state)
+    overtaken = reordered < settings.reorder_probability
+    return Fate(
+        copies=0 if cause else 1 + (duplicated < settings.duplicate_probability),
+        cause=cause,
+        held_seconds=_delay_seconds(settings, rng) + (settings.reorder_seconds if overtaken else 0.0),
+        reordered=overtaken,
+        stalled_seconds=settings.stall_seconds if stalled < settings.stall_probability else 0.0,
+        reset=reset < settings.reset_probability,
+    )
+
+
+def _any_fault(settings: ChannelSettings) -> bool:
+    return bool(
+        settings.loss_probability
+        or settings.good_to_bad
+        or settings.loss_good
+        or settings.delay_seconds
+        or settings.jitter_seconds
+        or settings.duplicate_probability
+        or settings.reorder_probability
+        or settings.stall_probability
+        or settings.reset_probability
+    )
+
+
+def _cause(settings: ChannelSettings, stream: int, counter: int, alone: float, in_state: float) -> str:
+    if alone < settings.loss_probability:
+        return f"loss_probability = {settings.loss_probability:g}"
+    if is_bad(settings, stream, counter):
+        return f"loss_bad = {settings.loss_bad:g} in the bad state" if in_state < settings.loss_bad else ""
+    return f"loss_good = {settings.loss_good:g} in the good state" if in_state < settings.loss_good else ""
+
+
+def _delay_seconds(settings: ChannelSettings, rng: np.random.Generator) -> float:
+    """Delay and jitter; never negative, so that jitter beyond the delay piles up at 0.
+
+    uniform: delay -+ jitter. normal: jitter is the standard deviation. exponential: jitter is the mean of what is
+    added to the delay.
+    """
+    if not settings.jitter_seconds:
+        return settings.delay_seconds
+    match settings.jitter:
+        case "uniform":
+            unit = rng.uniform(-1, 1)
+        case "normal":
+            unit = rng.standard_normal()
+        case "exponential":
+            unit = rng.standard_exponential()
+    return max(0.0, settings.delay_seconds + settings.jitter_seconds * float(unit))
+
+
+def is_bad(settings: ChannelSettings, stream: int, counter: int) -> bool:
+    """Whether the Gilbert-Elliott chain is in its bad state at this burst.
+
+    A Markov chain of two states, p = good_to_bad, q = bad_to_good: a share p / (p + q) of the bursts is bad, in runs
+    of geometric length with mean 1/q. (Gilbert, "Capacity of a burst-noise channel", Bell Syst. Tech. J. 39, 1960;
+    Elliott, "Estimates of error rates for codes on burst-noise channels", Bell Syst. Tech. J. 42, 1963.)
+
+    The state is found without a walk from burst 0, so bursts may come in any order. One uniform u moves the chain:
+    from good to bad if u < p, from bad to bad if u < 1 - q. Where both agree, u forces the state whatever it was
+    before; where they do not, the state stays (p < 1 - q) or turns over. So it is enough to look back to the last
+    forcing u. (Propp, Wilson, "Exact sampling with coupled Markov chains", Random Struct. Algorithms 9, 1996.)
+    """
+    p, q = settings.good_to_bad, settings.bad_to_good
+    return p > 0 and bool(_states(settings.seed, stream, p, q, counter // _BLOCK)[counter % _BLOCK])
+
+
+@lru_cache(maxsize=1024)
+def _states(seed: int, stream: int, p: float, q: float, block: int) -> _Flags:
+    """Whether each burst of a block is bad: [_BLOCK]."""
+    forced, bad = _forcing(seed, stream, p, q, block)
+    position = np.arange(_BLOCK)
+    last = np.maximum.accumulate(np.where(forced, position, -1))
+    start = bad[last]
+    if not forced[0]:
+        start[last < 0] = _end(seed, stream, p, q, block - 1)
+    states: _Flags = start ^ _turned(p, q, position - last)
+    return states
+
+
+def _end(seed: int, stream: int, p: float, q: float, block: int) -> bool:
+    """The state at the last burst of a block."""
+    forced, bad = _forcing(seed, stream, p, q, block)
+    while not forced.any():  # ends at the start of the epoch; a block is even, so passing one turns nothing over
+        block -= block % _EPOCH_BLOCKS if p + q == 2 else 1  # p = q = 1 forces nowhere else
+        forced, bad = _forcing(seed, stream, p, q, block)
+    last = np.flatnonzero(forced)[-1]
+    return bool(bad[last] ^ _turned(p, q, _BLOCK - 1 - last))
+
+
+def _turned(p: float, q: float, steps: npt.NDArray[np.intp]) -> _Flags:
+    """Whether so many steps without force leave the state turned over."""
+    odd: _Flags = steps % 2 == 1
+    return odd & (p > 1 - q)
+
+
+def _forcing(seed: int, stream: int, p: float, q: float, block: int) -> tuple[_Flags, _Flags]:
+    """Which bursts of a block force the state, and whether to bad: [_BLOCK] each. An epoch begins in balance."""
+    u = generator(seed, stream, block, GILBERT_ELLIOTT).random(_BLOCK)
+    bad = u < min(p, 1 - q)
+    forced = bad | (u >= max(p, 1 - q))
+    if block % _EPOCH_BLOCKS == 0:
+        forced[0], bad[0] = True, u[0] < p / (p + q)
+    return forced, bad

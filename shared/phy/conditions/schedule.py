@@ -1,0 +1,215 @@
+"""Scenarios: what happens over time, read from a TOML file; `docs/scenarios.md` shows the format.
+
+    FILE.toml, CSV traces ---> entries: [[at]] [[ramp]] [[blackout]] [[trace]] ---> changes ---> Timeline
+
+Once read, a scenario needs no file: traces are inlined, so it can be sent to a channel that runs elsewhere.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from shared.errors import InvalidSetting, NotFound, SemLinkError
+from shared.phy.conditions.presets import preset_named
+from shared.phy.conditions.settings import ChannelSettings
+from shared.phy.conditions.timeline import Change, Timeline
+from shared.phy.conditions.traces import read_trace
+
+ClockName = Literal["burst", "wall"]
+_CLOCK_SETTINGS: Final = ("burst_interval_seconds", "symbol_rate_hz")
+"""What the clock of bursts runs by."""
+MAX_CHANGES: Final = 10_000
+"""Changes of one scenario: each is tried when the channel takes it, which costs it about 50 us."""
+
+_Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Settings to begin with, and what changes over time.
+
+    settings: fields that differ from the defaults at the start. clock: `burst`: the time of a burst is its counter x
+    interval, so the same bursts always meet the same settings; `wall`: seconds since the scenario was started.
+    repeat_seconds: begins again after so many seconds, 0 for never. changes: in order of time.
+    Raises InvalidSetting for an unknown clock, too many changes, and a change of what the clock itself runs by.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    clock: ClockName = "burst"
+    repeat_seconds: float = 0.0
+    changes: tuple[Change, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.clock not in get_args(ClockName):
+            raise InvalidSetting(f"clock = {self.clock!r}: choose from {', '.join(get_args(ClockName))}")
+        if len(self.changes) > MAX_CHANGES:
+            raise InvalidSetting(f"{len(self.changes)} changes: give at most {MAX_CHANGES}, so thin out the traces")
+        for change, name in ((change, name) for change in self.changes for name in _CLOCK_SETTINGS):
+            if self.clock == "burst" and name in change.settings:
+                raise InvalidSetting(
+                    f"{name} changes at {change.seconds:g} s: the clock of bursts runs by it; set it once, at the "
+                    "start, or take the wall clock"
+                )
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> "Scenario":
+        """Read a TOML file; its traces stand beside it.
+
+        Raises NotFound for a file that is not there, and InvalidSetting that names file, entry, field and remedy.
+        """
+        path = Path(path)
+        try:
+            return _File.model_validate(tomllib.loads(path.read_text("utf-8"))).scenario(path)
+        except OSError as error:
+            raise NotFound(f"scenario {path}: {error.strerror}") from error
+        except ValidationError as error:
+            raise InvalidSetting(f"{path}: {_explain(error)}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InvalidSetting(f"{path}: no TOML: {error}") from error
+        except SemLinkError as error:
+            raise type(error)(f"{path}: {error}") from error
+
+    def base(self) -> ChannelSettings:
+        """The settings at the start. Raises InvalidSetting for one that is refused."""
+        return ChannelSettings().updated(**self.settings)
+
+    def timeline(self, base: ChannelSettings | None = None) -> Timeline:
+        """What is in force when, over `base` or else the scenario's own settings. Raises as Timeline does."""
+        return Timeline(base or self.base(), self.changes, self.repeat_seconds)
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _At(_Entry):
+    """Settings that change at once."""
+
+    model_config = ConfigDict(extra="allow")
+
+    seconds: _Seconds
+
+    def changes(self, folder: Path) -> Iterator[Change]:  # noqa: ARG002
+        yield Change(self.seconds, self.model_extra or {})
+
+
+class _Window(_Entry):
+    from_seconds: _Seconds
+    to_seconds: _Seconds
+
+    @property
+    def length_seconds(self) -> float:
+        """Raises InvalidSetting unless it ends after it begins."""
+        if self.to_seconds <= self.from_seconds:
+            raise InvalidSetting(
+                f"to_seconds = {self.to_seconds:g} with from_seconds = {self.from_seconds:g}: end after the beginning"
+            )
+        return self.to_seconds - self.from_seconds
+
+
+class _Ramp(_Window):
+    """Settings that move to new values."""
+
+    model_config = ConfigDict(extra="allow")
+
+    def changes(self, folder: Path) -> Iterator[Change]:  # noqa: ARG002
+        yield Change(self.from_seconds, self.model_extra or {}, self.length_seconds)
+
+
+class _Blackout(_Window):
+    """A time in which every burst is lost."""
+
+    def changes(self, folder: Path) -> Iterator[Change]:  # noqa: ARG002
+        yield Change(self.from_seconds, {"blackout": True})
+        yield Change(self.from_seconds + self.length_seconds, {"blackout": False})
+
+
+class _Trace(_Entry):
+    """Settings that follow a table of times and values, see `traces`.
+
+    shape: what holds between two rows. times: how often it is played; a round ends with its last row.
+    """
+
+    file: str
+    from_seconds: _Seconds = 0.0
+    shape: Literal["linear", "step"] = "linear"
+    times: int = Field(1, ge=1)
+
+    def changes(self, folder: Path) -> Iterator[Change]:
+        rows = read_trace(folder / self.file)
+        if len(rows) * self.times > MAX_CHANGES:
+            raise InvalidSetting(f"{len(rows)} rows of {self.file}, {self.times} times: at most {MAX_CHANGES} in all")
+        for start in (self.from_seconds + turn * rows[-1].seconds for turn in range(self.times)):
+            yield Change(start, rows[0].settings)
+            for one, two in pairwise(rows):
+                if self.shape == "step":
+                    yield Change(start + two.seconds, two.settings)
+                else:
+                    yield Change(start + one.seconds, two.settings, two.seconds - one.seconds)
+
+
+class _File(_Entry):
+    """The whole file."""
+
+    name: str = ""
+    clock: ClockName = "burst"
+    repeat_seconds: _Seconds = 0.0
+    preset: str = ""
+    settings: dict[str, Any] = {}
+    at: tuple[_At, ...] = ()
+    ramp: tuple[_Ramp, ...] = ()
+    blackout: tuple[_Blackout, ...] = ()
+    trace: tuple[_Trace, ...] = ()
+
+    def scenario(self, path: Path) -> Scenario:
+        """The scenario, all its changes tried. At the same second: at, ramp, blackout, trace, each as they stand."""
+        preset = dict(preset_named(self.preset).settings) if self.preset else {}
+        named = sorted(self._named_changes(path.parent), key=lambda pair: pair[0].seconds)
+        changes = tuple(change for change, _ in named)
+        scenario = Scenario(self.name or path.stem, preset | self.settings, self.clock, self.repeat_seconds, changes)
+        Timeline(scenario.base(), changes, self.repeat_seconds, [name for _, name in named])
+        return scenario
+
+    def _named_changes(self, folder: Path) -> Iterator[tuple[Change, str]]:
+        """All changes, each with what errors call it."""
+        _check_order(self.blackout)
+        for kind in ("at", "ramp", "blackout", "trace"):
+            for place, entry in enumerate(getattr(self, kind), 1):
+                name = f"[[{kind}]] {place}"
+                try:
+                    yield from [(change, name) for change in entry.changes(folder)]
+                except SemLinkError as error:
+                    raise type(error)(f"{name}: {error}") from error
+
+
+def _check_order(blackouts: tuple[_Blackout, ...]) -> None:
+    for place, (one, two) in enumerate(pairwise(blackouts), 2):
+        if two.from_seconds < one.to_seconds:
+            raise InvalidSetting(
+                f"[[blackout]] {place}: from_seconds = {two.from_seconds:g}, before the one above ends at "
+                f"{one.to_seconds:g}: give them in order of time, and join those that overlap"
+            )
+
+
+def _explain(error: ValidationError) -> str:
+    return "; ".join(_explain_one(item) for item in error.errors())
+
+
+def _explain_one(item: Any) -> str:
+    match item["loc"]:
+        case (str(kind), int(place), *field):
+            where = f"[[{kind}]] {place + 1}: {'.'.join(map(str, field))}"
+        case path:
+            where = ".".join(map(str, path))
+    match item["type"]:
+        case "missing":
+            return f"{where} is missing"
+        case "extra_forbidden":
+            return f"{where}: no such key; docs/scenarios.md lists them"
+    return f"{where} = {item['input']!r}: {item['msg']}"

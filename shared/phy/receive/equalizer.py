@@ -1,0 +1,64 @@
+"""One-tap equalizers: from received symbols and what is known of the channel to estimates of what was sent."""
+
+from typing import Final, Literal, TypeVar, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from shared.errors import InvalidSetting, InvalidSymbols
+from shared.frame.symbols import Complex
+
+EqualizerName = Literal["mmse", "zf", "level"]
+_Real = npt.NDArray[np.float32]
+_Any = TypeVar("_Any", np.float32, np.complex64)
+_POWER_FLOOR: Final = 1e-24
+"""|h|^2 of a gain that is taken for none, -240 dB: keeps a deep fade finite in complex64."""
+
+
+def equalize(y: Complex, gain: Complex, n0: _Real, method: EqualizerName = "mmse") -> tuple[Complex, _Real]:
+    """Undo the gain of each symbol.
+
+    y: [B, n], complex64. gain: [B] of each burst or [B, n] of each symbol, complex64, h. n0: [B] or [B, n], float32,
+    noise power; 0 without noise, NaN if not known. Where h is an estimate, its error counts as noise:
+    `ChannelEstimate.disturbance`.
+
+        zf      x_hat = conj(h) y / |h|^2              n0_eff = N0 / |h|^2
+        mmse    x_hat = conj(h) y / (|h|^2 + N0)       n0_eff = N0 / (|h|^2 + N0)
+        level   x_hat = mmse / mean_n (1 - n0_eff)     n0_eff = (1 - a)^2 + a e / mean_n (1 - e)
+
+    `mmse` is the biased form, which minimises the error itself (Kay, "Estimation Theory", chapter 12):
+    x_hat = (1 - n0_eff) x + noise. Where N0 is not known it falls back to `zf`, and n0_eff is NaN. `level` is the same
+    brought back to the level of what was sent, by one factor for the burst; e is n0_eff of `mmse`, and a = (1 - e) /
+    mean (1 - e). Under one gain that is `zf`; where gains differ, symbols in a fade count less, as in `mmse`. It is for
+    codecs that do not look at n0_eff. A symbol whose |h|^2 is under 1e-24 comes out near 0 instead of infinite.
+
+    Returns (x_hat [B, n] complex64, n0_eff [B, n] float32), for all methods n0_eff = E[|x_hat - x|^2 given h] for
+    Es = 1: the error of the estimate as it stands, its bias included.
+    """
+    _check(y, gain, n0, method)
+    h, noise = _by_symbol(gain).astype(np.complex128), _by_symbol(n0).astype(np.float64)
+    squared = h.real**2 + h.imag**2
+    power = np.maximum(squared + (0.0 if method == "zf" else np.nan_to_num(noise)), _POWER_FLOOR)
+    weights, n0_eff = h.conj() / power, noise / power
+    if method == "level":
+        level = np.maximum(np.mean(squared / power, axis=1, keepdims=True), _POWER_FLOOR)
+        kept = squared / power / level
+        weights, n0_eff = weights / level, (1 - kept) ** 2 + kept * n0_eff / level
+    with np.errstate(over="ignore"):  # a burst of absurd size becomes infinite, and its decoder refuses it by name
+        x_hat = (y * weights).astype(np.complex64)
+    return x_hat, np.broadcast_to(n0_eff.astype(np.float32), y.shape)
+
+
+def _by_symbol(values: npt.NDArray[_Any]) -> npt.NDArray[_Any]:
+    """[B] or [B, n] to [B, 1] or [B, n]."""
+    return values if values.ndim == 2 else values[:, None]
+
+
+def _check(y: Complex, gain: Complex, n0: _Real, method: str) -> None:
+    if method not in get_args(EqualizerName):
+        raise InvalidSetting(f"equalizer {method!r}: choose from {', '.join(get_args(EqualizerName))}")
+    shapes = (y.shape, y.shape[:1])
+    if y.ndim != 2 or gain.shape not in shapes or n0.shape not in shapes:
+        raise InvalidSymbols(
+            f"y {y.shape}, gain {gain.shape}, n0 {n0.shape}: give y [B, n] with gain and n0 as [B] or [B, n]"
+        )

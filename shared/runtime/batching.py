@@ -1,0 +1,138 @@
+"""Work of many requests done together, in threads off the event loop."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Generic, TypeVar
+
+from shared.errors import Expired
+from shared.runtime.deadline import Deadline
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(eq=False)
+class _Waiting(Generic[Item, Result]):
+    item: Item
+    deadline: Deadline
+    answer: asyncio.Future[Result]
+    since: float
+    queue_seconds: float = 0.0
+
+
+class Batcher(Generic[Item, Result]):
+    """Collects items while the workers are busy and works on them together.
+
+    work: a batch of items to as many results, in order; a result that is an exception is raised to its own submitter
+    alone. max_size: largest batch. max_wait_seconds: how long a free worker waits for a batch as large as the last
+    one. After a batch of one it does not wait at all, so requests that come one by one meet no delay, and requests
+    that come in numbers are kept together. workers: threads; each works on a batch of its own. initializer: called
+    once in each thread.
+
+    Items whose submitter is gone or whose deadline has passed are dropped before `work` sees them.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Sequence[Item]], Sequence[Result | Exception]],
+        max_size: int,
+        max_wait_seconds: float,
+        name: str,
+        *,
+        workers: int = 1,
+        initializer: Callable[[], None] | None = None,
+    ) -> None:
+        self._work = work
+        self._max_size = max_size
+        self._max_wait_seconds = max_wait_seconds
+        self._workers = workers
+        self._queue: list[_Waiting[Item, Result]] = []
+        self._last_size = 1
+        self._wanted = 1  # as many queued items wake the worker that collects
+        self._enough = asyncio.Event()
+        self._collecting = asyncio.Lock()
+        self._executor = ThreadPoolExecutor(workers, name, initializer)
+        self._runners: list[asyncio.Task[None]] = []
+
+    async def submit(self, item: Item, deadline: Deadline) -> tuple[Result, float]:
+        """The result of `item` and the seconds that it waited for its batch. Raises Expired past the deadline."""
+        if not self._runners:
+            self._runners = [asyncio.create_task(self._run()) for _ in range(self._workers)]
+        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        waiting = _Waiting(item, deadline, answer, perf_counter())
+        self._queue.append(waiting)
+        if len(self._queue) >= self._wanted:
+            self._enough.set()
+        return await answer, waiting.queue_seconds
+
+    async def stop(self) -> None:
+        """End the workers; what waits is cancelled."""
+        for runner in self._runners:
+            runner.cancel()
+        await asyncio.gather(*self._runners, return_exceptions=True)
+        for waiting in self._queue:
+            waiting.answer.cancel()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    async def _run(self) -> None:
+        while True:
+            async with self._collecting:
+                await self._collect()
+                batch = self._take()
+            if batch:
+                await self._answer(batch)
+
+    async def _answer(self, batch: list[_Waiting[Item, Result]]) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            results = await loop.run_in_executor(self._executor, self._work, [waiting.item for waiting in batch])
+            for waiting, result in list(zip(batch, results, strict=True)):
+                _settle(waiting, result)
+        except Exception as error:  # the submitters get it, the worker goes on
+            for waiting in batch:
+                _settle(waiting, error)
+        finally:
+            for waiting in batch:
+                waiting.answer.cancel()  # stopped before the answer came
+
+    async def _collect(self) -> None:
+        """Wait until there is something, then a little for as much as came the last time."""
+        await self._queued(1)
+        left = self._queue[0].since + self._max_wait_seconds - perf_counter()
+        if len(self._queue) < self._last_size and left > 0:
+            try:
+                async with asyncio.timeout(left):
+                    await self._queued(self._last_size)
+            except TimeoutError:
+                return
+
+    async def _queued(self, wanted: int) -> None:
+        self._wanted = wanted
+        while len(self._queue) < wanted:
+            self._enough.clear()
+            await self._enough.wait()
+
+    def _take(self) -> list[_Waiting[Item, Result]]:
+        """The next batch, without what nobody waits for any more."""
+        batch, self._queue = self._queue[: self._max_size], self._queue[self._max_size :]
+        self._last_size = len(batch)
+        now, wanted = perf_counter(), []
+        for waiting in batch:
+            waiting.queue_seconds = now - waiting.since
+            if waiting.deadline.expired:
+                _settle(waiting, Expired("the deadline passed while the request waited: allow more time"))
+            elif not waiting.answer.done():
+                wanted.append(waiting)
+        return wanted
+
+
+def _settle(waiting: _Waiting[Item, Result], result: Result | Exception) -> None:
+    if waiting.answer.done():
+        return
+    if isinstance(result, Exception):
+        waiting.answer.set_exception(result)
+    else:
+        waiting.answer.set_result(result)

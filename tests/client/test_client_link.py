@@ -1,0 +1,316 @@
+import asyncio
+import json
+import math
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+from pathlib import Path
+from threading import active_count
+from time import monotonic, sleep
+
+import pytest
+from PIL import Image
+
+from client import Answer, AsyncSemLink, ChannelControl, Delivery, SemLink
+from client.pictures import MAX_PICTURE_BYTES
+from shared.errors import Exhausted, Expired, InvalidInput, InvalidPicture, InvalidSetting, NotFound, Unavailable
+from shared.ledger import Kind
+from tests.fakes.transmitter import FakeTransmitter, serve
+
+
+@pytest.fixture
+def fake() -> FakeTransmitter:
+    return FakeTransmitter()
+
+
+@pytest.fixture
+def address(fake: FakeTransmitter) -> Iterator[str]:
+    with serve(fake) as found:
+        yield found
+
+
+@pytest.fixture
+def link(address: str) -> Iterator[SemLink]:
+    with SemLink(address) as found:
+        yield found
+
+
+def outcome_labels(answers: list) -> list[str]:
+    return [answer.outcome.label for answer in answers]
+
+
+def until_error(answers: Iterator[Answer]) -> tuple[list[Answer], Exception]:
+    """The answers before the error that ends the stream, and the error."""
+    found = []
+    try:
+        for answer in answers:
+            found.append(answer)  # noqa: PERF402 - what came before the error counts
+    except Exception as error:
+        return found, error
+    raise AssertionError("the stream ended without an error")
+
+
+# --- one picture -----------------------------------------------------------------------------------------------------
+
+
+def test_ledger_sums_to_own_round_trip_plus_emulated_stages(link: SemLink) -> None:
+    start = monotonic()
+    delivery = link.send(b"a")
+    elapsed = monotonic() - start
+    assert delivery.total_seconds == pytest.approx(math.fsum(entry.seconds for entry in delivery.ledger), abs=1e-12)
+    assert all(entry.seconds >= 0 for entry in delivery.ledger)
+    measured = sum(entry.seconds for entry in delivery.ledger if entry.kind is Kind.MEASURED)
+    assert 0 < measured <= elapsed
+    assert delivery.total_seconds - measured == pytest.approx(2e-3)
+    assert [entry.stage for entry in delivery.ledger].count("access") == 1
+
+
+def test_json_is_strict_and_has_the_promised_keys(link: SemLink) -> None:
+    document = json.loads(json.dumps(link.send(b"a", counter=9).to_json(), allow_nan=False))
+    wanted = {
+        "item_id", "label", "distance", "confidence", "accepted", "top", "codec", "k", "cbr", "cbr_total", "channel",
+        "ledger", "total_seconds",
+    }  # fmt: skip
+    assert wanted <= document.keys()
+    assert {"snr_db_asked", "snr_db_achieved", "fading", "seed", "burst"} <= document["channel"].keys()
+    assert document["channel"]["snr_db_asked"] is None
+    assert document["channel"]["burst"] == 9
+    assert {entry["kind"] for entry in document["ledger"]} == {"measured", "emulated"}
+
+
+def test_options_reach_the_wire(link: SemLink, fake: FakeTransmitter) -> None:
+    link.send(b"a", codec="raw", k=512, snr_db=-3, fading="rayleigh", seed=2**64 - 1, csi="pilot", pilot_symbols=4)
+    request = fake.requests[0]
+    assert (request.codec, request.k, request.pilot_symbols) == ("raw", 512, 4)
+    assert (request.channel.snr_db, request.channel.seed) == (-3, 2**64 - 1)
+    assert not request.HasField("counter")
+
+
+def test_no_channel_option_leaves_the_channel_alone(link: SemLink, fake: FakeTransmitter) -> None:
+    link.send(b"a")
+    assert not fake.requests[0].HasField("channel")
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"fading": "fog"}, "fog"),
+        ({"csi": "genie"}, "genie"),
+        ({"k": -1}, "-1"),
+        ({"seed": 2**64}, str(2**64)),
+        ({"timeout": 0}, "timeout = 0"),
+        ({"timeout": math.nan}, "timeout = nan"),
+    ],
+)
+def test_wrong_option_names_itself(link: SemLink, options: dict, named: str) -> None:
+    with pytest.raises(InvalidSetting, match=named):
+        link.send(b"a", **options)
+
+
+def test_unknown_option_is_a_programming_error(link: SemLink) -> None:
+    with pytest.raises(TypeError, match="snr"):
+        link.send(b"a", snr=3)
+
+
+def test_picture_from_path_bytes_and_pil(link: SemLink, fake: FakeTransmitter, tmp_path: Path) -> None:
+    file = tmp_path / "a.png"
+    Image.new("CMYK", (3, 2)).convert("RGB").save(file)
+    link.send(file)
+    link.send(str(file))
+    link.send(file.read_bytes())
+    link.send(Image.new("CMYK", (3, 2)))
+    assert fake.requests[0].image == fake.requests[1].image == fake.requests[2].image
+    assert fake.requests[3].image.startswith(b"\x89PNG")
+
+
+def test_bad_pictures_name_the_file(link: SemLink, tmp_path: Path) -> None:
+    with pytest.raises(InvalidPicture, match="is a folder"):
+        link.send(tmp_path)
+    with pytest.raises(NotFound, match=r"none\.png"):
+        link.send(tmp_path / "none.png")
+    (tmp_path / "empty.png").touch()
+    with pytest.raises(InvalidPicture, match=r"empty\.png is empty"):
+        link.send(tmp_path / "empty.png")
+    with pytest.raises(InvalidPicture, match="int is no picture"):
+        link.send(3)
+    with (tmp_path / "huge.png").open("wb") as file:
+        file.truncate(MAX_PICTURE_BYTES + 1)
+    with pytest.raises(Exhausted, match=r"huge\.png"):
+        link.send(tmp_path / "huge.png")
+
+
+def test_errors_of_the_service_and_of_the_way_there(link: SemLink) -> None:
+    with pytest.raises(InvalidInput, match="not a picture"):
+        link.send(b"fail")
+    with pytest.raises(Expired, match=link.address):
+        link.send(b"slow", timeout=0.1)
+    with SemLink("127.0.0.1:1") as nowhere, pytest.raises(Unavailable, match=r"nothing answers at 127\.0\.0\.1:1"):
+        nowhere.send(b"a")
+
+
+@pytest.mark.parametrize("address", ["", "localhost", ":50051", "a:0", "a:70000", "a:b", "a:٣"])
+def test_wrong_address_says_what_is_wanted(address: str) -> None:
+    with pytest.raises(InvalidSetting, match="HOST:PORT"):
+        SemLink(address)
+    with pytest.raises(InvalidSetting, match="HOST:PORT"):
+        ChannelControl(address)
+
+
+# --- many pictures ---------------------------------------------------------------------------------------------------
+
+
+def test_answers_are_tied_to_their_pictures(link: SemLink, fake: FakeTransmitter) -> None:
+    fake.reverse = 5
+    answers = list(link.send_many([str(n).encode() for n in range(23)], in_flight=10))
+    assert [answer.position for answer in answers] != list(range(23))
+    assert {answer.position: answer.outcome.label for answer in answers} == {n: str(n) for n in range(23)}
+
+
+def test_ordered_answers_keep_the_order_of_the_pictures(link: SemLink, fake: FakeTransmitter) -> None:
+    fake.reverse = 5
+    answers = list(link.send_many([str(n).encode() for n in range(23)], in_flight=10, ordered=True))
+    assert outcome_labels(answers) == [str(n) for n in range(23)]
+
+
+def test_counter_counts_on(link: SemLink, fake: FakeTransmitter) -> None:
+    answers = list(link.send_many([b"a"] * 4, counter=7, stream=2, ordered=True))
+    assert [answer.outcome.channel.counter for answer in answers] == [7, 8, 9, 10]
+
+
+def test_a_failure_is_its_own_answer(link: SemLink, tmp_path: Path) -> None:
+    answers = list(link.send_many([b"0", tmp_path / "none", b"fail", b"", b"4"], ordered=True))
+    kinds = [type(answer.outcome) for answer in answers]
+    assert kinds == [Delivery, NotFound, InvalidInput, InvalidPicture, Delivery]
+
+
+def test_endless_pictures_are_taken_as_the_link_takes_them(link: SemLink, fake: FakeTransmitter) -> None:
+    taken = []
+
+    def endless() -> Iterator[bytes]:
+        for number in count():
+            taken.append(number)
+            yield b"x"
+
+    fake.hold.clear()
+    answers = link.send_many(endless(), in_flight=4)
+    fake.hold.set()
+    for _ in range(50):
+        next(answers)
+    sleep(0.2)
+    assert len(taken) <= 50 + 4
+    answers.close()
+    sleep(0.2)
+    assert len(taken) <= 50 + 5
+
+
+def test_no_more_than_in_flight_wait_for_an_answer(link: SemLink, fake: FakeTransmitter) -> None:
+    taken = []
+    fake.hold.clear()
+    answers = link.send_many((taken.append(n) or b"x" for n in range(100)), in_flight=3)
+
+    def release() -> None:
+        sleep(0.3)
+        assert len(taken) == 3
+        fake.hold.set()
+
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
+    with ThreadPoolExecutor(1) as pool:
+        released = pool.submit(release)
+        assert len(list(answers)) == 100
+        released.result()
+
+
+def test_error_of_the_iterable_comes_after_the_answers(link: SemLink) -> None:
+    def pictures() -> Iterator[bytes]:
+        yield b"0"
+        yield b"1"
+        raise RuntimeError("camera unplugged")
+
+    answers, error = until_error(link.send_many(pictures()))
+    assert isinstance(error, RuntimeError)
+    assert sorted(answer.position for answer in answers) == [0, 1]
+
+
+def test_a_broken_stream_answers_what_was_on_its_way_and_raises(link: SemLink, fake: FakeTransmitter) -> None:
+    fake.break_after = 6
+    answers, error = until_error(link.send_many([b"x"] * 50, in_flight=5))
+    assert isinstance(error, Unavailable)
+    assert "going down" in str(error)
+    assert sorted(answer.position for answer in answers) == list(range(len(answers)))
+    assert isinstance(answers[-1].outcome, Unavailable)
+
+
+def test_nobody_there_is_an_answer_and_an_error() -> None:
+    with SemLink("127.0.0.1:1") as nowhere, pytest.raises(Unavailable, match="nothing answers"):
+        list(nowhere.send_many([b"x"] * 3))
+
+
+def test_no_pictures_no_answers(link: SemLink) -> None:
+    assert list(link.send_many([])) == []
+
+
+def test_streams_leave_no_thread_behind(link: SemLink) -> None:
+    list(link.send_many([b"x"]))
+    before = active_count()
+    for _ in range(5):
+        list(link.send_many([b"x"] * 3))
+        next(link.send_many([b"x"] * 3)).position  # noqa: B018 - abandoned half way
+    sleep(0.5)
+    assert active_count() <= before + 1
+
+
+def test_in_flight_below_one_is_refused_at_once(link: SemLink) -> None:
+    with pytest.raises(InvalidSetting, match="in_flight = 0"):
+        link.send_many([], in_flight=0)
+
+
+# --- the asynchronous twin --------------------------------------------------------------------------------------------
+
+
+async def test_async_send_and_describe(address: str) -> None:
+    async with AsyncSemLink(address) as link:
+        assert (await link.send(b"a")).label == "a"
+        assert (await link.describe()).default_codec.k == 64
+        with pytest.raises(InvalidInput, match="not a picture"):
+            await link.send(b"fail")
+
+
+async def test_async_send_many(address: str, fake: FakeTransmitter) -> None:
+    fake.reverse = 3
+
+    async def pictures() -> AsyncIterator[bytes]:
+        for number in range(20):
+            yield b"fail" if number == 7 else str(number).encode()
+            await asyncio.sleep(0)
+
+    async with AsyncSemLink(address) as link:
+        answers = [answer async for answer in link.send_many(pictures(), in_flight=6, ordered=True)]
+    assert [answer.position for answer in answers] == list(range(20))
+    assert isinstance(answers[7].outcome, InvalidInput)
+    assert answers[8].outcome.label == "8"
+
+
+async def test_async_backpressure_and_leaving_early(address: str) -> None:
+    taken = []
+    async with AsyncSemLink(address) as link:
+        answers = link.send_many((taken.append(n) or b"x" for n in count()), in_flight=4)
+        for _ in range(20):
+            await anext(answers)
+        await answers.aclose()
+    assert len(taken) <= 24
+
+
+async def test_async_errors_of_stream_and_iterable(address: str, fake: FakeTransmitter) -> None:
+    def pictures() -> Iterator[bytes]:
+        yield b"0"
+        raise RuntimeError("camera unplugged")
+
+    async with AsyncSemLink(address) as link:
+        with pytest.raises(RuntimeError, match="camera unplugged"):
+            [answer async for answer in link.send_many(pictures())]
+        fake.break_after = 2
+        answers = link.send_many([b"x"] * 9, in_flight=4, ordered=True)
+        assert [type((await anext(answers)).outcome) for _ in range(3)] == [Delivery, Delivery, Unavailable]
+        # Under load gRPC may lose the reason of a stream that it is still writing to.
+        with pytest.raises(Unavailable, match=r"going down|connection was lost"):
+            [answer async for answer in answers]

@@ -1,0 +1,146 @@
+"""Recordings in SigMF: the library of the format validates them, and they hold all that a replay needs."""
+
+import dataclasses
+import json
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sigmf
+
+from channel_proxy.relay import as_received, report_of
+from client.recording import RecordingWriter, read_recording
+from shared.errors import DataLoss, InvalidSetting, NotFound
+from shared.frame.burst import Burst
+from shared.frame.channel_records import RecordedBurst
+from shared.phy import ChannelSettings, Link
+from tests.shared.wire.test_wire import same
+from tests.tools.rpc import make_burst, payload
+
+SETTINGS = [
+    {},
+    {"snr_db": math.inf},
+    {"fading": "rayleigh", "snr_db": -3.25, "seed": 2**64 - 1, "symbol_rate_hz": 2e6},
+    {"fading": "tdl-b", "waveform": "ofdm", "fft_size": 32, "cyclic_prefix_symbols": 8},
+    {"fading": "rician", "coherence_symbols": 7, "sir_db": 12.0},
+]
+
+
+def recorded(number: int, settings: dict, **fields) -> RecordedBurst:
+    burst: Burst = make_burst(number, symbols=payload(40 + number, seed=number), counter=2**63 + number, **fields)
+    sent = burst.symbols
+    transmission = Link.from_settings(ChannelSettings().updated(**settings)).transmit(sent, burst.stream, burst.counter)
+    return RecordedBurst(as_received(burst, transmission), sent, report_of(transmission), lost=number % 3 == 2)
+
+
+@pytest.fixture
+def bursts() -> list[RecordedBurst]:
+    plain = [recorded(number, settings, pilots=8, placing="spread") for number, settings in enumerate(SETTINGS)]
+    genies = [recorded(10 + number, settings, csi="perfect") for number, settings in enumerate(SETTINGS)]
+    return [*plain, *genies]
+
+
+def write(name: Path, bursts: list[RecordedBurst], *, sent: bool) -> RecordingWriter:
+    with RecordingWriter(name, sent=sent) as writer:
+        for burst in bursts:
+            writer.add(burst)
+    return writer
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_what_is_written_is_read_back_bit_for_bit(tmp_path: Path, bursts: list[RecordedBurst], sent: bool) -> None:
+    writer = write(tmp_path / "evening", bursts, sent=sent)
+    assert (writer.bursts, writer.lost) == (10, sum(burst.lost for burst in bursts))
+    assert writer.symbols == sum(burst.burst.symbols.size for burst in bursts)
+    assert len(writer.files) == (4 if sent else 2)
+    back = read_recording(tmp_path / "evening.sigmf-meta")
+    assert len(back) == len(bursts)
+    for one, two in zip(bursts, back, strict=True):
+        assert same(two.burst, dataclasses.replace(one.burst, timeout_seconds=0.0))
+        assert same(two.report, one.report)
+        assert two.lost == one.lost
+        assert (two.sent is None) == (not sent)
+
+
+def test_a_replay_through_the_physics_gives_the_recorded_symbols(tmp_path: Path, bursts: list[RecordedBurst]) -> None:
+    write(tmp_path / "evening", bursts, sent=True)
+    for one in read_recording(tmp_path / "evening"):
+        assert one.sent is not None
+        again = Link.from_settings(one.report.settings).transmit(one.sent, one.report.stream, one.report.counter)
+        assert again.y.tobytes() == one.burst.symbols.tobytes()
+
+
+def test_radio_tools_open_it(tmp_path: Path, bursts: list[RecordedBurst]) -> None:
+    """The library of the format reads samples and annotations, and finds nothing wrong; the JSON is strict."""
+    write(tmp_path / "evening", bursts, sent=True)
+    for name, symbols in (("evening", "burst"), ("evening-sent", "sent")):
+        recording = sigmf.fromfile(str(tmp_path / f"{name}.sigmf-meta"))
+        recording.validate()
+        assert recording.get_global_field("core:datatype") == "cf32_le"
+        assert recording.get_global_field("core:sample_rate") == 1e6
+        annotations = recording.get_annotations()
+        assert len(annotations) == 10
+        for annotation, one in zip(annotations, bursts, strict=True):
+            start, count = annotation["core:sample_start"], annotation["core:sample_count"]
+            expected = one.burst.symbols if symbols == "burst" else one.sent
+            assert recording.read_samples(start, count).tobytes() == expected.tobytes()
+            assert annotation["semlink:counter"] == one.burst.counter
+        assert annotations[2]["semlink:settings"] == SETTINGS[2]
+        text = (tmp_path / f"{name}.sigmf-meta").read_text()
+        json.loads(text, parse_constant=pytest.fail)
+    raw = np.fromfile(tmp_path / "evening.sigmf-data", "<c8")
+    assert raw.tobytes() == np.concatenate([one.burst.symbols for one in bursts]).tobytes()
+
+
+def test_damage_is_found(tmp_path: Path, bursts: list[RecordedBurst]) -> None:
+    write(tmp_path / "evening", bursts, sent=False)
+    data = tmp_path / "evening.sigmf-data"
+    whole = bytearray(data.read_bytes())
+    whole[40] ^= 1
+    data.write_bytes(whole)
+    with pytest.raises(DataLoss, match="evening"):
+        read_recording(tmp_path / "evening")
+    data.unlink()
+    with pytest.raises((DataLoss, NotFound), match="evening"):
+        read_recording(tmp_path / "evening")
+    with pytest.raises(NotFound, match="no such recording"):
+        read_recording(tmp_path / "morning")
+    (tmp_path / "evening.sigmf-meta").write_text("{")
+    with pytest.raises(DataLoss, match="evening"):
+        read_recording(tmp_path / "evening")
+
+
+def test_a_recording_of_others_is_said_to_be_none_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "other.sigmf-data").write_bytes(bytes(80))
+    metadata = {
+        "global": {"core:datatype": "cf32_le", "core:sample_rate": 1e6},
+        "captures": [{"core:sample_start": 0}],
+        "annotations": [{"core:sample_start": 0, "core:sample_count": 4}],
+    }
+    recording = sigmf.SigMFFile(metadata=metadata, data_file=str(tmp_path / "other.sigmf-data"))
+    recording.tofile(str(tmp_path / "other.sigmf-meta"))
+    with pytest.raises(DataLoss, match="no bursts of SemLink"):
+        read_recording(tmp_path / "other")
+
+
+def test_nothing_is_overwritten_and_nothing_leaves_nothing(tmp_path: Path, bursts: list[RecordedBurst]) -> None:
+    write(tmp_path / "evening", bursts, sent=False)
+    with pytest.raises(InvalidSetting, match="exists already"), RecordingWriter(tmp_path / "evening"):
+        pass
+    with RecordingWriter(tmp_path / "new" / "empty", sent=True) as writer:
+        pass
+    assert writer.files == []
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_sent_symbols_that_were_not_recorded_are_named(tmp_path: Path, bursts: list[RecordedBurst]) -> None:
+    with RecordingWriter(tmp_path / "evening", sent=True) as writer, pytest.raises(InvalidSetting, match="sent=True"):
+        writer.add(dataclasses.replace(bursts[0], sent=None))
+
+
+def test_without_the_library_it_says_what_to_install(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "sigmf", None)
+    with pytest.raises(NotFound, match=r"semlink\[sigmf\]"):
+        RecordingWriter(tmp_path / "evening")

@@ -1,0 +1,56 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.tools.paths import ROOT
+
+HEAVY = ("torch", "torchvision", "timm", "open_clip", "faiss", "sionna")
+PACKAGES = ("assets", "channel_proxy", "client", "lab", "protos", "receiver", "shared", "transmitter")
+PROBE = "import importlib, sys; importlib.import_module(sys.argv[1]); print(*(set(sys.modules) & set(sys.argv[2:])))"
+
+
+def test_layers_hold() -> None:
+    linter = Path(sys.executable).with_name("lint-imports")
+    run = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["channel_proxy.__main__", "client", "cli.app", "cli.demo.run", "local.health", "local.supervisor"],
+)
+def test_light_modules_load_nothing_heavy(module: str) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", PROBE, module, *HEAVY], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split() == []
+
+
+@pytest.mark.parametrize("extra", [[], ["--help"], ["send", "--help"], ["up", "--help"], ["kb", "build", "--help"]])
+def test_help_loads_nothing_heavy(extra: list[str]) -> None:
+    """Help and shell completion answer while one types."""
+    code = (
+        "import sys; from cli.app import app\n"
+        "try: app(sys.argv[1:sys.argv.index('--')], standalone_mode=False)\n"
+        "except BaseException: pass\n"
+        "print('loaded:', *(set(sys.modules) & set(sys.argv[sys.argv.index('--') + 1:])))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, *extra, "--", *HEAVY, "matplotlib"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.splitlines()[-1].split() == ["loaded:"]
+
+
+def test_every_package_says_that_it_is_typed_and_is_a_package() -> None:
+    """A folder of modules without __init__ is invisible to import-linter."""
+    for name in PACKAGES:
+        for folder in {file.parent for file in (ROOT / name).rglob("*.py")}:
+            assert (folder / "__init__.py").exists(), f"{folder} has no __init__.py"
+        if name != "assets":
+            assert (ROOT / name / "py.typed").exists(), f"{name} has no py.typed"

@@ -1,0 +1,73 @@
+"""The tutorial of docs/your-own-codec.md, run as it stands."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from shared.codecs.base.plugin import own_codec
+from shared.errors import InvalidSetting, NotFound
+from tests.tools.paths import ROOT
+
+PAGE = (ROOT / "docs" / "your-own-codec.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.mark.timeout(600)
+def test_the_tutorial_works(tmp_path: Path) -> None:
+    (tmp_path / "signs.py").write_text(*blocks("python"))
+    (tmp_path / "mine.toml").write_text(*blocks("toml"))
+    for line in "".join(blocks("shell")).splitlines():
+        program, *arguments = shlex.split(line)
+        assert program == "semlink"
+        command = [sys.executable, "-m", "cli.app", *arguments]
+        run = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env={"PYTHONPATH": str(ROOT), "PATH": ""},
+            capture_output=True,
+            text=True,
+            timeout=280,
+            check=False,
+        )
+        assert run.returncode == 0, run.stderr
+    rows = pl.read_csv(tmp_path / "out" / "mine" / "results.csv")
+    assert rows.group_by("scheme").len().sort("scheme").rows() == [("kbsc", 8), ("signs", 8)]
+    assert (rows["n"] == 500).all()
+    best = rows.filter(
+        pl.col("scheme") == "signs", pl.col("k") == 256, pl.col("snr_db") == 4, pl.col("fading") == "none"
+    )
+    assert best["semantic_accuracy"].item() > 0.5
+    live = json.loads((tmp_path / "out" / "demo.json").read_text())
+    (awgn,) = [row for row in live["rows"] if row["scenario"] == "AWGN"]
+    assert awgn["semantic_accuracy"] > 0.4
+    page = (tmp_path / "out" / "mine" / "results.md").read_text()
+    figures = re.findall(r"\]\((figures/.*?)\)", page)
+    assert len(figures) >= 5
+    for figure in figures:
+        assert (tmp_path / "out" / "mine" / figure).stat().st_size > 5000
+
+
+def test_a_wrong_file_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "codec.py"
+    with pytest.raises(NotFound, match=r"codec\.py"):
+        own_codec(f"{file}:Mine")
+    file.write_text("import no_such_library\n")
+    with pytest.raises(InvalidSetting, match=r"codec\.py cannot be run: ModuleNotFoundError: .*no_such_library"):
+        own_codec(f"{file}:Mine")
+    file.write_text("from shared.codecs import Codec\n\n\nclass Mine(Codec):\n    name = 'mine'\n")
+    with pytest.raises(InvalidSetting, match=r"'Mine' .* has no lengths, default_k"):
+        own_codec(f"{file}:Mine")
+    file.write_text("class Mine: pass\n")
+    with pytest.raises(InvalidSetting, match="no codec 'Mine'"):
+        own_codec(f"{file}:Mine")
+    with pytest.raises(InvalidSetting, match="no codec 'Yours'"):
+        own_codec(f"{file}:Yours")

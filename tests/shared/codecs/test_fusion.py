@@ -1,0 +1,94 @@
+"""Ranking items by category and embedding, on a small world where the answer is known."""
+
+import numpy as np
+import pytest
+
+from shared.codecs.base.contract import Decoded, Embeddings, LogProbabilities
+from shared.codecs.embedding.posterior import Fusion
+
+CATEGORIES = 3
+CENTRES = np.eye(6, dtype=np.float32)[:3]
+
+
+class Sure:
+    """A codec as far as fusion needs one: it takes an embedding for the nearest of three directions."""
+
+    name = "sure"
+
+    def categories(self, embeddings: Embeddings) -> LogProbabilities:
+        scores = 12 * embeddings[:, :CATEGORIES]
+        return (scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))).astype(np.float32)
+
+
+def world(per_label: int = 20) -> tuple[Embeddings, np.ndarray]:
+    """Items around three directions; label 0 around direction 2, 1 around 0, 2 around 1."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(3), per_label)
+    items = CENTRES[(labels + 2) % 3] + 0.15 * rng.standard_normal((len(labels), 6))
+    return (items / np.linalg.norm(items, axis=1, keepdims=True)).astype(np.float32), labels
+
+
+def heard(category: int, e_hat: np.ndarray, sure: float = 20.0) -> Decoded:
+    scores = sure * np.eye(CATEGORIES)[category]
+    return Decoded(e_hat[None].astype(np.float32), (scores - np.log(np.exp(scores).sum()))[None].astype(np.float32))
+
+
+@pytest.fixture(scope="module")
+def fusion() -> Fusion:
+    return Fusion(Sure(), *world())
+
+
+def test_labels_need_not_be_numbered_as_the_categories_are(fusion: Fusion) -> None:
+    for category, label in ((2, 0), (0, 1), (1, 2)):
+        assert fusion.log_labels(heard(category, np.zeros(6))).argmax() == label
+    np.testing.assert_allclose(np.exp(fusion.log_prior).sum(), 1, rtol=1e-5)
+
+
+def test_within_the_label_the_nearest_item_wins(fusion: Fusion) -> None:
+    items, labels = world()
+    for position in (3, 25, 47):
+        found, _ = fusion.rank(heard((labels[position] + 2) % 3, items[position]), 5)
+        assert found[0, 0] == position
+        assert (labels[found[0]] == labels[position]).all()
+
+
+def test_a_category_that_is_heard_well_outweighs_an_embedding_at_the_border(fusion: Fusion) -> None:
+    _, labels = world()
+    between = (CENTRES[0] + 1.05 * CENTRES[1]) / 2
+    assert labels[fusion.rank(heard(0, between), 1)[0][0, 0]] == 1
+    assert labels[fusion.rank(heard(1, between), 1)[0][0, 0]] == 2
+
+
+def test_without_evidence_the_embedding_decides() -> None:
+    items, labels = world()
+    fusion = Fusion(Sure(), items, labels)
+    blind = Decoded(items[[30]], fusion.log_prior[None])
+    found, scores = fusion.rank(blind, 60)
+    assert found[0, 0] == 30
+    assert (np.diff(scores[0]) <= 0).all()
+    assert sorted(found[0]) == list(range(60))
+
+
+def test_labels_weigh_the_same_however_many_items_they_have() -> None:
+    items, labels = world()
+    few = np.concatenate([np.arange(0, 40), np.arange(40, 42)])
+    fusion = Fusion(Sure(), items[few], labels[few])
+    heard_nothing = np.exp(fusion.log_labels(Decoded(items[:1], fusion.log_prior[None])))
+    np.testing.assert_allclose(heard_nothing, 0.9 / 3, atol=1e-5, err_msg="0.1 is left for none of them")
+
+
+def test_a_category_that_no_label_has_belongs_to_none_of_them() -> None:
+    """Label 2 stood for category 1; without it, what is heard of category 1 makes no label likely."""
+    items, labels = world()
+    known = labels != 2
+    fusion = Fusion(Sure(), items[known], labels[known])
+    assert np.exp(fusion.log_labels(heard(0, np.zeros(6)))).max() > 0.95
+    assert np.exp(fusion.log_labels(heard(1, np.zeros(6)))).sum() < 0.2
+
+
+def test_a_label_without_items_is_never_the_answer() -> None:
+    items, labels = world()
+    fusion = Fusion(Sure(), items, labels * 2)
+    log_labels = fusion.log_labels(heard(0, np.zeros(6)))[0]
+    assert log_labels.argmax() == 2
+    assert np.isneginf(log_labels[[1, 3]]).all()

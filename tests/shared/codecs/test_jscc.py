@@ -1,0 +1,274 @@
+"""Learned codecs of pictures: power, prefixes, shapes, SNR, files, how training starts, learns, goes on."""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rich.progress import Progress
+
+from lab.data.features import CLIP_TINY, load_choice
+from lab.evaluate.pictures import PictureScheme
+from lab.evaluate.scenario import ChannelSpec, Scenario, SchemeSpec
+from lab.evaluate.scheme import Batch, CannotExist, Setting
+from lab.evaluate.scorer import psnr_db
+from lab.simulate.air import Air
+from lab.train.common.export import export_jscc
+from lab.train.jscc.init import start_as_linear_code
+from lab.train.jscc.train import History, JsccTrainer, JsccTraining, carry, draw_channels
+from shared.codecs import codec_class
+from shared.codecs.base.picture import Pixels
+from shared.codecs.picture.jscc.codec import JsccCodec, to_pixels, to_unit_range
+from shared.codecs.picture.jscc.network import JsccNetwork, reliability_of
+from shared.errors import DataLoss, InvalidPicture, InvalidSetting, NotFound
+from shared.frame.symbols import Complex
+from shared.units import n0_from_snr_db
+
+NAMES = ["deepjscc", "swinjscc"]
+
+
+def kind_of(name: str) -> type[JsccCodec]:
+    kind = codec_class(name)
+    assert issubclass(kind, JsccCodec)
+    return kind
+
+
+def network_of(name: str, seed: int = 1) -> JsccNetwork:
+    torch.manual_seed(seed)
+    return kind_of(name).network_class()
+
+
+def codec_of(name: str, k: int = 512) -> JsccCodec:
+    return kind_of(name)(network_of(name), k, "cpu")
+
+
+def noisy(x: Complex, snr_db: float, seed: int = 0) -> Complex:
+    rng = np.random.default_rng(seed)
+    n = rng.normal(size=x.shape) + 1j * rng.normal(size=x.shape)
+    return (x + np.sqrt(n0_from_snr_db(snr_db) / 2) * n).astype(np.complex64)
+
+
+def told(x: Complex, snr_db: float) -> np.ndarray:
+    return np.full(x.shape, n0_from_snr_db(snr_db), np.float32)
+
+
+@pytest.fixture(scope="module")
+def pictures() -> Pixels:
+    """Smooth coloured blobs, 12 of them: noise would be no picture."""
+    rng = np.random.default_rng(4)
+    coarse = torch.from_numpy(rng.uniform(0, 255, (12, 3, 4, 4)))
+    fine = torch.nn.functional.interpolate(coarse, size=32, mode="bicubic").clamp(0, 255)
+    return fine.round().byte().permute(0, 2, 3, 1).numpy()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_length_gives_unit_power_and_pictures_back(name: str, pictures: Pixels) -> None:
+    for k in kind_of(name).lengths:
+        codec = codec_of(name, k)
+        x = codec.encode(pictures, np.full(len(pictures), 3, np.float32))
+        assert (x.shape, x.dtype) == ((12, k // 2), np.complex64)
+        np.testing.assert_allclose(np.mean(np.abs(x) ** 2, axis=1), 1, atol=1e-5)
+        decoded, missing = codec.decode(noisy(x, 5), told(x, 5))
+        assert missing == [""] * 12
+        assert (decoded.shape, decoded.dtype) == (pictures.shape, np.uint8)
+
+
+def test_short_codes_are_the_beginning_of_the_long_one(pictures: Pixels) -> None:
+    """Up to the scale that gives each unit power; the convolutional encoder knows nothing of k."""
+    long = codec_of("deepjscc", 512).encode(pictures)
+    for k in (64, 128, 256):
+        start = long[:, : k // 2]
+        start = start / np.sqrt(np.mean(np.abs(start) ** 2, axis=1, keepdims=True))
+        np.testing.assert_allclose(codec_of("deepjscc", k).encode(pictures), start, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_batch_is_its_pictures_one_by_one(name: str, pictures: Pixels) -> None:
+    codec = codec_of(name, 64)
+    snr_db = np.linspace(-7, 10, len(pictures), dtype=np.float32)
+    x = codec.encode(pictures, snr_db)
+    single = np.concatenate([codec.encode(pictures[i : i + 1], snr_db[i : i + 1]) for i in range(len(pictures))])
+    np.testing.assert_allclose(x, single, atol=1e-4)
+    y, n0 = noisy(x, 0), told(x, 0)
+    single = np.concatenate([codec.decode(y[i : i + 1], n0[i : i + 1]).pixels for i in range(len(y))])
+    assert np.abs(codec.decode(y, n0).pixels.astype(int) - single).max() <= 1
+
+
+def test_the_sender_without_an_operating_point_takes_the_default(pictures: Pixels) -> None:
+    codec = codec_of("swinjscc")
+    default = codec.encode(pictures, np.full(len(pictures), 5, np.float32))
+    unknown = np.full(len(pictures), np.nan, np.float32)
+    np.testing.assert_array_equal(codec.encode(pictures), default)
+    np.testing.assert_array_equal(codec.encode(pictures, unknown), default)
+    assert not np.allclose(codec.encode(pictures, np.full(12, -7, np.float32)), default)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_noise_that_is_not_told_is_measured(name: str, pictures: Pixels) -> None:
+    """512 symbols tell their noise power to a few percent, so the pictures are nearly the same."""
+    codec = codec_of(name)
+    x = codec.encode(pictures)
+    y = noisy(x, 0)
+    known = codec.decode(y, told(x, 0)).pixels.astype(float)
+    blind = codec.decode(y, np.full(x.shape, np.nan, np.float32)).pixels
+    assert np.abs(known - blind).mean() < 2
+
+
+def test_reliability_is_the_wiener_gain() -> None:
+    snr_db = torch.tensor([-7.0, 0.0, 10.0])
+    snr = 10 ** (snr_db / 10)
+    torch.testing.assert_close(reliability_of(snr_db), snr / (1 + snr))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_wrong_input_is_named(name: str, pictures: Pixels) -> None:
+    codec = codec_of(name)
+    with pytest.raises(InvalidPicture, match=r"\[12, 16, 32, 3\].*resize"):
+        codec.encode(pictures[:, ::2])
+    with pytest.raises(InvalidPicture, match="float64"):
+        codec.encode(pictures.astype(np.float64))  # type: ignore[arg-type]
+    with pytest.raises(InvalidSetting, match="k = 48; it has"):
+        codec_of(name, 48)
+    with pytest.raises(NotFound, match="deepjscc, "):
+        codec_class("hologram")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_weights_survive_a_file_and_the_fingerprint_is_theirs(name: str, pictures: Pixels, tmp_path: Path) -> None:
+    kind = kind_of(name)
+    export_jscc(name, network_of(name), tmp_path)
+    path = tmp_path / "model.safetensors"
+    first, again, short = (
+        kind.from_file(path, 512, "cpu"),
+        kind.from_file(path, 512, "cpu"),
+        kind.from_file(path, 64, "cpu"),
+    )
+    assert first.fingerprint == again.fingerprint != short.fingerprint
+    x = first.encode(pictures)
+    np.testing.assert_allclose(x, codec_of(name).encode(pictures), atol=0.02)  # float16
+    export_jscc(name, network_of(name, seed=2), tmp_path)
+    assert kind.from_file(path, 512, "cpu").fingerprint != first.fingerprint
+    other = kind_of(next(one for one in NAMES if one != name))
+    with pytest.raises(DataLoss, match=f"no weights of codec {other.name}"):
+        other.from_file(path, 512, "cpu")
+
+
+def training(name: str, folder: Path) -> JsccTraining:
+    return JsccTraining(
+        name,
+        folder,
+        folder,
+        folder,
+        rounds=8,
+        steps=10,
+        batch_size=16,
+        lr=3e-3,
+        average_decay=0.8,
+        warmup_steps=1,
+        device="cpu",
+    )
+
+
+@pytest.fixture(scope="module")
+def many_pictures() -> Pixels:
+    """300 pictures of 8 x 8 random colours, neighbours alike: too many numbers for 16 symbols, few enough for 256."""
+    generator = torch.Generator().manual_seed(5)
+    coarse = 128 + 50 * torch.randn(300, 3, 2, 2, generator=generator)
+    fine = 25 * torch.randn(300, 3, 8, 8, generator=generator)
+    whole = sum(torch.nn.functional.interpolate(part, size=32, mode="bilinear") for part in (coarse, fine))
+    assert isinstance(whole, torch.Tensor)
+    return whole.clamp(0, 255).round().byte().permute(0, 2, 3, 1).numpy()
+
+
+def mean_psnr_db(network: JsccNetwork, k: int, snr_db: float, pictures: Pixels) -> float:
+    torch.manual_seed(0)
+    average = torch.full((len(pictures), 1), snr_db)
+    with torch.inference_mode():
+        decoded = carry(network, to_unit_range(pictures), average, 10 ** (-average / 10), torch.randn(len(pictures), k))
+    return float(psnr_db(pictures, to_pixels(decoded)).mean())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_start_is_a_linear_code(name: str, many_pictures: Pixels) -> None:
+    """Better for each doubling of k and for more SNR; random weights know nothing."""
+    network = network_of(name)
+    start_as_linear_code(network, many_pictures)
+    lengths = network.lengths[-4:]
+    by_length = [mean_psnr_db(network, k, 30, many_pictures) for k in lengths]
+    by_snr = [mean_psnr_db(network, 512, snr_db, many_pictures) for snr_db in (-7, 0, 7, 14)]
+    assert (np.diff(by_length) > 0.3).all()
+    assert (np.diff(by_snr) > 0.5).all()
+    assert by_length[-1] > mean_psnr_db(network_of(name), 512, 30, many_pictures) + 6
+
+
+def train(trainer: JsccTrainer, rounds: int) -> None:
+    with Progress(disable=True) as progress:
+        for _ in range(rounds):
+            loss = trainer.run_round(progress)
+            trainer.history.curves.append({"loss": loss, "validation_psnr_db": trainer.validation_psnr_db()})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_training_learns(name: str, many_pictures: Pixels, tmp_path: Path) -> None:
+    trainer = JsccTrainer(network_of(name), many_pictures, training(name, tmp_path))
+    before = trainer.validation_psnr_db()
+    train(trainer, 3)
+    assert trainer.history.best_db > before + 0.5
+
+
+def test_training_goes_on_from_a_checkpoint(many_pictures: Pixels, tmp_path: Path) -> None:
+    whole, cut, resumed = (
+        JsccTrainer(network_of("deepjscc"), many_pictures, training("deepjscc", tmp_path)) for _ in range(3)
+    )
+    train(whole, 3)
+    train(cut, 1)
+    cut.save(tmp_path / "checkpoint.pt")
+    resumed.restore(tmp_path / "checkpoint.pt")
+    train(resumed, 2)
+    assert resumed.history.best_db == pytest.approx(whole.history.best_db, abs=0.01)
+
+
+def test_pictures_go_through_the_air_and_are_embedded(many_pictures: Pixels) -> None:
+    clip = load_choice(CLIP_TINY)
+    network = network_of("swinjscc")
+    start_as_linear_code(network, many_pictures)
+    sender, receiver = (kind_of("swinjscc")(copy.deepcopy(network), 512, "cpu") for _ in range(2))
+    scheme = PictureScheme(sender, receiver, clip)
+    pixels = many_pictures[:40]
+    quality = []
+    for snr_db in (-7.0, 10.0):
+        (point,) = Scenario(
+            title="test", snr_db=(snr_db,), scheme=(SchemeSpec(name="swinjscc", k=(512,)),), channel=(ChannelSpec(),)
+        ).points()
+        batch = Batch(np.zeros((40, 512), np.float32), pixels, snr_db)  # the sender has no use for embeddings
+        arrival = scheme.send(batch, Air(point, 1, np.arange(40)))
+        assert arrival.pixels is not None
+        np.testing.assert_allclose(np.linalg.norm(arrival.decoded.embeddings, axis=1), 1, atol=1e-3)
+        quality.append(psnr_db(pixels, arrival.pixels).mean())
+    assert quality[1] > quality[0] + 2
+    assert scheme.cost.params > 900_000
+    assert scheme.cost.macs > 20_000_000
+
+
+def test_a_length_that_makes_no_sense_is_shown_as_such() -> None:
+    setting = Setting("deepjscc", CLIP_TINY, np.zeros((1, 512), np.float32), np.zeros(1, np.int64))
+    with pytest.raises(CannotExist, match="deepjscc has no length k = 16; it has 64, 128, 256, 512"):
+        PictureScheme.of(kind_of("deepjscc"), 16, setting)
+
+
+def test_channels_of_the_training_are_what_they_are_called() -> None:
+    """Means over 20,000 draws, within five standard errors."""
+    snr_db, noise = draw_channels(20_000, torch.Generator().manual_seed(1))
+    assert float(snr_db.mean()) == pytest.approx(1.5, abs=0.18)
+    gain = (10 ** (-snr_db / 10) / noise)[:, 0]
+    torch.testing.assert_close(gain[::2], torch.ones(10_000))
+    assert float(gain[1::2].mean()) == pytest.approx(1, abs=0.05)
+    assert float((gain[1::2] < 0.105).float().mean()) == pytest.approx(0.1, abs=0.015)
+
+
+def test_an_endless_run_ends_when_nothing_comes_of_it() -> None:
+    curve = [1.0, 3.0, 2.0, 2.5, 2.9]
+    history = History([{"validation_psnr_db": value} for value in curve])
+    assert not history.stale(4)
+    assert history.stale(3)

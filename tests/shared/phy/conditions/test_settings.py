@@ -1,0 +1,203 @@
+"""Settings: every accepted one runs, every refused one names its field, its value and its range."""
+
+import math
+from typing import get_args
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from shared.errors import InvalidSetting
+from shared.phy import ChannelSettings, FadingName, Link, pilot_sequence
+from shared.phy.conditions.settings import SELECTIVE
+from tests.tools.channel import allowed
+
+WORD = (1 << 64) - 1
+NUMBERS = {
+    "rician_k_db": (-40, 40),
+    "doppler_hz": (0, 1e6),
+    "burst_interval_seconds": (0, 3600),
+    "shadowing_db": (0, 20),
+    "path_loss_db": (-100, 200),
+    "delay_spread_seconds": (0, 1e-3),
+    "impulse_probability": (0, 1),
+    "impulse_ratio_db": (0, 60),
+    "middleton_a": (1e-4, 10),
+    "middleton_gamma": (1e-6, 10),
+    "cfo_hz": (-1e6, 1e6),
+    "phase_deg": (-180, 180),
+    "phase_noise_hz": (0, 1e6),
+    "pa_smoothness": (0.5, 10),
+    "adc_clip_db": (-10, 40),
+    "interferer_hz": (-1e9, 1e9),
+    "symbol_rate_hz": (1, 1e12),
+    "propagation_seconds": (0, 10),
+    "loss_probability": (0, 1),
+    "good_to_bad": (0, 1),
+    "bad_to_good": (1e-6, 1),
+    "loss_good": (0, 1),
+    "loss_bad": (0, 1),
+    "duplicate_probability": (0, 1),
+    "reorder_probability": (0, 1),
+    "reorder_seconds": (0, 10),
+    "delay_seconds": (0, 10),
+    "jitter_seconds": (0, 10),
+    "stall_probability": (0, 1),
+    "stall_seconds": (0, 60),
+    "reset_probability": (0, 1),
+}
+NUMBERS_OR_INF = {"snr_db": (-50, 100), "pa_backoff_db": (-10, 40), "sir_db": (-50, 100)}
+COUNTS = {
+    "coherence_symbols": (0, 1 << 16),
+    "shadowing_bursts": (1, 1 << 20),
+    "cyclic_prefix_symbols": (0, 1024),
+    "adc_bits": (0, 16),
+}
+CHOICES = {
+    "fading": get_args(FadingName),
+    "waveform": ("single", "ofdm"),
+    "impulses": ("none", "bernoulli", "middleton"),
+    "jitter": ("uniform", "normal", "exponential"),
+    "airtime": ("virtual", "real"),
+}
+POWERS_OF_2 = [1 << i for i in range(4, 13)]
+
+
+def _outside(low, high):
+    return st.floats(max_value=low, exclude_max=True) | st.floats(high, 1e300, exclude_min=True)
+
+
+ACCEPTED = (
+    {name: st.floats(*ends) for name, ends in NUMBERS.items()}
+    | {name: st.floats(*ends) | st.just(math.inf) for name, ends in NUMBERS_OR_INF.items()}
+    | {name: st.integers(*ends) for name, ends in COUNTS.items()}
+    | {name: st.sampled_from(names) for name, names in CHOICES.items()}
+    | {"fft_size": st.sampled_from(POWERS_OF_2), "blackout": st.booleans(), "seed": st.integers(0, WORD)}
+)
+NO_NUMBER = st.sampled_from([math.nan, -math.inf, "loud"])
+NO_INTEGER = st.sampled_from([0.5, math.nan, "x"])
+REFUSED = (
+    {name: _outside(*ends) | NO_NUMBER | st.just(math.inf) for name, ends in NUMBERS.items()}
+    | {name: _outside(*ends) | NO_NUMBER for name, ends in NUMBERS_OR_INF.items()}
+    | {
+        name: st.integers(max_value=low - 1) | st.integers(min_value=high + 1) | NO_INTEGER
+        for name, (low, high) in COUNTS.items()
+    }
+    | {
+        name: st.text().filter(lambda word, names=names: word not in names) | st.integers()
+        for name, names in CHOICES.items()
+    }
+    | {
+        "fft_size": st.integers().filter(lambda size: size not in POWERS_OF_2) | NO_INTEGER,
+        "blackout": st.sampled_from(["dark", 2, 0.5]),
+        "seed": st.integers(max_value=-1) | st.integers(min_value=WORD + 1) | NO_INTEGER,
+    }
+)
+WRONG = st.sampled_from(sorted(REFUSED)).flatmap(lambda name: st.tuples(st.just(name), REFUSED[name]))
+
+
+def range_in_words(name):
+    """What an error must say about the range of a field."""
+    if name in NUMBERS | NUMBERS_OR_INF:
+        low, high = (NUMBERS | NUMBERS_OR_INF)[name]
+        return f"{low:g} to {high:g}" + (", or inf" if name in NUMBERS_OR_INF else "")
+    if name in COUNTS:
+        return "{} to {}".format(*COUNTS[name])
+    others = {"fft_size": "a power of 2, 16 to 4096", "blackout": "true or false", "seed": "0 to 2^64 - 1"}
+    return others.get(name) or CHOICES[name][-1]
+
+
+def test_every_setting_is_in_these_tables():
+    assert set(ACCEPTED) == set(REFUSED) == set(ChannelSettings.model_fields)
+
+
+@settings(deadline=None)
+@given(st.fixed_dictionaries({}, optional=ACCEPTED), st.integers(0, WORD), st.integers(0, WORD))
+@example({"snr_db": -50.0, "fading": "rayleigh", "seed": WORD}, WORD, WORD)
+@example({"snr_db": 100.0}, 0, 0)
+@example({"fading": "rician", "doppler_hz": 1e6, "symbol_rate_hz": 1.0, "burst_interval_seconds": 3600.0}, WORD, WORD)
+@example({"fading": "tdl-e", "delay_spread_seconds": 1e-3, "symbol_rate_hz": 1e12, "fft_size": 16}, 0, 1)
+@example({"path_loss_db": 200.0, "shadowing_db": 20.0, "adc_bits": 1, "pa_backoff_db": -10.0, "sir_db": -50.0}, 0, 1)
+@example({"impulses": "middleton", "middleton_a": 1e-4, "middleton_gamma": 1e-6, "snr_db": -50.0}, 3, 7)
+def test_every_accepted_setting_runs(fields, stream, counter):
+    accepted = allowed(fields)
+    assert ChannelSettings().updated(**accepted.model_dump()) == accepted
+    sent = Link.from_settings(accepted).transmit(pilot_sequence(24), stream, counter)
+    assert sent.y.shape == (24,)
+    assert np.isfinite(sent.y).all()
+    assert np.isfinite(sent.gain).all()
+    assert math.isfinite(sent.signal_power + sent.noise_power + sent.n0 + sent.seconds + sent.papr_db)
+    assert not math.isnan(sent.snr_db_achieved)
+
+
+@given(WRONG)
+def test_every_refused_setting_names_its_field_value_and_range(wrong):
+    name, value = wrong
+    with pytest.raises(InvalidSetting) as refusal:
+        ChannelSettings().updated(**{name: value})
+    message = str(refusal.value)
+    assert message.startswith(f"{name} = {value!r}: ")
+    assert range_in_words(name) in message
+
+
+@given(WRONG)
+def test_the_constructor_refuses_the_same(wrong):
+    with pytest.raises(ValidationError):
+        ChannelSettings(**dict([wrong]))
+
+
+@pytest.mark.parametrize("name", sorted(NUMBERS | NUMBERS_OR_INF | COUNTS))
+def test_both_ends_of_a_range_belong_to_it(name):
+    for value in (NUMBERS | NUMBERS_OR_INF | COUNTS)[name]:
+        prefix = {"fft_size": 4096} if name == "cyclic_prefix_symbols" else {}
+        assert getattr(ChannelSettings(**{name: value}, **prefix), name) == value
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"fading": "tdl-c"}, ["fading = 'tdl-c'", "waveform = 'single'", "it needs waveform ofdm"]),
+        ({"doppler_hz": 3, "coherence_symbols": 4}, ["doppler_hz = 3", "coherence_symbols = 4", "one of them to 0"]),
+        ({"fading": "kbsc", "coherence_symbols": 2}, ["fading = 'kbsc'", "coherence_symbols = 2", "set both to 0"]),
+        ({"fading": "kbsc", "doppler_hz": 2}, ["fading = 'kbsc'", "doppler_hz = 2", "set both to 0"]),
+        (
+            {"fading": "tdl-a", "waveform": "ofdm", "coherence_symbols": 1},
+            ["fading = 'tdl-a'", "coherence_symbols = 1", "coherence_symbols to 0"],
+        ),
+        (
+            {"fft_size": 16, "cyclic_prefix_symbols": 17},
+            ["cyclic_prefix_symbols = 17", "fft_size = 16", "at most as long"],
+        ),
+    ],
+)
+def test_settings_that_do_not_fit_together_are_all_named(fields, named):
+    with pytest.raises(InvalidSetting) as refusal:
+        ChannelSettings().updated(**fields)
+    assert all(words in str(refusal.value) for words in named)
+
+
+def test_all_wrong_fields_are_named_at_once():
+    with pytest.raises(InvalidSetting, match=r"snr_db = 101.*seed = -1.*foo = 3: no such setting"):
+        ChannelSettings().updated(snr_db=101, seed=-1, foo=3)
+
+
+def test_none_leaves_a_field_as_it_is():
+    before = ChannelSettings(snr_db=3, fading="rayleigh")
+    assert before.updated(snr_db=None, fading=None, seed=4) == ChannelSettings(snr_db=3, fading="rayleigh", seed=4)
+
+
+def test_settings_are_values():
+    one = ChannelSettings()
+    assert hash(one) == hash(ChannelSettings())
+    with pytest.raises(ValidationError):
+        one.snr_db = 3
+
+
+@pytest.mark.parametrize("fading", get_args(FadingName))
+def test_every_fading_runs_and_has_its_place_in_the_help(fading):
+    name = "tdl-e" if fading in SELECTIVE else fading
+    assert name in ChannelSettings.model_fields["fading"].description
+    stages = Link.from_settings(allowed({"fading": fading, "snr_db": math.inf})).stages
+    assert len(stages) == (fading != "none")

@@ -1,0 +1,328 @@
+"""The wire format as a table: one file for writer, reader and whoever writes a client in another language."""
+
+import dataclasses
+import math
+import struct
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from google.protobuf.message import Message
+
+from protos.semlink.v1 import common_pb2 as common
+from protos.semlink.v1 import link_pb2 as pb
+from shared.errors import InvalidInput, InvalidSetting, InvalidSymbols
+from shared.frame.burst import Burst, ChannelReport, CodecSpec, Genie, Hit, Reception, Trace
+from shared.ledger import Entry, Kind
+from shared.phy import ChannelSettings, Grid
+from shared.wire import channel as channel_wire
+from shared.wire import link as wire
+
+
+def length(text: str) -> str:
+    """The length of a message of fewer than 16384 bytes as protobuf writes it, in hex."""
+    size = len(bytes.fromhex(text))
+    return f"{size:02x}" if size < 128 else bytes((size & 127 | 128, size >> 7)).hex()
+
+
+SYMBOLS = np.array([1 + 2j, -0.5 + 0j, 0 - 1j], np.complex64)
+SYMBOLS_HEX = "0000803f00000040000000bf0000000000000000000080bf".replace(" ", "")
+BURST = Burst(
+    burst_id=2**40 + 1,
+    stream=3,
+    counter=2**63,
+    codec=CodecSpec("kbsc", 4, "00ff00ff00ff00ff", "c0ffee", 5),
+    pilots=1,
+    symbols=SYMBOLS,
+    csi="pilot",
+    timeout_seconds=1.5,
+    top_k=7,
+    trace=True,
+    channel_override={"snr_db": -3.0, "fading": "rayleigh", "seed": 2**64 - 1},
+    genie=Genie(np.array([0.5 - 0.25j], np.complex64), 0.125),
+    placing="spread",
+    grid=Grid(64, 16),
+    session=2**63 + 5,
+    offset_symbols=300,
+    wanted_certainty=0.75,
+)
+BURST_HEX = (
+    "08 8180808080 20"  # 1 burst_id
+    "10 03"  # 2 stream
+    "18 8080808080808080 8001"  # 3 counter
+    "22 24 0a04 6b627363 1004 1a10 30306666303066663030666630306666 2206 633066666565 2805"  # 4 codec
+    "28 01"  # 5 pilot_symbols
+    "30 02"  # 6 payload_symbols
+    "3a 18 0000803f00000040 000000bf00000000 00000000000080bf"  # 7 symbols
+    "40 02"  # 8 csi
+    "49 000000000000f83f"  # 9 timeout_seconds
+    "50 07"  # 10 top_k
+    "58 01"  # 11 trace
+    "62 16 09 00000000000008c0 10 02 18 ffffffffffffffffff01"  # 12 channel_override
+    "6a 13 0a08 0000003f000080be 11 000000000000c03f"  # 13 genie
+    "70 02"  # 14 pilot_placing
+    "7a 04 08 40 10 10"  # 15 ofdm
+    "8001 8580808080808080 8001"  # 16 session
+    "8801 ac02"  # 17 offset_symbols
+    "9101 000000000000e83f"  # 18 wanted_certainty
+)
+REPORT = ChannelReport(
+    settings=ChannelSettings(snr_db=-3.0, fading="rayleigh", seed=1),
+    snr_db_achieved=-2.5,
+    stream=2,
+    counter=3,
+    signal_power=0.9,
+    noise_power=1.6,
+    gain=0.5 - 0.75j,
+    seconds=1.25,
+    air_symbols=280,
+    papr_db=3.5,
+)
+SETTINGS_HEX = channel_wire.settings_to_wire(REPORT.settings).SerializeToString(deterministic=True).hex()
+REPORT_HEX = (
+    "09 00000000000008c0"  # 1 snr_db_asked
+    "11 00000000000004c0"  # 2 snr_db_achieved
+    "18 02"  # 3 fading
+    "20 01 28 02 30 03"  # 4 seed, 5 stream, 6 counter
+    "39 cdccccccccccec3f"  # 7 signal_power
+    "41 9a9999999999f93f"  # 8 noise_power
+    "49 000000000000e03f 51 000000000000e8bf"  # 9 gain_real, 10 gain_imag
+    f"5a {length(SETTINGS_HEX)} {SETTINGS_HEX}"  # 11 settings; its own fields are pinned below
+    "61 000000000000f43f"  # 12 seconds
+    "68 9802"  # 13 air_symbols
+    "71 0000000000000c40"  # 14 papr_db
+)
+RECEPTION = Reception(
+    burst_id=5,
+    top=(Hit("a", "red ring", 0.25), Hit("b", "", 2.0)),
+    confidence=0.75,
+    accepted=False,
+    reason="no",
+    ledger=(Entry("decode", 0.5), Entry("airtime", 0.25, Kind.EMULATED)),
+    elapsed_seconds=1.0,
+    knowledge_base="kb",
+    knowledge_base_version=9,
+    snr_db_estimated=0.0,
+    trace=Trace(SYMBOLS[:0], SYMBOLS[:1], SYMBOLS[1:2]),
+    channel=REPORT,
+    certainty=0.0,
+    more_wanted=True,
+)
+RECEPTION_HEX = (
+    "08 05"  # 1 burst_id
+    "1a 16 0a01 61 1208 7265642072696e67 19 000000000000d03f"  # 3 top
+    "1a 0c 0a01 62 19 0000000000000040"
+    "21 000000000000e83f"  # 4 confidence; 5 accepted is false
+    "32 02 6e6f"  # 6 reason
+    "39 0000000000000000"  # 7 snr_db_estimated, 0 dB and there
+    "42 13 0a06 6465636f6465 11 000000000000e03f 18 01"  # 8 ledger
+    "42 14 0a07 61697274696d65 11 000000000000d03f 18 02"
+    "49 000000000000f03f"  # 9 elapsed_seconds
+    f"52 {length(REPORT_HEX)} {REPORT_HEX}"  # 10 channel
+    "5a 14 12 08 0000803f00000040 1a 08 000000bf00000000"  # 11 trace
+    "62 02 6b62"  # 12 knowledge_base
+    "68 09"  # 13 knowledge_base_version
+    "71 0000000000000000"  # 14 certainty, 0 and there
+    "78 01"  # 15 more_wanted
+)
+ROWS = [
+    pytest.param(BURST, wire.burst_to_wire, wire.burst_from_wire, pb.Burst, BURST_HEX, id="burst"),
+    pytest.param(
+        REPORT,
+        channel_wire.report_to_wire,
+        channel_wire.report_from_wire,
+        common.ChannelReport,
+        REPORT_HEX,
+        id="report",
+    ),
+    pytest.param(
+        RECEPTION, wire.reception_to_wire, wire.reception_from_wire, pb.Reception, RECEPTION_HEX, id="reception"
+    ),
+]
+
+
+def same(left: Any, right: Any) -> bool:
+    """Equal, arrays bit for bit."""
+    if dataclasses.is_dataclass(left):
+        names = [field.name for field in dataclasses.fields(left)]
+        return type(left) is type(right) and all(same(getattr(left, name), getattr(right, name)) for name in names)
+    if isinstance(left, np.ndarray):
+        return left.dtype == right.dtype and left.tobytes() == right.tobytes()
+    if isinstance(left, tuple):
+        return len(left) == len(right) and all(map(same, left, right))
+    return bool(left == right)
+
+
+@pytest.mark.parametrize(("value", "write", "read", "message", "text"), ROWS)
+def test_bytes_are_pinned_and_read_back(value, write, read, message: type[Message], text: str) -> None:
+    data = bytes.fromhex(text)
+    assert write(value).SerializeToString(deterministic=True).hex() == data.hex()
+    assert same(read(message.FromString(data)), value)
+
+
+def test_symbols_are_little_endian_pairs_of_float32() -> None:
+    expected = struct.pack("<6f", 1, 2, -0.5, 0, 0, -1)
+    assert wire.burst_to_wire(BURST).symbols == expected == bytes.fromhex(SYMBOLS_HEX)
+
+
+@pytest.mark.parametrize(
+    ("genie", "grid"), [(None, None), (BURST.genie, None), (None, Grid(128, 9)), (BURST.genie, Grid(16, 0))]
+)
+def test_a_burst_that_is_passed_on_is_what_the_receiver_gets(genie: Genie | None, grid: Grid | None) -> None:
+    """Rewritten in place, the message is that of the burst as received; a genie of the sender is taken away."""
+    message = wire.burst_to_wire(BURST)
+    wire.pass_on(message, SYMBOLS[::-1], genie, grid)
+    received = dataclasses.replace(BURST, symbols=SYMBOLS[::-1], channel_override={}, genie=genie, grid=grid)
+    assert message == wire.burst_to_wire(received)
+    assert same(wire.burst_from_wire(message), dataclasses.replace(received, symbols=SYMBOLS[::-1].copy()))
+
+
+def test_what_is_unset_stays_unset() -> None:
+    burst = Burst(1, 0, 0, CodecSpec("raw", 512, "", ""), 0, SYMBOLS, "none")
+    back = wire.burst_from_wire(pb.Burst.FromString(wire.burst_to_wire(burst).SerializeToString()))
+    assert same(back, burst)
+    assert (back.genie, back.channel_override, back.top_k, back.timeout_seconds) == (None, {}, 5, 0.0)
+    reception = dataclasses.replace(RECEPTION, snr_db_estimated=None, trace=None, channel=None, certainty=None)
+    assert same(wire.reception_from_wire(wire.reception_to_wire(reception)), reception)
+
+
+def other_values() -> dict[str, Any]:
+    """For every setting of the channel a value that is not its default."""
+    fields = ChannelSettings.model_fields
+    names = {name: get_args(field.annotation)[-1] for name, field in fields.items() if get_args(field.annotation)}
+    numbers = {
+        name: field.default + 1 if field.annotation is int else 0.4375
+        for name, field in fields.items()
+        if field.annotation in (int, float)
+    }
+    flags = {name: not field.default for name, field in fields.items() if field.annotation is bool}
+    own = {
+        "seed": 2**64 - 1,
+        "fft_size": 4096,
+        "delay_spread_seconds": 5e-4,
+        "pa_smoothness": 3.5,
+        "symbol_rate_hz": 7.5,
+    }
+    return names | numbers | flags | own
+
+
+OTHER = other_values() | {"coherence_symbols": 0}  # it does not go with doppler_hz
+
+
+def test_every_setting_is_in_the_message_and_travels_there_and_back() -> None:
+    described = {field.name for field in common.ChannelSettings.DESCRIPTOR.fields}
+    assert described == set(ChannelSettings.model_fields) == set(OTHER)
+    settings = ChannelSettings().updated(**OTHER)
+    assert {name for name in OTHER if getattr(settings, name) == getattr(ChannelSettings(), name)} == {
+        "coherence_symbols"
+    }
+    data = channel_wire.settings_to_wire(settings).SerializeToString()
+    assert channel_wire.settings_from_wire(common.ChannelSettings.FromString(data)) == settings
+    override = channel_wire.override_to_wire(OTHER)
+    assert override is not None
+    assert channel_wire.override_from_wire(common.ChannelSettings.FromString(override.SerializeToString())) == OTHER
+
+
+@pytest.mark.parametrize("name", sorted(ChannelSettings.model_fields))
+def test_a_setting_alone_is_an_override_of_itself_alone(name: str) -> None:
+    override = {name: other_values()[name]}
+    message = channel_wire.override_to_wire(override)
+    assert message is not None
+    assert len(message.ListFields()) == 1
+    assert channel_wire.override_from_wire(common.ChannelSettings.FromString(message.SerializeToString())) == override
+
+
+@pytest.mark.parametrize(
+    ("field", "choices"),
+    [
+        (name, get_args(field.annotation))
+        for name, field in ChannelSettings.model_fields.items()
+        if get_args(field.annotation)
+    ],
+)
+def test_every_choice_has_a_number_and_every_number_a_choice(field: str, choices: tuple[str, ...]) -> None:
+    enum = common.ChannelSettings.DESCRIPTOR.fields_by_name[field].enum_type
+    assert len(enum.values) == len(choices) + 1  # one of them is "unspecified"
+    for choice in choices:
+        message = channel_wire.override_to_wire({field: choice})
+        assert message is not None
+        assert channel_wire.override_from_wire(message) == {field: choice}
+
+
+def test_numbers_of_the_fields_never_change() -> None:
+    """A recorded burst, or a client in another language, has them for ever."""
+    pinned = """
+    snr_db fading seed symbol_rate_hz propagation_seconds rician_k_db coherence_symbols doppler_hz
+    burst_interval_seconds shadowing_db shadowing_bursts path_loss_db delay_spread_seconds waveform fft_size
+    cyclic_prefix_symbols impulses impulse_probability impulse_ratio_db middleton_a middleton_gamma cfo_hz phase_deg
+    phase_noise_hz pa_backoff_db pa_smoothness adc_bits adc_clip_db sir_db interferer_hz airtime loss_probability
+    good_to_bad bad_to_good loss_good loss_bad duplicate_probability reorder_probability reorder_seconds delay_seconds
+    jitter_seconds jitter stall_probability stall_seconds reset_probability blackout
+    """
+    names = pinned.split()
+    numbers = {field.name: field.number for field in common.ChannelSettings.DESCRIPTOR.fields}
+    assert numbers == {name: number for number, name in enumerate(names, start=1)}
+
+
+def test_infinities_travel() -> None:
+    settings = ChannelSettings(snr_db=math.inf, sir_db=math.inf, pa_backoff_db=math.inf)
+    message = common.ChannelSettings.FromString(channel_wire.settings_to_wire(settings).SerializeToString())
+    assert channel_wire.settings_from_wire(message) == settings
+
+
+def test_only_fields_that_are_set_are_an_override() -> None:
+    assert channel_wire.override_to_wire({}) is None
+    assert channel_wire.override_to_wire({"snr_db": None}) is None
+    message = channel_wire.override_to_wire({"snr_db": 0.0, "seed": 0})
+    assert message is not None
+    assert message.SerializeToString().hex() == "09" + "00" * 8 + "1800"
+    assert channel_wire.override_from_wire(message) == {"snr_db": 0.0, "seed": 0}
+    with pytest.raises(InvalidSetting, match="fading = 'fog'"):
+        channel_wire.override_to_wire({"fading": "fog"})
+
+
+NOT_A_NUMBER, INFINITE = struct.pack("<2f", math.nan, 0) * 3, struct.pack("<2f", 0, -math.inf) * 3
+WRONG = [
+    ({"symbols": b""}, InvalidSymbols, "0 bytes, 3 complex64 symbols need 24"),
+    ({"symbols": bytes(23)}, InvalidSymbols, "23 bytes"),
+    ({"symbols": bytes(32)}, InvalidSymbols, "32 bytes"),
+    ({"symbols": NOT_A_NUMBER}, InvalidSymbols, "NaN or an infinity"),
+    ({"symbols": INFINITE}, InvalidSymbols, "NaN or an infinity"),
+    ({"payload_symbols": 0}, InvalidSymbols, "at least 1 payload symbol"),
+    ({"payload_symbols": 1 << 16}, InvalidSymbols, "at most 65536"),
+    ({"payload_symbols": 2**32 - 1, "pilot_symbols": 2**32 - 1}, InvalidSymbols, "at most 65536"),
+    ({"pilot_symbols": 0, "payload_symbols": 3}, InvalidSetting, "csi pilot with 0 pilots"),
+    ({"csi": common.CSI_NONE}, InvalidSetting, "csi none with 1 pilots"),
+    ({"csi": common.CSI_PERFECT}, InvalidSetting, "csi perfect with 1 pilots"),
+    ({"csi": common.CSI_UNSPECIFIED}, InvalidSetting, "csi None"),
+    ({"csi": 9}, InvalidSetting, "csi = 9"),
+    ({"top_k": 101}, InvalidSetting, "top_k = 101"),
+    ({"timeout_seconds": -1.0}, InvalidInput, "timeout_seconds = -1"),
+    ({"timeout_seconds": math.nan}, InvalidInput, "timeout_seconds = nan"),
+    ({"session": 0}, InvalidInput, "offset_symbols = 300 and wanted_certainty = 0.75 without a session"),
+    ({"wanted_certainty": 1.5}, InvalidSetting, "wanted_certainty = 1.5"),
+    ({"wanted_certainty": math.nan}, InvalidSetting, "wanted_certainty = nan"),
+    ({"channel_override": common.ChannelSettings(fading=99)}, InvalidSetting, "fading = 99"),
+    ({"genie": pb.Genie(gain=b"1234", n0=1)}, InvalidSymbols, "4 bytes"),
+    ({"genie": pb.Genie(gain=NOT_A_NUMBER[:8], n0=1)}, InvalidSymbols, "NaN"),
+    ({"genie": pb.Genie(gain=bytes(8), n0=-1)}, InvalidSymbols, "n0 = -1"),
+    ({"genie": pb.Genie(gain=bytes(8), n0=math.nan)}, InvalidSymbols, "n0 = nan"),
+]
+
+
+@pytest.mark.parametrize(("fields", "kind", "text"), WRONG, ids=[text for _, _, text in WRONG])
+def test_what_is_no_burst_is_refused_by_name(fields: dict[str, Any], kind: type[InvalidInput], text: str) -> None:
+    message = wire.burst_to_wire(BURST)
+    for name, value in fields.items():
+        if isinstance(value, Message):
+            getattr(message, name).CopyFrom(value)
+        else:
+            setattr(message, name, value)
+    with pytest.raises(kind) as refused:
+        wire.burst_from_wire(message)
+    assert text in str(refused.value)
+
+
+@pytest.mark.parametrize(("asked", "given"), [(0, 5), (1, 1), (100, 100)])
+def test_hits_wanted(asked: int, given: int) -> None:
+    assert wire.top_k_from_wire(asked) == given
