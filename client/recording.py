@@ -18,8 +18,9 @@ import numpy as np
 from shared.errors import DataLoss, InvalidSetting, NotFound
 from shared.frame.burst import Burst, ChannelReport, CodecSpec, Genie
 from shared.frame.channel_records import RecordedBurst
-from shared.frame.symbols import Complex, pack_symbols
+from shared.frame.symbols import pack_symbols
 from shared.phy import ChannelSettings, Grid
+from shared.types import Complex
 from shared.version import VERSION
 
 _PREFIX: Final = "semlink:"

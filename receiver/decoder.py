@@ -9,14 +9,13 @@ from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from shared.codecs import AnyCodec, Codec, Decoded
 from shared.errors import InvalidInput, Mismatch
 from shared.frame.burst import Burst
-from shared.frame.symbols import Complex
 from shared.ledger import Entry, Stage
 from shared.phy import ChannelEstimate, EqualizerName, check_followed, equalize, estimate_channel, follow_channel
+from shared.types import Complex, Doubles, Floats
 from shared.units import ratio_to_db
 
 
@@ -25,8 +24,8 @@ class Equalized:
     """Payloads of a batch. x_hat: [B, n], complex64. n0_eff: [B, n], float32. snr_db: [B], estimated, or NaN."""
 
     x_hat: Complex
-    n0_eff: npt.NDArray[np.float32]
-    snr_db: npt.NDArray[np.float64]
+    n0_eff: Floats
+    snr_db: Doubles
 
 
 class Arrived(NamedTuple):
@@ -118,7 +117,7 @@ def _told(bursts: Sequence[Burst]) -> ChannelEstimate:
     return ChannelEstimate(gain, n0, np.zeros(gain.shape, np.float32))
 
 
-def _snr_db(known: ChannelEstimate) -> npt.NDArray[np.float64]:
+def _snr_db(known: ChannelEstimate) -> Doubles:
     """Mean |h_hat|^2 / n0_hat in dB; NaN where the noise is not known."""
     powers = (np.abs(known.gain.astype(np.complex128)) ** 2).reshape(len(known.n0), -1).mean(axis=1)
     return np.array(

@@ -10,10 +10,9 @@ from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from receiver.confidence import Confidences
-from receiver.decision import VOTERS, Ballot, Reals, answer_first, decide, evidence, vote
+from receiver.decision import VOTERS, Ballot, answer_first, decide, evidence, vote
 from receiver.decoder import Arrived, Equalized, check_codec, check_csi, decode_payloads, equalize_bursts
 from receiver.decoder_of_pictures import EmbedPictures, decode_pictures, without_clip
 from receiver.harq_buffer import Part, Sessions
@@ -23,9 +22,9 @@ from shared.codecs import AnyCodec, CodecShelf, Decoded, PictureCodec
 from shared.codecs.embedding.posterior import Fusion
 from shared.errors import InvalidInput, Mismatch, SemLinkError
 from shared.frame.burst import Burst, Hit, Trace
-from shared.frame.symbols import Complex
 from shared.ledger import Entry, Stage
 from shared.phy import EqualizerName
+from shared.types import Complex, Doubles, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +52,9 @@ class _Work:
     codec: AnyCodec
     x_hat: Complex | None = None
     snr_db: float = np.nan
-    embedding: npt.NDArray[np.float32] | None = None
+    embedding: Floats | None = None
     fusion: Fusion | None = None
-    evidence: npt.NDArray[np.float32] | None = None
+    evidence: Floats | None = None
     missing: str = ""
     certainty: float | None = None
     ledger: tuple[Entry, ...] = ()
@@ -202,11 +201,11 @@ class _Ranked(NamedTuple):
     """Items of each burst, the answer first, and how it came about."""
 
     ballot: Ballot
-    positions: npt.NDArray[np.int64]
-    cosines: npt.NDArray[np.float32]
+    positions: Ints
+    cosines: Floats
 
 
-def _elect(embeddings: npt.NDArray[np.float32], n0: Reals, view: View, most: int) -> _Ranked:
+def _elect(embeddings: Floats, n0: Doubles, view: View, most: int) -> _Ranked:
     """The nearest items, the winner of their vote first."""
     positions, cosines = view.nearest(embeddings, max(VOTERS, most))
     ballot = vote(view.labels_of(positions), cosines, n0)

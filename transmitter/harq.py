@@ -11,10 +11,10 @@ import numpy as np
 
 from shared.errors import SemLinkError
 from shared.frame.burst import Burst, Reception, Trace
-from shared.frame.symbols import Complex
 from shared.ledger import AIR, Entry, Kind, Stage
 from shared.phy.conditions.timing import HEADER_SYMBOLS
 from shared.runtime.deadline import Deadline
+from shared.types import Complex
 
 NextHop = Callable[[Burst], Awaitable[Reception]]
 

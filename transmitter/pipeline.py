@@ -18,12 +18,12 @@ from shared.codecs import AnyCodec, CodecShelf, PictureCodec
 from shared.device import use_threads
 from shared.errors import InvalidSetting
 from shared.frame.burst import Burst, CodecSpec, Csi, Reception
-from shared.frame.symbols import Complex
 from shared.ledger import Ledger, Stage
 from shared.phy import PilotPlacing, place_pilots
 from shared.runtime.batching import Batcher
 from shared.runtime.deadline import Deadline
 from shared.runtime.warming import Warming
+from shared.types import Complex
 from transmitter.encoder import Encoded, Encoder, ToEncode
 from transmitter.harq import Exchange, NextHop, exchange_rounds, joined_reception, wanted_certainty
 from transmitter.preparer import Prepared, Preparer, ToPrepare

@@ -3,17 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from lab.evaluate.data import Floats, Ints, Pixels, TestSet
+from lab.evaluate.data import TestSet
 from lab.evaluate.scheme import NEIGHBOURS, Arrival
 from receiver.knowledge_base.index.exact_search import exact_nearest
 from shared.codecs.base.picture import fit_pictures
+from shared.types import Bools, Doubles, Floats, Ints, Pixels
 
 BLOCK = 1000
 """Queries sent together; a mosaic holds so many pictures."""
-
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -22,10 +20,10 @@ class Verdict:
 
     right: Bools
     agrees: Bools
-    cosine: npt.NDArray[np.float64]
-    overlap: npt.NDArray[np.float64]
+    cosine: Doubles
+    overlap: Doubles
     lost: Bools | None
-    psnr_db: npt.NDArray[np.float64] | None
+    psnr_db: Doubles | None
 
 
 class Judge:
@@ -77,7 +75,7 @@ class Judge:
             found[usable] = self._nearest(unit.astype(np.float32))
         return found
 
-    def _psnr_db(self, members: Ints, received: Pixels) -> npt.NDArray[np.float64]:
+    def _psnr_db(self, members: Ints, received: Pixels) -> Doubles:
         """Against what was sent: codecs of pictures send them as 32 x 32."""
         sent = self.test_set.pixels[members]
         return psnr_db(sent if sent.shape == received.shape else fit_pictures(sent), received)
@@ -87,8 +85,8 @@ class Judge:
         return found
 
 
-def psnr_db(sent: Pixels, received: Pixels) -> npt.NDArray[np.float64]:
+def psnr_db(sent: Pixels, received: Pixels) -> Doubles:
     """Peak signal-to-noise ratio 10 log10(255^2 / MSE) of each picture: [B, H, W, 3], uint8, to [B], dB; at most 60."""
     error = np.mean((sent.astype(np.float64) - received) ** 2, axis=(1, 2, 3))
-    ratio: npt.NDArray[np.float64] = 255**2 / np.maximum(error, 255**2 / 1e6)
+    ratio: Doubles = 255**2 / np.maximum(error, 255**2 / 1e6)
     return 10 * np.log10(ratio)

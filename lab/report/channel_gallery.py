@@ -11,13 +11,12 @@ from typing import Any, Final
 
 import matplotlib as mpl
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from shared.frame.symbols import Complex
 from shared.phy import ChannelSettings, Link, Sending, equalize, follow_channel, pilot_positions, place_pilots
+from shared.types import Complex, Doubles
 
 _INK, _MUTED, _GRID = "#1b2433", "#66707f", "#e4e8ee"
 _BLUE, _ORANGE, _GREEN = "#2563eb", "#e2711d", "#15955a"
@@ -27,7 +26,6 @@ _RC: Final[Any] = {
 }  # fmt: skip
 _SYMBOLS: Final = 960
 Panel = Callable[[Axes], None]
-Floats = npt.NDArray[np.floating[Any]]
 
 
 def constellation(title: str, *, told: bool = False, bursts: int = 1, **settings: Any) -> Panel:
@@ -157,8 +155,8 @@ def _qam(n: int) -> Complex:
     return shuffled
 
 
-def _decibels(gain: Complex) -> Floats:
-    decibels: Floats = 20 * np.log10(np.abs(gain) + 1e-9)
+def _decibels(gain: Complex) -> Doubles:
+    decibels: Doubles = 20 * np.log10(np.abs(gain) + 1e-9)
     return decibels
 
 

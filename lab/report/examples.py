@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lab.evaluate.data import Ints, Pixels, TestSet
+from lab.evaluate.data import TestSet
 from lab.evaluate.scenario import Point, Scenario
 from lab.evaluate.scheme import Batch, CannotExist
 from lab.evaluate.schemes import make_scheme
@@ -17,6 +17,7 @@ from lab.report.results import channel_name
 from lab.report.style import INK, MUTED, RC, save
 from lab.simulate.air import Air
 from shared.datasets import open_source
+from shared.types import Ints, Pixels
 
 RIGHT, WRONG = "#15955a", "#d92d3a"
 COUNT = 10

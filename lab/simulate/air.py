@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lab.evaluate.data import Ints
 from lab.evaluate.scenario import Point
 from receiver.decoder import Equalized, equalize_bursts
 from shared.errors import InvalidSymbols
 from shared.frame.burst import Burst, CodecSpec, Csi, Genie
-from shared.frame.symbols import Complex, mean_powers
 from shared.phy import ChannelSettings, EqualizerName, Link, place_pilots
+from shared.phy.power import mean_powers
+from shared.types import Complex, Ints
 
 POWER_TOLERANCE = 1e-3
 _ROUND_BITS = 32  # of a counter, that number the pictures

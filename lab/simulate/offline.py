@@ -20,11 +20,11 @@ from shared.codecs import AnyCodec, PictureCodec
 from shared.codecs.base.design_snr import DEFAULT_SNR_DB
 from shared.datasets.decoding import MAX_BYTES, MAX_PIXELS
 from shared.frame.burst import Burst, ChannelReport, CodecSpec, Csi
-from shared.frame.symbols import Complex
 from shared.phy import PilotPlacing, place_pilots
 from shared.phy.conditions.conditions import Conditions
 from shared.phy.conditions.faults import fate
 from shared.phy.conditions.schedule import Scenario
+from shared.types import Complex
 from transmitter.encoder import Encoder, ToEncode
 from transmitter.preparer import Preparer, ToPrepare
 

@@ -7,9 +7,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from shared.frame.symbols import Complex
 from shared.ledger import Entry
 from shared.phy import ChannelSettings, FadingName, Grid, PilotPlacing, payload_positions
+from shared.types import Complex
 
 Csi = Literal["none", "pilot", "perfect"]
 

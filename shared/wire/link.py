@@ -7,9 +7,10 @@ from protos.semlink.v1 import common_pb2 as common
 from protos.semlink.v1 import link_pb2 as link
 from shared.errors import InvalidInput, InvalidSetting, InvalidSymbols
 from shared.frame.burst import Burst, ChannelReport, CodecSpec, Csi, Genie, Hit, Reception, Trace
-from shared.frame.symbols import BYTES_PER_SYMBOL, MAX_SYMBOLS, Complex, pack_symbols, unpack_symbols
+from shared.frame.symbols import BYTES_PER_SYMBOL, MAX_SYMBOLS, pack_symbols, unpack_symbols
 from shared.ledger import Entry, Kind
 from shared.phy import Grid, PilotPlacing
+from shared.types import Complex
 from shared.wire.channel import override_from_wire, override_to_wire, report_from_wire, report_to_wire
 
 MAX_TOP_K = 100

@@ -20,12 +20,12 @@ from receiver.pipeline import ReceivePipeline
 from receiver.service import ReceiverService
 from receiver.settings import ReceiverSettings
 from shared.codecs import Codec, CodecShelf
-from shared.codecs.base.contract import Embeddings
 from shared.codecs.base.registry import PICTURE_CODECS
 from shared.codecs.base.weight_files import WEIGHTS_DIR
 from shared.errors import Expired, InvalidInput, Mismatch, NotFound
 from shared.frame.burst import Burst, CodecSpec, Genie
 from shared.phy import ChannelSettings, Link, place_pilots
+from shared.types import Embeddings
 from tests.shared.codecs.test_codecs import network, saved
 from tests.tools.rpc import dialled, linked, make_burst, serving, status_of, to_receiver, until
 

@@ -20,10 +20,10 @@ from shared.codecs import codec_class
 from shared.codecs.embedding.nested import Nested
 from shared.errors import InvalidInput, Mismatch
 from shared.frame.burst import Burst, CodecSpec, Reception
-from shared.frame.symbols import Complex
 from shared.phy import ChannelSettings, place_pilots
 from shared.phy import Link as Physics
 from shared.rpc.burst_link import BurstLink, link_to_receiver
+from shared.types import Complex
 from tests.tools.rpc import PATIENCE, linked, make_burst, payload, serving
 
 LENGTHS = Nested.lengths

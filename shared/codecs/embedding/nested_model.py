@@ -17,12 +17,11 @@ and gains depend on the operating point, the SNR that the sender believes in: li
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Self
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from shared.codecs.embedding.gain_error import GainError, gain_error, turned
+from shared.types import Floats
 
 LENGTHS: Final = (8, 16, 32, 64, 128, 256)
 SEGMENTS: Final = tuple(zip((0, *LENGTHS), LENGTHS, strict=False))
@@ -61,7 +60,7 @@ class NestedModel(nn.Module):
         self.register_buffer("place", placing(self.axes.shape[2]), persistent=False)
         self._prefixes: dict[int, Prefix] = {}
 
-    def arrays(self) -> dict[str, npt.NDArray[np.float32]]:
+    def arrays(self) -> dict[str, Floats]:
         """The parameters by name."""
         return {name: tensor.cpu().numpy() for name, tensor in self.state_dict().items()}
 

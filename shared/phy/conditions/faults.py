@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from shared.phy.channel.randomness import generator
 from shared.phy.conditions.settings import ChannelSettings
+from shared.types import Bools
 
 FATE: Final = 13
 GILBERT_ELLIOTT: Final = 14
@@ -21,7 +22,7 @@ _BLOCK: Final = 1 << 10
 _EPOCH_BLOCKS: Final = 1 << 14
 """Blocks after which the Gilbert-Elliott chain starts anew: bounds the look back, costs one memory in 2^24 bursts."""
 
-_Flags = npt.NDArray[np.bool_]
+_Flags = Bools
 
 
 class Fate(NamedTuple):

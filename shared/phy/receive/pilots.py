@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.errors import InvalidSetting, InvalidSymbols
-from shared.frame.symbols import Complex
+from shared.types import Complex, Floats
 
 PilotPlacing = Literal["front", "spread"]
 
@@ -20,11 +20,11 @@ class ChannelEstimate(NamedTuple):
     """
 
     gain: Complex
-    n0: npt.NDArray[np.float32]
-    error: npt.NDArray[np.float32]
+    n0: Floats
+    error: Floats
 
     @property
-    def disturbance(self) -> npt.NDArray[np.float32]:
+    def disturbance(self) -> Floats:
         """Power of all that stands between y and h_hat x, for Es = 1: N0 + error, in the shape of gain."""
         return (self.n0 if self.gain.ndim == 1 else self.n0[:, None]) + self.error
 

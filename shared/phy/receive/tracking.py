@@ -29,10 +29,10 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.errors import InvalidSymbols
-from shared.frame.symbols import Complex
 from shared.phy.channel.ofdm import ofdm_symbols
 from shared.phy.conditions.settings import Grid
 from shared.phy.receive.pilots import ChannelEstimate, PilotPlacing, pilot_positions, pilot_sequence
+from shared.types import Complex, Doubles, Floats
 
 MAX_PILOTS: Final = 256
 MAX_PRODUCT: Final = 1 << 22
@@ -48,7 +48,7 @@ _PENALTY: Final = 1.0
 """What log-likelihood echoes, and motion, must be better by: 8 pilots find both in pure noise else."""
 _ANGLES: Final = (np.arange(64) + 0.5) / 64 * np.pi
 
-_Reals = npt.NDArray[np.float64]
+_Reals = Doubles
 _Complexes = npt.NDArray[np.complex128]
 
 
@@ -104,7 +104,7 @@ def follow_channel(y: Complex, pilots: int, placing: PilotPlacing, grid: Grid | 
     return ChannelEstimate(np.stack(gains), np.array(n0, np.float32), np.stack(errors))
 
 
-def _follow(at_pilots: _Complexes, layout: _Layout) -> tuple[Complex, float, npt.NDArray[np.float32]]:
+def _follow(at_pilots: _Complexes, layout: _Layout) -> tuple[Complex, float, Floats]:
     """One burst alone, so that it comes out the same in any company: h_hat [n], N0, E|h - h_hat|^2 [n].
 
     einsum, not @: these products are small, and the threads of BLAS would cost more than they save, and change bits.

@@ -23,8 +23,8 @@ from lab.simulate.air import Air
 from receiver.decision import vote
 from shared.codecs.embedding.raw import Raw
 from shared.errors import InvalidSetting, InvalidSymbols, Mismatch, NotFound
-from shared.frame.symbols import normalize_power
 from shared.phy import Link, equalize, estimate_channel, pilot_sequence, place_pilots
+from shared.phy.power import normalize_power
 
 TIMED = ("encode_ms", "decode_ms")
 

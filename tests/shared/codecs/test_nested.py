@@ -9,7 +9,6 @@ from safetensors.torch import save_file
 from scipy.stats import multivariate_normal
 
 from shared.codecs import codec_class
-from shared.codecs.base.contract import Embeddings
 from shared.codecs.embedding.nested import Nested, latent_noise
 from shared.codecs.embedding.nested_model import (
     LENGTHS,
@@ -22,7 +21,7 @@ from shared.codecs.embedding.nested_model import (
     superpose,
 )
 from shared.errors import DataLoss, NotFound
-from shared.frame.symbols import Complex
+from shared.types import Complex, Embeddings
 from shared.units import n0_from_snr_db
 
 CLASSES, DIM, AXES, POINTS = 12, 48, 6, 6

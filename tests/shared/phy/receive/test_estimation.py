@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from shared.errors import InvalidSymbols
-from shared.frame.symbols import Complex
 from shared.phy import Grid, Sending, equalize, estimate_channel, follow_channel, payload_positions, place_pilots
 from shared.phy.receive.tracking import MAX_PILOTS, check_followed
+from shared.types import Complex
 from shared.units import ratio_to_db
 from tests.tools.channel import HALF_DB, burst, link, refused, spoiled
 
