@@ -41,7 +41,7 @@ class Answer:
     knowledge_base: str
     knowledge_base_version: int
     certainty: float | None
-    more_wanted: bool
+    request_more: bool
 
 
 @dataclass(slots=True)
@@ -61,7 +61,7 @@ class _Work:
     answer: Answer | Exception | None = None
 
     @property
-    def more_wanted(self) -> bool:
+    def request_more(self) -> bool:
         """Whether the receiver asks for more symbols: there are some, and they may change its mind."""
         certain = self.certainty is None or self.certainty >= self.burst.wanted_certainty
         return not certain and self.codec.k < max(self.codec.lengths)
@@ -193,7 +193,7 @@ class ReceivePipeline:
             knowledge_base=view.fingerprint,
             knowledge_base_version=view.head.version,
             certainty=work.certainty,
-            more_wanted=work.more_wanted,
+            request_more=work.request_more,
         )
 
 
@@ -227,7 +227,7 @@ def _groups(works: Sequence[_Work]) -> list[list[_Work]]:
     groups: dict[Hashable, list[_Work]] = {}
     for work in works:
         burst = work.burst
-        place = (burst.offset_symbols, burst.pilots, burst.placing, burst.grid)
+        place = (burst.offset_symbols, burst.pilots, burst.pilot_pattern, burst.grid)
         key = (work.codec.name, work.codec.k, burst.codec.mode, burst.csi, *place)
         groups.setdefault(key, []).append(work)
     return sorted(groups.values(), key=lambda group: group[0].burst.offset_symbols)

@@ -162,7 +162,7 @@ async def _microseconds(relay: ServiceProcess, bench: ChannelBench) -> float:
 async def _send(address: str, bench: ChannelBench) -> None:
     """All bursts of a turn, `in_flight` at a time."""
     link = link_to_channel(address)
-    symbols = place_pilots(payload(bench.k // 2), PILOTS, "front")
+    symbols = place_pilots(payload(bench.k // 2), PILOTS, "preamble")
     numbers = iter(range(bench.bursts))
 
     async def send() -> None:

@@ -15,7 +15,7 @@ BLOCK = 1000
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Score:
     """One value for each burst of a batch: [B]; psnr_db and lost may be missing."""
 
     right: Bools
@@ -26,7 +26,7 @@ class Verdict:
     psnr_db: Doubles | None
 
 
-class Judge:
+class Scorer:
     """Searches the knowledge base as the receiver does, and compares with the truth."""
 
     def __init__(self, test_set: TestSet) -> None:
@@ -45,8 +45,8 @@ class Judge:
         order = np.random.default_rng(0).permutation(count)[: queries or count]
         return np.split(order, range(BLOCK, len(order), BLOCK))
 
-    def judge(self, members: Ints, arrival: Arrival) -> Verdict:
-        """Judge what arrived of the queries at `members`: [B]. A burst that decodes to no direction is wrong."""
+    def judge(self, members: Ints, arrival: Arrival) -> Score:
+        """Score what arrived of the queries at `members`: [B]. A burst that decodes to no direction is wrong."""
         e, e_hat = self.test_set.queries.embeddings[members], arrival.decoded.embeddings
         found = self.found(arrival)
         usable = found[:, 0] >= 0
@@ -54,7 +54,7 @@ class Judge:
         cosine = np.divide(np.einsum("bd,bd->b", e_hat, e), lengths, out=np.zeros(len(e)), where=usable)
         labels = np.where(usable, self.test_set.item_labels[found[:, 0]], -1)
         clean = self._clean[members]
-        return Verdict(
+        return Score(
             right=labels == self.test_set.query_labels[members],
             agrees=labels == self.test_set.item_labels[clean[:, 0]],
             cosine=cosine,

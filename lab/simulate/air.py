@@ -64,7 +64,7 @@ class Air:
     def _received(self, payloads: Complex) -> Iterator[Burst]:
         point = self._point
         for counter, payload in zip(self.counters.tolist(), payloads, strict=True):
-            sent = self._link.transmit(place_pilots(payload, point.pilots, "front"), 0, counter)
+            sent = self._link.transmit(place_pilots(payload, point.pilots, "preamble"), 0, counter)
             genie = Genie(np.atleast_1d(np.complex64(sent.gain)), sent.n0) if point.csi == "perfect" else None
             yield Burst(
                 burst_id=counter,

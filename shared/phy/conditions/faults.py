@@ -25,7 +25,7 @@ _EPOCH_BLOCKS: Final = 1 << 14
 _Flags = Bools
 
 
-class Fate(NamedTuple):
+class FaultDraw(NamedTuple):
     """What befalls one burst.
 
     copies: how often it arrives; 0 lost, 2 duplicated. cause: why it is lost, as `setting = value`; empty if it is not.
@@ -47,24 +47,24 @@ class Fate(NamedTuple):
         return self.copies == 0
 
 
-UNHARMED: Final = Fate()
+UNHARMED: Final = FaultDraw()
 
 
-def fate(settings: ChannelSettings, stream: int, counter: int) -> Fate:
+def fate(settings: ChannelSettings, stream: int, counter: int) -> FaultDraw:
     """What befalls burst `counter` of `stream`: a few us, and a few tenths of one where no fault is set.
 
     Every kind of fault has a number of its own in the burst's draw, so that setting one moves no other. A lost burst
     still stalls or resets the link; in a blackout nothing else happens.
     """
     if settings.blackout:
-        return Fate(0, "blackout = true")
+        return FaultDraw(0, "blackout = true")
     if not _any_fault(settings):
         return UNHARMED
     rng = generator(settings.seed, stream, counter, FATE)
     alone, in_state, duplicated, reordered, stalled, reset = rng.random(6).tolist()
     cause = _cause(settings, stream, counter, alone, in_state)
     overtaken = reordered < settings.reorder_probability
-    return Fate(
+    return FaultDraw(
         copies=0 if cause else 1 + (duplicated < settings.duplicate_probability),
         cause=cause,
         held_seconds=_delay_seconds(settings, rng) + (settings.reorder_seconds if overtaken else 0.0),
