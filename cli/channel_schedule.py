@@ -28,11 +28,11 @@ def schedule(
     - `semlink channel schedule --end`
     """
     from client.channel_control import ChannelControl  # noqa: PLC0415
-    from shared.phy.conditions.schedule import Scenario  # noqa: PLC0415
+    from shared.phy.conditions.schedule import Schedule  # noqa: PLC0415
 
     if file is not None and end:
         raise InvalidSetting(f"--end with {file}: either start a scenario or end one")
-    scenario = None if file is None else Scenario.from_file(file)
+    scenario = None if file is None else Schedule.from_file(file)
     with ChannelControl(channel) as control:
         state = control.schedule(scenario) if scenario is not None or end else control.scheduled()
     if json:

@@ -12,7 +12,7 @@ from client.connection import TRANSMITTER
 from client.options import SendOptions
 from shared.errors import InvalidInput, NotFound, SemLinkError
 from shared.frame.burst import Csi
-from shared.phy import PilotPlacing
+from shared.phy import PilotPattern
 
 if TYPE_CHECKING:
     from client.delivery import Delivery
@@ -50,9 +50,14 @@ def send(
         Csi | None, typer.Option(help="What the receiver knows of the channel.", rich_help_panel=_RADIO)
     ] = None,
     pilots: Annotated[int | None, typer.Option(help="Pilot symbols, 2 to 1024.", rich_help_panel=_RADIO)] = None,
-    pilot_placing: Annotated[
-        PilotPlacing | None,
-        typer.Option(help="front: one gain for the burst; spread: the gain is followed.", rich_help_panel=_RADIO),
+    pilot_pattern: Annotated[
+        PilotPattern | None,
+        typer.Option(
+            "--pilot-pattern",
+            "--pilot-placing",
+            help="preamble: one gain for the burst; scattered: the gain is tracked.",
+            rich_help_panel=_RADIO,
+        ),
     ] = None,
     stream: Annotated[
         int | None, typer.Option(help="Names the random draw, for replay.", rich_help_panel=_RADIO)
@@ -75,14 +80,14 @@ def send(
     - `semlink send *.png --k 16 --json` — one JSON array; a single picture gives one object
     - `semlink send cat.jpg --codec webp-ldpc --snr-db 10 --design-snr-db 10` — as a WebP file, for comparison
     - `semlink send cat.jpg --seed 7 --stream 1 --counter 3` — the same noise every time
-    - `semlink send cat.jpg --fading rayleigh --coherence-symbols 16 --pilot-placing spread --pilots 32`
+    - `semlink send cat.jpg --fading rayleigh --coherence-symbols 16 --pilot-pattern scattered --pilots 32`
     - `semlink send cat.jpg --ask-for-more --certainty 0.95` — only as many symbols as it takes
 
     The link must be up: `semlink up` starts it. Settings of the channel hold for these pictures alone;
     `semlink channel set` changes them for all.
     """
     options = SendOptions(
-        codec=codec, k=k, design_snr_db=design_snr_db, csi=csi, pilot_symbols=pilots, pilot_placing=pilot_placing,
+        codec=codec, k=k, design_snr_db=design_snr_db, csi=csi, pilot_symbols=pilots, pilot_pattern=pilot_pattern,
         stream=stream, counter=counter, top_k=top, trace=trace, timeout=timeout,
         ask_for_more=ask_for_more, certainty=certainty, k_max=k_max, **given(settings),
     )  # fmt: skip

@@ -9,14 +9,13 @@ from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from shared.codecs import AnyCodec, Codec, Decoded
 from shared.errors import InvalidInput, Mismatch
 from shared.frame.burst import Burst
-from shared.frame.symbols import Complex
 from shared.ledger import Entry, Stage
-from shared.phy import ChannelEstimate, EqualizerName, check_followed, equalize, estimate_channel, follow_channel
+from shared.phy import ChannelEstimate, EqualizerName, check_trackable, equalize, estimate_channel, track_channel
+from shared.types import Complex, Doubles, Floats
 from shared.units import ratio_to_db
 
 
@@ -25,8 +24,8 @@ class Equalized:
     """Payloads of a batch. x_hat: [B, n], complex64. n0_eff: [B, n], float32. snr_db: [B], estimated, or NaN."""
 
     x_hat: Complex
-    n0_eff: npt.NDArray[np.float32]
-    snr_db: npt.NDArray[np.float64]
+    n0_eff: Floats
+    snr_db: Doubles
 
 
 class Arrived(NamedTuple):
@@ -68,8 +67,8 @@ def check_csi(burst: Burst) -> None:
         )
     if burst.csi == "pilot" and burst.pilots < 2:
         raise InvalidInput(f"{burst.pilots} pilots with csi pilot: send at least 2, or csi none")
-    if burst.csi == "pilot" and _is_followed(burst):
-        check_followed(burst.pilots, burst.symbols.size)
+    if burst.csi == "pilot" and _is_tracked(burst):
+        check_trackable(burst.pilots, burst.symbols.size)
 
 
 def estimate(bursts: Sequence[Burst]) -> ChannelEstimate:
@@ -82,10 +81,10 @@ def estimate(bursts: Sequence[Burst]) -> ChannelEstimate:
     if first.csi != "pilot":
         return _told(bursts)
     y = np.stack([burst.symbols for burst in bursts])
-    if not _is_followed(first):
+    if not _is_tracked(first):
         return estimate_channel(y[:, : first.pilots])
     payload = first.payload_positions
-    gain, n0, error = follow_channel(y, first.pilots, first.placing, first.grid)
+    gain, n0, error = track_channel(y, first.pilots, first.pilot_pattern, first.grid)
     return ChannelEstimate(gain.take(payload, axis=1), n0, error.take(payload, axis=1))
 
 
@@ -104,8 +103,8 @@ def decode_payloads(codec: Codec, equalized: Equalized) -> Arrived:
     return Arrived(decoded, [""] * len(equalized.x_hat), (Entry(Stage.DECODE, perf_counter() - start),))
 
 
-def _is_followed(burst: Burst) -> bool:
-    return burst.placing == "spread" or burst.grid is not None
+def _is_tracked(burst: Burst) -> bool:
+    return burst.pilot_pattern == "scattered" or burst.grid is not None
 
 
 def _told(bursts: Sequence[Burst]) -> ChannelEstimate:
@@ -118,7 +117,7 @@ def _told(bursts: Sequence[Burst]) -> ChannelEstimate:
     return ChannelEstimate(gain, n0, np.zeros(gain.shape, np.float32))
 
 
-def _snr_db(known: ChannelEstimate) -> npt.NDArray[np.float64]:
+def _snr_db(known: ChannelEstimate) -> Doubles:
     """Mean |h_hat|^2 / n0_hat in dB; NaN where the noise is not known."""
     powers = (np.abs(known.gain.astype(np.complex128)) ** 2).reshape(len(known.n0), -1).mean(axis=1)
     return np.array(

@@ -8,10 +8,9 @@ from time import perf_counter
 
 from receiver.decoder import Arrived, Equalized
 from shared.codecs import Decoded, PictureCodec
-from shared.codecs.base.contract import Embeddings
-from shared.codecs.base.picture import Pixels
 from shared.errors import NotFound
 from shared.ledger import Entry, Stage
+from shared.types import Embeddings, Pixels
 
 EmbedPictures = Callable[[Pixels], Embeddings]
 """Pictures [B, 32, 32, 3], uint8, to embeddings [B, 512] of unit length."""

@@ -16,6 +16,7 @@ from receiver.knowledge_base.index.exact_search import exact_nearest
 from shared.clip import Clip, load_clip
 from shared.datasets import Picture, PictureSource, open_source
 from shared.errors import DataLoss, Exhausted, InvalidPicture, Mismatch, NotFound
+from shared.types import Floats
 
 Progress = Callable[[int], None]
 
@@ -51,7 +52,7 @@ class Features:
     clip, clip_fingerprint: the CLIP model; empty for a file of before it was kept
     """
 
-    embeddings: npt.NDArray[np.float32]
+    embeddings: Floats
     labels: npt.NDArray[np.str_]
     ids: npt.NDArray[np.str_]
     skipped: tuple[str, ...] = ()

@@ -13,12 +13,12 @@ from typing import Final
 import numpy as np
 
 from lab.evaluate.cost import Cost, cost_of
-from lab.evaluate.data import Ints
 from lab.evaluate.scheme import NEIGHBOURS, Arrival, Batch, CannotExist, Setting
 from lab.simulate.air import Air
 from shared.codecs.base.contract import Decoded, fingerprint_of
 from shared.codecs.embedding.nested import Nested
 from shared.codecs.embedding.posterior import Fusion
+from shared.types import Ints
 from transmitter.harq import wanted_certainty
 
 CERTAINTIES: Final = (0.5, 0.8, 0.9, 0.95, 0.99, 0.999)

@@ -23,7 +23,7 @@ from receiver.knowledge_base.index.ranking_file import extended_ranking_file
 from receiver.knowledge_base.index.settings import EngineSettings
 from receiver.knowledge_base.index.table import SHARED_ENGINES
 from receiver.knowledge_base.load import new_engine, open_view
-from receiver.knowledge_base.records import Added, Description, Floats, Item, Listed, NewItem, Positions
+from receiver.knowledge_base.records import Added, Description, Item, Listed, NewItem
 from receiver.knowledge_base.replica import Follower
 from receiver.knowledge_base.store.layout import Layout
 from receiver.knowledge_base.store.snapshots import Snapshot, restored_store, take_snapshot
@@ -33,6 +33,7 @@ from receiver.knowledge_base.view import View
 from shared.errors import InvalidInput, Mismatch, SemLinkError, Unavailable
 from shared.files import WriterLock, last_writer
 from shared.frame.burst import Hit
+from shared.types import Floats, Positions
 
 FOLD_ITEMS = 16_384  # in the delta; more are folded into the bulk: 8 ms of one core for each search
 _SAVED_SHARE = 0.1  # of the items; the index file may lag by so many, which are read from the store at the next start

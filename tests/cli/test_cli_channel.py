@@ -180,7 +180,7 @@ def test_send_takes_faults_and_says_who_lost_the_burst(link: LocalLink, tmp_path
     assert lost.returncode == 1
     assert "the channel lost burst" in lost.stderr
     assert "blackout = true" in lost.stderr
-    options = ("--pilot-placing", "spread", "--pilots", "16", "--fading", "tdl-c", "--waveform", "ofdm")
+    options = ("--pilot-pattern", "scattered", "--pilots", "16", "--fading", "tdl-c", "--waveform", "ofdm")
     found = run("send", picture, *options, "--transmitter", link.transmitter)
     assert found["channel"]["settings"].items() >= {"fading": "tdl-c", "waveform": "ofdm"}.items()
     assert found["channel"]["air_symbols"] == 80  # 32 + 16 symbols on 64 subcarriers, and the prefix of 16

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, Self
 
-from receiver.knowledge_base.records import Floats, Positions
+from shared.types import Floats, Positions
 
 CHUNK_ITEMS = 16_384
 

@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from shared.errors import InvalidInput
-from shared.frame.symbols import Complex
 from shared.phy.receive.equalizer import EqualizerName
+from shared.types import Complex, Embeddings, Floats
 
-Embeddings = npt.NDArray[np.float32]
-OperatingPoint = npt.NDArray[np.float32]
-LogProbabilities = npt.NDArray[np.float32]
+OperatingPoint = Floats
+LogProbabilities = Floats
 ExpectedFading = Literal["none", "rayleigh"]
 """What a sender may expect of a channel beside its SNR: a constant gain, or one that fades from burst to burst."""
 
@@ -103,7 +101,7 @@ class Codec(BaseCodec):
         """
 
     @abstractmethod
-    def decode(self, x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> Decoded:
+    def decode(self, x_hat: Complex, n0_eff: Floats) -> Decoded:
         """Estimate the embeddings from equalized symbols.
 
         x_hat: [B, k/2], complex64. n0_eff: [B, k/2], float32, noise power of each symbol after the equalizer as far as
@@ -131,11 +129,11 @@ def fingerprint_of(parts: Iterable[bytes]) -> str:
     return digest.hexdigest()[:16]
 
 
-def to_symbols(latent: npt.NDArray[np.float32]) -> Complex:
+def to_symbols(latent: Floats) -> Complex:
     """Pair real dimensions: [B, k] float32 to [B, k/2] complex64, x_i = z_2i + j z_2i+1."""
     return np.ascontiguousarray(latent, dtype=np.float32).view(np.complex64)
 
 
-def to_latent(symbols: Complex) -> npt.NDArray[np.float32]:
+def to_latent(symbols: Complex) -> Floats:
     """The reverse of `to_symbols`: [B, k/2] complex64 to [B, k] float32."""
     return np.ascontiguousarray(symbols, dtype=np.complex64).view(np.float32)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from receiver.knowledge_base import EngineSettings, KnowledgeBase, NewItem, knowledge_base
-from receiver.knowledge_base.records import Floats
 from shared.errors import InvalidInput, NotFound
+from shared.types import Floats
 from tests.receiver.knowledge_base.test_knowledge_base import fill, vectors
 from tests.receiver.knowledge_base.test_store import HOSTILE
 

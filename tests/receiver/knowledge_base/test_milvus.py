@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from shared.types import Floats
+
 pytest.importorskip("pymilvus", reason="pymilvus is not installed: pip install 'semlink[milvus]'")
 pytest.importorskip("milvus_lite", reason="Milvus Lite is not installed: pip install --no-deps 'milvus-lite>=3.2,<4'")
 
@@ -12,7 +14,6 @@ from receiver.knowledge_base import EngineSettings, KnowledgeBase, NewItem, Orig
 from receiver.knowledge_base.index.milvus import MilvusIndex
 from receiver.knowledge_base.index.table import make_engine
 from receiver.knowledge_base.index.vectors import ArrayVectors
-from receiver.knowledge_base.records import Floats
 from shared.errors import InvalidSetting, Unavailable
 
 DIM = 32

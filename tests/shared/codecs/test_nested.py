@@ -9,7 +9,6 @@ from safetensors.torch import save_file
 from scipy.stats import multivariate_normal
 
 from shared.codecs import codec_class
-from shared.codecs.base.contract import Embeddings
 from shared.codecs.embedding.nested import Nested, latent_noise
 from shared.codecs.embedding.nested_model import (
     LENGTHS,
@@ -18,11 +17,11 @@ from shared.codecs.embedding.nested_model import (
     Prefix,
     expected_coordinates,
     log_likelihood,
-    placing,
+    pilot_pattern,
     superpose,
 )
 from shared.errors import DataLoss, NotFound
-from shared.frame.symbols import Complex
+from shared.types import Complex, Embeddings
 from shared.units import n0_from_snr_db
 
 CLASSES, DIM, AXES, POINTS = 12, 48, 6, 6
@@ -131,7 +130,7 @@ def test_likelihood_and_estimate_are_those_of_the_gaussian_model(model: NestedMo
     y = rng.standard_normal((4, k))
     noise = rng.uniform(0.2, 2, (4, 1 if same else k))
     tensors = [torch.from_numpy(part.astype(np.float32)) for part in (y, noise)]
-    words, gains, place = model.words[3], model.gains[3], placing(AXES)
+    words, gains, place = model.words[3], model.gains[3], pilot_pattern(AXES)
     found = log_likelihood(*tensors, Prefix.of(words, gains[:, None] * place, k)).numpy()
     g = (gains[:, None] * place)[:k].double().numpy()
     means = words[:, :k].double().numpy()
