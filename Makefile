@@ -73,6 +73,7 @@ check: lint types layers protos-check  ## lint, types, layers, generated code: w
 
 protos: $(DEVELOPS)  ## generate the protobuf modules anew
 	@$(call PROTOC,.)
+	@$(BIN)/python -m tests.tools.write_channel_options
 
 compose-test:  ## build the containers and put them through a test (COMPOSE='docker compose')
 	@COMPOSE='$(COMPOSE)' .ci/compose-test

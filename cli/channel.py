@@ -9,8 +9,8 @@ from cli import channel_recording, channel_schedule, channel_watch
 from cli.channel_options import given, takes_channel_options
 from cli.console import ChannelAt, Json, lines, out, plain_table, print_json
 from client.connection import CHANNEL
-from client.delivery import strict_json
 from shared.errors import InvalidSetting
+from shared.frame.delivery import strict_json
 from shared.phy import ChannelSettings
 
 app = typer.Typer(no_args_is_help=True, help="Read, change, watch and record the channel that all pictures go through.")

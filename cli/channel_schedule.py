@@ -7,11 +7,11 @@ import typer
 
 from cli.console import ChannelAt, Json, lines, out, plain_table, print_json
 from client.connection import CHANNEL
-from client.delivery import strict_json
 from shared.errors import InvalidSetting
+from shared.frame.delivery import strict_json
 
 if TYPE_CHECKING:
-    from client.channel_control import ScheduleState
+    from shared.frame.channel_records import ScheduleState
 
 
 def schedule(

@@ -11,7 +11,7 @@ import typer
 
 from cli.console import ChannelAt, out
 from client.connection import CHANNEL
-from client.delivery import strict_json
+from shared.frame.delivery import strict_json
 
 if TYPE_CHECKING:
     from rich.table import Table

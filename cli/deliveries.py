@@ -9,8 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from client.delivery import Delivery
 from shared.errors import SemLinkError
+from shared.frame.delivery import Delivery
 from shared.ledger import Kind
 
 _BAR = 28
@@ -97,7 +97,7 @@ def _rounds(delivery: Delivery) -> Table:
             str(one.k),
             str(one.payload_symbols),
             f"{one.cbr_total:.5f}",
-            *("" if value is None else f"{value:.2f}" for value in (one.certainty, one.confidence)),
+            *("" if value is None else f"{value:.2f}" for value in (one.posterior, one.confidence)),
             f"{one.seconds * 1e3:.2f}",
             Text(one.failure, "yellow"),
         )

@@ -15,7 +15,7 @@ from shared.frame.burst import Csi
 from shared.phy import PilotPattern
 
 if TYPE_CHECKING:
-    from client.delivery import Delivery
+    from shared.frame.delivery import Delivery
 
 _RADIO = "Radio"
 

@@ -11,15 +11,16 @@ It needs neither torch nor faiss. Errors are those of `shared.errors`.
 
 from client.async_client import AsyncSemLink
 from client.channel_control import ChannelControl
+from client.channel_options import ChannelOptions
 from client.client import SemLink
-from client.delivery import Delivery, Round
-from client.description import TransmitterInfo
 from client.kb_upload import Added, NewItem
 from client.knowledge_base import Found, Item, KnowledgeBaseClient, KnowledgeBaseInfo
-from client.options import ChannelOptions, SendOptions
+from client.options import SendOptions
 from client.stream import Answer
 from shared.errors import SemLinkError
-from shared.frame.burst import ChannelReport, CodecSpec, Hit, Trace
+from shared.frame.burst import CodecSpec
+from shared.frame.delivery import Delivery, HarqRound, TransmitterInfo
+from shared.frame.reception import ChannelReport, Hit, Trace
 from shared.ledger import Entry, Kind
 from shared.phy import ChannelSettings
 
@@ -35,13 +36,13 @@ __all__ = [
     "Delivery",
     "Entry",
     "Found",
+    "HarqRound",
     "Hit",
     "Item",
     "Kind",
     "KnowledgeBaseClient",
     "KnowledgeBaseInfo",
     "NewItem",
-    "Round",
     "SemLink",
     "SemLinkError",
     "SendOptions",

@@ -10,8 +10,8 @@ import numpy as np
 from client.pictures import Picture, picture_bytes
 from protos.semlink.v1 import knowledge_base_pb2 as api
 from shared.errors import SemLinkError
-from shared.rpc.status import error_from_failure
 from shared.types import Floats
+from shared.wire.failure import error_from_failure
 
 _REQUEST_ITEMS = 256
 _REQUEST_BYTES = 4 << 20

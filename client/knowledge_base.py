@@ -18,9 +18,9 @@ from client.pictures import Picture, picture_bytes
 from protos.semlink.v1 import knowledge_base_pb2 as api
 from protos.semlink.v1.knowledge_base_pb2_grpc import KnowledgeBaseStub
 from shared.errors import InvalidInput
-from shared.frame.burst import Hit
+from shared.frame.reception import Hit
 from shared.types import Embedding
-from shared.wire.link import hits_from_wire
+from shared.wire import from_message
 
 _LONG_SECONDS = 3600.0  # for what reads or writes all of it
 
@@ -182,7 +182,7 @@ class KnowledgeBaseClient(Client):
         with rpc_errors(self.address):
             response = self._stub.Search(request, timeout=self._timeout)
         return Found(
-            hits_from_wire(response.hits),
+            tuple(from_message(hit, Hit) for hit in response.hits),
             response.knowledge_base,
             response.knowledge_base_version,
             response.search_seconds,

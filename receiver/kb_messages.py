@@ -5,8 +5,8 @@ import numpy as np
 from protos.semlink.v1 import knowledge_base_pb2 as pb
 from receiver.knowledge_base import Description, Item, Listed, Snapshot, Verification
 from shared.errors import InvalidInput, InvalidSetting
-from shared.rpc.status import failure_from
 from shared.types import Floats
+from shared.wire.failure import failure_from
 
 _FLOAT = np.dtype("<f4")
 _PAGE_ITEMS = 100

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import grpc
 
+from protos.semlink.v1 import common_pb2 as common
 from protos.semlink.v1 import knowledge_base_pb2 as pb
 from protos.semlink.v1 import knowledge_base_pb2_grpc as rpc
 from receiver.embedder import Embedder
@@ -25,15 +26,16 @@ from receiver.kb_messages import (
     verification_to_wire,
 )
 from receiver.knowledge_base import KnowledgeBase, NewItem, View, read_original
-from receiver.settings import ReceiverSettings
 from shared.datasets import Picture
 from shared.errors import InvalidInput, NotFound, SemLinkError
-from shared.rpc.status import answers_errors, failure_from
+from shared.rpc.status import answers_errors
 from shared.rpc.streams import StreamAnswerer
 from shared.runtime.batching import Batcher
 from shared.runtime.deadline import Deadline
 from shared.types import Embedding
-from shared.wire.link import hits_to_wire, top_k_from_wire
+from shared.wire import to_message
+from shared.wire.failure import failure_from
+from shared.wire.link import top_k_from_wire
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Outcome = int | Exception
@@ -43,18 +45,13 @@ _TRANSACTION_REQUESTS = 256  # of all streams, stored together
 
 
 class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
-    """A receiver's knowledge base, to be asked and changed."""
+    """A receiver's knowledge base, to be asked and changed. embedder: of what is added and asked; stopped with it."""
 
-    def __init__(self, settings: ReceiverSettings) -> None:
-        self._settings = settings
-        self._streams = StreamAnswerer(_IN_FLIGHT)
-        self._knowledge_base: KnowledgeBase | None = None
-
-    def start(self, knowledge_base: KnowledgeBase, embedder: Embedder) -> None:
-        """Serve an open knowledge base. embedder: of what is added and asked; this service stops it."""
+    def __init__(self, knowledge_base: KnowledgeBase, embedder: Embedder) -> None:
+        self.knowledge_base = knowledge_base
         self._embedder = embedder
+        self._streams = StreamAnswerer(_IN_FLIGHT)
         self._adder: Batcher[Sequence[NewItem], list[Outcome]] = Batcher(self._store, _TRANSACTION_REQUESTS, 0, "adder")
-        self._knowledge_base = knowledge_base
 
     def drain(self) -> None:
         """Take no further item."""
@@ -62,15 +59,8 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
 
     async def stop(self) -> None:
         """End the threads."""
-        if self._knowledge_base is not None:
-            await self._embedder.stop()
-            await self._adder.stop()
-
-    @property
-    def knowledge_base(self) -> KnowledgeBase:
-        """The open knowledge base."""
-        assert self._knowledge_base is not None, "the gate lets no call in before start"
-        return self._knowledge_base
+        await self._embedder.stop()
+        await self._adder.stop()
 
     @answers_errors
     async def Describe(self, request: pb.DescribeKnowledgeBaseRequest, context: Context) -> pb.KnowledgeBaseDescription:
@@ -224,7 +214,7 @@ def _search(view: View, query: Embedding, top_k: int, labels: Sequence[str]) -> 
     start = perf_counter()
     hits = view.hits(*view.nearest(query[None], top_k, labels or None))[0]
     return pb.SearchResponse(
-        hits=hits_to_wire(hits),
+        hits=[to_message(hit, common.Hit) for hit in hits],
         knowledge_base=view.fingerprint,
         knowledge_base_version=view.head.version,
         search_seconds=perf_counter() - start,

@@ -14,11 +14,11 @@ from cli.demo.pairs import shown_items
 from cli.demo.result import DemoPicture, DemoResult, Row
 from cli.demo.scenarios import Scenario, scenarios
 from client.client import SemLink
-from client.delivery import Delivery
 from client.knowledge_base import KnowledgeBaseClient
 from client.options import SendOptions
 from local.health import wait_serving
 from shared.errors import NotFound, SemLinkError
+from shared.frame.delivery import Delivery
 
 WARM_UP = 8
 _READY_SECONDS = 20.0

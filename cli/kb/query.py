@@ -15,7 +15,7 @@ from shared.errors import InvalidSetting, NotFound
 
 if TYPE_CHECKING:
     from client.knowledge_base import Query
-    from shared.frame.burst import Hit
+    from shared.frame.reception import Hit
 
 _FIRST_SEARCH_SECONDS = 120.0  # the receiver may have to load its CLIP
 
