@@ -13,8 +13,17 @@ import numpy as np
 
 from receiver.confidence import Confidences
 from receiver.decision import VOTERS, Ballot, answer_first, decide, evidence, vote
-from receiver.decoder import Arrived, Equalized, check_codec, check_csi, decode_payloads, equalize_bursts
-from receiver.decoder_of_pictures import EmbedPictures, decode_pictures, without_clip
+from receiver.decoder import (
+    Arrived,
+    EmbedPictures,
+    Equalized,
+    check_codec,
+    check_csi,
+    decode_payloads,
+    decode_pictures,
+    equalize_bursts,
+    without_clip,
+)
 from receiver.harq_buffer import Part, Sessions
 from receiver.knowledge_base import KnowledgeBase, View
 from receiver.label_posterior import CANDIDATES, Fusions, weigh
