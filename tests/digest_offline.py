@@ -61,6 +61,7 @@ def measure_nested(folder: Path) -> Found:
     """Rows of k = 64."""
     from lab.codec_data import LabelledEmbeddings  # noqa: PLC0415
     from lab.measure_nested import Measure  # noqa: PLC0415
+
     from shared.codecs import codec_class  # noqa: PLC0415
 
     pictures = test_set(folder)
@@ -83,8 +84,9 @@ def measure_nested(folder: Path) -> Found:
 def traffic(folder: Path) -> Found:
     """A batch, each of another channel, with fusion and without."""
     from lab.kb.traffic import mixed_channels, transmit  # noqa: PLC0415
-    from shared.codecs import codec_class  # noqa: PLC0415
     from shared.codecs.fusion import Fusion  # noqa: PLC0415
+
+    from shared.codecs import codec_class  # noqa: PLC0415
 
     pictures = test_set(folder)
     e, channels = pictures.queries.embeddings[QUERIES], mixed_channels(100, seed=3)
@@ -107,8 +109,9 @@ def traffic(folder: Path) -> Found:
 
 def test_set(folder: Path) -> Any:
     """Two queries and two items of each drawn category, embedded in float32."""
-    from lab.evaluate.data import open_test_set  # noqa: PLC0415
     from lab.features import ClipChoice  # noqa: PLC0415
+
+    from lab.evaluate.data import open_test_set  # noqa: PLC0415
 
     return open_test_set("first:2:drawn", ClipChoice(), folder)
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from client import Delivery, Round, SemLink
 from client.demo.run import demo_pictures
 from client.supervisor import LinkPlan, LocalLink
+
+from client import Delivery, Round, SemLink
 from tests.digest_tools import OFFLINE_TOLERANCE, PINNED, Found, check, digest, head, in_a_child, manner, plain
 
 pytestmark = pytest.mark.timeout(300)
