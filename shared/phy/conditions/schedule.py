@@ -1,4 +1,4 @@
-"""Scenarios: what happens over time, read from a TOML file; `docs/scenarios.md` shows the format.
+"""Scenarios: what happens over time, read from a TOML file; `docs/how-to/schedules.md` shows the format.
 
     FILE.toml, CSV traces ---> entries: [[at]] [[ramp]] [[blackout]] [[trace]] ---> changes ---> Timeline
 
@@ -211,5 +211,5 @@ def _explain_one(item: Any) -> str:
         case "missing":
             return f"{where} is missing"
         case "extra_forbidden":
-            return f"{where}: no such key; docs/scenarios.md lists them"
+            return f"{where}: no such key; docs/how-to/schedules.md lists them"
     return f"{where} = {item['input']!r}: {item['msg']}"

@@ -300,7 +300,7 @@ def test_an_unknown_clock_is_refused():
 
 
 def test_the_example_of_the_documentation_is_right(tmp_path):
-    page = (ROOT / "docs/scenarios.md").read_text()
+    page = (ROOT / "docs/how-to/schedules.md").read_text()
     text = page.split("```toml\n")[1].split("```")[0]
     line = read(tmp_path, text, drive="seconds,snr_db\n0,20\n0.5,12\n2,18\n").timeline()
     assert line.at(7) == {"snr_db": 10, "loss_probability": 0.1}

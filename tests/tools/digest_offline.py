@@ -1,4 +1,4 @@
-"""What test_digests.py measures off line: `python -m tests.digest_offline NAME FOLDER` prints it as JSON.
+"""What test_digests.py measures off line: `python -m tests.tools.digest_offline NAME FOLDER` prints it as JSON.
 
 FOLDER keeps the embeddings of the drawn set from one call to the next.
 """
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.digest_tools import Found, digest, head, plain
+from tests.tools.digests import Found, digest, head, plain
 
 QUERIES = slice(100)  # one of each category
 SCENARIO: dict[str, Any] = {
@@ -59,9 +59,8 @@ def evaluate(folder: Path) -> Found:
 
 def measure_nested(folder: Path) -> Found:
     """Rows of k = 64."""
-    from lab.codec_data import LabelledEmbeddings  # noqa: PLC0415
-    from lab.measure_nested import Measure  # noqa: PLC0415
-
+    from lab.data.codec_data import LabelledEmbeddings  # noqa: PLC0415
+    from lab.simulate.measure_nested import Measure  # noqa: PLC0415
     from shared.codecs import codec_class  # noqa: PLC0415
 
     pictures = test_set(folder)
@@ -83,10 +82,9 @@ def measure_nested(folder: Path) -> Found:
 
 def traffic(folder: Path) -> Found:
     """A batch, each of another channel, with fusion and without."""
-    from lab.kb.traffic import mixed_channels, transmit  # noqa: PLC0415
-    from shared.codecs.fusion import Fusion  # noqa: PLC0415
-
+    from lab.simulate.traffic import mixed_channels, transmit  # noqa: PLC0415
     from shared.codecs import codec_class  # noqa: PLC0415
+    from shared.codecs.embedding.posterior import Fusion  # noqa: PLC0415
 
     pictures = test_set(folder)
     e, channels = pictures.queries.embeddings[QUERIES], mixed_channels(100, seed=3)
@@ -109,8 +107,7 @@ def traffic(folder: Path) -> Found:
 
 def test_set(folder: Path) -> Any:
     """Two queries and two items of each drawn category, embedded in float32."""
-    from lab.features import ClipChoice  # noqa: PLC0415
-
+    from lab.data.features import ClipChoice  # noqa: PLC0415
     from lab.evaluate.data import open_test_set  # noqa: PLC0415
 
     return open_test_set("first:2:drawn", ClipChoice(), folder)

@@ -15,14 +15,14 @@ import os
 import subprocess
 import sys
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-ROOT: Final = Path(__file__).parent.parent
-BOOK: Final = Path(__file__).with_name("digests.json")
+from tests.tools.paths import ROOT
+
+BOOK: Final = ROOT / "tests" / "link" / "digests.json"
 RECORDING: Final = os.environ.get("SEMLINK_RECORD_DIGESTS") == "1"
 TOLERANCE: Final = 1e-3
 """Of plain values, absolute or relative, where the arithmetic differs from that of the recording."""
@@ -125,7 +125,7 @@ def check(name: str, found: Found, probed: str, tolerance: float = TOLERANCE) ->
         book["cases"][name] = found
         BOOK.write_text(_written(book))
         return
-    assert name in book["cases"], f"{name} is not recorded; see tests/test_digests.py"
+    assert name in book["cases"], f"{name} is not recorded; see tests/link/test_digests.py"
     recorded = book["cases"][name]
     before, now = recorded["digests"], found["digests"]
     values = f"values were {json.dumps(recorded['values'])} and are {json.dumps(found['values'])}"

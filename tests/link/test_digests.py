@@ -2,9 +2,9 @@
 
 A change that is meant to change results records them anew, and its commit says why:
 
-    SEMLINK_RECORD_DIGESTS=1 python -m pytest tests/test_digests.py [-k 'offline and evaluate']
+    SEMLINK_RECORD_DIGESTS=1 python -m pytest tests/link/test_digests.py [-k 'offline and evaluate']
 
-Times, and names that are drawn at random (sessions), are left out. See `digest_tools` for what is compared where.
+Times, and names that are drawn at random (sessions), are left out. `tests.tools.digests` tells what is compared.
 """
 
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from client.demo.run import demo_pictures
-from client.supervisor import LinkPlan, LocalLink
 
+from cli.demo.run import demo_pictures
 from client import Delivery, Round, SemLink
-from tests.digest_tools import OFFLINE_TOLERANCE, PINNED, Found, check, digest, head, in_a_child, manner, plain
+from local.supervisor import LinkPlan, LocalLink
+from tests.tools.digests import OFFLINE_TOLERANCE, PINNED, Found, check, digest, head, in_a_child, manner, plain
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -36,7 +36,7 @@ CODECS = [
     ("deepjscc", 512),
     ("swinjscc", 512),
 ]
-PILOTS = {"front": {"pilot_placing": "front"}, "spread": {"pilot_placing": "spread", "pilot_symbols": 12}}
+PILOTS = {"preamble": {"pilot_pattern": "preamble"}, "scattered": {"pilot_pattern": "scattered", "pilot_symbols": 12}}
 CHANNELS: dict[str, dict[str, Any]] = {
     "awgn": {"fading": "none", "snr_db": 4.0},
     "rayleigh": {"fading": "rayleigh", "snr_db": 14.0},
@@ -53,15 +53,15 @@ OTHERS: dict[str, dict[str, Any]] = {
     "no csi": NESTED | {"csi": "none"},
     "no noise": NESTED | {"snr_db": float("inf")},
     "coherence": NESTED
-    | {"fading": "rayleigh", "coherence_symbols": 16, "pilot_symbols": 16, "pilot_placing": "spread"},
+    | {"fading": "rayleigh", "coherence_symbols": 16, "pilot_symbols": 16, "pilot_pattern": "scattered"},
     "doppler": NESTED
     | {"fading": "rayleigh", "doppler_hz": 900.0, "burst_interval_seconds": 0.01}
-    | {"pilot_symbols": 16, "pilot_placing": "spread"},
+    | {"pilot_symbols": 16, "pilot_pattern": "scattered"},
     "kbsc fading": NESTED | {"fading": "kbsc", "csi": "perfect"},
     "rician, shadowed": NESTED | {"fading": "rician", "shadowing_db": 6.0, "shadowing_bursts": 2, "path_loss_db": 2.0},
     "ofdm, hardware": NESTED
     | {"k": 256, "fading": "tdl-c", "waveform": "ofdm", "delay_spread_seconds": 3e-7, "doppler_hz": 50.0}
-    | {"pilot_symbols": 32, "pilot_placing": "spread", "snr_db": 15.0}
+    | {"pilot_symbols": 32, "pilot_pattern": "scattered", "snr_db": 15.0}
     | {"cfo_hz": 30.0, "phase_deg": 20.0, "phase_noise_hz": 3.0, "pa_backoff_db": 4.0, "adc_bits": 8},
     "jammed": NESTED | {"sir_db": 8.0, "impulses": "middleton", "pa_backoff_db": 3.0, "adc_bits": 6, "snr_db": 15.0},
     "no file": {"codec": "hevc-ldpc", "k": 2048, "snr_db": 20.0, "design_snr_db": -5.0},
@@ -100,7 +100,7 @@ def pictures() -> list[bytes]:
 @pytest.fixture(scope="module")
 def probed(request: pytest.FixtureRequest) -> str:
     """The probe of this machine; what it means is said in the test's output."""
-    found = str(in_a_child("tests.digest_tools"))
+    found = str(in_a_child("tests.tools.digests"))
     with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
         print(f"\ndigests: {manner(found)}")
     return found
@@ -125,7 +125,7 @@ def test_live(client: SemLink, pictures: list[bytes], probed: str, name: str) ->
 
 @pytest.mark.parametrize("name", ["evaluate", "measure_nested", "traffic"])
 def test_offline(features: Path, probed: str, name: str) -> None:
-    found = in_a_child("tests.digest_offline", name, str(features))
+    found = in_a_child("tests.tools.digest_offline", name, str(features))
     check(f"offline {name}", found, probed, OFFLINE_TOLERANCE)
 
 
