@@ -12,7 +12,7 @@ from cli.console import Json, ReceiverAt, err, out, print_json
 from client.connection import RECEIVER
 
 if TYPE_CHECKING:
-    from client.kb_upload import NewItem
+    from client import NewItem
     from shared.datasets import Embedded, EmbeddingSource, Picture, PictureSource
 
 _SHOWN = 20  # refused items that are printed one by one
@@ -99,7 +99,7 @@ def _open(source: str) -> "PictureSource | EmbeddingSource | list[Picture]":
 
 
 def _items(collection: "Iterable[Picture | Embedded]", label: str | None, copy: bool) -> "Iterator[NewItem]":
-    from client.kb_upload import NewItem  # noqa: PLC0415
+    from client import NewItem  # noqa: PLC0415
     from shared.datasets import Embedded  # noqa: PLC0415
 
     for one in collection:

@@ -146,7 +146,7 @@ def _lines(address: str, directory: Path | None, label: str | None) -> Iterable[
     from client.knowledge_base import KnowledgeBaseClient  # noqa: PLC0415
 
     with KnowledgeBaseClient(address) as knowledge_base:
-        yield from map(asdict, knowledge_base.list_items(label))
+        yield from ({name: getattr(one, name) for name in _COLUMNS} for one in knowledge_base.list_items(label))
 
 
 _COLUMNS = ("item_id", "label", "caption", "path")
