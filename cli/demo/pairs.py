@@ -11,7 +11,7 @@ SHOWN = 10
 
 def shown_rows(rows: Sequence[Row]) -> list[Row]:
     """The best and the worst AWGN row: the same pictures through a good and a bad channel."""
-    awgn = sorted((row for row in rows[1:] if row.scenario.fading == "none"), key=lambda row: row.scenario.snr_db)
+    awgn = sorted((row for row in rows[1:] if row.setup.fading == "none"), key=lambda row: row.setup.snr_db)
     return awgn if len(awgn) == 1 else [awgn[-1], awgn[0]]
 
 

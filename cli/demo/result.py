@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cli.demo.scenarios import Scenario
+from cli.demo.setups import Setup
 from client.delivery import Delivery, finite, place_of
 from client.description import TransmitterInfo
 from shared.ledger import Kind
@@ -27,9 +27,9 @@ class DemoPicture:
 
 @dataclass(frozen=True)
 class Row:
-    """One scenario's deliveries, one for each picture and in their order."""
+    """One setup's deliveries, one for each picture and in their order."""
 
-    scenario: Scenario
+    setup: Setup
     deliveries: tuple[Delivery, ...]
     truth: tuple[str, ...]
     clean: tuple[str, ...]
@@ -101,9 +101,9 @@ class Row:
         """A strict JSON object: an infinite SNR (no noise) is null."""
         first = self.deliveries[0]
         return {
-            "scenario": self.scenario.name,
-            "snr_db": finite(self.scenario.snr_db),
-            "fading": self.scenario.fading,
+            "scenario": self.setup.name,
+            "snr_db": finite(self.setup.snr_db),
+            "fading": self.setup.fading,
             "codec": first.codec,
             "k": 2 * self.symbols if first.rounds else first.k,
             "csi": first.csi,

@@ -1,50 +1,44 @@
 """`semlink channel schedule`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from cli.console import ChannelAt, Json, lines, out, plain_table, print_json
+from cli.console import answer, lines, out, plain_table
+from cli.options import ChannelAt, Json
+from client.channel_control import ChannelControl, ScheduleState
 from client.connection import CHANNEL
 from client.delivery import strict_json
 from shared.errors import InvalidSetting
-
-if TYPE_CHECKING:
-    from client.channel_control import ScheduleState
+from shared.phy.conditions.schedule import Scenario
 
 
 def schedule(
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="The scenario, a TOML file.")] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="The schedule, a TOML file.")] = None,
     *,
-    end: Annotated[bool, typer.Option("--end", help="End the scenario that runs; its settings stay.")] = False,
+    end: Annotated[bool, typer.Option("--end", help="End the schedule that runs; its settings stay.")] = False,
     channel: ChannelAt = CHANNEL,
     json: Json = False,
 ) -> None:
-    """Start a scenario: settings, ramps and faults over time. Without a file, show the one that runs.
+    """Start a schedule: settings, ramps and faults over time. Without a file, show the one that runs.
 
     - `semlink channel schedule train.toml`
     - `semlink channel schedule` — which one runs, and where it stands
     - `semlink channel schedule --end`
     """
-    from client.channel_control import ChannelControl  # noqa: PLC0415
-    from shared.phy.conditions.schedule import Scenario  # noqa: PLC0415
-
     if file is not None and end:
-        raise InvalidSetting(f"--end with {file}: either start a scenario or end one")
+        raise InvalidSetting(f"--end with {file}: either start a schedule or end one")
     scenario = None if file is None else Scenario.from_file(file)
     with ChannelControl(channel) as control:
         state = control.schedule(scenario) if scenario is not None or end else control.scheduled()
-    if json:
-        print_json(_as_json(state))
-    else:
-        _show(state)
+    answer(json, _as_json(state), lambda: _show(state))
 
 
-def _show(state: "ScheduleState") -> None:
+def _show(state: ScheduleState) -> None:
     scenario, seconds = state
     if scenario is None:
-        out.print("no scenario runs")
+        out.print("no schedule runs")
         return
     out.print(f"{scenario.name}: {len(scenario.changes)} changes by the {scenario.clock} clock, at {seconds:.3f} s")
     table = plain_table("seconds", "over", "settings")
@@ -54,7 +48,7 @@ def _show(state: "ScheduleState") -> None:
     out.print(table)
 
 
-def _as_json(state: "ScheduleState") -> dict[str, Any]:
+def _as_json(state: ScheduleState) -> dict[str, Any]:
     scenario, seconds = state
     if scenario is None:
         return {"schedule": None}
