@@ -1,3 +1,5 @@
+"""`semlink demo`, with a link of its own and through a running one."""
+
 import json
 from pathlib import Path
 
@@ -6,9 +8,9 @@ import pytest
 from PIL import Image
 
 from cli.demo.pairs import shown_positions
-from cli.demo.scenarios import scenarios
+from cli.demo.setups import setups
 from local.supervisor import LocalLink
-from tests.cli.test_cli import semlink
+from tests.tools.cli import semlink
 
 ROW_KEYS = {
     "snr_db", "fading", "k", "cbr", "cbr_total", "semantic_accuracy", "semantic_agreement", "snr_db_achieved",
@@ -56,7 +58,7 @@ def test_demo_through_a_running_link_reproduces(link: LocalLink, tmp_path: Path)
 
 
 def test_every_row_has_its_own_fixed_draws() -> None:
-    rows = scenarios((-5, 0, 5), {})
+    rows = setups((-5, 0, 5), {})
     assert len({row.options["stream"] for row in rows}) == len(rows) == 7
     assert len({row.options["seed"] for row in rows}) == 1
     assert all(row.options["counter"] == 0 for row in rows)
