@@ -10,7 +10,7 @@ from shared.frame.burst import Burst
 from shared.phy import ChannelSettings, Link
 from shared.phy.conditions.conditions import Conditions
 from shared.phy.conditions.presets import preset_named
-from shared.phy.conditions.schedule import Scenario
+from shared.phy.conditions.schedule import Schedule
 
 log = structlog.get_logger()
 
@@ -30,7 +30,7 @@ class ChannelControl:
         return self._conditions.settings
 
     @property
-    def scenario(self) -> Scenario | None:
+    def scenario(self) -> Schedule | None:
         """The scenario that runs."""
         return self._conditions.scenario
 
@@ -66,7 +66,7 @@ class ChannelControl:
         """Back to the settings of the start; a scenario ends."""
         return self._replace(Conditions(self._initial))
 
-    def run(self, scenario: Scenario | None, keep: bool = False) -> None:
+    def run(self, scenario: Schedule | None, keep: bool = False) -> None:
         """Start a scenario, its settings in force; None ends the one that runs and leaves the settings in force.
 
         keep: let the settings in force stay, and lay only the changes over them.

@@ -1,6 +1,6 @@
 """From the air to the receiver and back; what befalls a burst as a whole is carried out here.
 
-Passed --> on the air --> stall, reset --> lost? --> held back --> receiver (twice if duplicated) --> answer
+Relayed --> on the air --> stall, reset --> lost? --> held back --> receiver (twice if duplicated) --> answer
                                              |
                                              +--> Lost, for the sender
 """
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from channel_proxy.counters import Traffic
 from channel_proxy.queue import Medium, emulated
-from channel_proxy.relay import Passed, genie_of, report_of
+from channel_proxy.relay import Relayed, genie_of, report_of
 from shared.errors import Lost, Unavailable
 from shared.frame.burst import Burst
 from shared.ledger import Entry, Stage
 from shared.phy import ChannelSettings
-from shared.phy.conditions.faults import UNHARMED, Fate
+from shared.phy.conditions.faults import UNHARMED, FaultDraw
 from shared.rpc.burst_link import BurstLink, StreamReset
 from shared.rpc.exchange import refusal
 from shared.runtime.deadline import Deadline
@@ -46,7 +46,7 @@ class Route:
         self._traffic = traffic
         self._stalled_until = 0.0
 
-    async def deliver(self, message: "pb.Burst", passed: Passed, deadline: Deadline) -> "pb.Reception":
+    async def deliver(self, message: "pb.Burst", passed: Relayed, deadline: Deadline) -> "pb.Reception":
         """The receiver's answer, or the failure of a lost burst, with the channel's report and ledger.
 
         message: the burst as it came; it is made into what the receiver gets.
@@ -72,7 +72,7 @@ class Route:
         add_channel(reception, report_of(transmission), ledger)
         return reception
 
-    def _strike(self, fate: Fate) -> None:
+    def _strike(self, fate: FaultDraw) -> None:
         """What a burst does to the link when it enters."""
         if fate is UNHARMED:
             return
@@ -127,7 +127,7 @@ class Route:
         return reception
 
 
-def cause_of_loss(fate: Fate, settings: ChannelSettings) -> str:
+def cause_of_loss(fate: FaultDraw, settings: ChannelSettings) -> str:
     """Why a burst never reaches the receiver, as `setting = value`; empty if it does."""
     if fate.lost:
         return fate.cause

@@ -18,7 +18,7 @@ from shared.errors import InvalidSymbols
 from shared.frame.burst import Burst, ChannelReport, Genie
 from shared.phy import ChannelSettings, Link, Sending, Transmission
 from shared.phy.channel.ofdm import air_symbols
-from shared.phy.conditions.faults import Fate, fate
+from shared.phy.conditions.faults import FaultDraw, fate
 
 POWER_TOLERANCE = 1e-3
 THREAD_SYMBOLS = 8192
@@ -28,7 +28,7 @@ GATHER_SECONDS = 0.002
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
+class Relayed:
     """A burst that has passed the channel.
 
     burst: as it was sent. transmission: what the physics made of it. fate: what befalls it as a whole.
@@ -37,7 +37,7 @@ class Passed:
 
     burst: Burst
     transmission: Transmission
-    fate: Fate
+    fate: FaultDraw
     computing_seconds: float
 
     @property
@@ -60,7 +60,7 @@ class Air:
         self._groups: dict[tuple[int, int], _Group] = {}
         self._threads: set[asyncio.Task[None]] = set()
 
-    async def carry(self, burst: Burst) -> Passed:
+    async def carry(self, burst: Burst) -> Relayed:
         """What the channel leaves of `burst`.
 
         Raises InvalidSymbols unless the burst has unit mean power, InvalidSetting for a wrong override.
@@ -73,7 +73,7 @@ class Air:
         else:
             transmission = await self._together(link, burst)
         fallen = fate(link.settings, burst.stream, burst.counter)
-        return Passed(burst, transmission, fallen, perf_counter() - start)
+        return Relayed(burst, transmission, fallen, perf_counter() - start)
 
     def _at_once(self, link: Link, burst: Burst) -> bool:
         """Whether a burst need not wait: it is short, and alone inside or the first after a while."""

@@ -12,7 +12,7 @@ from channel_proxy.control import ChannelControl
 from channel_proxy.counters import Traffic
 from channel_proxy.forward import Route, cause_of_loss
 from channel_proxy.recorder import Recorder
-from channel_proxy.relay import Air, Passed, as_received, report_of
+from channel_proxy.relay import Air, Relayed, as_received, report_of
 from channel_proxy.settings import ProxySettings
 from channel_proxy.statistics import Watch
 from protos.semlink.v1 import channel_pb2 as api
@@ -106,7 +106,7 @@ class ChannelService(Service, rpc.ChannelServicer):
         finally:
             self._traffic.leave()
 
-    def _record(self, passed: Passed) -> None:
+    def _record(self, passed: Relayed) -> None:
         burst, transmission = passed.burst, passed.transmission
         lost = bool(cause_of_loss(passed.fate, passed.settings))
         received, report = as_received(burst, transmission), report_of(transmission)

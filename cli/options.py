@@ -1,12 +1,12 @@
 """Options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import typer
 
 from shared.codecs.base.registry import EMBEDDING_CODECS, PICTURE_CODECS
-from shared.phy import PilotPlacing
+from shared.phy import PilotPattern
 
 OUT = Path("out")
 
@@ -60,19 +60,19 @@ CERTAINTY_HELP = "Posterior threshold of HARQ: the receiver asks for more below 
 
 # --- radio ------------------------------------------------------------------------------------------------------------
 
-_PATTERNS: dict[str, PilotPlacing] = {"preamble": "front", "scattered": "spread", "front": "front", "spread": "spread"}
-PilotPattern = Annotated[
+PilotFlag = Annotated[
     Literal["preamble", "scattered", "front", "spread"] | None,
     typer.Option(
         "--pilot-pattern",
         "--pilot-placing",
         metavar="preamble|scattered",
-        help="preamble (front): one gain for the burst; scattered (spread): the gain is tracked along it.",
+        help="preamble (or front): one gain for the burst; scattered (or spread): the gain is tracked along it.",
         rich_help_panel="Radio",
     ),
 ]
+_SYNONYMS: dict[str, PilotPattern] = {"front": "preamble", "spread": "scattered"}
 
 
-def pilot_pattern(name: str | None) -> PilotPlacing | None:
-    """The pattern that a user names, by the standard term or by its synonym."""
-    return None if name is None else _PATTERNS[name]
+def standard_pattern(name: str | None) -> PilotPattern | None:
+    """The pilot pattern that a user names by the standard term or by its synonym."""
+    return None if name is None else _SYNONYMS.get(name, cast(PilotPattern, name))

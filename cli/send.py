@@ -8,7 +8,7 @@ import typer
 from cli.channel.flags import given, takes_channel_options
 from cli.console import answer, complain, out
 from cli.deliveries import show_deliveries, show_delivery
-from cli.options import ASK_FOR_MORE_HELP, CERTAINTY_HELP, CODEC_HELP, Json, PilotPattern, Transmitter, pilot_pattern
+from cli.options import ASK_FOR_MORE_HELP, CERTAINTY_HELP, CODEC_HELP, Json, PilotFlag, Transmitter, standard_pattern
 from client.client import SemLink
 from client.connection import TRANSMITTER
 from client.delivery import Delivery
@@ -45,7 +45,7 @@ def send(
         Csi | None, typer.Option(help="CSI: what the receiver knows of the channel.", rich_help_panel=_RADIO)
     ] = None,
     pilots: Annotated[int | None, typer.Option(help="Pilot symbols, 2 to 1024.", rich_help_panel=_RADIO)] = None,
-    pilot_placing: PilotPattern = None,
+    pilot_pattern: PilotFlag = None,
     stream: Annotated[
         int | None, typer.Option(help="Random stream, with --seed and --counter for replay.", rich_help_panel=_RADIO)
     ] = None,
@@ -77,7 +77,7 @@ def send(
     """
     options = SendOptions(
         codec=codec, k=k, design_snr_db=design_snr_db, csi=csi, pilot_symbols=pilots,
-        pilot_placing=pilot_pattern(pilot_placing), stream=stream, counter=counter, top_k=top, trace=trace,
+        pilot_pattern=standard_pattern(pilot_pattern), stream=stream, counter=counter, top_k=top, trace=trace,
         timeout=timeout, ask_for_more=ask_for_more, certainty=certainty, k_max=k_max, **given(settings),
     )  # fmt: skip
     if len(images) == 1:

@@ -55,7 +55,7 @@ def up(
     - `semlink up`
     - `semlink up --kb my-kb --source holiday-pictures/` — your own pictures, one sub-folder per label
     - `semlink up --clip ViT-B-32 --weights openai --codec raw` — a real CLIP, from this machine's cache
-    - `semlink up --own-codec signs.py:Signs --codec signs` — see docs/your-own-codec.md
+    - `semlink up --own-codec signs.py:Signs --codec signs` — see docs/tutorial/your-own-codec.md
     - `SEMLINK_CHANNEL_SNR_DB=0 semlink up` — any setting of a service, by environment;
       `python -m channel_proxy --help` lists them, and so do transmitter and receiver
     """

@@ -16,7 +16,7 @@ from shared.frame.burst import Burst, Reception
 from shared.frame.channel_records import ChannelStatistics, RecordedBurst
 from shared.phy import ChannelSettings
 from shared.phy.conditions.presets import Preset
-from shared.phy.conditions.schedule import Scenario
+from shared.phy.conditions.schedule import Schedule
 from shared.rpc.status import error_from_failure
 from shared.wire.channel import override_to_wire, settings_from_wire
 from shared.wire.control import (
@@ -32,7 +32,7 @@ from shared.wire.link import burst_to_wire, reception_from_wire
 class ScheduleState(NamedTuple):
     """The scenario that runs, None without one; seconds: where it stands."""
 
-    scenario: Scenario | None
+    scenario: Schedule | None
     seconds: float
 
 
@@ -49,7 +49,7 @@ class ChannelControl(Client):
     with ChannelControl() as channel:
         channel.set(snr_db=0, fading="rayleigh")
         channel.set(preset="vehicular", seed=7)
-        channel.schedule(Scenario.from_file("train.toml"))
+        channel.schedule(Schedule.from_file("train.toml"))
     """
 
     def __init__(self, address: str = CHANNEL, timeout: float = 10.0) -> None:
@@ -82,7 +82,7 @@ class ChannelControl(Client):
             answer = self._stub.ListPresets(api.ListPresetsRequest(), timeout=self._timeout)
         return [preset_from_wire(preset) for preset in answer.presets]
 
-    def schedule(self, scenario: Scenario | None) -> ScheduleState:
+    def schedule(self, scenario: Schedule | None) -> ScheduleState:
         """Start a scenario, its settings in force; None ends the one that runs. Raises InvalidInput naming a change."""
         request = api.SetScheduleRequest(schedule=scenario_to_wire(scenario))
         with rpc_errors(self.address):

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from itertools import count
 
 import numpy as np
-import numpy.typing as npt
 
 from client.pictures import Picture, picture_bytes
 from protos.semlink.v1 import knowledge_base_pb2 as api
 from shared.errors import SemLinkError
 from shared.rpc.status import error_from_failure
+from shared.types import Floats
 
 _REQUEST_ITEMS = 256
 _REQUEST_BYTES = 4 << 20
@@ -27,7 +27,7 @@ class NewItem:
     item_id: str
     label: str = ""
     picture: "Picture | None" = None
-    embedding: npt.NDArray[np.float32] | None = None
+    embedding: Floats | None = None
     caption: str = ""
     copy: bool = False
 

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
-import numpy.typing as npt
 
 from client.connection import RECEIVER, Client, rpc_errors
 from client.kb_upload import Added, Adding, NewItem
@@ -20,9 +19,8 @@ from protos.semlink.v1 import knowledge_base_pb2 as api
 from protos.semlink.v1.knowledge_base_pb2_grpc import KnowledgeBaseStub
 from shared.errors import InvalidInput
 from shared.frame.burst import Hit
+from shared.types import Embedding
 from shared.wire.link import hits_from_wire
-
-Embedding = npt.NDArray[np.float32]
 
 _LONG_SECONDS = 3600.0  # for what reads or writes all of it
 

@@ -7,10 +7,10 @@ from client.pictures import Picture, picture_bytes
 from protos.semlink.v1 import transmitter_pb2 as api
 from shared.errors import InvalidSetting
 from shared.frame.burst import Csi
-from shared.phy import FadingName, PilotPlacing
+from shared.phy import FadingName, PilotPattern
 from shared.phy.conditions.settings import AirtimeName, ImpulsesName, JitterName, WaveformName
 from shared.wire.channel import override_to_wire
-from shared.wire.link import csi_to_wire, placing_to_wire
+from shared.wire.link import csi_to_wire, pilot_pattern_to_wire
 
 
 class ChannelOptions(TypedDict, total=False):
@@ -76,9 +76,9 @@ class SendOptions(ChannelOptions, total=False):
     codec: for example "nested" or "webp-ldpc". k: real dimensions, so k/2 complex symbols.
     csi: what the receiver knows of the channel: "none", "pilot" or, as a named genie, "perfect".
     design_snr_db: SNR in dB that the codec is told to expect, where it cares.
-    pilot_symbols: 2 to 1024, with csi "pilot"; pilot_placing: "front", one gain for the whole burst, or "spread", the
-    gain is followed between them. stream, counter: with the seed they name the random draw, for replay; `send_many`
-    counts on from `counter`. top_k: hits wanted, 1 to 100. trace: ask for the constellations.
+    pilot_symbols: 2 to 1024, with csi "pilot"; pilot_pattern: "preamble", one gain for the whole burst, or
+    "scattered", the gain is tracked between them. stream, counter: with the seed they name the random draw, for
+    replay; `send_many` counts on from `counter`. top_k: hits wanted, 1 to 100. trace: ask for the constellations.
     timeout: seconds for this picture, math.inf for no limit.
     ask_for_more: begin with `k` or the codec's shortest length, and send more while the receiver is less certain than
     `certainty` (0.99; less before long rounds), up to `k_max` (the longest length); for codecs such as "nested". Rounds
@@ -90,7 +90,7 @@ class SendOptions(ChannelOptions, total=False):
     design_snr_db: float | None
     csi: Csi | None
     pilot_symbols: int | None
-    pilot_placing: PilotPlacing | None
+    pilot_pattern: PilotPattern | None
     stream: int | None
     counter: int | None
     top_k: int | None
@@ -122,7 +122,7 @@ def build_request(picture: Picture, options: SendOptions, request_id: int = 0) -
             channel=override_to_wire(channel_options(options)),
             csi=csi_to_wire(options.get("csi")),
             pilot_symbols=options.get("pilot_symbols"),
-            pilot_placing=placing_to_wire(options.get("pilot_placing")),
+            pilot_pattern=pilot_pattern_to_wire(options.get("pilot_pattern")),
             stream=options.get("stream"),
             counter=None if counter is None else counter + apart * request_id,
             top_k=options.get("top_k"),

@@ -18,8 +18,9 @@ import numpy as np
 from shared.errors import DataLoss, InvalidSetting, NotFound
 from shared.frame.burst import Burst, ChannelReport, CodecSpec, Genie
 from shared.frame.channel_records import RecordedBurst
-from shared.frame.symbols import Complex, pack_symbols
+from shared.frame.symbols import pack_symbols
 from shared.phy import ChannelSettings, Grid
+from shared.types import Complex
 from shared.version import VERSION
 
 _PREFIX: Final = "semlink:"
@@ -116,7 +117,7 @@ def _annotation(recorded: RecordedBurst, start: int) -> dict[str, Any]:
         "counter": burst.counter,
         **asdict(burst.codec),
         "pilots": burst.pilots,
-        "placing": burst.placing,
+        "pilot_pattern": burst.pilot_pattern,
         "csi": burst.csi,
         "top_k": burst.top_k,
         "session": burst.session,
@@ -158,7 +159,7 @@ def _recorded(annotation: dict[str, Any], received: Complex, sent: Complex | Non
         csi=found["csi"],
         top_k=found["top_k"],
         genie=None if genie is None else Genie(_symbols(genie["gain"]), float(genie["n0"])),
-        placing=found["placing"],
+        pilot_pattern=found["pilot_pattern"],
         grid=None if grid is None else Grid(*grid),
         session=found.get("session", 0),
         offset_symbols=found.get("offset_symbols", 0),

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from receiver.decision import Reals
 from shared.errors import DataLoss
 from shared.files import replacing
+from shared.types import Doubles
 
 CONFIDENCE_FILE = "confidence.json"
 EVIDENCE = ("share_log_odds", "cosine", "margin", "agreement", "noise")
@@ -38,12 +38,12 @@ class Confidence:
     source: str
     samples: int
 
-    def of(self, evidence: Reals) -> Reals:
+    def of(self, evidence: Doubles) -> Doubles:
         """Probability that each answer has the right label: evidence [B, 5] -> [B]."""
         blind = np.isnan(evidence[:, -1])
         known = np.nan_to_num(evidence) @ np.array(self.weights) + self.bias
         unknown = evidence[:, :-1] @ np.array(self.blind_weights) + self.blind_bias
-        probability: Reals = 1 / (1 + np.exp(-np.where(blind, unknown, known)))
+        probability: Doubles = 1 / (1 + np.exp(-np.where(blind, unknown, known)))
         return probability
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
+
+from shared.types import Doubles, Floats, Ints
 
 VOTERS: Final = 20
 TEMPERATURE: Final = 0.07
@@ -18,8 +19,6 @@ TEMPERATURE: Final = 0.07
 _NOISIEST: Final = 1e4  # N0 beyond it, -40 dB, changes nothing any more
 _FULL_SHARE: Final = 0.02  # keeps the logarithm of a unanimous vote finite
 _REFERENCE_SYMBOLS: Final = 32  # a burst of k = 64
-
-Reals = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +30,11 @@ class Ballot:
     cosine: of the answer. margin: what it is above that of the nearest voter with another label
     """
 
-    winner: npt.NDArray[np.int64]
-    share: Reals
-    agreement: Reals
-    cosine: Reals
-    margin: Reals
+    winner: Ints
+    share: Doubles
+    agreement: Doubles
+    cosine: Doubles
+    margin: Doubles
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class Decision:
     reason: str
 
 
-def vote(labels: npt.NDArray[np.int64], cosines: npt.NDArray[np.float32], n0: Reals) -> Ballot:
+def vote(labels: Ints, cosines: Floats, n0: Doubles) -> Ballot:
     """Let the `VOTERS` nearest items elect a label.
 
     labels: [B, n], label of each item, nearest first. cosines: [B, n], cosine similarity to the received embedding.
@@ -64,7 +63,7 @@ def vote(labels: npt.NDArray[np.int64], cosines: npt.NDArray[np.float32], n0: Re
     return ballot_of(winner, votes[np.arange(len(labels)), winner], labels, near)
 
 
-def ballot_of(winner: npt.NDArray[np.int64], share: Reals, labels: npt.NDArray[np.int64], cosines: Reals) -> Ballot:
+def ballot_of(winner: Ints, share: Doubles, labels: Ints, cosines: Doubles) -> Ballot:
     """What neighbours [B, n], nearest first, say of a winner among them: [B]. share: [B], how likely its label is."""
     rows = np.arange(len(labels))
     others = labels != labels[rows, winner][:, None]
@@ -78,7 +77,7 @@ def ballot_of(winner: npt.NDArray[np.int64], share: Reals, labels: npt.NDArray[n
     )
 
 
-def evidence(ballot: Ballot, n0: Reals, symbols: npt.NDArray[np.int64]) -> Reals:
+def evidence(ballot: Ballot, n0: Doubles, symbols: Ints) -> Doubles:
     """What a confidence is made of: [B, 5].
 
     n0: [B], see `vote`. symbols: [B], complex symbols of each payload.
@@ -90,9 +89,7 @@ def evidence(ballot: Ballot, n0: Reals, symbols: npt.NDArray[np.int64]) -> Reals
     return np.column_stack([log_odds, ballot.cosine, ballot.margin, ballot.agreement, np.log10(1 + noise)])
 
 
-def answer_first(
-    ballot: Ballot, positions: npt.NDArray[np.int64], cosines: npt.NDArray[np.float32], most: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+def answer_first(ballot: Ballot, positions: Ints, cosines: Floats, most: int) -> tuple[Ints, Floats]:
     """At most so many neighbours of each query, the answer first, the others nearest first: [B, n] each, as given."""
     place = np.tile(np.arange(positions.shape[1]), (len(positions), 1))
     place[np.arange(len(positions)), ballot.winner] = -1

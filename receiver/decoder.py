@@ -1,23 +1,26 @@
-"""From received symbols to embeddings: channel estimate, equalizer, codec.
+"""From received symbols to embeddings: channel estimate, equalizer, codec, and for pictures the receiver's own CLIP.
 
 symbols [pilots | payload] --> h_hat, n0_hat --> x_hat, n0_eff --> e_hat [512]
+                                                     '--> pixels, grey where nothing arrived --CLIP--> e_hat [512]
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from shared.codecs import AnyCodec, Codec, Decoded
-from shared.errors import InvalidInput, Mismatch
+from shared.codecs import AnyCodec, Codec, Decoded, PictureCodec
+from shared.errors import InvalidInput, Mismatch, NotFound
 from shared.frame.burst import Burst
-from shared.frame.symbols import Complex
 from shared.ledger import Entry, Stage
-from shared.phy import ChannelEstimate, EqualizerName, check_followed, equalize, estimate_channel, follow_channel
+from shared.phy import ChannelEstimate, EqualizerName, check_trackable, equalize, estimate_channel, track_channel
+from shared.types import Complex, Doubles, Embeddings, Floats, Pixels
 from shared.units import ratio_to_db
+
+EmbedPictures = Callable[[Pixels], Embeddings]
+"""Pictures [B, 32, 32, 3], uint8, to embeddings [B, 512] of unit length."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,8 @@ class Equalized:
     """Payloads of a batch. x_hat: [B, n], complex64. n0_eff: [B, n], float32. snr_db: [B], estimated, or NaN."""
 
     x_hat: Complex
-    n0_eff: npt.NDArray[np.float32]
-    snr_db: npt.NDArray[np.float64]
+    n0_eff: Floats
+    snr_db: Doubles
 
 
 class Arrived(NamedTuple):
@@ -68,8 +71,8 @@ def check_csi(burst: Burst) -> None:
         )
     if burst.csi == "pilot" and burst.pilots < 2:
         raise InvalidInput(f"{burst.pilots} pilots with csi pilot: send at least 2, or csi none")
-    if burst.csi == "pilot" and _is_followed(burst):
-        check_followed(burst.pilots, burst.symbols.size)
+    if burst.csi == "pilot" and _is_tracked(burst):
+        check_trackable(burst.pilots, burst.symbols.size)
 
 
 def estimate(bursts: Sequence[Burst]) -> ChannelEstimate:
@@ -80,12 +83,12 @@ def estimate(bursts: Sequence[Burst]) -> ChannelEstimate:
     """
     first = bursts[0]
     if first.csi != "pilot":
-        return _told(bursts)
+        return _perfect_csi(bursts)
     y = np.stack([burst.symbols for burst in bursts])
-    if not _is_followed(first):
+    if not _is_tracked(first):
         return estimate_channel(y[:, : first.pilots])
     payload = first.payload_positions
-    gain, n0, error = follow_channel(y, first.pilots, first.placing, first.grid)
+    gain, n0, error = track_channel(y, first.pilots, first.pilot_pattern, first.grid)
     return ChannelEstimate(gain.take(payload, axis=1), n0, error.take(payload, axis=1))
 
 
@@ -104,12 +107,27 @@ def decode_payloads(codec: Codec, equalized: Equalized) -> Arrived:
     return Arrived(decoded, [""] * len(equalized.x_hat), (Entry(Stage.DECODE, perf_counter() - start),))
 
 
-def _is_followed(burst: Burst) -> bool:
-    return burst.placing == "spread" or burst.grid is not None
+def decode_pictures(codec: PictureCodec, equalized: Equalized, embed: EmbedPictures) -> Arrived:
+    """Pictures of a batch, embedded by CLIP."""
+    start = perf_counter()
+    pictures = codec.decode(equalized.x_hat, equalized.n0_eff)
+    middle = perf_counter()
+    decoded = Decoded(embed(pictures.pixels))
+    ledger = (Entry(Stage.DECODE, middle - start), Entry(Stage.EMBED, perf_counter() - middle))
+    return Arrived(decoded, pictures.missing, ledger)
 
 
-def _told(bursts: Sequence[Burst]) -> ChannelEstimate:
-    """What a genie tells, without an error; nothing without one."""
+def without_clip(_: Pixels) -> Embeddings:
+    """Stands in for CLIP in a receiver without one: raises NotFound."""
+    raise NotFound("pictures arrived and this receiver has no CLIP to embed them: give it one, or send embeddings")
+
+
+def _is_tracked(burst: Burst) -> bool:
+    return burst.pilot_pattern == "scattered" or burst.grid is not None
+
+
+def _perfect_csi(bursts: Sequence[Burst]) -> ChannelEstimate:
+    """Perfect CSI of the genie, without estimation error; NaN where there is no genie."""
     gains = [np.ones(1) if burst.genie is None else burst.genie.gain for burst in bursts]
     n0 = np.array([np.nan if burst.genie is None else burst.genie.n0 for burst in bursts], np.float32)
     size = max(gain.size for gain in gains)
@@ -118,7 +136,7 @@ def _told(bursts: Sequence[Burst]) -> ChannelEstimate:
     return ChannelEstimate(gain, n0, np.zeros(gain.shape, np.float32))
 
 
-def _snr_db(known: ChannelEstimate) -> npt.NDArray[np.float64]:
+def _snr_db(known: ChannelEstimate) -> Doubles:
     """Mean |h_hat|^2 / n0_hat in dB; NaN where the noise is not known."""
     powers = (np.abs(known.gain.astype(np.complex128)) ** 2).reshape(len(known.n0), -1).mean(axis=1)
     return np.array(

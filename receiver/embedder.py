@@ -8,24 +8,21 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import structlog
 
 from receiver.knowledge_base import NewItem
 from receiver.knowledge_base.ingest.pictures import UNREADABLE, Prepared, prepare
 from receiver.settings import ReceiverSettings
-from shared.codecs.base.contract import Embeddings
-from shared.codecs.base.picture import Pixels
 from shared.datasets import Picture
 from shared.device import use_threads
 from shared.errors import InvalidPicture, Mismatch
 from shared.runtime.batching import Batcher
 from shared.runtime.deadline import Deadline
+from shared.types import Embedding, Embeddings, Pixels
 
 if TYPE_CHECKING:
     from shared.clip import Clip
 
-Embedding = npt.NDArray[np.float32]
 
 _BATCH = 64
 _WAIT_SECONDS = 0.002

@@ -12,19 +12,18 @@ from time import monotonic
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from receiver.settings import MAX_SESSIONS, SESSION_SECONDS
 from shared.errors import Mismatch
 from shared.frame.burst import Burst
-from shared.frame.symbols import Complex
+from shared.types import Complex, Floats
 
 
 class Part(NamedTuple):
     """Equalized payload of one burst, or of several in a row. x_hat: [n], complex64. n0_eff: [n], float32."""
 
     x_hat: Complex
-    n0_eff: npt.NDArray[np.float32]
+    n0_eff: Floats
 
 
 @dataclass

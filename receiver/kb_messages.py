@@ -1,12 +1,12 @@
 """The knowledge base's messages to plain values and back."""
 
 import numpy as np
-import numpy.typing as npt
 
 from protos.semlink.v1 import knowledge_base_pb2 as pb
 from receiver.knowledge_base import Description, Item, Listed, Snapshot, Verification
 from shared.errors import InvalidInput, InvalidSetting
 from shared.rpc.status import failure_from
+from shared.types import Floats
 
 _FLOAT = np.dtype("<f4")
 _PAGE_ITEMS = 100
@@ -18,7 +18,7 @@ def description_to_wire(description: Description) -> pb.KnowledgeBaseDescription
     return pb.KnowledgeBaseDescription(**vars(description))
 
 
-def embedding_from_wire(data: bytes, what: str) -> npt.NDArray[np.float32]:
+def embedding_from_wire(data: bytes, what: str) -> Floats:
     """An embedding: [dim], float32. what: whose it is, for the error."""
     if not data or len(data) % _FLOAT.itemsize:
         raise InvalidInput(f"the embedding of {what} has {len(data)} bytes; send dim values, float32 little endian")

@@ -13,7 +13,7 @@ import grpc
 
 from protos.semlink.v1 import knowledge_base_pb2 as pb
 from protos.semlink.v1 import knowledge_base_pb2_grpc as rpc
-from receiver.embedder import Embedder, Embedding
+from receiver.embedder import Embedder
 from receiver.kb_messages import (
     added_to_wire,
     description_to_wire,
@@ -32,6 +32,7 @@ from shared.rpc.status import answers_errors, failure_from
 from shared.rpc.streams import StreamAnswerer
 from shared.runtime.batching import Batcher
 from shared.runtime.deadline import Deadline
+from shared.types import Embedding
 from shared.wire.link import hits_to_wire, top_k_from_wire
 
 Context = grpc.aio.ServicerContext[Any, Any]

@@ -10,12 +10,12 @@ from time import monotonic
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from receiver.decision import Ballot, ballot_of
 from receiver.knowledge_base.view import View
 from shared.codecs import Codec, Decoded
 from shared.codecs.embedding.posterior import Fusion
+from shared.types import Floats, Ints
 
 CANDIDATES: Final = 200
 """Nearest items that are weighed. The estimate lies among its category's, so the winner is one of them."""
@@ -52,9 +52,7 @@ class Fusions:
         return known.fusion
 
 
-def weigh(
-    fusion: Fusion, decoded: Decoded, labels: npt.NDArray[np.int64], cosines: npt.NDArray[np.float32]
-) -> tuple[Ballot, npt.NDArray[np.int64]]:
+def weigh(fusion: Fusion, decoded: Decoded, labels: Ints, cosines: Floats) -> tuple[Ballot, Ints]:
     """Weigh the candidates [B, n] of bursts of one codec, nearest first: the ballot, and the order, best first: [B, n].
 
     cosines: of each candidate with the estimate.
@@ -79,12 +77,12 @@ def _fusion(codec: Codec, view: View) -> Fusion | None:
     return Fusion(codec, embeddings[present], view.labels_of(sample[present])) if present.any() else None
 
 
-def _sample(view: View) -> npt.NDArray[np.int64]:
+def _sample(view: View) -> Ints:
     """Positions of the first items of each label."""
     positions = np.flatnonzero(view.live)
     codes = view.labels_of(positions)
     order = np.argsort(codes, kind="stable")
     labels, first, counts = np.unique(codes[order], return_index=True, return_counts=True)
     most = min(_SAMPLE_OF_LABEL, max(1, _SAMPLE // max(1, len(labels))))
-    sample: npt.NDArray[np.int64] = np.sort(positions[order[np.arange(len(order)) - np.repeat(first, counts) < most]])
+    sample: Ints = np.sort(positions[order[np.arange(len(order)) - np.repeat(first, counts) < most]])
     return sample

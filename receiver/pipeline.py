@@ -10,12 +10,20 @@ from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from receiver.confidence import Confidences
-from receiver.decision import VOTERS, Ballot, Reals, answer_first, decide, evidence, vote
-from receiver.decoder import Arrived, Equalized, check_codec, check_csi, decode_payloads, equalize_bursts
-from receiver.decoder_of_pictures import EmbedPictures, decode_pictures, without_clip
+from receiver.decision import VOTERS, Ballot, answer_first, decide, evidence, vote
+from receiver.decoder import (
+    Arrived,
+    EmbedPictures,
+    Equalized,
+    check_codec,
+    check_csi,
+    decode_payloads,
+    decode_pictures,
+    equalize_bursts,
+    without_clip,
+)
 from receiver.harq_buffer import Part, Sessions
 from receiver.knowledge_base import KnowledgeBase, View
 from receiver.label_posterior import CANDIDATES, Fusions, weigh
@@ -23,9 +31,9 @@ from shared.codecs import AnyCodec, CodecShelf, Decoded, PictureCodec
 from shared.codecs.embedding.posterior import Fusion
 from shared.errors import InvalidInput, Mismatch, SemLinkError
 from shared.frame.burst import Burst, Hit, Trace
-from shared.frame.symbols import Complex
 from shared.ledger import Entry, Stage
 from shared.phy import EqualizerName
+from shared.types import Complex, Doubles, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,7 @@ class Answer:
     knowledge_base: str
     knowledge_base_version: int
     certainty: float | None
-    more_wanted: bool
+    request_more: bool
 
 
 @dataclass(slots=True)
@@ -53,16 +61,16 @@ class _Work:
     codec: AnyCodec
     x_hat: Complex | None = None
     snr_db: float = np.nan
-    embedding: npt.NDArray[np.float32] | None = None
+    embedding: Floats | None = None
     fusion: Fusion | None = None
-    evidence: npt.NDArray[np.float32] | None = None
+    log_posterior: Floats | None = None
     missing: str = ""
     certainty: float | None = None
     ledger: tuple[Entry, ...] = ()
     answer: Answer | Exception | None = None
 
     @property
-    def more_wanted(self) -> bool:
+    def request_more(self) -> bool:
         """Whether the receiver asks for more symbols: there are some, and they may change its mind."""
         certain = self.certainty is None or self.certainty >= self.burst.wanted_certainty
         return not certain and self.codec.k < max(self.codec.lengths)
@@ -138,10 +146,10 @@ class ReceivePipeline:
         for row, work in enumerate(group):
             work.snr_db, work.ledger = float(equalized.snr_db[row]), ledger
             work.embedding, work.missing = embeddings[row] if usable[row] else None, arrived.missing[row]
-            if fusion is not None and decoded.evidence is not None:
-                work.fusion, work.evidence = fusion, decoded.evidence[row]
-            if decoded.evidence is not None:
-                work.certainty = float(np.exp(decoded.evidence[row].max()))
+            if fusion is not None and decoded.log_posterior is not None:
+                work.fusion, work.log_posterior = fusion, decoded.log_posterior[row]
+            if decoded.log_posterior is not None:
+                work.certainty = float(np.exp(decoded.log_posterior[row].max()))
 
     def _joined(self, group: list[_Work], equalized: Equalized) -> tuple[list[_Work], Equalized]:
         """The works whose code is here from its beginning, and all of it; the others get their error as answer."""
@@ -172,8 +180,8 @@ class ReceivePipeline:
         if (fusion := works[0].fusion) is None:
             ranked, model = _elect(embeddings, n0, view, most), self._confidences.vote
         else:
-            likelihood = np.stack([work.evidence for work in works if work.evidence is not None])
-            ranked, model = _fuse(fusion, Decoded(embeddings, likelihood), view), self._confidences.fusion
+            log_posteriors = np.stack([work.log_posterior for work in works if work.log_posterior is not None])
+            ranked, model = _fuse(fusion, Decoded(embeddings, log_posteriors), view), self._confidences.fusion
         symbols = np.array([work.codec.symbols for work in works])
         confidences = model.of(evidence(ranked.ballot, n0, symbols))
         hits = view.hits(ranked.positions[:, :most], ranked.cosines[:, :most])
@@ -194,7 +202,7 @@ class ReceivePipeline:
             knowledge_base=view.fingerprint,
             knowledge_base_version=view.head.version,
             certainty=work.certainty,
-            more_wanted=work.more_wanted,
+            request_more=work.request_more,
         )
 
 
@@ -202,11 +210,11 @@ class _Ranked(NamedTuple):
     """Items of each burst, the answer first, and how it came about."""
 
     ballot: Ballot
-    positions: npt.NDArray[np.int64]
-    cosines: npt.NDArray[np.float32]
+    positions: Ints
+    cosines: Floats
 
 
-def _elect(embeddings: npt.NDArray[np.float32], n0: Reals, view: View, most: int) -> _Ranked:
+def _elect(embeddings: Floats, n0: Doubles, view: View, most: int) -> _Ranked:
     """The nearest items, the winner of their vote first."""
     positions, cosines = view.nearest(embeddings, max(VOTERS, most))
     ballot = vote(view.labels_of(positions), cosines, n0)
@@ -228,7 +236,7 @@ def _groups(works: Sequence[_Work]) -> list[list[_Work]]:
     groups: dict[Hashable, list[_Work]] = {}
     for work in works:
         burst = work.burst
-        place = (burst.offset_symbols, burst.pilots, burst.placing, burst.grid)
+        place = (burst.offset_symbols, burst.pilots, burst.pilot_pattern, burst.grid)
         key = (work.codec.name, work.codec.k, burst.codec.mode, burst.csi, *place)
         groups.setdefault(key, []).append(work)
     return sorted(groups.values(), key=lambda group: group[0].burst.offset_symbols)

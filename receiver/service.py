@@ -138,7 +138,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             knowledge_base=answer.knowledge_base,
             knowledge_base_version=answer.knowledge_base_version,
             certainty=answer.certainty,
-            more_wanted=answer.more_wanted,
+            request_more=answer.request_more,
         )
         return reception_to_wire(reception)
 

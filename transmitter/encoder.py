@@ -13,8 +13,8 @@ import numpy as np
 
 from shared.clip import Clip
 from shared.codecs import AnyCodec, Codec, PictureCodec
-from shared.codecs.base.picture import GREY, SIDE, Pixels
-from shared.frame.symbols import Complex
+from shared.codecs.base.picture import GREY, SIDE
+from shared.types import Complex, Pixels
 
 
 class ToEncode(NamedTuple):

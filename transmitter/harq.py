@@ -11,10 +11,10 @@ import numpy as np
 
 from shared.errors import SemLinkError
 from shared.frame.burst import Burst, Reception, Trace
-from shared.frame.symbols import Complex
 from shared.ledger import AIR, Entry, Kind, Stage
 from shared.phy.conditions.timing import HEADER_SYMBOLS
 from shared.runtime.deadline import Deadline
+from shared.types import Complex
 
 NextHop = Callable[[Burst], Awaitable[Reception]]
 
@@ -29,9 +29,9 @@ class Exchange:
     failure: SemLinkError | None = None
 
     @property
-    def more_wanted(self) -> bool:
+    def request_more(self) -> bool:
         """Whether the receiver asks for more."""
-        return self.reception is not None and self.reception.more_wanted
+        return self.reception is not None and self.reception.request_more
 
     @property
     def payload_symbols(self) -> int:
@@ -76,7 +76,7 @@ async def exchange_rounds(bursts: Iterator[Burst], next_hop: NextHop, deadline: 
     the first one raises is raised.
     """
     exchanges = [await _exchange(next(bursts), next_hop, deadline)]
-    while exchanges[-1].more_wanted and not deadline.expired and (burst := next(bursts, None)) is not None:
+    while exchanges[-1].request_more and not deadline.expired and (burst := next(bursts, None)) is not None:
         start = perf_counter()
         try:
             exchanges.append(await _exchange(burst, next_hop, Deadline.after(deadline.remaining() / 2)))

@@ -10,8 +10,8 @@ from shared.wire.link import (
     csi_to_wire,
     entries_to_wire,
     hits_to_wire,
-    placing_from_wire,
-    placing_to_wire,
+    pilot_pattern_from_wire,
+    pilot_pattern_to_wire,
     top_k_from_wire,
     trace_to_wire,
 )
@@ -31,7 +31,7 @@ def request_from_wire(message: pb.SendImageRequest) -> SendRequest:
         channel=override_from_wire(message.channel) if message.HasField("channel") else None,
         csi=csi_from_wire(message.csi),
         pilot_symbols=message.pilot_symbols if message.HasField("pilot_symbols") else None,
-        pilot_placing=placing_from_wire(message.pilot_placing),
+        pilot_pattern=pilot_pattern_from_wire(message.pilot_pattern),
         stream=message.stream if message.HasField("stream") else None,
         counter=message.counter if message.HasField("counter") else None,
         top_k=top_k_from_wire(message.top_k),
@@ -67,7 +67,7 @@ def delivery_to_wire(sent: Sent) -> pb.Delivery:
         knowledge_base=reception.knowledge_base,
         knowledge_base_version=reception.knowledge_base_version,
         pilot_symbols=sent.pilots,
-        pilot_placing=placing_to_wire(sent.placing if sent.pilots else None),
+        pilot_pattern=pilot_pattern_to_wire(sent.pilot_pattern if sent.pilots else None),
         rounds=map(_round_to_wire, sent.rounds),
     )
 

@@ -18,12 +18,12 @@ from shared.codecs import AnyCodec, CodecShelf, PictureCodec
 from shared.device import use_threads
 from shared.errors import InvalidSetting
 from shared.frame.burst import Burst, CodecSpec, Csi, Reception
-from shared.frame.symbols import Complex
 from shared.ledger import Ledger, Stage
-from shared.phy import PilotPlacing, place_pilots
+from shared.phy import PilotPattern, place_pilots
 from shared.runtime.batching import Batcher
 from shared.runtime.deadline import Deadline
 from shared.runtime.warming import Warming
+from shared.types import Complex
 from transmitter.encoder import Encoded, Encoder, ToEncode
 from transmitter.harq import Exchange, NextHop, exchange_rounds, joined_reception, wanted_certainty
 from transmitter.preparer import Prepared, Preparer, ToPrepare
@@ -41,7 +41,7 @@ class _Plan:
     codecs: tuple[AnyCodec, ...]
     csi: Csi
     pilots: int
-    placing: PilotPlacing
+    pilot_pattern: PilotPattern
 
 
 class SendPipeline:
@@ -100,7 +100,7 @@ class SendPipeline:
             codec=next(each.burst.codec for each in reversed(exchanges) if each.reception is not None),
             csi=plan.csi,
             pilots=plan.pilots,
-            placing=plan.placing,
+            pilot_pattern=plan.pilot_pattern,
             cbr=sum(each.payload_symbols for each in exchanges) / prepared.source_values,
             cbr_total=sum(each.channel_uses for each in exchanges) / prepared.source_values,
             ledger=ledger.merged(),
@@ -146,14 +146,14 @@ class SendPipeline:
         codecs = self._codecs(request)
         csi = request.csi or settings.csi
         if csi != "pilot":
-            for name in ("pilot_symbols", "pilot_placing"):
+            for name in ("pilot_symbols", "pilot_pattern"):
                 if value := getattr(request, name):
                     raise InvalidSetting(f"{name} = {value} with csi {csi}: pilots need csi pilot")
-            return _Plan(codecs, csi, 0, "front")
+            return _Plan(codecs, csi, 0, "preamble")
         pilots = settings.pilot_symbols if request.pilot_symbols is None else request.pilot_symbols
         if not 2 <= pilots <= 1024:
             raise InvalidSetting(f"pilot_symbols = {pilots}: choose 2 to 1024, or csi none")
-        return _Plan(codecs, csi, pilots, request.pilot_placing or settings.pilot_placing)
+        return _Plan(codecs, csi, pilots, request.pilot_pattern or settings.pilot_pattern)
 
     def _codecs(self, request: SendRequest) -> tuple[AnyCodec, ...]:
         """The codec of each length to reach: one, unless the request asks for more."""
@@ -185,12 +185,12 @@ class SendPipeline:
                 counter=next(self._counters) if request.counter is None else request.counter + place,
                 codec=self.spec(codec, mode),
                 pilots=plan.pilots,
-                symbols=place_pilots(payload[offset : codec.symbols], plan.pilots, plan.placing),
+                symbols=place_pilots(payload[offset : codec.symbols], plan.pilots, plan.pilot_pattern),
                 csi=plan.csi,
                 top_k=request.top_k,
                 trace=request.trace,
                 channel_override=request.channel or {},
-                placing=plan.placing,
+                pilot_pattern=plan.pilot_pattern,
                 session=session,
                 offset_symbols=offset,
                 wanted_certainty=_wanted(request.ask, reached, place),

@@ -6,9 +6,10 @@ from time import perf_counter
 from typing import NamedTuple
 
 from shared.clip import Clip
-from shared.codecs.base.picture import SIDE, Pixels, fit_picture
+from shared.codecs.base.picture import SIDE, fit_picture
 from shared.datasets.decoding import decode_picture
 from shared.errors import SemLinkError
+from shared.types import Pixels
 
 
 class ToPrepare(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any, Final
 from shared.errors import SemLinkError
 from shared.frame.burst import CodecSpec, Csi, Reception
 from shared.ledger import Entry
-from shared.phy import PilotPlacing
+from shared.phy import PilotPattern
 
 DEFAULT_CERTAINTY: Final = 0.99
 """Of a request that asks for more and names none."""
@@ -31,7 +31,7 @@ class SendRequest:
     channel: Mapping[str, Any] | None = None
     csi: Csi | None = None
     pilot_symbols: int | None = None
-    pilot_placing: PilotPlacing | None = None
+    pilot_pattern: PilotPattern | None = None
     stream: int | None = None
     counter: int | None = None
     top_k: int = 5
@@ -69,7 +69,7 @@ class Sent:
     codec: CodecSpec
     csi: Csi
     pilots: int
-    placing: PilotPlacing
+    pilot_pattern: PilotPattern
     cbr: float
     cbr_total: float
     ledger: tuple[Entry, ...]

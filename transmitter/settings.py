@@ -9,7 +9,7 @@ from pydantic_settings import SettingsConfigDict
 from shared.codecs.base.contract import ExpectedFading
 from shared.codecs.base.design_snr import DEFAULT_SNR_DB
 from shared.frame.burst import Csi
-from shared.phy import PilotPlacing
+from shared.phy import PilotPattern
 from shared.runtime.config import ServerSettings
 
 
@@ -40,8 +40,8 @@ class TransmitterSettings(ServerSettings):
     )
     csi: Csi = Field("pilot", description="what the receiver knows of the channel; perfect is a genie")
     pilot_symbols: int = Field(8, ge=2, le=1024, description="pilots of a burst with csi pilot")
-    pilot_placing: PilotPlacing = Field(
-        "front", description="where they stand: front, one gain for the burst; spread, the gain is followed"
+    pilot_pattern: PilotPattern = Field(
+        "preamble", description="pilot pattern: preamble, one gain for the burst; scattered, the gain is tracked"
     )
     design_snr_db: float = Field(
         DEFAULT_SNR_DB,

@@ -11,7 +11,7 @@ from client.channel_control import ChannelControl, ScheduleState
 from client.connection import CHANNEL
 from client.delivery import strict_json
 from shared.errors import InvalidSetting
-from shared.phy.conditions.schedule import Scenario
+from shared.phy.conditions.schedule import Schedule
 
 
 def schedule(
@@ -29,38 +29,38 @@ def schedule(
     """
     if file is not None and end:
         raise InvalidSetting(f"--end with {file}: either start a schedule or end one")
-    scenario = None if file is None else Scenario.from_file(file)
+    wanted = None if file is None else Schedule.from_file(file)
     with ChannelControl(channel) as control:
-        state = control.schedule(scenario) if scenario is not None or end else control.scheduled()
+        state = control.schedule(wanted) if wanted is not None or end else control.scheduled()
     answer(json, _as_json(state), lambda: _show(state))
 
 
 def _show(state: ScheduleState) -> None:
-    scenario, seconds = state
-    if scenario is None:
+    running, seconds = state
+    if running is None:
         out.print("no schedule runs")
         return
-    out.print(f"{scenario.name}: {len(scenario.changes)} changes by the {scenario.clock} clock, at {seconds:.3f} s")
+    out.print(f"{running.name}: {len(running.changes)} changes by the {running.clock} clock, at {seconds:.3f} s")
     table = plain_table("seconds", "over", "settings")
-    for change in scenario.changes:
+    for change in running.changes:
         over = f"{change.ramp_seconds:g} s" if change.ramp_seconds else ""
         table.add_row(f"{change.seconds:g}", over, lines(change.settings))
     out.print(table)
 
 
 def _as_json(state: ScheduleState) -> dict[str, Any]:
-    scenario, seconds = state
-    if scenario is None:
+    running, seconds = state
+    if running is None:
         return {"schedule": None}
     changes = [
         {"seconds": each.seconds, "ramp_seconds": each.ramp_seconds, "settings": strict_json(each.settings)}
-        for each in scenario.changes
+        for each in running.changes
     ]
     return {
-        "schedule": scenario.name,
+        "schedule": running.name,
         "seconds": seconds,
-        "clock": scenario.clock,
-        "repeat_seconds": scenario.repeat_seconds,
-        "settings": strict_json(scenario.settings),
+        "clock": running.clock,
+        "repeat_seconds": running.repeat_seconds,
+        "settings": strict_json(running.settings),
         "changes": changes,
     }

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from io import BytesIO
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from PIL import Image
 
@@ -13,12 +12,12 @@ from cli.demo.result import DemoResult, Row, stages_of
 from cli.demo.style import AWGN, CLEAN, PAPER, RIGHT, STAGES, WRONG, at, bare, colour_of
 from lab.report.style import GRID, INK, MUTED
 from shared.ledger import Kind
+from shared.types import Doubles
 from shared.units import channel_name, decibels
 
 _HATCHES = {"airtime": "xxxxxx"}
 MARKED_SYMBOLS = 64
 _THIN = 0.035  # stages below this share of every bar are drawn together
-Floats = npt.NDArray[np.float64]
 
 
 def draw_pairs(grid: Sequence[Sequence[Axes]], result: DemoResult, rows: Sequence[Row]) -> None:
@@ -113,7 +112,7 @@ def _draw_curve(axes: Axes, rows: Sequence[Row], colour: str, name: str) -> None
     axes.plot(snrs, accuracy, "o-", color=colour, linewidth=2.4, markersize=6.5, markeredgecolor=PAPER, label=name)
 
 
-def _wilson(share: Floats, count: int, z: float = 1.96) -> tuple[Floats, Floats]:
+def _wilson(share: Doubles, count: int, z: float = 1.96) -> tuple[Doubles, Doubles]:
     """The 95 % interval of a share of `count` (Wilson, 1927)."""
     middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))

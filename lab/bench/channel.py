@@ -22,9 +22,10 @@ from client.channel_control import ChannelControl
 from client.options import ChannelOptions
 from local.service_process import ServiceProcess
 from shared.frame.burst import Burst, CodecSpec
-from shared.frame.symbols import Complex, normalize_power
 from shared.phy import ChannelSettings, Link, Sending, place_pilots
+from shared.phy.power import normalize_power
 from shared.rpc.burst_link import link_to_channel
+from shared.types import Complex
 
 PILOTS: Final = 8
 BAR_MICROSECONDS: Final = 60.0
@@ -158,7 +159,7 @@ async def _microseconds(relay: ServiceProcess, bench: ChannelBench) -> float:
 async def _send(address: str, bench: ChannelBench) -> None:
     """All bursts of a turn, `in_flight` at a time."""
     link = link_to_channel(address)
-    symbols = place_pilots(payload(bench.k // 2), PILOTS, "front")
+    symbols = place_pilots(payload(bench.k // 2), PILOTS, "preamble")
     numbers = iter(range(bench.bursts))
 
     async def send() -> None:

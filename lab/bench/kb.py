@@ -17,7 +17,6 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from lab.bench.kb_vectors import DIM, Collection
 from lab.knowledge_base.neighbours import TrueNeighbours, recall
@@ -27,13 +26,13 @@ from receiver.knowledge_base import EngineSettings, KnowledgeBase, NewItem, Orig
 from receiver.knowledge_base.index.table import choose_engine
 from shared.codecs.embedding.raw import Raw
 from shared.phy import ChannelSettings
+from shared.types import Doubles, Floats, Ints
 
 _NEIGHBOURS = 10
 _DURABLE_BATCH = 512
 _QUERY_BLOCK = 1_000_000  # blocks from here on are queries
 
 Progress = Callable[[int, int], None]
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def _noisy_queries(collection: Collection, bench: KnowledgeBaseBench) -> Floats:
 
 def _build(
     directory: Path, collection: Collection, queries: Floats, engine: str, progress: Progress
-) -> tuple[npt.NDArray[np.int64], float]:
+) -> tuple[Ints, float]:
     """Store and index all items; the queries' true neighbours [Q, 10], and the seconds without finding those."""
     nearest, seconds, done = TrueNeighbours(queries, _NEIGHBOURS), 0.0, 0
     started = perf_counter()
@@ -127,7 +126,7 @@ def _report(
     build_seconds: float,
     added_per_second: float,
     probed: dict[str, Any],
-    truth: npt.NDArray[np.int64],
+    truth: Ints,
 ) -> dict[str, Any]:
     found = np.array(probed["found"])
     served, bare = np.array(probed["served_ms"]), np.array(probed["bare_ms"])
@@ -151,6 +150,6 @@ def _report(
     }
 
 
-def _percentiles(milliseconds: npt.NDArray[np.float64]) -> dict[str, float]:
+def _percentiles(milliseconds: Doubles) -> dict[str, float]:
     values = np.percentile(milliseconds, (50, 95, 99))
     return dict(zip(("p50", "p95", "p99"), map(float, values), strict=True))

@@ -11,16 +11,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
+
+from shared.types import Floats, Labels
 
 DIM = 512
 BLOCK_ITEMS = 20_000
 
 _BETWEEN_CLASSES = 0.7
 _KNEE = 16
-
-Floats = npt.NDArray[np.float32]
-Labels = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

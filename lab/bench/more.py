@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import binomtest
 
 from client import Delivery, SemLink, SendOptions
@@ -20,6 +19,7 @@ from local.supervisor import LinkPlan, LocalLink
 from shared.codecs.embedding.nested import Nested
 from shared.datasets import open_source
 from shared.errors import SemLinkError
+from shared.types import Doubles
 
 _WARM_UP = 8
 _BUILD_SECONDS = 1800.0  # of a knowledge base that has to be embedded first
@@ -136,7 +136,7 @@ def compared(rows: Sequence[MoreRow]) -> list[MoreRow]:
     return found
 
 
-def frontier(cbr: Iterable[float], accuracy: Iterable[float]) -> npt.NDArray[np.float64]:
+def frontier(cbr: Iterable[float], accuracy: Iterable[float]) -> Doubles:
     """The best that a mix of settings reaches: corners (cbr, accuracy) of the upper hull, cheapest first: [n, 2].
 
     A sender that takes one of two settings by lot for each picture is on the line between them.

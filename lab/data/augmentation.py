@@ -1,10 +1,8 @@
 """Augmentation of small pictures: a shifted crop, a mirror image, a hole. Colours stay as they are."""
 
 import numpy as np
-import numpy.typing as npt
 
-Pixels = npt.NDArray[np.uint8]
-Ints = npt.NDArray[np.int64]
+from shared.types import Bools, Ints, Pixels
 
 _SHIFT = 4
 _HOLE = 8
@@ -35,10 +33,10 @@ def augment(padded: Pixels, members: Ints, rng: np.random.Generator) -> Pixels:
     return pictures
 
 
-def _holes(count: int, size: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+def _holes(count: int, size: int, rng: np.random.Generator) -> Bools:
     """One square hole in each picture, anywhere inside it: [B, S, S], bool."""
     span = np.arange(size)
     starts = rng.integers(size - _HOLE + 1, size=(2, count, 1))
     inside = (span >= starts) & (span < starts + _HOLE)
-    holes: npt.NDArray[np.bool_] = inside[0][:, :, None] & inside[1][:, None, :]
+    holes: Bools = inside[0][:, :, None] & inside[1][:, None, :]
     return holes

@@ -4,16 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from lab.data.augmentation import augment, pad
 from shared.clip.preprocess import Preprocess
 from shared.datasets.cifar100 import read_cifar100
 from shared.datasets.drawn import CATEGORIES, draw_batch, split_length
-
-Pixels = npt.NDArray[np.uint8]
-Labels = npt.NDArray[np.int64]
+from shared.types import Labels, Pixels
 
 
 class ClipData:

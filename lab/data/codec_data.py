@@ -10,14 +10,11 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from lab.data.features import Features, Progress, cached_features, check_apart, training_source
 from shared.clip import Clip
 from shared.datasets import open_source
-
-Embeddings = npt.NDArray[np.float32]
-Labels = npt.NDArray[np.int64]
+from shared.types import Embeddings, Ints, Labels
 
 _VALIDATION = 10  # one picture of ten sends, one of ten answers
 
@@ -119,5 +116,5 @@ def _collections(parts: list[Features]) -> Labels:
     return found
 
 
-def _take(whole: LabelledEmbeddings, members: npt.NDArray[np.int64]) -> LabelledEmbeddings:
+def _take(whole: LabelledEmbeddings, members: Ints) -> LabelledEmbeddings:
     return LabelledEmbeddings(whole.embeddings[members], whole.labels[members])

@@ -13,10 +13,10 @@ from typing import ClassVar, Final
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from shared.codecs.base.picture import Pixels
 from shared.codecs.picture.formats import Format
 from shared.codecs.picture.ldpc import PictureLdpc
 from shared.errors import NotFound
+from shared.types import Pixels
 
 _COARSEST_QP: Final = 51
 _SECONDS: Final = 60

@@ -4,14 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-Embeddings = npt.NDArray[np.float32]
-Labels = npt.NDArray[np.int64]
+from shared.types import Embeddings, Labels
 
 
 @dataclass(frozen=True)

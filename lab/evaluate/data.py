@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from lab.data.features import (
     CLIP_TINY,
@@ -23,10 +22,7 @@ from lab.data.features import (
 )
 from shared.datasets import PictureSource, open_source
 from shared.errors import InvalidInput
-
-Pixels = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
+from shared.types import Ints, Pixels
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 
 from lab.evaluate.scenario import ChannelSpec, Scenario, SchemeSpec
 from lab.evaluate.scheme import Batch, CannotExist, Scheme
-from lab.evaluate.scorer import Judge
+from lab.evaluate.scorer import Scorer
 from lab.simulate.air import Air
 from shared.errors import InvalidInput
 
@@ -27,7 +27,7 @@ class Leak(InvalidInput):
     """A scheme knows more than what arrived."""
 
 
-def check_dead_channel(name: str, scheme: Scheme, judge: Judge) -> None:
+def check_dead_channel(name: str, scheme: Scheme, judge: Scorer) -> None:
     """Raise Leak when a scheme is right more often than chance allows over AWGN of -50 dB."""
     labels = judge.test_set.query_labels
     members = judge.blocks(0)[0]

@@ -1,10 +1,8 @@
 """How much meaning an embedding carries: nearest neighbour and zero-shot accuracy."""
 
 import numpy as np
-import numpy.typing as npt
 
-Embeddings = npt.NDArray[np.float32]
-Labels = npt.NDArray[np.int64]
+from shared.types import Embeddings, Labels
 
 
 def semantic_accuracy(queries: Embeddings, query_labels: Labels, items: Embeddings, item_labels: Labels) -> float:

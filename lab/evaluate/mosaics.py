@@ -9,10 +9,8 @@ block is lost. Each picture a file of its own, `jpeg-ldpc`, is a codec: see `sha
 from time import perf_counter
 
 import numpy as np
-import numpy.typing as npt
 
 from lab.evaluate.cost import Cost
-from lab.evaluate.data import Pixels
 from lab.evaluate.pictures import DIGITAL
 from lab.evaluate.scheme import Arrival, Batch, CannotExist, Setting, expected_fading
 from lab.simulate.air import Air
@@ -25,7 +23,8 @@ from shared.codecs.digital.modem import Bits, modem_of
 from shared.codecs.picture.formats import Format
 from shared.codecs.picture.ldpc import CRC_BITS, payload_bytes, to_bits, to_bytes
 from shared.codecs.picture.link_adaptation import BLOCK_SYMBOLS, Adaptation
-from shared.frame.symbols import Complex, normalize_power
+from shared.phy.power import normalize_power
+from shared.types import Complex, Floats, Ints, Pixels
 
 
 class DigitalMosaic:
@@ -114,9 +113,7 @@ def _or_grey(pixels: Pixels | None, like: Pixels) -> Pixels:
     return pixels if pixels is not None and pixels.shape == like.shape else np.full_like(like, GREY)
 
 
-def _deinterleaved(
-    equalized: Equalized, order: npt.NDArray[np.int64], blocks: int, size: int
-) -> tuple[Complex, npt.NDArray[np.float32]]:
+def _deinterleaved(equalized: Equalized, order: Ints, blocks: int, size: int) -> tuple[Complex, Floats]:
     """Symbols and their noise power, block by block: [blocks, size] each."""
     y, n0 = np.empty(order.size, np.complex64), np.empty(order.size, np.float32)
     y[order], n0[order] = equalized.x_hat.ravel(), equalized.n0_eff.ravel()

@@ -7,7 +7,6 @@ from time import perf_counter
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from lab.evaluate.bpg import BpgLdpc
 from lab.evaluate.cost import Cost, cost_of
@@ -19,6 +18,7 @@ from shared.codecs.base.picture import DecodedPictures, fit_pictures
 from shared.codecs.picture.ldpc import HevcLdpc, JpegLdpc, PictureLdpc, WebpLdpc
 from shared.codecs.picture.link_adaptation import MCS, Adaptation
 from shared.errors import InvalidSetting
+from shared.types import Bools
 
 DIGITAL: Final[dict[str, type[PictureLdpc]]] = {kind.name: kind for kind in (JpegLdpc, WebpLdpc, HevcLdpc, BpgLdpc)}
 
@@ -59,7 +59,7 @@ class PictureScheme:
         seconds = perf_counter() - start
         return Arrival(Decoded(embeddings), encode_seconds, seconds, self._lost(pictures), pictures.pixels)
 
-    def _lost(self, pictures: DecodedPictures) -> npt.NDArray[np.bool_] | None:  # noqa: ARG002 - for those with messages
+    def _lost(self, pictures: DecodedPictures) -> Bools | None:  # noqa: ARG002 - for those with messages
         """Which pictures did not arrive: [B]; None for a codec without messages."""
         return None
 
@@ -91,5 +91,5 @@ class DigitalPictures(PictureScheme):
             raise CannotExist(f"no picture has a {sender.format.name} file as small as a burst of {MCS[mode]}")
         return arrival
 
-    def _lost(self, pictures: DecodedPictures) -> npt.NDArray[np.bool_]:
+    def _lost(self, pictures: DecodedPictures) -> Bools:
         return np.array([bool(why) for why in pictures.missing])

@@ -20,7 +20,7 @@ from lab.evaluate.run_point import measure, nothing_sent
 from lab.evaluate.scenario import Point, Scenario, SchemeSpec
 from lab.evaluate.scheme import CannotExist, Scheme
 from lab.evaluate.schemes import make_scheme
-from lab.evaluate.scorer import Judge
+from lab.evaluate.scorer import Scorer
 from lab.evaluate.table import PointStore, Row, write_table
 from lab.report.cards import hardware
 from shared.device import use_threads
@@ -81,7 +81,7 @@ def _limited(tasks: Sequence[_Task], rows: Mapping[str, Row], test_set: TestSet,
 def _measured(tasks: Sequence[_Task], test_set: TestSet, out: Path, jobs: int) -> Iterator[tuple[str, Row]]:
     """Rows in the order in which they are finished."""
     if jobs == 1 or len(tasks) <= 1:
-        _judges[:] = [Judge(test_set)]
+        _judges[:] = [Scorer(test_set)]
         _trusted.cache_clear()  # weights or pictures may be others than those of the last call
         yield from ((task.key, _work(task.point)) for task in tasks)
         return
@@ -110,20 +110,20 @@ def _write_reference(out: Path, scenario: Scenario, test_set: TestSet, best_clas
         "items": len(test_set.items.ids),
         "classes": len(test_set.names),
         "source_values": test_set.source_values,
-        "nearest_accuracy": Judge(test_set).nearest_accuracy,
+        "nearest_accuracy": Scorer(test_set).nearest_accuracy,
         "classifier_accuracy": None if math.isnan(best_classifier) else best_classifier,
     }
     (out / "reference.json").write_text(json.dumps(about, indent=2) + "\n")
 
 
-_judges: list[Judge] = []
+_judges: list[Scorer] = []
 
 
 def _start(folder: Path) -> None:
     """Get a worker ready: one thread each, since there are as many workers as the user wants cores used."""
     use_threads(1)
     faiss.omp_set_num_threads(1)
-    _judges[:] = [Judge(TestSet.load(folder))]
+    _judges[:] = [Scorer(TestSet.load(folder))]
 
 
 def _work(point: Point) -> Row:

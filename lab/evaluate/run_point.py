@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 from lab.evaluate.data import TestSet
 from lab.evaluate.scenario import Point
 from lab.evaluate.scheme import Arrival, Batch, Scheme
-from lab.evaluate.scorer import Judge, Verdict
+from lab.evaluate.scorer import Score, Scorer
 from lab.evaluate.table import Row
 from lab.simulate.air import Air
 from shared.phy.conditions.timing import HEADER_SYMBOLS
@@ -21,9 +21,9 @@ NOTHING = float("nan")
 CONFIDENCE = 0.95
 
 
-def measure(point: Point, scheme: Scheme, judge: Judge) -> Row:
+def measure(point: Point, scheme: Scheme, judge: Scorer) -> Row:
     """Send the queries, all seeds or until there are errors enough, and judge what arrives."""
-    outcomes: list[tuple[Arrival, Verdict]] = []
+    outcomes: list[tuple[Arrival, Score]] = []
     errors = 0
     for arrival, verdict in _sent(point, scheme, judge):
         outcomes.append((arrival, verdict))
@@ -49,7 +49,7 @@ def nothing_sent(point: Point, test_set: TestSet, genie: tuple[str, ...] = ()) -
     )
 
 
-def _sent(point: Point, scheme: Scheme, judge: Judge) -> Iterator[tuple[Arrival, Verdict]]:
+def _sent(point: Point, scheme: Scheme, judge: Scorer) -> Iterator[tuple[Arrival, Score]]:
     queries, pixels = judge.test_set.queries.embeddings, judge.test_set.pixels
     told = point.snr_db if point.sender_snr else None
     for seed, members in product(point.seeds, judge.blocks(point.queries)):
@@ -57,7 +57,7 @@ def _sent(point: Point, scheme: Scheme, judge: Judge) -> Iterator[tuple[Arrival,
         yield arrival, judge.judge(members, arrival)
 
 
-def _filled(row: Row, scheme: Scheme, outcomes: Sequence[tuple[Arrival, Verdict]]) -> Row:
+def _filled(row: Row, scheme: Scheme, outcomes: Sequence[tuple[Arrival, Score]]) -> Row:
     arrivals, verdicts = zip(*outcomes, strict=True)
     right = np.concatenate([verdict.right for verdict in verdicts])
     interval = binomtest(int(right.sum()), right.size).proportion_ci(CONFIDENCE, "wilson")

@@ -10,11 +10,9 @@ from time import perf_counter
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from lab.data.features import ClipChoice, load_choice
 from lab.evaluate.cost import Cost, cost_of
-from lab.evaluate.data import Floats, Ints, Pixels
 from lab.simulate.air import Air
 from receiver.decision import VOTERS, answer_first, vote
 from receiver.decoder import Equalized
@@ -26,6 +24,7 @@ from shared.codecs.base.design_snr import operating_point_db
 from shared.codecs.embedding.posterior import Fusion
 from shared.errors import InvalidSetting
 from shared.phy.conditions.settings import FadingName
+from shared.types import Bools, Floats, Ints, Pixels
 
 NEIGHBOURS = 10
 """Items that a receiver finds for each burst."""
@@ -70,7 +69,7 @@ class Arrival:
     decoded: Decoded
     encode_seconds: float
     decode_seconds: float
-    lost: npt.NDArray[np.bool_] | None = None
+    lost: Bools | None = None
     pixels: Pixels | None = None
     found: Ints | None = None
     payload_symbols: Ints | None = None
@@ -168,12 +167,12 @@ class CodecScheme:
         """See `Arrival.found`."""
         return None
 
-    def _lost(self, receiver: Codec, batch: Batch, decoded: Decoded) -> npt.NDArray[np.bool_] | None:
+    def _lost(self, receiver: Codec, batch: Batch, decoded: Decoded) -> Bools | None:
         """Whether the category that was sent is not the likeliest at the receiver: [B]."""
-        sent = None if decoded.evidence is None else receiver.categories(batch.embeddings)
-        if decoded.evidence is None or sent is None:
+        sent = None if decoded.log_posterior is None else receiver.categories(batch.embeddings)
+        if decoded.log_posterior is None or sent is None:
             return None
-        lost: npt.NDArray[np.bool_] = decoded.evidence.argmax(axis=1) != sent.argmax(axis=1)
+        lost: Bools = decoded.log_posterior.argmax(axis=1) != sent.argmax(axis=1)
         return lost
 
 

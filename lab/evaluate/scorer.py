@@ -3,32 +3,30 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from lab.evaluate.data import Floats, Ints, Pixels, TestSet
+from lab.evaluate.data import TestSet
 from lab.evaluate.scheme import NEIGHBOURS, Arrival
 from receiver.knowledge_base.index.exact_search import exact_nearest
 from shared.codecs.base.picture import fit_pictures
+from shared.types import Bools, Doubles, Floats, Ints, Pixels
 
 BLOCK = 1000
 """Queries sent together; a mosaic holds so many pictures."""
 
-Bools = npt.NDArray[np.bool_]
-
 
 @dataclass(frozen=True)
-class Verdict:
+class Score:
     """One value for each burst of a batch: [B]; psnr_db and lost may be missing."""
 
     right: Bools
     agrees: Bools
-    cosine: npt.NDArray[np.float64]
-    overlap: npt.NDArray[np.float64]
+    cosine: Doubles
+    overlap: Doubles
     lost: Bools | None
-    psnr_db: npt.NDArray[np.float64] | None
+    psnr_db: Doubles | None
 
 
-class Judge:
+class Scorer:
     """Searches the knowledge base as the receiver does, and compares with the truth."""
 
     def __init__(self, test_set: TestSet) -> None:
@@ -47,8 +45,8 @@ class Judge:
         order = np.random.default_rng(0).permutation(count)[: queries or count]
         return np.split(order, range(BLOCK, len(order), BLOCK))
 
-    def judge(self, members: Ints, arrival: Arrival) -> Verdict:
-        """Judge what arrived of the queries at `members`: [B]. A burst that decodes to no direction is wrong."""
+    def judge(self, members: Ints, arrival: Arrival) -> Score:
+        """Score what arrived of the queries at `members`: [B]. A burst that decodes to no direction is wrong."""
         e, e_hat = self.test_set.queries.embeddings[members], arrival.decoded.embeddings
         found = self.found(arrival)
         usable = found[:, 0] >= 0
@@ -56,7 +54,7 @@ class Judge:
         cosine = np.divide(np.einsum("bd,bd->b", e_hat, e), lengths, out=np.zeros(len(e)), where=usable)
         labels = np.where(usable, self.test_set.item_labels[found[:, 0]], -1)
         clean = self._clean[members]
-        return Verdict(
+        return Score(
             right=labels == self.test_set.query_labels[members],
             agrees=labels == self.test_set.item_labels[clean[:, 0]],
             cosine=cosine,
@@ -77,7 +75,7 @@ class Judge:
             found[usable] = self._nearest(unit.astype(np.float32))
         return found
 
-    def _psnr_db(self, members: Ints, received: Pixels) -> npt.NDArray[np.float64]:
+    def _psnr_db(self, members: Ints, received: Pixels) -> Doubles:
         """Against what was sent: codecs of pictures send them as 32 x 32."""
         sent = self.test_set.pixels[members]
         return psnr_db(sent if sent.shape == received.shape else fit_pictures(sent), received)
@@ -87,8 +85,8 @@ class Judge:
         return found
 
 
-def psnr_db(sent: Pixels, received: Pixels) -> npt.NDArray[np.float64]:
+def psnr_db(sent: Pixels, received: Pixels) -> Doubles:
     """Peak signal-to-noise ratio 10 log10(255^2 / MSE) of each picture: [B, H, W, 3], uint8, to [B], dB; at most 60."""
     error = np.mean((sent.astype(np.float64) - received) ** 2, axis=(1, 2, 3))
-    ratio: npt.NDArray[np.float64] = 255**2 / np.maximum(error, 255**2 / 1e6)
+    ratio: Doubles = 255**2 / np.maximum(error, 255**2 / 1e6)
     return 10 * np.log10(ratio)

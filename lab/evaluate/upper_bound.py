@@ -8,10 +8,10 @@ A is the accuracy of the best classifier that the lab trains on the embeddings, 
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 from scipy import optimize, special, stats
 
 from shared.errors import InvalidSetting
+from shared.types import Doubles
 from shared.units import db_to_ratio
 
 _FADES = 256
@@ -44,11 +44,11 @@ def error_probability(words: int, k: int, snr_db: float, fading: str = "none") -
     return float(np.mean(_left(words, k, gains * db_to_ratio(snr_db))))
 
 
-def _left(words: int, k: int, snr: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _left(words: int, k: int, snr: Doubles) -> Doubles:
     """P(the received point lies outside of its cone) at each SNR, a ratio: [n]."""
     angle = _half_angle(words, k)
     edge = np.sqrt(k - 1) / np.tan(angle)
-    outside: npt.NDArray[np.float64] = stats.nct.cdf(edge, k - 1, np.sqrt(k * snr))
+    outside: Doubles = stats.nct.cdf(edge, k - 1, np.sqrt(k * snr))
     return np.nan_to_num(outside)  # far below 1e-300 the series gives NaN
 
 

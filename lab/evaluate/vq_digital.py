@@ -1,7 +1,6 @@
 """The scheme `vq-digital`: its codec, and which of its messages were lost."""
 
 import numpy as np
-import numpy.typing as npt
 
 from lab.evaluate.cost import Cost
 from lab.evaluate.scheme import Batch, CodecScheme, Setting
@@ -9,6 +8,7 @@ from lab.simulate.air import Air
 from shared.codecs import Codec, Decoded
 from shared.codecs.base.contract import OperatingPoint
 from shared.codecs.digital.vq import VqDigital
+from shared.types import Bools
 
 _ROUNDING = 1e-6
 
@@ -29,9 +29,9 @@ class VqDigitalScheme(CodecScheme):
         """The average SNR, by which its table goes."""
         return batch.operating_point()
 
-    def _lost(self, receiver: Codec, batch: Batch, decoded: Decoded) -> npt.NDArray[np.bool_]:
+    def _lost(self, receiver: Codec, batch: Batch, decoded: Decoded) -> Bools:
         """Whether the words that arrived are not those that were sent: [B]."""
         assert isinstance(receiver, VqDigital)
         sent = receiver.quantized(batch.embeddings)
-        lost: npt.NDArray[np.bool_] = (np.abs(decoded.embeddings - sent) > _ROUNDING).any(axis=1)
+        lost: Bools = (np.abs(decoded.embeddings - sent) > _ROUNDING).any(axis=1)
         return lost

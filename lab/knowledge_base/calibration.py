@@ -8,22 +8,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from lab.knowledge_base.neighbours import without
-from lab.simulate.traffic import Floats, Received, mixed_channels, transmit
+from lab.simulate.traffic import Received, mixed_channels, transmit
 from receiver.confidence import EVIDENCE, Confidence, Confidences
-from receiver.decision import VOTERS, Reals, evidence, vote
+from receiver.decision import VOTERS, evidence, vote
 from receiver.knowledge_base.view import View
 from receiver.label_posterior import CANDIDATES, Fusions, weigh
 from shared.codecs import Codec
 from shared.codecs.embedding.posterior import Fusion
 from shared.errors import InvalidInput
+from shared.types import Bools, Doubles, Floats, Ints, Labels
 
 _BINS = 15
 _LEAST_WRONG = 20  # and right answers; a model cannot be fitted to fewer
 
-Labels = npt.NDArray[np.int64]
 Progress = Callable[[int, int], None]
 
 
@@ -36,7 +35,7 @@ class Queries:
 
     embeddings: Floats
     labels: Labels
-    positions: npt.NDArray[np.int64]
+    positions: Ints
 
 
 @dataclass(frozen=True)
@@ -46,18 +45,18 @@ class Answers:
     known: [N], whether the knowledge base has the query's label at all. fused: [N], whether a fusion chose or a vote.
     """
 
-    evidence: Reals
-    blind: Reals
-    share: Reals
-    right: npt.NDArray[np.bool_]
-    known: npt.NDArray[np.bool_]
-    fused: npt.NDArray[np.bool_]
+    evidence: Doubles
+    blind: Doubles
+    share: Doubles
+    right: Bools
+    known: Bools
+    fused: Bools
 
-    def confidence(self, models: Confidences) -> Reals:
+    def confidence(self, models: Confidences) -> Doubles:
         """Of each answer: [N]."""
         return np.where(self.fused, models.fusion.of(self.evidence), models.vote.of(self.evidence))
 
-    def some(self, which: slice | npt.NDArray[np.bool_]) -> "Answers":
+    def some(self, which: slice | Bools) -> "Answers":
         """Some of them."""
         return Answers(**{name: getattr(self, name)[which] for name in Answers.__dataclass_fields__})
 
@@ -70,9 +69,9 @@ class Reliability:
     """
 
     ece: float
-    confidence: Reals
-    accuracy: Reals
-    weight: Reals
+    confidence: Doubles
+    accuracy: Doubles
+    weight: Doubles
 
 
 @dataclass(frozen=True)
@@ -171,7 +170,7 @@ def _fitted(answers: Answers, otherwise: Confidence, source: str) -> Confidence:
     return fit(answers.evidence, answers.blind, answers.right, source) if answers.right.size else otherwise
 
 
-def fit(known: Reals, blind: Reals, right: npt.NDArray[np.bool_], source: str) -> Confidence:
+def fit(known: Doubles, blind: Doubles, right: Bools, source: str) -> Confidence:
     """Fit the logistic model of `receiver.confidence`. Raises InvalidInput for too few right or wrong answers."""
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - takes a second to import
 
@@ -192,7 +191,7 @@ def fit(known: Reals, blind: Reals, right: npt.NDArray[np.bool_], source: str) -
     )
 
 
-def reliability(confidence: Reals, right: npt.NDArray[np.bool_]) -> Reliability:
+def reliability(confidence: Doubles, right: Bools) -> Reliability:
     """Compare confidences [N] with what was right, bin by bin."""
     bins = np.minimum((confidence * _BINS).astype(np.int64), _BINS - 1)
     count = np.bincount(bins, minlength=_BINS)

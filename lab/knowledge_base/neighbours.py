@@ -2,10 +2,8 @@
 
 import faiss
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
-Positions = npt.NDArray[np.int64]
+from shared.types import Floats, Positions
 
 
 class TrueNeighbours:

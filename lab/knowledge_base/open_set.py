@@ -8,17 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from lab.knowledge_base.calibration import Answers, Progress, Queries, ask
 from receiver.confidence import EVIDENCE, Confidences
-from receiver.decision import Reals
 from receiver.knowledge_base import EngineSettings
 from receiver.knowledge_base.index.append_only import Delta
 from receiver.knowledge_base.index.table import make_engine
 from receiver.knowledge_base.view import View
 from shared.codecs import Codec
 from shared.errors import InvalidInput
+from shared.types import Doubles, Ints
 
 _LACKING = 0.2  # of the labels
 _SNR_DB = (5, 20)
@@ -34,9 +33,9 @@ class OpenSet:
     """
 
     auroc: dict[str, float]
-    curves: dict[str, tuple[Reals, Reals]]
-    coverage: Reals
-    risk: Reals
+    curves: dict[str, tuple[Doubles, Doubles]]
+    coverage: Doubles
+    risk: Doubles
     lacking: int
     labels: int
 
@@ -53,7 +52,7 @@ def measure_open_set(
     return _judge(answers, models, len(codes) - len(known), len(codes))
 
 
-def _with_labels(view: View, codes: npt.NDArray[np.int64]) -> View:
+def _with_labels(view: View, codes: Ints) -> View:
     """The knowledge base as if it had items of these labels alone."""
     live, size = view.live & np.isin(view.label_codes, codes), view.head.next_position
     engine = make_engine(EngineSettings(name="flat"), size)

@@ -17,8 +17,8 @@ import numpy as np
 
 from receiver.decision import VOTERS, vote
 from receiver.knowledge_base import EngineSettings, KnowledgeBase
-from receiver.knowledge_base.records import Floats, Positions
 from receiver.knowledge_base.view import View
+from shared.types import Floats, Positions
 
 _WARM_UP = 20
 

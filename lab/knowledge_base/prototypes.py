@@ -10,20 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from lab.knowledge_base.calibration import Progress, Queries, answer, queries_from
-from lab.simulate.traffic import Floats, transmit
+from lab.simulate.traffic import transmit
 from receiver.knowledge_base import KnowledgeBase, NewItem, write_store
 from receiver.knowledge_base.view import View
 from receiver.label_posterior import Fusions
 from shared.codecs import Codec
 from shared.errors import InvalidSetting
 from shared.phy import ChannelSettings
+from shared.types import Floats, Positions
 
 _QUERIES = 2000
-
-Positions = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

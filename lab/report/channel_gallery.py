@@ -1,4 +1,4 @@
-"""The channel's effects in one figure: `python -m lab.report.channel_gallery docs/channel.png`.
+"""The channel's effects in one figure: `python -m lab.report.channel_gallery docs/physics/channel.png`.
 
 noise, interference | amplifier, converters | oscillators, levels | fading in time | echoes, and how they are followed
 """
@@ -11,13 +11,12 @@ from typing import Any, Final
 
 import matplotlib as mpl
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from shared.frame.symbols import Complex
-from shared.phy import ChannelSettings, Link, Sending, equalize, follow_channel, pilot_positions, place_pilots
+from shared.phy import ChannelSettings, Link, Sending, equalize, pilot_positions, place_pilots, track_channel
+from shared.types import Complex, Doubles
 
 _INK, _MUTED, _GRID = "#1b2433", "#66707f", "#e4e8ee"
 _BLUE, _ORANGE, _GREEN = "#2563eb", "#e2711d", "#15955a"
@@ -27,7 +26,6 @@ _RC: Final[Any] = {
 }  # fmt: skip
 _SYMBOLS: Final = 960
 Panel = Callable[[Axes], None]
-Floats = npt.NDArray[np.floating[Any]]
 
 
 def constellation(title: str, *, told: bool = False, bursts: int = 1, **settings: Any) -> Panel:
@@ -89,10 +87,10 @@ def followed(title: str, pilots: int, **settings: Any) -> Panel:
 
     def draw(axes: Axes) -> None:
         of = _link(snr_db=15, **settings)
-        sent = place_pilots(_qam(256), pilots, "spread")
+        sent = place_pilots(_qam(256), pilots, "scattered")
         one = of.transmit(sent, 0, 5)
-        known = follow_channel(one.y[None], pilots, "spread", of.settings.grid)
-        places = pilot_positions(pilots, sent.size, "spread")
+        known = track_channel(one.y[None], pilots, "scattered", of.settings.grid)
+        places = pilot_positions(pilots, sent.size, "scattered")
         at_pilots = one.y[places] / sent[places]
         for part, colour in ((np.real, _BLUE), (np.imag, _ORANGE)):
             axes.plot(part(one.gain), color=colour, linewidth=0.8, linestyle="--")
@@ -157,8 +155,8 @@ def _qam(n: int) -> Complex:
     return shuffled
 
 
-def _decibels(gain: Complex) -> Floats:
-    decibels: Floats = 20 * np.log10(np.abs(gain) + 1e-9)
+def _decibels(gain: Complex) -> Doubles:
+    decibels: Doubles = 20 * np.log10(np.abs(gain) + 1e-9)
     return decibels
 
 

@@ -8,15 +8,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lab.evaluate.data import Ints, Pixels, TestSet
+from lab.evaluate.data import TestSet
 from lab.evaluate.scenario import Point, Scenario
 from lab.evaluate.scheme import Batch, CannotExist
 from lab.evaluate.schemes import make_scheme
-from lab.evaluate.scorer import Judge
+from lab.evaluate.scorer import Scorer
 from lab.report.results import channel_name
 from lab.report.style import INK, MUTED, RC, save
 from lab.simulate.air import Air
 from shared.datasets import open_source
+from shared.types import Ints, Pixels
 
 RIGHT, WRONG = "#15955a", "#d92d3a"
 COUNT = 10
@@ -28,7 +29,7 @@ def draw_examples(scenario: Scenario, test_set: TestSet, spec: str, folder: Path
 
     One figure for each channel; gives file names and captions. spec: where the items' pictures are.
     """
-    judge, items = Judge(test_set), _pictures(spec)
+    judge, items = Scorer(test_set), _pictures(spec)
     members = judge.blocks(COUNT)[0]
     drawn = []
     for number, points in enumerate(_by_channel(scenario), 1):
@@ -54,7 +55,7 @@ def _by_channel(scenario: Scenario) -> list[list[Point]]:
     return list(shown.values())
 
 
-def _found(point: Point, judge: Judge, members: Ints) -> Ints | None:
+def _found(point: Point, judge: Scorer, members: Ints) -> Ints | None:
     """Positions of the items that a scheme retrieves for the queries; None where it has no form."""
     test_set = judge.test_set
     told = point.snr_db if point.sender_snr else None
@@ -74,7 +75,7 @@ def _pictures(spec: str) -> list[Pixels]:
     return [np.asarray(picture.image()) for picture in open_source(spec, "kb")]
 
 
-def _figure(rows: Sequence[tuple[str, Ints]], judge: Judge, members: Ints, items: Sequence[Pixels]) -> Figure:
+def _figure(rows: Sequence[tuple[str, Ints]], judge: Scorer, members: Ints, items: Sequence[Pixels]) -> Figure:
     test_set = judge.test_set
     with mpl.rc_context(RC):
         figure = Figure(figsize=(0.72 * len(members) + 1.2, 0.78 * (len(rows) + 1) + 0.4), layout="constrained")

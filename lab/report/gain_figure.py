@@ -3,13 +3,13 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lab.report.gain import HALF, snr_needed, symbols_needed
 from lab.report.results import Results
 from lab.report.style import MUTED, look_of
+from shared.types import Doubles
 
 OURS, BASE = "nested", "kbsc"
 GAIN_CAPTION = (
@@ -19,8 +19,6 @@ GAIN_CAPTION = (
 
 _LEVELS = np.arange(0.1, 0.7, 0.005)
 _SHADES = ("#93c5fd", "#3b82f6", "#1e3a8a")
-
-Reals = npt.NDArray[np.float64]
 
 
 def draw_gain(results: Results, channel: tuple[str, str]) -> Figure | None:
@@ -71,7 +69,7 @@ def _bandwidth(axes: Axes, results: Results, channel: tuple[str, str]) -> None:
     axes.legend(loc="best", fontsize=7)
 
 
-def _differences(base: Reals, ours: Reals, least: float) -> tuple[Reals, Reals]:
+def _differences(base: Doubles, ours: Doubles, least: float) -> tuple[Doubles, Doubles]:
     """What base needs less what ours does: where both are known, and where ours may also be less than `least`.
 
     least: the least that was measured.
@@ -80,12 +78,12 @@ def _differences(base: Reals, ours: Reals, least: float) -> tuple[Reals, Reals]:
     return base - np.where(np.isfinite(ours), ours, np.nan), base - np.where(np.isneginf(ours), least, ours)
 
 
-def _log(symbols: list[float]) -> Reals:
+def _log(symbols: list[float]) -> Doubles:
     """Logarithms; minus infinity stays what it is: less than was measured."""
     values = np.array(symbols)
     return np.where(np.isneginf(values), values, np.log(np.where(values > 0, values, np.nan)))
 
 
-def _draw(axes: Axes, x: Reals, known: Reals, bound: Reals, look: dict[str, Any]) -> None:
+def _draw(axes: Axes, x: Doubles, known: Doubles, bound: Doubles, look: dict[str, Any]) -> None:
     axes.plot(x, bound, **(look | {"linestyle": (0, (2, 2)), "linewidth": 1.0, "label": None}))
     axes.plot(x, known, **look)

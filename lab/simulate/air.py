@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lab.evaluate.data import Ints
 from lab.evaluate.scenario import Point
 from receiver.decoder import Equalized, equalize_bursts
 from shared.errors import InvalidSymbols
 from shared.frame.burst import Burst, CodecSpec, Csi, Genie
-from shared.frame.symbols import Complex, mean_powers
 from shared.phy import ChannelSettings, EqualizerName, Link, place_pilots
+from shared.phy.power import mean_powers
+from shared.types import Complex, Ints
 
 POWER_TOLERANCE = 1e-3
 _ROUND_BITS = 32  # of a counter, that number the pictures
@@ -64,7 +64,7 @@ class Air:
     def _received(self, payloads: Complex) -> Iterator[Burst]:
         point = self._point
         for counter, payload in zip(self.counters.tolist(), payloads, strict=True):
-            sent = self._link.transmit(place_pilots(payload, point.pilots, "front"), 0, counter)
+            sent = self._link.transmit(place_pilots(payload, point.pilots, "preamble"), 0, counter)
             genie = Genie(np.atleast_1d(np.complex64(sent.gain)), sent.n0) if point.csi == "perfect" else None
             yield Burst(
                 burst_id=counter,

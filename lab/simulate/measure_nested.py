@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import numpy.typing as npt
 import typer
 from rich.console import Console
 
-from lab.data.codec_data import Embeddings, LabelledEmbeddings, Labels, load_codec_data
+from lab.data.codec_data import LabelledEmbeddings, load_codec_data
 from lab.data.features import CLIP_TINY, load_choice
 from lab.report.cards import markdown_table
 from lab.train.common.options import Data, Features
@@ -23,8 +22,8 @@ from shared.codecs import Codec, Decoded, codec_class
 from shared.codecs.base.design_snr import operating_point_db
 from shared.codecs.base.picture import of_embeddings
 from shared.codecs.embedding.posterior import Fusion
-from shared.frame.symbols import Complex
 from shared.phy import ChannelSettings, Link, equalize, estimate_channel, pilot_sequence
+from shared.types import Complex, Embeddings, Floats, Labels
 
 SNRS_DB = (-7.0, -4.0, 0.0, 4.0, 7.0, 10.0)
 _NEIGHBOURS, _PILOTS, _BLOCK = 10, 8, 500
@@ -79,7 +78,7 @@ class Measure:
         return float((self._kb.labels[found] == self._query.labels).mean())
 
 
-def _carried(link: Link, x: Complex) -> tuple[Complex, npt.NDArray[np.float32]]:
+def _carried(link: Link, x: Complex) -> tuple[Complex, Floats]:
     """Symbols [B, n] through the link, to (x_hat, n0_eff) as the receiver knows them."""
     pilots = pilot_sequence(0 if link.settings.fading == "none" else _PILOTS)
     bursts = np.concatenate([np.broadcast_to(pilots, (len(x), pilots.size)), x], axis=1)
@@ -90,12 +89,14 @@ def _carried(link: Link, x: Complex) -> tuple[Complex, npt.NDArray[np.float32]]:
     return equalize(y[:, pilots.size :], known.gain, known.n0, "zf")
 
 
-def _decoded(receiver: Codec, x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> Decoded:
+def _decoded(receiver: Codec, x_hat: Complex, n0_eff: Floats) -> Decoded:
     """Decode a few hundred bursts at a time: all hypotheses of all of them would fill the memory."""
     blocks = range(0, len(x_hat), _BLOCK)
     parts = [receiver.decode(x_hat[start : start + _BLOCK], n0_eff[start : start + _BLOCK]) for start in blocks]
-    evidence = [part.evidence for part in parts if part.evidence is not None]
-    return Decoded(np.concatenate([part.embeddings for part in parts]), np.concatenate(evidence) if evidence else None)
+    log_posteriors = [part.log_posterior for part in parts if part.log_posterior is not None]
+    return Decoded(
+        np.concatenate([part.embeddings for part in parts]), np.concatenate(log_posteriors) if log_posteriors else None
+    )
 
 
 def _nearest(unit: Embeddings, items: Embeddings) -> Labels:

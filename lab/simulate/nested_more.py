@@ -13,12 +13,12 @@ from typing import Final
 import numpy as np
 
 from lab.evaluate.cost import Cost, cost_of
-from lab.evaluate.data import Ints
 from lab.evaluate.scheme import NEIGHBOURS, Arrival, Batch, CannotExist, Setting
 from lab.simulate.air import Air
 from shared.codecs.base.contract import Decoded, fingerprint_of
 from shared.codecs.embedding.nested import Nested
 from shared.codecs.embedding.posterior import Fusion
+from shared.types import Ints
 from transmitter.harq import wanted_certainty
 
 CERTAINTIES: Final = (0.5, 0.8, 0.9, 0.95, 0.99, 0.999)
@@ -88,8 +88,8 @@ def _nothing_decoded(codec: Nested, count: int) -> Decoded:
 
 def _put(decoded: Decoded, rows: Ints, known: Decoded) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
     """Put what is known of some rows in its place; the certainty of each, as the receiver has it."""
-    assert decoded.evidence is not None
-    assert known.evidence is not None
-    decoded.embeddings[rows], decoded.evidence[rows] = known.embeddings, known.evidence
-    certainty: np.ndarray[tuple[int], np.dtype[np.float32]] = np.exp(known.evidence.max(axis=1))
+    assert decoded.log_posterior is not None
+    assert known.log_posterior is not None
+    decoded.embeddings[rows], decoded.log_posterior[rows] = known.embeddings, known.log_posterior
+    certainty: np.ndarray[tuple[int], np.dtype[np.float32]] = np.exp(known.log_posterior.max(axis=1))
     return certainty

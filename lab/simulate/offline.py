@@ -20,11 +20,11 @@ from shared.codecs import AnyCodec, PictureCodec
 from shared.codecs.base.design_snr import DEFAULT_SNR_DB
 from shared.datasets.decoding import MAX_BYTES, MAX_PIXELS
 from shared.frame.burst import Burst, ChannelReport, CodecSpec, Csi
-from shared.frame.symbols import Complex
-from shared.phy import PilotPlacing, place_pilots
+from shared.phy import PilotPattern, place_pilots
 from shared.phy.conditions.conditions import Conditions
 from shared.phy.conditions.faults import fate
-from shared.phy.conditions.schedule import Scenario
+from shared.phy.conditions.schedule import Schedule
+from shared.types import Complex
 from transmitter.encoder import Encoder, ToEncode
 from transmitter.preparer import Preparer, ToPrepare
 
@@ -38,7 +38,7 @@ class Sender:
     codec: AnyCodec
     csi: Csi = "pilot"
     pilots: int = 8
-    placing: PilotPlacing = "front"
+    pilot_pattern: PilotPattern = "preamble"
     stream: int = 0
     top_k: int = 5
     trace: bool = False
@@ -69,7 +69,7 @@ class OfflineLink:
     """
 
     def __init__(
-        self, scenario: Scenario, clip: Clip, pipeline: ReceivePipeline, sender: Sender, batch_size: int = 32
+        self, scenario: Schedule, clip: Clip, pipeline: ReceivePipeline, sender: Sender, batch_size: int = 32
     ) -> None:
         self._conditions = Conditions(scenario.base(), replace(scenario, clock="burst"))
         self._clip_fingerprint = clip.fingerprint
@@ -115,11 +115,11 @@ class OfflineLink:
                 codec.name, codec.k, codec.fingerprint, self._clip_fingerprint, codec.mode(sender.design_snr_db)
             ),
             pilots=pilots,
-            symbols=place_pilots(payload, pilots, sender.placing),
+            symbols=place_pilots(payload, pilots, sender.pilot_pattern),
             csi=sender.csi,
             top_k=sender.top_k,
             trace=sender.trace,
-            placing=sender.placing if pilots else "front",
+            pilot_pattern=sender.pilot_pattern if pilots else "preamble",
         )
 
     def _pass(self, bursts: Sequence[Burst]) -> list[tuple[Burst, ChannelReport, str]]:

@@ -7,19 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from receiver.decoder import decode_payloads, equalize_bursts
 from shared.codecs import Codec, Decoded
 from shared.codecs.embedding.posterior import Fusion
 from shared.frame.burst import Burst, CodecSpec
-from shared.frame.symbols import Complex
 from shared.phy import ChannelSettings, Link, pilot_sequence
+from shared.types import Complex, Doubles, Floats, Ints
 
 PILOTS = 8
 _BATCH = 256
-
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -31,8 +28,8 @@ class Received:
     """
 
     decoded: Decoded
-    n0: npt.NDArray[np.float64]
-    symbols: npt.NDArray[np.int64]
+    n0: Doubles
+    symbols: Ints
 
     @property
     def embeddings(self) -> Floats:
@@ -58,10 +55,11 @@ def transmit(
         _batch(codec.encode(embeddings[rows]), receiver, channels[rows], counter + rows.start)
         for rows in _batches(len(embeddings))
     ]
-    evidence = [part.decoded.evidence for part in parts if part.decoded.evidence is not None]
+    log_posteriors = [part.decoded.log_posterior for part in parts if part.decoded.log_posterior is not None]
     return Received(
         Decoded(
-            np.concatenate([part.decoded.embeddings for part in parts]), np.concatenate(evidence) if evidence else None
+            np.concatenate([part.decoded.embeddings for part in parts]),
+            np.concatenate(log_posteriors) if log_posteriors else None,
         ),
         np.concatenate([part.n0 for part in parts]),
         np.concatenate([part.symbols for part in parts]),

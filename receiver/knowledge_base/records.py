@@ -3,11 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
-Floats = npt.NDArray[np.float32]
-Positions = npt.NDArray[np.int64]
+from shared.types import Floats
 
 
 @dataclass(frozen=True)

@@ -14,23 +14,23 @@ from functools import cached_property
 from itertools import islice
 
 import numpy as np
-import numpy.typing as npt
 
 from receiver.knowledge_base.index.append_only import Delta, appended
 from receiver.knowledge_base.index.base import IndexEngine
 from receiver.knowledge_base.index.exact_search import sort_neighbours, squared_distances
 from receiver.knowledge_base.index.ranking_file import RankingFile
-from receiver.knowledge_base.records import Added, Description, Floats, Item, Positions
+from receiver.knowledge_base.records import Added, Description, Item
 from receiver.knowledge_base.store.schema import METRIC, Head
 from receiver.knowledge_base.store.sqlite_errors import damaged
 from receiver.knowledge_base.store.store import Contents, Store
 from shared.errors import InvalidInput, NotFound
 from shared.frame.burst import Hit
+from shared.types import Bools, Floats, Positions
 
 _FEW_ITEMS = 4096  # of the labels that a search is limited to: so many are read and compared one by one
 
 Search = Callable[[Floats, int], tuple[Positions, Floats]]
-Mask = npt.NDArray[np.bool_]
+Mask = Bools
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,6 @@ class View:
     def live(self) -> Mask:
         """Which positions hold an item: [P]."""
         return self.room_live[: self.head.next_position]
-
-    @property
-    def item_categories(self) -> Positions:
-        """The category of each item, for codecs that send one: [P], int64. Today it is the label's code."""
-        return self.label_codes
 
     @cached_property
     def fingerprint(self) -> str:

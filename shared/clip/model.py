@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import open_clip
 import torch
 from PIL import Image
@@ -20,9 +19,7 @@ from torch import Tensor, nn
 from shared.clip.precision import cast_tower
 from shared.clip.preprocess import make_preprocess
 from shared.errors import InvalidInput
-
-Embeddings = npt.NDArray[np.float32]
-Pixels = npt.NDArray[np.uint8]
+from shared.types import Embeddings, Pixels
 
 
 class Clip:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from shared.clip.model import Clip, Embeddings, Pixels
+from shared.clip.model import Clip
+from shared.types import Embeddings, Pixels
 
 _BATCH = 500
 

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 from torchvision.transforms import Compose, Normalize
 
-Pixels = npt.NDArray[np.uint8]
+from shared.types import Pixels
+
 Preprocess = Callable[[Image.Image], Pixels]
 
 _TO_BATCH = 2  # ToTensor and Normalize

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.errors import DataLoss, InvalidSetting, NotFound
+from shared.types import Ints
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
 MD5 = "eb9058c3a382ffc7106e4002c42a8d85"
@@ -44,8 +45,8 @@ class Cifar100:
     """
 
     pixels: npt.NDArray[np.uint8]
-    targets: npt.NDArray[np.int64]
-    positions: npt.NDArray[np.int64]
+    targets: Ints
+    positions: Ints
     names: tuple[str, ...]
 
 
@@ -128,7 +129,7 @@ def _texts(values: list[str | bytes]) -> list[str]:
     return [value.decode() if isinstance(value, bytes) else value for value in values]
 
 
-def _arrays(content: dict[str, Any], root: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+def _arrays(content: dict[str, Any], root: Path) -> tuple[npt.NDArray[np.uint8], Ints]:
     try:
         planes = np.asarray(content["data"], dtype=np.uint8).reshape(-1, 3, 32, 32)
         targets = np.asarray(content["fine_labels"], dtype=np.int64)
@@ -137,7 +138,7 @@ def _arrays(content: dict[str, Any], root: Path) -> tuple[npt.NDArray[np.uint8],
     return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), targets
 
 
-def _positions(targets: npt.NDArray[np.int64], split: str) -> npt.NDArray[np.int64]:
+def _positions(targets: Ints, split: str) -> Ints:
     """Positions of the split's pictures in their file, in the file's order."""
     if split not in ("kb", "query"):
         return np.arange(len(targets))

@@ -5,11 +5,11 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
-import numpy.typing as npt
 
 from shared.datasets.picture import EmbeddingSource
 from shared.datasets.tables import Columns
 from shared.errors import InvalidInput
+from shared.types import Floats
 
 _COLUMN = "embedding"
 
@@ -64,7 +64,7 @@ def read_columns(path: Path, columns: Columns) -> EmbeddingSource:
 
 def _source(
     path: Path,
-    embeddings: npt.NDArray[np.float32],
+    embeddings: Floats,
     ids: Sequence[str],
     labels: Sequence[str],
     captions: Sequence[str],

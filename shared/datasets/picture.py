@@ -12,6 +12,7 @@ from PIL import Image
 
 from shared.datasets.decoding import decode_picture
 from shared.errors import InvalidPicture
+from shared.types import Floats
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Embedded:
 
     id: str
     label: str
-    embedding: npt.NDArray[np.float32]
+    embedding: Floats
     caption: str = ""
 
 
@@ -105,7 +106,7 @@ class EmbeddingSource:
     def __init__(
         self,
         name: str,
-        embeddings: npt.NDArray[np.float32],
+        embeddings: Floats,
         ids: Sequence[str],
         labels: Sequence[str],
         captions: Sequence[str] = (),

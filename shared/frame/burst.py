@@ -7,9 +7,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from shared.frame.symbols import Complex
 from shared.ledger import Entry
-from shared.phy import ChannelSettings, FadingName, Grid, PilotPlacing, payload_positions
+from shared.phy import ChannelSettings, FadingName, Grid, PilotPattern, payload_positions
+from shared.types import Complex
 
 Csi = Literal["none", "pilot", "perfect"]
 
@@ -61,7 +61,7 @@ class Burst:
     trace: bool = False
     channel_override: Mapping[str, Any] = field(default_factory=dict)
     genie: Genie | None = None
-    placing: PilotPlacing = "front"
+    pilot_pattern: PilotPattern = "preamble"
     grid: Grid | None = None
     session: int = 0
     offset_symbols: int = 0
@@ -70,12 +70,12 @@ class Burst:
     @property
     def payload(self) -> Complex:
         """The symbols without the pilots."""
-        return self.symbols[self.pilots :] if self.placing == "front" else self.symbols[self.payload_positions]
+        return self.symbols[self.pilots :] if self.pilot_pattern == "preamble" else self.symbols[self.payload_positions]
 
     @property
     def payload_positions(self) -> npt.NDArray[np.intp]:
         """Where the payload stands among the symbols."""
-        return payload_positions(self.pilots, self.symbols.size, self.placing)
+        return payload_positions(self.pilots, self.symbols.size, self.pilot_pattern)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class Reception:
     top: the answer, then the others nearest first; never empty. snr_db_estimated: dB, None without pilots. ledger:
     stages of the receiver, then of the channel. elapsed_seconds: the receiver's whole time for the burst.
     knowledge_base: fingerprint. knowledge_base_version: how many changes it has seen. certainty: probability of the
-    likeliest category given all that arrived, None for a codec without categories. more_wanted: it is below the wanted
+    likeliest category given all that arrived, None for a codec without categories. request_more: it is below the wanted
     one, and the code has more symbols.
     """
 
@@ -150,4 +150,4 @@ class Reception:
     trace: Trace | None = None
     channel: ChannelReport | None = None
     certainty: float | None = None
-    more_wanted: bool = False
+    request_more: bool = False

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from shared.frame.burst import Burst, ChannelReport
-from shared.frame.symbols import Complex
 from shared.phy import ChannelSettings
+from shared.types import Complex
 
 
 @dataclass(frozen=True, slots=True)

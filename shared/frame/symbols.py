@@ -1,17 +1,14 @@
-"""Complex symbols on the wire and their power.
-
-On the wire: complex64, little endian, 8 bytes a symbol, no header.
-"""
+"""Arrays as bytes, little endian, without a header: complex64 symbols, 8 bytes each, and float32 values, 4 bytes."""
 
 import numpy as np
-import numpy.typing as npt
 
-from shared.errors import InvalidSymbols
+from shared.errors import InvalidInput, InvalidSymbols
+from shared.types import Complex, Floats
 
-Complex = npt.NDArray[np.complex64]
 BYTES_PER_SYMBOL = 8
 MAX_SYMBOLS = 1 << 16
 _WIRE = np.dtype("<c8")
+_FLOAT = np.dtype("<f4")
 
 
 def pack_symbols(symbols: Complex) -> bytes:
@@ -19,11 +16,12 @@ def pack_symbols(symbols: Complex) -> bytes:
     return np.ascontiguousarray(symbols, dtype=_WIRE).tobytes()
 
 
-def unpack_symbols(data: bytes, expected: int) -> Complex:
-    """Symbols: [expected], complex64, read-only view of `data`.
+def unpack_symbols(data: bytes, expected: int | None = None) -> Complex:
+    """Symbols: [expected], complex64, read-only view of `data`; as many as there are without `expected`.
 
     Raises InvalidSymbols when the length differs from `expected` symbols or a value is not finite.
     """
+    expected = len(data) // BYTES_PER_SYMBOL if expected is None else expected
     if len(data) != expected * BYTES_PER_SYMBOL:
         raise InvalidSymbols(
             f"symbols hold {len(data)} bytes, {expected} complex64 symbols need {expected * BYTES_PER_SYMBOL}"
@@ -34,26 +32,13 @@ def unpack_symbols(data: bytes, expected: int) -> Complex:
     return symbols
 
 
-def mean_powers(symbols: Complex) -> list[float]:
-    """E|x|^2 over each burst, in float64. symbols: [B, n], complex64."""
-    parts = np.ascontiguousarray(symbols).view(np.float32)  # I and Q side by side
-    totals: npt.NDArray[np.float64] = np.square(parts, dtype=np.float64).sum(axis=1)
-    powers: list[float] = (totals / symbols.shape[1]).tolist()
-    return powers
+def pack_floats(values: Floats) -> bytes:
+    """Wire form of `values`: [n], float32."""
+    return np.ascontiguousarray(values, dtype=_FLOAT).tobytes()
 
 
-def mean_power(symbols: Complex) -> float:
-    """E|x|^2 over one burst, in float64. symbols: [n], complex64."""
-    return mean_powers(symbols[None])[0]
-
-
-def normalize_power(symbols: Complex) -> Complex:
-    """Scale each burst to unit mean power.
-
-    symbols: [B, n], complex64. Raises InvalidSymbols when a burst has no power.
-    """
-    power = np.mean(np.abs(symbols.astype(np.complex128)) ** 2, axis=-1, keepdims=True)
-    if not (np.isfinite(power).all() and (power > 0).all()):
-        raise InvalidSymbols("a burst has no power or a value that is not finite: it cannot be brought to unit power")
-    normalized: Complex = (symbols / np.sqrt(power)).astype(np.complex64)
-    return normalized
+def unpack_floats(data: bytes) -> Floats:
+    """Values: [n], float32, read-only view of `data`. Raises InvalidInput for no values, or a part of one."""
+    if not data or len(data) % _FLOAT.itemsize:
+        raise InvalidInput(f"{len(data)} bytes: send one value or more, float32 little endian")
+    return np.frombuffer(data, dtype=_FLOAT).astype(np.float32, copy=False)

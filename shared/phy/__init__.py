@@ -1,6 +1,6 @@
 """The physics of the link: numpy only, the same for the services and the lab.
 
-    x --> link (fading, noise) --> y --> estimate or follow_channel (pilots) --> equalize --> x_hat, n0_eff
+    x --> link (fading, noise) --> y --> estimate or track_channel (pilots) --> equalize --> x_hat, n0_eff
 
 Symbols are complex64 with unit mean power per burst; `snr_db` is the average Es/N0.
 """
@@ -10,14 +10,14 @@ from shared.phy.conditions.settings import ChannelSettings, FadingName, Grid
 from shared.phy.receive.equalizer import EqualizerName, equalize
 from shared.phy.receive.pilots import (
     ChannelEstimate,
-    PilotPlacing,
+    PilotPattern,
     estimate_channel,
     payload_positions,
     pilot_positions,
     pilot_sequence,
     place_pilots,
 )
-from shared.phy.receive.tracking import check_followed, follow_channel
+from shared.phy.receive.tracking import check_trackable, track_channel
 
 __all__ = [
     "ChannelEstimate",
@@ -26,15 +26,15 @@ __all__ = [
     "FadingName",
     "Grid",
     "Link",
-    "PilotPlacing",
+    "PilotPattern",
     "Sending",
     "Transmission",
-    "check_followed",
+    "check_trackable",
     "equalize",
     "estimate_channel",
-    "follow_channel",
     "payload_positions",
     "pilot_positions",
     "pilot_sequence",
     "place_pilots",
+    "track_channel",
 ]

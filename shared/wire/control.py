@@ -7,7 +7,7 @@ from shared.errors import InvalidSetting
 from shared.frame.channel_records import ChannelStatistics, RecordedBurst
 from shared.frame.symbols import pack_symbols, unpack_symbols
 from shared.phy.conditions.presets import Preset
-from shared.phy.conditions.schedule import ClockName, Scenario
+from shared.phy.conditions.schedule import ClockName, Schedule
 from shared.phy.conditions.timeline import Change
 from shared.wire.channel import (
     override_from_wire,
@@ -39,7 +39,7 @@ def preset_from_wire(message: api.Preset) -> Preset:
     return Preset(message.name, message.description, message.source, override_from_wire(message.settings))
 
 
-def scenario_to_wire(scenario: Scenario | None) -> api.Schedule | None:
+def scenario_to_wire(scenario: Schedule | None) -> api.Schedule | None:
     """A scenario as a message; it brings its settings to begin with, even where they are all defaults."""
     if scenario is None:
         return None
@@ -59,11 +59,11 @@ def scenario_to_wire(scenario: Scenario | None) -> api.Schedule | None:
     return message
 
 
-def scenario_from_wire(message: api.Schedule) -> Scenario:
+def scenario_from_wire(message: api.Schedule) -> Schedule:
     """A scenario, from a message. Raises InvalidSetting for a clock without a meaning and for wrong times."""
     if message.clock and message.clock not in _CLOCK_NAME:
         raise InvalidSetting(f"clock = {message.clock}: choose 1 (burst) or 2 (wall)")
-    return Scenario(
+    return Schedule(
         name=message.name,
         settings=override_from_wire(message.settings),
         clock=_CLOCK_NAME.get(message.clock, "burst"),

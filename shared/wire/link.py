@@ -7,9 +7,10 @@ from protos.semlink.v1 import common_pb2 as common
 from protos.semlink.v1 import link_pb2 as link
 from shared.errors import InvalidInput, InvalidSetting, InvalidSymbols
 from shared.frame.burst import Burst, ChannelReport, CodecSpec, Csi, Genie, Hit, Reception, Trace
-from shared.frame.symbols import BYTES_PER_SYMBOL, MAX_SYMBOLS, Complex, pack_symbols, unpack_symbols
+from shared.frame.symbols import BYTES_PER_SYMBOL, MAX_SYMBOLS, pack_symbols, unpack_symbols
 from shared.ledger import Entry, Kind
-from shared.phy import Grid, PilotPlacing
+from shared.phy import Grid, PilotPattern
+from shared.types import Complex
 from shared.wire.channel import override_from_wire, override_to_wire, report_from_wire, report_to_wire
 
 MAX_TOP_K = 100
@@ -18,13 +19,13 @@ _CSI: dict[Csi, common.Csi.ValueType] = {
     "pilot": common.CSI_PILOT,
     "perfect": common.CSI_PERFECT,
 }
-_PLACING: dict[PilotPlacing, common.PilotPlacing.ValueType] = {
-    "front": common.PILOT_PLACING_FRONT,
-    "spread": common.PILOT_PLACING_SPREAD,
+_PILOT_PATTERN: dict[PilotPattern, common.PilotPattern.ValueType] = {
+    "preamble": common.PILOT_PATTERN_PREAMBLE,
+    "scattered": common.PILOT_PATTERN_SCATTERED,
 }
 _MEASURED, _EMULATED = common.LedgerEntry.KIND_MEASURED, common.LedgerEntry.KIND_EMULATED
 _CSI_NAME = {number: name for name, number in _CSI.items()}
-_PLACING_NAME = {number: name for name, number in _PLACING.items()}
+_PILOT_PATTERN_NAME = {number: name for name, number in _PILOT_PATTERN.items()}
 
 
 def csi_from_wire(csi: common.Csi.ValueType) -> Csi | None:
@@ -41,18 +42,18 @@ def csi_to_wire(csi: Csi | None) -> common.Csi.ValueType:
     return common.CSI_UNSPECIFIED if csi is None else _CSI[csi]
 
 
-def placing_from_wire(placing: common.PilotPlacing.ValueType) -> PilotPlacing | None:
+def pilot_pattern_from_wire(pilot_pattern: common.PilotPattern.ValueType) -> PilotPattern | None:
     """Where the pilots stand; None when unspecified. Raises InvalidSetting for a number without a meaning."""
-    if placing and placing not in _PLACING_NAME:
-        raise InvalidSetting(f"pilot_placing = {placing}: choose 1 (front) or 2 (spread)")
-    return _PLACING_NAME.get(placing)
+    if pilot_pattern and pilot_pattern not in _PILOT_PATTERN_NAME:
+        raise InvalidSetting(f"pilot_pattern = {pilot_pattern}: choose 1 (preamble) or 2 (scattered)")
+    return _PILOT_PATTERN_NAME.get(pilot_pattern)
 
 
-def placing_to_wire(placing: PilotPlacing | None) -> common.PilotPlacing.ValueType:
-    """The number of a placing; unspecified for None. Raises InvalidSetting for a name without one."""
-    if placing is not None and placing not in _PLACING:
-        raise InvalidSetting(f"pilot_placing = {placing!r}: choose from {', '.join(_PLACING)}")
-    return common.PILOT_PLACING_UNSPECIFIED if placing is None else _PLACING[placing]
+def pilot_pattern_to_wire(pilot_pattern: PilotPattern | None) -> common.PilotPattern.ValueType:
+    """The number of a pilot_pattern; unspecified for None. Raises InvalidSetting for a name without one."""
+    if pilot_pattern is not None and pilot_pattern not in _PILOT_PATTERN:
+        raise InvalidSetting(f"pilot_pattern = {pilot_pattern!r}: choose from {', '.join(_PILOT_PATTERN)}")
+    return common.PILOT_PATTERN_UNSPECIFIED if pilot_pattern is None else _PILOT_PATTERN[pilot_pattern]
 
 
 def top_k_from_wire(top_k: int) -> int:
@@ -102,7 +103,7 @@ def burst_to_wire(burst: Burst) -> link.Burst:
         trace=burst.trace,
         channel_override=override_to_wire(burst.channel_override),
         genie=None if genie is None else link.Genie(gain=pack_symbols(genie.gain), n0=genie.n0),
-        pilot_placing=_PLACING[burst.placing],
+        pilot_pattern=_PILOT_PATTERN[burst.pilot_pattern],
         ofdm=None if burst.grid is None else link.OfdmGrid(**burst.grid._asdict()),
         session=burst.session,
         offset_symbols=burst.offset_symbols,
@@ -157,7 +158,7 @@ def burst_from_wire(message: link.Burst) -> Burst:
         trace=message.trace,
         channel_override=override_from_wire(message.channel_override),
         genie=_genie_from_wire(message.genie) if message.HasField("genie") else None,
-        placing=placing_from_wire(message.pilot_placing) or "front",
+        pilot_pattern=pilot_pattern_from_wire(message.pilot_pattern) or "preamble",
         grid=_grid_from_wire(message.ofdm) if message.HasField("ofdm") else None,
         session=message.session,
         offset_symbols=message.offset_symbols,
@@ -181,7 +182,7 @@ def reception_to_wire(reception: Reception) -> link.Reception:
         knowledge_base=reception.knowledge_base,
         knowledge_base_version=reception.knowledge_base_version,
         certainty=reception.certainty,
-        more_wanted=reception.more_wanted,
+        request_more=reception.request_more,
     )
 
 
@@ -201,7 +202,7 @@ def reception_from_wire(message: link.Reception) -> Reception:
         trace=trace_from_wire(message.trace) if message.HasField("trace") else None,
         channel=report_from_wire(message.channel) if message.HasField("channel") else None,
         certainty=message.certainty if message.HasField("certainty") else None,
-        more_wanted=message.more_wanted,
+        request_more=message.request_more,
     )
 
 

@@ -17,13 +17,13 @@ from shared.frame.channel_records import ChannelStatistics, RecordedBurst
 from shared.phy import ChannelSettings, Link
 from shared.phy.conditions.conditions import Conditions
 from shared.phy.conditions.presets import PRESETS
-from shared.phy.conditions.schedule import Scenario
+from shared.phy.conditions.schedule import Schedule
 from shared.phy.conditions.timeline import Change
 from shared.wire import control as control_wire
 from tests.channel_proxy.test_proxy_faults import outcomes, proxy
 from tests.tools.rpc import make_burst, payload, until
 
-RAMP = Scenario(
+RAMP = Schedule(
     "ramp",
     {"seed": 9, "snr_db": 20.0, "burst_interval_seconds": 0.5, "fading": "rayleigh"},
     changes=(Change(1.0, {"snr_db": 0.0}, ramp_seconds=4.0), Change(6.0, {"blackout": True})),
@@ -101,11 +101,11 @@ async def test_settings_in_force_lie_under_a_scenario_and_a_reset_ends_it(parts)
 async def test_a_scenario_that_cannot_be_is_refused_whole(parts) -> None:
     _, _, _, control = parts
     await in_thread(control.schedule, RAMP)
-    wrong = Scenario("wrong", {}, changes=(Change(1.0, {"snr_db": 0.0}), Change(2.0, {"snr_db": 1000.0})))
+    wrong = Schedule("wrong", {}, changes=(Change(1.0, {"snr_db": 0.0}), Change(2.0, {"snr_db": 1000.0})))
     with pytest.raises(InvalidInput, match=r"change 2 at 2 s: snr_db = 1000"):
         await in_thread(control.schedule, wrong)
     assert (await in_thread(control.scheduled)).scenario == RAMP
-    await in_thread(control.schedule, Scenario("motion", {}, changes=(Change(1.0, {"doppler_hz": 5.0}),)))
+    await in_thread(control.schedule, Schedule("motion", {}, changes=(Change(1.0, {"doppler_hz": 5.0}),)))
     with pytest.raises(InvalidInput, match="coherence_symbols"):  # it does not go with a change to come
         await in_thread(control.set, coherence_symbols=4)
 
@@ -113,7 +113,7 @@ async def test_a_scenario_that_cannot_be_is_refused_whole(parts) -> None:
 async def test_a_scenario_of_the_wall_clock_runs_by_itself(parts) -> None:
     link, _, _, control = parts
     changes = (Change(0.5, {"snr_db": -5.0}),)
-    await in_thread(control.schedule, Scenario("wall", {"snr_db": 5.0}, clock="wall", changes=changes))
+    await in_thread(control.schedule, Schedule("wall", {"snr_db": 5.0}, clock="wall", changes=changes))
     assert (await link.exchange(make_burst(10**6))).channel.settings.snr_db in (5.0, -5.0)
     await asyncio.sleep(0.6)
     assert (await link.exchange(make_burst(0))).channel.settings.snr_db == -5.0
@@ -122,9 +122,9 @@ async def test_a_scenario_of_the_wall_clock_runs_by_itself(parts) -> None:
 
 def test_a_schedule_without_settings_leaves_those_in_force() -> None:
     control = Control(ChannelSettings(snr_db=3.0))
-    control.run(Scenario("short", {}, changes=(Change(1.0, {"fading": "rayleigh"}),)), keep=True)
+    control.run(Schedule("short", {}, changes=(Change(1.0, {"fading": "rayleigh"}),)), keep=True)
     assert control.settings.snr_db == 3.0
-    control.run(Scenario("short", {}))
+    control.run(Schedule("short", {}))
     assert control.settings == ChannelSettings()
 
 
@@ -193,7 +193,9 @@ async def test_a_recording_holds_every_burst_and_is_enough_to_compute_it_again(p
         make_burst(n, pilots=8, channel_override={"fading": "rayleigh", "loss_probability": 0.3}) for n in range(1, 21)
     ]
     bursts.append(make_burst(21, csi="perfect", channel_override={"fading": "rayleigh", "coherence_symbols": 16}))
-    bursts.append(make_burst(22, pilots=8, channel_override={"waveform": "ofdm", "fading": "tdl-a"}, placing="spread"))
+    bursts.append(
+        make_burst(22, pilots=8, channel_override={"waveform": "ofdm", "fading": "tdl-a"}, pilot_pattern="scattered")
+    )
     answers = await outcomes(link, bursts)
 
     def take() -> list[RecordedBurst]:

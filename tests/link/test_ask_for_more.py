@@ -136,21 +136,36 @@ async def offline(link: LocalLink, clip: Clip, settings: ChannelSettings, reques
 
 
 @pytest.mark.parametrize(
-    ("channel", "placing"),
+    ("channel", "pilot_pattern"),
     [
-        ({"fading": "rayleigh", "snr_db": 4.0}, "front"),
-        ({"fading": "tdl-c", "waveform": "ofdm", "snr_db": 8.0}, "spread"),
+        ({"fading": "rayleigh", "snr_db": 4.0}, "preamble"),
+        ({"fading": "tdl-c", "waveform": "ofdm", "snr_db": 8.0}, "scattered"),
     ],
 )
 async def test_rounds_are_the_same_offline_and_through_sockets(
-    link: LocalLink, client: SemLink, clip: Clip, drawn_pngs: Pictures, channel: dict[str, Any], placing: Any
+    link: LocalLink, client: SemLink, clip: Clip, drawn_pngs: Pictures, channel: dict[str, Any], pilot_pattern: Any
 ) -> None:
     """Bit for bit: what was sent, what arrived, when it stopped, and every answer on the way."""
     pictures = drawn_pngs[:24]
     live = asked(
-        client, pictures, in_flight=1, trace=True, stream=3, pilot_symbols=8, pilot_placing=placing, top_k=3, **channel
+        client,
+        pictures,
+        in_flight=1,
+        trace=True,
+        stream=3,
+        pilot_symbols=8,
+        pilot_pattern=pilot_pattern,
+        top_k=3,
+        **channel,
     )
-    own = {"codec": "nested", "pilot_symbols": 8, "pilot_placing": placing, "top_k": 3, "trace": True, "stream": 3}
+    own = {
+        "codec": "nested",
+        "pilot_symbols": 8,
+        "pilot_pattern": pilot_pattern,
+        "top_k": 3,
+        "trace": True,
+        "stream": 3,
+    }
     requests = [
         SendRequest(data, counter=100 + ROUNDS * place, ask=AskForMore(DEFAULT_CERTAINTY), **own)
         for place, (_, data) in enumerate(pictures)
@@ -219,7 +234,7 @@ def test_a_lost_later_round_ends_the_asking_and_the_answer_before_it_stands(
 
 async def test_a_later_round_that_is_never_answered_leaves_time_to_say_so() -> None:
     """It may take half of the time that is left, so the answer before it comes within the deadline."""
-    far = FarEnd(lambda burst: None if burst.offset_symbols else echo(burst, certainty=0.1, more_wanted=True))
+    far = FarEnd(lambda burst: None if burst.offset_symbols else echo(burst, certainty=0.1, request_more=True))
     bursts = [make_burst(number + 1, session=1, offset_symbols=256 * number) for number in range(3)]
     async with far_end(far) as address, linked(link_to_channel(address)) as hop:
         deadline = Deadline.after(4.0)

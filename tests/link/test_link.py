@@ -201,12 +201,12 @@ def test_a_gain_that_differs_from_symbol_to_symbol_is_followed(client, drawn_png
     files = [data for _, data in drawn_pngs[:40]]
     options: dict[str, Any] = {"codec": "raw", "snr_db": 25.0, "seed": 5, "counter": 9, "pilot_symbols": 64, **channel}
     clean = delivered(client.send_many(files, codec="raw", snr_db=math.inf, csi="none"))
-    found = delivered(client.send_many(files, trace=True, pilot_placing="spread", **options))
+    found = delivered(client.send_many(files, trace=True, pilot_pattern="scattered", **options))
     assert sum(found[n].item_id == clean[n].item_id for n in range(40)) >= 36
     of = Link.from_settings(ChannelSettings(snr_db=25.0, seed=5, **channel))
     for number, delivery in found.items():
-        sent = of.transmit(place_pilots(delivery.trace.sent, 64, "spread"), 0, 9 + number)
-        expected = sent.y[payload_positions(64, 320, "spread")]
+        sent = of.transmit(place_pilots(delivery.trace.sent, 64, "scattered"), 0, 9 + number)
+        expected = sent.y[payload_positions(64, 320, "scattered")]
         assert delivery.trace.received.tobytes() == expected.tobytes()
         report = delivery.channel
         assert (report.air_symbols, report.snr_db_achieved) == (sent.air_symbols, sent.snr_db_achieved)

@@ -20,12 +20,12 @@ from receiver.pipeline import ReceivePipeline
 from receiver.service import ReceiverService
 from receiver.settings import ReceiverSettings
 from shared.codecs import Codec, CodecShelf
-from shared.codecs.base.contract import Embeddings
 from shared.codecs.base.registry import PICTURE_CODECS
 from shared.codecs.base.weight_files import WEIGHTS_DIR
 from shared.errors import Expired, InvalidInput, Mismatch, NotFound
 from shared.frame.burst import Burst, CodecSpec, Genie
 from shared.phy import ChannelSettings, Link, place_pilots
+from shared.types import Embeddings
 from tests.shared.codecs.test_codecs import network, saved
 from tests.tools.rpc import dialled, linked, make_burst, serving, status_of, to_receiver, until
 
@@ -76,8 +76,8 @@ def genie(gain: complex, n0: float) -> Genie:
 
 def sent(codec: Codec, burst_id: int, embedding: Embeddings, *, pilots: int = 0, channel=(), **fields) -> Burst:
     """A burst as it arrives through a channel of these settings; without noise unless they say otherwise."""
-    placing, csi = fields.get("placing", "front"), fields.get("csi", "pilot" if pilots else "none")
-    x = place_pilots(codec.encode(embedding[None])[0], pilots, placing)
+    pilot_pattern, csi = fields.get("pilot_pattern", "preamble"), fields.get("csi", "pilot" if pilots else "none")
+    x = place_pilots(codec.encode(embedding[None])[0], pilots, pilot_pattern)
     settings = ChannelSettings(**{"snr_db": np.inf} | dict(channel))
     through = Link.from_settings(settings).transmit(x, 0, burst_id)
     told = Genie(through.gain, through.n0) if csi == "perfect" else None
@@ -152,7 +152,7 @@ async def test_pilots_give_an_estimate_of_gain_and_noise(receiver, shelf, items)
 )
 async def test_a_gain_that_differs_from_symbol_to_symbol_is_undone(receiver, shelf, items, channel, csi) -> None:
     """Of 60 pictures at 25 dB at most 6 are mistaken: those in a fade."""
-    options = {"pilots": 64, "placing": "spread"} if csi == "pilot" else {"csi": csi}
+    options = {"pilots": 64, "pilot_pattern": "scattered"} if csi == "pilot" else {"csi": csi}
     channel = {"snr_db": 25, **channel}
     bursts = [sent(shelf.get("raw"), n, items[n], channel=channel, **options) for n in range(1, 61)]
     receptions = await asyncio.gather(*map(receiver.exchange, bursts))
@@ -181,8 +181,8 @@ async def test_a_batch_answers_as_each_would_be_answered_alone(receiver, shelf, 
         {"pilots": 16},
         {},
         {"csi": "perfect"},
-        {"pilots": 16, "placing": "spread", "channel": moving},
-        {"pilots": 16, "placing": "spread", "channel": echoing},
+        {"pilots": 16, "pilot_pattern": "scattered", "channel": moving},
+        {"pilots": 16, "pilot_pattern": "scattered", "channel": echoing},
         {"csi": "perfect", "channel": echoing},
     ]
     bursts = []
@@ -236,7 +236,7 @@ async def test_each_bad_burst_has_its_error_and_the_others_of_its_batch_do_not(r
             (of(37, genie=genie(1, 0.1)), "csi none with a genie"),
             (of(38, csi="perfect", genie=Genie(np.ones(2, np.complex64), 0.1)), "2 values for 256 symbols"),
             (of(39, pilots=1), "1 pilots with csi pilot"),
-            (of(40, pilots=300, placing="spread"), "300 pilots in a burst of 556 symbols"),
+            (of(40, pilots=300, pilot_pattern="scattered"), "300 pilots in a burst of 556 symbols"),
         ],
     }
     cases = [(kind, burst, text) for kind, rows in bad.items() for burst, text in rows]

@@ -20,10 +20,10 @@ from shared.codecs import codec_class
 from shared.codecs.embedding.nested import Nested
 from shared.errors import InvalidInput, Mismatch
 from shared.frame.burst import Burst, CodecSpec, Reception
-from shared.frame.symbols import Complex
 from shared.phy import ChannelSettings, place_pilots
 from shared.phy import Link as Physics
 from shared.rpc.burst_link import BurstLink, link_to_receiver
+from shared.types import Complex
 from tests.tools.rpc import PATIENCE, linked, make_burst, payload, serving
 
 LENGTHS = Nested.lengths
@@ -42,7 +42,7 @@ def rounds(session: int, *, snr_db: float = 0.0, draw: int | None = None) -> lis
     stream = session if draw is None else draw
     physics, x, start, bursts = Physics.from_settings(ChannelSettings(snr_db=snr_db)), code(stream), 0, []
     for place, codec in enumerate(CODECS.values()):
-        y = physics.transmit(place_pilots(x[start : codec.symbols], 8, "front"), stream, place).y
+        y = physics.transmit(place_pilots(x[start : codec.symbols], 8, "preamble"), stream, place).y
         spec = CodecSpec("nested", codec.k, codec.fingerprint, CLIP)
         own = {"session": session, "offset_symbols": start, "wanted_certainty": 1.0, "csi": "pilot", "trace": True}
         burst = make_burst(1000 * session + place, symbols=y, codec=spec, **own)
@@ -73,7 +73,7 @@ def folders(tmp_path: Path) -> list[Path]:
 
 def answered(reception: Reception) -> dict[str, Any]:
     """What a reception says of the picture."""
-    names = ("top", "confidence", "certainty", "more_wanted", "accepted", "snr_db_estimated")
+    names = ("top", "confidence", "certainty", "request_more", "accepted", "snr_db_estimated")
     return {name: getattr(reception, name) for name in names}
 
 
@@ -102,8 +102,8 @@ async def test_what_arrives_in_rounds_is_decoded_together(link: LocalLink, tmp_p
         parts.append(Part(one.x_hat[0], one.n0_eff[0]))
         x_hat, n0_eff = (np.concatenate(column)[None] for column in zip(*parts, strict=True))
         decoded = codec.with_prior(fusions[codec.fingerprint].fusion.log_prior).decode(x_hat, n0_eff)
-        assert answer.certainty == pytest.approx(np.exp(decoded.evidence.max()), rel=1e-5)
-    assert [answer.more_wanted for answer in answers] == [a.certainty < 1 for a in answers[:-1]] + [False]
+        assert answer.certainty == pytest.approx(np.exp(decoded.log_posterior.max()), rel=1e-5)
+    assert [answer.request_more for answer in answers] == [a.certainty < 1 for a in answers[:-1]] + [False]
     assert answers[0].certainty < 0.9 < answers[-1].certainty
 
 
@@ -137,10 +137,10 @@ async def test_a_burst_without_session_leaves_nothing_behind(link: LocalLink, tm
         first = rounds(3)[0]
         alone = await hop.exchange(dataclasses.replace(first, session=0, wanted_certainty=0.0))
         assert held(service) == 0
-        assert not alone.more_wanted
+        assert not alone.request_more
         kept = await hop.exchange(first)
         assert held(service) == 1
-    assert answered(kept) | {"more_wanted": False} == answered(alone)
+    assert answered(kept) | {"request_more": False} == answered(alone)
 
 
 async def test_what_does_not_belong_together_is_refused(link: LocalLink, tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.frame.symbols import Complex
 from shared.phy import ChannelSettings, Link, Sending
 from shared.phy.channel.registry import STAGES
 from shared.phy.channel.stage import Draw, Drawn, Signal, Stage
 from shared.phy.conditions.settings import SELECTIVE
+from shared.types import Complex
 from shared.units import db_to_ratio
 
 HALF_DB = db_to_ratio(0.5) ** 0.5  # amplitude

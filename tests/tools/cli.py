@@ -20,7 +20,7 @@ def semlink(*arguments: str | Path, **options: Any) -> subprocess.CompletedProce
 
 
 def invoke(*arguments: object, columns: int = 80) -> Result:
-    """Run the command in this process, which may hold torch already. An error of SemLink is `exception` of the result."""
+    """Run the command in this process, which may hold torch already; an error of SemLink is its `exception`."""
     return CliRunner().invoke(app, [*map(str, arguments)], env={"COLUMNS": str(columns)}, prog_name="semlink")
 
 

@@ -22,12 +22,12 @@ from protos.semlink.v1 import link_pb2 as pb
 from protos.semlink.v1 import link_pb2_grpc as rpc
 from shared.codecs.embedding.raw import Raw
 from shared.frame.burst import Burst, CodecSpec, Hit, Reception
-from shared.frame.symbols import Complex
 from shared.phy import pilot_sequence
 from shared.rpc.burst_link import BurstLink, link_to_channel, link_to_receiver
 from shared.rpc.options import channel_options
 from shared.rpc.server import Service, serve
 from shared.runtime.config import ServerSettings
+from shared.types import Complex
 from shared.wire.link import reception_to_wire
 
 to_channel, to_receiver = link_to_channel, link_to_receiver

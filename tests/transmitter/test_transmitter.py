@@ -24,8 +24,8 @@ from shared.codecs import CODECS, codec_class
 from shared.codecs.base.weight_files import WEIGHTS_DIR
 from shared.datasets.decoding import decode_picture
 from shared.errors import InvalidSetting, Lost, NotFound, Unavailable
-from shared.frame.symbols import mean_power
 from shared.phy import pilot_positions, pilot_sequence
+from shared.phy.power import mean_power
 from shared.rpc.status import error_from_rpc
 from shared.wire.link import burst_from_wire
 from tests.shared.codecs.test_codecs import network, saved
@@ -120,12 +120,12 @@ async def test_a_picture_becomes_a_burst_of_its_embedding(near: Near, clip: Clip
 
 
 async def test_spread_pilots_stand_among_the_payload(near: Near) -> None:
-    front = await near.send(pilot_symbols=16, pilot_placing=common.PILOT_PLACING_FRONT)
-    spread = await near.send(pilot_symbols=16, pilot_placing=common.PILOT_PLACING_SPREAD)
-    assert (front.pilot_placing, spread.pilot_placing) == (1, 2)
+    front = await near.send(pilot_symbols=16, pilot_pattern=common.PILOT_PATTERN_PREAMBLE)
+    spread = await near.send(pilot_symbols=16, pilot_pattern=common.PILOT_PATTERN_SCATTERED)
+    assert (front.pilot_pattern, spread.pilot_pattern) == (1, 2)
     one, two = (burst_from_wire(message) for message in near.far.bursts)
-    assert (one.placing, two.placing) == ("front", "spread")
-    places = pilot_positions(16, two.symbols.size, "spread")
+    assert (one.pilot_pattern, two.pilot_pattern) == ("preamble", "scattered")
+    places = pilot_positions(16, two.symbols.size, "scattered")
     assert two.symbols[places].tobytes() == pilot_sequence(16).tobytes()
     assert (places[0], places[-1]) == (0, two.symbols.size - 1)
     assert one.payload.tobytes() == two.payload.tobytes()
@@ -276,8 +276,8 @@ BAD_REQUESTS = [
     ({"pilot_symbols": 0}, Code.INVALID_ARGUMENT, "pilot_symbols = 0"),
     ({"pilot_symbols": 1}, Code.INVALID_ARGUMENT, "pilot_symbols = 1"),
     ({"pilot_symbols": 1025}, Code.INVALID_ARGUMENT, "pilot_symbols = 1025"),
-    ({"pilot_placing": 9}, Code.INVALID_ARGUMENT, "pilot_placing = 9"),
-    ({"csi": common.CSI_NONE, "pilot_placing": 2}, Code.INVALID_ARGUMENT, "pilot_placing = spread with csi none"),
+    ({"pilot_pattern": 9}, Code.INVALID_ARGUMENT, "pilot_pattern = 9"),
+    ({"csi": common.CSI_NONE, "pilot_pattern": 2}, Code.INVALID_ARGUMENT, "pilot_pattern = scattered with csi none"),
     ({"csi": common.CSI_NONE, "pilot_symbols": 8}, Code.INVALID_ARGUMENT, "pilot_symbols = 8 with csi none"),
     ({"csi": common.CSI_PERFECT, "pilot_symbols": 8}, Code.INVALID_ARGUMENT, "with csi perfect"),
 ]

@@ -25,8 +25,8 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from lab.bench.energy import Spent, spent_on
 from lab.data.captions import Captions
-from lab.data.clip_data import ClipData, Labels, Pixels
-from lab.evaluate.metrics import Embeddings, semantic_accuracy, zero_shot_accuracy
+from lab.data.clip_data import ClipData
+from lab.evaluate.metrics import semantic_accuracy, zero_shot_accuracy
 from lab.train.clip.card import write_clip_card
 from lab.train.clip.losses import caption_to_picture, picture_to_caption, picture_to_picture
 from lab.train.common.checkpoint import load_checkpoint, save_checkpoint
@@ -36,6 +36,7 @@ from lab.train.common.moving_average import MovingAverage
 from shared.clip.preprocess import make_preprocess
 from shared.clip.registry import MODEL, register_clip_tiny
 from shared.device import resolve_device
+from shared.types import Embeddings, Labels, Pixels
 
 
 @dataclass(frozen=True)

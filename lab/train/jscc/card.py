@@ -8,7 +8,7 @@ from lab.evaluate.data import open_test_set
 from lab.evaluate.pictures import PictureScheme
 from lab.evaluate.run_point import measure
 from lab.evaluate.scenario import ChannelSpec, Scenario, SchemeSpec
-from lab.evaluate.scorer import Judge
+from lab.evaluate.scorer import Scorer
 from lab.evaluate.table import Row
 from lab.report.cards import hardware, markdown_table
 from shared.codecs.picture.jscc.codec import JsccCodec
@@ -69,7 +69,7 @@ def write_jscc_card(
     runs: folder for cached embeddings. data: folder with CIFAR-100. curves: one row for each round. pictures: how
     many it has learned from, repetitions counted.
     """
-    judge = Judge(open_test_set(f"cifar100:{data}", CLIP_TINY, runs / "features"))
+    judge = Scorer(open_test_set(f"cifar100:{data}", CLIP_TINY, runs / "features"))
     rows = [row for k in kind.lengths for row in measure_jscc(_scheme(kind, out, k), judge, QUERIES)]
     best = max(curves, key=lambda row: row["validation_psnr_db"])
     card = _CARD.format(
@@ -92,7 +92,7 @@ def write_jscc_card(
     (out / "README.md").write_text(card)
 
 
-def measure_jscc(scheme: PictureScheme, judge: Judge, queries: int) -> list[Row]:
+def measure_jscc(scheme: PictureScheme, judge: Scorer, queries: int) -> list[Row]:
     """One row for each kind of fading and SNR; queries: how many pictures to send, 0 for all."""
     scenario = Scenario(
         title="card",

@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lab.data.codec_data import CodecData, Embeddings, LabelledEmbeddings
+from lab.data.codec_data import CodecData, LabelledEmbeddings
 from lab.data.features import CLIP_TINY, ClipChoice
 from lab.evaluate.metrics import semantic_accuracy
 from lab.train.common.checkpoint import load_checkpoint, save_checkpoint
 from lab.train.common.curves import Curves
 from shared.codecs.embedding.kbsc import KbscNetwork
 from shared.device import resolve_device
+from shared.types import Embeddings
 from shared.units import n0_from_snr_db
 
 TRAINING_SNRS_DB: Final = (-7.0, -4.0, 0.0, 4.0, 7.0, 10.0)

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from lab.data.codec_data import LabelledEmbeddings
-from lab.evaluate.classifier import SCALE, Embeddings, Labels, Recipe, fit
+from lab.evaluate.classifier import SCALE, Recipe, fit
+from shared.types import Embeddings, Labels
 
 _SEEN = 300_000
 """Embeddings that a classifier should see, few of them many times."""

@@ -8,8 +8,8 @@ from rich.progress import Progress
 
 from shared.codecs.digital.modem import LOWEST_RATE, Mode, Modem
 from shared.codecs.digital.modes import ModeTable
-from shared.frame.symbols import normalize_power
 from shared.phy import ChannelSettings, Link
+from shared.phy.power import normalize_power
 from shared.units import n0_from_snr_db
 
 SNRS_DB: Final = tuple(range(-8, 14, 2))

@@ -154,29 +154,29 @@ AIRTIME_REAL: Airtime.ValueType  # 2
 """waited for: the air is occupied while a burst is on it, so bursts queue"""
 Global___Airtime: _TypeAlias = Airtime  # noqa: Y015
 
-class _PilotPlacing:
+class _PilotPattern:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
 
-class _PilotPlacingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PilotPlacing.ValueType], _builtins.type):
+class _PilotPatternEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PilotPattern.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
-    PILOT_PLACING_UNSPECIFIED: _PilotPlacing.ValueType  # 0
+    PILOT_PATTERN_UNSPECIFIED: _PilotPattern.ValueType  # 0
     """the transmitter's default"""
-    PILOT_PLACING_FRONT: _PilotPlacing.ValueType  # 1
+    PILOT_PATTERN_PREAMBLE: _PilotPattern.ValueType  # 1
     """before the payload: one gain for the whole burst"""
-    PILOT_PLACING_SPREAD: _PilotPlacing.ValueType  # 2
+    PILOT_PATTERN_SCATTERED: _PilotPattern.ValueType  # 2
     """evenly among the payload: the gain is followed between them"""
 
-class PilotPlacing(_PilotPlacing, metaclass=_PilotPlacingEnumTypeWrapper):
+class PilotPattern(_PilotPattern, metaclass=_PilotPatternEnumTypeWrapper):
     """Where the pilots stand in a burst."""
 
-PILOT_PLACING_UNSPECIFIED: PilotPlacing.ValueType  # 0
+PILOT_PATTERN_UNSPECIFIED: PilotPattern.ValueType  # 0
 """the transmitter's default"""
-PILOT_PLACING_FRONT: PilotPlacing.ValueType  # 1
+PILOT_PATTERN_PREAMBLE: PilotPattern.ValueType  # 1
 """before the payload: one gain for the whole burst"""
-PILOT_PLACING_SPREAD: PilotPlacing.ValueType  # 2
+PILOT_PATTERN_SCATTERED: PilotPattern.ValueType  # 2
 """evenly among the payload: the gain is followed between them"""
-Global___PilotPlacing: _TypeAlias = PilotPlacing  # noqa: Y015
+Global___PilotPattern: _TypeAlias = PilotPattern  # noqa: Y015
 
 class _Csi:
     ValueType = _typing.NewType("ValueType", _builtins.int)

@@ -44,7 +44,7 @@ class Burst(_message.Message):
     TRACE_FIELD_NUMBER: _builtins.int
     CHANNEL_OVERRIDE_FIELD_NUMBER: _builtins.int
     GENIE_FIELD_NUMBER: _builtins.int
-    PILOT_PLACING_FIELD_NUMBER: _builtins.int
+    PILOT_PATTERN_FIELD_NUMBER: _builtins.int
     OFDM_FIELD_NUMBER: _builtins.int
     SESSION_FIELD_NUMBER: _builtins.int
     OFFSET_SYMBOLS_FIELD_NUMBER: _builtins.int
@@ -55,7 +55,7 @@ class Burst(_message.Message):
     """(stream, counter) and the channel's seed name the random draw. The sender counts."""
     counter: _builtins.int
     pilot_symbols: _builtins.int
-    """`symbols` holds pilots and payload, placed as `pilot_placing` tells."""
+    """`symbols` holds pilots and payload, placed as `pilot_pattern` tells."""
     payload_symbols: _builtins.int
     symbols: _builtins.bytes
     csi: _common_pb2.Csi.ValueType
@@ -67,7 +67,7 @@ class Burst(_message.Message):
     """Hits wanted, 1 to 100; 0 means 5."""
     trace: _builtins.bool
     """Ask for `Reception.trace`."""
-    pilot_placing: _common_pb2.PilotPlacing.ValueType
+    pilot_pattern: _common_pb2.PilotPattern.ValueType
     session: _builtins.int
     """Pictures that are sent in rounds. `session` names the picture: the receiver keeps what it equalized, so that a later
     burst of the session continues the code; 0 means that nothing is kept. Only for codecs whose shorter code begins
@@ -78,7 +78,7 @@ class Burst(_message.Message):
     holds k/2 - offset_symbols. FAILED_PRECONDITION when the receiver does not hold all of the earlier ones.
     """
     wanted_certainty: _builtins.float
-    """Ask for more, `Reception.more_wanted`, below this certainty; 0 means never."""
+    """Ask for more, `Reception.request_more`, below this certainty; 0 means never."""
     @_builtins.property
     def codec(self) -> _common_pb2.CodecSpec: ...
     @_builtins.property
@@ -109,7 +109,7 @@ class Burst(_message.Message):
         trace: _builtins.bool = ...,
         channel_override: _common_pb2.ChannelSettings | None = ...,
         genie: Global___Genie | None = ...,
-        pilot_placing: _common_pb2.PilotPlacing.ValueType = ...,
+        pilot_pattern: _common_pb2.PilotPattern.ValueType = ...,
         ofdm: Global___OfdmGrid | None = ...,
         session: _builtins.int = ...,
         offset_symbols: _builtins.int = ...,
@@ -117,7 +117,7 @@ class Burst(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["channel_override", b"channel_override", "codec", b"codec", "genie", b"genie", "ofdm", b"ofdm"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["burst_id", b"burst_id", "channel_override", b"channel_override", "codec", b"codec", "counter", b"counter", "csi", b"csi", "genie", b"genie", "ofdm", b"ofdm", "offset_symbols", b"offset_symbols", "payload_symbols", b"payload_symbols", "pilot_placing", b"pilot_placing", "pilot_symbols", b"pilot_symbols", "session", b"session", "stream", b"stream", "symbols", b"symbols", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace", "wanted_certainty", b"wanted_certainty"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["burst_id", b"burst_id", "channel_override", b"channel_override", "codec", b"codec", "counter", b"counter", "csi", b"csi", "genie", b"genie", "ofdm", b"ofdm", "offset_symbols", b"offset_symbols", "payload_symbols", b"payload_symbols", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "session", b"session", "stream", b"stream", "symbols", b"symbols", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace", "wanted_certainty", b"wanted_certainty"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -193,7 +193,7 @@ class Reception(_message.Message):
     KNOWLEDGE_BASE_FIELD_NUMBER: _builtins.int
     KNOWLEDGE_BASE_VERSION_FIELD_NUMBER: _builtins.int
     CERTAINTY_FIELD_NUMBER: _builtins.int
-    MORE_WANTED_FIELD_NUMBER: _builtins.int
+    REQUEST_MORE_FIELD_NUMBER: _builtins.int
     burst_id: _builtins.int
     confidence: _builtins.float
     """0 to 1: how likely the answer's label is right, calibrated on held-out answers."""
@@ -211,7 +211,7 @@ class Reception(_message.Message):
     """Probability of the likeliest category given all that arrived, 0 to 1; absent for a codec without categories. The
     confidence is less: it also holds that the category may be the wrong one for the picture, which no symbol can mend.
     """
-    more_wanted: _builtins.bool
+    request_more: _builtins.bool
     """The certainty is below the wanted one, and the code has more symbols."""
     @_builtins.property
     def failure(self) -> _common_pb2.Failure:
@@ -250,11 +250,11 @@ class Reception(_message.Message):
         knowledge_base: _builtins.str = ...,
         knowledge_base_version: _builtins.int = ...,
         certainty: _builtins.float | None = ...,
-        more_wanted: _builtins.bool = ...,
+        request_more: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_certainty", b"_certainty", "_snr_db_estimated", b"_snr_db_estimated", "certainty", b"certainty", "channel", b"channel", "failure", b"failure", "snr_db_estimated", b"snr_db_estimated", "trace", b"trace"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_certainty", b"_certainty", "_snr_db_estimated", b"_snr_db_estimated", "accepted", b"accepted", "burst_id", b"burst_id", "certainty", b"certainty", "channel", b"channel", "confidence", b"confidence", "elapsed_seconds", b"elapsed_seconds", "failure", b"failure", "knowledge_base", b"knowledge_base", "knowledge_base_version", b"knowledge_base_version", "ledger", b"ledger", "more_wanted", b"more_wanted", "reason", b"reason", "snr_db_estimated", b"snr_db_estimated", "top", b"top", "trace", b"trace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_certainty", b"_certainty", "_snr_db_estimated", b"_snr_db_estimated", "accepted", b"accepted", "burst_id", b"burst_id", "certainty", b"certainty", "channel", b"channel", "confidence", b"confidence", "elapsed_seconds", b"elapsed_seconds", "failure", b"failure", "knowledge_base", b"knowledge_base", "knowledge_base_version", b"knowledge_base_version", "ledger", b"ledger", "reason", b"reason", "request_more", b"request_more", "snr_db_estimated", b"snr_db_estimated", "top", b"top", "trace", b"trace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__certainty: _TypeAlias = _typing.Literal["certainty"]  # noqa: Y015
     _WhichOneofArgType__certainty: _TypeAlias = _typing.Literal["_certainty", b"_certainty"]  # noqa: Y015

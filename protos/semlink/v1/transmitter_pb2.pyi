@@ -35,7 +35,7 @@ class SendImageRequest(_message.Message):
     TOP_K_FIELD_NUMBER: _builtins.int
     TRACE_FIELD_NUMBER: _builtins.int
     TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
-    PILOT_PLACING_FIELD_NUMBER: _builtins.int
+    PILOT_PATTERN_FIELD_NUMBER: _builtins.int
     DESIGN_SNR_DB_FIELD_NUMBER: _builtins.int
     ASK_FOR_MORE_FIELD_NUMBER: _builtins.int
     image: _builtins.bytes
@@ -59,7 +59,7 @@ class SendImageRequest(_message.Message):
     """Ask for `Delivery.trace`."""
     timeout_seconds: _builtins.float
     """For SendImages, where a gRPC deadline covers the whole stream: seconds for this picture; 0 means none."""
-    pilot_placing: _common_pb2.PilotPlacing.ValueType
+    pilot_pattern: _common_pb2.PilotPattern.ValueType
     """Where the pilots stand; only with CSI_PILOT."""
     design_snr_db: _builtins.float
     """SNR in dB that the codec is told to expect, where it cares; unset means what the transmitter expects."""
@@ -88,13 +88,13 @@ class SendImageRequest(_message.Message):
         top_k: _builtins.int | None = ...,
         trace: _builtins.bool = ...,
         timeout_seconds: _builtins.float = ...,
-        pilot_placing: _common_pb2.PilotPlacing.ValueType = ...,
+        pilot_pattern: _common_pb2.PilotPattern.ValueType = ...,
         design_snr_db: _builtins.float | None = ...,
         ask_for_more: Global___AskForMore | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_design_snr_db", b"_design_snr_db", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "ask_for_more", b"ask_for_more", "channel", b"channel", "codec", b"codec", "counter", b"counter", "design_snr_db", b"design_snr_db", "k", b"k", "pilot_symbols", b"pilot_symbols", "stream", b"stream", "top_k", b"top_k"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_design_snr_db", b"_design_snr_db", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "ask_for_more", b"ask_for_more", "channel", b"channel", "codec", b"codec", "counter", b"counter", "csi", b"csi", "design_snr_db", b"design_snr_db", "image", b"image", "k", b"k", "pilot_placing", b"pilot_placing", "pilot_symbols", b"pilot_symbols", "request_id", b"request_id", "stream", b"stream", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_design_snr_db", b"_design_snr_db", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "ask_for_more", b"ask_for_more", "channel", b"channel", "codec", b"codec", "counter", b"counter", "csi", b"csi", "design_snr_db", b"design_snr_db", "image", b"image", "k", b"k", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "request_id", b"request_id", "stream", b"stream", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__codec: _TypeAlias = _typing.Literal["codec"]  # noqa: Y015
     _WhichOneofArgType__codec: _TypeAlias = _typing.Literal["_codec", b"_codec"]  # noqa: Y015
@@ -258,7 +258,7 @@ class Delivery(_message.Message):
     TRACE_FIELD_NUMBER: _builtins.int
     KNOWLEDGE_BASE_FIELD_NUMBER: _builtins.int
     PILOT_SYMBOLS_FIELD_NUMBER: _builtins.int
-    PILOT_PLACING_FIELD_NUMBER: _builtins.int
+    PILOT_PATTERN_FIELD_NUMBER: _builtins.int
     KNOWLEDGE_BASE_VERSION_FIELD_NUMBER: _builtins.int
     ROUNDS_FIELD_NUMBER: _builtins.int
     item_id: _builtins.str
@@ -279,7 +279,7 @@ class Delivery(_message.Message):
     total_seconds: _builtins.float
     knowledge_base: _builtins.str
     pilot_symbols: _builtins.int
-    pilot_placing: _common_pb2.PilotPlacing.ValueType
+    pilot_pattern: _common_pb2.PilotPattern.ValueType
     knowledge_base_version: _builtins.int
     @_builtins.property
     def top(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Hit]: ...
@@ -324,13 +324,13 @@ class Delivery(_message.Message):
         trace: _common_pb2.Trace | None = ...,
         knowledge_base: _builtins.str = ...,
         pilot_symbols: _builtins.int = ...,
-        pilot_placing: _common_pb2.PilotPlacing.ValueType = ...,
+        pilot_pattern: _common_pb2.PilotPattern.ValueType = ...,
         knowledge_base_version: _builtins.int = ...,
         rounds: _abc.Iterable[Global___Round] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_snr_db_estimated", b"_snr_db_estimated", "channel", b"channel", "snr_db_estimated", b"snr_db_estimated", "trace", b"trace"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_snr_db_estimated", b"_snr_db_estimated", "accepted", b"accepted", "cbr", b"cbr", "cbr_total", b"cbr_total", "channel", b"channel", "codec", b"codec", "confidence", b"confidence", "csi", b"csi", "distance", b"distance", "genies", b"genies", "item_id", b"item_id", "k", b"k", "knowledge_base", b"knowledge_base", "knowledge_base_version", b"knowledge_base_version", "label", b"label", "ledger", b"ledger", "pilot_placing", b"pilot_placing", "pilot_symbols", b"pilot_symbols", "reason", b"reason", "rounds", b"rounds", "snr_db_estimated", b"snr_db_estimated", "top", b"top", "total_seconds", b"total_seconds", "trace", b"trace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_snr_db_estimated", b"_snr_db_estimated", "accepted", b"accepted", "cbr", b"cbr", "cbr_total", b"cbr_total", "channel", b"channel", "codec", b"codec", "confidence", b"confidence", "csi", b"csi", "distance", b"distance", "genies", b"genies", "item_id", b"item_id", "k", b"k", "knowledge_base", b"knowledge_base", "knowledge_base_version", b"knowledge_base_version", "label", b"label", "ledger", b"ledger", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "reason", b"reason", "rounds", b"rounds", "snr_db_estimated", b"snr_db_estimated", "top", b"top", "total_seconds", b"total_seconds", "trace", b"trace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__snr_db_estimated: _TypeAlias = _typing.Literal["snr_db_estimated"]  # noqa: Y015
     _WhichOneofArgType__snr_db_estimated: _TypeAlias = _typing.Literal["_snr_db_estimated", b"_snr_db_estimated"]  # noqa: Y015

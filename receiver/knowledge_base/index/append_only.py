@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from receiver.knowledge_base.index.base import Vectors
 from receiver.knowledge_base.index.exact_search import exact_nearest
-from receiver.knowledge_base.records import Floats, Positions
+from shared.types import Floats, Positions
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 

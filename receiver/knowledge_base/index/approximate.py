@@ -17,8 +17,8 @@ from receiver.knowledge_base.index.base import Vectors
 from receiver.knowledge_base.index.faiss_tools import GPU_MOST, ONE_THREAD, faiss_threads, resolve_device, to_gpu
 from receiver.knowledge_base.index.recipes import RECIPES
 from receiver.knowledge_base.index.settings import EngineSettings
-from receiver.knowledge_base.records import Floats, Positions
 from shared.errors import InvalidSetting
+from shared.types import Floats, Positions
 
 _ITERATIONS = 10  # of k-means
 _OPQ_ITERATIONS = 4

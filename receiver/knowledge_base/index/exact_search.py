@@ -11,7 +11,7 @@ from collections.abc import Callable
 import faiss
 import numpy as np
 
-from receiver.knowledge_base.records import Floats, Positions
+from shared.types import Floats, Positions
 
 _SPARE = 8  # neighbours looked at beyond those asked for, so that ties at the edge are seen
 _TIE = 2e-6  # squared distances of FAISS and of `squared_distances` differ by less, for unit vectors

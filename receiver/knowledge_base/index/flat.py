@@ -12,7 +12,7 @@ from receiver.knowledge_base.index.base import Vectors
 from receiver.knowledge_base.index.exact_search import exact_nearest
 from receiver.knowledge_base.index.faiss_tools import GPU_MOST, ONE_THREAD, faiss_threads, resolve_device, to_gpu
 from receiver.knowledge_base.index.settings import EngineSettings
-from receiver.knowledge_base.records import Floats, Positions
+from shared.types import Floats, Positions
 
 
 class FlatIndex:

@@ -18,8 +18,8 @@ import numpy as np
 
 from receiver.knowledge_base.index.base import Vectors
 from receiver.knowledge_base.index.settings import EngineSettings
-from receiver.knowledge_base.records import Floats, Positions
 from shared.errors import InvalidSetting, NotFound, Unavailable
+from shared.types import Floats, Positions
 
 if TYPE_CHECKING:
     from pymilvus import MilvusClient

@@ -15,14 +15,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import structlog
 
 from receiver.knowledge_base.index.base import Vectors
-from receiver.knowledge_base.records import Floats, Positions
 from receiver.knowledge_base.store.schema import blob_digest
 from receiver.knowledge_base.store.store import Store
 from shared.files import fsync
+from shared.types import Bools, Floats, Positions
 
 _PROOF_BYTES = 32
 
@@ -61,7 +60,7 @@ class RankingFile:
         return embedding if blob_digest(embedding) == row[self._embedding_bytes :] else self._missing
 
 
-def extended_ranking_file(path: Path, store: Store, live: npt.NDArray[np.bool_], stop: int) -> RankingFile:
+def extended_ranking_file(path: Path, store: Store, live: Bools, stop: int) -> RankingFile:
     """The file with all rows below the position `stop`; without those that are lacking where it cannot be written.
 
     live: [P], which positions hold an item; for the store's one writer

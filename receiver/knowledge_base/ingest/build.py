@@ -14,18 +14,17 @@ from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from receiver.knowledge_base.index.settings import EngineSettings
 from receiver.knowledge_base.ingest.pictures import UNREADABLE, Prepared, prepare
-from receiver.knowledge_base.records import Floats, Origin
-from receiver.knowledge_base.store.staging import StagedStore, write_store
+from receiver.knowledge_base.ingest.staging import StagedStore, write_store
+from receiver.knowledge_base.records import Origin
 from receiver.knowledge_base.store.writer import check_text
 from shared.datasets import Embedded, EmbeddingSource, Picture, PictureSource
 from shared.errors import InvalidInput, Mismatch
+from shared.types import Floats, Pixels
 
-Pixels = npt.NDArray[np.uint8]
 Given = TypeVar("Given", Picture, Embedded)
 Taken = TypeVar("Taken")
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from receiver.knowledge_base.records import Floats, Item, Origin
+from receiver.knowledge_base.records import Item, Origin
 from receiver.knowledge_base.store import schema
 from receiver.knowledge_base.store.sqlite_errors import damaged
 from shared.errors import Mismatch
+from shared.types import Floats
 
 
 def read_meta(connection: sqlite3.Connection, path: Path) -> dict[str, str]:

@@ -18,10 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from receiver.knowledge_base.index.base import CHUNK_ITEMS
-from receiver.knowledge_base.records import Added, Floats, Item, Listed, Origin, Positions
+from receiver.knowledge_base.records import Added, Item, Listed, Origin
 from receiver.knowledge_base.store import schema
 from receiver.knowledge_base.store.checksums import (
     origin_from_meta,
@@ -36,6 +34,9 @@ from receiver.knowledge_base.store.schema import Head
 from receiver.knowledge_base.store.sqlite import connect_reader, store_uri
 from receiver.knowledge_base.store.sqlite_errors import damaged, reading
 from shared.errors import Unavailable
+from shared.types import Bools, Floats, Positions
+
+CHUNK_ITEMS = 16_384  # embeddings read at once
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Contents:
     head: Head
     item_ids: list[str]
     label_codes: Positions
-    live: npt.NDArray[np.bool_]
+    live: Bools
     labels: tuple[str, ...]
 
 
@@ -190,7 +191,7 @@ class Store:
                 prove_row(row[:-1], {row[2]: row[-1]}, self.path)
         return [Listed(row[0], row[1], row[-1], row[3], os.fsdecode(row[4])) for row in rows]
 
-    def vectors(self, start: int, stop: int, live: npt.NDArray[np.bool_]) -> "StoreVectors":
+    def vectors(self, start: int, stop: int, live: Bools) -> "StoreVectors":
         """The embeddings of the live items from position `start` to before `stop`; live: [P]."""
         return StoreVectors(self, start + np.flatnonzero(live[start:stop]))
 
@@ -219,7 +220,7 @@ class Store:
 
 
 class StoreVectors:
-    """Some items' embeddings, read piece by piece; see `engines.base.Vectors`."""
+    """Some items' embeddings, read piece by piece; see `index.base.Vectors`."""
 
     def __init__(self, store: Store, positions: Positions) -> None:
         self._store = store

@@ -13,12 +13,13 @@ from uuid import uuid4
 
 import numpy as np
 
-from receiver.knowledge_base.records import Added, Floats, NewItem, Origin
+from receiver.knowledge_base.records import Added, NewItem, Origin
 from receiver.knowledge_base.store import schema
 from receiver.knowledge_base.store.checksums import origin_from_meta, read_meta
 from receiver.knowledge_base.store.schema import Head
 from receiver.knowledge_base.store.sqlite_errors import damaged, writing
 from shared.errors import InvalidInput, NotFound, Unavailable
+from shared.types import Floats
 
 _WORTH_VACUUM = 0.2  # of the file, unused
 _ADD_ITEM = "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"

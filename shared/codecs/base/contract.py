@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from shared.errors import InvalidInput
-from shared.frame.symbols import Complex
 from shared.phy.receive.equalizer import EqualizerName
+from shared.types import Complex, Embeddings, Floats
 
-Embeddings = npt.NDArray[np.float32]
-OperatingPoint = npt.NDArray[np.float32]
-LogProbabilities = npt.NDArray[np.float32]
+OperatingPoint = Floats
+LogProbabilities = Floats
 ExpectedFading = Literal["none", "rayleigh"]
 """What a sender may expect of a channel beside its SNR: a constant gain, or one that fades from burst to burst."""
 
@@ -31,11 +29,11 @@ class Decoded:
     """What a decoder learned from a batch of bursts.
 
     embeddings: [B, 512], float32, not necessarily of unit length.
-    evidence: [B, C], float32, log-probabilities over the codec's own categories or clusters; None where it has none.
+    log_posterior: [B, C], float32, log p(c | y) of the codec's own categories or clusters; None if it has none.
     """
 
     embeddings: Embeddings
-    evidence: LogProbabilities | None = None
+    log_posterior: LogProbabilities | None = None
 
 
 class BaseCodec(ABC):
@@ -103,7 +101,7 @@ class Codec(BaseCodec):
         """
 
     @abstractmethod
-    def decode(self, x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> Decoded:
+    def decode(self, x_hat: Complex, n0_eff: Floats) -> Decoded:
         """Estimate the embeddings from equalized symbols.
 
         x_hat: [B, k/2], complex64. n0_eff: [B, k/2], float32, noise power of each symbol after the equalizer as far as
@@ -113,7 +111,7 @@ class Codec(BaseCodec):
     def categories(self, embeddings: Embeddings) -> LogProbabilities | None:  # noqa: ARG002 - for codecs that have some
         """What the codec's own classifier says of embeddings [N, 512]: [N, C], log-probabilities of its categories.
 
-        None for a codec without categories; C is that of `Decoded.evidence`.
+        None for a codec without categories; C is that of `Decoded.log_posterior`.
         """
         return None
 
@@ -131,11 +129,11 @@ def fingerprint_of(parts: Iterable[bytes]) -> str:
     return digest.hexdigest()[:16]
 
 
-def to_symbols(latent: npt.NDArray[np.float32]) -> Complex:
+def to_symbols(latent: Floats) -> Complex:
     """Pair real dimensions: [B, k] float32 to [B, k/2] complex64, x_i = z_2i + j z_2i+1."""
     return np.ascontiguousarray(latent, dtype=np.float32).view(np.complex64)
 
 
-def to_latent(symbols: Complex) -> npt.NDArray[np.float32]:
+def to_latent(symbols: Complex) -> Floats:
     """The reverse of `to_symbols`: [B, k/2] complex64 to [B, k] float32."""
     return np.ascontiguousarray(symbols, dtype=np.complex64).view(np.float32)

@@ -10,14 +10,11 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from shared.codecs.base.contract import BaseCodec, Codec, OperatingPoint
 from shared.errors import InvalidPicture, InvalidSetting
-from shared.frame.symbols import Complex
-
-Pixels = npt.NDArray[np.uint8]
+from shared.types import Complex, Floats, Pixels
 
 SIDE: Final = 32
 GREY: Final = 128
@@ -42,7 +39,7 @@ class PictureCodec(BaseCodec):
         """
 
     @abstractmethod
-    def decode(self, x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> DecodedPictures:
+    def decode(self, x_hat: Complex, n0_eff: Floats) -> DecodedPictures:
         """Pictures of equalized symbols.
 
         x_hat: [B, k/2], complex64. n0_eff: [B, k/2], float32, noise power of each; NaN where it is not known.

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from shared.codecs.base.contract import fingerprint_of
 from shared.errors import DataLoss
+from shared.types import Floats
 
 
 def read_weights(path: Path, codec: str) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -25,7 +24,7 @@ def read_weights(path: Path, codec: str) -> tuple[dict[str, Tensor], dict[str, s
     return tensors, metadata
 
 
-def fingerprint_of_weights(arrays: Mapping[str, npt.NDArray[np.float32]], *parts: str) -> str:
+def fingerprint_of_weights(arrays: Mapping[str, Floats], *parts: str) -> str:
     """Fingerprint of named arrays, in the order of their names, and of words that belong to them."""
     pieces = [piece for name in sorted(arrays) for piece in (name.encode(), arrays[name].tobytes())]
     return fingerprint_of([*(part.encode() for part in parts), *pieces])

@@ -13,10 +13,9 @@ import numpy.typing as npt
 import torch
 
 from shared.errors import InvalidSetting, NotFound
-from shared.frame.symbols import Complex
+from shared.types import Complex, Floats
 
 Bits = npt.NDArray[np.uint8]
-Reals = npt.NDArray[np.float32]
 
 MIN_BITS: Final = 12
 """Fewest information bits of 3GPP TS 38.212's code."""
@@ -69,7 +68,7 @@ class Modem:
         x: Complex = self._chain.map(coded[:, self._places]).cpu().numpy().astype(np.complex64)
         return x
 
-    def demodulate(self, x_hat: Complex, n0_eff: Reals) -> Bits:
+    def demodulate(self, x_hat: Complex, n0_eff: Floats) -> Bits:
         """Bits [B, K] of equalized symbols [B, n] and their noise power [B, n], after zero forcing.
 
         Where n0_eff is NaN it is estimated from the burst, as the larger of two guesses: E|x_hat|^2 - 1, which is good
@@ -81,11 +80,11 @@ class Modem:
         bits: Bits = self._chain.decode(summed).cpu().numpy().astype(np.uint8)
         return bits
 
-    def _guess(self, x_hat: Complex) -> Reals:
+    def _guess(self, x_hat: Complex) -> Floats:
         """Noise power of each burst from its symbols alone: [B, 1], float32."""
         moment = np.mean(np.abs(x_hat) ** 2, axis=1) - 1
         nearest = np.abs(x_hat[:, :, None] - self._chain.points).min(axis=2)
-        guess: Reals = np.maximum(moment, np.mean(nearest**2, axis=1))[:, None].astype(np.float32)
+        guess: Floats = np.maximum(moment, np.mean(nearest**2, axis=1))[:, None].astype(np.float32)
         return guess
 
 

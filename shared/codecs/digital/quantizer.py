@@ -11,11 +11,10 @@ from typing import Any, Final, NamedTuple, Self
 
 import faiss
 import numpy as np
-import numpy.typing as npt
 
-from shared.codecs.base.contract import Embeddings
 from shared.codecs.digital.modem import Bits
 from shared.errors import InvalidInput
+from shared.types import Embeddings, Floats
 
 STAGES: Final = (8, 4, 4, *(8,) * 14)
 """Bits of each stage. 12, 16 and every 8 more up to 128 are whole numbers of stages."""
@@ -23,7 +22,6 @@ BUDGETS: Final = tuple(accumulate(STAGES))
 BOOKS: Final = tuple(accumulate(2**bits for bits in STAGES))
 """Words of the first stages together."""
 _BEAM: Final = 8
-Floats = npt.NDArray[np.float32]
 
 
 class Words(NamedTuple):

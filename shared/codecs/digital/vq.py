@@ -13,15 +13,16 @@ from typing import ClassVar, Self
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from shared.codecs.base.contract import Codec, Decoded, Embeddings, ExpectedFading, OperatingPoint, fingerprint_of
+from shared.codecs.base.contract import Codec, Decoded, ExpectedFading, OperatingPoint, fingerprint_of
 from shared.codecs.base.design_snr import UNTOLD_SNR_DB
 from shared.codecs.base.weight_files import weights_path
-from shared.codecs.digital.modem import Mode, Reals, modem_of, require_sionna
+from shared.codecs.digital.modem import Mode, modem_of, require_sionna
 from shared.codecs.digital.modes import ModeTable
 from shared.codecs.digital.quantizer import ResidualQuantizer, Words
 from shared.errors import DataLoss, InvalidInput
-from shared.frame.symbols import Complex, normalize_power
+from shared.phy.power import normalize_power
 from shared.phy.receive.equalizer import EqualizerName
+from shared.types import Complex, Embeddings, Floats
 
 
 class VqDigital(Codec):
@@ -71,7 +72,7 @@ class VqDigital(Codec):
             x[rows] = normalize_power(modem_of(mode, self.symbols).modulate(bits))
         return x
 
-    def decode(self, x_hat: Complex, n0_eff: Reals) -> Decoded:
+    def decode(self, x_hat: Complex, n0_eff: Floats) -> Decoded:
         """Find the bits of each burst, and look their words up."""
         bits = modem_of(self._told(), self.symbols).demodulate(x_hat, n0_eff)
         return Decoded(self.quantizer.dequantize(bits))

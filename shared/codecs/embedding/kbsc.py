@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.nn.utils import fuse_linear_bn_eval
 
-from shared.codecs.base.contract import Codec, Decoded, Embeddings, OperatingPoint, fingerprint_of
+from shared.codecs.base.contract import Codec, Decoded, OperatingPoint, fingerprint_of
 from shared.codecs.base.weight_files import weights_path
 from shared.errors import DataLoss
-from shared.frame.symbols import Complex
+from shared.types import Complex, Embeddings, Floats
 
 DIM, HIDDEN = 512, 384
 
@@ -95,7 +94,7 @@ class Kbsc(Codec):
         return x
 
     @torch.inference_mode()
-    def decode(self, x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> Decoded:  # noqa: ARG002 - SNR-blind
+    def decode(self, x_hat: Complex, n0_eff: Floats) -> Decoded:  # noqa: ARG002 - SNR-blind
         """Embeddings of equalized symbols; the noise power is not used."""
         decoded = self.network.decode(torch.from_numpy(np.ascontiguousarray(x_hat)).to(self.device))
         return Decoded(decoded.float().cpu().numpy())

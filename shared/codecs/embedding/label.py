@@ -11,23 +11,14 @@ from typing import ClassVar, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from shared.codecs.base.contract import (
-    Codec,
-    Decoded,
-    Embeddings,
-    LogProbabilities,
-    OperatingPoint,
-    to_latent,
-    to_symbols,
-)
+from shared.codecs.base.contract import Codec, Decoded, LogProbabilities, OperatingPoint, to_latent, to_symbols
 from shared.codecs.base.weight_files import weights_path
 from shared.codecs.base.weights import fingerprint_of_weights, read_weights
 from shared.codecs.embedding.nested import received_noise
 from shared.errors import DataLoss
-from shared.frame.symbols import Complex, normalize_power
+from shared.phy.power import normalize_power
 from shared.phy.receive.equalizer import EqualizerName
-
-Floats = npt.NDArray[np.float32]
+from shared.types import Complex, Embeddings, Floats
 
 
 class LabelTables(NamedTuple):
@@ -76,13 +67,13 @@ class Label(Codec):
         words: Complex = self._symbols[self.categories(embeddings).argmax(axis=1)]
         return words
 
-    def decode(self, x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> Decoded:
+    def decode(self, x_hat: Complex, n0_eff: Floats) -> Decoded:
         """The prototype of the likeliest category, and the log-probabilities of all."""
         y, words = to_latent(x_hat), to_latent(self._symbols)
         certainty = 2 / received_noise(x_hat, n0_eff)  # N0/2 in each real dimension
         likelihood = (certainty * y) @ words.T - 0.5 * np.broadcast_to(certainty, y.shape) @ (words * words).T
-        evidence = _log_softmax(likelihood + self._log_prior)
-        return Decoded(self.tables.prototypes[evidence.argmax(axis=1)], evidence)
+        log_posterior = _log_softmax(likelihood + self._log_prior)
+        return Decoded(self.tables.prototypes[log_posterior.argmax(axis=1)], log_posterior)
 
     def categories(self, embeddings: Embeddings) -> LogProbabilities:
         """See `Codec.categories`."""

@@ -15,26 +15,17 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from shared.codecs.base.contract import (
-    Codec,
-    Decoded,
-    Embeddings,
-    LogProbabilities,
-    OperatingPoint,
-    to_latent,
-    to_symbols,
-)
+from shared.codecs.base.contract import Codec, Decoded, LogProbabilities, OperatingPoint, to_latent, to_symbols
 from shared.codecs.base.design_snr import DEFAULT_SNR_DB
 from shared.codecs.base.weight_files import weights_path
 from shared.codecs.base.weights import fingerprint_of_weights, read_weights
 from shared.codecs.embedding.nested_model import LEAST_NOISE, LENGTHS, NestedModel
 from shared.errors import DataLoss
-from shared.frame.symbols import Complex
 from shared.phy.receive.equalizer import EqualizerName
+from shared.types import Complex, Embeddings, Floats
 
 _ROOT_HALF = np.float32(np.sqrt(0.5))
 
@@ -76,16 +67,16 @@ class Nested(Codec):
         return to_symbols(latent[:, : self.k].cpu().numpy() * _ROOT_HALF)
 
     @torch.inference_mode()
-    def decode(self, x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> Decoded:
+    def decode(self, x_hat: Complex, n0_eff: Floats) -> Decoded:
         """Embeddings, and log-probabilities of the categories, by the codec's prior."""
         y, noise = self._tensor(to_latent(x_hat) / _ROOT_HALF), self._tensor(latent_noise(n0_eff))
         unknown = noise.isnan().any(dim=1)
         embeddings = y.new_empty(len(y), self.model.prototypes.shape[1])
-        evidence = y.new_empty(len(y), len(self._log_prior))
+        log_posterior = y.new_empty(len(y), len(self._log_prior))
         for rows in (~unknown, unknown):
             if rows.any():
-                embeddings[rows], evidence[rows] = self.model.decode(y[rows], noise[rows], self._log_prior)
-        return Decoded(embeddings.cpu().numpy(), evidence.cpu().numpy())
+                embeddings[rows], log_posterior[rows] = self.model.decode(y[rows], noise[rows], self._log_prior)
+        return Decoded(embeddings.cpu().numpy(), log_posterior.cpu().numpy())
 
     @torch.inference_mode()
     def categories(self, embeddings: Embeddings) -> LogProbabilities:
@@ -105,7 +96,7 @@ class Nested(Codec):
         wanted = np.where(np.isnan(wanted), np.float32(DEFAULT_SNR_DB), wanted)
         return (self._tensor(wanted)[:, None] - self.model.points_db).abs().argmin(dim=1)
 
-    def _tensor(self, array: npt.NDArray[np.float32]) -> Tensor:
+    def _tensor(self, array: Floats) -> Tensor:
         return torch.from_numpy(np.require(array, np.float32, ["C", "W"])).to(self.device)
 
 
@@ -125,13 +116,13 @@ def _read_model(path: Path, _modified_ns: int, device: str) -> tuple[NestedModel
         raise DataLoss(f"{path} holds no model of codec nested: {error}") from error
 
 
-def received_noise(x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def received_noise(x_hat: Complex, n0_eff: Floats) -> Floats:
     """As `latent_noise`; where the receiver does not know it, the power of a burst, 1 + N0 in the mean, tells it."""
     noise, heard = latent_noise(n0_eff), np.mean(np.abs(x_hat) ** 2, axis=1, keepdims=True) - 1
     return np.maximum(np.where(np.isnan(noise), heard, noise), LEAST_NOISE).astype(np.float32)
 
 
-def latent_noise(n0_eff: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def latent_noise(n0_eff: Floats) -> Floats:
     """Noise power of each real dimension of a latent of unit power: [B, 1] where bursts have one each, or [B, k].
 
     n0_eff: [B, k/2], after zero forcing, NaN where it is not known.

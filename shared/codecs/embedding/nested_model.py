@@ -17,12 +17,11 @@ and gains depend on the operating point, the SNR that the sender believes in: li
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Self
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from shared.codecs.embedding.gain_error import GainError, gain_error, turned
+from shared.types import Floats
 
 LENGTHS: Final = (8, 16, 32, 64, 128, 256)
 SEGMENTS: Final = tuple(zip((0, *LENGTHS), LENGTHS, strict=False))
@@ -58,10 +57,10 @@ class NestedModel(nn.Module):
         super().__init__()
         for name in ("weight", "bias", "prototypes", "basis", "axes", "points_db", "words", "gains"):
             self.register_buffer(name, tensors[name].float())
-        self.register_buffer("place", placing(self.axes.shape[2]), persistent=False)
+        self.register_buffer("place", pilot_pattern(self.axes.shape[2]), persistent=False)
         self._prefixes: dict[int, Prefix] = {}
 
-    def arrays(self) -> dict[str, npt.NDArray[np.float32]]:
+    def arrays(self) -> dict[str, Floats]:
         """The parameters by name."""
         return {name: tensor.cpu().numpy() for name, tensor in self.state_dict().items()}
 
@@ -95,10 +94,10 @@ class NestedModel(nn.Module):
         for _, gain in gains:  # who learned the noise from pilots learned the gain from them
             found = found + gain.log_ratio
         joint = found.reshape(len(found), *noises.shape[:2], -1) + log_prior_of_point[..., None] + log_prior
-        evidence = joint.logsumexp(dim=(0, 1)).log_softmax(dim=1)
+        log_posterior = joint.logsumexp(dim=(0, 1)).log_softmax(dim=1)
         best = joint.flatten(0, 1).argmax(dim=0)
         points, supposed = best // len(noises), best % len(noises)
-        return self._expected_embeddings(y, noises, (supposed, points), evidence.exp(), gains), evidence
+        return self._expected_embeddings(y, noises, (supposed, points), log_posterior.exp(), gains), log_posterior
 
     def prefix(self, k: int) -> "Prefix":
         """The code of the first k dimensions at all operating points; made once, and kept."""
@@ -183,7 +182,7 @@ def hypotheses(noise: Tensor, points_db: Tensor) -> tuple[Tensor, Tensor]:
     return noises, -torch.where(above_db > 0, above_db / _ABOVE_DB, -above_db / _BELOW_DB)
 
 
-def placing(axes: int) -> Tensor:
+def pilot_pattern(axes: int) -> Tensor:
     """Which of `axes` coordinates each dimension carries: [256, axes], one 1 in each row."""
     axis = torch.cat([torch.arange(stop - start) % axes for start, stop in SEGMENTS])
     return nn.functional.one_hot(axis, axes).float()
@@ -263,7 +262,7 @@ def log_likelihood(y: Tensor, noise: Tensor, code: Prefix) -> Tensor:
 def expected_coordinates(y: Tensor, noise: Tensor, words: Tensor, gains: Tensor, place: Tensor) -> Tensor:
     """E[z | y, c] = P^-1 G' d/noise, see `log_likelihood`: [B, n].
 
-    y: [B, k]. noise: [B, 1] or [B, k]. words, gains: [B, 256] of each burst. place: [256, n], from `placing`.
+    y: [B, k]. noise: [B, 1] or [B, k]. words, gains: [B, 256] of each burst. place: [256, n], from `pilot_pattern`.
     """
     k = y.shape[1]
     gains, place, certainty = gains[:, :k], place[:k], 1 / noise

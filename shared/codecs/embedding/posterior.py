@@ -17,11 +17,9 @@ would search inside the few labels with the largest p(label | y), plus the neare
 """
 
 import numpy as np
-import numpy.typing as npt
 
-from shared.codecs.base.contract import Codec, Decoded, Embeddings, LogProbabilities
-
-Ints = npt.NDArray[np.int64]
+from shared.codecs.base.contract import Codec, Decoded, LogProbabilities
+from shared.types import Embeddings, Floats, Ints
 
 _LEAST = 1e-4  # probability of a category within a label: a handful of items does not rule one out
 _LEAST_SPREAD = 1e-3
@@ -60,15 +58,15 @@ class Fusion:
 
         `decoded` comes from a codec with this prior. What the probabilities leave of 1 is that of none of the labels.
         """
-        assert decoded.evidence is not None
-        ratio = np.exp(decoded.evidence) / self._prior
+        assert decoded.log_posterior is not None
+        ratio = np.exp(decoded.log_posterior) / self._prior
         likelihood = (1 - _NONE) / len(self._codes) * (ratio @ self._given_label.T)
         none = _NONE * (ratio @ self._given_none)
         found = np.full((len(ratio), int(self._codes[-1]) + 1), -np.inf, np.float32)
         found[:, self._codes] = np.log(likelihood / (likelihood.sum(axis=1) + none)[:, None])
         return found
 
-    def scores(self, decoded: Decoded, products: Embeddings, labels: Ints) -> npt.NDArray[np.float32]:
+    def scores(self, decoded: Decoded, products: Embeddings, labels: Ints) -> Floats:
         """What candidates of each burst are worth: [B, n].
 
         products: [B, n], inner products of e_hat and each candidate, of unit length. labels: [B, n], of each.
@@ -76,10 +74,10 @@ class Fusion:
         log_labels = self.log_labels(decoded)
         rows = np.arange(len(log_labels))[:, None]
         # |e_i| = 1, so the rest of the squared distance is the same for all
-        worth: npt.NDArray[np.float32] = products / np.float32(self._variance) + log_labels[rows, labels]
+        worth: Floats = products / np.float32(self._variance) + log_labels[rows, labels]
         return worth
 
-    def rank(self, decoded: Decoded, count: int) -> tuple[Ints, npt.NDArray[np.float32]]:
+    def rank(self, decoded: Decoded, count: int) -> tuple[Ints, Floats]:
         """The `count` best items of each burst, best first, or all: positions [B, count] and scores [B, count]."""
         products = decoded.embeddings @ self._embeddings.T
         scores = self.scores(decoded, products, np.broadcast_to(self._labels, products.shape))
@@ -90,9 +88,9 @@ class Fusion:
         return best, np.take_along_axis(scores, best, axis=1)
 
 
-def _means_of_groups(values: npt.NDArray[np.float32], groups: Ints) -> npt.NDArray[np.float32]:
+def _means_of_groups(values: Floats, groups: Ints) -> Floats:
     """Mean of the rows of each group, 0 to G - 1, none empty: [N, X] to [G, X]."""
     counts = np.bincount(groups)
     sums = np.add.reduceat(values[np.argsort(groups, kind="stable")], np.cumsum(counts) - counts, axis=0)
-    means: npt.NDArray[np.float32] = (sums / counts[:, None]).astype(np.float32)
+    means: Floats = (sums / counts[:, None]).astype(np.float32)
     return means

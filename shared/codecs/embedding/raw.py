@@ -3,18 +3,10 @@
 from typing import ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 
-from shared.codecs.base.contract import (
-    Codec,
-    Decoded,
-    Embeddings,
-    OperatingPoint,
-    fingerprint_of,
-    to_latent,
-    to_symbols,
-)
-from shared.frame.symbols import Complex, normalize_power
+from shared.codecs.base.contract import Codec, Decoded, OperatingPoint, fingerprint_of, to_latent, to_symbols
+from shared.phy.power import normalize_power
+from shared.types import Complex, Embeddings, Floats
 
 DIM = 512
 
@@ -37,6 +29,6 @@ class Raw(Codec):
         """Symbols [B, 256] of unit-length `embeddings`: [B, 512]."""
         return normalize_power(to_symbols(embeddings))
 
-    def decode(self, x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> Decoded:  # noqa: ARG002 - noise-blind
+    def decode(self, x_hat: Complex, n0_eff: Floats) -> Decoded:  # noqa: ARG002 - noise-blind
         """Unit power over 256 symbols is a length of 16, so e_hat = x_hat / 16."""
         return Decoded(to_latent(x_hat) / np.float32(np.sqrt(DIM // 2)))

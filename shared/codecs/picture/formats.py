@@ -10,8 +10,8 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from shared.codecs.base.picture import Pixels
 from shared.errors import NotFound
+from shared.types import Pixels
 
 QUALITIES: Final = tuple(range(0, 100, 5))
 """What is tried; in each format 0 is the smallest file."""

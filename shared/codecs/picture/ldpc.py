@@ -13,18 +13,18 @@ from functools import lru_cache
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from shared.codecs.base.contract import ExpectedFading, OperatingPoint, fingerprint_of
 from shared.codecs.base.design_snr import UNTOLD_SNR_DB
-from shared.codecs.base.picture import GREY, SIDE, DecodedPictures, PictureCodec, Pixels, check_pixels
-from shared.codecs.digital.modem import Bits, Modem, Reals, modem_of, require_sionna
+from shared.codecs.base.picture import GREY, SIDE, DecodedPictures, PictureCodec, check_pixels
+from shared.codecs.digital.modem import Bits, Modem, modem_of, require_sionna
 from shared.codecs.picture.formats import FORMATS, Format
 from shared.codecs.picture.link_adaptation import MCS, Adaptation, Mcs
 from shared.errors import InvalidInput, InvalidSetting
-from shared.frame.symbols import Complex, normalize_power
+from shared.phy.power import normalize_power
 from shared.phy.receive.equalizer import EqualizerName
+from shared.types import Bools, Complex, Floats, Pixels
 
 CRC_BITS: Final = 24
 """Of each block: how the receiver knows that it is right. 3GPP TS 38.212, gCRC24A."""
@@ -72,7 +72,7 @@ class PictureLdpc(PictureCodec):
             x[rows] = normalize_power(modem.modulate(with_crc(messages)))
         return x
 
-    def decode(self, x_hat: Complex, n0_eff: Reals) -> DecodedPictures:
+    def decode(self, x_hat: Complex, n0_eff: Floats) -> DecodedPictures:
         """See `PictureCodec.decode`."""
         number = self.mode(np.nan) if self._mode is None else self._mode
         messages, right = checked(self._modem(number).demodulate(x_hat, n0_eff))
@@ -179,7 +179,7 @@ def with_crc(messages: Bits) -> Bits:
     return blocks
 
 
-def checked(blocks: Bits) -> tuple[Bits, npt.NDArray[np.bool_]]:
+def checked(blocks: Bits) -> tuple[Bits, Bools]:
     """Messages [B, K - 24] of blocks [B, K], and whether each passes its CRC: [B]. 1 in 16 million passes wrongly."""
     _, decode = _crc(blocks.shape[1] - CRC_BITS)
     messages, right = decode(torch.from_numpy(blocks).float())

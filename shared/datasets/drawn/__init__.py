@@ -13,6 +13,7 @@ from shared.datasets.drawn.paint import COLOURS, SIZE, paint
 from shared.datasets.drawn.randomness import picture_keys
 from shared.datasets.drawn.shapes import SHAPES
 from shared.errors import InvalidSetting
+from shared.types import Ints
 
 CATEGORIES: tuple[str, ...] = tuple(f"{colour} {shape}" for shape in SHAPES for colour in COLOURS)
 SPLITS: dict[str, int] = {"train": 500, "kb": 20, "query": 10}  # split -> pictures per category
@@ -28,9 +29,7 @@ def split_length(split: str) -> int:
     return SPLITS[_checked(split)] * len(CATEGORIES)
 
 
-def draw_batch(
-    split: str, indices: Sequence[int] | npt.NDArray[np.int64], seed: int = SEED
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+def draw_batch(split: str, indices: Sequence[int] | Ints, seed: int = SEED) -> tuple[npt.NDArray[np.uint8], Ints]:
     """Draw some pictures of a split.
 
     split: `train`, `kb` or `query`

@@ -14,11 +14,10 @@ import numpy.typing as npt
 from shared.datasets.drawn.patterns import PATTERNS, Field, weave
 from shared.datasets.drawn.randomness import Keys, pixel_noise, uniforms
 from shared.datasets.drawn.shapes import SHAPES
+from shared.types import Floats, Ints
 
 SIZE = 64
 
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
 COLOURS: dict[str, tuple[int, int, int]] = {
     "red": (218, 22, 30),

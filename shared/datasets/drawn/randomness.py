@@ -3,12 +3,13 @@
 import numpy as np
 import numpy.typing as npt
 
+from shared.types import Floats, Ints
+
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 
 Keys = npt.NDArray[np.uint64]
-Floats = npt.NDArray[np.float32]
 
 
 def mix(value: Keys) -> Keys:
@@ -18,7 +19,7 @@ def mix(value: Keys) -> Keys:
     return value ^ (value >> np.uint64(31))
 
 
-def picture_keys(seed: int, stream: int, categories: npt.NDArray[np.int64], indices: npt.NDArray[np.int64]) -> Keys:
+def picture_keys(seed: int, stream: int, categories: Ints, indices: Ints) -> Keys:
     """One key for each picture.
 
     seed, stream: whole numbers; stream tells the splits apart

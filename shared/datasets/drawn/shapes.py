@@ -7,9 +7,9 @@ distance to the outline ([N, S, S], float32, negative inside; exact near the out
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+from shared.types import Floats
+
 Distance = Callable[[Floats, Floats], Floats]
 
 

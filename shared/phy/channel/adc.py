@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from shared.frame.symbols import Complex
 from shared.phy.channel.distortion import distorted
 from shared.phy.channel.stage import Draw, Drawn, Signal
 from shared.phy.conditions.settings import ChannelSettings
+from shared.types import Complex
 
 _FLOOR = 1e-30
 """Full scale of a burst without any power; what it rounds to is 0 in complex64."""

@@ -3,12 +3,11 @@
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from shared.frame.symbols import Complex
 from shared.phy.channel.distortion import distorted
 from shared.phy.channel.stage import Draw, Drawn, Signal
 from shared.phy.conditions.settings import ChannelSettings
+from shared.types import Complex, Doubles
 from shared.units import db_to_ratio
 
 _NO_POWER: Final = np.finfo(np.float64).tiny
@@ -35,15 +34,15 @@ class Rapp:
         return distorted(signal, amplified)._replace(launched=amplified.astype(np.complex64))
 
 
-def compression(amplitude: npt.NDArray[np.float64], settings: ChannelSettings) -> npt.NDArray[np.float64]:
+def compression(amplitude: Doubles, settings: ChannelSettings) -> Doubles:
     """Output over input amplitude of the Rapp amplifier: as `amplitude`, 0 to 1."""
     saturation, twice_p = db_to_ratio(settings.pa_backoff_db) ** 0.5, 2 * settings.pa_smoothness
     with np.errstate(over="ignore"):  # an absurd amplitude comes out as 0
-        ratio: npt.NDArray[np.float64] = (1 + (amplitude / saturation) ** twice_p) ** (-1 / twice_p)
+        ratio: Doubles = (1 + (amplitude / saturation) ** twice_p) ** (-1 / twice_p)
     return ratio
 
 
-def papr_db(samples: Complex) -> npt.NDArray[np.float64]:
+def papr_db(samples: Complex) -> Doubles:
     """Peak-to-average power ratio of each burst, 10 log10(max |s|^2 / mean |s|^2): [B, n] to [B], dB; 0 without power.
 
     Taken at the symbol rate: between the samples a real signal peaks higher, by some tenths of a dB for OFDM.

@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from shared.frame.symbols import Complex
 from shared.phy.channel.stage import Signal
+from shared.types import Complex
 
 
 def distorted(signal: Signal, output: Complex | npt.NDArray[np.complex128]) -> Signal:

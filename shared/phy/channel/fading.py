@@ -9,11 +9,11 @@ from typing import Final
 
 import numpy as np
 
-from shared.frame.symbols import Complex
 from shared.phy.channel.jakes import line_of_sight, scattered
 from shared.phy.channel.randomness import standard_complex_normal
 from shared.phy.channel.stage import Draw, Drawn, Signal
 from shared.phy.conditions.settings import ChannelSettings
+from shared.types import Complex
 from shared.units import db_to_ratio
 
 _PER_DIMENSION: Final = np.float32(np.sqrt(0.5))

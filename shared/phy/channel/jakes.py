@@ -19,10 +19,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from shared.frame.symbols import Complex
 from shared.phy.channel.phase import Turns, phasor, turns_at
 from shared.phy.channel.stage import Draw
 from shared.phy.conditions.settings import ChannelSettings
+from shared.types import Complex
 
 WAVES: Final = 64
 LINE_OF_SIGHT: Final = 0.7

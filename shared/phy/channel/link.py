@@ -16,13 +16,14 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from shared.errors import InvalidSetting, InvalidSymbols
-from shared.frame.symbols import Complex, mean_powers
 from shared.phy.channel.amplifier import papr_db
 from shared.phy.channel.ofdm import demodulate_signal, modulate
 from shared.phy.channel.registry import Row, stages_of
 from shared.phy.channel.stage import Draw, Drawn, Signal
 from shared.phy.conditions.settings import ChannelSettings
 from shared.phy.conditions.timing import interval_seconds
+from shared.phy.power import mean_powers
+from shared.types import Complex
 from shared.units import n0_from_snr_db, ratio_to_db
 
 _LAST: Final = (1 << 64) - 1

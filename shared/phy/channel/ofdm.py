@@ -12,9 +12,9 @@ window is taken to stand right: it begins where the first path's prefix ends.
 
 import numpy as np
 
-from shared.frame.symbols import Complex
 from shared.phy.channel.stage import Signal
 from shared.phy.conditions.settings import Grid
+from shared.types import Complex
 
 
 def ofdm_symbols(grid: Grid, n: int) -> int:

@@ -10,11 +10,10 @@ most 2^-63 turns, which is an error of the frequency, not of the phase.
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from shared.frame.symbols import Complex
+from shared.types import Complex, Doubles
 
-Turns = npt.NDArray[np.float64]
+Turns = Doubles
 _HALF_TURN: Final = 2.0**63
 """In units of 2^-64 turns: all that a signed 64-bit integer holds."""
 

@@ -18,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from numpy.random.bit_generator import ISeedSequence
 
+from shared.types import Complex
+
 _Words = npt.NDArray[np.uint64]
 
 
@@ -42,6 +44,6 @@ def generator(seed: int, stream: int, counter: int, stage: int) -> np.random.Gen
     return np.random.Generator(np.random.Philox(cast(np.random.SeedSequence, _Key(key)), counter=block))
 
 
-def standard_complex_normal(rng: np.random.Generator, n: int) -> npt.NDArray[np.complex64]:
+def standard_complex_normal(rng: np.random.Generator, n: int) -> Complex:
     """`n` independent pairs I + jQ, each real dimension N(0, 1), so E|z|^2 = 2: [n], complex64."""
     return rng.standard_normal(2 * n, dtype=np.float32).view(np.complex64)

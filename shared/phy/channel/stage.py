@@ -18,9 +18,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from shared.frame.symbols import Complex
 from shared.phy.channel.randomness import generator
 from shared.phy.conditions.settings import ChannelSettings
+from shared.types import Complex
 
 Drawn = npt.NDArray[Any]
 _SHARED = 1 << 32

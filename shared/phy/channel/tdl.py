@@ -16,14 +16,14 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from shared.frame.symbols import Complex
 from shared.phy.channel.jakes import line_of_sight, scattered
 from shared.phy.channel.ofdm import bodies, to_frequency, to_time, with_prefix
 from shared.phy.channel.randomness import standard_complex_normal
 from shared.phy.channel.stage import Draw, Drawn, Signal
 from shared.phy.conditions.settings import ChannelSettings, Grid
+from shared.types import Complex, Doubles
 
-_Reals = npt.NDArray[np.float64]
+_Reals = Doubles
 
 
 class Profile(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.phy.channel.link import Link
 from shared.phy.channel.ofdm import air_symbols
-from shared.phy.conditions.schedule import Scenario
+from shared.phy.conditions.schedule import Schedule
 from shared.phy.conditions.settings import ChannelSettings
 from shared.phy.conditions.timing import start_seconds
 
@@ -23,7 +23,7 @@ class Conditions:
     caller's to put in force. Raises InvalidSetting for changes that do not go with the settings.
     """
 
-    def __init__(self, settings: ChannelSettings, scenario: Scenario | None = None) -> None:
+    def __init__(self, settings: ChannelSettings, scenario: Schedule | None = None) -> None:
         self.settings = settings
         self.scenario = scenario
         self._timeline = None if scenario is None else scenario.timeline(settings)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from shared.phy.channel.randomness import generator
 from shared.phy.conditions.settings import ChannelSettings
+from shared.types import Bools
 
 FATE: Final = 13
 GILBERT_ELLIOTT: Final = 14
@@ -21,10 +22,10 @@ _BLOCK: Final = 1 << 10
 _EPOCH_BLOCKS: Final = 1 << 14
 """Blocks after which the Gilbert-Elliott chain starts anew: bounds the look back, costs one memory in 2^24 bursts."""
 
-_Flags = npt.NDArray[np.bool_]
+_Flags = Bools
 
 
-class Fate(NamedTuple):
+class FaultDraw(NamedTuple):
     """What befalls one burst.
 
     copies: how often it arrives; 0 lost, 2 duplicated. cause: why it is lost, as `setting = value`; empty if it is not.
@@ -46,24 +47,24 @@ class Fate(NamedTuple):
         return self.copies == 0
 
 
-UNHARMED: Final = Fate()
+UNHARMED: Final = FaultDraw()
 
 
-def fate(settings: ChannelSettings, stream: int, counter: int) -> Fate:
+def fate(settings: ChannelSettings, stream: int, counter: int) -> FaultDraw:
     """What befalls burst `counter` of `stream`: a few us, and a few tenths of one where no fault is set.
 
     Every kind of fault has a number of its own in the burst's draw, so that setting one moves no other. A lost burst
     still stalls or resets the link; in a blackout nothing else happens.
     """
     if settings.blackout:
-        return Fate(0, "blackout = true")
+        return FaultDraw(0, "blackout = true")
     if not _any_fault(settings):
         return UNHARMED
     rng = generator(settings.seed, stream, counter, FATE)
     alone, in_state, duplicated, reordered, stalled, reset = rng.random(6).tolist()
     cause = _cause(settings, stream, counter, alone, in_state)
     overtaken = reordered < settings.reorder_probability
-    return Fate(
+    return FaultDraw(
         copies=0 if cause else 1 + (duplicated < settings.duplicate_probability),
         cause=cause,
         held_seconds=_delay_seconds(settings, rng) + (settings.reorder_seconds if overtaken else 0.0),

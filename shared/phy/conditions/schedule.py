@@ -1,4 +1,4 @@
-"""Scenarios: what happens over time, read from a TOML file; `docs/scenarios.md` shows the format.
+"""Scenarios: what happens over time, read from a TOML file; `docs/how-to/schedules.md` shows the format.
 
     FILE.toml, CSV traces ---> entries: [[at]] [[ramp]] [[blackout]] [[trace]] ---> changes ---> Timeline
 
@@ -30,7 +30,7 @@ _Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, slots=True)
-class Scenario:
+class Schedule:
     """Settings to begin with, and what changes over time.
 
     settings: fields that differ from the defaults at the start. clock: `burst`: the time of a burst is its counter x
@@ -58,7 +58,7 @@ class Scenario:
                 )
 
     @classmethod
-    def from_file(cls, path: str | Path) -> "Scenario":
+    def from_file(cls, path: str | Path) -> "Schedule":
         """Read a TOML file; its traces stand beside it.
 
         Raises NotFound for a file that is not there, and InvalidSetting that names file, entry, field and remedy.
@@ -167,12 +167,12 @@ class _File(_Entry):
     blackout: tuple[_Blackout, ...] = ()
     trace: tuple[_Trace, ...] = ()
 
-    def scenario(self, path: Path) -> Scenario:
+    def scenario(self, path: Path) -> Schedule:
         """The scenario, all its changes tried. At the same second: at, ramp, blackout, trace, each as they stand."""
         preset = dict(preset_named(self.preset).settings) if self.preset else {}
         named = sorted(self._named_changes(path.parent), key=lambda pair: pair[0].seconds)
         changes = tuple(change for change, _ in named)
-        scenario = Scenario(self.name or path.stem, preset | self.settings, self.clock, self.repeat_seconds, changes)
+        scenario = Schedule(self.name or path.stem, preset | self.settings, self.clock, self.repeat_seconds, changes)
         Timeline(scenario.base(), changes, self.repeat_seconds, [name for _, name in named])
         return scenario
 
@@ -211,5 +211,5 @@ def _explain_one(item: Any) -> str:
         case "missing":
             return f"{where} is missing"
         case "extra_forbidden":
-            return f"{where}: no such key; docs/scenarios.md lists them"
+            return f"{where}: no such key; docs/how-to/schedules.md lists them"
     return f"{where} = {item['input']!r}: {item['msg']}"

@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.errors import InvalidSetting, InvalidSymbols
-from shared.frame.symbols import Complex
+from shared.types import Complex, Floats
 
 EqualizerName = Literal["mmse", "zf", "level"]
-_Real = npt.NDArray[np.float32]
+_Real = Floats
 _Any = TypeVar("_Any", np.float32, np.complex64)
 _POWER_FLOOR: Final = 1e-24
 """|h|^2 of a gain that is taken for none, -240 dB: keeps a deep fade finite in complex64."""

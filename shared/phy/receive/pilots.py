@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.errors import InvalidSetting, InvalidSymbols
-from shared.frame.symbols import Complex
+from shared.types import Complex, Floats
 
-PilotPlacing = Literal["front", "spread"]
+PilotPattern = Literal["preamble", "scattered"]
 
 
 class ChannelEstimate(NamedTuple):
@@ -20,11 +20,11 @@ class ChannelEstimate(NamedTuple):
     """
 
     gain: Complex
-    n0: npt.NDArray[np.float32]
-    error: npt.NDArray[np.float32]
+    n0: Floats
+    error: Floats
 
     @property
-    def disturbance(self) -> npt.NDArray[np.float32]:
+    def disturbance(self) -> Floats:
         """Power of all that stands between y and h_hat x, for Es = 1: N0 + error, in the shape of gain."""
         return (self.n0 if self.gain.ndim == 1 else self.n0[:, None]) + self.error
 
@@ -45,12 +45,12 @@ def pilot_sequence(n: int) -> Complex:
 
 
 @lru_cache(maxsize=256)
-def pilot_positions(pilots: int, symbols: int, placing: PilotPlacing) -> npt.NDArray[np.intp]:
+def pilot_positions(pilots: int, symbols: int, pilot_pattern: PilotPattern) -> npt.NDArray[np.intp]:
     """Places of the pilots among the `symbols` of a burst, pilots included: [pilots], ascending, read-only.
 
     front: the first ones. spread: evenly from the first symbol to the last.
     """
-    if placing == "front":
+    if pilot_pattern == "preamble":
         positions = np.arange(pilots)
     else:
         positions = np.round(np.linspace(0, symbols - 1, pilots)).astype(np.intp)
@@ -59,20 +59,20 @@ def pilot_positions(pilots: int, symbols: int, placing: PilotPlacing) -> npt.NDA
 
 
 @lru_cache(maxsize=256)
-def payload_positions(pilots: int, symbols: int, placing: PilotPlacing) -> npt.NDArray[np.intp]:
+def payload_positions(pilots: int, symbols: int, pilot_pattern: PilotPattern) -> npt.NDArray[np.intp]:
     """Places of all other symbols: [symbols - pilots], ascending, read-only."""
-    positions = np.delete(np.arange(symbols), pilot_positions(pilots, symbols, placing))
+    positions = np.delete(np.arange(symbols), pilot_positions(pilots, symbols, pilot_pattern))
     positions.flags.writeable = False
     return positions
 
 
-def place_pilots(payload: Complex, pilots: int, placing: PilotPlacing) -> Complex:
+def place_pilots(payload: Complex, pilots: int, pilot_pattern: PilotPattern) -> Complex:
     """Put `pilots` pilots among the payload: [n] to [n + pilots], complex64."""
     if not pilots:
         return payload
     burst = np.empty(payload.size + pilots, np.complex64)
-    burst[pilot_positions(pilots, burst.size, placing)] = pilot_sequence(pilots)
-    burst[payload_positions(pilots, burst.size, placing)] = payload
+    burst[pilot_positions(pilots, burst.size, pilot_pattern)] = pilot_sequence(pilots)
+    burst[payload_positions(pilots, burst.size, pilot_pattern)] = payload
     return burst
 
 

@@ -29,10 +29,10 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.errors import InvalidSymbols
-from shared.frame.symbols import Complex
 from shared.phy.channel.ofdm import ofdm_symbols
 from shared.phy.conditions.settings import Grid
-from shared.phy.receive.pilots import ChannelEstimate, PilotPlacing, pilot_positions, pilot_sequence
+from shared.phy.receive.pilots import ChannelEstimate, PilotPattern, pilot_positions, pilot_sequence
+from shared.types import Complex, Doubles, Floats
 
 MAX_PILOTS: Final = 256
 MAX_PRODUCT: Final = 1 << 22
@@ -48,7 +48,7 @@ _PENALTY: Final = 1.0
 """What log-likelihood echoes, and motion, must be better by: 8 pilots find both in pure noise else."""
 _ANGLES: Final = (np.arange(64) + 0.5) / 64 * np.pi
 
-_Reals = npt.NDArray[np.float64]
+_Reals = Doubles
 _Complexes = npt.NDArray[np.complex128]
 
 
@@ -57,7 +57,7 @@ class _Layout(NamedTuple):
 
     pilots: int
     symbols: int
-    placing: PilotPlacing
+    pilot_pattern: PilotPattern
     grid: Grid | None
 
 
@@ -81,8 +81,8 @@ class _Trials(NamedTuple):
     log_prior: _Reals
 
 
-def check_followed(pilots: int, symbols: int) -> None:
-    """Raise InvalidSymbols unless `follow_channel` takes so many pilots in a burst of so many symbols."""
+def check_trackable(pilots: int, symbols: int) -> None:
+    """Raise InvalidSymbols unless `track_channel` takes so many pilots in a burst of so many symbols."""
     if not 2 <= pilots <= MAX_PILOTS or pilots * symbols > MAX_PRODUCT:
         raise InvalidSymbols(
             f"{pilots} pilots in a burst of {symbols} symbols: a gain is followed with 2 to {MAX_PILOTS} pilots, and "
@@ -90,21 +90,21 @@ def check_followed(pilots: int, symbols: int) -> None:
         )
 
 
-def follow_channel(y: Complex, pilots: int, placing: PilotPlacing, grid: Grid | None = None) -> ChannelEstimate:
+def track_channel(y: Complex, pilots: int, pilot_pattern: PilotPattern, grid: Grid | None = None) -> ChannelEstimate:
     """Gain of every symbol and noise power of each burst, from received pilots and what lies between.
 
     y: [B, n], complex64, all symbols, pilots included. grid: of OFDM, or None for a single carrier.
-    Returns an estimate with gain and error [B, n]. Raises InvalidSymbols for a number of pilots that `check_followed`
+    Returns an estimate with gain and error [B, n]. Raises InvalidSymbols for a number of pilots that `check_trackable`
     refuses.
     """
-    check_followed(pilots, y.shape[1])
-    layout = _Layout(pilots, y.shape[1], placing, grid)
-    at_pilots = y[:, pilot_positions(pilots, y.shape[1], placing)] * pilot_sequence(pilots).conj()
+    check_trackable(pilots, y.shape[1])
+    layout = _Layout(pilots, y.shape[1], pilot_pattern, grid)
+    at_pilots = y[:, pilot_positions(pilots, y.shape[1], pilot_pattern)] * pilot_sequence(pilots).conj()
     gains, n0, errors = zip(*(_follow(one, layout) for one in at_pilots.astype(np.complex128)), strict=True)
     return ChannelEstimate(np.stack(gains), np.array(n0, np.float32), np.stack(errors))
 
 
-def _follow(at_pilots: _Complexes, layout: _Layout) -> tuple[Complex, float, npt.NDArray[np.float32]]:
+def _follow(at_pilots: _Complexes, layout: _Layout) -> tuple[Complex, float, Floats]:
     """One burst alone, so that it comes out the same in any company: h_hat [n], N0, E|h - h_hat|^2 [n].
 
     einsum, not @: these products are small, and the threads of BLAS would cost more than they save, and change bits.
@@ -125,7 +125,7 @@ def _follow(at_pilots: _Complexes, layout: _Layout) -> tuple[Complex, float, npt
 @lru_cache(maxsize=32)
 def _trials(layout: _Layout) -> _Trials:
     models = _models(layout)
-    places = pilot_positions(layout.pilots, layout.symbols, layout.placing)
+    places = pilot_positions(layout.pilots, layout.symbols, layout.pilot_pattern)
     eigen = [np.linalg.eigh(_correlation(layout.grid, model, places, places)) for model in models]
     powers = np.maximum([values for values, _ in eigen], 0)
     weights = 1 / (powers[:, None] + _N0_OVER_P[:, None])
@@ -148,7 +148,7 @@ def _models(layout: _Layout) -> tuple[_Model, ...]:
 def _reach(layout: _Layout, model: _Model) -> Complex:
     """R_n in the eigenvectors of R_p: [n, p], complex64, at most 32 MiB."""
     trials = _trials(layout)
-    places = pilot_positions(layout.pilots, layout.symbols, layout.placing)
+    places = pilot_positions(layout.pilots, layout.symbols, layout.pilot_pattern)
     correlation = _correlation(layout.grid, model, np.arange(layout.symbols), places)
     reach: Complex = (correlation @ trials.basis[trials.models.index(model)].conj().T).astype(np.complex64)
     return reach

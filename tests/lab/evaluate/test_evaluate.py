@@ -17,14 +17,14 @@ from lab.evaluate.run_point import measure
 from lab.evaluate.scenario import SHIPPED, Scenario, load_scenario
 from lab.evaluate.scheme import Batch, CodecScheme
 from lab.evaluate.schemes import make_scheme
-from lab.evaluate.scorer import Judge, psnr_db
+from lab.evaluate.scorer import Scorer, psnr_db
 from lab.evaluate.table import Row
 from lab.simulate.air import Air
 from receiver.decision import vote
 from shared.codecs.embedding.raw import Raw
 from shared.errors import InvalidSetting, InvalidSymbols, Mismatch, NotFound
-from shared.frame.symbols import normalize_power
 from shared.phy import Link, equalize, estimate_channel, pilot_sequence, place_pilots
+from shared.phy.power import normalize_power
 
 TIMED = ("encode_ms", "decode_ms")
 
@@ -47,8 +47,8 @@ def test_set(tmp_path_factory: pytest.TempPathFactory) -> TestSet:
 
 
 @pytest.fixture(scope="module")
-def judge(test_set: TestSet) -> Judge:
-    return Judge(test_set)
+def judge(test_set: TestSet) -> Scorer:
+    return Scorer(test_set)
 
 
 def test_a_grid_has_every_point_once() -> None:
@@ -97,7 +97,7 @@ def test_the_air_is_that_of_the_services() -> None:
     x = normalize_power((rng.normal(size=(4, 32)) + 1j * rng.normal(size=(4, 32))).astype(np.complex64))
     found = Air(point, 3, np.arange(4)).carry(x)
     link = Link.from_settings(point.channel.updated(seed=3))
-    y = np.stack([link.transmit(place_pilots(x[n], 8, "front"), 0, n).y for n in range(4)])
+    y = np.stack([link.transmit(place_pilots(x[n], 8, "preamble"), 0, n).y for n in range(4)])
     known = estimate_channel(y[:, :8])
     x_hat, n0_eff = equalize(y[:, 8:], known.gain, known.disturbance, "level")
     np.testing.assert_array_equal(found.x_hat, x_hat)
@@ -113,7 +113,7 @@ def test_the_air_refuses_a_burst_of_another_power() -> None:
         Air(point, 0, np.arange(1)).carry(np.full((1, 8), np.sqrt(2), np.complex64))
 
 
-def test_clean_raw_embeddings_give_the_clean_answer(judge: Judge) -> None:
+def test_clean_raw_embeddings_give_the_clean_answer(judge: Scorer) -> None:
     (point,) = scenario(snr_db=["inf"], queries=0).points()
     row = measure(point, CodecScheme(Raw, 512), judge)
     assert (row.n, row.semantic_agreement, row.knn_overlap_at_10) == (1000, 1.0, 1.0)
@@ -123,7 +123,7 @@ def test_clean_raw_embeddings_give_the_clean_answer(judge: Judge) -> None:
     assert (row.cbr, row.cbr_total) == (256 / (3 * 64 * 64), (256 + 16) / (3 * 64 * 64))
 
 
-def test_stops_once_there_are_errors_enough(judge: Judge) -> None:
+def test_stops_once_there_are_errors_enough(judge: Scorer) -> None:
     (point,) = scenario(snr_db=[-20], queries=0, seeds=[1, 2], stop_errors=50).points()
     assert measure(point, CodecScheme(Raw, 512), judge).n == 1000
     (point,) = scenario(snr_db=[-20], queries=0, seeds=[1, 2]).points()
@@ -198,13 +198,13 @@ class Whisperer(Raw):
         return cls()
 
 
-def test_a_side_channel_is_caught_over_a_dead_channel(judge: Judge) -> None:
+def test_a_side_channel_is_caught_over_a_dead_channel(judge: Scorer) -> None:
     check_dead_channel("raw", CodecScheme(Raw, 512), judge)
     with pytest.raises(Leak, match="whisperer"):
         check_dead_channel("whisperer", CodecScheme(Whisperer, 512), judge)
 
 
-def test_labels_in_a_knowledge_base_do_not_reach_a_scheme(test_set: TestSet, judge: Judge) -> None:
+def test_labels_in_a_knowledge_base_do_not_reach_a_scheme(test_set: TestSet, judge: Scorer) -> None:
     """Other labels, same symbols and same items: a scheme that saw labels would send something else."""
     (point,) = scenario().points()
     row = measure(point, CodecScheme(Raw, 512), judge)
@@ -212,7 +212,7 @@ def test_labels_in_a_knowledge_base_do_not_reach_a_scheme(test_set: TestSet, jud
     other = Features(
         test_set.queries.embeddings, np.array([turned[name] for name in test_set.queries.labels]), test_set.queries.ids
     )
-    renamed = Judge(TestSet(other, test_set.items, test_set.pixels, test_set.clip_fingerprint))
+    renamed = Scorer(TestSet(other, test_set.items, test_set.pixels, test_set.clip_fingerprint))
     wrong = measure(point, CodecScheme(Raw, 512), renamed)
     assert (wrong.cosine, wrong.knn_overlap_at_10, wrong.semantic_agreement) == (
         row.cosine,
@@ -223,7 +223,7 @@ def test_labels_in_a_knowledge_base_do_not_reach_a_scheme(test_set: TestSet, jud
     assert row.semantic_accuracy > 0.5
 
 
-def test_rows_above_the_limit_are_pointed_out(judge: Judge) -> None:
+def test_rows_above_the_limit_are_pointed_out(judge: Scorer) -> None:
     (point,) = scenario(snr_db=[10]).points()
     scheme = CodecScheme(Raw, 512)
     measured = measure(point, scheme, judge)

@@ -19,7 +19,7 @@ from shared.codecs.base.contract import fingerprint_of
 from shared.codecs.picture.ldpc import LOST, NO_FILE
 from shared.errors import InvalidInput, InvalidSetting, NotFound
 from shared.ledger import Stage
-from shared.phy.conditions.schedule import Scenario
+from shared.phy.conditions.schedule import Schedule
 from tests.tools.paths import ROOT
 
 RANDOM_JSCC = '''
@@ -103,7 +103,7 @@ def test_a_run_is_the_same_off_line_and_through_sockets(
             embed_pictures=lambda pixels: embed_pictures(pixels, clip),
         )
         sender = Sender(shelf.get(codec, k), stream=2, top_k=3, trace=True, design_snr_db=5.0)
-        scenario = Scenario("parity", settings=channel)
+        scenario = Schedule("parity", settings=channel)
         offline = list(OfflineLink(scenario, clip, pipeline, sender, batch_size=1).run(files, counter=40))
     for one, two in zip(deliveries, offline, strict=True):
         assert isinstance(one, Delivery), one

@@ -19,7 +19,7 @@ from lab.evaluate.run_point import measure
 from lab.evaluate.scenario import Point, Scenario, SchemeSpec
 from lab.evaluate.scheme import Arrival, Batch, CannotExist
 from lab.evaluate.schemes import make_scheme
-from lab.evaluate.scorer import Judge
+from lab.evaluate.scorer import Scorer
 from lab.simulate.air import Air
 from local.supervisor import LocalLink
 from shared.codecs.embedding.nested import Nested
@@ -27,7 +27,7 @@ from tests.cli.test_cli import semlink
 
 
 @pytest.fixture(scope="module")
-def judge() -> Judge:
+def judge() -> Scorer:
     """300 queries and 600 items around the categories of the codec that ships, as CLIP would see pictures of them."""
     codec, rng = Nested.load(256, "cpu"), np.random.default_rng(0)
     prototypes = codec.model.prototypes.numpy()
@@ -40,7 +40,7 @@ def judge() -> Judge:
         return Features(unit, labels, np.array([f"{name}/{row}" for row in range(count)]))
 
     pixels = np.zeros((300, 32, 32, 3), np.uint8)
-    return Judge(TestSet(around(300, "query"), around(600, "kb"), pixels, codec.clip_fingerprint))
+    return Scorer(TestSet(around(300, "query"), around(600, "kb"), pixels, codec.clip_fingerprint))
 
 
 def point(name: str, k: int, *, fading: str = "none", snr_db: float = 0.0) -> Point:
@@ -49,31 +49,31 @@ def point(name: str, k: int, *, fading: str = "none", snr_db: float = 0.0) -> Po
     return Scenario(title="more", snr_db=[snr_db], scheme=[scheme], channel=[channel]).points()[0]
 
 
-def sent(judge: Judge, at: Point) -> Arrival:
+def sent(judge: Scorer, at: Point) -> Arrival:
     members = judge.blocks(0)[0]
     batch = Batch(judge.test_set.queries.embeddings[members], judge.test_set.pixels[members], at.snr_db)
     return make_scheme(at.scheme, at.k, judge.test_set).send(batch, Air(at, 1, members))
 
 
-def test_more_is_sent_of_pictures_below_the_certainty_and_of_no_other(judge: Judge) -> None:
+def test_more_is_sent_of_pictures_below_the_certainty_and_of_no_other(judge: Scorer) -> None:
     arrival = sent(judge, point("nested-more-0.9", 64))
     assert set(arrival.payload_symbols.tolist()) <= {4, 8, 16, 32}
     assert len(set(arrival.payload_symbols.tolist())) == 4
     assert (arrival.payload_symbols == 4 * 2 ** (arrival.bursts - 1)).all()
-    certainty = np.exp(arrival.decoded.evidence.max(axis=1))
+    certainty = np.exp(arrival.decoded.log_posterior.max(axis=1))
     for symbols, least in ((4, 0.9), (8, 0.8), (16, 0.6)):  # the next round is as long as all before it
         assert (certainty[arrival.payload_symbols == symbols] >= least).all()
 
 
-def test_a_budget_of_the_first_round_is_the_plain_burst(judge: Judge) -> None:
+def test_a_budget_of_the_first_round_is_the_plain_burst(judge: Scorer) -> None:
     """The same draws, so bit for bit."""
     more, plain = (sent(judge, point(name, 8, fading="rayleigh")) for name in ("nested-more-0.9", "nested"))
-    assert more.decoded.evidence.tobytes() == plain.decoded.evidence.tobytes()
+    assert more.decoded.log_posterior.tobytes() == plain.decoded.log_posterior.tobytes()
     assert (more.found == plain.found).all()
 
 
 @pytest.mark.parametrize("fading", ["none", "rayleigh"])
-def test_a_row_tells_the_mean_bandwidth_and_beats_the_fixed_length(judge: Judge, fading: str) -> None:
+def test_a_row_tells_the_mean_bandwidth_and_beats_the_fixed_length(judge: Scorer, fading: str) -> None:
     """The accuracy of k = 64, to 0.03, one standard error, with under three quarters of its symbols."""
     at = {name: point(name, 64, fading=fading) for name in ("nested-more-0.99", "nested")}
     rows = {name: measure(one, make_scheme(one.scheme, 64, judge.test_set), judge) for name, one in at.items()}
@@ -86,7 +86,7 @@ def test_a_row_tells_the_mean_bandwidth_and_beats_the_fixed_length(judge: Judge,
     assert fixed.cbr_total == pytest.approx((32 + 8 + 16) / (3 * 32 * 32))
 
 
-def test_it_knows_nothing_over_a_dead_channel_and_has_no_length_of_its_own(judge: Judge) -> None:
+def test_it_knows_nothing_over_a_dead_channel_and_has_no_length_of_its_own(judge: Scorer) -> None:
     spec = SchemeSpec(name="nested-more-0.5", k=(256,), decision="fusion")
     check_dead_channel(spec.name, make_scheme(spec, 256, judge.test_set), judge)
     for name, k in (("nested-more-0.9-from-16", 8), ("nested-more-0.9", 48)):

@@ -18,7 +18,7 @@ from receiver.settings import ReceiverSettings
 from shared.clip import Clip, load_clip
 from shared.codecs import CodecShelf
 from shared.errors import Lost
-from shared.phy.conditions.schedule import Scenario
+from shared.phy.conditions.schedule import Schedule
 from transmitter.settings import TransmitterSettings
 
 SINGLE = """
@@ -85,17 +85,17 @@ def clip(link: LocalLink) -> Clip:
 
 
 @pytest.mark.parametrize(
-    ("text", "placing", "csi"),
-    [(SINGLE, "front", "pilot"), (OFDM, "spread", "pilot"), (SINGLE, "front", "perfect")],
+    ("text", "pilot_pattern", "csi"),
+    [(SINGLE, "preamble", "pilot"), (OFDM, "scattered", "pilot"), (SINGLE, "preamble", "perfect")],
     ids=["doppler, ramps, losses", "ofdm, hardware", "perfect csi"],
 )
 def test_a_scenario_is_the_same_offline_and_through_sockets(
-    link: LocalLink, clip: Clip, drawn_pngs, tmp_path: Path, text: str, placing: str, csi: str
+    link: LocalLink, clip: Clip, drawn_pngs, tmp_path: Path, text: str, pilot_pattern: str, csi: str
 ) -> None:
     (tmp_path / "scenario.toml").write_text(text)
-    scenario = Scenario.from_file(tmp_path / "scenario.toml")
+    scenario = Schedule.from_file(tmp_path / "scenario.toml")
     files = [data for _, data in drawn_pngs[:40]]
-    pilots = {"pilot_symbols": 16, "pilot_placing": placing} if csi == "pilot" else {}
+    pilots = {"pilot_symbols": 16, "pilot_pattern": pilot_pattern} if csi == "pilot" else {}
     with ChannelControl(link.channel) as control, SemLink(link.transmitter, timeout=60) as client:
         control.schedule(scenario)
         assert control.scheduled().scenario == scenario
@@ -108,7 +108,13 @@ def test_a_scenario_is_the_same_offline_and_through_sockets(
         confidence = load_confidence(link.plan.knowledge_base)
         pipeline = ReceivePipeline(shelf, knowledge_base, settings.equalizer, confidence, settings.accept_confidence)
         sender = Sender(
-            shelf.get(TransmitterSettings().codec), csi=csi, pilots=16, placing=placing, stream=7, top_k=3, trace=True
+            shelf.get(TransmitterSettings().codec),
+            csi=csi,
+            pilots=16,
+            pilot_pattern=pilot_pattern,
+            stream=7,
+            top_k=3,
+            trace=True,
         )
         offline = list(OfflineLink(scenario, clip, pipeline, sender, batch_size=1).run(files, counter=100))
     assert len({outcome.report.settings.snr_db for outcome in offline}) > 3

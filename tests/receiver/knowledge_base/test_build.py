@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from receiver.knowledge_base import EngineSettings, KnowledgeBase, build_knowledge_base, read_original
-from receiver.knowledge_base.records import Floats
 from shared.datasets import EmbeddingSource, Picture, open_source
 from shared.errors import InvalidInput, Mismatch, NotFound
+from shared.types import Floats
 
 
 class FakeClip:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from receiver.knowledge_base import EngineSettings, KnowledgeBase, Origin, write_store
-from receiver.knowledge_base.records import Floats
 from shared.errors import InvalidInput, InvalidSetting, Mismatch, NotFound, Unavailable
 from shared.frame.burst import Hit
+from shared.types import Floats
 
 ORIGIN = Origin(source="synthetic", clip="fake-clip", clip_fingerprint="c0ffee")
 

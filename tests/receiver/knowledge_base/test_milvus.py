@@ -5,15 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from shared.types import Floats
+
 pytest.importorskip("pymilvus", reason="pymilvus is not installed: pip install 'semlink[milvus]'")
 pytest.importorskip("milvus_lite", reason="Milvus Lite is not installed: pip install --no-deps 'milvus-lite>=3.2,<4'")
 
 from receiver.knowledge_base import EngineSettings, KnowledgeBase, NewItem, Origin, write_store
 from receiver.knowledge_base.index.milvus import MilvusIndex
 from receiver.knowledge_base.index.table import make_engine
-from receiver.knowledge_base.index.vectors import ArrayVectors
-from receiver.knowledge_base.records import Floats
 from shared.errors import InvalidSetting, Unavailable
+from tests.tools.array_vectors import ArrayVectors
 
 DIM = 32
 

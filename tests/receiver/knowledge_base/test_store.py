@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from receiver.knowledge_base import KnowledgeBase, write_store
-from receiver.knowledge_base.records import Floats
 from receiver.knowledge_base.store.layout import Layout
 from shared.errors import DataLoss, InvalidInput, Mismatch, SemLinkError
+from shared.types import Floats
 from tests.receiver.knowledge_base.test_knowledge_base import ORIGIN, fill, vectors
 
 HOSTILE = [

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from lab.evaluate.cost import cost_of
 from shared.codecs import CODECS, AnyCodec, Codec, CodecShelf, codec_class
-from shared.codecs.base.contract import Embeddings, fingerprint_of, to_latent, to_symbols
+from shared.codecs.base.contract import fingerprint_of, to_latent, to_symbols
 from shared.codecs.base.weight_files import WEIGHTS_DIR
 from shared.codecs.digital.modes import ModeTable
 from shared.codecs.digital.vq import VqDigital
@@ -17,6 +17,7 @@ from shared.codecs.embedding.kbsc import Kbsc, KbscNetwork
 from shared.codecs.embedding.raw import Raw
 from shared.codecs.picture.link_adaptation import MCS
 from shared.errors import DataLoss, InvalidInput, InvalidSetting, InvalidSymbols, Mismatch, NotFound
+from shared.types import Embeddings
 from tests.tools.paths import ROOT
 
 MODES = ROOT / "assets" / "vq-digital" / "modes.json"

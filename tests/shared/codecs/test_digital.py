@@ -6,13 +6,12 @@ import torch
 from scipy.stats import norm
 
 from lab.train.kbsc.authors import from_air, to_air
-from shared.codecs.base.contract import Embeddings
 from shared.codecs.digital.modem import Mode, Modem
 from shared.codecs.digital.modes import ModeTable
 from shared.codecs.digital.quantizer import BUDGETS, ResidualQuantizer
 from shared.codecs.digital.vq import VqDigital
 from shared.errors import InvalidInput, InvalidSetting, NotFound
-from shared.frame.symbols import Complex
+from shared.types import Complex, Embeddings
 from shared.units import n0_from_snr_db
 
 

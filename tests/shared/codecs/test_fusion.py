@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from shared.codecs.base.contract import Decoded, Embeddings, LogProbabilities
+from shared.codecs.base.contract import Decoded, LogProbabilities
 from shared.codecs.embedding.posterior import Fusion
+from shared.types import Embeddings
 
 CATEGORIES = 3
 CENTRES = np.eye(6, dtype=np.float32)[:3]

@@ -18,11 +18,10 @@ from lab.train.common.export import export_jscc
 from lab.train.jscc.init import start_as_linear_code
 from lab.train.jscc.train import History, JsccTrainer, JsccTraining, carry, draw_channels
 from shared.codecs import codec_class
-from shared.codecs.base.picture import Pixels
 from shared.codecs.picture.jscc.codec import JsccCodec, to_pixels, to_unit_range
 from shared.codecs.picture.jscc.network import JsccNetwork, reliability_of
 from shared.errors import DataLoss, InvalidPicture, InvalidSetting, NotFound
-from shared.frame.symbols import Complex
+from shared.types import Complex, Pixels
 from shared.units import n0_from_snr_db
 
 NAMES = ["deepjscc", "swinjscc"]

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from shared.errors import InvalidSymbols
-from shared.frame.symbols import BYTES_PER_SYMBOL, mean_power, normalize_power, pack_symbols, unpack_symbols
+from shared.frame.symbols import BYTES_PER_SYMBOL, pack_symbols, unpack_symbols
+from shared.phy.power import mean_power, normalize_power
 
 WIRE = [
     ([], ""),

@@ -40,7 +40,7 @@ BURST = Burst(
     trace=True,
     channel_override={"snr_db": -3.0, "fading": "rayleigh", "seed": 2**64 - 1},
     genie=Genie(np.array([0.5 - 0.25j], np.complex64), 0.125),
-    placing="spread",
+    pilot_pattern="scattered",
     grid=Grid(64, 16),
     session=2**63 + 5,
     offset_symbols=300,
@@ -60,7 +60,7 @@ BURST_HEX = (
     "58 01"  # 11 trace
     "62 16 09 00000000000008c0 10 02 18 ffffffffffffffffff01"  # 12 channel_override
     "6a 13 0a08 0000003f000080be 11 000000000000c03f"  # 13 genie
-    "70 02"  # 14 pilot_placing
+    "70 02"  # 14 pilot_pattern
     "7a 04 08 40 10 10"  # 15 ofdm
     "8001 8580808080808080 8001"  # 16 session
     "8801 ac02"  # 17 offset_symbols
@@ -106,7 +106,7 @@ RECEPTION = Reception(
     trace=Trace(SYMBOLS[:0], SYMBOLS[:1], SYMBOLS[1:2]),
     channel=REPORT,
     certainty=0.0,
-    more_wanted=True,
+    request_more=True,
 )
 RECEPTION_HEX = (
     "08 05"  # 1 burst_id
@@ -123,7 +123,7 @@ RECEPTION_HEX = (
     "62 02 6b62"  # 12 knowledge_base
     "68 09"  # 13 knowledge_base_version
     "71 0000000000000000"  # 14 certainty, 0 and there
-    "78 01"  # 15 more_wanted
+    "78 01"  # 15 request_more
 )
 ROWS = [
     pytest.param(BURST, wire.burst_to_wire, wire.burst_from_wire, pb.Burst, BURST_HEX, id="burst"),

@@ -4,19 +4,18 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from shared.codecs.base.contract import OperatingPoint, to_latent, to_symbols
 from shared.codecs.base.design_snr import UNTOLD_SNR_DB
-from shared.codecs.base.picture import DecodedPictures, PictureCodec, Pixels, check_pixels
+from shared.codecs.base.picture import DecodedPictures, PictureCodec, check_pixels
 from shared.codecs.base.weight_files import weights_path
 from shared.codecs.base.weights import fingerprint_of_weights, read_weights
 from shared.codecs.picture.jscc.network import JsccNetwork, reliability_of
 from shared.errors import DataLoss, InvalidSetting
-from shared.frame.symbols import Complex
 from shared.phy.receive.equalizer import EqualizerName
+from shared.types import Complex, Floats, Pixels
 
 _ROOT_HALF = np.float32(np.sqrt(0.5))
 
@@ -64,7 +63,7 @@ class JsccCodec(PictureCodec):
         return to_symbols(z.cpu().numpy() * _ROOT_HALF)
 
     @torch.inference_mode()
-    def decode(self, x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> DecodedPictures:
+    def decode(self, x_hat: Complex, n0_eff: Floats) -> DecodedPictures:
         """See `PictureCodec.decode`. Whatever arrives is a picture, so none is missing."""
         z_hat = torch.from_numpy(to_latent(x_hat) / _ROOT_HALF)
         noise = torch.from_numpy(noise_of_dimensions(x_hat, n0_eff))
@@ -72,7 +71,7 @@ class JsccCodec(PictureCodec):
         return DecodedPictures(pixels, [""] * len(pixels))
 
 
-def noise_of_dimensions(x_hat: Complex, n0_eff: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def noise_of_dimensions(x_hat: Complex, n0_eff: Floats) -> Floats:
     """Noise power of each dimension of a latent of unit power, after zero forcing: [B, k], float32.
 
     Where n0_eff is NaN it is measured: symbols have power 1 + N0.

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from shared.frame.symbols import Complex
 from shared.phy import Link, pilot_sequence
+from shared.types import Complex
 from shared.units import db_to_ratio, ratio_to_db
 from tests.tools.channel import HALF_DB, ONE, link, received, refused, spoiled
 

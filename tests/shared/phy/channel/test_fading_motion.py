@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import j0
 
-from shared.frame.symbols import Complex
 from shared.phy import ChannelSettings, Link
 from shared.phy.channel.phase import phasor, turns_at
+from shared.types import Complex
 from shared.units import db_to_ratio, ratio_to_db
 from tests.tools.channel import HALF_DB, ONE, link, received, refused, spoiled
 

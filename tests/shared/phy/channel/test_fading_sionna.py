@@ -11,8 +11,8 @@ from sionna.phy.channel import RayleighBlockFading
 from sionna.phy.channel.tr38901 import TDL
 from sionna.phy.constants import SPEED_OF_LIGHT
 
-from shared.frame.symbols import Complex
 from shared.phy import Link
+from shared.types import Complex
 from tests.tools.channel import HALF_DB, ONE, link, received, refused, spoiled
 
 BURSTS = 10_000

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
-from shared.frame.symbols import normalize_power
 from shared.phy import Grid, estimate_channel, pilot_sequence
 from shared.phy.channel.adc import quantize
 from shared.phy.channel.amplifier import papr_db
 from shared.phy.channel.ofdm import modulate
+from shared.phy.power import normalize_power
 from shared.units import db_to_ratio, ratio_to_db
 from tests.tools.channel import HALF_DB, burst, link, received, refused, spoiled
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from shared.errors import InvalidSetting, InvalidSymbols
-from shared.frame.symbols import mean_power
 from shared.phy import ChannelSettings
 from shared.phy.channel.registry import STAGES, stages_of
 from shared.phy.channel.stage import Draw, Signal
+from shared.phy.power import mean_power
 from tests.tools.channel import ASKING, burst, link
 
 FADING = ("none", "rayleigh", "rician", "kbsc")

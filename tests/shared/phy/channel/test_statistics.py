@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from shared.frame.symbols import Complex
 from shared.phy import ChannelSettings, Link, Sending, pilot_sequence
 from shared.phy.channel.randomness import generator, standard_complex_normal
 from shared.phy.channel.stage import Draw, Signal
+from shared.types import Complex
 from shared.units import db_to_ratio, ratio_to_db
 from tests.tools.channel import HALF_DB, link, received, refused, spoiled, with_stage
 

@@ -10,11 +10,11 @@ from scipy.special import j0
 from sionna.phy.channel import cir_to_ofdm_channel, subcarrier_frequencies
 from sionna.phy.channel.tr38901 import TDL
 
-from shared.frame.symbols import normalize_power
 from shared.phy import Sending
 from shared.phy.channel.stage import Draw
 from shared.phy.channel.tdl import PROFILES, TappedDelayLine, paths
 from shared.phy.conditions.settings import SELECTIVE
+from shared.phy.power import normalize_power
 from shared.units import ratio_to_db
 from tests.tools.channel import HALF_DB, burst, link, refused, spoiled
 

@@ -13,34 +13,34 @@ from shared.phy import (
     Sending,
     equalize,
     estimate_channel,
-    follow_channel,
     payload_positions,
     place_pilots,
+    track_channel,
 )
 from shared.phy.conditions.faults import fate
 from shared.phy.conditions.presets import PRESETS, preset_named
 
 PILOTS, PAYLOAD, BURSTS = 8, 32, 400
-PLACINGS = ("front", "spread")
+PILOT_PATTERNS = ("preamble", "scattered")
 
 
 def usable(name):
     """Which placings of pilots a preset takes: its description says where only one."""
-    return ("spread",) if "Ask for spread pilots" in PRESETS[name].description else PLACINGS
+    return ("scattered",) if "Ask for spread pilots" in PRESETS[name].description else PILOT_PATTERNS
 
 
-def error_rates(settings, placing):
+def error_rates(settings, pilot_pattern):
     """Bit error rate of QPSK in each burst that arrives, each on a stream of its own: [bursts]."""
     bits = np.random.default_rng(5).choice([-1, 1], (BURSTS, PAYLOAD, 2))
     payload = (bits @ np.array([1, 1j]) * math.sqrt(0.5)).astype(np.complex64)
-    sendings = [Sending(place_pilots(payload[c], PILOTS, placing), c, c) for c in range(BURSTS)]
+    sendings = [Sending(place_pilots(payload[c], PILOTS, pilot_pattern), c, c) for c in range(BURSTS)]
     arrives = [not fate(settings, c, c).lost for c in range(BURSTS)]
     y = np.stack([sent.y for sent in Link.from_settings(settings).transmit_many(sendings)])
-    if placing == "front" and settings.grid is None:
+    if pilot_pattern == "preamble" and settings.grid is None:
         known = estimate_channel(y[:, :PILOTS])
     else:
-        known = follow_channel(y, PILOTS, placing, settings.grid)
-    places = payload_positions(PILOTS, y.shape[1], placing)
+        known = track_channel(y, PILOTS, pilot_pattern, settings.grid)
+    places = payload_positions(PILOTS, y.shape[1], pilot_pattern)
     gain = known.gain if known.gain.ndim == 1 else known.gain[:, places]
     x_hat, _ = equalize(y[:, places], gain, known.n0, "zf")
     wrong = np.stack([x_hat.real, x_hat.imag], axis=2) * bits < 0
@@ -48,10 +48,11 @@ def error_rates(settings, placing):
 
 
 @pytest.mark.parametrize(
-    ("name", "placing"), [(name, placing) for name in PRESETS for placing in PLACINGS if placing in usable(name)]
+    ("name", "pilot_pattern"),
+    [(name, pilot_pattern) for name in PRESETS for pilot_pattern in PILOT_PATTERNS if pilot_pattern in usable(name)],
 )
-def test_every_preset_gives_a_usable_link(name, placing):
-    rates = error_rates(preset_named(name).applied(seed=7), placing)
+def test_every_preset_gives_a_usable_link(name, pilot_pattern):
+    rates = error_rates(preset_named(name).applied(seed=7), pilot_pattern)
     assert rates.mean() < 0.06
     assert np.mean(rates > 0.15) < 0.15
     assert rates.size > 0.85 * BURSTS

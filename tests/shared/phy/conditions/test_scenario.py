@@ -10,7 +10,7 @@ from shared.errors import InvalidSetting, NotFound
 from shared.phy import ChannelSettings, Link, pilot_sequence
 from shared.phy.conditions.faults import fate
 from shared.phy.conditions.presets import PRESETS
-from shared.phy.conditions.schedule import Scenario
+from shared.phy.conditions.schedule import Schedule
 from shared.phy.conditions.timeline import Change, Timeline
 from shared.phy.conditions.timing import start_seconds
 from tests.tools.paths import ROOT
@@ -25,7 +25,7 @@ def read(folder, text, **traces):
         (folder / f"{name}.csv").write_text(rows)
     path = folder / "test.toml"
     path.write_text(text)
-    return Scenario.from_file(path)
+    return Schedule.from_file(path)
 
 
 def timeline(*changes, base=BASE, repeat_seconds=0.0):
@@ -210,7 +210,7 @@ def test_a_scenario_needs_no_file_once_it_is_read(tmp_path):
     for file in tmp_path.iterdir():
         file.unlink()
     assert scenario.timeline().at(21)["snr_db"] == 15
-    assert scenario == Scenario("all of it", scenario.settings, "wall", 60, scenario.changes)
+    assert scenario == Schedule("all of it", scenario.settings, "wall", 60, scenario.changes)
 
 
 def test_a_trace_of_steps_and_gains(tmp_path):
@@ -220,7 +220,7 @@ def test_a_trace_of_steps_and_gains(tmp_path):
 
 
 def test_the_name_is_the_files_where_none_is_given(tmp_path):
-    assert read(tmp_path, "") == Scenario("test", {})
+    assert read(tmp_path, "") == Schedule("test", {})
 
 
 def test_touching_blackouts_are_one(tmp_path):
@@ -275,7 +275,7 @@ def test_what_is_refused_names_file_entry_field_and_remedy(tmp_path, text, messa
 
 def test_what_is_not_there_is_named(tmp_path):
     with pytest.raises(NotFound, match=r"no\.toml: No such file"):
-        Scenario.from_file(tmp_path / "no.toml")
+        Schedule.from_file(tmp_path / "no.toml")
     with pytest.raises(NotFound, match=r"test.toml: \[\[trace\]\] 1: trace .*no.csv: No such file"):
         read(tmp_path, "[[trace]]\nfile = 'no.csv'")
     with pytest.raises(NotFound, match="preset 'moon': choose from"):
@@ -289,18 +289,18 @@ def test_the_wall_clock_lets_the_symbol_rate_change(tmp_path):
 
 def test_too_many_changes_are_refused():
     changes = tuple(Change(second, {}) for second in range(10_001))
-    assert len(Scenario("test", {}, changes=changes[1:]).changes) == 10_000
+    assert len(Schedule("test", {}, changes=changes[1:]).changes) == 10_000
     with pytest.raises(InvalidSetting, match="10001 changes: give at most 10000"):
-        Scenario("test", {}, changes=changes)
+        Schedule("test", {}, changes=changes)
 
 
 def test_an_unknown_clock_is_refused():
     with pytest.raises(InvalidSetting, match="clock = 'sun': choose from burst, wall"):
-        Scenario("test", {}, "sun")
+        Schedule("test", {}, "sun")
 
 
 def test_the_example_of_the_documentation_is_right(tmp_path):
-    page = (ROOT / "docs/scenarios.md").read_text()
+    page = (ROOT / "docs/how-to/schedules.md").read_text()
     text = page.split("```toml\n")[1].split("```")[0]
     line = read(tmp_path, text, drive="seconds,snr_db\n0,20\n0.5,12\n2,18\n").timeline()
     assert line.at(7) == {"snr_db": 10, "loss_probability": 0.1}
@@ -313,7 +313,7 @@ def test_three_scenarios_are_shipped():
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_a_shipped_scenario_runs(path):
-    scenario = Scenario.from_file(path)
+    scenario = Schedule.from_file(path)
     base, line, x = scenario.base(), scenario.timeline(), pilot_sequence(40)
     lost = 0
     for counter in range(450):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from shared.errors import InvalidSymbols
-from shared.frame.symbols import Complex
-from shared.phy import Grid, Sending, equalize, estimate_channel, follow_channel, payload_positions, place_pilots
-from shared.phy.receive.tracking import MAX_PILOTS, check_followed
+from shared.phy import Grid, Sending, equalize, estimate_channel, payload_positions, place_pilots, track_channel
+from shared.phy.receive.tracking import MAX_PILOTS, check_trackable
+from shared.types import Complex
 from shared.units import ratio_to_db
 from tests.tools.channel import HALF_DB, burst, link, refused, spoiled
 
@@ -15,17 +15,17 @@ MOVING = {"fading": "rayleigh", "doppler_hz": 1000.0, "burst_interval_seconds": 
 SELECTIVE = {"fading": "tdl-c", "waveform": "ofdm"}
 
 
-def sent(of, pilots, placing, payload=256, bursts=BURSTS) -> tuple[Complex, Complex, Complex]:
+def sent(of, pilots, pilot_pattern, payload=256, bursts=BURSTS) -> tuple[Complex, Complex, Complex]:
     """What was sent, what arrived, and the true gain of each symbol: [bursts, n] each."""
-    x = [place_pilots(burst(payload, seed), pilots, placing) for seed in range(bursts)]
+    x = [place_pilots(burst(payload, seed), pilots, pilot_pattern) for seed in range(bursts)]
     through = of.transmit_many([Sending(one, 0, counter) for counter, one in enumerate(x)])
     gain = np.stack([np.broadcast_to(one.gain, one.y.size) for one in through])
     return np.stack(x), np.stack([one.y for one in through]), gain
 
 
-def followed(of, pilots, placing="spread", **shape):
-    x, y, gain = sent(of, pilots, placing, **shape)
-    return x, y, gain, follow_channel(y, pilots, placing, of.settings.grid)
+def followed(of, pilots, pilot_pattern="scattered", **shape):
+    x, y, gain = sent(of, pilots, pilot_pattern, **shape)
+    return x, y, gain, track_channel(y, pilots, pilot_pattern, of.settings.grid)
 
 
 def squared(values) -> float:
@@ -34,7 +34,7 @@ def squared(values) -> float:
 
 def interpolated(y, x, gain, pilots):
     """Squared error of straight lines between the least-squares gains at the pilots."""
-    places = np.setdiff1d(np.arange(y.shape[1]), payload_positions(pilots, y.shape[1], "spread"))
+    places = np.setdiff1d(np.arange(y.shape[1]), payload_positions(pilots, y.shape[1], "scattered"))
     at = y[:, places] / x[:, places]
     n = np.arange(y.shape[1])
     lines = [np.interp(n, places, one.real) + 1j * np.interp(n, places, one.imag) for one in at]
@@ -101,14 +101,14 @@ def test_it_knows_how_much_it_errs(effects, snr_db):
     """The error that it names is the error it has, to a factor of 2; 64 pilots. Between y and h_hat x lies both."""
     x, y, gain, known = followed(link(snr_db=snr_db, **effects), 64)
     assert 0.5 < squared(known.gain - gain) / known.error.mean() < 2
-    payload = payload_positions(64, x.shape[1], "spread")
+    payload = payload_positions(64, x.shape[1], "scattered")
     between = squared((y - known.gain * x)[:, payload])
     assert known.disturbance[:, payload].mean() == pytest.approx(between, rel=0.12)
 
 
 def test_a_preamble_on_the_first_ofdm_symbol_serves_all_of_them():
     of = link(snr_db=20, **SELECTIVE)
-    _, _, gain, known = followed(of, 64, "front")
+    _, _, gain, known = followed(of, 64, "preamble")
     assert squared(known.gain - gain) < 0.25 * 0.01
 
 
@@ -116,10 +116,10 @@ def test_a_preamble_on_the_first_ofdm_symbol_serves_all_of_them():
 def test_spread_pilots_beat_pilots_in_front_under_motion(doppler_hz):
     """Squared error of the payload after zero forcing, in the median: a mean is that of the deepest fades."""
     of = link(snr_db=20, **MOVING | {"doppler_hz": doppler_hz})
-    payload = payload_positions(16, 272, "spread")
+    payload = payload_positions(16, 272, "scattered")
     x, y, _, known = followed(of, 16)
     spread, _ = equalize(y[:, payload], known.gain[:, payload], known.disturbance[:, payload], "zf")
-    ahead, behind, _ = sent(of, 16, "front")
+    ahead, behind, _ = sent(of, 16, "preamble")
     one = estimate_channel(behind[:, :16])
     front, _ = equalize(behind[:, 16:], one.gain, one.disturbance, "zf")
     errors = np.median(np.abs(spread - x[:, payload]) ** 2), np.median(np.abs(front - ahead[:, 16:]) ** 2)
@@ -136,7 +136,7 @@ def test_a_carrier_offset_turns_the_gain_and_spread_pilots_follow_it():
 
 def test_phase_noise_shows_in_the_pilots():
     """Wiener phase noise of linewidth b: E|phi(t) - phi(0)|^2 = 2 pi b t, and one gain is off by that."""
-    x, y, _ = sent(link(phase_noise_hz=50.0, snr_db=60), 288, "front", payload=1, bursts=1500)
+    x, y, _ = sent(link(phase_noise_hz=50.0, snr_db=60), 288, "preamble", payload=1, bursts=1500)
     phase = np.angle(y[:, 1:288] / x[:, 1:288] * (x[:, :1] / y[:, :1]))
     for t in (50, 150, 287):
         assert np.mean(phase[:, t - 1] ** 2) == pytest.approx(2 * np.pi * 50 * t / 1e6, rel=0.12)
@@ -157,7 +157,7 @@ def test_a_few_pilots_are_enough_to_try(pilots, grid):
 def test_bursts_are_followed_each_for_itself_bit_for_bit():
     _, y, _, together = followed(link(snr_db=10, **SELECTIVE), 16, bursts=20)
     for row in range(20):
-        alone = follow_channel(y[row : row + 1], 16, "spread", Grid(64, 16))
+        alone = track_channel(y[row : row + 1], 16, "scattered", Grid(64, 16))
         assert alone.gain.tobytes() == together.gain[row].tobytes()
         assert alone.n0[0] == together.n0[row]
 
@@ -165,7 +165,7 @@ def test_bursts_are_followed_each_for_itself_bit_for_bit():
 @pytest.mark.parametrize("scale", [0, 1e-30, 1e15])
 def test_bursts_of_absurd_size_come_out_finite(scale):
     y = np.float32(scale) * burst(72)[None]
-    known = follow_channel(y, 8, "spread")
+    known = track_channel(y, 8, "scattered")
     assert np.isfinite(known.gain).all()
     assert np.isfinite(known.disturbance).all()
     x_hat, _ = equalize(y, known.gain, known.disturbance)
@@ -175,4 +175,4 @@ def test_bursts_of_absurd_size_come_out_finite(scale):
 @pytest.mark.parametrize(("pilots", "symbols"), [(0, 100), (1, 100), (MAX_PILOTS + 1, 1000), (128, 1 << 16)])
 def test_what_cannot_be_followed_is_refused(pilots, symbols):
     with pytest.raises(InvalidSymbols, match=f"{pilots} pilots in a burst of {symbols} symbols"):
-        check_followed(pilots, symbols)
+        check_trackable(pilots, symbols)

@@ -106,20 +106,20 @@ def test_what_cannot_be_estimated_is_refused(shape):
         estimate_channel(np.ones(shape, np.complex64))
 
 
-@given(st.integers(1, 300), st.integers(0, 300), st.sampled_from(["front", "spread"]))
-def test_pilots_are_placed_and_found_again(payload, pilots, placing):
+@given(st.integers(1, 300), st.integers(0, 300), st.sampled_from(["preamble", "scattered"]))
+def test_pilots_are_placed_and_found_again(payload, pilots, pilot_pattern):
     x = burst(payload)
-    placed = place_pilots(x, pilots, placing)
-    positions = pilot_positions(pilots, placed.size, placing)
+    placed = place_pilots(x, pilots, pilot_pattern)
+    positions = pilot_positions(pilots, placed.size, pilot_pattern)
     assert placed.size == payload + pilots
     assert np.array_equal(placed[positions], pilot_sequence(pilots))
-    assert np.array_equal(placed[payload_positions(pilots, placed.size, placing)], x)
+    assert np.array_equal(placed[payload_positions(pilots, placed.size, pilot_pattern)], x)
 
 
 def test_spread_pilots_stand_evenly_from_the_first_symbol_to_the_last():
-    positions = pilot_positions(9, 200, "spread")
+    positions = pilot_positions(9, 200, "scattered")
     assert (positions[0], positions[-1]) == (0, 199)
     assert np.ptp(np.diff(positions)) <= 1
-    assert np.array_equal(pilot_positions(9, 200, "front"), np.arange(9))
+    assert np.array_equal(pilot_positions(9, 200, "preamble"), np.arange(9))
     with pytest.raises(ValueError, match="read-only"):
         positions[0] = 1

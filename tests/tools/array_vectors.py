@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from receiver.knowledge_base.index.base import CHUNK_ITEMS
-from receiver.knowledge_base.records import Floats, Positions
+from shared.types import Floats, Positions
 
 
 class ArrayVectors:

@@ -1,0 +1,31 @@
+"""Mean power of bursts."""
+
+import numpy as np
+
+from shared.errors import InvalidSymbols
+from shared.types import Complex, Doubles
+
+
+def mean_powers(symbols: Complex) -> list[float]:
+    """E|x|^2 over each burst, in float64. symbols: [B, n], complex64."""
+    parts = np.ascontiguousarray(symbols).view(np.float32)  # I and Q side by side
+    totals: Doubles = np.square(parts, dtype=np.float64).sum(axis=1)
+    powers: list[float] = (totals / symbols.shape[1]).tolist()
+    return powers
+
+
+def mean_power(symbols: Complex) -> float:
+    """E|x|^2 over one burst, in float64. symbols: [n], complex64."""
+    return mean_powers(symbols[None])[0]
+
+
+def normalize_power(symbols: Complex) -> Complex:
+    """Scale each burst to unit mean power.
+
+    symbols: [B, n], complex64. Raises InvalidSymbols when a burst has no power.
+    """
+    power = np.mean(np.abs(symbols.astype(np.complex128)) ** 2, axis=-1, keepdims=True)
+    if not (np.isfinite(power).all() and (power > 0).all()):
+        raise InvalidSymbols("a burst has no power or a value that is not finite: it cannot be brought to unit power")
+    normalized: Complex = (symbols / np.sqrt(power)).astype(np.complex64)
+    return normalized
