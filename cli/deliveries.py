@@ -18,7 +18,7 @@ _BAR = 28
 
 
 def show_delivery(image: Path, delivery: Delivery) -> RenderableType:
-    """One delivery: the answer, the nearest items, the channel, and where the time went."""
+    """One delivery: the answer, the nearest items, the channel, and the time of each stage."""
     return Group(
         _headline(image, delivery),
         Padding(_facts(delivery), (1, 2)),

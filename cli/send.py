@@ -62,7 +62,7 @@ def send(
     json: Json = False,
     **settings: Any,
 ) -> None:
-    """Send pictures over the link and show what arrives.
+    """Send pictures over the link and show the receiver's answers.
 
     - `semlink send cat.jpg`
     - `semlink send cat.jpg --snr-db 0 --fading rayleigh` — through a bad channel

@@ -71,7 +71,7 @@ def up(
 
 @dataclass(frozen=True)
 class Models:
-    """What the services compute with; None leaves a service its default."""
+    """CLIP and codec options of the services; None leaves a service its default."""
 
     clip: str | None = None
     weights: str | None = None
@@ -103,7 +103,7 @@ def make_plan(
     ports: dict[str, int] | None = None,
     read_only: bool = False,
 ) -> LinkPlan:
-    """The plan that the common options of `up` and `demo` make."""
+    """The plan from the options that `up` and `demo` share."""
     return LinkPlan(
         knowledge_base=kb or directory / "kb" / _slug(source, models.clip),
         directory=directory / "logs",
@@ -116,13 +116,13 @@ def make_plan(
 
 
 def _slug(source: str, clip: str | None) -> str:
-    """A folder name for what a knowledge base holds, so that one of other pictures is never taken for it."""
+    """Folder name made of source and CLIP: knowledge bases of different content lie in different folders."""
     return re.sub(r"[^\w.]+", "-", "-".join(filter(None, (source, clip)))).strip("-.") or "kb"
 
 
 @contextmanager
 def running(plan: LinkPlan) -> Iterator[LocalLink]:
-    """The link of a plan, with a line on standard error that says how far it is; stopped at the end."""
+    """The link of a plan, stopped at the end; while it starts, a line on standard error shows the services' states."""
     states = dict.fromkeys(SERVICES, "waiting")
     with err.status("starting") as status:
 
@@ -139,7 +139,7 @@ def running(plan: LinkPlan) -> Iterator[LocalLink]:
 
 
 def say_ready(link: LocalLink) -> None:
-    """Tell where the link is and what to type next."""
+    """Print the addresses of the link and what to type next."""
     table = Table.grid(padding=(0, 2))
     table.add_row("transmitter", link.transmitter, "pictures go in here")
     table.add_row("channel", link.channel, "fading and noise")

@@ -21,9 +21,7 @@ _NUMBERS = ("right", "1000 cbr", "total", "rounds", "ms p50 p95", "gain", "total
 
 def more(
     *,
-    data: Annotated[
-        str, typer.Option(help="drawn, cifar100:DIR, or a folder with query/ and kb/: who asks, and who answers.")
-    ] = "drawn",
+    data: Annotated[str, typer.Option(help="drawn, cifar100:DIR, or a folder with query/ and kb/.")] = "drawn",
     queries: Annotated[int, typer.Option(min=20, help="Pictures of each row.")] = 500,
     snr_db: Annotated[list[float] | None, typer.Option(help="Give it several times. Else -4 0 4.")] = None,
     fading: Annotated[list[str] | None, typer.Option(help="Several times. Else none and rayleigh.")] = None,

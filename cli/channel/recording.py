@@ -51,7 +51,7 @@ def record(
 
 
 def _write(recording: Recording, writer: RecordingWriter, count: int | None, seconds: float | None) -> None:
-    """Until the count, the seconds, Ctrl-C, or the channel's end."""
+    """Write bursts until the count, the seconds, Ctrl-C, or the end of the channel."""
     timer = Timer(seconds or 0, recording.stop)
     timer.daemon = True
     if seconds is not None:

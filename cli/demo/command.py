@@ -36,7 +36,7 @@ def demo(
     ask_for_more: Annotated[bool, typer.Option("--ask-for-more", help=ASK_FOR_MORE_HELP)] = False,
     certainty: Annotated[float | None, typer.Option(help=CERTAINTY_HELP)] = None,
     concurrency: Annotated[
-        int, typer.Option(min=1, max=64, help="Pictures on their way at once; 1 measures an unloaded link.")
+        int, typer.Option(min=1, max=64, help="Pictures in flight; 1 measures an unloaded link.")
     ] = 1,
     kb: Kb = None,
     clip: Clip = None,

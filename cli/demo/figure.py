@@ -103,7 +103,7 @@ def _best(result: DemoResult, fading: str) -> Row:
 
 
 def _typical(row: Row) -> int:
-    """The picture whose gain is nearest to 1 in size, so that what is left of the fading is a turn."""
+    """The picture whose |gain| is nearest to 1, so that its fading is mostly a rotation."""
     return int(np.argmin([abs(abs(delivery.channel.gain) - 1) for delivery in row.deliveries]))
 
 

@@ -16,7 +16,7 @@ def shown_rows(rows: Sequence[Row]) -> list[Row]:
 
 
 def shown_positions(count: int) -> list[int]:
-    """Pictures spread evenly over all, so that nobody picked them; of 200 all ten shapes and colours."""
+    """Positions spread evenly over all pictures, an unbiased choice; of 200 they show all ten shapes and colours."""
     return [int(position) for position in np.linspace(0, count - 1, min(SHOWN, count))]
 
 

@@ -120,7 +120,7 @@ def _wilson(share: Doubles, count: int, z: float = 1.96) -> tuple[Doubles, Doubl
 
 
 def _stages(rows: Sequence[Row]) -> list[tuple[str, list[str], Kind]]:
-    """What to stack: each stage that is wide enough to see, the thin measured ones together, emulated ones last."""
+    """Bars to stack: the stages wide enough to see, the other measured ones as one, then the emulated ones."""
     kinds = stages_of(rows)
     measured = [stage for stage, kind in kinds.items() if kind is Kind.MEASURED]
     thin = [stage for stage in measured if all(_share(row, stage) < _THIN for row in rows)]

@@ -1,4 +1,4 @@
-"""What the demo measured, and its JSON."""
+"""Results of the demo, and their JSON."""
 
 import math
 from collections.abc import Iterable
@@ -125,7 +125,7 @@ class Row:
 
 @dataclass(frozen=True)
 class DemoResult:
-    """Everything the demo found. rows: the clean reference first. thumbnails: of retrieved items, WebP, by id."""
+    """All results of the demo. rows: the clean reference first. thumbnails: of retrieved items, WebP, by id."""
 
     transmitter: TransmitterInfo
     pictures: tuple[DemoPicture, ...]
@@ -157,6 +157,6 @@ class DemoResult:
 
 
 def stages_of(rows: Iterable[Row]) -> dict[str, Kind]:
-    """Every stage of some rows, in the order of the way: a row may have some that another has not."""
+    """The stages of all rows, which may differ from row to row, in the order of the ledger."""
     kinds = {stage: kind for row in rows for stage, kind in row.stages.items()}
     return {stage: kinds[stage] for stage in sorted(kinds, key=place_of)}

@@ -25,9 +25,9 @@ _READY_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Plan:
-    """What to send. options: the codec, and what goes with it. concurrency: pictures on their way at once.
+    """What to send. options: the codec and its options. concurrency: pictures in flight.
 
-    tell_snr: whether the sender knows the average SNR of each row.
+    tell_snr: whether the average SNR of each row is its design SNR.
     """
 
     images: int
@@ -39,7 +39,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the link is, HOST:PORT."""
+    """Addresses of the link, HOST:PORT."""
 
     transmitter: str
     receiver: str

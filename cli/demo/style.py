@@ -1,4 +1,4 @@
-"""The style of the demo's figure: the one of all figures, and what one slide needs beside it."""
+"""The style of the demo's figure: that of all figures, adapted to a slide."""
 
 import math
 from typing import Any

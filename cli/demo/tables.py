@@ -12,7 +12,7 @@ from shared.units import decibels
 
 
 def load(result: DemoResult) -> str:
-    """Under which load the times were measured."""
+    """The load under which the times were measured."""
     return "one picture at a time" if result.concurrency == 1 else f"{result.concurrency} pictures at once"
 
 

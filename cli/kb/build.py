@@ -1,4 +1,4 @@
-"""`semlink kb build`: a knowledge base from anything."""
+"""`semlink kb build`: a knowledge base from pictures or embeddings."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ BatchSize = Annotated[
 
 @dataclass(frozen=True)
 class _Identity:
-    """A CLIP that is named and not loaded."""
+    """Name and fingerprint of a CLIP that is not loaded."""
 
     name: str
     fingerprint: str
@@ -79,7 +79,7 @@ def build(
 
 
 def _named(items: PictureSource | EmbeddingSource, name: str | None, fingerprint: str | None) -> _Identity | None:
-    """The CLIP that made ready embeddings, if its fingerprint was given; None where a CLIP is to be loaded."""
+    """The CLIP that made ready embeddings, if its fingerprint was given; None if a CLIP has to be loaded."""
     if not isinstance(items, EmbeddingSource):
         if fingerprint is not None:
             raise InvalidSetting("--clip-fingerprint goes with ready embeddings; pictures are embedded by a CLIP")

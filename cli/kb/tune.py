@@ -29,10 +29,10 @@ Queries = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE.npz",
-        help="Other pictures to ask with, from `semlink features`; else its own, each taken out while it is asked for.",
+        help="Pictures to query with, from `semlink features`; else its own items, leave-one-out.",
     ),
 ]
-Count = Annotated[int, typer.Option("--count", min=10, help="Most queries.")]
+Count = Annotated[int, typer.Option("--count", min=10, help="Upper limit of queries.")]
 CodecName = Annotated[str, typer.Option("--codec", help="Codec that the queries pass.")]
 Length = Annotated[int | None, typer.Option("-k", "--k", help="Its real dimensions.")]
 
@@ -53,7 +53,7 @@ def tune(
     plot: Annotated[Path, typer.Option(help="Recall against speed.")] = OUT / "kb-tuning.png",
     json: Json = False,
 ) -> None:
-    """Find the fastest index engine that finds what exact search finds.
+    """Find the fastest index engine that reaches a recall against exact search.
 
     Its own embeddings are sent over a noisy channel and looked up by every engine with increasing effort. The choice
     is stored beside the knowledge base and used whenever it is opened.
@@ -79,7 +79,7 @@ def calibrate(
     queries: Queries = None,
     count: Count = 2000,
     file: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Where to keep it; else in the knowledge base.")
+        Path | None, typer.Option("--out", metavar="FILE", help="File to write; else in the knowledge base.")
     ] = None,
     plot: Annotated[Path, typer.Option(help="Reliability before and after.")] = OUT / "kb-calibration.png",
     json: Json = False,
@@ -157,7 +157,9 @@ def _rounded(values: tuple[float, ...] | None, at: int) -> str:
 def thin(
     directory: Directory,
     *,
-    items: Annotated[list[int], typer.Option(min=1, help="Items to keep; repeated, the last one is kept on disk.")],
+    items: Annotated[
+        list[int], typer.Option(min=1, help="Prototypes to keep; repeated, the last result is kept on disk.")
+    ],
     target: Annotated[Path, typer.Option("--out", help="Folder of the thinned knowledge base.")],
     queries: Queries = None,
     codec: CodecName = "kbsc",

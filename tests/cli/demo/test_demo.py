@@ -1,6 +1,8 @@
 """`semlink demo`, with a link of its own and through a running one."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -55,6 +57,20 @@ def test_demo_through_a_running_link_reproduces(link: LocalLink, tmp_path: Path)
     for one, other in zip(first["rows"], second["rows"], strict=True):
         for key in ("semantic_accuracy", "semantic_agreement", "snr_db_achieved"):
             assert one[key] == other[key]
+
+
+def test_the_client_image_has_what_its_commands_import() -> None:
+    """The light install and matplotlib; the extras `services` and `lab` are not there."""
+    modules = ["cli.demo.command", "cli.send", "cli.up", "cli.kb.query", "cli.kb.edit", "cli.kb.maintain"]
+    modules += [f"cli.channel.{name}" for name in ("recording", "schedule", "settings", "watch")]
+    missing = ["torch", "torchvision", "open_clip", "faiss", "safetensors", "sionna", "polars", "sklearn", "scipy"]
+    missing += ["psutil", "pyarrow", "sigmf", "lightning", "jinja2", "torchmetrics"]
+    code = (
+        f"import importlib, sys; sys.modules.update(dict.fromkeys({missing})); "
+        f"[importlib.import_module(name) for name in {modules}]"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
 
 
 def test_every_row_has_its_own_fixed_draws() -> None:
