@@ -15,7 +15,7 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("transmitter", "channel_proxy", "receiver")
-PACKAGES = ("client", "shared", *SERVICES, "local", "lab")
+PACKAGES = [name for name in ("semlink", "client", "shared", *SERVICES, "local", "lab") if (ROOT / name).is_dir()]
 PAGES: dict[str, str] = {}
 
 
@@ -30,7 +30,10 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     decisions = sorted(path.name for path in (ROOT / "docs/decisions").glob("[0-9]*.md"))
     _fill(config.nav, "Decisions", ["decisions/index.md", *(f"decisions/{name}" for name in decisions)])
     first = ["reference/index.md", "reference/cli.md", "reference/settings.md", "reference/protocol.md"]
-    tops = [{name: [page for page in PAGES if page.startswith((f"reference/{name}.", f"reference/{name}.md"))]} for name in PACKAGES]
+    tops = [
+        {name: [page for page in PAGES if page.startswith((f"reference/{name}.", f"reference/{name}.md"))]}
+        for name in PACKAGES
+    ]
     _fill(config.nav, "Reference", [*first, *tops])
     return config
 
@@ -66,14 +69,26 @@ def _summary(file: Path) -> str:
 
 def _package(folder: Path) -> Iterator[str]:
     name = _dotted(folder)
-    yield from (f"# {name}", "", f"::: {name}", "    options:", "      members: false", "      show_root_heading: false")
+    yield from (
+        f"# {name}",
+        "",
+        f"::: {name}",
+        "    options:",
+        "      members: false",
+        "      show_root_heading: false",
+    )
     yield "      show_root_toc_entry: false"
     for file in _modules(folder):
         yield from ("", f"::: {_dotted(file)}")
 
 
 def _index(packages: list[Path]) -> Iterator[str]:
-    yield from ("# Reference", "", "Written from the docstrings, the settings and the `.proto` files of this version.", "")
+    yield from (
+        "# Reference",
+        "",
+        "Written from the docstrings, the settings and the `.proto` files of this version.",
+        "",
+    )
     yield "- [Command line](cli.md): every command and its options"
     yield "- [Settings of the services](settings.md): flags and environment variables"
     yield "- [Protocol](protocol.md): the gRPC services and messages, for clients in any language"
@@ -88,7 +103,13 @@ def _settings() -> Iterator[str]:
         module = import_module(f"{service}.settings")
         for _, kind in inspect.getmembers(module, inspect.isclass):
             if kind.__module__ == module.__name__ and "env_prefix" in getattr(kind, "model_config", {}):
-                yield from ("", f"## {service}", "", "| flag | environment variable | default | meaning |", "|---|---|---|---|")
+                yield from (
+                    "",
+                    f"## {service}",
+                    "",
+                    "| flag | environment variable | default | meaning |",
+                    "|---|---|---|---|",
+                )
                 for name, field in kind.model_fields.items():
                     variable = f"{kind.model_config['env_prefix']}{name}".upper()
                     flag = name.replace("_", "-")
@@ -100,7 +121,11 @@ def _cell(text: str) -> str:
 
 
 def _protocol() -> Iterator[str]:
-    yield from ("# Protocol", "", "The `.proto` files, with their comments. Health and reflection are served beside them.")
+    yield from (
+        "# Protocol",
+        "",
+        "The `.proto` files, with their comments. Health and reflection are served beside them.",
+    )
     for file in sorted((ROOT / "protos").rglob("*.proto")):
         yield from ("", f"## {file.name}", "", "```protobuf", file.read_text(encoding="utf-8").rstrip(), "```")
 
