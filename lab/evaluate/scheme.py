@@ -169,10 +169,10 @@ class CodecScheme:
 
     def _lost(self, receiver: Codec, batch: Batch, decoded: Decoded) -> Bools | None:
         """Whether the category that was sent is not the likeliest at the receiver: [B]."""
-        sent = None if decoded.evidence is None else receiver.categories(batch.embeddings)
-        if decoded.evidence is None or sent is None:
+        sent = None if decoded.log_posterior is None else receiver.categories(batch.embeddings)
+        if decoded.log_posterior is None or sent is None:
             return None
-        lost: Bools = decoded.evidence.argmax(axis=1) != sent.argmax(axis=1)
+        lost: Bools = decoded.log_posterior.argmax(axis=1) != sent.argmax(axis=1)
         return lost
 
 

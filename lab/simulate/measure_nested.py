@@ -93,8 +93,10 @@ def _decoded(receiver: Codec, x_hat: Complex, n0_eff: Floats) -> Decoded:
     """Decode a few hundred bursts at a time: all hypotheses of all of them would fill the memory."""
     blocks = range(0, len(x_hat), _BLOCK)
     parts = [receiver.decode(x_hat[start : start + _BLOCK], n0_eff[start : start + _BLOCK]) for start in blocks]
-    evidence = [part.evidence for part in parts if part.evidence is not None]
-    return Decoded(np.concatenate([part.embeddings for part in parts]), np.concatenate(evidence) if evidence else None)
+    log_posteriors = [part.log_posterior for part in parts if part.log_posterior is not None]
+    return Decoded(
+        np.concatenate([part.embeddings for part in parts]), np.concatenate(log_posteriors) if log_posteriors else None
+    )
 
 
 def _nearest(unit: Embeddings, items: Embeddings) -> Labels:

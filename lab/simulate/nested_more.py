@@ -88,8 +88,8 @@ def _nothing_decoded(codec: Nested, count: int) -> Decoded:
 
 def _put(decoded: Decoded, rows: Ints, known: Decoded) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
     """Put what is known of some rows in its place; the certainty of each, as the receiver has it."""
-    assert decoded.evidence is not None
-    assert known.evidence is not None
-    decoded.embeddings[rows], decoded.evidence[rows] = known.embeddings, known.evidence
-    certainty: np.ndarray[tuple[int], np.dtype[np.float32]] = np.exp(known.evidence.max(axis=1))
+    assert decoded.log_posterior is not None
+    assert known.log_posterior is not None
+    decoded.embeddings[rows], decoded.log_posterior[rows] = known.embeddings, known.log_posterior
+    certainty: np.ndarray[tuple[int], np.dtype[np.float32]] = np.exp(known.log_posterior.max(axis=1))
     return certainty

@@ -55,10 +55,11 @@ def transmit(
         _batch(codec.encode(embeddings[rows]), receiver, channels[rows], counter + rows.start)
         for rows in _batches(len(embeddings))
     ]
-    evidence = [part.decoded.evidence for part in parts if part.decoded.evidence is not None]
+    log_posteriors = [part.decoded.log_posterior for part in parts if part.decoded.log_posterior is not None]
     return Received(
         Decoded(
-            np.concatenate([part.decoded.embeddings for part in parts]), np.concatenate(evidence) if evidence else None
+            np.concatenate([part.decoded.embeddings for part in parts]),
+            np.concatenate(log_posteriors) if log_posteriors else None,
         ),
         np.concatenate([part.n0 for part in parts]),
         np.concatenate([part.symbols for part in parts]),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from receiver.knowledge_base.index.index_file import index_disproof
 from receiver.knowledge_base.index.ranking_file import RankingFile
-from receiver.knowledge_base.ingest.originals import read_original
+from receiver.knowledge_base.ingest.pictures import read_original
 from receiver.knowledge_base.store import schema
 from receiver.knowledge_base.store.checksums import prove_item, read_meta
 from receiver.knowledge_base.store.layout import Layout

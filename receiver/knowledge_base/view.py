@@ -63,11 +63,6 @@ class View:
         """Which positions hold an item: [P]."""
         return self.room_live[: self.head.next_position]
 
-    @property
-    def item_categories(self) -> Positions:
-        """The category of each item, for codecs that send one: [P], int64. Today it is the label's code."""
-        return self.label_codes
-
     @cached_property
     def fingerprint(self) -> str:
         """The proof of the content: 64 hexadecimal digits."""

@@ -127,7 +127,7 @@ def killed(work: Callable[[Callable[[], object]], object], told: int, seconds: f
 
 def operate(directory: Path, engine: str, operations: list[Operation], acknowledge: Callable[[], object]) -> None:
     """Do operations one by one. Small deltas are folded and saved, so that the index is swapped and written often."""
-    knowledge_base.FOLD_ITEMS, knowledge_base._SAVED_SHARE = 8, 0
+    knowledge_base.MERGE_ITEMS, knowledge_base._SAVED_SHARE = 8, 0
     with KnowledgeBase.open(directory, EngineSettings(name=engine), writable=True) as kb:
         for operation in operations:
             operation.do(kb)

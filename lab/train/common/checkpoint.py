@@ -1,21 +1,18 @@
-"""Checkpoints that a crash cannot tear: written beside their name, then renamed onto it."""
+"""Checkpoints, replaced atomically."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from shared.files import replacing
+
 
 def save_checkpoint(state: dict[str, Any], path: Path) -> None:
     """Write the state so that the path holds the old or the new one, never a mixture."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".tmp")
-    with draft.open("wb") as file:
+    with replacing(path) as temporary, temporary.open("wb") as file:
         torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any] | None:

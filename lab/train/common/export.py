@@ -7,6 +7,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from shared.files import replacing
+
 
 def export_clip(model: nn.Module, out: Path, epoch: int) -> None:
     """Write `model.safetensors`: matrices in float16, vectors (norms, statistics) in float32."""
@@ -53,7 +55,6 @@ def _halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _write(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(path.name + ".tmp")
-    save_file({name: tensor.contiguous().cpu() for name, tensor in tensors.items()}, draft, metadata=metadata)
-    draft.chmod(0o644)  # safetensors makes it private
-    draft.replace(path)
+    with replacing(path) as temporary:
+        save_file({name: tensor.contiguous().cpu() for name, tensor in tensors.items()}, temporary, metadata=metadata)
+        temporary.chmod(0o644)  # safetensors makes it private

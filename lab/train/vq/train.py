@@ -25,6 +25,7 @@ from lab.train.vq.link_adaptation import Worth, make_table
 from shared.codecs.digital.modes import ModeTable
 from shared.codecs.digital.quantizer import ResidualQuantizer
 from shared.codecs.digital.vq import VqDigital
+from shared.files import replacing
 
 BUDGETS: Final = (12, 16, 24, 32, 48, 64, 96, 128)
 """Bits of the modes to choose from."""
@@ -75,10 +76,9 @@ def _write(settings: VqTraining, quantizer: ResidualQuantizer, table: ModeTable,
     settings.out.mkdir(parents=True, exist_ok=True)
     halved = {name: np.ascontiguousarray(part, np.float16) for name, part in quantizer.words._asdict().items()}
     metadata = {"clip_fingerprint": clip_fingerprint, "command": "semlink train vq-digital"}
-    draft = settings.out / "words.tmp"
-    save_file(halved, draft, metadata=metadata)
-    draft.chmod(0o644)  # safetensors makes it private
-    draft.replace(settings.out / "words.safetensors")
+    with replacing(settings.out / "words.safetensors") as temporary:
+        save_file(halved, temporary, metadata=metadata)
+        temporary.chmod(0o644)  # safetensors makes it private
     table.write(settings.out / "modes.json")
 
 

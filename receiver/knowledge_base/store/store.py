@@ -19,7 +19,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from receiver.knowledge_base.index.base import CHUNK_ITEMS
 from receiver.knowledge_base.records import Added, Item, Listed, Origin
 from receiver.knowledge_base.store import schema
 from receiver.knowledge_base.store.checksums import (
@@ -36,6 +35,8 @@ from receiver.knowledge_base.store.sqlite import connect_reader, store_uri
 from receiver.knowledge_base.store.sqlite_errors import damaged, reading
 from shared.errors import Unavailable
 from shared.types import Bools, Floats, Positions
+
+CHUNK_ITEMS = 16_384  # embeddings read at once
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,7 @@ class Store:
 
 
 class StoreVectors:
-    """Some items' embeddings, read piece by piece; see `engines.base.Vectors`."""
+    """Some items' embeddings, read piece by piece; see `index.base.Vectors`."""
 
     def __init__(self, store: Store, positions: Positions) -> None:
         self._store = store

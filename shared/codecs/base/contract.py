@@ -29,11 +29,11 @@ class Decoded:
     """What a decoder learned from a batch of bursts.
 
     embeddings: [B, 512], float32, not necessarily of unit length.
-    evidence: [B, C], float32, log-probabilities over the codec's own categories or clusters; None where it has none.
+    log_posterior: [B, C], float32, log p(c | y) of the codec's own categories or clusters; None if it has none.
     """
 
     embeddings: Embeddings
-    evidence: LogProbabilities | None = None
+    log_posterior: LogProbabilities | None = None
 
 
 class BaseCodec(ABC):
@@ -111,7 +111,7 @@ class Codec(BaseCodec):
     def categories(self, embeddings: Embeddings) -> LogProbabilities | None:  # noqa: ARG002 - for codecs that have some
         """What the codec's own classifier says of embeddings [N, 512]: [N, C], log-probabilities of its categories.
 
-        None for a codec without categories; C is that of `Decoded.evidence`.
+        None for a codec without categories; C is that of `Decoded.log_posterior`.
         """
         return None
 

@@ -72,8 +72,8 @@ class Label(Codec):
         y, words = to_latent(x_hat), to_latent(self._symbols)
         certainty = 2 / received_noise(x_hat, n0_eff)  # N0/2 in each real dimension
         likelihood = (certainty * y) @ words.T - 0.5 * np.broadcast_to(certainty, y.shape) @ (words * words).T
-        evidence = _log_softmax(likelihood + self._log_prior)
-        return Decoded(self.tables.prototypes[evidence.argmax(axis=1)], evidence)
+        log_posterior = _log_softmax(likelihood + self._log_prior)
+        return Decoded(self.tables.prototypes[log_posterior.argmax(axis=1)], log_posterior)
 
     def categories(self, embeddings: Embeddings) -> LogProbabilities:
         """See `Codec.categories`."""

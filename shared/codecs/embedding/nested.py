@@ -72,11 +72,11 @@ class Nested(Codec):
         y, noise = self._tensor(to_latent(x_hat) / _ROOT_HALF), self._tensor(latent_noise(n0_eff))
         unknown = noise.isnan().any(dim=1)
         embeddings = y.new_empty(len(y), self.model.prototypes.shape[1])
-        evidence = y.new_empty(len(y), len(self._log_prior))
+        log_posterior = y.new_empty(len(y), len(self._log_prior))
         for rows in (~unknown, unknown):
             if rows.any():
-                embeddings[rows], evidence[rows] = self.model.decode(y[rows], noise[rows], self._log_prior)
-        return Decoded(embeddings.cpu().numpy(), evidence.cpu().numpy())
+                embeddings[rows], log_posterior[rows] = self.model.decode(y[rows], noise[rows], self._log_prior)
+        return Decoded(embeddings.cpu().numpy(), log_posterior.cpu().numpy())
 
     @torch.inference_mode()
     def categories(self, embeddings: Embeddings) -> LogProbabilities:

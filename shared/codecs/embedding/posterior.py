@@ -58,8 +58,8 @@ class Fusion:
 
         `decoded` comes from a codec with this prior. What the probabilities leave of 1 is that of none of the labels.
         """
-        assert decoded.evidence is not None
-        ratio = np.exp(decoded.evidence) / self._prior
+        assert decoded.log_posterior is not None
+        ratio = np.exp(decoded.log_posterior) / self._prior
         likelihood = (1 - _NONE) / len(self._codes) * (ratio @ self._given_label.T)
         none = _NONE * (ratio @ self._given_none)
         found = np.full((len(ratio), int(self._codes[-1]) + 1), -np.inf, np.float32)

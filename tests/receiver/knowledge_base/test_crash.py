@@ -15,8 +15,8 @@ import pytest
 from client import Added, KnowledgeBaseClient
 from client import NewItem as NewVector
 from receiver.knowledge_base import KnowledgeBase, NewItem
+from receiver.knowledge_base.store.lock import WriterLock
 from shared.errors import Exhausted, SemLinkError, Unavailable
-from shared.files import WriterLock
 from tests.receiver.knowledge_base.test_knowledge_base import ORIGIN, fill, vectors
 from tests.tools.rpc import PATIENCE, Running, process
 

@@ -136,7 +136,7 @@ def test_the_version_counts_changes_and_the_fingerprint_is_of_the_content(kb: Kn
 
 
 def test_a_large_delta_is_folded_and_nothing_is_lost(kb: KnowledgeBase, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(knowledge_base, "FOLD_ITEMS", 50)
+    monkeypatch.setattr(knowledge_base, "MERGE_ITEMS", 50)
     monkeypatch.setattr(knowledge_base, "_SAVED_SHARE", 0)
     fresh = vectors(500, seed=1)
     for start in range(0, 500, 20):
@@ -204,7 +204,7 @@ class Searching:
 
 def test_searches_during_heavy_adding_find_true_items_once(kb: KnowledgeBase, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three threads search while one adds, removes and folds: what was acknowledged before a search is in it."""
-    monkeypatch.setattr(knowledge_base, "FOLD_ITEMS", 100)
+    monkeypatch.setattr(knowledge_base, "MERGE_ITEMS", 100)
     fresh = vectors(1500, seed=1)
     searching = Searching(kb, fresh)
     threads = [threading.Thread(target=searching.run, args=(seed,)) for seed in range(3)]

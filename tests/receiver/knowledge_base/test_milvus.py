@@ -13,8 +13,8 @@ pytest.importorskip("milvus_lite", reason="Milvus Lite is not installed: pip ins
 from receiver.knowledge_base import EngineSettings, KnowledgeBase, NewItem, Origin, write_store
 from receiver.knowledge_base.index.milvus import MilvusIndex
 from receiver.knowledge_base.index.table import make_engine
-from receiver.knowledge_base.index.vectors import ArrayVectors
 from shared.errors import InvalidSetting, Unavailable
+from tests.tools.array_vectors import ArrayVectors
 
 DIM = 32
 

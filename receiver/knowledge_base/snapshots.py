@@ -6,12 +6,13 @@ from pathlib import Path
 
 from receiver.knowledge_base.records import Origin
 from receiver.knowledge_base.store.layout import Layout
+from receiver.knowledge_base.store.lock import WriterLock
 from receiver.knowledge_base.store.sqlite_errors import writing
 from receiver.knowledge_base.store.store import Store
 from receiver.knowledge_base.store.writer import StoreWriter
 from receiver.knowledge_base.verify import verify_store
 from shared.errors import DataLoss, Exhausted, Mismatch, NotFound, SemLinkError
-from shared.files import WriterLock, fsync, make_directory, replacing
+from shared.files import fsync, make_directory, replacing
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from receiver.knowledge_base.index.settings import EngineSettings
 from receiver.knowledge_base.load import index_store
 from receiver.knowledge_base.records import NewItem, Origin
 from receiver.knowledge_base.store.layout import Layout
+from receiver.knowledge_base.store.lock import WriterLock
 from receiver.knowledge_base.store.writer import StoreWriter, create_store
 from shared.errors import InvalidInput, SemLinkError
-from shared.files import WriterLock, fsync
+from shared.files import fsync
 from shared.types import Floats
 
 _BATCH_ITEMS = 512
