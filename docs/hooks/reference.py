@@ -145,7 +145,6 @@ def _command(command: Any, context: typer.Context) -> Iterator[str]:
         names = ", ".join(f"`{text}`" for text in (*option.opts, *option.secondary_opts))
         default = "" if option.default in (None, False) or callable(option.default) else f"`{option.default}`"
         yield f"| {names} | {default} | {_cell(option.help)} |"
-    if hasattr(command, "list_commands"):
-        for part in command.list_commands(context):
-            inner = command.get_command(context, part)
-            yield from _command(inner, click.Context(inner, info_name=part, parent=context))
+    for part in getattr(command, "commands", ()):
+        _, inner, _ = command.resolve_command(context, [part])  # loads it
+        yield from _command(inner, typer.Context(inner, info_name=part, parent=context))
