@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.codecs.base.contract import Codec, Decoded, DesignSnr, LogProbabilities, to_latent, to_symbols
-from shared.codecs.base.weight_files import weights_path
-from shared.codecs.base.weights import fingerprint_of_weights, read_weights
+from shared.codecs.base.weight_files import fingerprint_of_weights, read_weights, weights_path
 from shared.codecs.embedding.nested import received_noise
 from shared.errors import DataLoss
 from shared.phy.power import normalize_power
