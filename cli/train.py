@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import typer
 
-from cli.heavy import heavy
+from cli.lazy import loading
 
 train = typer.Typer(no_args_is_help=True, help="Train the models that the project ships, on any CLIP.")
 
@@ -33,7 +33,7 @@ _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_opti
 
 def _enter(context: typer.Context) -> None:
     training = _TRAININGS[str(context.info_name)]
-    with heavy():
+    with loading():
         main = import_module(training.module).main
     command = typer.Typer(add_completion=False, rich_markup_mode="markdown")
     command.command()(main)

@@ -8,7 +8,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import click
 import typer
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -133,10 +132,10 @@ def _protocol() -> Iterator[str]:
 def _command_line() -> Iterator[str]:
     yield from ("# Command line", "", "`semlink COMMAND --help` shows the same in the terminal.")
     command = typer.main.get_command(import_module("cli.app").app)
-    yield from _command(command, click.Context(command, info_name="semlink"))
+    yield from _command(command, typer.Context(command, info_name="semlink"))
 
 
-def _command(command: click.Command, context: click.Context) -> Iterator[str]:
+def _command(command: Any, context: typer.Context) -> Iterator[str]:
     name = context.command_path
     yield from ("", f"{'##' if name.count(' ') < 2 else '###'} {name}", "", inspect.cleandoc(command.help or ""))
     options = [parameter for parameter in command.params if getattr(parameter, "help", None)]
@@ -146,7 +145,6 @@ def _command(command: click.Command, context: click.Context) -> Iterator[str]:
         names = ", ".join(f"`{text}`" for text in (*option.opts, *option.secondary_opts))
         default = "" if option.default in (None, False) or callable(option.default) else f"`{option.default}`"
         yield f"| {names} | {default} | {_cell(option.help)} |"
-    if hasattr(command, "list_commands"):
-        for part in command.list_commands(context):
-            inner = command.get_command(context, part)
-            yield from _command(inner, click.Context(inner, info_name=part, parent=context))
+    for part in getattr(command, "commands", ()):
+        _, inner, _ = command.resolve_command(context, [part])  # loads it
+        yield from _command(inner, typer.Context(inner, info_name=part, parent=context))

@@ -4,18 +4,17 @@ import signal
 from itertools import islice
 from pathlib import Path
 from threading import Timer
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from cli.console import ChannelAt, Json, err, out, print_json
+from cli.console import answer, err, out, plain_table
+from cli.options import ChannelAt, Json
+from client.channel_control import ChannelControl, Recording, Replayed
 from client.connection import CHANNEL
+from client.recording import RecordingWriter, read_recording
 from shared.errors import SemLinkError
-
-if TYPE_CHECKING:
-    from client.channel_control import Recording, Replayed
-    from client.recording import RecordingWriter
-    from shared.frame.channel_records import RecordedBurst
+from shared.frame.channel_records import RecordedBurst
 
 Name = Annotated[Path, typer.Option("--out", metavar="NAME", help="Writes NAME.sigmf-data and NAME.sigmf-meta.")]
 
@@ -38,9 +37,6 @@ def record(
     - `semlink channel record --out out/evening --seconds 60`
     - `semlink channel record --out out/hundred --count 100 --sent`
     """
-    from client.channel_control import ChannelControl  # noqa: PLC0415
-    from client.recording import RecordingWriter  # noqa: PLC0415
-
     with (
         ChannelControl(channel) as control,
         RecordingWriter(name, sent=sent) as writer,
@@ -50,16 +46,12 @@ def record(
         err.print("recording; Ctrl-C ends it", style="dim")
         _write(recording, writer, count, seconds)
     document = {"bursts": writer.bursts, "lost": writer.lost, "symbols": writer.symbols, "files": writer.files}
-    if json:
-        print_json(document)
-    elif not writer.bursts:
-        out.print("no burst passed; nothing was written")
-    else:
-        out.print(f"{writer.bursts} bursts, {writer.lost} of them lost, in {', '.join(writer.files)}")
+    written = f"{writer.bursts} bursts, {writer.lost} of them lost, in {', '.join(writer.files)}"
+    answer(json, document, lambda: out.print(written if writer.bursts else "no burst passed; nothing was written"))
 
 
-def _write(recording: "Recording", writer: "RecordingWriter", count: int | None, seconds: float | None) -> None:
-    """Until the count, the seconds, Ctrl-C, or the channel's end."""
+def _write(recording: Recording, writer: RecordingWriter, count: int | None, seconds: float | None) -> None:
+    """Write bursts until the count, the seconds, Ctrl-C, or the end of the channel."""
     timer = Timer(seconds or 0, recording.stop)
     timer.daemon = True
     if seconds is not None:
@@ -86,21 +78,15 @@ def replay(
 
     - `semlink channel replay out/evening`
     """
-    from client.channel_control import ChannelControl  # noqa: PLC0415
-    from client.recording import read_recording  # noqa: PLC0415
-
     recorded = [each for each in read_recording(name) if not each.lost]
     with ChannelControl(channel) as control:
         answers = sorted(control.replay([each.burst for each in recorded], timeout))
-    rows = [_answer(recorded[answer.position], answer) for answer in answers]
-    if json:
-        print_json(rows)
-        return
-    from rich.table import Table  # noqa: PLC0415
+    rows = [_row(recorded[answered.position], answered) for answered in answers]
+    answer(json, rows, lambda: _show(rows))
 
-    table = Table(
-        "stream", "burst", "label", "nearest item", "confidence", box=None, header_style="bold", pad_edge=False
-    )
+
+def _show(rows: list[dict[str, Any]]) -> None:
+    table = plain_table("stream", "burst", "label", "nearest item", "confidence")
     for row in rows:
         found = row.get("error", {}).get("message") or row["label"]
         confidence = f"{row['confidence']:.2f}" if "confidence" in row else ""
@@ -108,14 +94,14 @@ def replay(
     out.print(table)
 
 
-def _answer(recorded: "RecordedBurst", answer: "Replayed") -> dict[str, Any]:
+def _row(recorded: RecordedBurst, answered: Replayed) -> dict[str, Any]:
     place = {"stream": recorded.burst.stream, "burst": recorded.burst.counter}
-    if isinstance(answer.outcome, SemLinkError):
-        return place | {"error": {"kind": type(answer.outcome).__name__, "message": str(answer.outcome)}}
-    nearest = answer.outcome.top[0]
+    if isinstance(answered.outcome, SemLinkError):
+        return place | {"error": {"kind": type(answered.outcome).__name__, "message": str(answered.outcome)}}
+    nearest = answered.outcome.top[0]
     return place | {
         "label": nearest.label,
         "item_id": nearest.item_id,
-        "confidence": answer.outcome.confidence,
-        "accepted": answer.outcome.accepted,
+        "confidence": answered.outcome.confidence,
+        "accepted": answered.outcome.accepted,
     }

@@ -1,4 +1,8 @@
+"""`semlink demo`, with a link of its own and through a running one."""
+
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -6,9 +10,9 @@ import pytest
 from PIL import Image
 
 from cli.demo.pairs import shown_positions
-from cli.demo.scenarios import scenarios
+from cli.demo.setups import setups
 from local.supervisor import LocalLink
-from tests.cli.test_cli import semlink
+from tests.tools.cli import semlink
 
 ROW_KEYS = {
     "snr_db", "fading", "k", "cbr", "cbr_total", "semantic_accuracy", "semantic_agreement", "snr_db_achieved",
@@ -55,8 +59,22 @@ def test_demo_through_a_running_link_reproduces(link: LocalLink, tmp_path: Path)
             assert one[key] == other[key]
 
 
+def test_the_client_image_has_what_its_commands_import() -> None:
+    """The light install and matplotlib; the extras `services` and `lab` are not there."""
+    modules = ["cli.demo.command", "cli.send", "cli.up", "cli.kb.query", "cli.kb.edit", "cli.kb.maintain"]
+    modules += [f"cli.channel.{name}" for name in ("recording", "schedule", "settings", "watch")]
+    missing = ["torch", "torchvision", "open_clip", "faiss", "safetensors", "sionna", "polars", "sklearn", "scipy"]
+    missing += ["psutil", "pyarrow", "sigmf", "lightning", "jinja2", "torchmetrics"]
+    code = (
+        f"import importlib, sys; sys.modules.update(dict.fromkeys({missing})); "
+        f"[importlib.import_module(name) for name in {modules}]"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
 def test_every_row_has_its_own_fixed_draws() -> None:
-    rows = scenarios((-5, 0, 5), {})
+    rows = setups((-5, 0, 5), {})
     assert len({row.options["stream"] for row in rows}) == len(rows) == 7
     assert len({row.options["seed"] for row in rows}) == 1
     assert all(row.options["counter"] == 0 for row in rows)

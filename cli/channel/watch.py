@@ -5,22 +5,23 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import typer
+from rich.live import Live
+from rich.table import Table
 
-from cli.console import ChannelAt, out
+from cli.console import out, plain_table
+from cli.options import ChannelAt
+from client.channel_control import ChannelControl
 from client.connection import CHANNEL
 from client.delivery import strict_json
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from shared.frame.channel_records import ChannelStatistics
+from shared.frame.channel_records import ChannelStatistics
+from shared.units import ratio_to_db
 
 _ROWS: Final = 20
 _COLUMNS: Final = (
-    "bursts/s", "asked", "achieved", "gain", "lost", "failed", "resets", "held", "queued", "fading", "scenario",
+    "bursts/s", "asked", "achieved", "gain", "lost", "failed", "resets", "held", "queued", "fading", "schedule",
 )  # fmt: skip
 
 
@@ -31,7 +32,7 @@ def watch(
     channel: ChannelAt = CHANNEL,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Show live what passes the channel.
+    """Show live statistics of the channel.
 
     Bursts per second; SNR asked and achieved and the mean gain, in dB; bursts lost on the air and failed otherwise;
     resets of the connection to the receiver; bursts that the channel holds now, and those of them that queue for the
@@ -40,8 +41,6 @@ def watch(
     - `semlink channel watch`
     - `semlink channel watch --interval 0.2 --count 50 --json`
     """
-    from client.channel_control import ChannelControl  # noqa: PLC0415 - gRPC, when it is needed
-
     with ChannelControl(channel) as control:
         seen = islice(control.watch(interval), count)
         if json:
@@ -51,26 +50,22 @@ def watch(
             _show_live(seen)
 
 
-def _as_json(statistics: "ChannelStatistics") -> dict[str, Any]:
+def _as_json(statistics: ChannelStatistics) -> dict[str, Any]:
     return strict_json(asdict(statistics) | {"settings": strict_json(dict(statistics.settings))})
 
 
-def _show_live(seen: Iterable["ChannelStatistics"]) -> None:
-    from rich.live import Live  # noqa: PLC0415
-
+def _show_live(seen: Iterable[ChannelStatistics]) -> None:
     with Live(console=out, auto_refresh=False) as live:
         for table in _tables(seen):
             live.update(table, refresh=True)
 
 
-def _tables(seen: Iterable["ChannelStatistics"]) -> Iterator["Table"]:
+def _tables(seen: Iterable[ChannelStatistics]) -> Iterator[Table]:
     """The table after each of the statistics, with the last rows."""
-    from rich.table import Table  # noqa: PLC0415
-
     rows: deque[list[str]] = deque(maxlen=_ROWS)
     for statistics in seen:
         rows.append(_row(statistics))
-        table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), caption="asked, achieved, gain: dB")
+        table = plain_table(padding=(0, 1, 0, 0), caption="asked, achieved, gain: dB")
         for name in _COLUMNS:
             table.add_column(name, justify="right", min_width=len(name))
         for row in rows:
@@ -78,9 +73,7 @@ def _tables(seen: Iterable["ChannelStatistics"]) -> Iterator["Table"]:
         yield table
 
 
-def _row(statistics: "ChannelStatistics") -> list[str]:
-    from shared.units import ratio_to_db  # noqa: PLC0415
-
+def _row(statistics: ChannelStatistics) -> list[str]:
     achieved = statistics.snr_db_achieved
     return [
         f"{statistics.bursts / statistics.seconds:.1f}",

@@ -1,4 +1,4 @@
-"""What the demo sends its pictures through."""
+"""The channels that the demo sends its pictures through, and the options of sending."""
 
 import math
 from collections.abc import Sequence
@@ -10,10 +10,11 @@ SEED = 2025
 
 
 @dataclass(frozen=True)
-class Scenario:
+class Setup:
     """One row of the demo.
 
-    name: for people. options: of every picture; seed, stream and counter are fixed, so the row reproduces.
+    name: of the kind of channel, for people. options: of every picture; seed, stream and counter are fixed, so the row
+    can be reproduced.
     """
 
     name: str
@@ -30,27 +31,27 @@ class Scenario:
         return self.options.get("fading") or "none"
 
 
-def scenarios(snrs_db: Sequence[float], chosen: SendOptions, tell_snr: bool = False) -> list[Scenario]:
-    """The clean reference first, then AWGN and Rayleigh at each SNR. chosen: the codec, and what goes with it.
+def setups(snrs_db: Sequence[float], chosen: SendOptions, tell_snr: bool = False) -> list[Setup]:
+    """Setups of all rows: the clean reference, then AWGN and Rayleigh at each SNR. chosen: the codec and its options.
 
     The reference sends the embedding itself through a channel without noise. On AWGN the gain is 1 and there is
     nothing to estimate; under Rayleigh fading the receiver estimates it from pilots, which count in cbr_total.
-    tell_snr: tell the sender the average SNR of each row.
+    tell_snr: the average SNR of each row is its design SNR.
     """
     reference = SendOptions(codec="raw", k=None, snr_db=math.inf, fading="none", csi="none")
-    rows = [Scenario("clean", _numbered(reference, 0))]
+    rows = [Setup("clean", _numbered(reference, 0))]
     for snr_db in snrs_db:
         options: SendOptions = {**_at(chosen, snr_db, tell_snr), "fading": "none", "csi": "none"}
-        rows.append(Scenario("AWGN", _numbered(options, len(rows))))
+        rows.append(Setup("AWGN", _numbered(options, len(rows))))
     for snr_db in snrs_db:
         options = {**_at(chosen, snr_db, tell_snr), "fading": "rayleigh", "csi": "pilot"}
-        rows.append(Scenario("Rayleigh", _numbered(options, len(rows))))
+        rows.append(Setup("Rayleigh", _numbered(options, len(rows))))
     return rows
 
 
 def _at(chosen: SendOptions, snr_db: float, tell_snr: bool) -> SendOptions:
-    told: SendOptions = {"design_snr_db": snr_db} if tell_snr else {}
-    return {**chosen, "snr_db": snr_db, **told}
+    design: SendOptions = {"design_snr_db": snr_db} if tell_snr else {}
+    return {**chosen, "snr_db": snr_db, **design}
 
 
 def _numbered(options: SendOptions, stream: int) -> SendOptions:

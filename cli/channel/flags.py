@@ -1,4 +1,4 @@
-"""The channel's settings as flags of commands, drawn from the settings themselves."""
+"""The channel's settings as flags of commands, made from the settings themselves."""
 
 import inspect
 from collections.abc import Callable

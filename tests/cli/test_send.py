@@ -1,15 +1,17 @@
+"""`semlink send`, `channel` and `kb` on a running link, as a user types them."""
+
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from cli.app import app
 from client import ChannelControl, KnowledgeBaseClient
 from local.supervisor import LocalLink
+from shared.errors import NotFound
 from shared.phy import ChannelSettings
-from tests.cli.test_cli import semlink
+from tests.tools.cli import printed, semlink
 
 DELIVERY_KEYS = {
     "item_id", "label", "distance", "confidence", "accepted", "top", "codec", "k", "cbr", "cbr_total", "channel",
@@ -66,6 +68,18 @@ def test_same_seed_stream_and_counter_replay(link: LocalLink, cat: Path) -> None
     assert first["channel"]["burst"] == 5
 
 
+@pytest.mark.parametrize("flag", ["--pilot-pattern", "--pilot-placing"])
+@pytest.mark.parametrize(("standard", "synonym"), [("preamble", "front"), ("scattered", "spread")])
+def test_pilot_patterns_have_standard_names_and_synonyms(
+    link: LocalLink, cat: Path, flag: str, standard: str, synonym: str
+) -> None:
+    options = ("--seed", "7", "--counter", "5", "--pilots", "16", "--csi", "pilot", "--trace")
+    sent = [
+        printed("send", cat, *options, flag, name, "--transmitter", link.transmitter) for name in (standard, synonym)
+    ]
+    assert sent[0]["trace"] == sent[1]["trace"]
+
+
 def test_send_for_people(link: LocalLink, cat: Path) -> None:
     one = semlink("send", cat, "--transmitter", link.transmitter)
     assert one.returncode == 0, one.stderr
@@ -107,23 +121,14 @@ def test_kb_info_of_receiver_and_of_folder(link: LocalLink) -> None:
     assert run_json("kb", "info", link.plan.knowledge_base) == running
 
 
-def run_here(*arguments: str | Path) -> Any:
-    """As `run_json`, in this process, which holds torch already."""
-    result = CliRunner().invoke(app, [*map(str, arguments), "--json"], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return json.loads(result.stdout)
-
-
 def test_kb_build_and_features_of_a_folder(tmp_path: Path, drawn_pngs: list[tuple[str, bytes]]) -> None:
-    import numpy as np  # noqa: PLC0415
-
     for label, data in drawn_pngs[:6]:
         (tmp_path / "pictures" / label).mkdir(parents=True)
         (tmp_path / "pictures" / label / "a.png").write_bytes(data)
     (tmp_path / "pictures" / drawn_pngs[0][0] / "broken.png").write_text("no picture")
-    built = run_here("kb", "build", tmp_path / "pictures", "--out", tmp_path / "kb", "--device", "cpu")
+    built = printed("kb", "build", tmp_path / "pictures", "--out", tmp_path / "kb", "--device", "cpu")
     assert (built["items"], built["labels"], len(built["skipped"])) == (6, 6, 1)
-    made = run_here("features", tmp_path / "pictures", "--out", tmp_path / "f.npz", "--device", "cpu")
+    made = printed("features", tmp_path / "pictures", "--out", tmp_path / "f.npz", "--device", "cpu")
     assert (made["items"], made["dim"]) == (6, 512)
     with np.load(tmp_path / "f.npz") as arrays:
         assert arrays["embeddings"].shape == (6, 512)
@@ -131,8 +136,6 @@ def test_kb_build_and_features_of_a_folder(tmp_path: Path, drawn_pngs: list[tupl
 
 
 def test_items_of_the_knowledge_base(link: LocalLink, cat: Path) -> None:
-    from shared.errors import NotFound  # noqa: PLC0415
-
     found = run_json("send", cat, "--transmitter", link.transmitter, "--codec", "raw", "--snr-db", "inf")
     with KnowledgeBaseClient(link.receiver) as knowledge_base:
         item = knowledge_base.get_item(found["item_id"])

@@ -7,18 +7,16 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import get_type_hints
 
 import pytest
 import sigmf
-from typer.testing import CliRunner
 
-from cli.app import app
 from client import ChannelControl, ChannelOptions, SemLink
 from local.supervisor import LocalLink
 from shared.phy import ChannelSettings
 from shared.phy.conditions.presets import PRESETS
-from tests.cli.test_cli import semlink
+from tests.tools.cli import invoke, printed, semlink
 
 PRESSED = signal.SIGINT
 
@@ -30,13 +28,6 @@ def channel(link: LocalLink) -> Iterator[str]:
         control.reset()
 
 
-def run(*arguments: Any, code: int = 0) -> Any:
-    """The command in this process; what it prints as JSON."""
-    result = CliRunner().invoke(app, [*map(str, arguments), "--json"], catch_exceptions=True)
-    assert result.exit_code == code, result.output
-    return json.loads(result.stdout, parse_constant=pytest.fail)
-
-
 def test_options_list_every_setting_with_its_type() -> None:
     hints = get_type_hints(ChannelOptions)
     assert hints == {name: field.annotation | None for name, field in ChannelSettings.model_fields.items()}
@@ -44,7 +35,7 @@ def test_options_list_every_setting_with_its_type() -> None:
 
 @pytest.mark.parametrize("command", [["channel", "set"], ["send"]], ids=" ".join)
 def test_every_setting_is_a_flag_with_its_range_in_a_panel(command: list[str]) -> None:
-    result = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "250"})
+    result = invoke(*command, "--help", columns=250)
     assert result.exit_code == 0
     for name in ChannelSettings.model_fields:
         assert f"--{name.replace('_', '-')} " in result.output, name
@@ -55,17 +46,17 @@ def test_every_setting_is_a_flag_with_its_range_in_a_panel(command: list[str]) -
 
 def test_flags_of_every_type_are_set(channel: str) -> None:
     flags = ["--fading", "rician", "--rician-k-db", "3.5", "--coherence-symbols", "8", "--blackout", "--sir-db", "inf"]
-    changed = run("channel", "set", *flags, "--impulses", "middleton", "--channel", channel)
+    changed = printed("channel", "set", *flags, "--impulses", "middleton", "--channel", channel)
     wanted = {"fading": "rician", "rician_k_db": 3.5, "coherence_symbols": 8, "blackout": True, "impulses": "middleton"}
     assert changed.items() >= wanted.items()
     assert changed["sir_db"] is None
-    assert run("channel", "set", "--no-blackout", "--channel", channel)["blackout"] is False
-    assert run("channel", "reset", "--channel", channel)["fading"] == "none"
+    assert printed("channel", "set", "--no-blackout", "--channel", channel)["blackout"] is False
+    assert printed("channel", "reset", "--channel", channel)["fading"] == "none"
 
 
 def test_presets_are_listed_and_set(channel: str) -> None:
-    assert [preset["name"] for preset in run("channel", "presets", "--channel", channel)] == list(PRESETS)
-    changed = run("channel", "set", "--preset", "rural", "--snr-db", "4", "--channel", channel)
+    assert [preset["name"] for preset in printed("channel", "presets", "--channel", channel)] == list(PRESETS)
+    changed = printed("channel", "set", "--preset", "rural", "--snr-db", "4", "--channel", channel)
     with ChannelControl(channel) as control:
         assert control.get() == PRESETS["rural"].applied().updated(snr_db=4.0)
     assert changed["snr_db"] == 4
@@ -75,24 +66,24 @@ def test_presets_are_listed_and_set(channel: str) -> None:
 
 
 def test_tables_for_people(channel: str) -> None:
-    result = CliRunner().invoke(app, ["channel", "presets", "--channel", channel], env={"COLUMNS": "200"})
+    result = invoke("channel", "presets", "--channel", channel, columns=200)
     assert "TR 38.901" in result.output
-    result = CliRunner().invoke(app, ["channel", "get", "--channel", channel])
+    result = invoke("channel", "get", "--channel", channel)
     assert "snr_db" in result.output
-    result = CliRunner().invoke(app, ["channel", "schedule", "--channel", channel])
-    assert "no scenario runs" in result.output
+    result = invoke("channel", "schedule", "--channel", channel)
+    assert "no schedule runs" in result.output
 
 
 def test_a_scenario_is_started_shown_and_ended(channel: str, tmp_path: Path) -> None:
     file = tmp_path / "tunnel.toml"
     file.write_text("[settings]\nsnr_db = 20\n[[ramp]]\nfrom_seconds = 1\nto_seconds = 2\nsnr_db = 0\n")
-    started = run("channel", "schedule", file, "--channel", channel)
+    started = printed("channel", "schedule", file, "--channel", channel)
     assert (started["schedule"], started["clock"], started["settings"]) == ("tunnel", "burst", {"snr_db": 20})
     assert started["changes"] == [{"seconds": 1, "ramp_seconds": 1, "settings": {"snr_db": 0}}]
-    assert run("channel", "schedule", "--channel", channel)["schedule"] == "tunnel"
-    shown = CliRunner().invoke(app, ["channel", "schedule", "--channel", channel])
+    assert printed("channel", "schedule", "--channel", channel)["schedule"] == "tunnel"
+    shown = invoke("channel", "schedule", "--channel", channel)
     assert "tunnel: 1 changes by the burst clock" in shown.output
-    assert run("channel", "schedule", "--end", "--channel", channel) == {"schedule": None}
+    assert printed("channel", "schedule", "--end", "--channel", channel) == {"schedule": None}
     file.write_text("[[ramp]]\nfrom_seconds = 1\n")
     refused = semlink("channel", "schedule", file, "--channel", channel)
     assert refused.returncode == 2
@@ -107,7 +98,7 @@ def test_watch_prints_lines(channel: str, link: LocalLink, drawn_pngs) -> None:
     rows = [json.loads(line, parse_constant=pytest.fail) for line in result.stdout.splitlines()]
     assert len(rows) == 3
     assert {"seconds", "bursts", "lost", "queued", "snr_db_achieved", "settings"} <= rows[0].keys()
-    table = CliRunner().invoke(app, ["channel", "watch", "--count", "2", "--interval", "0.1", "--channel", channel])
+    table = invoke("channel", "watch", "--count", "2", "--interval", "0.1", "--channel", channel)
     assert table.exit_code == 0
     assert "bursts/s" in table.output
 
@@ -132,13 +123,13 @@ def test_record_and_replay(channel: str, link: LocalLink, tmp_path: Path, drawn_
     assert (written["bursts"], written["lost"]) == (12, 12 - len(delivered))
     assert 0 < written["lost"] < 12
     sigmf.fromfile(str(name) + ".sigmf-meta").validate()
-    answers = run("channel", "replay", name, "--channel", channel)
+    answers = printed("channel", "replay", name, "--channel", channel)
     assert {answer["burst"] for answer in answers} == set(delivered)
     for answer in answers:
         one = delivered[answer["burst"]]
         assert (answer["label"], answer["item_id"], answer["accepted"]) == (one.label, one.item_id, one.accepted)
         assert answer["confidence"] == pytest.approx(one.confidence, abs=1e-6)  # searched in batches of another size
-    shown = CliRunner().invoke(app, ["channel", "replay", str(name), "--channel", channel])
+    shown = invoke("channel", "replay", str(name), "--channel", channel)
     assert shown.exit_code == 0
     assert "nearest item" in shown.output
 
@@ -181,18 +172,7 @@ def test_send_takes_faults_and_says_who_lost_the_burst(link: LocalLink, tmp_path
     assert "the channel lost burst" in lost.stderr
     assert "blackout = true" in lost.stderr
     options = ("--pilot-pattern", "scattered", "--pilots", "16", "--fading", "tdl-c", "--waveform", "ofdm")
-    found = run("send", picture, *options, "--transmitter", link.transmitter)
+    found = printed("send", picture, *options, "--transmitter", link.transmitter)
     assert found["channel"]["settings"].items() >= {"fading": "tdl-c", "waveform": "ofdm"}.items()
     assert found["channel"]["air_symbols"] == 80  # 32 + 16 symbols on 64 subcarriers, and the prefix of 16
     assert found["cbr_total"] == pytest.approx((80 + 16) / (3 * 64 * 64))
-
-
-def test_the_benchmark_measures_the_proxy_against_forwarding() -> None:
-    """That it measures; what it measures is the machine's."""
-    from lab.bench.channel import ChannelBench, bench_channel  # noqa: PLC0415
-
-    result = bench_channel(ChannelBench(bursts=200, turns=1, seconds=0.05))
-    assert result["forwarding_us"] > 0
-    assert set(result["beyond_forwarding_us"]) == {"awgn", "rayleigh"}
-    assert min(result["computed_symbols_per_second"].values()) > 0
-    assert len(result["met"]) == 4
