@@ -60,7 +60,7 @@ trained: $(DEVELOPS)
 	@$(need_data)
 	@for codec in clip-tiny kbsc nested 'nested --unlabelled' label vq-digital deepjscc swinjscc; do \
 		$(BIN)/semlink train $$codec --data $(DATA); done
-	@for part in kbsc.authors digital_pictures.train; do $(BIN)/python -m lab.train.$$part --data $(DATA); done
+	@for part in kbsc_authors mcs; do $(BIN)/python -m lab.$$part --data $(DATA); done
 
 ##@ Develop
 .PHONY: setup test test-quick check docs protos compose-test clean
