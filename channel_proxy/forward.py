@@ -16,7 +16,7 @@ from shared.errors import Lost, Unavailable
 from shared.frame.burst import Burst
 from shared.ledger import Entry, Stage
 from shared.phy import ChannelSettings
-from shared.phy.conditions.faults import UNHARMED, FaultDraw
+from shared.phy.conditions.faults import NO_FAULT, FaultDraw
 from shared.rpc.burst_link import BurstLink, StreamReset
 from shared.rpc.exchange import refusal
 from shared.runtime.deadline import Deadline
@@ -74,7 +74,7 @@ class Forwarder:
 
     def _apply_fault(self, fault: FaultDraw) -> None:
         """Apply the fault drawn for this burst: stall, reset, counters."""
-        if fault is UNHARMED:
+        if fault is NO_FAULT:
             return
         counts = self._counters.counts
         counts.duplicated += fault.copies > 1

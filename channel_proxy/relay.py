@@ -16,7 +16,7 @@ from shared.frame.burst import Burst, Genie
 from shared.frame.reception import ChannelReport
 from shared.phy import ChannelSettings, Link, Sending, Transmission
 from shared.phy.channel.ofdm import air_symbols
-from shared.phy.conditions.faults import FaultDraw, fate
+from shared.phy.conditions.faults import FaultDraw, draw_faults
 from shared.phy.power import check_power
 
 THREAD_SYMBOLS = 8192
@@ -75,7 +75,7 @@ class Air:
             transmission = link.transmit(burst.symbols, burst.stream, burst.counter)
         else:
             transmission = await self._together(link, burst)
-        fault = fate(link.settings, burst.stream, burst.counter)
+        fault = draw_faults(link.settings, burst.stream, burst.counter)
         return Relayed(burst, transmission, fault, perf_counter() - start)
 
     def _at_once(self, link: Link, burst: Burst) -> bool:

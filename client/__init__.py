@@ -13,13 +13,13 @@ from client.async_client import AsyncSemLink
 from client.channel_control import ChannelControl
 from client.channel_options import ChannelOptions
 from client.client import SemLink
-from client.kb_upload import Added, NewItem
-from client.knowledge_base import Found, Item, KnowledgeBaseClient, KnowledgeBaseInfo
+from client.knowledge_base import KnowledgeBaseClient
 from client.options import SendOptions
 from client.stream import Answer
 from shared.errors import SemLinkError
 from shared.frame.burst import CodecSpec
 from shared.frame.delivery import Delivery, HarqRound, TransmitterInfo
+from shared.frame.kb import Added, Found, Item, KnowledgeBaseInfo, NewItem
 from shared.frame.reception import ChannelReport, Hit, Trace
 from shared.ledger import Entry, Kind
 from shared.phy import ChannelSettings

@@ -12,13 +12,13 @@ import grpc
 import structlog
 
 from protos.semlink.v1 import common_pb2 as common
+from protos.semlink.v1 import knowledge_base_pb2 as kb_pb
 from protos.semlink.v1 import knowledge_base_pb2_grpc as kb_rpc
 from protos.semlink.v1 import link_pb2 as pb
 from protos.semlink.v1 import link_pb2_grpc as rpc
 from receiver.confidence import load_confidence
 from receiver.embedder import Embedder
 from receiver.harq_buffer import Sessions
-from receiver.kb_messages import description_to_wire
 from receiver.kb_service import KnowledgeBaseService
 from receiver.knowledge_base import KnowledgeBase
 from receiver.pipeline import ReceivePipeline
@@ -147,5 +147,5 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             version=VERSION,
             device=self._device,
             codecs=[to_message(spec, common.CodecSpec) for spec in specs],
-            knowledge_base=description_to_wire(description),
+            knowledge_base=to_message(description, kb_pb.KnowledgeBaseDescription),
         )

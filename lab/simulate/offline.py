@@ -17,13 +17,13 @@ from channel_proxy.relay import as_received, report_of
 from receiver.pipeline import ReceivePipeline
 from shared.clip import Clip
 from shared.codecs import AnyCodec, PictureCodec
-from shared.codecs.base.design_snr import DEFAULT_SNR_DB
+from shared.codecs.base.design_snr import DEFAULT_DESIGN_SNR_DB
 from shared.datasets.decoding import MAX_BYTES, MAX_PIXELS
 from shared.frame.burst import Burst, CodecSpec, Csi
 from shared.frame.reception import ChannelReport, Reception
 from shared.phy import PilotPattern, place_pilots
-from shared.phy.conditions.conditions import Conditions
-from shared.phy.conditions.faults import fate
+from shared.phy.channel.conditions import Conditions
+from shared.phy.conditions.faults import draw_faults
 from shared.phy.conditions.schedule import Schedule
 from shared.phy.power import check_power
 from shared.types import Complex
@@ -44,7 +44,7 @@ class Sender:
     stream: int = 0
     top_k: int = 5
     trace: bool = False
-    design_snr_db: float = DEFAULT_SNR_DB
+    design_snr_db: float = DEFAULT_DESIGN_SNR_DB
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class OfflineLink:
             check_power(burst.symbols)
             link = self._conditions.link(burst.symbols.size, burst.counter, burst.channel_override)
             transmission = link.transmit(burst.symbols, burst.stream, burst.counter)
-            cause = cause_of_loss(fate(link.settings, burst.stream, burst.counter), link.settings)
+            cause = cause_of_loss(draw_faults(link.settings, burst.stream, burst.counter), link.settings)
             passed.append((as_received(burst, transmission), report_of(transmission), cause))
         return passed
 

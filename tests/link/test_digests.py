@@ -156,4 +156,4 @@ def in_channel(delivery: Delivery) -> list[float]:
 
 def in_round(one: Round) -> list[Any]:
     known = [one.k, one.counter, one.pilot_symbols, one.payload_symbols, one.cbr_total, one.failure]
-    return [*known, one.confidence, one.certainty, one.snr_db_estimated]
+    return [*known, one.confidence, one.posterior, one.snr_db_estimated]
