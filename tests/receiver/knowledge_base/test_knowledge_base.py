@@ -11,7 +11,7 @@ import pytest
 
 from receiver.knowledge_base import EngineSettings, KnowledgeBase, Origin, write_store
 from shared.errors import InvalidInput, InvalidSetting, Mismatch, NotFound, Unavailable
-from shared.frame.burst import Hit
+from shared.frame.reception import Hit
 from shared.types import Floats
 
 ORIGIN = Origin(source="synthetic", clip="fake-clip", clip_fingerprint="c0ffee")
