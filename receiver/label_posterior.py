@@ -1,8 +1,8 @@
-"""What codecs with categories make of the knowledge base: see `shared.codecs.embedding.posterior`.
+"""Ranks items by label posterior and distance, for codecs with categories: see `shared.codecs.embedding.posterior`.
 
-view --a sample of each label--> Fusion, one for each codec; made anew when the knowledge base has changed
+view --a sample of each label--> Fusion, one for each codec; renewed when the knowledge base has changed
 
-e_hat --200 nearest items--> candidates --category and place--> best first
+e_hat --200 nearest items--> candidates --log p(label | y) and distance--> best first
 """
 
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from typing import Final
 
 import numpy as np
 
-from receiver.decision import Ballot, ballot_of
+from receiver.decision import Ballot, ballot_of, cosines_of
 from receiver.knowledge_base.view import View
 from shared.codecs import Codec, Decoded
 from shared.codecs.embedding.posterior import Fusion
 from shared.types import Floats, Ints
 
 CANDIDATES: Final = 200
-"""Nearest items that are weighed. The estimate lies among its category's, so the winner is one of them."""
+"""Nearest items that are ranked; the estimate lies among the items of its category, so one of these wins."""
 
 _SAMPLE_OF_LABEL, _SAMPLE = 100, 20_000
-"""Most items that the codec is asked about, of each label and in all: its opinion of a label needs no more."""
+"""Most items sampled per label, and in all, for the label prior."""
 
 _REFRESH_SECONDS: Final = 10.0  # of a knowledge base that changes all the time while its labels stay
 
@@ -52,11 +52,13 @@ class Fusions:
         return known.fusion
 
 
-def weigh(fusion: Fusion, decoded: Decoded, labels: Ints, cosines: Floats) -> tuple[Ballot, Ints]:
-    """Weigh the candidates [B, n] of bursts of one codec, nearest first: the ballot, and the order, best first: [B, n].
+def weigh(fusion: Fusion, decoded: Decoded, labels: Ints, squared: Floats) -> tuple[Ballot, Ints]:
+    """Rank the candidates [B, n] of bursts of one codec, nearest first: the ballot, and the order, best first: [B, n].
 
-    cosines: of each candidate with the estimate.
+    squared: [B, n], squared distance of each candidate to the direction of the estimate e_hat, which need not have
+    length 1: the inner product is |e_hat| cos.
     """
+    cosines = cosines_of(squared)
     lengths = np.linalg.norm(decoded.embeddings, axis=1, keepdims=True)
     order = np.argsort(-fusion.scores(decoded, cosines * lengths, labels), axis=1, kind="stable")
     rows, winner = np.arange(len(labels)), order[:, 0]

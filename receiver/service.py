@@ -15,7 +15,7 @@ from protos.semlink.v1 import link_pb2 as pb
 from protos.semlink.v1 import link_pb2_grpc as rpc
 from receiver.confidence import load_confidence
 from receiver.embedder import Embedder
-from receiver.harq_buffer import Sessions
+from receiver.harq_buffer import HarqBuffer
 from receiver.kb_service import KnowledgeBaseService
 from receiver.knowledge_base import KnowledgeBase
 from receiver.pipeline import Answer, ReceivePipeline
@@ -76,7 +76,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             load_confidence(settings.kb),
             settings.accept_confidence,
             embed_pictures=embedder.pixels,
-            sessions=Sessions(settings.max_sessions, settings.session_seconds),
+            harq_buffer=HarqBuffer(settings.max_sessions, settings.session_seconds),
         )
         await asyncio.to_thread(self._pipeline.warm_up, self._codecs)
         self._batcher = Batcher(

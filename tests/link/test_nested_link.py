@@ -59,9 +59,9 @@ def test_the_answer_is_the_one_that_the_codec_gives_off_line(
     with KnowledgeBase.open(link.plan.knowledge_base) as kb:
         fusion = Fusions().of(codec, kb.view)
         decoded = codec.with_prior(fusion.log_prior).decode(x, np.full(x.shape, np.nan, np.float32))
-        positions, cosines = kb.view.nearest(decoded.embeddings, CANDIDATES)
-        order = weigh(fusion, decoded, kb.view.labels_of(positions), cosines)[1]
-        hits = kb.view.hits(*(np.take_along_axis(part, order[:, :1], axis=1) for part in (positions, cosines)))
+        positions, squared = kb.view.nearest(decoded.embeddings, CANDIDATES)
+        order = weigh(fusion, decoded, kb.view.labels_of(positions), squared)[1]
+        hits = kb.view.hits(*(np.take_along_axis(part, order[:, :1], axis=1) for part in (positions, squared)))
     same = sum(delivery.item_id == top[0].item_id for delivery, top in zip(found, hits, strict=True))
     assert same >= 57
 
