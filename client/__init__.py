@@ -1,6 +1,6 @@
 """The client library of SemLink.
 
-    from client import SemLink
+    from semlink import SemLink
 
     with SemLink("127.0.0.1:50051") as link:
         delivery = link.send("cat.jpg", snr_db=5, fading="rayleigh", k=64)

@@ -1,6 +1,6 @@
 """Ranks items by label posterior and distance, for codecs with categories: see `shared.codecs.embedding.posterior`.
 
-view --a sample of each label--> Fusion, one for each codec; renewed when the knowledge base has changed
+view --a sample of each label--> LabelPosterior, one for each codec; renewed when the knowledge base has changed
 
 e_hat --200 nearest items--> candidates --log p(label | y) and distance--> best first
 """
@@ -14,7 +14,7 @@ import numpy as np
 from receiver.decision import Ballot, ballot_of, cosines_of
 from receiver.knowledge_base.view import View
 from shared.codecs import Codec, Decoded
-from shared.codecs.embedding.posterior import Fusion
+from shared.codecs.embedding.posterior import LabelPosterior
 from shared.types import Floats, Ints
 
 CANDIDATES: Final = 200
@@ -28,31 +28,33 @@ _REFRESH_SECONDS: Final = 10.0  # of a knowledge base that changes all the time 
 
 @dataclass(frozen=True)
 class _Known:
-    fusion: Fusion | None
+    posterior: LabelPosterior | None
     version: int
     labels: tuple[str, ...]
     made_at: float
 
 
-class Fusions:
-    """The fusion of each codec with categories; used by one thread."""
+class LabelPosteriors:
+    """The label posterior of each codec with categories; used by one thread."""
 
     def __init__(self) -> None:
         self._known: dict[str, _Known] = {}
 
-    def of(self, codec: Codec, view: View) -> Fusion | None:
-        """The fusion of a codec with this view; None for a codec without categories, or a view without items."""
+    def of(self, codec: Codec, view: View) -> LabelPosterior | None:
+        """That of a codec with this view; None for a codec without categories, or a view without items."""
         if codec.categories(np.empty((0, view.store.origin.dim), np.float32)) is None:
             return None
         known = self._known.get(codec.fingerprint)
         if known is None or _stale(known, view):
             known = self._known[codec.fingerprint] = _Known(
-                _fusion(codec, view), view.head.version, view.labels, monotonic()
+                _make(codec, view), view.head.version, view.labels, monotonic()
             )
-        return known.fusion
+        return known.posterior
 
 
-def weigh(fusion: Fusion, decoded: Decoded, labels: Ints, squared: Floats) -> tuple[Ballot, Ints]:
+def rank_by_posterior(
+    posterior: LabelPosterior, decoded: Decoded, labels: Ints, squared: Floats
+) -> tuple[Ballot, Ints]:
     """Rank the candidates [B, n] of bursts of one codec, nearest first: the ballot, and the order, best first: [B, n].
 
     squared: [B, n], squared distance of each candidate to the direction of the estimate e_hat, which need not have
@@ -60,9 +62,9 @@ def weigh(fusion: Fusion, decoded: Decoded, labels: Ints, squared: Floats) -> tu
     """
     cosines = cosines_of(squared)
     lengths = np.linalg.norm(decoded.embeddings, axis=1, keepdims=True)
-    order = np.argsort(-fusion.scores(decoded, cosines * lengths, labels), axis=1, kind="stable")
+    order = np.argsort(-posterior.scores(decoded, cosines * lengths, labels), axis=1, kind="stable")
     rows, winner = np.arange(len(labels)), order[:, 0]
-    share = np.exp(fusion.log_labels(decoded)[rows, labels[rows, winner]].astype(np.float64))
+    share = np.exp(posterior.log_labels(decoded)[rows, labels[rows, winner]].astype(np.float64))
     return ballot_of(winner, share, labels, cosines.astype(np.float64)), order
 
 
@@ -72,11 +74,11 @@ def _stale(known: _Known, view: View) -> bool:
     return known.labels != view.labels or monotonic() - known.made_at > _REFRESH_SECONDS
 
 
-def _fusion(codec: Codec, view: View) -> Fusion | None:
+def _make(codec: Codec, view: View) -> LabelPosterior | None:
     sample = _sample(view)
     embeddings = view.embeddings_of(sample)
     present = ~np.isnan(embeddings[:, 0])  # the others were removed after this view
-    return Fusion(codec, embeddings[present], view.labels_of(sample[present])) if present.any() else None
+    return LabelPosterior(codec, embeddings[present], view.labels_of(sample[present])) if present.any() else None
 
 
 def _sample(view: View) -> Ints:

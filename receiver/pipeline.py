@@ -26,9 +26,9 @@ from receiver.decoder import (
 )
 from receiver.harq_buffer import HarqBuffer, Part
 from receiver.knowledge_base import KnowledgeBase, View
-from receiver.label_posterior import CANDIDATES, Fusions, weigh
+from receiver.label_posterior import CANDIDATES, LabelPosteriors, rank_by_posterior
 from shared.codecs import AnyCodec, CodecShelf, Decoded, PictureCodec
-from shared.codecs.embedding.posterior import Fusion
+from shared.codecs.embedding.posterior import LabelPosterior
 from shared.errors import InvalidInput, Mismatch, SemLinkError
 from shared.frame.burst import Burst, Hit, Trace
 from shared.ledger import Entry, Stage
@@ -63,7 +63,7 @@ class _Work:
     snr_db: float = np.nan
     n0: float = np.nan
     embedding: Floats | None = None
-    fusion: Fusion | None = None
+    fusion: LabelPosterior | None = None
     log_posterior: Floats | None = None
     missing: str = ""
     certainty: float | None = None
@@ -96,7 +96,7 @@ class ReceivePipeline:
         self._equalizer = equalizer
         self._confidences = confidences
         self._accept_confidence = accept_confidence
-        self._fusions = Fusions()
+        self._posteriors = LabelPosteriors()
         self._embed_pictures = embed_pictures
         self._harq_buffer = HarqBuffer() if harq_buffer is None else harq_buffer
 
@@ -112,7 +112,7 @@ class ReceivePipeline:
         """Learn what the codecs make of the knowledge base, before the first burst."""
         for codec in codecs:
             if not isinstance(codec, PictureCodec):
-                self._fusions.of(codec, self._knowledge_base.view)
+                self._posteriors.of(codec, self._knowledge_base.view)
 
     def decode_once(self, codec: AnyCodec) -> None:
         """Decode something, so that the first burst finds imported and built what the codec needs."""
@@ -140,7 +140,7 @@ class ReceivePipeline:
         if not group:
             return
         codec = group[0].codec
-        fusion = None if isinstance(codec, PictureCodec) else self._fusions.of(codec, view)
+        fusion = None if isinstance(codec, PictureCodec) else self._posteriors.of(codec, view)
         arrived = self._arrived(codec, equalized, fusion)
         decoded, embeddings = arrived.decoded, arrived.decoded.embeddings
         ledger = (Entry(Stage.EQUALIZE, middle - start), *arrived.ledger)
@@ -168,7 +168,7 @@ class ReceivePipeline:
         x_hat, n0_eff = (np.stack(column) for column in zip(*parts.values(), strict=True))
         return [group[row] for row in rows], Equalized(x_hat, n0_eff, equalized.snr_db[rows], equalized.n0[rows])
 
-    def _arrived(self, codec: AnyCodec, equalized: Equalized, fusion: Fusion | None) -> Arrived:
+    def _arrived(self, codec: AnyCodec, equalized: Equalized, fusion: LabelPosterior | None) -> Arrived:
         """What a group's codec says arrived, with the categories that the knowledge base has."""
         if isinstance(codec, PictureCodec):
             return decode_pictures(codec, equalized, self._embed_pictures)
@@ -224,10 +224,10 @@ def _elect(embeddings: Floats, n0: Doubles, view: View, most: int) -> _Ranked:
     return _Ranked(ballot, *answer_first(ballot, positions, squared, most))
 
 
-def _fuse(fusion: Fusion, decoded: Decoded, view: View) -> _Ranked:
+def _fuse(fusion: LabelPosterior, decoded: Decoded, view: View) -> _Ranked:
     """The nearest items, in the order of what distance and category together say of them."""
     positions, squared = view.nearest(decoded.embeddings, CANDIDATES)
-    ballot, order = weigh(fusion, decoded, view.labels_of(positions), squared)
+    ballot, order = rank_by_posterior(fusion, decoded, view.labels_of(positions), squared)
     return _Ranked(ballot, np.take_along_axis(positions, order, axis=1), np.take_along_axis(squared, order, axis=1))
 
 

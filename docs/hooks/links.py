@@ -16,7 +16,10 @@ SHOWN = {
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
     "LICENSE": "license.md",
-    **{f"assets/{file.parent.name}/README.md": f"cards/{file.parent.name}.md" for file in ROOT.glob("assets/*/README.md")},
+    **{
+        f"assets/{file.parent.name}/README.md": f"cards/{file.parent.name}.md"
+        for file in ROOT.glob("assets/*/README.md")
+    },
 }  # file of the repository -> page of the site
 ORIGIN = {page: file for file, page in SHOWN.items()}
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#|/)([^)\s#]+)")

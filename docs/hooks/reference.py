@@ -8,14 +8,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import click
 import typer
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("transmitter", "channel_proxy", "receiver")
-PACKAGES = ("client", "shared", *SERVICES, "local", "lab")
+PACKAGES = [name for name in ("semlink", "client", "shared", *SERVICES, "local", "lab") if (ROOT / name).is_dir()]
 PAGES: dict[str, str] = {}
 
 
@@ -30,7 +29,10 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     decisions = sorted(path.name for path in (ROOT / "docs/decisions").glob("[0-9]*.md"))
     _fill(config.nav, "Decisions", ["decisions/index.md", *(f"decisions/{name}" for name in decisions)])
     first = ["reference/index.md", "reference/cli.md", "reference/settings.md", "reference/protocol.md"]
-    tops = [{name: [page for page in PAGES if page.startswith((f"reference/{name}.", f"reference/{name}.md"))]} for name in PACKAGES]
+    tops = [
+        {name: [page for page in PAGES if page.startswith((f"reference/{name}.", f"reference/{name}.md"))]}
+        for name in PACKAGES
+    ]
     _fill(config.nav, "Reference", [*first, *tops])
     return config
 
@@ -66,14 +68,26 @@ def _summary(file: Path) -> str:
 
 def _package(folder: Path) -> Iterator[str]:
     name = _dotted(folder)
-    yield from (f"# {name}", "", f"::: {name}", "    options:", "      members: false", "      show_root_heading: false")
+    yield from (
+        f"# {name}",
+        "",
+        f"::: {name}",
+        "    options:",
+        "      members: false",
+        "      show_root_heading: false",
+    )
     yield "      show_root_toc_entry: false"
     for file in _modules(folder):
         yield from ("", f"::: {_dotted(file)}")
 
 
 def _index(packages: list[Path]) -> Iterator[str]:
-    yield from ("# Reference", "", "Written from the docstrings, the settings and the `.proto` files of this version.", "")
+    yield from (
+        "# Reference",
+        "",
+        "Written from the docstrings, the settings and the `.proto` files of this version.",
+        "",
+    )
     yield "- [Command line](cli.md): every command and its options"
     yield "- [Settings of the services](settings.md): flags and environment variables"
     yield "- [Protocol](protocol.md): the gRPC services and messages, for clients in any language"
@@ -83,16 +97,22 @@ def _index(packages: list[Path]) -> Iterator[str]:
 
 
 def _settings() -> Iterator[str]:
-    yield from ("# Settings of the services", "", "Each is a flag of `python -m SERVICE` and an environment variable.")
+    yield from ("# Settings of the services", "", "Flags of `python -m SERVICE`, and environment variables.")
     for service in SERVICES:
         module = import_module(f"{service}.settings")
         for _, kind in inspect.getmembers(module, inspect.isclass):
             if kind.__module__ == module.__name__ and "env_prefix" in getattr(kind, "model_config", {}):
-                yield from ("", f"## {service}", "", "| flag | environment variable | default | meaning |", "|---|---|---|---|")
-                for name, field in kind.model_fields.items():
-                    variable = f"{kind.model_config['env_prefix']}{name}".upper()
-                    flag = name.replace("_", "-")
-                    yield f"| `--{flag}` | `{variable}` | `{field.default}` | {_cell(field.description or '')} |"
+                yield from _settings_of(service, kind)
+
+
+def _settings_of(service: str, kind: Any) -> Iterator[str]:
+    prefix, example = kind.model_config["env_prefix"], list(kind.model_fields)[-1]
+    yield from ("", f"## {service}", "", f"The environment variable of a flag is its name after `{prefix}`:")
+    yield from (f"`--{example.replace('_', '-')}` is `{prefix}{example.upper()}`.", "")
+    yield from ("| flag | default | meaning |", "|---|---|---|")
+    for name, field in kind.model_fields.items():
+        default = "" if field.default in (None, ()) else f"`{field.default}`"
+        yield f"| `--{name.replace('_', '-')}` | {default} | {_cell(field.description or '')} |"
 
 
 def _cell(text: str) -> str:
@@ -100,7 +120,11 @@ def _cell(text: str) -> str:
 
 
 def _protocol() -> Iterator[str]:
-    yield from ("# Protocol", "", "The `.proto` files, with their comments. Health and reflection are served beside them.")
+    yield from (
+        "# Protocol",
+        "",
+        "The `.proto` files, with their comments. Health and reflection are served beside them.",
+    )
     for file in sorted((ROOT / "protos").rglob("*.proto")):
         yield from ("", f"## {file.name}", "", "```protobuf", file.read_text(encoding="utf-8").rstrip(), "```")
 
@@ -108,10 +132,10 @@ def _protocol() -> Iterator[str]:
 def _command_line() -> Iterator[str]:
     yield from ("# Command line", "", "`semlink COMMAND --help` shows the same in the terminal.")
     command = typer.main.get_command(import_module("cli.app").app)
-    yield from _command(command, click.Context(command, info_name="semlink"))
+    yield from _command(command, typer.Context(command, info_name="semlink"))
 
 
-def _command(command: click.Command, context: click.Context) -> Iterator[str]:
+def _command(command: Any, context: typer.Context) -> Iterator[str]:
     name = context.command_path
     yield from ("", f"{'##' if name.count(' ') < 2 else '###'} {name}", "", inspect.cleandoc(command.help or ""))
     options = [parameter for parameter in command.params if getattr(parameter, "help", None)]
@@ -121,7 +145,6 @@ def _command(command: click.Command, context: click.Context) -> Iterator[str]:
         names = ", ".join(f"`{text}`" for text in (*option.opts, *option.secondary_opts))
         default = "" if option.default in (None, False) or callable(option.default) else f"`{option.default}`"
         yield f"| {names} | {default} | {_cell(option.help)} |"
-    if isinstance(command, click.Group):
-        for part in command.list_commands(context):
-            inner = command.get_command(context, part)
-            yield from _command(inner, click.Context(inner, info_name=part, parent=context))
+    for part in getattr(command, "commands", ()):
+        _, inner, _ = command.resolve_command(context, [part])  # loads it
+        yield from _command(inner, typer.Context(inner, info_name=part, parent=context))

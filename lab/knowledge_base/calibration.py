@@ -14,9 +14,9 @@ from lab.simulate.traffic import Received, mixed_channels, transmit
 from receiver.confidence import FEATURES, Confidence, Confidences
 from receiver.decision import VOTERS, confidence_features, vote
 from receiver.knowledge_base.view import View
-from receiver.label_posterior import CANDIDATES, Fusions, weigh
+from receiver.label_posterior import CANDIDATES, LabelPosteriors, rank_by_posterior
 from shared.codecs import Codec
-from shared.codecs.embedding.posterior import Fusion
+from shared.codecs.embedding.posterior import LabelPosterior
 from shared.errors import InvalidInput
 from shared.types import Bools, Doubles, Floats, Ints, Labels
 
@@ -101,7 +101,7 @@ def queries_from(view: View, embeddings: Floats, labels: Sequence[str]) -> Queri
     return Queries(embeddings, found, np.full(len(found), -1, np.int64))
 
 
-def answer(view: View, queries: Queries, received: Received, fusion: Fusion | None = None) -> Answers:
+def answer(view: View, queries: Queries, received: Received, fusion: LabelPosterior | None = None) -> Answers:
     """Look up what arrived, and vote, or weigh by a fusion. An item is never its own neighbour."""
     count, unknown = VOTERS if fusion is None else CANDIDATES, np.full(len(received.n0), np.nan)
     positions, squared = without(queries.positions, *view.nearest(received.embeddings, count + 1))
@@ -109,7 +109,7 @@ def answer(view: View, queries: Queries, received: Received, fusion: Fusion | No
     if fusion is None:
         ballot, without_noise = vote(labels, squared, received.n0), vote(labels, squared, unknown)
     else:
-        ballot = without_noise = weigh(fusion, received.decoded, labels, squared)[0]
+        ballot = without_noise = rank_by_posterior(fusion, received.decoded, labels, squared)[0]
     return Answers(
         features=confidence_features(ballot, received.n0, received.symbols),
         blind=confidence_features(without_noise, unknown, received.symbols),
@@ -133,7 +133,7 @@ def ask(
     parts = []
     for number, codec in enumerate(codecs):
         progress(number, len(codecs))
-        channels, fusion = mixed_channels(len(queries.labels), seed + number, snr_db), Fusions().of(codec, view)
+        channels, fusion = mixed_channels(len(queries.labels), seed + number, snr_db), LabelPosteriors().of(codec, view)
         parts.append(answer(view, queries, transmit(queries.embeddings, codec, channels, fusion=fusion), fusion))
     progress(len(codecs), len(codecs))
     return merge(parts)
