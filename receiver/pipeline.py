@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from receiver.confidence import Confidences
-from receiver.decision import VOTERS, Ballot, answer_first, decide, evidence, vote
+from receiver.decision import VOTERS, Ballot, answer_first, confidence_features, decide, vote
 from receiver.decoder import (
     Arrived,
     EmbedPictures,
@@ -24,9 +24,9 @@ from receiver.decoder import (
     equalize_bursts,
     without_clip,
 )
-from receiver.harq_buffer import Part, Sessions
+from receiver.harq_buffer import HarqBuffer, Part
 from receiver.knowledge_base import KnowledgeBase, View
-from receiver.label_posterior import CANDIDATES, Fusions, weigh
+from receiver.label_posterior import CANDIDATES, LabelPosteriors, rank_by_posterior
 from shared.codecs import AnyCodec, CodecShelf, Decoded, PictureCodec
 from shared.codecs.embedding.posterior import LabelPosterior
 from shared.errors import InvalidInput, Mismatch, SemLinkError
@@ -45,6 +45,7 @@ class _Work:
     codec: AnyCodec
     x_hat: Complex | None = None
     snr_db: float = np.nan
+    n0: float = np.nan
     embedding: Floats | None = None
     fusion: LabelPosterior | None = None
     log_posterior: Floats | None = None
@@ -72,16 +73,16 @@ class ReceivePipeline:
         accept_confidence: float,
         *,
         embed_pictures: EmbedPictures = without_clip,
-        sessions: Sessions | None = None,
+        harq_buffer: HarqBuffer | None = None,
     ) -> None:
         self._shelf = shelf
         self._knowledge_base = knowledge_base
         self._equalizer = equalizer
         self._confidences = confidences
         self._accept_confidence = accept_confidence
-        self._fusions = Fusions()
+        self._posteriors = LabelPosteriors()
         self._embed_pictures = embed_pictures
-        self._sessions = Sessions() if sessions is None else sessions
+        self._harq_buffer = HarqBuffer() if harq_buffer is None else harq_buffer
 
     def admit(self, burst: Burst) -> AnyCodec:
         """The codec of a burst. Raises Mismatch, NotFound or InvalidInput when this receiver cannot serve it."""
@@ -95,12 +96,13 @@ class ReceivePipeline:
         """Learn what the codecs make of the knowledge base, before the first burst."""
         for codec in codecs:
             if not isinstance(codec, PictureCodec):
-                self._fusions.of(codec, self._knowledge_base.view)
+                self._posteriors.of(codec, self._knowledge_base.view)
 
     def decode_once(self, codec: AnyCodec) -> None:
         """Decode something, so that the first burst finds imported and built what the codec needs."""
         ones = np.ones((1, codec.symbols))
-        self._arrived(codec, Equalized(ones.astype(np.complex64), ones.astype(np.float32), np.zeros(1)), None)
+        equalized = Equalized(ones.astype(np.complex64), ones.astype(np.float32), np.zeros(1), np.ones(1))
+        self._arrived(codec, equalized, None)
 
     def receive(self, items: Sequence[tuple[Burst, AnyCodec]]) -> list[Reception | Exception]:
         """Answers to admitted bursts, in order, elapsed time still 0; one that cannot be decoded gets an error."""
@@ -122,13 +124,13 @@ class ReceivePipeline:
         if not group:
             return
         codec = group[0].codec
-        fusion = None if isinstance(codec, PictureCodec) else self._fusions.of(codec, view)
+        fusion = None if isinstance(codec, PictureCodec) else self._posteriors.of(codec, view)
         arrived = self._arrived(codec, equalized, fusion)
         decoded, embeddings = arrived.decoded, arrived.decoded.embeddings
         ledger = (Entry(Stage.EQUALIZE, middle - start), *arrived.ledger)
         usable = np.logical_and(np.isfinite(embeddings).all(axis=1), embeddings.any(axis=1))
         for row, work in enumerate(group):
-            work.snr_db, work.ledger = float(equalized.snr_db[row]), ledger
+            work.snr_db, work.n0, work.ledger = float(equalized.snr_db[row]), float(equalized.n0[row]), ledger
             work.embedding, work.missing = embeddings[row] if usable[row] else None, arrived.missing[row]
             if fusion is not None and decoded.log_posterior is not None:
                 work.fusion, work.log_posterior = fusion, decoded.log_posterior[row]
@@ -141,13 +143,14 @@ class ReceivePipeline:
         for row, work in enumerate(group):
             work.x_hat = equalized.x_hat[row]
             try:
-                parts[row] = self._sessions.join(work.burst, Part(equalized.x_hat[row], equalized.n0_eff[row]))
+                parts[row] = self._harq_buffer.join(work.burst, Part(equalized.x_hat[row], equalized.n0_eff[row]))
             except Mismatch as error:
                 work.answer = error
         if not parts:
             return [], equalized
+        rows = list(parts)
         x_hat, n0_eff = (np.stack(column) for column in zip(*parts.values(), strict=True))
-        return [group[row] for row in parts], Equalized(x_hat, n0_eff, equalized.snr_db[list(parts)])
+        return [group[row] for row in rows], Equalized(x_hat, n0_eff, equalized.snr_db[rows], equalized.n0[rows])
 
     def _arrived(self, codec: AnyCodec, equalized: Equalized, fusion: LabelPosterior | None) -> Arrived:
         """What a group's codec says arrived, with the categories that the knowledge base has."""
@@ -160,15 +163,15 @@ class ReceivePipeline:
         start = perf_counter()
         most = max(work.burst.top_k for work in works)
         embeddings = np.stack([work.embedding for work in works if work.embedding is not None])
-        n0 = np.array([10 ** (-work.snr_db / 10) for work in works])
+        n0 = np.array([work.n0 for work in works])
         if (fusion := works[0].fusion) is None:
             ranked, model = _elect(embeddings, n0, view, most), self._confidences.vote
         else:
             log_posteriors = np.stack([work.log_posterior for work in works if work.log_posterior is not None])
             ranked, model = _fuse(fusion, Decoded(embeddings, log_posteriors), view), self._confidences.fusion
         symbols = np.array([work.codec.symbols for work in works])
-        confidences = model.of(evidence(ranked.ballot, n0, symbols))
-        hits = view.hits(ranked.positions[:, :most], ranked.cosines[:, :most])
+        confidences = model.of(confidence_features(ranked.ballot, n0, symbols))
+        hits = view.hits(ranked.positions[:, :most], ranked.squared[:, :most])
         entry = Entry(Stage.SEARCH, perf_counter() - start)
         for work, top, confidence in zip(works, hits, confidences, strict=True):
             work.answer = self._answer(work, top, float(confidence), entry, view=view)
@@ -193,25 +196,25 @@ class ReceivePipeline:
 
 
 class _Ranked(NamedTuple):
-    """Items of each burst, the answer first, and how it came about."""
+    """Items of each burst, the answer first, their squared distances, and the vote or fusion that chose it."""
 
     ballot: Ballot
     positions: Ints
-    cosines: Floats
+    squared: Floats
 
 
 def _elect(embeddings: Floats, n0: Doubles, view: View, most: int) -> _Ranked:
     """The nearest items, the winner of their vote first."""
-    positions, cosines = view.nearest(embeddings, max(VOTERS, most))
-    ballot = vote(view.labels_of(positions), cosines, n0)
-    return _Ranked(ballot, *answer_first(ballot, positions, cosines, most))
+    positions, squared = view.nearest(embeddings, max(VOTERS, most))
+    ballot = vote(view.labels_of(positions), squared, n0)
+    return _Ranked(ballot, *answer_first(ballot, positions, squared, most))
 
 
 def _fuse(fusion: LabelPosterior, decoded: Decoded, view: View) -> _Ranked:
     """The nearest items, in the order of what distance and category together say of them."""
-    positions, cosines = view.nearest(decoded.embeddings, CANDIDATES)
-    ballot, order = weigh(fusion, decoded, view.labels_of(positions), cosines)
-    return _Ranked(ballot, np.take_along_axis(positions, order, axis=1), np.take_along_axis(cosines, order, axis=1))
+    positions, squared = view.nearest(decoded.embeddings, CANDIDATES)
+    ballot, order = rank_by_posterior(fusion, decoded, view.labels_of(positions), squared)
+    return _Ranked(ballot, np.take_along_axis(positions, order, axis=1), np.take_along_axis(squared, order, axis=1))
 
 
 def _groups(works: Sequence[_Work]) -> list[list[_Work]]:

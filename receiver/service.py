@@ -18,7 +18,6 @@ from protos.semlink.v1 import link_pb2 as pb
 from protos.semlink.v1 import link_pb2_grpc as rpc
 from receiver.confidence import load_confidence
 from receiver.embedder import Embedder
-from receiver.harq_buffer import Sessions
 from receiver.kb_service import KnowledgeBaseService
 from receiver.knowledge_base import KnowledgeBase
 from receiver.pipeline import ReceivePipeline
@@ -90,7 +89,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
                 load_confidence(settings.kb),
                 settings.accept_confidence,
                 embed_pictures=embedder.pixels,
-                sessions=Sessions(settings.max_sessions, settings.session_seconds),
+                harq_buffer=HarqBuffer(settings.max_sessions, settings.session_seconds),
             )
             await asyncio.to_thread(pipeline.warm_up, codecs)
             service = cls(settings, knowledge_base, codecs, pipeline, embedder)

@@ -15,7 +15,7 @@ from lab.knowledge_base.calibration import Progress, Queries, answer, queries_fr
 from lab.simulate.traffic import transmit
 from receiver.knowledge_base import ItemRecord, KnowledgeBase, write_store
 from receiver.knowledge_base.view import View
-from receiver.label_posterior import Fusions
+from receiver.label_posterior import LabelPosteriors
 from shared.codecs import Codec
 from shared.errors import InvalidSetting
 from shared.phy import ChannelSettings
@@ -126,7 +126,7 @@ def herd(embeddings: Floats, count: int) -> Positions:
 
 
 def _accuracies(view: View, queries: Queries, codec: Codec, levels_db: Sequence[float]) -> dict[float, float]:
-    accuracy, fusion = {}, Fusions().of(codec, view)
+    accuracy, fusion = {}, LabelPosteriors().of(codec, view)
     for snr_db in levels_db:
         received = transmit(queries.embeddings, codec, [ChannelSettings(snr_db=snr_db)], fusion=fusion)
         accuracy[snr_db] = float(answer(view, queries, received, fusion).right.mean())

@@ -14,7 +14,7 @@ from protos.semlink.v1 import knowledge_base_pb2_grpc as kb_rpc
 from protos.semlink.v1 import link_pb2 as pb
 from protos.semlink.v1 import link_pb2_grpc as rpc
 from receiver.confidence import load_confidence
-from receiver.decision import evidence, vote
+from receiver.decision import confidence_features, vote
 from receiver.knowledge_base import Origin, write_store
 from receiver.pipeline import ReceivePipeline
 from receiver.service import ReceiverService
@@ -100,14 +100,15 @@ async def test_what_arrives_clean_is_found(receiver, shelf, items) -> None:
 
 
 async def test_the_confidence_is_that_of_the_model_that_ships(receiver, shelf, items) -> None:
-    """Of the evidence of the 20 nearest items, found here by hand; without pilots the noise is not known."""
+    """Of the features of the 20 nearest items, found here by hand; without pilots the noise is not known."""
     query = items[5] + 0.3 * items[6]
     query /= np.linalg.norm(query)
     reception = await receiver.exchange(sent(shelf.get("raw"), 1, query, top_k=1))
     cosines = items.astype(np.float64) @ query
     nearest = np.argsort(-cosines)[:20]
-    ballot = vote(nearest[None] % 7, cosines[nearest][None].astype(np.float32), np.array([np.nan]))
-    expected = load_confidence(Path("none")).vote.of(evidence(ballot, np.array([np.nan]), np.array([256])))[0]
+    ballot = vote(nearest[None] % 7, (2 - 2 * cosines[nearest])[None].astype(np.float32), np.array([np.nan]))
+    features = confidence_features(ballot, np.array([np.nan]), np.array([256]))
+    expected = load_confidence(Path("none")).vote.of(features)[0]
     assert reception.top[0].item_id == "item-5"
     assert reception.confidence == pytest.approx(expected, rel=1e-3)
     assert reception.accepted == (expected >= 0.5)
