@@ -18,6 +18,7 @@ from protos.semlink.v1 import link_pb2 as pb
 from protos.semlink.v1 import link_pb2_grpc as rpc
 from receiver.confidence import load_confidence
 from receiver.embedder import Embedder
+from receiver.harq_buffer import HarqBuffer
 from receiver.kb_service import KnowledgeBaseService
 from receiver.knowledge_base import KnowledgeBase
 from receiver.pipeline import ReceivePipeline
