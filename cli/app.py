@@ -5,19 +5,45 @@ from typing import Annotated
 
 import typer
 
-from cli import bench, channel, kb, lab, send, train, up
-from cli.console import err
-from cli.demo import command as demo
+from cli import bench, channel, kb, train
+from cli.console import complain
+from cli.lazy import Command, lazy_app
 from shared.errors import InvalidInput, NotFound, SemLinkError
 from shared.version import VERSION
 
-app = typer.Typer(
+_LINK, _MODELS, _COMPARISONS = "The link", "Pictures and models", "Comparisons"
+
+app = lazy_app(
+    """Send the *meaning* of pictures over a simulated radio link, through real sockets.
+
+    New here? `semlink demo` shows everything in a minute. Then `semlink up` in one terminal,
+    and `semlink send PICTURE` in another.
+    """,
+    {
+        "up": Command("cli.up:up", "Run transmitter, channel and receiver on this machine until Ctrl-C.", _LINK),
+        "demo": Command(
+            "cli.demo.command:demo",
+            "Start a link, send pictures through good and bad channels, draw them.",
+            _LINK,
+        ),
+        "send": Command("cli.send:send", "Send pictures over the link and show the receiver's answers.", _LINK),
+        "features": Command(
+            "cli.features:features", "Embed every picture of a source into one file of arrays.", _MODELS
+        ),
+        "evaluate": Command(
+            "cli.evaluate:evaluate", "Compare schemes over many channels, off line, into one table.", _COMPARISONS
+        ),
+        "report": Command("cli.evaluate:report", "Draw figures and write tables of a comparison.", _COMPARISONS),
+        "paper": Command("cli.paper:paper", "Repeat the first paper's comparison with another CLIP.", _COMPARISONS),
+    },
     name="semlink",
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_show_locals=False,
 )
+app.add_typer(channel.app, name="channel", rich_help_panel=_LINK)
+app.add_typer(bench.app, name="bench", rich_help_panel=_LINK)
+app.add_typer(kb.app, name="kb", rich_help_panel=_MODELS)
+app.add_typer(train.train, name="train", rich_help_panel=_MODELS)
 
 
 def _print_version(wanted: bool) -> None:
@@ -32,24 +58,7 @@ def semlink(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Send the *meaning* of pictures over a simulated radio link, through real sockets.
-
-    New here? `semlink demo` shows everything in a minute. Then `semlink up` in one terminal,
-    and `semlink send PICTURE` in another.
-    """
-
-
-app.command("up", rich_help_panel="The link")(up.up)
-app.command("demo", rich_help_panel="The link")(demo.demo)
-app.command("send", rich_help_panel="The link")(send.send)
-app.add_typer(channel.app, name="channel", rich_help_panel="The link")
-app.add_typer(bench.app, name="bench", rich_help_panel="The link")
-app.add_typer(kb.app, name="kb", rich_help_panel="Pictures and models")
-app.command("features", rich_help_panel="Pictures and models")(lab.features)
-app.add_typer(train.train, name="train", rich_help_panel="Pictures and models")
-app.command("evaluate", rich_help_panel="Comparisons")(lab.evaluate)
-app.command("report", rich_help_panel="Comparisons")(lab.report)
-app.command("paper", rich_help_panel="Comparisons")(lab.paper)
+    """The options of `semlink` itself."""
 
 
 def main() -> None:
@@ -57,7 +66,7 @@ def main() -> None:
     try:
         app()
     except SemLinkError as error:
-        err.print(f"semlink: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        complain(f"semlink: {error}", "red")
         sys.exit(2 if isinstance(error, InvalidInput | NotFound) else 1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,6 +1,5 @@
 """Deliveries as tables for people."""
 
-import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,15 +8,17 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from cli.console import plain_table
 from client.delivery import Delivery
 from shared.errors import SemLinkError
 from shared.ledger import Kind
+from shared.units import channel_name, decibels
 
 _BAR = 28
 
 
 def show_delivery(image: Path, delivery: Delivery) -> RenderableType:
-    """One delivery: the answer, the nearest items, the channel, and where the time went."""
+    """One delivery: the answer, the nearest items, the channel, and the time of each stage."""
     return Group(
         _headline(image, delivery),
         Padding(_facts(delivery), (1, 2)),
@@ -29,11 +30,9 @@ def show_delivery(image: Path, delivery: Delivery) -> RenderableType:
 
 def show_deliveries(pairs: Iterable[tuple[Path, Delivery | SemLinkError]]) -> Table:
     """One row for each picture that was delivered."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("picture", "label", "nearest item"):
-        table.add_column(name, overflow="fold")
-    for name in ("distance", "confidence", "SNR", "time"):
-        table.add_column(name, justify="right")
+    table = plain_table("picture", "label", "nearest item", numbers=("distance", "confidence", "SNR", "time"))
+    for column in table.columns[:3]:
+        column.overflow = "fold"
     for image, delivery in pairs:
         if isinstance(delivery, Delivery):
             table.add_row(
@@ -42,15 +41,10 @@ def show_deliveries(pairs: Iterable[tuple[Path, Delivery | SemLinkError]]) -> Ta
                 delivery.item_id,
                 f"{delivery.distance:.3f}",
                 f"{delivery.confidence:.2f}",
-                decibels(delivery.channel.snr_db_achieved),
+                decibels(delivery.channel.snr_db_achieved, ".1f"),
                 f"{delivery.total_seconds * 1e3:.1f} ms",
             )
     return table
-
-
-def decibels(snr_db: float) -> str:
-    """An SNR for people."""
-    return f"{snr_db:.1f} dB" if math.isfinite(snr_db) else "no noise"
 
 
 def _headline(image: Path, delivery: Delivery) -> Text:
@@ -73,8 +67,8 @@ def _facts(delivery: Delivery) -> Table:
     table.add_row("bandwidth", f"cbr {delivery.cbr:.5f}, with pilots and header {delivery.cbr_total:.5f}")
     table.add_row(
         "channel",
-        f"{'AWGN' if channel.fading == 'none' else channel.fading}, asked {decibels(channel.snr_db_asked)}, "
-        f"achieved {decibels(channel.snr_db_achieved)}",
+        f"{channel_name(channel.fading)}, asked {decibels(channel.snr_db_asked, '.1f')}, "
+        f"achieved {decibels(channel.snr_db_achieved, '.1f')}",
     )
     table.add_row(
         "receiver knows",
@@ -86,10 +80,7 @@ def _facts(delivery: Delivery) -> Table:
 
 
 def _rounds(delivery: Delivery) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("round")
-    for name in ("k", "symbols", "with pilots, header: cbr", "certainty", "confidence", "ms"):
-        table.add_column(name, justify="right")
+    table = plain_table("round", numbers=("k", "symbols", "with pilots, header: cbr", "posterior", "confidence", "ms"))
     table.add_column("")
     for number, one in enumerate(delivery.rounds, 1):
         table.add_row(
@@ -105,10 +96,7 @@ def _rounds(delivery: Delivery) -> Table:
 
 
 def _hits(delivery: Delivery) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("nearest item")
-    table.add_column("label")
-    table.add_column("distance", justify="right")
+    table = plain_table("nearest item", "label", numbers=["distance"])
     for hit in delivery.top:
         table.add_row(hit.item_id, hit.label, f"{hit.distance:.3f}")
     return table
@@ -116,7 +104,7 @@ def _hits(delivery: Delivery) -> Table:
 
 def _ledger(delivery: Delivery) -> Table:
     longest = max((entry.seconds for entry in delivery.ledger), default=0.0) or 1.0
-    table = Table(box=None, header_style="bold", pad_edge=False, show_footer=True, footer_style="bold")
+    table = plain_table(show_footer=True, footer_style="bold")
     table.add_column("stage", "total")
     table.add_column("ms", f"{delivery.total_seconds * 1e3:.2f}", justify="right")
     table.add_column("")

@@ -10,16 +10,16 @@ from cli.console import err
 
 
 class _Rate(ProgressColumn):
-    """How many are done in a second."""
+    """Items per second."""
 
     def render(self, task: Task) -> Text:
-        """As rich asks for it."""
+        """The cell of one task."""
         return Text("" if task.speed is None else f"{task.speed:,.0f}/s")
 
 
 @contextmanager
 def counting(title: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """Show a bar while the body runs; it tells how many more are done with `step(count)`."""
+    """Show a bar while the body runs, which calls `step(count)` after each `count` items."""
     with _bars() as bars:
         bar = bars.add_task(title, total=total)
         yield lambda count: bars.advance(bar, count)
@@ -27,7 +27,7 @@ def counting(title: str, total: int | None = None) -> Iterator[Callable[[int], N
 
 @contextmanager
 def progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar while the body runs; it reports with `report(done, total)`."""
+    """Show a bar while the body runs, which calls `report(done, total)`."""
     with _bars() as bars:
         bar = bars.add_task(title, total=None)
 

@@ -1,21 +1,20 @@
 """`semlink send`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from cli.channel_options import given, takes_channel_options
-from cli.codecs import CODEC_HELP
-from cli.console import Json, Transmitter, err, out, print_json
+from cli.channel.flags import given, takes_channel_options
+from cli.console import answer, complain, out
+from cli.deliveries import show_deliveries, show_delivery
+from cli.options import ASK_FOR_MORE_HELP, CERTAINTY_HELP, CODEC_HELP, Json, PilotFlag, Transmitter, standard_pattern
+from client.client import SemLink
 from client.connection import TRANSMITTER
+from client.delivery import Delivery
 from client.options import SendOptions
 from shared.errors import InvalidInput, NotFound, SemLinkError
 from shared.frame.burst import Csi
-from shared.phy import PilotPattern
-
-if TYPE_CHECKING:
-    from client.delivery import Delivery
 
 _RADIO = "Radio"
 
@@ -28,43 +27,33 @@ def send(
     k: Annotated[
         int | None,
         typer.Option(
-            help="Real dimensions; k/2 symbols go out. With --ask-for-more: to begin with.", rich_help_panel=_RADIO
+            help="Real dimensions; k/2 symbols go out. With --ask-for-more: of the first round.", rich_help_panel=_RADIO
         ),
     ] = None,
     design_snr_db: Annotated[
-        float | None, typer.Option(help="SNR that the codec is told to expect, where it cares.", rich_help_panel=_RADIO)
+        float | None,
+        typer.Option(help="Design SNR: the average Es/N0 that the encoder assumes, dB.", rich_help_panel=_RADIO),
     ] = None,
     ask_for_more: Annotated[
-        bool,
-        typer.Option(
-            "--ask-for-more", help="Few symbols, more while the receiver asks; codec nested.", rich_help_panel=_RADIO
-        ),
+        bool, typer.Option("--ask-for-more", help=f"{ASK_FOR_MORE_HELP} Codec nested.", rich_help_panel=_RADIO)
     ] = False,
-    certainty: Annotated[
-        float | None, typer.Option(help="The more, the more it asks; else 0.99.", rich_help_panel=_RADIO)
-    ] = None,
+    certainty: Annotated[float | None, typer.Option(help=CERTAINTY_HELP, rich_help_panel=_RADIO)] = None,
     k_max: Annotated[
-        int | None, typer.Option(help="Length at which to stop asking; else the longest.", rich_help_panel=_RADIO)
+        int | None, typer.Option(help="Length at which HARQ stops; else the longest.", rich_help_panel=_RADIO)
     ] = None,
     csi: Annotated[
-        Csi | None, typer.Option(help="What the receiver knows of the channel.", rich_help_panel=_RADIO)
+        Csi | None, typer.Option(help="CSI: what the receiver knows of the channel.", rich_help_panel=_RADIO)
     ] = None,
     pilots: Annotated[int | None, typer.Option(help="Pilot symbols, 2 to 1024.", rich_help_panel=_RADIO)] = None,
-    pilot_pattern: Annotated[
-        PilotPattern | None,
-        typer.Option(
-            "--pilot-pattern",
-            "--pilot-placing",
-            help="preamble: one gain for the burst; scattered: the gain is tracked.",
-            rich_help_panel=_RADIO,
-        ),
-    ] = None,
+    pilot_pattern: PilotFlag = None,
     stream: Annotated[
-        int | None, typer.Option(help="Names the random draw, for replay.", rich_help_panel=_RADIO)
+        int | None, typer.Option(help="Random stream, with --seed and --counter for replay.", rich_help_panel=_RADIO)
     ] = None,
     counter: Annotated[
         int | None,
-        typer.Option(help="Of the first picture and its first round, for replay.", rich_help_panel=_RADIO),
+        typer.Option(
+            help="Burst counter of the first picture and its first round, for replay.", rich_help_panel=_RADIO
+        ),
     ] = None,
     top: Annotated[int, typer.Option(help="Nearest items wanted, 1 to 100.")] = 5,
     trace: Annotated[bool, typer.Option("--trace", help="With --json: the symbols sent, received, equalized.")] = False,
@@ -73,7 +62,7 @@ def send(
     json: Json = False,
     **settings: Any,
 ) -> None:
-    """Send pictures over the link and show what arrives.
+    """Send pictures over the link and show the receiver's answers.
 
     - `semlink send cat.jpg`
     - `semlink send cat.jpg --snr-db 0 --fading rayleigh` — through a bad channel
@@ -87,9 +76,9 @@ def send(
     `semlink channel set` changes them for all.
     """
     options = SendOptions(
-        codec=codec, k=k, design_snr_db=design_snr_db, csi=csi, pilot_symbols=pilots, pilot_pattern=pilot_pattern,
-        stream=stream, counter=counter, top_k=top, trace=trace, timeout=timeout,
-        ask_for_more=ask_for_more, certainty=certainty, k_max=k_max, **given(settings),
+        codec=codec, k=k, design_snr_db=design_snr_db, csi=csi, pilot_symbols=pilots,
+        pilot_pattern=standard_pattern(pilot_pattern), stream=stream, counter=counter, top_k=top, trace=trace,
+        timeout=timeout, ask_for_more=ask_for_more, certainty=certainty, k_max=k_max, **given(settings),
     )  # fmt: skip
     if len(images) == 1:
         _send_one(images[0], transmitter, options, json)
@@ -98,40 +87,29 @@ def send(
 
 
 def _send_one(image: Path, transmitter: str, options: SendOptions, json: bool) -> None:
-    from cli.deliveries import show_delivery  # noqa: PLC0415 - rich tables, when there is something to show
-    from client.client import SemLink  # noqa: PLC0415
-
     try:
         with SemLink(transmitter) as link:
             delivery = link.send(image, **options)
     except SemLinkError as error:
         raise type(error)(_naming(image, error)) from error
-    if json:
-        print_json({"image": str(image), **delivery.to_json()})
-    else:
-        out.print(show_delivery(image, delivery))
+    document = {"image": str(image), **delivery.to_json()}
+    answer(json, document, lambda: out.print(show_delivery(image, delivery)))
 
 
 def _send_several(images: list[Path], transmitter: str, options: SendOptions, json: bool) -> None:
-    from cli.deliveries import show_deliveries  # noqa: PLC0415
-    from client.client import SemLink  # noqa: PLC0415
-
     with SemLink(transmitter) as link:
-        answers = list(link.send_many(images, ordered=True, **options))
-    outcomes = [(images[answer.position], answer.outcome) for answer in answers]
-    if json:
-        print_json([{"image": str(image), **_as_json(outcome)} for image, outcome in outcomes])
-    else:
-        out.print(show_deliveries([pair for pair in outcomes if not isinstance(pair[1], SemLinkError)]))
+        outcomes = [(images[sent.position], sent.outcome) for sent in link.send_many(images, ordered=True, **options)]
+    document = [{"image": str(image), **_as_json(outcome)} for image, outcome in outcomes]
+    answer(json, document, lambda: out.print(show_deliveries(outcomes)))
     failures = [(image, outcome) for image, outcome in outcomes if isinstance(outcome, SemLinkError)]
     for image, error in failures:
-        err.print(f"semlink: {_naming(image, error)}", style="red", markup=False, highlight=False, soft_wrap=True)
+        complain(f"semlink: {_naming(image, error)}", "red")
     if failures:
         wrong = all(isinstance(error, InvalidInput | NotFound) for _, error in failures)
         raise typer.Exit(2 if wrong else 1)
 
 
-def _as_json(outcome: "Delivery | SemLinkError") -> dict[str, Any]:
+def _as_json(outcome: Delivery | SemLinkError) -> dict[str, Any]:
     if isinstance(outcome, SemLinkError):
         return {"error": {"kind": type(outcome).__name__, "message": str(outcome)}}
     return outcome.to_json()

@@ -6,16 +6,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import sleep
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.table import Table
 
-from cli.codecs import CODEC_HELP, OwnCodec
-from cli.console import OUT, Json, err, out, print_json, stop_on_sigterm
+from cli.console import answer, err, out, stop_on_sigterm
+from cli.options import CODEC_HELP, OUT, Download, Json, OwnCodec, WeightsDir
 from client.connection import CHANNEL, TRANSMITTER
-
-if TYPE_CHECKING:
-    from local.supervisor import LinkPlan, LocalLink
+from local.supervisor import SERVICES, LinkPlan, LocalLink
 
 Kb = Annotated[
     Path | None,
@@ -26,10 +25,6 @@ Kb = Annotated[
 Source = Annotated[str, typer.Option(help="What the knowledge base is built from if --kb holds none.")]
 Clip = Annotated[str | None, typer.Option(help="CLIP model of both ends, such as ViT-B-32; else clip-tiny.")]
 Weights = Annotated[str | None, typer.Option(help="Its weights: a file, or a tag such as openai.", metavar="FILE|TAG")]
-Download = Annotated[bool, typer.Option("--download", help="Fetch weights that are missing; else no network is used.")]
-WeightsDir = Annotated[
-    Path | None, typer.Option(help="Folder with weights of codecs that go before the shipped ones.", metavar="DIR")
-]
 Codec = Annotated[str | None, typer.Option(help=f"Codec of pictures that name none. {CODEC_HELP}")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for what this run writes: logs, knowledge base.")]
@@ -60,7 +55,7 @@ def up(
     - `semlink up`
     - `semlink up --kb my-kb --source holiday-pictures/` — your own pictures, one sub-folder per label
     - `semlink up --clip ViT-B-32 --weights openai --codec raw` — a real CLIP, from this machine's cache
-    - `semlink up --own-codec signs.py:Signs --codec signs` — see docs/your-own-codec.md
+    - `semlink up --own-codec signs.py:Signs --codec signs` — see docs/tutorial/your-own-codec.md
     - `SEMLINK_CHANNEL_SNR_DB=0 semlink up` — any setting of a service, by environment;
       `python -m channel_proxy --help` lists them, and so do transmitter and receiver
     """
@@ -69,16 +64,14 @@ def up(
     models = Models(clip, weights, device, download, codec, weights_dir, tuple(own_codec or ()))
     plan = make_plan(directory, kb=kb, source=source, models=models, ports=ports)
     with running(plan) as link:
-        if json:
-            print_json({"transmitter": link.transmitter, "channel": link.channel, "receiver": link.receiver})
-        else:
-            say_ready(link)
+        addresses = {"transmitter": link.transmitter, "channel": link.channel, "receiver": link.receiver}
+        answer(json, addresses, lambda: say_ready(link))
         _wait(link)
 
 
 @dataclass(frozen=True)
 class Models:
-    """What the services compute with; None leaves a service its default."""
+    """CLIP and codec options of the services; None leaves a service its default."""
 
     clip: str | None = None
     weights: str | None = None
@@ -109,10 +102,8 @@ def make_plan(
     models: Models,
     ports: dict[str, int] | None = None,
     read_only: bool = False,
-) -> "LinkPlan":
-    """The plan that the common options of `up` and `demo` make."""
-    from local.supervisor import LinkPlan  # noqa: PLC0415 - gRPC, only when something is started
-
+) -> LinkPlan:
+    """The plan from the options that `up` and `demo` share."""
     return LinkPlan(
         knowledge_base=kb or directory / "kb" / _slug(source, models.clip),
         directory=directory / "logs",
@@ -125,15 +116,13 @@ def make_plan(
 
 
 def _slug(source: str, clip: str | None) -> str:
-    """A folder name for what a knowledge base holds, so that one of other pictures is never taken for it."""
+    """Folder name made of source and CLIP: knowledge bases of different content lie in different folders."""
     return re.sub(r"[^\w.]+", "-", "-".join(filter(None, (source, clip)))).strip("-.") or "kb"
 
 
 @contextmanager
-def running(plan: "LinkPlan") -> Iterator["LocalLink"]:
-    """The link of a plan, with a line on standard error that says how far it is; stopped at the end."""
-    from local.supervisor import SERVICES, LocalLink  # noqa: PLC0415
-
+def running(plan: LinkPlan) -> Iterator[LocalLink]:
+    """The link of a plan, stopped at the end; while it starts, a line on standard error shows the services' states."""
     states = dict.fromkeys(SERVICES, "waiting")
     with err.status("starting") as status:
 
@@ -149,10 +138,8 @@ def running(plan: "LinkPlan") -> Iterator["LocalLink"]:
         link.stop()
 
 
-def say_ready(link: "LocalLink") -> None:
-    """Tell where the link is and what to type next."""
-    from rich.table import Table  # noqa: PLC0415
-
+def say_ready(link: LocalLink) -> None:
+    """Print the addresses of the link and what to type next."""
     table = Table.grid(padding=(0, 2))
     table.add_row("transmitter", link.transmitter, "pictures go in here")
     table.add_row("channel", link.channel, "fading and noise")
@@ -167,7 +154,7 @@ def say_ready(link: "LocalLink") -> None:
     out.print("\nCtrl-C stops it.", style="dim")
 
 
-def _wait(link: "LocalLink") -> None:
+def _wait(link: LocalLink) -> None:
     while True:
         sleep(0.5)
         link.check()

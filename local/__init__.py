@@ -1,0 +1,1 @@
+"""Starts and stops the three services as processes of this machine."""

@@ -1,18 +1,21 @@
-"""Whether a service says that it is ready."""
+"""Whether a service is ready, as the standard gRPC health service says.
 
-from time import monotonic, sleep
+It imports gRPC alone, since containers run it every few seconds.
+"""
+
+import math
 
 import grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
-from client.connection import open_channel
 from shared.errors import Unavailable
+from shared.rpc.options import channel_options
 
 
 def is_serving(address: str, timeout: float = 1.0) -> bool:
-    """Whether the standard gRPC health service at `address` answers SERVING within `timeout` seconds."""
-    with open_channel(address) as channel:
+    """Whether `address` answers SERVING within `timeout` seconds."""
+    with grpc.insecure_channel(address, channel_options()) as channel:
         try:
             answer = HealthStub(channel).Check(HealthCheckRequest(), timeout=timeout)
         except grpc.RpcError:
@@ -21,9 +24,17 @@ def is_serving(address: str, timeout: float = 1.0) -> bool:
 
 
 def wait_serving(address: str, timeout: float) -> None:
-    """Wait until `address` serves. Raises Unavailable after `timeout` seconds."""
-    deadline = monotonic() + timeout
-    while not is_serving(address):
-        if monotonic() > deadline:
-            raise Unavailable(f"nothing ready at {address} after {timeout:g} s; is the address right, the service up?")
-        sleep(0.2)
+    """Wait until `address` serves; it may be down at first. timeout: seconds, math.inf for no limit.
+
+    Raises Unavailable if it does not serve in time, or ends meanwhile.
+    """
+    with grpc.insecure_channel(address, channel_options()) as channel:
+        states = HealthStub(channel).Watch(
+            HealthCheckRequest(), timeout=None if math.isinf(timeout) else timeout, wait_for_ready=True
+        )
+        try:
+            serving = any(answer.status == HealthCheckResponse.SERVING for answer in states)
+        except grpc.RpcError:
+            serving = False
+    if not serving:
+        raise Unavailable(f"nothing ready at {address} after {timeout:g} s; is the address right, the service up?")

@@ -9,16 +9,15 @@ up side by side. They are ready when gRPC health says SERVING.
 import math
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from typing import Self
 
 from client.client import SemLink
 from client.knowledge_base import KnowledgeBaseClient
-from local.health import is_serving
-from local.leash import Leash
-from local.service_process import POLL_SECONDS, ServiceProcess
+from local.service_process import ServiceProcess
 
 RECEIVER, CHANNEL, TRANSMITTER = "receiver", "channel_proxy", "transmitter"
 SERVICES = (RECEIVER, CHANNEL, TRANSMITTER)
@@ -60,7 +59,6 @@ class LocalLink:
         self.services: dict[str, ServiceProcess] = {}
         self.transmitter = self.channel = self.receiver = ""
         self._on_state = on_state
-        self._leash: Leash | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -77,10 +75,9 @@ class LocalLink:
         self.plan.directory.mkdir(parents=True, exist_ok=True)
         deadline = monotonic() + self.plan.timeout
         try:
-            self._leash = Leash()
-            self.receiver = self._start(RECEIVER, self._leash, self._receiver_flags(), deadline)
-            self.channel = self._start(CHANNEL, self._leash, ["--receiver-address", self.receiver], deadline)
-            self.transmitter = self._start(TRANSMITTER, self._leash, ["--channel-address", self.channel], deadline)
+            self.receiver = self._start(RECEIVER, self._receiver_flags(), deadline)
+            self.channel = self._start(CHANNEL, ["--receiver-address", self.receiver], deadline)
+            self.transmitter = self._start(TRANSMITTER, ["--channel-address", self.channel], deadline)
             self.wait_ready(deadline=deadline)
             if self.plan.renew and self._clip_differs():
                 self._rebuild_knowledge_base(deadline)
@@ -89,16 +86,18 @@ class LocalLink:
             raise
 
     def wait_ready(self, names: Iterable[str] = SERVICES, deadline: float = math.inf) -> None:
-        """Wait until gRPC health of the services says SERVING. deadline: on the monotonic clock."""
-        waiting = list(names)
-        while waiting:
-            self.check()
-            for service in [self.services[name] for name in waiting]:
-                service.check(deadline)
-                if service.bound and is_serving(service.address(deadline)):
-                    self._on_state(service.name, "ready")
-                    waiting.remove(service.name)
-            sleep(POLL_SECONDS)
+        """Wait until gRPC health of the services says SERVING. deadline: on the monotonic clock.
+
+        Raises Unavailable with the end of the log of a service that ended or was not ready in time.
+        """
+        pool = ThreadPoolExecutor(len(SERVICES))
+        waiting = {pool.submit(self.services[name].wait_ready, deadline): name for name in names}
+        try:
+            for done in as_completed(waiting):
+                done.result()
+                self._on_state(waiting[done], "ready")
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # a thread ends when its service does
 
     def check(self) -> None:
         """Raise Unavailable if a service has ended."""
@@ -112,14 +111,12 @@ class LocalLink:
             self.services[name].terminate()
         for service in self.services.values():
             service.wait(deadline - monotonic())
-        if self._leash is not None:
-            self._leash.release()
 
-    def _start(self, name: str, leash: Leash, flags: Sequence[str], deadline: float) -> str:
+    def _start(self, name: str, flags: Sequence[str], deadline: float) -> str:
         """Start one service; its address, as soon as the system has given it one."""
         port = self.plan.ports.get(name, 0)
         further = self.plan.flags.get(name, ())
-        service = ServiceProcess(name, self.plan.directory, leash, [*flags, *further], port)
+        service = ServiceProcess(name, self.plan.directory, [*flags, *further], port)
         self.services[name] = service
         self._on_state(name, "starting")
         service.start()

@@ -1,22 +1,26 @@
-"""From received symbols to embeddings: channel estimate, equalizer, codec.
+"""From received symbols to embeddings: channel estimate, equalizer, codec, and for pictures the receiver's own CLIP.
 
 symbols [pilots | payload] --> h_hat, n0_hat --> x_hat, n0_eff --> e_hat [512]
+                                                     '--> pixels, grey where nothing arrived --CLIP--> e_hat [512]
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
 
-from shared.codecs import AnyCodec, Codec, Decoded
-from shared.errors import InvalidInput, Mismatch
+from shared.codecs import AnyCodec, Codec, Decoded, PictureCodec
+from shared.errors import InvalidInput, Mismatch, NotFound
 from shared.frame.burst import Burst
 from shared.ledger import Entry, Stage
 from shared.phy import ChannelEstimate, EqualizerName, check_trackable, equalize, estimate_channel, track_channel
-from shared.types import Complex, Doubles, Floats
+from shared.types import Complex, Doubles, Embeddings, Floats, Pixels
 from shared.units import ratio_to_db
+
+EmbedPictures = Callable[[Pixels], Embeddings]
+"""Pictures [B, 32, 32, 3], uint8, to embeddings [B, 512] of unit length."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ def estimate(bursts: Sequence[Burst]) -> ChannelEstimate:
     """
     first = bursts[0]
     if first.csi != "pilot":
-        return _told(bursts)
+        return _perfect_csi(bursts)
     y = np.stack([burst.symbols for burst in bursts])
     if not _is_tracked(first):
         return estimate_channel(y[:, : first.pilots])
@@ -103,12 +107,27 @@ def decode_payloads(codec: Codec, equalized: Equalized) -> Arrived:
     return Arrived(decoded, [""] * len(equalized.x_hat), (Entry(Stage.DECODE, perf_counter() - start),))
 
 
+def decode_pictures(codec: PictureCodec, equalized: Equalized, embed: EmbedPictures) -> Arrived:
+    """Pictures of a batch, embedded by CLIP."""
+    start = perf_counter()
+    pictures = codec.decode(equalized.x_hat, equalized.n0_eff)
+    middle = perf_counter()
+    decoded = Decoded(embed(pictures.pixels))
+    ledger = (Entry(Stage.DECODE, middle - start), Entry(Stage.EMBED, perf_counter() - middle))
+    return Arrived(decoded, pictures.missing, ledger)
+
+
+def without_clip(_: Pixels) -> Embeddings:
+    """Stands in for CLIP in a receiver without one: raises NotFound."""
+    raise NotFound("pictures arrived and this receiver has no CLIP to embed them: give it one, or send embeddings")
+
+
 def _is_tracked(burst: Burst) -> bool:
     return burst.pilot_pattern == "scattered" or burst.grid is not None
 
 
-def _told(bursts: Sequence[Burst]) -> ChannelEstimate:
-    """What a genie tells, without an error; nothing without one."""
+def _perfect_csi(bursts: Sequence[Burst]) -> ChannelEstimate:
+    """Perfect CSI of the genie, without estimation error; NaN where there is no genie."""
     gains = [np.ones(1) if burst.genie is None else burst.genie.gain for burst in bursts]
     n0 = np.array([np.nan if burst.genie is None else burst.genie.n0 for burst in bursts], np.float32)
     size = max(gain.size for gain in gains)

@@ -13,13 +13,22 @@ import numpy as np
 
 from receiver.confidence import Confidences
 from receiver.decision import VOTERS, Ballot, answer_first, decide, evidence, vote
-from receiver.decoder import Arrived, Equalized, check_codec, check_csi, decode_payloads, equalize_bursts
-from receiver.decoder_of_pictures import EmbedPictures, decode_pictures, without_clip
+from receiver.decoder import (
+    Arrived,
+    EmbedPictures,
+    Equalized,
+    check_codec,
+    check_csi,
+    decode_payloads,
+    decode_pictures,
+    equalize_bursts,
+    without_clip,
+)
 from receiver.harq_buffer import Part, Sessions
 from receiver.knowledge_base import KnowledgeBase, View
 from receiver.label_posterior import CANDIDATES, Fusions, weigh
 from shared.codecs import AnyCodec, CodecShelf, Decoded, PictureCodec
-from shared.codecs.embedding.posterior import Fusion
+from shared.codecs.embedding.posterior import LabelPosterior
 from shared.errors import InvalidInput, Mismatch, SemLinkError
 from shared.frame.burst import Burst, Hit, Trace
 from shared.ledger import Entry, Stage
@@ -53,8 +62,8 @@ class _Work:
     x_hat: Complex | None = None
     snr_db: float = np.nan
     embedding: Floats | None = None
-    fusion: Fusion | None = None
-    evidence: Floats | None = None
+    fusion: LabelPosterior | None = None
+    log_posterior: Floats | None = None
     missing: str = ""
     certainty: float | None = None
     ledger: tuple[Entry, ...] = ()
@@ -137,10 +146,10 @@ class ReceivePipeline:
         for row, work in enumerate(group):
             work.snr_db, work.ledger = float(equalized.snr_db[row]), ledger
             work.embedding, work.missing = embeddings[row] if usable[row] else None, arrived.missing[row]
-            if fusion is not None and decoded.evidence is not None:
-                work.fusion, work.evidence = fusion, decoded.evidence[row]
-            if decoded.evidence is not None:
-                work.certainty = float(np.exp(decoded.evidence[row].max()))
+            if fusion is not None and decoded.log_posterior is not None:
+                work.fusion, work.log_posterior = fusion, decoded.log_posterior[row]
+            if decoded.log_posterior is not None:
+                work.certainty = float(np.exp(decoded.log_posterior[row].max()))
 
     def _joined(self, group: list[_Work], equalized: Equalized) -> tuple[list[_Work], Equalized]:
         """The works whose code is here from its beginning, and all of it; the others get their error as answer."""
@@ -156,7 +165,7 @@ class ReceivePipeline:
         x_hat, n0_eff = (np.stack(column) for column in zip(*parts.values(), strict=True))
         return [group[row] for row in parts], Equalized(x_hat, n0_eff, equalized.snr_db[list(parts)])
 
-    def _arrived(self, codec: AnyCodec, equalized: Equalized, fusion: Fusion | None) -> Arrived:
+    def _arrived(self, codec: AnyCodec, equalized: Equalized, fusion: LabelPosterior | None) -> Arrived:
         """What a group's codec says arrived, with the categories that the knowledge base has."""
         if isinstance(codec, PictureCodec):
             return decode_pictures(codec, equalized, self._embed_pictures)
@@ -171,8 +180,8 @@ class ReceivePipeline:
         if (fusion := works[0].fusion) is None:
             ranked, model = _elect(embeddings, n0, view, most), self._confidences.vote
         else:
-            likelihood = np.stack([work.evidence for work in works if work.evidence is not None])
-            ranked, model = _fuse(fusion, Decoded(embeddings, likelihood), view), self._confidences.fusion
+            log_posteriors = np.stack([work.log_posterior for work in works if work.log_posterior is not None])
+            ranked, model = _fuse(fusion, Decoded(embeddings, log_posteriors), view), self._confidences.fusion
         symbols = np.array([work.codec.symbols for work in works])
         confidences = model.of(evidence(ranked.ballot, n0, symbols))
         hits = view.hits(ranked.positions[:, :most], ranked.cosines[:, :most])
@@ -212,7 +221,7 @@ def _elect(embeddings: Floats, n0: Doubles, view: View, most: int) -> _Ranked:
     return _Ranked(ballot, *answer_first(ballot, positions, cosines, most))
 
 
-def _fuse(fusion: Fusion, decoded: Decoded, view: View) -> _Ranked:
+def _fuse(fusion: LabelPosterior, decoded: Decoded, view: View) -> _Ranked:
     """The nearest items, in the order of what distance and category together say of them."""
     positions, cosines = view.nearest(decoded.embeddings, CANDIDATES)
     ballot, order = weigh(fusion, decoded, view.labels_of(positions), cosines)

@@ -19,3 +19,13 @@ def n0_from_snr_db(snr_db: float) -> float:
     snr_db: average Es/N0, dB. Each real dimension gets N0/2.
     """
     return 0.0 if math.isinf(snr_db) and snr_db > 0 else db_to_ratio(-snr_db)
+
+
+def decibels(db: float, form: str = "g") -> str:
+    """A level for people, "−3 dB"; "no noise" for an infinite SNR. form: how Python formats the number."""
+    return f"{db:{form}} dB".replace("-", "−") if math.isfinite(db) else "no noise"
+
+
+def channel_name(fading: str) -> str:
+    """A kind of channel for people: AWGN, Rayleigh, TDL-C."""
+    return "AWGN" if fading == "none" else fading.upper() if fading.startswith("tdl") else fading.capitalize()

@@ -1,21 +1,21 @@
 """`semlink demo`: everything in a minute."""
 
 from contextlib import AbstractContextManager, nullcontext
+from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from cli.codecs import CODEC_HELP, OwnCodec
-from cli.console import OUT, Json, err, out, print_json, stop_on_sigterm
-from cli.up import Clip, Device, Download, Kb, Models, Out, Weights, make_plan, running
+from cli.console import answer, out, stop_on_sigterm
+from cli.demo.figure import draw_figure
+from cli.demo.result import DemoResult
+from cli.demo.run import Addresses, Plan, run_demo
+from cli.demo.tables import accuracy_table, ledger_table
+from cli.options import ASK_FOR_MORE_HELP, CERTAINTY_HELP, CODEC_HELP, OUT, Download, Json, OwnCodec
+from cli.up import Clip, Device, Kb, Models, Out, Weights, make_plan, running
 from client.options import SendOptions
 from shared.errors import InvalidSetting
-
-if TYPE_CHECKING:
-    from cli.demo.result import DemoResult
-    from cli.demo.run import Addresses
-    from local.supervisor import LocalLink
 
 _RUNNING = "A running link instead of one of its own"
 _At = typer.Option(metavar="HOST:PORT", rich_help_panel=_RUNNING)
@@ -31,14 +31,12 @@ def demo(
     own_codec: OwnCodec = None,
     k: Annotated[int | None, typer.Option(help="Real dimensions; k/2 symbols go out.")] = None,
     tell_snr: Annotated[
-        bool, typer.Option("--tell-snr", help="Tell the sender each row's SNR, as a link that adapts would.")
+        bool, typer.Option("--tell-snr", help="Design SNR is each row's SNR, as a link that adapts would set it.")
     ] = False,
-    ask_for_more: Annotated[
-        bool, typer.Option("--ask-for-more", help="Begin with k, or with few; more while the receiver asks.")
-    ] = False,
-    certainty: Annotated[float | None, typer.Option(help="The more, the more it asks; else 0.99.")] = None,
+    ask_for_more: Annotated[bool, typer.Option("--ask-for-more", help=ASK_FOR_MORE_HELP)] = False,
+    certainty: Annotated[float | None, typer.Option(help=CERTAINTY_HELP)] = None,
     concurrency: Annotated[
-        int, typer.Option(min=1, max=64, help="Pictures on their way at once; 1 measures an unloaded link.")
+        int, typer.Option(min=1, max=64, help="Pictures in flight; 1 measures an unloaded link.")
     ] = 1,
     kb: Kb = None,
     clip: Clip = None,
@@ -51,9 +49,9 @@ def demo(
     receiver: Annotated[str | None, _At] = None,
     json: Json = False,
 ) -> None:
-    """Start a link, send pictures through good and bad channels, and show how many arrive in meaning.
+    """Start a link, send pictures through good and bad channels, and show how many arrive with the right label.
 
-    Prints accuracy, latency and where the time went; writes `demo.png` and `demo.json` into --out; stops the link.
+    Prints accuracy, latency and the time of each stage; writes `demo.png` and `demo.json` into --out; stops the link.
     Seeds are fixed: the accuracies are the same every time.
 
     - `semlink demo`
@@ -62,25 +60,20 @@ def demo(
     - `semlink demo --ask-for-more` — each picture takes as many symbols as it needs
     - `semlink demo --transmitter 127.0.0.1:50051 --receiver 127.0.0.1:50053` — through a link that runs already
     """
-    from cli.demo.run import Plan, require_matplotlib, run_demo  # noqa: PLC0415 - numpy, gRPC
-
-    require_matplotlib()
     stop_on_sigterm()
     options = SendOptions(codec=codec, k=k, ask_for_more=ask_for_more, certainty=certainty)
     plan = Plan(images, tuple(snr_db or (-10, -5, 0, 5, 10)), options, concurrency, tell_snr)
     models = Models(clip, weights, device, download, codec, own_codecs=tuple(own_codec or ()))
     own = make_plan(directory, kb=kb, source="drawn", models=models, read_only=True)  # `semlink up` may be serving it
-    with _link(transmitter, channel, receiver) or running(own) as link:
-        result = run_demo(plan, _addresses(link), err)
+    with _named(transmitter, channel, receiver) or running(own) as link:
+        result = run_demo(plan, Addresses(link.transmitter, link.receiver))
     _write(result, directory, json)
 
 
-def _link(
+def _named(
     transmitter: str | None, channel: str | None, receiver: str | None
-) -> "AbstractContextManager[Addresses] | None":
+) -> AbstractContextManager[Addresses] | None:
     """The running link that was named; None if none was."""
-    from cli.demo.run import Addresses  # noqa: PLC0415
-
     if transmitter is None and channel is None and receiver is None:
         return None
     if transmitter is None or receiver is None:
@@ -88,25 +81,10 @@ def _link(
     return nullcontext(Addresses(transmitter, receiver))
 
 
-def _addresses(link: "LocalLink | Addresses") -> "Addresses":
-    from cli.demo.run import Addresses  # noqa: PLC0415
-
-    return Addresses(link.transmitter, link.receiver)
-
-
-def _write(result: "DemoResult", directory: Path, json: bool) -> None:
-    from json import dumps  # noqa: PLC0415
-
-    from cli.demo.figure import draw_figure  # noqa: PLC0415 - matplotlib
-    from cli.demo.tables import accuracy_table, ledger_table  # noqa: PLC0415
-
+def _write(result: DemoResult, directory: Path, json: bool) -> None:
     directory.mkdir(parents=True, exist_ok=True)
-    document = result.to_json()
-    text = dumps(document, indent=2, allow_nan=False, ensure_ascii=False)
-    (directory / "demo.json").write_text(text + "\n", encoding="utf-8")
-    draw_figure(result, directory / "demo.png")
-    if json:
-        print_json(document)
-        return
-    out.print(accuracy_table(result), ledger_table(result))
-    out.print(f"\nwrote {directory / 'demo.png'} and {directory / 'demo.json'}")
+    figure, file, document = directory / "demo.png", directory / "demo.json", result.to_json()
+    file.write_text(dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+    draw_figure(result, figure)
+    written = f"\nwrote {figure} and {file}"
+    answer(json, document, lambda: out.print(accuracy_table(result), ledger_table(result), written))

@@ -16,8 +16,9 @@ from matplotlib.gridspec import GridSpec
 from cli.demo.pairs import SHOWN, shown_rows
 from cli.demo.panels import MARKED_SYMBOLS, draw_accuracy, draw_constellation, draw_ledger, draw_pairs
 from cli.demo.result import DemoResult, Row
-from cli.demo.style import MUTED, RC, at, heading
+from cli.demo.style import RC, at, heading
 from cli.demo.tables import load
+from lab.report.style import MUTED
 
 _SIZE, _DPI = (16, 9), 120
 
@@ -58,7 +59,7 @@ def _pairs(figure: Figure, result: DemoResult) -> None:
     axes = [[figure.add_subplot(grid[line, column]) for column in range(columns)] for line in range(lines)]
     draw_pairs(axes, result, rows)
     figure.text(0.03, 0.857, "Sent and retrieved", fontsize=12.5, fontweight="bold")
-    where = " and ".join(at(row.scenario.snr_db) for row in rows)
+    where = " and ".join(at(row.setup.snr_db) for row in rows)
     figure.text(0.03, 0.835, f"AWGN {where}; the retrieved pictures are the knowledge base's", fontsize=9, color=MUTED)
 
 
@@ -70,7 +71,7 @@ def _accuracy(figure: Figure, result: DemoResult) -> None:
 
 def _constellations(figure: Figure, result: DemoResult) -> None:
     awgn, rayleigh = (_best(result, fading) for fading in ("none", "rayleigh"))
-    where = at(awgn.scenario.snr_db)
+    where = at(awgn.setup.snr_db)
     panels = (
         (awgn, "sent", "sent"),
         (awgn, "received", f"received, AWGN {where}"),
@@ -98,11 +99,11 @@ def _ledger(figure: Figure, result: DemoResult) -> None:
 
 def _best(result: DemoResult, fading: str) -> Row:
     """The row of a kind of channel with the highest SNR."""
-    return max((row for row in result.rows[1:] if row.scenario.fading == fading), key=lambda row: row.scenario.snr_db)
+    return max((row for row in result.rows[1:] if row.setup.fading == fading), key=lambda row: row.setup.snr_db)
 
 
 def _typical(row: Row) -> int:
-    """The picture whose gain is nearest to 1 in size, so that what is left of the fading is a turn."""
+    """The picture whose |gain| is nearest to 1, so that its fading is mostly a rotation."""
     return int(np.argmin([abs(abs(delivery.channel.gain) - 1) for delivery in row.deliveries]))
 
 

@@ -11,12 +11,12 @@ SHOWN = 10
 
 def shown_rows(rows: Sequence[Row]) -> list[Row]:
     """The best and the worst AWGN row: the same pictures through a good and a bad channel."""
-    awgn = sorted((row for row in rows[1:] if row.scenario.fading == "none"), key=lambda row: row.scenario.snr_db)
+    awgn = sorted((row for row in rows[1:] if row.setup.fading == "none"), key=lambda row: row.setup.snr_db)
     return awgn if len(awgn) == 1 else [awgn[-1], awgn[0]]
 
 
 def shown_positions(count: int) -> list[int]:
-    """Pictures spread evenly over all, so that nobody picked them; of 200 all ten shapes and colours."""
+    """Positions spread evenly over all pictures, an unbiased choice; of 200 they show all ten shapes and colours."""
     return [int(position) for position in np.linspace(0, count - 1, min(SHOWN, count))]
 
 

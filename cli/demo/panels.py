@@ -9,9 +9,11 @@ from PIL import Image
 
 from cli.demo.pairs import shown_positions
 from cli.demo.result import DemoResult, Row, stages_of
-from cli.demo.style import AWGN, CLEAN, GRID, INK, MUTED, PAPER, RIGHT, STAGES, WRONG, at, bare, colour_of, decibels
+from cli.demo.style import AWGN, CLEAN, PAPER, RIGHT, STAGES, WRONG, at, bare, colour_of
+from lab.report.style import GRID, INK, MUTED
 from shared.ledger import Kind
 from shared.types import Doubles
+from shared.units import channel_name, decibels
 
 _HATCHES = {"airtime": "xxxxxx"}
 MARKED_SYMBOLS = 64
@@ -33,14 +35,14 @@ def draw_pairs(grid: Sequence[Sequence[Axes]], result: DemoResult, rows: Sequenc
             _mark(axes, right)
     _name(grid[0][0], "sent")
     for line, row in zip(grid[1:], rows, strict=True):
-        _name(line[0], f"retrieved\n{at(row.scenario.snr_db)}")
+        _name(line[0], f"retrieved\n{at(row.setup.snr_db)}")
 
 
 def draw_constellation(axes: Axes, row: Row, part: str, *, title: str, limit: float, marked: int) -> None:
     """Symbols of all pictures, pale, and some of picture `marked`, strong. part: sent, received or equalized."""
     clouds = [getattr(delivery.trace, part) for delivery in row.deliveries if delivery.trace is not None]
     everything = np.concatenate(clouds)[:8000]
-    colour = MUTED if part == "sent" else colour_of(row.scenario.fading)
+    colour = MUTED if part == "sent" else colour_of(row.setup.fading)
     axes.scatter(everything.real, everything.imag, s=2, color=colour, alpha=0.13, linewidths=0)
     strong = clouds[marked][:MARKED_SYMBOLS]
     axes.scatter(strong.real, strong.imag, s=17, color=INK, linewidths=0.6, edgecolors=PAPER, zorder=3)
@@ -54,14 +56,14 @@ def draw_accuracy(axes: Axes, result: DemoResult) -> None:
     """Semantic accuracy against SNR with 95 % intervals, and the clean reference as a line."""
     clean = result.rows[0].semantic_accuracy
     axes.axhline(clean, color=CLEAN, linewidth=1.4, linestyle=(0, (5, 3)), zorder=1)
-    for fading, name in (("none", "AWGN"), ("rayleigh", "Rayleigh")):
-        rows = [row for row in result.rows[1:] if row.scenario.fading == fading and np.isfinite(row.scenario.snr_db)]
-        rows.sort(key=lambda row: row.scenario.snr_db)
+    for fading in ("none", "rayleigh"):
+        rows = [row for row in result.rows[1:] if row.setup.fading == fading and np.isfinite(row.setup.snr_db)]
+        rows.sort(key=lambda row: row.setup.snr_db)
         if rows:
-            _draw_curve(axes, rows, colour_of(fading), name)
+            _draw_curve(axes, rows, colour_of(fading), channel_name(fading))
     axes.set(ylim=(0, 1.08), yticks=[0, 0.25, 0.5, 0.75, 1])
     axes.set_yticklabels([f"{tick:.0%}" for tick in (0, 0.25, 0.5, 0.75, 1)])
-    axes.set_xticks(sorted({row.scenario.snr_db for row in result.rows[1:] if np.isfinite(row.scenario.snr_db)}))
+    axes.set_xticks(sorted({row.setup.snr_db for row in result.rows[1:] if np.isfinite(row.setup.snr_db)}))
     axes.set_xlabel("average Es/N0 in dB")
     axes.grid(axis="y", color=GRID)
     axes.tick_params(length=0)
@@ -77,7 +79,7 @@ def draw_ledger(axes: Axes, rows: Sequence[Row]) -> None:
     """Median time of each stage, stacked; emulated stages are hatched."""
     stages = _stages(rows)
     left = np.zeros(len(rows))
-    names = [f"{row.scenario.name.split(',')[0]}\n{decibels(row.scenario.snr_db)}" for row in rows]
+    names = [f"{row.setup.name.split(',')[0]}\n{decibels(row.setup.snr_db)}" for row in rows]
     for (name, parts, kind), colour in zip(stages, STAGES, strict=False):
         widths = np.array([sum(row.ledger_ms.get(part, 0.0) for part in parts) for row in rows])
         emulated = kind is Kind.EMULATED
@@ -103,7 +105,7 @@ def draw_ledger(axes: Axes, rows: Sequence[Row]) -> None:
 
 
 def _draw_curve(axes: Axes, rows: Sequence[Row], colour: str, name: str) -> None:
-    snrs = [row.scenario.snr_db for row in rows]
+    snrs = [row.setup.snr_db for row in rows]
     accuracy = np.array([row.semantic_accuracy for row in rows])
     low, high = _wilson(accuracy, len(rows[0].deliveries))
     axes.fill_between(snrs, low, high, color=colour, alpha=0.12, linewidth=0)
@@ -118,7 +120,7 @@ def _wilson(share: Doubles, count: int, z: float = 1.96) -> tuple[Doubles, Doubl
 
 
 def _stages(rows: Sequence[Row]) -> list[tuple[str, list[str], Kind]]:
-    """What to stack: each stage that is wide enough to see, the thin measured ones together, emulated ones last."""
+    """Bars to stack: the stages wide enough to see, the other measured ones as one, then the emulated ones."""
     kinds = stages_of(rows)
     measured = [stage for stage, kind in kinds.items() if kind is Kind.MEASURED]
     thin = [stage for stage in measured if all(_share(row, stage) < _THIN for row in rows)]

@@ -1,4 +1,4 @@
-"""What the demo measured, and its JSON."""
+"""Results of the demo, and their JSON."""
 
 import math
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cli.demo.scenarios import Scenario
+from cli.demo.setups import Setup
 from client.delivery import Delivery, finite, place_of
 from client.description import TransmitterInfo
 from shared.ledger import Kind
@@ -27,9 +27,9 @@ class DemoPicture:
 
 @dataclass(frozen=True)
 class Row:
-    """One scenario's deliveries, one for each picture and in their order."""
+    """One setup's deliveries, one for each picture and in their order."""
 
-    scenario: Scenario
+    setup: Setup
     deliveries: tuple[Delivery, ...]
     truth: tuple[str, ...]
     clean: tuple[str, ...]
@@ -101,9 +101,9 @@ class Row:
         """A strict JSON object: an infinite SNR (no noise) is null."""
         first = self.deliveries[0]
         return {
-            "scenario": self.scenario.name,
-            "snr_db": finite(self.scenario.snr_db),
-            "fading": self.scenario.fading,
+            "scenario": self.setup.name,
+            "snr_db": finite(self.setup.snr_db),
+            "fading": self.setup.fading,
             "codec": first.codec,
             "k": 2 * self.symbols if first.rounds else first.k,
             "csi": first.csi,
@@ -125,7 +125,7 @@ class Row:
 
 @dataclass(frozen=True)
 class DemoResult:
-    """Everything the demo found. rows: the clean reference first. thumbnails: of retrieved items, WebP, by id."""
+    """All results of the demo. rows: the clean reference first. thumbnails: of retrieved items, WebP, by id."""
 
     transmitter: TransmitterInfo
     pictures: tuple[DemoPicture, ...]
@@ -157,6 +157,6 @@ class DemoResult:
 
 
 def stages_of(rows: Iterable[Row]) -> dict[str, Kind]:
-    """Every stage of some rows, in the order of the way: a row may have some that another has not."""
+    """The stages of all rows, which may differ from row to row, in the order of the ledger."""
     kinds = {stage: kind for row in rows for stage, kind in row.stages.items()}
     return {stage: kinds[stage] for stage in sorted(kinds, key=place_of)}

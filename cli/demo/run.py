@@ -2,23 +2,22 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from io import BytesIO
 from time import perf_counter
 
 from PIL import Image
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cli.demo.pairs import shown_items
 from cli.demo.result import DemoPicture, DemoResult, Row
-from cli.demo.scenarios import Scenario, scenarios
+from cli.demo.setups import Setup, setups
+from cli.progress import counting
 from client.client import SemLink
 from client.delivery import Delivery
 from client.knowledge_base import KnowledgeBaseClient
 from client.options import SendOptions
 from local.health import wait_serving
-from shared.errors import NotFound, SemLinkError
+from shared.datasets import drawn
+from shared.errors import SemLinkError
 
 WARM_UP = 8
 _READY_SECONDS = 20.0
@@ -26,9 +25,9 @@ _READY_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Plan:
-    """What to send. options: the codec, and what goes with it. concurrency: pictures on their way at once.
+    """What to send. options: the codec and its options. concurrency: pictures in flight.
 
-    tell_snr: whether the sender knows the average SNR of each row.
+    tell_snr: whether the average SNR of each row is its design SNR.
     """
 
     images: int
@@ -40,81 +39,59 @@ class Plan:
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the link is, HOST:PORT."""
+    """Addresses of the link, HOST:PORT."""
 
     transmitter: str
     receiver: str
 
 
-def run_demo(plan: Plan, addresses: Addresses, console: Console) -> DemoResult:
-    """Send every picture through every scenario. Raises the first picture's error, if one has one."""
+def run_demo(plan: Plan, addresses: Addresses) -> DemoResult:
+    """Send every picture with every setup. Raises the error of the first picture that has one."""
     start = perf_counter()
     pictures = demo_pictures(plan.images)
-    for address in (addresses.transmitter, addresses.receiver):
-        wait_serving(address, _READY_SECONDS)
-    with SemLink(addresses.transmitter) as link:
+    with SemLink(addresses.transmitter) as link, KnowledgeBaseClient(addresses.receiver) as knowledge_base:
+        for address in (addresses.transmitter, addresses.receiver):
+            wait_serving(address, _READY_SECONDS)
         described = link.describe()
-        rows = tuple(_measure(link, pictures, plan, console))
-    return DemoResult(
-        transmitter=described,
-        pictures=pictures,
-        rows=rows,
-        thumbnails=_thumbnails(addresses.receiver, rows),
-        concurrency=plan.concurrency,
-        seconds=perf_counter() - start,
-    )
+        rows = tuple(_measure(link, pictures, plan))
+        thumbnails = {item_id: knowledge_base.get_item(item_id).thumbnail for item_id in shown_items(rows)}
+    return DemoResult(described, pictures, rows, thumbnails, plan.concurrency, perf_counter() - start)
 
 
 def demo_pictures(count: int) -> tuple[DemoPicture, ...]:
     """The first pictures of the drawn set's query part, one category after the other."""
-    from shared.datasets import drawn  # noqa: PLC0415 - keeps this module light
-
     pixels, categories = drawn.draw_batch("query", range(count))
     names = [drawn.CATEGORIES[category] for category in categories]
     return tuple(DemoPicture(label, _png(picture)) for picture, label in zip(pixels, names, strict=True))
 
 
-def require_matplotlib() -> None:
-    """Raise NotFound before the work if the figure could not be drawn after it."""
-    if find_spec("matplotlib") is None:
-        raise NotFound("matplotlib is not installed, the demo draws with it; run: pip install 'semlink[plot]'")
-
-
-def _measure(link: SemLink, pictures: Sequence[DemoPicture], plan: Plan, console: Console) -> Iterator[Row]:
-    rows = scenarios(plan.snrs_db, plan.options, plan.tell_snr)
+def _measure(link: SemLink, pictures: Sequence[DemoPicture], plan: Plan) -> Iterator[Row]:
+    rows = setups(plan.snrs_db, plan.options, plan.tell_snr)
     truth = tuple(picture.label for picture in pictures)
     clean: tuple[str, ...] = ()
-    columns = (TextColumn("sending pictures"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        bar = progress.add_task("", total=len(rows) * len(pictures))
-        for scenario in rows:
-            _warm_up(link, pictures, scenario)
+    with counting("sending pictures", len(rows) * len(pictures)) as step:
+        for setup in rows:
+            _warm_up(link, pictures, setup)
             deliveries = []
-            for delivery in _send(link, pictures, scenario, plan.concurrency):
+            for delivery in _send(link, pictures, setup, plan.concurrency):
                 deliveries.append(delivery)
-                progress.advance(bar)
+                step(1)
             clean = clean or tuple(delivery.label for delivery in deliveries)
-            yield Row(scenario, tuple(deliveries), truth, clean)
+            yield Row(setup, tuple(deliveries), truth, clean)
 
 
-def _send(link: SemLink, pictures: Sequence[DemoPicture], scenario: Scenario, concurrency: int) -> Iterator[Delivery]:
+def _send(link: SemLink, pictures: Sequence[DemoPicture], setup: Setup, concurrency: int) -> Iterator[Delivery]:
     files = (picture.data for picture in pictures)
-    for answer in link.send_many(files, in_flight=concurrency, ordered=True, **scenario.options):
+    for answer in link.send_many(files, in_flight=concurrency, ordered=True, **setup.options):
         if isinstance(answer.outcome, SemLinkError):
             raise answer.outcome
         yield answer.outcome
 
 
-def _warm_up(link: SemLink, pictures: Sequence[DemoPicture], scenario: Scenario) -> None:
-    """Meet first uses outside the measurement."""
-    for _ in _send(link, pictures[:WARM_UP], scenario, 1):
+def _warm_up(link: SemLink, pictures: Sequence[DemoPicture], setup: Setup) -> None:
+    """Send some pictures outside the measurement, since first uses are slow."""
+    for _ in _send(link, pictures[:WARM_UP], setup, 1):
         pass
-
-
-def _thumbnails(address: str, rows: Sequence[Row]) -> dict[str, bytes]:
-    """Thumbnails of the items that the figure shows."""
-    with KnowledgeBaseClient(address) as knowledge_base:
-        return {item_id: knowledge_base.get_item(item_id).thumbnail for item_id in shown_items(rows)}
 
 
 def _png(pixels: object) -> bytes:

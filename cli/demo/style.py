@@ -1,11 +1,15 @@
-"""Colours and type of the demo's figure."""
+"""The style of the demo's figure: that of all figures, adapted to a slide."""
 
 import math
 from typing import Any
 
 from matplotlib.axes import Axes
 
-INK, MUTED, GRID, PAPER = "#1b2433", "#66707f", "#e4e8ee", "#ffffff"
+from lab.report import style
+from lab.report.style import GRID, INK, MUTED
+from shared.units import decibels
+
+PAPER = "#ffffff"
 AWGN, RAYLEIGH, CLEAN = "#2563eb", "#e2711d", "#475569"
 RIGHT, WRONG = "#15955a", "#d92d3a"
 STAGES = (
@@ -14,17 +18,16 @@ STAGES = (
 )  # fmt: skip
 
 RC: Any = {
-    "font.family": "DejaVu Sans",
+    **style.RC,
     "font.size": 10,
     "text.color": INK,
     "axes.labelcolor": MUTED,
     "axes.edgecolor": GRID,
-    "axes.titlecolor": INK,
+    "axes.grid": False,
     "xtick.color": MUTED,
     "ytick.color": MUTED,
     "hatch.linewidth": 0.8,
-    "figure.facecolor": PAPER,
-    "axes.facecolor": PAPER,
+    "savefig.bbox": "standard",  # 1920 x 1080, not cropped
 }
 
 
@@ -45,11 +48,6 @@ def bare(axes: Axes) -> None:
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_visible(False)
-
-
-def decibels(snr_db: float) -> str:
-    """An SNR with a real minus sign."""
-    return f"{snr_db:g} dB".replace("-", "−") if math.isfinite(snr_db) else "no noise"
 
 
 def at(snr_db: float) -> str:

@@ -8,15 +8,16 @@ from rich.text import Text
 
 from cli.demo.result import DemoResult, Row, stages_of
 from shared.ledger import Kind
+from shared.units import decibels
 
 
 def load(result: DemoResult) -> str:
-    """Under which load the times were measured."""
+    """The load under which the times were measured."""
     return "one picture at a time" if result.concurrency == 1 else f"{result.concurrency} pictures at once"
 
 
 def accuracy_table(result: DemoResult) -> Table:
-    """Accuracy, bandwidth and latency of each scenario."""
+    """Accuracy, bandwidth and latency of each setup."""
     clean, in_rounds = result.rows[0].deliveries[0], bool(result.rows[1].deliveries[0].rounds)
     table = _table(
         f"{len(result.pictures)} pictures a row, CLIP {result.transmitter.clip}, {result.sent}; "
@@ -29,7 +30,7 @@ def accuracy_table(result: DemoResult) -> Table:
     for name in ("ms\np50", "\np95", "\np99"):
         table.add_column(name, justify="right", no_wrap=True)
     for previous, row in zip((None, *result.rows), result.rows, strict=False):
-        if previous is not None and previous.scenario.name != row.scenario.name:
+        if previous is not None and previous.setup.name != row.setup.name:
             table.add_section()
         table.add_row(*_cells(row, in_rounds))
     return table
@@ -37,11 +38,11 @@ def accuracy_table(result: DemoResult) -> Table:
 
 def ledger_table(result: DemoResult) -> Table:
     """The median of each stage, in ms."""
-    shown = list({row.scenario.name: row for row in result.rows}.values())  # the last row of each kind of channel
+    shown = list({row.setup.name: row for row in result.rows}.values())  # the last row of each kind of channel
     table = _table(f"Where the time went: median ms of each stage, {load(result)}.")
     table.add_column("stage")
     for row in shown:
-        table.add_column(f"{row.scenario.name}\n{_db(row.scenario.snr_db)} dB", justify="right")
+        table.add_column(f"{row.setup.name}\n{decibels(row.setup.snr_db, '.1f')}", justify="right")
     for stage, kind in stages_of(shown).items():
         emulated = kind is Kind.EMULATED
         name = Text(f"{stage} (emulated)" if emulated else stage, "magenta" if emulated else "")
@@ -55,8 +56,8 @@ def _table(title: str) -> Table:
 
 def _cells(row: Row, in_rounds: bool) -> list[str]:
     return [
-        row.scenario.name,
-        _db(row.scenario.snr_db),
+        row.setup.name,
+        _db(row.setup.snr_db),
         _db(row.snr_db_achieved),
         f"{row.semantic_accuracy:.1%}",
         f"{row.rounds:.1f}" if in_rounds else f"{row.semantic_agreement:.1%}",

@@ -1,28 +1,27 @@
 """`semlink kb`: knowledge bases."""
 
-import typer
+from cli.lazy import Command, lazy_app
 
-from cli.kb import build
-from cli.kb import edit as change
-from cli.kb import maintain as keep
-from cli.kb import query as look
-from cli.kb import tune as measure
-
-app = typer.Typer(no_args_is_help=True, help="Build a knowledge base, look into one, change one while it serves.")
-
-app.command("build", rich_help_panel="Make")(build.build)
-app.command("add", rich_help_panel="Change")(change.add)
-app.command("remove", rich_help_panel="Change")(change.remove)
-app.command("relabel", rich_help_panel="Change")(change.relabel)
-app.command("info", rich_help_panel="Look")(look.info)
-app.command("get", rich_help_panel="Look")(look.get)
-app.command("search", rich_help_panel="Look")(look.search)
-app.command("list", rich_help_panel="Look")(look.list_)
-app.command("snapshot", rich_help_panel="Keep")(keep.snapshot)
-app.command("restore", rich_help_panel="Keep")(keep.restore)
-app.command("verify", rich_help_panel="Keep")(keep.verify)
-app.command("compact", rich_help_panel="Keep")(keep.compact)
-app.command("tune", rich_help_panel="Measure")(measure.tune)
-app.command("calibrate", rich_help_panel="Measure")(measure.calibrate)
-app.command("report", rich_help_panel="Measure")(measure.report)
-app.command("thin", rich_help_panel="Measure")(measure.thin)
+app = lazy_app(
+    "Build a knowledge base, search one, change one while it serves.",
+    {
+        "build": Command("cli.kb.build:build", "Embed a source and store it with labels and thumbnails.", "Make"),
+        "add": Command("cli.kb.edit:add", "Add pictures or embeddings while the receiver serves.", "Change"),
+        "remove": Command("cli.kb.edit:remove", "Remove items, all or none.", "Change"),
+        "relabel": Command("cli.kb.edit:relabel", "Give items another label, all or none.", "Change"),
+        "info": Command("cli.kb.query:info", "Show what a knowledge base holds.", "Query"),
+        "get": Command("cli.kb.query:get", "Show one item, and write its picture.", "Query"),
+        "search": Command("cli.kb.query:search", "Search by words, by a picture, by an item or by a vector.", "Query"),
+        "list": Command("cli.kb.query:list_", "List items in the order in which they were added.", "Query"),
+        "snapshot": Command("cli.kb.maintain:snapshot", "Copy a knowledge base as it is now.", "Maintain"),
+        "restore": Command("cli.kb.maintain:restore", "Go back to a snapshot.", "Maintain"),
+        "verify": Command("cli.kb.maintain:verify", "Compare everything on disk with its checksums.", "Maintain"),
+        "compact": Command(
+            "cli.kb.maintain:compact", "Rebuild the index, free the space of removed items.", "Maintain"
+        ),
+        "tune": Command("cli.kb.tune:tune", "Find the fastest index engine that reaches a recall.", "Tune"),
+        "calibrate": Command("cli.kb.tune:calibrate", "Calibrate the receiver's confidence to a probability.", "Tune"),
+        "report": Command("cli.kb.tune:report", "Measure retrieval accuracy and open-set detection.", "Tune"),
+        "thin": Command("cli.kb.tune:thin", "Prototype selection: keep the best items of each label.", "Tune"),
+    },
+)

@@ -1,21 +1,19 @@
-"""`semlink kb build`: a knowledge base from anything."""
+"""`semlink kb build`: a knowledge base from pictures or embeddings."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from cli.console import Json, err, out, print_json
-from cli.heavy import heavy
-from cli.models import Device, Download, Weights
+from cli.console import answer, complain, complain_of, out
+from cli.kb.common import Copy
+from cli.options import Device, Download, Json, Weights
+from cli.progress import progress
+from receiver.knowledge_base import BuildReport, EngineSettings, build_knowledge_base
+from shared.clip import MODEL, load_clip
+from shared.datasets import EmbeddingSource, PictureSource, open_collection
 from shared.errors import InvalidSetting, Mismatch
-
-if TYPE_CHECKING:
-    from receiver.knowledge_base import BuildReport
-    from shared.datasets import EmbeddingSource, PictureSource
-
-_SHOWN = 20  # skipped pictures and duplicates that are printed one by one
 
 Clip = Annotated[
     str | None,
@@ -32,7 +30,7 @@ BatchSize = Annotated[
 
 @dataclass(frozen=True)
 class _Identity:
-    """A CLIP that is named and not loaded."""
+    """Name and fingerprint of a CLIP that is not loaded."""
 
     name: str
     fingerprint: str
@@ -54,8 +52,8 @@ def build(
     uri: Annotated[
         str | None, typer.Option(metavar="FILE.db|http://HOST:19530", help="Of engine milvus: where it runs.")
     ] = None,
-    copy: Annotated[bool, typer.Option("--copy", help="Keep the pictures' files too, not only thumbnails.")] = False,
-    resume: Annotated[bool, typer.Option(help="Go on with a build of this source that was stopped.")] = True,
+    copy: Copy = False,
+    resume: Annotated[bool, typer.Option(help="Continue a build of this source that was stopped.")] = True,
     json: Json = False,
 ) -> None:
     """Embed every picture of a source and store it with its label and a thumbnail.
@@ -64,35 +62,24 @@ def build(
     are labels), a `.csv` or `.parquet` with the columns path, label, caption, a WebDataset `.tar`, or ready embeddings:
     `.npz` (embeddings, ids, labels), `.npy`, or `.parquet` (id, embedding, label, caption).
 
-    Until the build is done, what was in --out before stays. Stopped, it goes on where it was when it is called again.
+    Until the build is done, what was in --out before stays. Stopped, it continues when it is called again.
     A knowledge base that a receiver serves is not replaced under it: stop the receiver, or build into another folder.
 
     - `semlink kb build holiday-pictures/ --out kb` — then `semlink up --kb kb`
     - `semlink kb build cifar100:data --out kb --clip ViT-B-32 --weights openai --download`
     - `semlink kb build features.npz --out kb --clip ViT-B-32 --clip-fingerprint 0123456789abcdef`
     """
-    from cli.progress import progress  # noqa: PLC0415
-    from shared.datasets import open_collection  # noqa: PLC0415
-
     items = open_collection(source, split, download)
-    with heavy():
-        from receiver.knowledge_base import EngineSettings, build_knowledge_base  # noqa: PLC0415
-        from shared.clip import MODEL, load_clip  # noqa: PLC0415
     model = _named(items, clip, clip_fingerprint) or load_clip(clip or MODEL, weights, device, download=download)
     size = batch_size or (512 if "cuda" in str(getattr(model, "device", "")) else 64)
     settings = EngineSettings(engine, "cpu", uri=uri)
     with progress(f"embedding {source}") as report:
         built = build_knowledge_base(items, directory, model, size, report, settings=settings, copy=copy, resume=resume)
-    if json:
-        print_json(_report(built, directory))
-    else:
-        _show(built, directory)
+    answer(json, _report(built, directory), lambda: _show(built, directory))
 
 
-def _named(items: "PictureSource | EmbeddingSource", name: str | None, fingerprint: str | None) -> _Identity | None:
-    """The CLIP that made ready embeddings, if its fingerprint was given; None where a CLIP is to be loaded."""
-    from shared.datasets import EmbeddingSource  # noqa: PLC0415
-
+def _named(items: PictureSource | EmbeddingSource, name: str | None, fingerprint: str | None) -> _Identity | None:
+    """The CLIP that made ready embeddings, if its fingerprint was given; None if a CLIP has to be loaded."""
     if not isinstance(items, EmbeddingSource):
         if fingerprint is not None:
             raise InvalidSetting("--clip-fingerprint goes with ready embeddings; pictures are embedded by a CLIP")
@@ -104,29 +91,26 @@ def _named(items: "PictureSource | EmbeddingSource", name: str | None, fingerpri
 
 
 def _said(option: str, given: str | None, in_file: str) -> str | None:
-    """What the user or the file says; both may."""
+    """The value of an option, given by the user or by the file. Raises Mismatch if they differ."""
     if given and in_file and given != in_file:
         raise Mismatch(f"--{option} {given}, but the embeddings were made by {in_file}: leave the option out")
     return given or in_file or None
 
 
-def _show(built: "BuildReport", directory: Path) -> None:
+def _show(built: BuildReport, directory: Path) -> None:
     resumed = f", {built.resumed} of them before" if built.resumed else ""
     out.print(f"{built.items} items with {built.labels} labels in {directory}, in {built.seconds:.1f} s{resumed}")
-    _complain("skipped, they cannot be read", [f"{name}: {why}" for name, why in built.skipped])
-    _complain("left out, the same pictures as others", [f"{name}: {first}" for name, first in built.duplicates])
+    _complain("skipped, they cannot be read", [f"  {name}: {why}" for name, why in built.skipped])
+    _complain("left out, the same pictures as others", [f"  {name}: {first}" for name, first in built.duplicates])
 
 
 def _complain(what: str, lines: list[str]) -> None:
     if lines:
-        err.print(f"{len(lines)} {what}:", style="yellow")
-    for line in lines[:_SHOWN]:
-        err.print(f"  {line}", style="yellow", markup=False, highlight=False, soft_wrap=True)
-    if len(lines) > _SHOWN:
-        err.print(f"  and {len(lines) - _SHOWN} more; --json lists all", style="yellow")
+        complain(f"{len(lines)} {what}:")
+        complain_of(lines)
 
 
-def _report(built: "BuildReport", directory: Path) -> dict[str, Any]:
+def _report(built: BuildReport, directory: Path) -> dict[str, Any]:
     return {
         "directory": str(directory),
         "items": built.items,

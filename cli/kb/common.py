@@ -1,12 +1,11 @@
-"""What the commands share: where a knowledge base is, and how one is shown."""
+"""Where a knowledge base is: on disk, or at a receiver."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.console import out
-from cli.heavy import heavy
+from cli.lazy import load
 
 if TYPE_CHECKING:
     from receiver.knowledge_base import KnowledgeBase
@@ -15,18 +14,10 @@ Folder = Annotated[
     Path | None,
     typer.Option("--kb", metavar="DIR", help="A knowledge base on disk that no receiver serves; else the receiver's."),
 ]
+Copy = Annotated[bool, typer.Option("--copy", help="Keep the pictures' files too, not only thumbnails.")]
 
 
 def open_folder(directory: Path, writable: bool = False) -> "KnowledgeBase":
-    """A knowledge base on disk, without a receiver."""
-    with heavy():
-        from receiver.knowledge_base import KnowledgeBase  # noqa: PLC0415
-
-    return KnowledgeBase.open(directory, writable=writable)
-
-
-def show_fields(fields: dict[str, Any]) -> None:
-    """Names and values, one to a line."""
-    width = max(map(len, fields), default=0) + 2
-    for name, value in fields.items():
-        out.print(f"{name.replace('_', ' '):{width}}{value}", markup=False, highlight=False, soft_wrap=True)
+    """A knowledge base on disk, without a receiver. Needs faiss, so it is loaded only when it is asked for."""
+    opened: KnowledgeBase = load("receiver.knowledge_base:KnowledgeBase").open(directory, writable=writable)
+    return opened

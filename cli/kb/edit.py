@@ -4,18 +4,18 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from cli.console import Json, ReceiverAt, err, out, print_json
+from cli.console import answer, complain_of, out
+from cli.kb.common import Copy
+from cli.options import Json, ReceiverAt
+from cli.progress import progress
+from client import KnowledgeBaseClient, NewItem
 from client.connection import RECEIVER
-
-if TYPE_CHECKING:
-    from client.kb_upload import NewItem
-    from shared.datasets import Embedded, EmbeddingSource, Picture, PictureSource
-
-_SHOWN = 20  # refused items that are printed one by one
+from shared.datasets import Embedded, EmbeddingSource, Picture, PictureSource, open_collection
+from shared.datasets.folder import SUFFIXES
 
 
 def add(
@@ -24,14 +24,14 @@ def add(
     ],
     *,
     label: Annotated[str | None, typer.Option(help="Label of all of them; else what the source says.")] = None,
-    copy: Annotated[bool, typer.Option("--copy", help="Keep the pictures' files too, not only thumbnails.")] = False,
+    copy: Copy = False,
     clip_fingerprint: Annotated[
         str, typer.Option(metavar="HEX", help="Of the CLIP that made ready embeddings; `semlink kb info` shows it.")
     ] = "",
     receiver: ReceiverAt = RECEIVER,
     json: Json = False,
 ) -> None:
-    """Add pictures or ready embeddings to the receiver's knowledge base; it goes on serving.
+    """Add pictures or ready embeddings to the receiver's knowledge base; it keeps serving.
 
     Each item is on the receiver's disk when it is counted here, and is found from then on. A picture's id is its path
     as you type it. Ends with status 1 if an item was refused; the others are stored.
@@ -40,9 +40,6 @@ def add(
     - `semlink kb add holiday-pictures/ --copy`
     - `semlink kb add features.npz --clip-fingerprint 0123456789abcdef`
     """
-    from cli.progress import progress  # noqa: PLC0415
-    from client.knowledge_base import KnowledgeBaseClient  # noqa: PLC0415
-
     collections = [_open(source) for source in sources]
     total = sum(map(len, collections))
     items = chain.from_iterable(_items(one, label, copy) for one in collections)
@@ -62,12 +59,10 @@ def remove(
     receiver: ReceiverAt = RECEIVER,
     json: Json = False,
 ) -> None:
-    """Remove items, all or none; they are found no more from now on.
+    """Remove items, all or none; searches no longer find them.
 
     - `semlink kb remove cat.jpg dog.jpg`
     """
-    from client.knowledge_base import KnowledgeBaseClient  # noqa: PLC0415
-
     with KnowledgeBaseClient(receiver) as knowledge_base:
         _tell_changed("removed", knowledge_base.remove(item_ids), json)
 
@@ -82,26 +77,18 @@ def relabel(
 
     - `semlink kb relabel cat tom.jpg kitty.jpg`
     """
-    from client.knowledge_base import KnowledgeBaseClient  # noqa: PLC0415
-
     with KnowledgeBaseClient(receiver) as knowledge_base:
         _tell_changed("relabelled", knowledge_base.relabel(dict.fromkeys(item_ids, label)), json)
 
 
-def _open(source: str) -> "PictureSource | EmbeddingSource | list[Picture]":
-    from shared.datasets import Picture, open_collection  # noqa: PLC0415
-    from shared.datasets.folder import SUFFIXES  # noqa: PLC0415
-
+def _open(source: str) -> PictureSource | EmbeddingSource | list[Picture]:
     path = Path(source)
     if path.suffix.lower() in SUFFIXES and not path.is_dir():
         return [Picture(source, "", path)]
     return open_collection(source)
 
 
-def _items(collection: "Iterable[Picture | Embedded]", label: str | None, copy: bool) -> "Iterator[NewItem]":
-    from client.kb_upload import NewItem  # noqa: PLC0415
-    from shared.datasets import Embedded  # noqa: PLC0415
-
+def _items(collection: Iterable[Picture | Embedded], label: str | None, copy: bool) -> Iterator[NewItem]:
     for one in collection:
         name = one.label if label is None else label
         if isinstance(one, Embedded):
@@ -112,22 +99,16 @@ def _items(collection: "Iterable[Picture | Embedded]", label: str | None, copy: 
 
 
 def _tell(added: int, refused: list[dict[str, str]], seconds: float, version: int, json: bool) -> None:
-    if json:
-        print_json({"added": added, "refused": refused, "seconds": seconds, "version": version})
-    else:
-        out.print(f"added {added} items in {seconds:.1f} s, {added / seconds:.0f} a second; version {version}")
-        for one in refused[:_SHOWN]:
-            line = f"refused {one['item_id']}: {one['reason']}"
-            err.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
-        if len(refused) > _SHOWN:
-            err.print(f"and {len(refused) - _SHOWN} more; --json lists all", style="yellow")
+    document = {"added": added, "refused": refused, "seconds": seconds, "version": version}
+    answer(json, document, lambda: _show(added, refused, seconds, version))
     if refused:
         raise typer.Exit(1)
 
 
+def _show(added: int, refused: list[dict[str, str]], seconds: float, version: int) -> None:
+    out.print(f"added {added} items in {seconds:.1f} s, {added / seconds:.0f} a second; version {version}")
+    complain_of([f"refused {one['item_id']}: {one['reason']}" for one in refused])
+
+
 def _tell_changed(what: str, changed: int, json: bool) -> None:
-    document: dict[str, Any] = {what: changed}
-    if json:
-        print_json(document)
-    else:
-        out.print(f"{what} {changed}")
+    answer(json, {what: changed}, lambda: out.print(f"{what} {changed}"))

@@ -1,4 +1,4 @@
-"""`semlink kb snapshot`, `restore`, `verify`, `compact`: keep a knowledge base well."""
+"""`semlink kb snapshot`, `restore`, `verify`, `compact`: maintain a knowledge base."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,16 +6,18 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.console import Json, ReceiverAt, err, out, print_json
-from cli.heavy import heavy
-from cli.kb.common import Folder, open_folder, show_fields
+from cli.console import answer, complain, out, show_fields
+from cli.kb.common import Folder, open_folder
+from cli.lazy import load
+from cli.options import Json, ReceiverAt
 from client.connection import RECEIVER
+from client.knowledge_base import KnowledgeBaseClient
 
 Name = Annotated[str, typer.Argument(help="Letters, digits and any of . _ -")]
 
 
 def snapshot(name: Name, directory: Folder = None, receiver: ReceiverAt = RECEIVER, json: Json = False) -> None:
-    """Copy a knowledge base as it is now, into its own folder; changes and searches go on meanwhile.
+    """Copy a knowledge base as it is now, into its own folder; changes and searches continue meanwhile.
 
     A snapshot of the same name is replaced.
 
@@ -25,55 +27,46 @@ def snapshot(name: Name, directory: Folder = None, receiver: ReceiverAt = RECEIV
         with open_folder(directory, writable=True) as folder:
             made = asdict(folder.snapshot(name))
     else:
-        with _client(receiver) as knowledge_base:
+        with KnowledgeBaseClient(receiver) as knowledge_base:
             made = asdict(knowledge_base.snapshot(name))
     _show(made | {"path": str(made["path"])}, json)
 
 
 def restore(name: Name, directory: Folder = None, receiver: ReceiverAt = RECEIVER, json: Json = False) -> None:
-    """Go back to a snapshot, in one step. What was changed since is gone; the version goes on growing.
+    """Go back to a snapshot, in one step. Later changes are lost; the version keeps growing.
 
-    With --kb it also brings a damaged knowledge base back.
+    With --kb it also repairs a damaged knowledge base.
 
     - `semlink kb restore monday`
     - `semlink kb restore monday --kb out/kb` — while no receiver serves it
     """
     if directory is not None:
-        with heavy():
-            from receiver.knowledge_base import restore_snapshot  # noqa: PLC0415
-
-        restore_snapshot(directory, name)
+        load("receiver.knowledge_base:restore_snapshot")(directory, name)
         with open_folder(directory) as folder:
             found = asdict(folder.description)
     else:
-        with _client(receiver) as knowledge_base:
+        with KnowledgeBaseClient(receiver) as knowledge_base:
             found = knowledge_base.restore(name).to_json()
     _show(found, json)
 
 
 def verify(directory: Folder = None, receiver: ReceiverAt = RECEIVER, json: Json = False) -> None:
-    """Read everything on the disk and prove that it is what was stored: embeddings, thumbnails, pictures, index.
+    """Read everything on disk and compare it with its checksums: embeddings, thumbnails, pictures, index.
 
-    Each item that is damaged is named. Pictures that stayed outside are compared as well. Ends with status 1 if
-    something is wrong.
+    Every damaged item is named. Pictures outside the knowledge base are compared as well. Ends with status 1 if there
+    is a problem.
 
     - `semlink kb verify`
     - `semlink kb verify --kb out/kb`
     """
     found = _verified(directory, receiver)
-    if json:
-        print_json(found)
-    else:
-        for problem in found["problems"]:
-            err.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
-        state = f"{len(found['problems'])} problems" if found["problems"] else "all is whole"
-        out.print(f"{found['items']} items and {found['indexes']} indexes read: {state}")
+    answer(json, found, lambda: _show_problems(found))
     if found["problems"]:
         raise typer.Exit(1)
 
 
 def compact(directory: Folder = None, receiver: ReceiverAt = RECEIVER, json: Json = False) -> None:
-    """Build the index anew and give back the disk that removed items took; searches and changes go on meanwhile.
+    """Rebuild the index and free the disk space of removed items; searches and changes continue meanwhile.
 
     - `semlink kb compact`
     """
@@ -82,29 +75,24 @@ def compact(directory: Folder = None, receiver: ReceiverAt = RECEIVER, json: Jso
             folder.compact()
             found = asdict(folder.description)
     else:
-        with _client(receiver) as knowledge_base:
+        with KnowledgeBaseClient(receiver) as knowledge_base:
             found = knowledge_base.compact().to_json()
     _show(found, json)
 
 
 def _verified(directory: Path | None, receiver: str) -> dict[str, Any]:
     if directory is None:
-        with _client(receiver) as knowledge_base:
+        with KnowledgeBaseClient(receiver) as knowledge_base:
             return asdict(knowledge_base.verify())
-    with heavy():
-        from receiver.knowledge_base import verify as verify_folder  # noqa: PLC0415
-
-    return asdict(verify_folder(directory))
+    return asdict(load("receiver.knowledge_base:verify")(directory))
 
 
-def _client(address: str) -> Any:
-    from client.knowledge_base import KnowledgeBaseClient  # noqa: PLC0415
-
-    return KnowledgeBaseClient(address)
+def _show_problems(found: dict[str, Any]) -> None:
+    for problem in found["problems"]:
+        complain(problem, "red")
+    state = f"{len(found['problems'])} problems" if found["problems"] else "no problem found"
+    out.print(f"{found['items']} items and {found['indexes']} indexes read: {state}")
 
 
 def _show(fields: dict[str, Any], json: bool) -> None:
-    if json:
-        print_json(fields)
-    else:
-        show_fields(fields)
+    answer(json, fields, lambda: show_fields(fields))

@@ -1,22 +1,23 @@
-"""`semlink kb info`, `get`, `search`, `list`: look into a knowledge base."""
+"""`semlink kb info`, `get`, `search`, `list`: query a knowledge base."""
 
 from collections.abc import Iterable
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import numpy as np
 import typer
 
-from cli.console import Json, ReceiverAt, out, print_json
-from cli.kb.common import Folder, open_folder, show_fields
+from cli.console import answer, out, plain_table, show_fields, untrusted
+from cli.kb.common import Folder, open_folder
+from cli.options import Json, ReceiverAt
 from client.connection import RECEIVER
+from client.knowledge_base import KnowledgeBaseClient, Query
 from shared.errors import InvalidSetting, NotFound
+from shared.frame.burst import Hit
 
-if TYPE_CHECKING:
-    from client.knowledge_base import Query
-    from shared.frame.burst import Hit
-
+_COLUMNS = ("item_id", "label", "caption", "path")
 _FIRST_SEARCH_SECONDS = 120.0  # the receiver may have to load its CLIP
 
 
@@ -33,10 +34,7 @@ def info(
     - `semlink kb info out/kb`
     """
     found = _described(receiver, directory)
-    if json:
-        print_json(found)
-    else:
-        show_fields(found)
+    answer(json, found, lambda: show_fields(found))
 
 
 def get(
@@ -54,8 +52,6 @@ def get(
     - `semlink kb get cat.jpg --thumbnail small.webp`
     - `semlink kb get cat.jpg --picture original.jpg`
     """
-    from client.knowledge_base import KnowledgeBaseClient  # noqa: PLC0415
-
     with KnowledgeBaseClient(receiver) as knowledge_base:
         item = knowledge_base.get_item(item_id, with_picture=picture is not None)
     if picture is not None:
@@ -66,11 +62,10 @@ def get(
         if not item.thumbnail:
             raise NotFound(f"{item_id!r} came without a picture; it has no thumbnail")
         thumbnail.write_bytes(item.thumbnail)
-    texts = {name: getattr(item, name) for name in ("item_id", "label", "caption", "path")}
-    if json:
-        print_json(texts | {"thumbnail_bytes": len(item.thumbnail), "embedding": item.embedding.tolist()})
-    else:
-        show_fields(texts | {"thumbnail": f"{len(item.thumbnail)} bytes", "embedding": f"{item.embedding.size} values"})
+    texts = {name: getattr(item, name) for name in _COLUMNS}
+    sizes = {"thumbnail": f"{len(item.thumbnail)} bytes", "embedding": f"{item.embedding.size} values"}
+    document = texts | {"thumbnail_bytes": len(item.thumbnail), "embedding": item.embedding.tolist()}
+    answer(json, document, lambda: show_fields(texts | sizes))
 
 
 def search(
@@ -89,16 +84,11 @@ def search(
     - `semlink kb search "a red circle"`
     - `semlink kb search --picture cat.jpg --top 10 --label cat --label dog`
     """
-    from client.knowledge_base import KnowledgeBaseClient  # noqa: PLC0415
-
     query = _query(text, picture, item, embedding)
     with KnowledgeBaseClient(receiver, timeout=_FIRST_SEARCH_SECONDS) as knowledge_base:
         found = knowledge_base.search(top, label or (), **query)
-    if json:
-        document = asdict(found) | {"hits": [hit._asdict() for hit in found.hits]}
-        print_json(document)
-    else:
-        _show_hits(found.hits)
+    document = asdict(found) | {"hits": [hit._asdict() for hit in found.hits]}
+    answer(json, document, lambda: _show_hits(found.hits))
 
 
 def list_(
@@ -114,23 +104,16 @@ def list_(
     - `semlink kb list --label cat --most 20`
     """
     lines = list(islice(_lines(receiver, directory, label), most))
-    if json:
-        print_json(lines)
-        return
-    from rich.table import Table  # noqa: PLC0415
-
-    table = Table("id", "label", "caption", "path", box=None, pad_edge=False)
+    table = plain_table("id", *_COLUMNS[1:])
     for line in lines:
-        table.add_row(*(_plain(line[name]) for name in ("item_id", "label", "caption", "path")))
-    out.print(table)
+        table.add_row(*(untrusted(line[name]) for name in _COLUMNS))
+    answer(json, lines, lambda: out.print(table))
 
 
 def _described(address: str, directory: Path | None) -> dict[str, Any]:
     if directory is not None:
         with open_folder(directory) as folder:
             return asdict(folder.description)
-    from client.knowledge_base import KnowledgeBaseClient  # noqa: PLC0415
-
     with KnowledgeBaseClient(address) as knowledge_base:
         return knowledge_base.describe().to_json()
 
@@ -143,16 +126,11 @@ def _lines(address: str, directory: Path | None, label: str | None) -> Iterable[
                 yield from ({name: getattr(one, name) for name in _COLUMNS} for one in page)
                 after = page[-1].position
         return
-    from client.knowledge_base import KnowledgeBaseClient  # noqa: PLC0415
-
     with KnowledgeBaseClient(address) as knowledge_base:
-        yield from map(asdict, knowledge_base.list_items(label))
+        yield from ({name: getattr(one, name) for name in _COLUMNS} for one in knowledge_base.list_items(label))
 
 
-_COLUMNS = ("item_id", "label", "caption", "path")
-
-
-def _query(text: str | None, picture: Path | None, item: str | None, embedding: Path | None) -> "Query":
+def _query(text: str | None, picture: Path | None, item: str | None, embedding: Path | None) -> Query:
     """The one query that was given."""
     given = {"text": text, "picture": picture, "item_id": item, "embedding": embedding}
     named = {name: value for name, value in given.items() if value is not None}
@@ -164,7 +142,6 @@ def _query(text: str | None, picture: Path | None, item: str | None, embedding: 
 
 
 def _vector(path: Path) -> Any:
-    import numpy as np  # noqa: PLC0415
 
     try:
         vector = np.load(path, allow_pickle=False)
@@ -175,17 +152,8 @@ def _vector(path: Path) -> Any:
     return vector
 
 
-def _show_hits(hits: "Iterable[Hit]") -> None:
-    from rich.table import Table  # noqa: PLC0415
-
-    table = Table("distance", "label", "id", box=None, pad_edge=False)
+def _show_hits(hits: Iterable[Hit]) -> None:
+    table = plain_table("distance", "label", "id")
     for hit in hits:
-        table.add_row(f"{hit.distance:.3f}", _plain(hit.label), _plain(hit.item_id))
+        table.add_row(f"{hit.distance:.3f}", untrusted(hit.label), untrusted(hit.item_id))
     out.print(table)
-
-
-def _plain(text: str) -> Any:
-    """A stranger's text for the terminal: no markup, no control characters."""
-    from rich.text import Text  # noqa: PLC0415
-
-    return Text("".join(one if one.isprintable() else repr(one)[1:-1] for one in text))

@@ -1,24 +1,38 @@
-"""`semlink kb tune | calibrate | report | thin`: how good a knowledge base is, and making it better."""
+"""`semlink kb tune`, `calibrate`, `report`, `thin`: measure a knowledge base and improve it."""
 
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
-from cli.console import OUT, Json, out, print_json
-from cli.heavy import heavy
+from cli.console import answer, out
+from cli.options import OUT, Json
+from cli.progress import progress
+from lab.knowledge_base.calibration import ask, merge
+from lab.knowledge_base.calibration import calibrate as fit
+from lab.knowledge_base.figures import draw_calibration, draw_report, draw_thinning, draw_tuning
+from lab.knowledge_base.inputs import codec_for, codecs_for, queries_for, usual_codecs_for
+from lab.knowledge_base.open_set import measure_open_set
+from lab.knowledge_base.prototypes import thin as select
+from lab.knowledge_base.retrieval import RULES, compare_retrieval
+from lab.knowledge_base.tuning import TuningPlan
+from lab.knowledge_base.tuning import tune as find
+from receiver.confidence import CONFIDENCE_FILE, load_confidence, shipped_confidence
+from receiver.knowledge_base import KnowledgeBase
 from shared.errors import InvalidSetting
+from shared.units import decibels
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the knowledge base.")]
 Queries = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE.npz",
-        help="Other pictures to ask with, from `semlink features`; else its own, each taken out while it is asked for.",
+        help="Pictures to query with, from `semlink features`; else its own items, leave-one-out.",
     ),
 ]
-Count = Annotated[int, typer.Option("--count", min=10, help="Most queries.")]
+Count = Annotated[int, typer.Option("--count", min=10, help="Upper limit of queries.")]
 CodecName = Annotated[str, typer.Option("--codec", help="Codec that the queries pass.")]
 Length = Annotated[int | None, typer.Option("-k", "--k", help="Its real dimensions.")]
 
@@ -39,33 +53,24 @@ def tune(
     plot: Annotated[Path, typer.Option(help="Recall against speed.")] = OUT / "kb-tuning.png",
     json: Json = False,
 ) -> None:
-    """Find the fastest index engine that finds what exact search finds.
+    """Find the fastest index engine that reaches a recall against exact search.
 
-    Its own embeddings are sent over a noisy channel and looked up, by every engine with more and more effort. The
-    choice is kept beside the knowledge base; whoever opens it from then on uses it.
+    Its own embeddings are sent over a noisy channel and looked up by every engine with increasing effort. The choice
+    is stored beside the knowledge base and used whenever it is opened.
 
     - `semlink kb tune out/kb --recall 0.99`
     - `semlink kb tune out/kb --engine hnsw --engine ivf-sq8 --snr-db 0`
     """
-    from cli.progress import progress  # noqa: PLC0415
-
-    with heavy():
-        from lab.knowledge_base.figures import draw_tuning  # noqa: PLC0415
-        from lab.knowledge_base.inputs import codec_for  # noqa: PLC0415
-        from lab.knowledge_base.tuning import TuningPlan  # noqa: PLC0415
-        from lab.knowledge_base.tuning import tune as find  # noqa: PLC0415
-        from receiver.knowledge_base import KnowledgeBase  # noqa: PLC0415
     with KnowledgeBase.open(directory) as knowledge_base:
         sender = codec_for(knowledge_base.view, codec, k)
     plan = TuningPlan(recall, sender, snr_db, count, engine or ())
     with progress("trying engines") as report:
         tuning, points = find(directory, plan, report)
     draw_tuning(points, tuning, recall, plot)
-    if json:
-        print_json({"chosen": asdict(tuning), "points": [asdict(point) for point in points], "plot": str(plot)})
-        return
-    _table("Recall and speed", ("engine", "parameters", "recall@1", "recall@10", "ms"), map(_point_row, points))
-    out.print(f"{tuning.engine} {_text(tuning.parameters)} is used from now on; the curve is in {plot}")
+    table = _table("Recall and speed", ("engine", "parameters", "recall@1", "recall@10", "ms"), map(_point_row, points))
+    text = f"{tuning.engine} {_text(tuning.parameters)} is used from now on; the curve is in {plot}"
+    document = {"chosen": asdict(tuning), "points": [asdict(point) for point in points], "plot": str(plot)}
+    answer(json, document, lambda: out.print(table, text))
 
 
 def calibrate(
@@ -74,31 +79,21 @@ def calibrate(
     queries: Queries = None,
     count: Count = 2000,
     file: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Where to keep it; else in the knowledge base.")
+        Path | None, typer.Option("--out", metavar="FILE", help="File to write; else in the knowledge base.")
     ] = None,
     plot: Annotated[Path, typer.Option(help="Reliability before and after.")] = OUT / "kb-calibration.png",
     json: Json = False,
 ) -> None:
-    """Make the receiver's confidence a probability.
+    """Calibrate the receiver's confidence to a probability.
 
-    Queries are sent with every codec over channels of -10 to 20 dB, with and without fading. A logistic model for
-    answers of the vote, and one for those of a fusion, learn from half of them how often such an answer is right, and
-    are judged by the other half. A running receiver
-    takes the models at its next start.
+    Queries are sent with every codec over channels of -10 to 20 dB, with and without fading. Two logistic models, one
+    for answers of the vote and one for those of a posterior, are fitted to half of them and scored on the other half.
+    A running receiver takes the models at its next start.
 
     - `semlink kb calibrate out/kb`
     - `semlink kb calibrate out/kb --queries held-out.npz`
     - `semlink kb calibrate out/kb/cifar100 out/kb/drawn --out receiver/confidence.json` — the one that ships
     """
-    from cli.progress import progress  # noqa: PLC0415
-
-    with heavy():
-        from lab.knowledge_base.calibration import ask, merge  # noqa: PLC0415
-        from lab.knowledge_base.calibration import calibrate as fit  # noqa: PLC0415
-        from lab.knowledge_base.figures import draw_calibration  # noqa: PLC0415
-        from lab.knowledge_base.inputs import codecs_for, queries_for  # noqa: PLC0415
-        from receiver.confidence import CONFIDENCE_FILE, shipped_confidence  # noqa: PLC0415
-        from receiver.knowledge_base import KnowledgeBase  # noqa: PLC0415
     if len(directories) > 1 and file is None:
         raise InvalidSetting("several knowledge bases share one calibration; say with --out where to keep it")
     answers: list[Any] = []
@@ -114,19 +109,11 @@ def calibrate(
     found.models.write(kept)
     draw_calibration(found, plot)
     errors = {"share": found.share.ece, "shipped": found.shipped.ece, "fitted": found.fitted.ece}
-    if json:
-        print_json(
-            {
-                "models": {name: asdict(model) for name, model in found.models._asdict().items()},
-                "ece": errors,
-                "file": str(kept),
-                "plot": str(plot),
-            }
-        )
-        return
-    for name, ece in errors.items():
-        out.print(f"expected calibration error, {name:8} {ece:.3f}")
-    out.print(f"kept in {kept}; reliability is in {plot}")
+    models = {name: asdict(model) for name, model in found.models._asdict().items()}
+    text = [f"expected calibration error, {name:8} {ece:.3f}" for name, ece in errors.items()]
+    text.append(f"kept in {kept}; reliability is in {plot}")
+    document = {"models": models, "ece": errors, "file": str(kept), "plot": str(plot)}
+    answer(json, document, lambda: out.print("\n".join(text)))
 
 
 def report(
@@ -137,22 +124,13 @@ def report(
     plot: Annotated[Path, typer.Option(help="All curves.")] = OUT / "kb-report.png",
     json: Json = False,
 ) -> None:
-    """Measure what is found, by the nearest item, the vote and the fusion, and what is known not to be there.
+    """Measure retrieval accuracy by the nearest item, the vote and the posterior, and open-set detection.
 
-    For the open set a fifth of the labels is taken away, and the confidence has to tell their pictures from the others.
+    For the open set a fifth of the labels is removed, and the confidence has to tell their pictures from the others.
 
     - `semlink kb report out/kb`
     - `semlink kb report out/kb --queries held-out.npz --json`
     """
-    from cli.progress import progress  # noqa: PLC0415
-
-    with heavy():
-        from lab.knowledge_base.figures import draw_report  # noqa: PLC0415
-        from lab.knowledge_base.inputs import queries_for, usual_codecs_for  # noqa: PLC0415
-        from lab.knowledge_base.open_set import measure_open_set  # noqa: PLC0415
-        from lab.knowledge_base.retrieval import RULES, compare_retrieval  # noqa: PLC0415
-        from receiver.confidence import load_confidence  # noqa: PLC0415
-        from receiver.knowledge_base import KnowledgeBase  # noqa: PLC0415
     with KnowledgeBase.open(directory) as knowledge_base:
         view, models = knowledge_base.view, load_confidence(directory)
         asked, codecs = queries_for(view, queries, count), usual_codecs_for(view)
@@ -161,19 +139,15 @@ def report(
         with progress("open set") as tell:
             open_set = measure_open_set(view, asked, codecs, models, seed=0, progress=tell)
     draw_report(curves, open_set, plot)
-    if json:
-        document = {"retrieval": [asdict(curve) for curve in curves], "auroc": open_set.auroc, "plot": str(plot)}
-        print_json(document)
-        return
     rows = [
         (curve.codec, curve.fading, f"{level:g}", *(_rounded(curve.accuracy.get(rule), at) for rule in RULES))
         for curve in curves
         for at, level in enumerate(curve.levels_db)
     ]
-    _table("Semantic accuracy", ("codec", "fading", "SNR dB", *RULES), rows)
-    for score, area in open_set.auroc.items():
-        out.print(f"open set, AUROC of {score:18} {area:.3f}")
-    out.print(f"drawn in {plot}")
+    table = _table("Semantic accuracy", ("codec", "fading", "SNR dB", *RULES), rows)
+    text = [f"open set, AUROC of {score:18} {area:.3f}" for score, area in open_set.auroc.items()]
+    document = {"retrieval": [asdict(curve) for curve in curves], "auroc": open_set.auroc, "plot": str(plot)}
+    answer(json, document, lambda: out.print(table, "\n".join([*text, f"drawn in {plot}"])))
 
 
 def _rounded(values: tuple[float, ...] | None, at: int) -> str:
@@ -183,7 +157,9 @@ def _rounded(values: tuple[float, ...] | None, at: int) -> str:
 def thin(
     directory: Directory,
     *,
-    items: Annotated[list[int], typer.Option(min=1, help="Items to keep; repeated, the last one is kept on disk.")],
+    items: Annotated[
+        list[int], typer.Option(min=1, help="Prototypes to keep; repeated, the last result is kept on disk.")
+    ],
     target: Annotated[Path, typer.Option("--out", help="Folder of the thinned knowledge base.")],
     queries: Queries = None,
     codec: CodecName = "kbsc",
@@ -192,34 +168,23 @@ def thin(
     plot: Annotated[Path | None, typer.Option(help="Accuracy against items.")] = None,
     json: Json = False,
 ) -> None:
-    """Keep a few items of each label, those that stand for it best, and measure what that costs.
+    """Prototype selection: keep the items that represent each label best, and measure the accuracy that this costs.
 
     - `semlink kb thin out/kb --items 1000 --out out/kb-small`
     - `semlink kb thin out/kb --items 1000 --items 200 --items 100 --out out/kb-tiny --plot out/thin.png`
     """
-    from cli.progress import progress  # noqa: PLC0415
-
-    with heavy():
-        from lab.knowledge_base.inputs import codec_for, queries_for  # noqa: PLC0415
-        from lab.knowledge_base.prototypes import thin as reduce  # noqa: PLC0415
-        from receiver.knowledge_base import KnowledgeBase  # noqa: PLC0415
     with KnowledgeBase.open(directory) as knowledge_base:
         sender = codec_for(knowledge_base.view, codec, k)
         asked = None if queries is None else queries_for(knowledge_base.view, queries, 2000)
     levels, steps = snr_db or [0.0, 10.0], []
     for budget in items:
         with progress(f"keeping {budget}") as tell:
-            steps.append(
-                reduce(directory, target, budget, codec=sender, levels_db=levels, progress=tell, queries=asked)
-            )
+            step = select(directory, target, budget, codec=sender, levels_db=levels, progress=tell, queries=asked)
+            steps.append(step)
     if plot is not None:
-        with heavy():
-            from lab.knowledge_base.figures import draw_thinning  # noqa: PLC0415
         draw_thinning(steps, plot)
-    if json:
-        print_json({"steps": [asdict(step) for step in steps], "directory": str(target)})
-        return
-    columns = ("items", "of a label", *(f"{level:g} dB, before" for level in levels), *(f"{x:g} dB" for x in levels))
+    names = [decibels(level) for level in levels]
+    columns = ("items", "of a label", *(f"{name}, before" for name in names), *names)
     rows = [
         (
             str(step.items),
@@ -229,8 +194,9 @@ def thin(
         )
         for step in steps
     ]
-    _table("Semantic accuracy", columns, rows)
-    out.print(f"{steps[-1].items} items in {target}")
+    table = _table("Semantic accuracy", columns, rows)
+    document = {"steps": [asdict(step) for step in steps], "directory": str(target)}
+    answer(json, document, lambda: out.print(table, f"{steps[-1].items} items in {target}"))
 
 
 def _point_row(point: Any) -> tuple[str, ...]:
@@ -242,10 +208,8 @@ def _text(parameters: Any) -> str:
     return "  ".join(f"{name} {value}" for name, value in parameters.items())
 
 
-def _table(title: str, columns: tuple[str, ...], rows: Any) -> None:
-    from rich.table import Table  # noqa: PLC0415
-
+def _table(title: str, columns: tuple[str, ...], rows: Any) -> Table:
     table = Table(*columns, title=title)
     for row in rows:
         table.add_row(*row)
-    out.print(table)
+    return table

@@ -20,8 +20,6 @@ import uvloop
 
 from client.channel_control import ChannelControl
 from client.options import ChannelOptions
-from local.health import wait_serving
-from local.leash import Leash
 from local.service_process import ServiceProcess
 from shared.frame.burst import Burst, CodecSpec
 from shared.phy import ChannelSettings, Link, Sending, place_pilots
@@ -128,13 +126,12 @@ async def _relay_costs(bench: ChannelBench) -> dict[str, list[float]]:
 def _relays(folder: Path) -> Iterator[Sequence[ServiceProcess]]:
     """A forwarder and a proxy, each before the same receiver; quiet, so that no log is measured."""
     with ExitStack() as stack:
-        leash = stack.enter_context(Leash())
 
         def start(name: str, *flags: str) -> ServiceProcess:
-            process = ServiceProcess(name, folder, leash, ["--log-level", "error", *flags])
+            process = ServiceProcess(name, folder, ["--log-level", "error", *flags])
             process.start()
             stack.callback(process.kill)
-            wait_serving(_address(process), _READY_SECONDS)
+            process.wait_ready(monotonic() + _READY_SECONDS)
             return process
 
         receiver = _address(start("lab.bench.instant_receiver"))

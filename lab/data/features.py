@@ -16,6 +16,7 @@ from receiver.knowledge_base.index.exact_search import exact_nearest
 from shared.clip import Clip, load_clip
 from shared.datasets import Picture, PictureSource, open_source
 from shared.errors import DataLoss, Exhausted, InvalidPicture, Mismatch, NotFound
+from shared.files import replacing
 from shared.types import Floats
 
 Progress = Callable[[int], None]
@@ -113,10 +114,8 @@ _ARRAYS = ("embeddings", "labels", "ids", *_CLIP)
 def save_features(path: Path, features: Features) -> None:
     """Write the arrays `embeddings`, `labels`, `ids`, and which CLIP; a crash leaves the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(path.name + ".tmp")
-    with draft.open("wb") as file:
+    with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **{name: getattr(features, name) for name in _ARRAYS})
-    draft.replace(path)
 
 
 def load_features(path: Path) -> Features:

@@ -11,6 +11,7 @@ import polars as pl
 
 from lab.evaluate.scenario import Point
 from shared.errors import DataLoss
+from shared.files import replacing
 
 VERSION = 2
 """Of the measuring itself. Raise it when the same point would give another row."""
@@ -86,9 +87,8 @@ def write_table(rows: Sequence[Row], folder: Path) -> pl.DataFrame:
     types = {name: {str: pl.String, int: pl.Int64, float: pl.Float64}[kind] for name, kind in _COLUMNS.items()}
     table = pl.DataFrame([asdict(row) for row in rows], schema=types)
     for name, write in (("results.csv", table.write_csv), ("results.parquet", table.write_parquet)):
-        draft = folder / f"{name}.tmp"
-        write(draft)
-        draft.replace(folder / name)
+        with replacing(folder / name) as temporary:
+            write(temporary)
     return table
 
 
@@ -96,6 +96,5 @@ _COLUMNS: dict[str, type] = dict(Row.__annotations__)
 
 
 def _write(path: Path, data: bytes) -> None:
-    draft = path.with_suffix(".tmp")
-    draft.write_bytes(data)
-    draft.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)

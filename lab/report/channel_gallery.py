@@ -1,4 +1,4 @@
-"""The channel's effects in one figure: `python -m lab.report.channel_gallery docs/channel.png`.
+"""The channel's effects in one figure: `python -m lab.report.channel_gallery docs/physics/channel.png`.
 
 noise, interference | amplifier, converters | oscillators, levels | fading in time | echoes, and how they are followed
 """

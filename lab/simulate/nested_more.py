@@ -17,7 +17,7 @@ from lab.evaluate.scheme import NEIGHBOURS, Arrival, Batch, CannotExist, Setting
 from lab.simulate.air import Air
 from shared.codecs.base.contract import Decoded, fingerprint_of
 from shared.codecs.embedding.nested import Nested
-from shared.codecs.embedding.posterior import Fusion
+from shared.codecs.embedding.posterior import LabelPosterior
 from shared.types import Ints
 from transmitter.harq import wanted_certainty
 
@@ -42,7 +42,7 @@ class NestedMore:
         if k not in lengths:
             raise CannotExist(f"{setting.name}: the rounds reach {Nested.lengths} from {start} on, and never k = {k}")
         self._sender = Nested.load(k, "cpu")
-        self._fusion = Fusion(self._sender, setting.items, setting.labels)
+        self._fusion = LabelPosterior(self._sender, setting.items, setting.labels)
         self._receivers = [Nested.load(length, "cpu").with_prior(self._fusion.log_prior) for length in lengths]
         self.clip_fingerprint = self._sender.clip_fingerprint
         self.fingerprint = fingerprint_of([self._sender.fingerprint.encode(), setting.name.encode()])
@@ -88,8 +88,8 @@ def _nothing_decoded(codec: Nested, count: int) -> Decoded:
 
 def _put(decoded: Decoded, rows: Ints, known: Decoded) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
     """Put what is known of some rows in its place; the certainty of each, as the receiver has it."""
-    assert decoded.evidence is not None
-    assert known.evidence is not None
-    decoded.embeddings[rows], decoded.evidence[rows] = known.embeddings, known.evidence
-    certainty: np.ndarray[tuple[int], np.dtype[np.float32]] = np.exp(known.evidence.max(axis=1))
+    assert decoded.log_posterior is not None
+    assert known.log_posterior is not None
+    decoded.embeddings[rows], decoded.log_posterior[rows] = known.embeddings, known.log_posterior
+    certainty: np.ndarray[tuple[int], np.dtype[np.float32]] = np.exp(known.log_posterior.max(axis=1))
     return certainty

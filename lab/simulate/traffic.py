@@ -10,7 +10,7 @@ import numpy as np
 
 from receiver.decoder import decode_payloads, equalize_bursts
 from shared.codecs import Codec, Decoded
-from shared.codecs.embedding.posterior import Fusion
+from shared.codecs.embedding.posterior import LabelPosterior
 from shared.frame.burst import Burst, CodecSpec
 from shared.phy import ChannelSettings, Link, pilot_sequence
 from shared.types import Complex, Doubles, Floats, Ints
@@ -42,7 +42,7 @@ def transmit(
     codec: Codec,
     channels: Sequence[ChannelSettings],
     counter: int = 0,
-    fusion: Fusion | None = None,
+    fusion: LabelPosterior | None = None,
 ) -> Received:
     """Send embeddings [B, dim], unit length, each over a channel of its own or all over one.
 
@@ -55,10 +55,11 @@ def transmit(
         _batch(codec.encode(embeddings[rows]), receiver, channels[rows], counter + rows.start)
         for rows in _batches(len(embeddings))
     ]
-    evidence = [part.decoded.evidence for part in parts if part.decoded.evidence is not None]
+    log_posteriors = [part.decoded.log_posterior for part in parts if part.decoded.log_posterior is not None]
     return Received(
         Decoded(
-            np.concatenate([part.decoded.embeddings for part in parts]), np.concatenate(evidence) if evidence else None
+            np.concatenate([part.decoded.embeddings for part in parts]),
+            np.concatenate(log_posteriors) if log_posteriors else None,
         ),
         np.concatenate([part.n0 for part in parts]),
         np.concatenate([part.symbols for part in parts]),

@@ -17,25 +17,25 @@ from typing import Self
 import structlog
 
 from receiver.knowledge_base.index.base import IndexEngine
-from receiver.knowledge_base.index.compaction import folded_engine
 from receiver.knowledge_base.index.index_file import save_index
 from receiver.knowledge_base.index.ranking_file import extended_ranking_file
 from receiver.knowledge_base.index.settings import EngineSettings
 from receiver.knowledge_base.index.table import SHARED_ENGINES
-from receiver.knowledge_base.load import new_engine, open_view
-from receiver.knowledge_base.records import Added, Description, Item, Listed, NewItem
+from receiver.knowledge_base.load import merged_engine, new_engine, open_view
+from receiver.knowledge_base.records import AddedRecord, ItemRecord
 from receiver.knowledge_base.replica import Follower
+from receiver.knowledge_base.snapshots import restored_store, take_snapshot
 from receiver.knowledge_base.store.layout import Layout
-from receiver.knowledge_base.store.snapshots import Snapshot, restored_store, take_snapshot
+from receiver.knowledge_base.store.lock import WriterLock, last_writer
 from receiver.knowledge_base.store.writer import StoreWriter
-from receiver.knowledge_base.verify import Verification, verify
+from receiver.knowledge_base.verify import verify
 from receiver.knowledge_base.view import View
 from shared.errors import InvalidInput, Mismatch, SemLinkError, Unavailable
-from shared.files import WriterLock, last_writer
 from shared.frame.burst import Hit
+from shared.frame.kb import Item, KnowledgeBaseInfo, Listed, Snapshot, Verification
 from shared.types import Floats, Positions
 
-FOLD_ITEMS = 16_384  # in the delta; more are folded into the bulk: 8 ms of one core for each search
+MERGE_ITEMS = 16_384  # in the delta before it is merged into the bulk; searching it costs 8 ms of one core
 _SAVED_SHARE = 0.1  # of the items; the index file may lag by so many, which are read from the store at the next start
 
 _log = structlog.get_logger()
@@ -54,7 +54,7 @@ class KnowledgeBase:
         self._lock = lock
         self._write_lock = threading.Lock()  # held for one change
         self._upkeep_lock = threading.Lock()  # held while an engine is built; taken before the other
-        self._folding = threading.Event()
+        self._merging = threading.Event()
         self._closed = threading.Event()
         self._following: threading.Thread | None = None
         self._saved = view.covered
@@ -86,7 +86,7 @@ class KnowledgeBase:
             layout.tidy()
             writer = StoreWriter(path)
             opened = cls(layout, settings, open_view(layout, path, settings, writable=True), writer, lock)
-            opened._fold_in_background()
+            opened._merge_in_background()
             return opened
         except BaseException:
             lock.release()
@@ -107,7 +107,7 @@ class KnowledgeBase:
         return self._view
 
     @property
-    def description(self) -> Description:
+    def description(self) -> KnowledgeBaseInfo:
         """What it is, in a few words."""
         return self._view.description
 
@@ -152,7 +152,7 @@ class KnowledgeBase:
         """Up to `count` items behind a position, in the order in which they came; of one label or of all."""
         return self._view.store.list_items(after, count, label)
 
-    def add(self, items: Sequence[NewItem]) -> list[int | InvalidInput]:
+    def add(self, items: Sequence[ItemRecord]) -> list[int | InvalidInput]:
         """Add items in one transaction; returns once they are on the disk and will be found.
 
         Returns for each its position, or why it alone was left out. Raises Exhausted when the disk is full; then none
@@ -160,11 +160,11 @@ class KnowledgeBase:
         """
         with self._changing() as writer:
             outcomes = writer.add(items)
-            if added := [outcome for outcome in outcomes if isinstance(outcome, Added)]:
+            if added := [outcome for outcome in outcomes if isinstance(outcome, AddedRecord)]:
                 labels = self._view.labels if len(self._view.labels) == writer.label_count else writer.labels
                 self._view = self._view.with_added(added, writer.head, labels)
-        self._fold_in_background()
-        return [outcome.position if isinstance(outcome, Added) else outcome for outcome in outcomes]
+        self._merge_in_background()
+        return [outcome.position if isinstance(outcome, AddedRecord) else outcome for outcome in outcomes]
 
     def remove(self, item_ids: Sequence[str]) -> int:
         """Remove items, all or none; how many. Raises NotFound for an id that is not there."""
@@ -255,29 +255,29 @@ class KnowledgeBase:
                 fresh = follower.refreshed(self._view)
                 with self._write_lock:
                     self._view = fresh
-            self._fold_in_background()
+            self._merge_in_background()
 
-    def _fold_in_background(self) -> None:
-        """Fold a large delta into the bulk in a thread, unless one is at it, or the bulk is the writer's to change."""
+    def _merge_in_background(self) -> None:
+        """Start a thread that merges a large delta into the bulk; a reader leaves a shared bulk to the writer."""
         if self._writer is None and self._view.engine.name in SHARED_ENGINES:
             return
-        if self._view.delta.count >= FOLD_ITEMS and not self._folding.is_set():
-            self._folding.set()
-            threading.Thread(target=self._fold, name="fold", daemon=True).start()
+        if self._view.delta.count >= MERGE_ITEMS and not self._merging.is_set():
+            self._merging.set()
+            threading.Thread(target=self._merge, name="merge", daemon=True).start()
 
-    def _fold(self) -> None:
+    def _merge(self) -> None:
         try:
             with self._upkeep_lock:
                 view, covered = self._view, self._view.head.next_position
-                self._swap(folded_engine(self._layout, self._settings, view), covered)
+                self._swap(merged_engine(self._layout, self._settings, view), covered)
                 lag = covered - self._saved
-                if self._writer is not None and lag > max(FOLD_ITEMS, _SAVED_SHARE * view.head.items):
+                if self._writer is not None and lag > max(MERGE_ITEMS, _SAVED_SHARE * view.head.items):
                     self._save_index()
         except SemLinkError as error:  # the delta goes on serving
             if not self._closed.is_set():
-                _log.error("the index could not be folded", reason=str(error))
+                _log.error("the delta could not be merged into the index", reason=str(error))
         finally:
-            self._folding.clear()
+            self._merging.clear()
 
     def _swap(self, engine: IndexEngine, covered: int) -> None:
         """Let searches use another engine, and a delta of what came since."""

@@ -20,6 +20,8 @@ from receiver.knowledge_base.store.layout import Layout
 from receiver.knowledge_base.store.store import Contents, Store
 from receiver.knowledge_base.view import View
 
+_MOST_REMOVED = 2  # vectors in the bulk for each item that is left
+
 
 def open_view(layout: Layout, path: Path, settings: EngineSettings, *, writable: bool = False) -> View:
     """Read and prove a store, and make its index ready, from its file where that is to be believed.
@@ -57,6 +59,18 @@ def new_engine(layout: Layout, settings: EngineSettings, store: Store, items: in
     """An empty engine: the one asked for, else the one that was tuned, else one that suits so many items."""
     named = replace(settings, collection=settings.collection or f"semlink_{store.store_id}")
     return make_engine(tuned_settings(layout.directory, named), items)
+
+
+def merged_engine(layout: Layout, settings: EngineSettings, view: View) -> IndexEngine:
+    """An engine that holds the bulk and the delta: built anew if another engine suits now or too much was removed."""
+    engine = new_engine(layout, settings, view.store, view.head.items)
+    crowded = len(view.engine) > _MOST_REMOVED * view.head.items
+    if engine.name != view.engine.name or crowded or not view.engine.growing:
+        engine.build(view.store.vectors(0, view.head.next_position, view.live))
+        return engine
+    engine = view.engine.clone()
+    engine.add(view.delta.positions[: view.delta.count], view.delta.vectors[: view.delta.count])
+    return engine
 
 
 def _build_index(layout: Layout, store: Store, contents: Contents, engine: IndexEngine) -> int:

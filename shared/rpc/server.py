@@ -8,7 +8,6 @@ import asyncio
 import os
 import signal
 import sys
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from shared.errors import SemLinkError, Unavailable
+from shared.files import replacing
 from shared.rpc.options import server_options
 from shared.rpc.status import abort_with
 from shared.runtime.config import ServerSettings
@@ -163,9 +163,8 @@ def _bind(server: grpc.aio.Server, settings: ServerSettings) -> int:
 def _announce(path: Path, address: str) -> None:
     """Write the address so that a reader sees all of it or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-        file.write(address)
-    os.replace(file.name, path)  # noqa: PTH105 - the atomic one
+    with replacing(path) as temporary:
+        temporary.write_text(address)
 
 
 def _stop_on_signals() -> asyncio.Event:

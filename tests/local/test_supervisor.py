@@ -1,7 +1,11 @@
+"""Services as processes of this machine: started, watched, stopped, and never left behind."""
+
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from threading import Timer
 from time import monotonic, sleep
 
 import psutil
@@ -9,31 +13,27 @@ import pytest
 
 from cli.up import Models, make_plan, say_ready
 from local.health import is_serving, wait_serving
-from local.leash import Leash
 from local.service_process import ServiceProcess
 from local.supervisor import LinkPlan, LocalLink
 from shared.errors import Unavailable
+from tests.tools.rpc import PATIENCE
 
 PARENT = """
 import sys, time
 from pathlib import Path
-from local.leash import Leash
 from local.service_process import ServiceProcess
-service = ServiceProcess("channel_proxy", Path(sys.argv[1]), Leash())
-service.start()
-service.address(time.monotonic() + 30)
-print(service.pid, flush=True)
+services = [ServiceProcess(name, Path(sys.argv[1])) for name in ("channel_proxy", "receiver")]
+for service in services:
+    service.start()
+services[0].wait_ready(time.monotonic() + 60)
+print(*(service.pid for service in services), flush=True)
 time.sleep(60)
 """
 
 
-def wait_until_gone(pid: int, seconds: float) -> bool:
-    deadline = monotonic() + seconds
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        if monotonic() > deadline:
-            return False
-        sleep(0.05)
-    return True
+def are_gone(processes: Iterable[psutil.Process], seconds: float) -> bool:
+    """Whether all end within some seconds."""
+    return not psutil.wait_procs(processes, seconds)[1]
 
 
 def test_a_service_that_cannot_start_is_reported_with_its_log_and_none_is_left(tmp_path: Path) -> None:
@@ -41,45 +41,67 @@ def test_a_service_that_cannot_start_is_reported_with_its_log_and_none_is_left(t
     link = LocalLink(plan)
     with pytest.raises(Unavailable, match=r"(?s)receiver ended with status 2.*receiver\.log.*batch.size"):
         link.start()
-    assert all(wait_until_gone(service.pid, 1) for service in link.services.values() if service.pid)
+    assert not any(psutil.pid_exists(service.pid) for service in link.services.values() if service.pid)
 
 
 def test_a_killed_service_is_reported_and_starts_again_on_its_port(tmp_path: Path) -> None:
-    with Leash() as leash:
-        service = ServiceProcess("channel_proxy", tmp_path, leash)
-        service.start()
-        address = service.address(monotonic() + 30)
-        wait_serving(address, 30)
-        service.kill()
-        with pytest.raises(Unavailable, match="channel_proxy ended with status -9"):
-            service.check()
-        assert not is_serving(address)
-        service.start()
-        assert service.address(monotonic() + 30) == address
-        wait_serving(address, 30)
-        service.terminate()
-        service.wait(5)
-        assert wait_until_gone(service.pid, 1)
+    service = ServiceProcess("channel_proxy", tmp_path)
+    service.start()
+    address = service.address(monotonic() + PATIENCE)
+    service.wait_ready(monotonic() + PATIENCE)
+    assert is_serving(address)
+    service.kill()
+    with pytest.raises(Unavailable, match="channel_proxy ended with status -9"):
+        service.check()
+    assert not is_serving(address)
+    service.start()
+    service.wait_ready(monotonic() + PATIENCE)
+    assert service.address(monotonic()) == address
+    service.terminate()
+    service.wait(PATIENCE)
+    with pytest.raises(Unavailable, match="channel_proxy ended with status 0"):
+        service.check()
+
+
+def test_a_service_that_dies_while_it_is_waited_for_is_reported_at_once(tmp_path: Path) -> None:
+    """It is killed between the binding of its port and the end of its warm-up."""
+    service = ServiceProcess("receiver", tmp_path, ["--kb", str(tmp_path / "kb"), "--kb-source", "drawn"])
+    service.start()
+    service.bound_address(monotonic() + PATIENCE)
+    Timer(0.1, service.kill).start()
+    with pytest.raises(Unavailable, match="receiver ended with status -9"):
+        service.wait_ready(monotonic() + PATIENCE)
+
+
+def test_nothing_ready_is_an_error_that_names_the_address() -> None:
+    with pytest.raises(Unavailable, match=r"nothing ready at 127\.0\.0\.1:1 after 0\.2 s"):
+        wait_serving("127.0.0.1:1", 0.2)
 
 
 def test_a_port_in_use_is_reported(link: LocalLink, tmp_path: Path) -> None:
     port = int(link.channel.rpartition(":")[2])
-    with Leash() as leash:
-        service = ServiceProcess("channel_proxy", tmp_path, leash, port=port)
-        service.start()
-        service.wait(30)
-        assert not service.bound
-        with pytest.raises(Unavailable, match=rf"channel_proxy ended with status [^0][\s\S]*{port}"):
-            service.check()
+    service = ServiceProcess("channel_proxy", tmp_path, port=port)
+    service.start()
+    with pytest.raises(Unavailable, match=rf"channel_proxy ended with status [^0][\s\S]*{port}"):
+        service.wait_ready(monotonic() + PATIENCE)
+    assert not service.bound
 
 
-def test_services_die_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+def test_no_service_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
+    """Neither one that serves nor one that is still starting."""
     with subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path)], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
-        child = int(parent.stdout.readline())
-        assert psutil.pid_exists(child)
+        children = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
         parent.kill()
-    assert wait_until_gone(child, 8)
+    assert len(children) == 2
+    assert are_gone(children, PATIENCE)
+
+
+def test_health_imports_grpc_alone() -> None:
+    """Containers run it every few seconds."""
+    code = "import local.health, sys; print([name for name in ('numpy', 'pydantic', 'client') if name in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
 
 
 def test_the_running_link(link: LocalLink) -> None:
@@ -92,13 +114,13 @@ def test_up_stopped_while_it_starts_leaves_nothing(tmp_path: Path, number: int, 
     ports = [part for name in ("transmitter", "channel", "receiver") for part in (f"--{name}-port", "0")]
     command = [sys.executable, "-m", "cli.app", "up", *ports, "--out", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as up:
-        deadline = monotonic() + 30
+        deadline = monotonic() + PATIENCE
         while len(children := psutil.Process(up.pid).children()) < 2 and monotonic() < deadline:
             sleep(0.05)
         up.send_signal(number)
-        assert up.wait(20) == status
+        assert up.wait(PATIENCE) == status
     assert len(children) >= 2
-    assert all(wait_until_gone(child.pid, 1) for child in children)
+    assert are_gone(children, 1)
 
 
 def test_up_says_what_to_try_next(link: LocalLink, capsys: pytest.CaptureFixture[str]) -> None:

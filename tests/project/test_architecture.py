@@ -7,7 +7,10 @@ import pytest
 from tests.tools.paths import ROOT
 
 HEAVY = ("torch", "torchvision", "timm", "open_clip", "faiss", "sionna")
-PACKAGES = ("assets", "channel_proxy", "client", "lab", "protos", "receiver", "shared", "transmitter")
+PACKAGES = (
+    "assets", "channel_proxy", "cli", "client", "lab", "local", "protos", "receiver", "semlink", "shared",
+    "transmitter",
+)  # fmt: skip
 PROBE = "import importlib, sys; importlib.import_module(sys.argv[1]); print(*(set(sys.modules) & set(sys.argv[2:])))"
 
 
@@ -19,7 +22,7 @@ def test_layers_hold() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["channel_proxy.__main__", "client", "cli.app", "cli.demo.run", "local.health", "local.supervisor"],
+    ["channel_proxy.__main__", "client", "semlink", "cli.app", "cli.demo.run", "local.health", "local.supervisor"],
 )
 def test_light_modules_load_nothing_heavy(module: str) -> None:
     run = subprocess.run(
@@ -28,7 +31,7 @@ def test_light_modules_load_nothing_heavy(module: str) -> None:
     assert run.stdout.split() == []
 
 
-@pytest.mark.parametrize("extra", [[], ["--help"], ["send", "--help"], ["up", "--help"], ["kb", "build", "--help"]])
+@pytest.mark.parametrize("extra", [[], ["--help"], ["send", "--help"], ["up", "--help"], ["kb", "--help"]])
 def test_help_loads_nothing_heavy(extra: list[str]) -> None:
     """Help and shell completion answer while one types."""
     code = (

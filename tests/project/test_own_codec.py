@@ -1,4 +1,4 @@
-"""The tutorial of docs/your-own-codec.md, run as it stands."""
+"""The tutorial of docs/tutorial/your-own-codec.md, run as it stands."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from shared.codecs.base.plugin import own_codec
 from shared.errors import InvalidSetting, NotFound
 from tests.tools.paths import ROOT
 
-PAGE = (ROOT / "docs" / "your-own-codec.md").read_text()
+PAGE = (ROOT / "docs/tutorial/your-own-codec.md").read_text()
 
 
 def blocks(language: str) -> list[str]:

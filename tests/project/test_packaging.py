@@ -12,7 +12,10 @@ import pytest
 
 from tests.tools.paths import ROOT
 
-PACKAGES = ("assets", "channel_proxy", "client", "lab", "protos", "receiver", "shared", "transmitter")
+PACKAGES = (
+    "assets", "channel_proxy", "cli", "client", "lab", "local", "protos", "receiver", "semlink", "shared",
+    "transmitter",
+)  # fmt: skip
 FILES = ("LICENSE", "README.md", "pyproject.toml")
 
 

@@ -102,7 +102,7 @@ async def test_what_arrives_in_rounds_is_decoded_together(link: LocalLink, tmp_p
         parts.append(Part(one.x_hat[0], one.n0_eff[0]))
         x_hat, n0_eff = (np.concatenate(column)[None] for column in zip(*parts, strict=True))
         decoded = codec.with_prior(fusions[codec.fingerprint].fusion.log_prior).decode(x_hat, n0_eff)
-        assert answer.certainty == pytest.approx(np.exp(decoded.evidence.max()), rel=1e-5)
+        assert answer.certainty == pytest.approx(np.exp(decoded.log_posterior.max()), rel=1e-5)
     assert [answer.request_more for answer in answers] == [a.certainty < 1 for a in answers[:-1]] + [False]
     assert answers[0].certainty < 0.9 < answers[-1].certainty
 

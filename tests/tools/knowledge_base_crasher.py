@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from receiver.knowledge_base import EngineSettings, KnowledgeBase, NewItem, Origin, knowledge_base, write_store
+from receiver.knowledge_base import EngineSettings, ItemRecord, KnowledgeBase, Origin, knowledge_base, write_store
 from shared.errors import NotFound
 
 ORIGIN = Origin(source="synthetic", clip="fake-clip", clip_fingerprint="c0ffee", dim=16)
@@ -67,7 +67,7 @@ class Operations:
         count = int(self._rng.integers(1, 12))
         ids = [f"item-{number}" for number in range(self._number, self._number + count)]
         self._number += count
-        new = [NewItem(one, f"label {len(one) % 3}", vector(one), thumbnail=one.encode()) for one in ids]
+        new = [ItemRecord(one, f"label {len(one) % 3}", vector(one), thumbnail=one.encode()) for one in ids]
         return Operation(lambda kb: kb.add(new), state | {one.item_id: one.label for one in new})
 
     def _remove(self, state: State) -> Operation:
@@ -127,7 +127,7 @@ def killed(work: Callable[[Callable[[], object]], object], told: int, seconds: f
 
 def operate(directory: Path, engine: str, operations: list[Operation], acknowledge: Callable[[], object]) -> None:
     """Do operations one by one. Small deltas are folded and saved, so that the index is swapped and written often."""
-    knowledge_base.FOLD_ITEMS, knowledge_base._SAVED_SHARE = 8, 0
+    knowledge_base.MERGE_ITEMS, knowledge_base._SAVED_SHARE = 8, 0
     with KnowledgeBase.open(directory, EngineSettings(name=engine), writable=True) as kb:
         for operation in operations:
             operation.do(kb)

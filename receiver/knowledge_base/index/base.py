@@ -13,9 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, Self
 
+from receiver.knowledge_base.store.store import CHUNK_ITEMS
 from shared.types import Floats, Positions
-
-CHUNK_ITEMS = 16_384
 
 
 class Vectors(Protocol):

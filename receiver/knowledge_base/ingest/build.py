@@ -18,8 +18,8 @@ from PIL import Image
 
 from receiver.knowledge_base.index.settings import EngineSettings
 from receiver.knowledge_base.ingest.pictures import UNREADABLE, Prepared, prepare
+from receiver.knowledge_base.ingest.staging import StagedStore, write_store
 from receiver.knowledge_base.records import Origin
-from receiver.knowledge_base.store.staging import StagedStore, write_store
 from receiver.knowledge_base.store.writer import check_text
 from shared.datasets import Embedded, EmbeddingSource, Picture, PictureSource
 from shared.errors import InvalidInput, Mismatch

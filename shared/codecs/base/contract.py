@@ -18,9 +18,9 @@ from shared.errors import InvalidInput
 from shared.phy.receive.equalizer import EqualizerName
 from shared.types import Complex, Embeddings, Floats
 
-OperatingPoint = Floats
+DesignSnr = Floats
 LogProbabilities = Floats
-ExpectedFading = Literal["none", "rayleigh"]
+DesignFading = Literal["none", "rayleigh"]
 """What a sender may expect of a channel beside its SNR: a constant gain, or one that fades from burst to burst."""
 
 
@@ -29,11 +29,11 @@ class Decoded:
     """What a decoder learned from a batch of bursts.
 
     embeddings: [B, 512], float32, not necessarily of unit length.
-    evidence: [B, C], float32, log-probabilities over the codec's own categories or clusters; None where it has none.
+    log_posterior: [B, C], float32, log p(c | y) of the codec's own categories or clusters; None if it has none.
     """
 
     embeddings: Embeddings
-    evidence: LogProbabilities | None = None
+    log_posterior: LogProbabilities | None = None
 
 
 class BaseCodec(ABC):
@@ -79,7 +79,7 @@ class BaseCodec(ABC):
             raise InvalidInput(f"codec {self.name} k = {self.k} has no mode {mode}: it has only mode 0")
         return self
 
-    def expecting(self, fading: ExpectedFading) -> Self:  # noqa: ARG002 - for codecs that adapt
+    def for_fading(self, fading: DesignFading) -> Self:  # noqa: ARG002 - for codecs that adapt
         """The same codec for a sender that expects this kind of fading."""
         return self
 
@@ -93,7 +93,7 @@ class Codec(BaseCodec):
     """Embeddings to symbols of unit power per burst, and back."""
 
     @abstractmethod
-    def encode(self, embeddings: Embeddings, snr_db: OperatingPoint | None = None) -> Complex:
+    def encode(self, embeddings: Embeddings, snr_db: DesignSnr | None = None) -> Complex:
         """Symbols [B, k/2], complex64, unit mean power per row.
 
         embeddings: [B, 512], float32, unit length. snr_db: [B], float32, dB, the operating point: what the sender
@@ -111,7 +111,7 @@ class Codec(BaseCodec):
     def categories(self, embeddings: Embeddings) -> LogProbabilities | None:  # noqa: ARG002 - for codecs that have some
         """What the codec's own classifier says of embeddings [N, 512]: [N, C], log-probabilities of its categories.
 
-        None for a codec without categories; C is that of `Decoded.evidence`.
+        None for a codec without categories; C is that of `Decoded.log_posterior`.
         """
         return None
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-from shared.codecs.base.contract import BaseCodec, Codec, OperatingPoint
+from shared.codecs.base.contract import BaseCodec, Codec, DesignSnr
 from shared.errors import InvalidPicture, InvalidSetting
 from shared.types import Complex, Floats, Pixels
 
@@ -32,7 +32,7 @@ class PictureCodec(BaseCodec):
     """Pictures to symbols of unit power per burst, and back. It belongs to no CLIP model."""
 
     @abstractmethod
-    def encode(self, pixels: Pixels, snr_db: OperatingPoint | None = None) -> Complex:
+    def encode(self, pixels: Pixels, snr_db: DesignSnr | None = None) -> Complex:
         """Symbols [B, k/2], complex64, unit mean power per row, of pictures [B, 32, 32, 3], uint8, RGB.
 
         snr_db: [B], float32, dB, the operating point; NaN or None for the codec's own default.

@@ -13,8 +13,8 @@ from typing import ClassVar, Self
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from shared.codecs.base.contract import Codec, Decoded, ExpectedFading, OperatingPoint, fingerprint_of
-from shared.codecs.base.design_snr import UNTOLD_SNR_DB
+from shared.codecs.base.contract import Codec, Decoded, DesignFading, DesignSnr, fingerprint_of
+from shared.codecs.base.design_snr import ADAPTIVE_DESIGN_SNR_DB
 from shared.codecs.base.weight_files import weights_path
 from shared.codecs.digital.modem import Mode, modem_of, require_sionna
 from shared.codecs.digital.modes import ModeTable
@@ -41,7 +41,7 @@ class VqDigital(Codec):
         self.modes = table.modes(k)
         self.fingerprint = fingerprint_of([*(part.tobytes() for part in words), repr((k, self.modes)).encode()])
         self.params = sum(part.size for part in words)
-        self._fading: ExpectedFading = "none"
+        self._fading: DesignFading = "none"
         self._mode: int | None = None
 
     @classmethod
@@ -61,7 +61,7 @@ class VqDigital(Codec):
             raise DataLoss(f"{folder / 'words.safetensors'} holds no words: {error}") from error
         return cls(k, words, ModeTable.read(folder / "modes.json"), clip)
 
-    def encode(self, embeddings: Embeddings, snr_db: OperatingPoint | None = None) -> Complex:
+    def encode(self, embeddings: Embeddings, snr_db: DesignSnr | None = None) -> Complex:
         """Symbols [B, k/2] of `embeddings`: [B, 512]; snr_db: [B], dB, operating points, NaN for not known."""
         points = np.full(len(embeddings), np.nan) if snr_db is None else snr_db
         numbers = np.array([self.mode(float(point)) for point in points])
@@ -83,7 +83,7 @@ class VqDigital(Codec):
 
     def mode(self, snr_db: float) -> int:
         """See `BaseCodec.mode`."""
-        told = UNTOLD_SNR_DB if np.isnan(snr_db) else snr_db
+        told = ADAPTIVE_DESIGN_SNR_DB if np.isnan(snr_db) else snr_db
         return self.modes.index(self.table.choose(self.k, told, self._fading))
 
     def with_mode(self, mode: int) -> Self:
@@ -94,8 +94,8 @@ class VqDigital(Codec):
         other._mode = mode
         return other
 
-    def expecting(self, fading: ExpectedFading) -> Self:
-        """See `BaseCodec.expecting`."""
+    def for_fading(self, fading: DesignFading) -> Self:
+        """See `BaseCodec.for_fading`."""
         other = copy.copy(self)
         other._fading = fading
         return other

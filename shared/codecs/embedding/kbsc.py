@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.nn.utils import fuse_linear_bn_eval
 
-from shared.codecs.base.contract import Codec, Decoded, OperatingPoint, fingerprint_of
+from shared.codecs.base.contract import Codec, Decoded, DesignSnr, fingerprint_of
 from shared.codecs.base.weight_files import weights_path
 from shared.errors import DataLoss
 from shared.types import Complex, Embeddings, Floats
@@ -88,7 +88,7 @@ class Kbsc(Codec):
         return cls(network, metadata.get("clip_fingerprint"), device)
 
     @torch.inference_mode()
-    def encode(self, embeddings: Embeddings, snr_db: OperatingPoint | None = None) -> Complex:  # noqa: ARG002
+    def encode(self, embeddings: Embeddings, snr_db: DesignSnr | None = None) -> Complex:  # noqa: ARG002
         """Symbols [B, k/2] of unit-length `embeddings`: [B, 512]."""
         x: Complex = self.network.encode(torch.from_numpy(embeddings).to(self.device)).cpu().numpy()
         return x

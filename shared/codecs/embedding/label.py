@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from shared.codecs.base.contract import Codec, Decoded, LogProbabilities, OperatingPoint, to_latent, to_symbols
+from shared.codecs.base.contract import Codec, Decoded, DesignSnr, LogProbabilities, to_latent, to_symbols
 from shared.codecs.base.weight_files import weights_path
 from shared.codecs.base.weights import fingerprint_of_weights, read_weights
 from shared.codecs.embedding.nested import received_noise
@@ -62,7 +62,7 @@ class Label(Codec):
         except KeyError as error:
             raise DataLoss(f"{path} holds no tables of codec label at k = {k}: {error} is missing") from error
 
-    def encode(self, embeddings: Embeddings, snr_db: OperatingPoint | None = None) -> Complex:  # noqa: ARG002
+    def encode(self, embeddings: Embeddings, snr_db: DesignSnr | None = None) -> Complex:  # noqa: ARG002
         """Symbols [B, k/2] of the categories of `embeddings`: [B, D]."""
         words: Complex = self._symbols[self.categories(embeddings).argmax(axis=1)]
         return words
@@ -72,8 +72,8 @@ class Label(Codec):
         y, words = to_latent(x_hat), to_latent(self._symbols)
         certainty = 2 / received_noise(x_hat, n0_eff)  # N0/2 in each real dimension
         likelihood = (certainty * y) @ words.T - 0.5 * np.broadcast_to(certainty, y.shape) @ (words * words).T
-        evidence = _log_softmax(likelihood + self._log_prior)
-        return Decoded(self.tables.prototypes[evidence.argmax(axis=1)], evidence)
+        log_posterior = _log_softmax(likelihood + self._log_prior)
+        return Decoded(self.tables.prototypes[log_posterior.argmax(axis=1)], log_posterior)
 
     def categories(self, embeddings: Embeddings) -> LogProbabilities:
         """See `Codec.categories`."""

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shared.codecs.base.contract import Codec, Decoded, LogProbabilities, OperatingPoint, to_latent, to_symbols
-from shared.codecs.base.design_snr import DEFAULT_SNR_DB
+from shared.codecs.base.contract import Codec, Decoded, DesignSnr, LogProbabilities, to_latent, to_symbols
+from shared.codecs.base.design_snr import DEFAULT_DESIGN_SNR_DB
 from shared.codecs.base.weight_files import weights_path
 from shared.codecs.base.weights import fingerprint_of_weights, read_weights
 from shared.codecs.embedding.nested_model import LEAST_NOISE, LENGTHS, NestedModel
@@ -61,7 +61,7 @@ class Nested(Codec):
         return cls(model, k, clip_fingerprint, device)
 
     @torch.inference_mode()
-    def encode(self, embeddings: Embeddings, snr_db: OperatingPoint | None = None) -> Complex:
+    def encode(self, embeddings: Embeddings, snr_db: DesignSnr | None = None) -> Complex:
         """Symbols [B, k/2] of unit-length `embeddings`: [B, D]. snr_db: [B], dB, NaN for the default."""
         latent = self.model.encode(self._tensor(embeddings), self._nearest_points(snr_db, len(embeddings)))
         return to_symbols(latent[:, : self.k].cpu().numpy() * _ROOT_HALF)
@@ -72,11 +72,11 @@ class Nested(Codec):
         y, noise = self._tensor(to_latent(x_hat) / _ROOT_HALF), self._tensor(latent_noise(n0_eff))
         unknown = noise.isnan().any(dim=1)
         embeddings = y.new_empty(len(y), self.model.prototypes.shape[1])
-        evidence = y.new_empty(len(y), len(self._log_prior))
+        log_posterior = y.new_empty(len(y), len(self._log_prior))
         for rows in (~unknown, unknown):
             if rows.any():
-                embeddings[rows], evidence[rows] = self.model.decode(y[rows], noise[rows], self._log_prior)
-        return Decoded(embeddings.cpu().numpy(), evidence.cpu().numpy())
+                embeddings[rows], log_posterior[rows] = self.model.decode(y[rows], noise[rows], self._log_prior)
+        return Decoded(embeddings.cpu().numpy(), log_posterior.cpu().numpy())
 
     @torch.inference_mode()
     def categories(self, embeddings: Embeddings) -> LogProbabilities:
@@ -90,10 +90,10 @@ class Nested(Codec):
         other._log_prior = self._tensor(log_prior)
         return other
 
-    def _nearest_points(self, snr_db: OperatingPoint | None, count: int) -> Tensor:
+    def _nearest_points(self, snr_db: DesignSnr | None, count: int) -> Tensor:
         """Operating points of the model: [count]."""
         wanted = np.full(count, np.nan, np.float32) if snr_db is None else snr_db
-        wanted = np.where(np.isnan(wanted), np.float32(DEFAULT_SNR_DB), wanted)
+        wanted = np.where(np.isnan(wanted), np.float32(DEFAULT_DESIGN_SNR_DB), wanted)
         return (self._tensor(wanted)[:, None] - self.model.points_db).abs().argmin(dim=1)
 
     def _tensor(self, array: Floats) -> Tensor:

@@ -94,10 +94,10 @@ class NestedModel(nn.Module):
         for _, gain in gains:  # who learned the noise from pilots learned the gain from them
             found = found + gain.log_ratio
         joint = found.reshape(len(found), *noises.shape[:2], -1) + log_prior_of_point[..., None] + log_prior
-        evidence = joint.logsumexp(dim=(0, 1)).log_softmax(dim=1)
+        log_posterior = joint.logsumexp(dim=(0, 1)).log_softmax(dim=1)
         best = joint.flatten(0, 1).argmax(dim=0)
         points, supposed = best // len(noises), best % len(noises)
-        return self._expected_embeddings(y, noises, (supposed, points), evidence.exp(), gains), evidence
+        return self._expected_embeddings(y, noises, (supposed, points), log_posterior.exp(), gains), log_posterior
 
     def prefix(self, k: int) -> "Prefix":
         """The code of the first k dimensions at all operating points; made once, and kept."""

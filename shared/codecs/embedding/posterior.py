@@ -26,7 +26,7 @@ _LEAST_SPREAD = 1e-3
 _NONE = 0.1  # prior of a picture that none of the labels fits
 
 
-class Fusion:
+class LabelPosterior:
     """A knowledge base as one codec sees it."""
 
     def __init__(self, codec: Codec, embeddings: Embeddings, labels: Ints) -> None:
@@ -58,8 +58,8 @@ class Fusion:
 
         `decoded` comes from a codec with this prior. What the probabilities leave of 1 is that of none of the labels.
         """
-        assert decoded.evidence is not None
-        ratio = np.exp(decoded.evidence) / self._prior
+        assert decoded.log_posterior is not None
+        ratio = np.exp(decoded.log_posterior) / self._prior
         likelihood = (1 - _NONE) / len(self._codes) * (ratio @ self._given_label.T)
         none = _NONE * (ratio @ self._given_none)
         found = np.full((len(ratio), int(self._codes[-1]) + 1), -np.inf, np.float32)

@@ -15,8 +15,8 @@ from typing import Any, ClassVar, Final, Self
 import numpy as np
 import torch
 
-from shared.codecs.base.contract import ExpectedFading, OperatingPoint, fingerprint_of
-from shared.codecs.base.design_snr import UNTOLD_SNR_DB
+from shared.codecs.base.contract import DesignFading, DesignSnr, fingerprint_of
+from shared.codecs.base.design_snr import ADAPTIVE_DESIGN_SNR_DB
 from shared.codecs.base.picture import GREY, SIDE, DecodedPictures, PictureCodec, check_pixels
 from shared.codecs.digital.modem import Bits, Modem, modem_of, require_sionna
 from shared.codecs.picture.formats import FORMATS, Format
@@ -49,7 +49,7 @@ class PictureLdpc(PictureCodec):
         self.k = k
         self.fingerprint = fingerprint_of([self.name.encode(), repr((k, CRC_BITS, adaptation)).encode()])
         self._adaptation = adaptation
-        self._fading: ExpectedFading = "none"
+        self._fading: DesignFading = "none"
         self._mode: int | None = None
 
     @classmethod
@@ -59,7 +59,7 @@ class PictureLdpc(PictureCodec):
         cls.format.require()
         return cls(k, Adaptation.load())
 
-    def encode(self, pixels: Pixels, snr_db: OperatingPoint | None = None) -> Complex:
+    def encode(self, pixels: Pixels, snr_db: DesignSnr | None = None) -> Complex:
         """See `PictureCodec.encode`. A picture that has no file so small is sent as an empty one."""
         check_pixels(self.name, pixels)
         points = np.full(len(pixels), np.nan) if snr_db is None else snr_db
@@ -94,7 +94,7 @@ class PictureLdpc(PictureCodec):
 
     def mode(self, snr_db: float) -> int:
         """See `BaseCodec.mode`: the place in `MCS`."""
-        told = UNTOLD_SNR_DB if np.isnan(snr_db) else snr_db
+        told = ADAPTIVE_DESIGN_SNR_DB if np.isnan(snr_db) else snr_db
         best = self._adaptation.choose(told, "none" if self._fading == "none" else "block", self._worth)
         return MCS.index(best if best in self._possible else self._possible[0])
 
@@ -106,8 +106,8 @@ class PictureLdpc(PictureCodec):
         other._mode = mode
         return other
 
-    def expecting(self, fading: ExpectedFading) -> Self:
-        """See `BaseCodec.expecting`."""
+    def for_fading(self, fading: DesignFading) -> Self:
+        """See `BaseCodec.for_fading`."""
         other = copy.copy(self)
         other._fading = fading
         return other

@@ -60,7 +60,7 @@ def test_more_is_sent_of_pictures_below_the_certainty_and_of_no_other(judge: Sco
     assert set(arrival.payload_symbols.tolist()) <= {4, 8, 16, 32}
     assert len(set(arrival.payload_symbols.tolist())) == 4
     assert (arrival.payload_symbols == 4 * 2 ** (arrival.bursts - 1)).all()
-    certainty = np.exp(arrival.decoded.evidence.max(axis=1))
+    certainty = np.exp(arrival.decoded.log_posterior.max(axis=1))
     for symbols, least in ((4, 0.9), (8, 0.8), (16, 0.6)):  # the next round is as long as all before it
         assert (certainty[arrival.payload_symbols == symbols] >= least).all()
 
@@ -68,7 +68,7 @@ def test_more_is_sent_of_pictures_below_the_certainty_and_of_no_other(judge: Sco
 def test_a_budget_of_the_first_round_is_the_plain_burst(judge: Scorer) -> None:
     """The same draws, so bit for bit."""
     more, plain = (sent(judge, point(name, 8, fading="rayleigh")) for name in ("nested-more-0.9", "nested"))
-    assert more.decoded.evidence.tobytes() == plain.decoded.evidence.tobytes()
+    assert more.decoded.log_posterior.tobytes() == plain.decoded.log_posterior.tobytes()
     assert (more.found == plain.found).all()
 
 

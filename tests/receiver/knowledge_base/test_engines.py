@@ -15,9 +15,9 @@ from receiver.knowledge_base.index.recipes import RECIPES, list_count
 from receiver.knowledge_base.index.settings import Device, EngineSettings
 from receiver.knowledge_base.index.table import ENGINES, choose_engine, make_engine
 from receiver.knowledge_base.index.tuning import TUNING_FILE, Tuning, tuned_settings, write_tuning
-from receiver.knowledge_base.index.vectors import ArrayVectors
 from shared.errors import DataLoss, InvalidSetting
 from shared.types import Floats
+from tests.tools.array_vectors import ArrayVectors
 
 NO_GPU = faiss.get_num_gpus() == 0
 DIM = 16  # small, so that OPQ learns fast

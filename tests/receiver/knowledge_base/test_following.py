@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from structlog.testing import capture_logs
 
-from receiver.knowledge_base import EngineSettings, HasWriter, KnowledgeBase, NewItem
+from receiver.knowledge_base import EngineSettings, HasWriter, ItemRecord, KnowledgeBase
 from receiver.settings import ReceiverSettings
 from receiver.startup import open_knowledge_base
 from shared.errors import Unavailable
@@ -27,8 +27,8 @@ PATIENCE_SECONDS = 60  # of a busy machine
 class Writer:
     """The other process; each call of `do` returns the version that was acknowledged."""
 
-    def __init__(self, directory: Path, engine: str, fold_items: int) -> None:
-        command = [sys.executable, "-m", "tests.tools.knowledge_base_writer", directory, engine, fold_items]
+    def __init__(self, directory: Path, engine: str, merge_items: int) -> None:
+        command = [sys.executable, "-m", "tests.tools.knowledge_base_writer", directory, engine, merge_items]
         self._process = subprocess.Popen(
             list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
@@ -59,9 +59,9 @@ class Writer:
 class Pair:
     """A reader and the writer that it follows."""
 
-    def __init__(self, directory: Path, engine: str, fold_items: int) -> None:
+    def __init__(self, directory: Path, engine: str, merge_items: int) -> None:
         self.directory = directory
-        self.writer = Writer(directory, engine, fold_items)
+        self.writer = Writer(directory, engine, merge_items)
         self.kb = KnowledgeBase.open(directory, EngineSettings(name=engine), follow_seconds=0.02)
 
     def do(self, line: str) -> None:
@@ -131,7 +131,7 @@ def test_another_store_is_taken_over(pair: Pair) -> None:
 
 
 def test_a_reader_folds_what_it_follows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("receiver.knowledge_base.knowledge_base.FOLD_ITEMS", 50)
+    monkeypatch.setattr("receiver.knowledge_base.knowledge_base.MERGE_ITEMS", 50)
     fill(tmp_path / "kb", vectors(300))
     pair = Pair(tmp_path / "kb", "ivf-sq8", 10_000)
     try:
@@ -197,7 +197,7 @@ def test_a_damaged_change_is_not_served(tmp_path: Path) -> None:
         assert first(kb, 0, 3) == "item-3"
         aside.replace(pointer)
         with KnowledgeBase.open(tmp_path, writable=True) as writer:
-            writer.add([NewItem("late", "late", vectors(1, seed=9)[0])])
+            writer.add([ItemRecord("late", "late", vectors(1, seed=9)[0])])
             while kb.description.items != 31:
                 assert time.monotonic() < deadline
                 time.sleep(0.01)
@@ -228,7 +228,7 @@ def test_of_receivers_that_start_at_once_one_builds_and_writes_and_the_others_fo
         with pytest.raises(HasWriter, match=rf"pid {os.getpid()} on "):
             open_knowledge_base(ReceiverSettings(kb=settings.kb))
         dim = writers[0].description.dim
-        writers[0].add([NewItem("late", "late", np.ones(dim, np.float32))])
+        writers[0].add([ItemRecord("late", "late", np.ones(dim, np.float32))])
         deadline = time.monotonic() + PATIENCE_SECONDS
         while {kb.description.items for kb in opened} != {7}:
             assert time.monotonic() < deadline

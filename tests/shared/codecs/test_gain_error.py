@@ -63,8 +63,8 @@ def test_a_round_that_is_lost_in_a_fade_does_not_spoil_the_others() -> None:
     y, n0_eff = (sent + np.sqrt(scale / 2) * noise).astype(np.complex64), np.broadcast_to(scale, sent.shape)
 
     def right(codec: Nested) -> float:
-        evidence = codec.decode(y[:, : codec.symbols], n0_eff[:, : codec.symbols]).evidence
-        return float((evidence.argmax(axis=1) == np.arange(len(sent))).mean())
+        log_posterior = codec.decode(y[:, : codec.symbols], n0_eff[:, : codec.symbols]).log_posterior
+        return float((log_posterior.argmax(axis=1) == np.arange(len(sent))).mean())
 
     assert right(short) > 0.85
     assert right(long) > right(short) - 0.03

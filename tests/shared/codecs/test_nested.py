@@ -120,7 +120,7 @@ def test_a_batch_gives_what_each_gives_alone(model: NestedModel, embeddings: Emb
         np.testing.assert_allclose(made.encode(embeddings[row : row + 1], points[row : row + 1])[0], x[row], atol=2e-5)
         alone = made.decode(y[row : row + 1], n0[row : row + 1])
         np.testing.assert_allclose(alone.embeddings[0], decoded.embeddings[row], atol=1e-4)
-        np.testing.assert_allclose(np.exp(alone.evidence[0]), np.exp(decoded.evidence[row]), atol=1e-3)
+        np.testing.assert_allclose(np.exp(alone.log_posterior[0]), np.exp(decoded.log_posterior[row]), atol=1e-3)
 
 
 @pytest.mark.parametrize("same", [True, False], ids=["one noise", "noise of each symbol"])
@@ -175,8 +175,8 @@ def test_a_wrong_operating_point_costs_little(model: NestedModel, embeddings: Em
     made = codec(model, 64)
     sent = made.categories(embeddings).argmax(axis=1)
     x = made.encode(embeddings, np.full(300, 12, np.float32))
-    evidence = made.decode(over_awgn(x, 4), unknown(x)).evidence
-    assert np.mean(evidence.argmax(axis=1) == sent) > 0.9
+    log_posterior = made.decode(over_awgn(x, 4), unknown(x)).log_posterior
+    assert np.mean(log_posterior.argmax(axis=1) == sent) > 0.9
 
 
 def test_a_prior_decides_what_noise_hides(model: NestedModel, embeddings: Embeddings) -> None:
@@ -185,8 +185,8 @@ def test_a_prior_decides_what_noise_hides(model: NestedModel, embeddings: Embedd
     log_prior[3] = 0
     x = made.encode(embeddings)
     decoded = made.with_prior(log_prior).decode(over_awgn(x, -20), unknown(x))
-    assert (decoded.evidence.argmax(axis=1) == 3).mean() > 0.99
-    assert not (made.decode(over_awgn(x, -20), unknown(x)).evidence.argmax(axis=1) == 3).all()
+    assert (decoded.log_posterior.argmax(axis=1) == 3).mean() > 0.99
+    assert not (made.decode(over_awgn(x, -20), unknown(x)).log_posterior.argmax(axis=1) == 3).all()
 
 
 def test_a_receiver_that_is_not_told_the_noise_does_nearly_as_well(model: NestedModel, embeddings: Embeddings) -> None:
@@ -196,7 +196,7 @@ def test_a_receiver_that_is_not_told_the_noise_does_nearly_as_well(model: Nested
         sent = made.categories(embeddings).argmax(axis=1)
         y = over_awgn(made.encode(embeddings, np.full(300, point_db, np.float32)), snr_db)
         told, blind = (
-            made.decode(y, n0).evidence.argmax(axis=1) == sent
+            made.decode(y, n0).log_posterior.argmax(axis=1) == sent
             for n0 in (np.full(y.shape, n0_from_snr_db(snr_db), np.float32), unknown(y))
         )
         assert blind.mean() > told.mean() - 0.05

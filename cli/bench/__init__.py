@@ -1,0 +1,15 @@
+"""`semlink bench`: speed and cost, as ratios measured in one run."""
+
+from cli.lazy import Command, lazy_app
+
+app = lazy_app(
+    "Measure the link against a bare loop in one process. `semlink bench` alone is `semlink bench link`.",
+    {
+        "link": Command("cli.bench.speed:link", "Load the link and compare it with everything in one process."),
+        "encoder": Command("cli.bench.speed:encoder", "Measure CLIP's image tower in bfloat16 against float32."),
+        "channel": Command("cli.bench.speed:channel", "Measure what the channel costs beyond a relay."),
+        "kb": Command("cli.bench.speed:knowledge_base", "Measure the knowledge base against the bare FAISS index."),
+        "more": Command("cli.bench.harq:more", "Measure what HARQ saves: each fixed length against rounds."),
+    },
+    default="link",
+)

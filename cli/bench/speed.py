@@ -1,0 +1,140 @@
+"""`semlink bench link`, `encoder`, `channel` and `kb`: speed, as ratios measured in one run."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from cli.console import answer, err, out
+from cli.options import Json
+from cli.progress import progress
+from lab.bench import ChannelBench, LinkBench, bench_channel, bench_encoder, bench_link
+from lab.bench.kb import KnowledgeBaseBench, bench_knowledge_base
+
+Model = Annotated[str, typer.Option("--clip", help="CLIP model, such as clip-tiny or ViT-B-32.")]
+Weights = Annotated[
+    str | None, typer.Option(metavar="FILE|TAG|random", help="Its weights; random makes an untrained checkpoint.")
+]
+Batch = Annotated[int, typer.Option(min=1, help="Pictures per batch, on both sides of the comparison.")]
+
+
+def link(
+    *,
+    rate: Annotated[
+        float | None, typer.Option(min=0.1, help="Pictures a second, whatever comes back (open loop).")
+    ] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Pictures in flight (closed loop).")] = 64,
+    seconds: Annotated[float, typer.Option(min=0.5, help="Length of each turn.")] = 5.0,
+    turns: Annotated[int, typer.Option(min=1, help="How often link and bare loop take turns.")] = 3,
+    clip: Model = "clip-tiny",
+    weights: Weights = None,
+    batch_size: Batch = 32,
+    transmitter: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="A running link to load instead; then there is no bare loop."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Load the link and compare it with everything in one process.
+
+    The bare loop does the same work without sockets: preprocess, encode, compress, channel, decode, search. The two
+    take turns in one run, because machines are shared and noisy: compare the ratio, not the times.
+
+    - `semlink bench`
+    - `semlink bench --clip ViT-B-32 --weights random`
+    - `semlink bench --rate 50 --seconds 20 --transmitter 127.0.0.1:50051`
+    """
+    plan = LinkBench(
+        clip=clip,
+        weights=weights,
+        concurrency=concurrency,
+        rate=rate,
+        seconds=seconds,
+        turns=turns,
+        batch_size=batch_size,
+        address=transmitter,
+    )
+    with err.status("measuring"):
+        result = bench_link(plan)
+    _show(result, f"The link with {clip}", json)
+
+
+def encoder(
+    *,
+    clip: Model = "ViT-B-32",
+    weights: Weights = "random",
+    batch_size: Batch = 8,
+    json: Json = False,
+) -> None:
+    """Measure CLIP's image tower in bfloat16 against float32.
+
+    - `semlink bench encoder --clip ViT-B-32 --weights random`
+    """
+    with err.status("measuring"):
+        result = bench_encoder(clip, weights, batch_size)
+    _show(result, f"The encoder {clip}", json)
+
+
+def channel(
+    *,
+    bursts: Annotated[int, typer.Option(min=100, help="Bursts of each turn.")] = 4000,
+    turns: Annotated[int, typer.Option(min=1, help="How often forwarding and each channel take turns.")] = 5,
+    json: Json = False,
+) -> None:
+    """Measure what the channel costs beyond a relay that only forwards, and how fast its physics computes.
+
+    Processor time of the relay's own process, so other load on the machine matters little.
+
+    - `semlink bench channel`
+    - `semlink bench channel --bursts 1000 --turns 3 --json`
+    """
+    with err.status("measuring"):
+        result = bench_channel(ChannelBench(bursts=bursts, turns=turns))
+    _show(result, "The channel", json)
+
+
+def knowledge_base(
+    *,
+    items: Annotated[int, typer.Option(min=1000, help="Items in the knowledge base; 1000000 takes some minutes.")] = (
+        50_000
+    ),
+    queries: Annotated[int, typer.Option(min=10, help="Single searches, one after the other.")] = 500,
+    snr_db: Annotated[float, typer.Option(help="Channel that the queries passed, AWGN, dB.")] = 5.0,
+    engine: Annotated[str, typer.Option(help="Index engine; auto takes what suits the size.")] = "auto",
+    tune: Annotated[
+        float | None, typer.Option(metavar="RECALL", help="Tune the knowledge base to this recall@1 first.")
+    ] = None,
+    directory: Annotated[
+        Path | None, typer.Option("--dir", help="Folder to build it in, and to keep it; else it is thrown away.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure the knowledge base against the bare FAISS index inside it.
+
+    Clustered vectors with class structure are stored and indexed; noisy ones are looked up, in a process of its own.
+
+    - `semlink bench kb`
+    - `semlink bench kb --items 1000000 --tune 0.99`
+    """
+    plan = KnowledgeBaseBench(items, queries, snr_db, engine, tune, directory)
+    with progress("storing") as report:
+        result = bench_knowledge_base(plan, report)
+    _show(result, f"A knowledge base of {items} items", json)
+
+
+def _show(result: dict[str, Any], title: str, json: bool) -> None:
+    table = Table("", "", title=title, show_header=False)
+    for name, value in result.items():
+        table.add_row(name.replace("_", " "), _text(value))
+    answer(json, result, lambda: out.print(table))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}" if value < 100 else f"{value:.0f}"
+    if isinstance(value, dict):
+        return "  ".join(f"{name} {_text(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return "  ".join(map(_text, value))
+    return str(value)

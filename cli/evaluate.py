@@ -1,0 +1,86 @@
+"""`semlink evaluate` and `report`."""
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.console import answer, complain, out
+from cli.options import OUT, Clip, Json, Weights, WeightsDir
+from cli.progress import counting, progress
+from lab.data.features import ClipChoice
+from lab.evaluate.bounds import classifier_accuracy
+from lab.evaluate.data import open_test_set
+from lab.evaluate.leak_test import too_good
+from lab.evaluate.run import evaluate as run
+from lab.evaluate.scenario import load_scenario
+from lab.report.examples import draw_examples
+from lab.report.markdown import write_page
+from shared.codecs.base.weight_files import use_weights_dir
+
+_FEATURES = OUT / "features"
+"""Embeddings by content and CLIP, for every comparison."""
+_TOO_GOOD = "{scheme} k = {k} at {snr_db:g} dB reaches {semantic_accuracy:.3f}, above its upper bound of {limit:.3f}"
+
+Jobs = Annotated[int, typer.Option(min=1, max=1024, help="Processes that measure side by side.")]
+
+
+def evaluate(
+    scenario: Annotated[str, typer.Argument(help="A TOML file, or quick, paper, pictures, authors.")],
+    *,
+    data: Annotated[str, typer.Option(help="drawn, or a folder with CIFAR-100, or with pictures in query/ and kb/.")],
+    folder: Annotated[Path, typer.Option("--out", help="Folder for results.csv and results.parquet.")] = OUT
+    / "results",
+    jobs: Jobs = 1,
+    limit: Annotated[bool, typer.Option(help="Train classifiers on the train part for the upper bound.")] = True,
+    clip: Clip = "clip-tiny",
+    weights: Weights = None,
+    weights_dir: WeightsDir = None,
+    json: Json = False,
+) -> None:
+    """Send the pictures of a data set by many schemes over many channels, off line, into one table.
+
+    Points that are measured already are kept: run it again after a break, or after a change of the scenario.
+
+    - `semlink evaluate quick --data drawn`
+    - `semlink evaluate paper --data data --jobs 2 --out out/results`
+    """
+    use_weights_dir(weights_dir)
+    wanted, choice = load_scenario(scenario), ClipChoice(clip, weights)
+    with counting(f"embedding {data}") as step:
+        test_set = open_test_set(data, choice, _FEATURES, step)
+        best = classifier_accuracy(data, choice, test_set, _FEATURES, step) if limit else math.nan
+    with progress(wanted.title) as report_progress:
+        table = run(wanted, test_set, folder, jobs=jobs, best_classifier=best, report=report_progress)
+    for row in too_good(table.iter_rows(named=True)):
+        complain(_TOO_GOOD.format(**row))
+    file = folder / "results.csv"
+    answer(json, {"file": str(file), "points": len(table)}, lambda: out.print(f"{len(table)} points in {file}"))
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder that `semlink evaluate` has written.")] = OUT / "results",
+    *,
+    data: Annotated[str | None, typer.Option(help="Draw retrieved pictures too: the data that was evaluated.")] = None,
+    scenario: Annotated[str, typer.Option(help="Its scenario, for those pictures.")] = "paper",
+    clip: Clip = "clip-tiny",
+    weights: Weights = None,
+    weights_dir: WeightsDir = None,
+    json: Json = False,
+) -> None:
+    """Draw figures and write tables of a comparison: FOLDER/results.md and FOLDER/figures.
+
+    Comparisons in sub-folders of FOLDER become chapters of the page.
+
+    - `semlink report out/results`
+    - `semlink report out/quick --data drawn --scenario quick`
+    """
+    use_weights_dir(weights_dir)
+    examples = []
+    if data is not None:
+        (folder / "figures").mkdir(exist_ok=True)
+        test_set = open_test_set(data, ClipChoice(clip, weights), _FEATURES)
+        examples = draw_examples(load_scenario(scenario), test_set, data, folder / "figures")
+    page = write_page(folder, examples)
+    answer(json, {"file": str(page)}, lambda: out.print(f"results in {page}"))

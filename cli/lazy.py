@@ -1,0 +1,92 @@
+"""Commands that are loaded by name when they are called, so that help and shell completion answer at once.
+
+    semlink --help         lists the rows of a table; loads no command
+    semlink evaluate ...   loads cli.evaluate, an ordinary module with its imports at the top
+
+A command may need a package of an extra, such as torch. Where that is not installed, the error says how to install it.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from shared.errors import NotFound
+
+_OWN = {"assets", "channel_proxy", "cli", "client", "lab", "local", "protos", "receiver", "shared", "transmitter"}
+_EXTRAS = {"matplotlib": "plot", "sigmf": "sigmf"}
+
+
+class Command(NamedTuple):
+    """One row of a group's table. target: "module:function". help: one line in the list. panel: its heading there."""
+
+    target: str
+    help: str
+    panel: str | None = None
+
+
+def lazy_app(
+    help_text: str, commands: Mapping[str, Command], *, default: str | None = None, **options: Any
+) -> typer.Typer:
+    """A group whose commands are loaded when they are called.
+
+    commands: by name. default: the command that is meant where none is named, and its flags follow the group's name.
+    options: further ones of `typer.Typer`.
+    """
+
+    class LazyGroup(TyperGroup):
+        def __init__(self, **attributes: Any) -> None:
+            super().__init__(**attributes)
+            listed = {
+                name: TyperCommand(name, help=row.help, rich_help_panel=row.panel) for name, row in commands.items()
+            }
+            self.commands = {**listed, **self.commands}
+
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            if default is not None and (not args or args[0].startswith("-")) and not {"-h", "--help"} & set(args):
+                args = [default, *args]
+            return super().parse_args(ctx, args)
+
+        def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+            name, command, rest = super().resolve_command(ctx, args)
+            return name, _loaded(name, commands[name].target) if name and name in commands else command, rest
+
+    return typer.Typer(
+        cls=LazyGroup, help=help_text, no_args_is_help=default is None, rich_markup_mode="markdown", **options
+    )
+
+
+def load(target: str) -> Any:
+    """The attribute that "module:attribute" names. Raises NotFound, with the remedy, if a package is not installed."""
+    module, _, attribute = target.partition(":")
+    with loading():
+        return getattr(import_module(module), attribute)
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Import parts of SemLink in the body. Raises NotFound, with the remedy, if a foreign package is not installed.
+
+    Their log goes to standard error from then on, since standard output is for the command's answer.
+    """
+    structlog = import_module("structlog")  # takes 0.1 s, which help need not wait for
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in _OWN:
+            raise
+        remedy = f"pip install 'semlink[{_EXTRAS.get(package, 'lab')}]'"
+        raise NotFound(f"this command needs {package}, which is not installed: {remedy}") from error
+
+
+def _loaded(name: str, target: str) -> Any:
+    """The command of a row, with the flags of its function."""
+    app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+    app.command(name)(load(target))
+    return typer.main.get_command(app)

@@ -1,0 +1,106 @@
+"""Copies of a store at one moment, and the way back."""
+
+import shutil
+from pathlib import Path
+
+from receiver.knowledge_base.records import Origin
+from receiver.knowledge_base.store.layout import Layout
+from receiver.knowledge_base.store.lock import WriterLock
+from receiver.knowledge_base.store.sqlite_errors import writing
+from receiver.knowledge_base.store.store import Store
+from receiver.knowledge_base.store.writer import StoreWriter
+from receiver.knowledge_base.verify import verify_store
+from shared.errors import DataLoss, Exhausted, Mismatch, NotFound, SemLinkError
+from shared.files import fsync, make_directory, replacing
+from shared.frame.kb import Snapshot
+
+
+def take_snapshot(layout: Layout, store: Store, name: str) -> Snapshot:
+    """Copy a store as it is at this moment, while it may be written; a snapshot of that name is replaced."""
+    path = layout.snapshot(name)
+    with writing(store.path):
+        _make_folder(path.parent)
+        with replacing(path) as temporary:
+            store.copy_to(temporary)
+    copy = Store(path)
+    try:
+        origin, head = copy.origin, copy.head
+        print_ = head.fingerprint(origin.clip_fingerprint, origin.dim)
+        return Snapshot(name, str(path), path.stat().st_size, head.items, head.version, print_)
+    finally:
+        copy.close()
+
+
+def restore_snapshot(directory: Path, name: str) -> None:
+    """Put a snapshot in force in a directory that no receiver serves, whatever state the knowledge base there is in."""
+    layout = Layout(directory)
+    if not layout.snapshot(name).is_file():
+        raise _no_snapshot(layout, name)  # before the lock, which would make the directory
+    with WriterLock(directory):
+        path = restored_store(layout, name, _version(layout), None)
+        layout.adopt(path)
+        layout.tidy()
+
+
+def _version(layout: Layout) -> int:
+    """Of the store in force; 0 where it cannot be told any more."""
+    try:
+        store = Store(layout.current())
+    except SemLinkError:
+        return 0
+    try:
+        return store.head.version
+    finally:
+        store.close()
+
+
+def restored_store(layout: Layout, name: str, version: int, origin: Origin | None) -> Path:
+    """Make a new store of a snapshot, proven and of a version above the given one; nothing names it yet.
+
+    origin: whose CLIP the snapshot must have; None for any
+    """
+    snapshot = layout.snapshot(name)
+    if not snapshot.is_file():
+        raise _no_snapshot(layout, name)
+    _require_whole(snapshot)
+    path = layout.new_store()
+    try:
+        with replacing(path) as temporary:
+            shutil.copyfile(snapshot, temporary)
+    except OSError as error:
+        raise Exhausted(f"cannot copy {snapshot}: {error}; make room on that disk and try again") from error
+    writer = StoreWriter(path)
+    try:
+        _require_clip(writer.origin, origin, name)
+        writer.renew(max(version, writer.head.version) + 1)
+    finally:
+        writer.close()
+    fsync(path)
+    return path
+
+
+def _no_snapshot(layout: Layout, name: str) -> NotFound:
+    there = ", ".join(layout.snapshots()) or "none"
+    return NotFound(f"there is no snapshot {name!r} in {layout.directory}; there are: {there}")
+
+
+def _require_whole(snapshot: Path) -> None:
+    if problems := verify_store(snapshot).problems:
+        raise DataLoss(
+            f"the snapshot {snapshot} is damaged: {problems[0]}; restore another. The knowledge base is unchanged."
+        )
+
+
+def _require_clip(found: Origin, wanted: Origin | None, name: str) -> None:
+    if wanted is not None and found.clip_fingerprint != wanted.clip_fingerprint:
+        raise Mismatch(
+            f"the snapshot {name!r} was made with CLIP {found.clip!r} (fingerprint {found.clip_fingerprint}), "
+            f"the receiver serves {wanted.clip!r} ({wanted.clip_fingerprint}); restore it while no receiver runs"
+        )
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        make_directory(path)
+    except OSError as error:
+        raise Exhausted(f"cannot make {path}: {error}; see to that disk and its room") from error

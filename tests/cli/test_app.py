@@ -1,0 +1,87 @@
+"""`semlink` as a whole: help, errors and statuses of every command."""
+
+import re
+from typing import Any
+
+import pytest
+import typer
+
+from cli.app import app
+from shared.codecs import CODECS
+from shared.version import VERSION
+from tests.tools.cli import invoke, semlink
+
+ROOT_GROUP: Any = typer.main.get_command(app)
+GROUPS = [name for name, command in ROOT_GROUP.commands.items() if hasattr(command, "commands")]
+COMMANDS = [
+    [],
+    *([name] for name in ROOT_GROUP.commands),
+    *([group, name] for group in GROUPS for name in ROOT_GROUP.commands[group].commands),
+]
+
+
+def plain(text: str) -> str:
+    """Without colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_help_with_an_example(command: list[str]) -> None:
+    result = invoke(*command, "--help", columns=200)
+    assert result.exit_code == 0
+    text = plain(result.output)
+    assert "Usage: semlink" in text
+    assert not command or command[-1] in GROUPS or "• " in text
+
+
+@pytest.mark.parametrize("command", ["up", "demo", "send"])
+def test_help_lists_the_codecs(command: str) -> None:
+    result = invoke(command, "--help", columns=200)
+    words = re.findall(r"[a-z-]+", plain(result.output))
+    assert set(CODECS) <= set(words)
+
+
+def test_version() -> None:
+    assert semlink("--version").stdout.strip() == f"semlink {VERSION}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["send"], "Missing argument"),
+        (["send", "none.png"], "none.png"),
+        (["send", "."], "folder"),
+        (["send", "a.png", "--fading", "fog"], "fog"),
+        (["send", "a.png", "--snr-db", "loud"], "--snr-db"),
+        (["send", "pyproject.toml", "--transmitter", "here"], "HOST:PORT"),
+        (["send", "pyproject.toml", "--seed", "-1"], "-1"),
+        (["channel", "set"], "nothing to set"),
+        (["channel", "get", "--channel", "127.0.0.1"], "HOST:PORT"),
+        (["kb", "build", "no-such-folder", "--out", "x"], "no-such-folder"),
+        (["kb", "info", "no-such-folder"], "no-such-folder"),
+        (["features", "no-such-folder", "--out", "x.npz"], "no-such-folder"),
+        (["demo", "--images", "0"], "--images"),
+        (["demo", "--transmitter", "127.0.0.1:1"], "--receiver"),
+        (["launch"], "launch"),
+        (["chanel"], "Did you mean 'channel'"),
+        (["kb", "serch"], "Did you mean 'search'"),
+        (["bench", "chanel"], "Did you mean 'channel'"),
+        (["bench", "--seconds", "0"], "--seconds"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_input_is_named_and_exits_2(arguments: list[str], named: str) -> None:
+    result = semlink(*arguments)
+    assert result.returncode == 2, result.stderr
+    assert named in re.sub(r"\s+│?\s*│?\s*", " ", result.stderr)
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("command", [["send", "pyproject.toml"], ["channel", "get"], ["kb", "info"]], ids=" ".join)
+def test_no_link_is_one_line_and_exits_1(command: list[str]) -> None:
+    nowhere = dict.fromkeys(("SEMLINK_TRANSMITTER", "SEMLINK_CHANNEL", "SEMLINK_RECEIVER"), "127.0.0.1:1")
+    result = semlink(*command, "--json", env=nowhere)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert "nothing answers at 127.0.0.1:1; `semlink up` starts the services" in result.stderr

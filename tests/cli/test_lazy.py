@@ -1,0 +1,91 @@
+"""Commands that are loaded by name: help is light and quick, what is missing is named, completion and logs work."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import structlog
+
+from cli.lazy import load
+from shared.errors import NotFound
+from tests.tools.paths import ROOT
+
+HEAVY = {
+    "torch",
+    "torchvision",
+    "faiss",
+    "open_clip",
+    "timm",
+    "sionna",
+    "scipy",
+    "matplotlib",
+    "client",
+    "numpy",
+    "grpc",
+}
+RUN = """
+import sys, time
+sys.argv[0] = "semlink"
+from cli.app import main
+try: main()
+finally: print("\\n", time.process_time(), *sys.modules, file=sys.stderr)
+"""
+HELP_SECONDS = 0.4
+
+
+def semlink(*arguments: str, **environment: str) -> tuple[str, float, set[str]]:
+    """What a command prints, the processor time that it takes, in seconds, and the modules that it loads."""
+    run = subprocess.run(
+        [sys.executable, "-c", RUN, *arguments],
+        cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    seconds, *modules = run.stderr.splitlines()[-1].split()
+    return run.stdout, float(seconds), set(modules)
+
+
+@pytest.mark.parametrize("group", [[], ["channel"], ["bench"], ["kb"], ["train"]], ids=" ".join)
+def test_help_of_a_group_is_light_and_quick(group: list[str]) -> None:
+    """Processor time, since other work on the machine slows the clock; the best of three."""
+    runs = [semlink(*group, "--help") for _ in range(3)]
+    assert min(seconds for _, seconds, _ in runs) < HELP_SECONDS
+    for _, _, modules in runs:
+        assert not modules & HEAVY
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("semlink ev", ["evaluate"]),
+        ("semlink kb s", ["search", "snapshot"]),
+        ("semlink kb search --pic", ["--picture"]),
+    ],
+)
+def test_shell_completion(typed: str, offered: list[str]) -> None:
+    count = str(len(typed.split()) - 1)
+    printed, _, modules = semlink(_SEMLINK_COMPLETE="complete_bash", COMP_WORDS=typed, COMP_CWORD=count)
+    assert sorted(printed.split()) == offered
+    assert "torch" not in modules
+
+
+def test_a_package_that_is_not_installed_is_named_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "needs_foreign.py").write_text("import no_such_package.part")
+    with pytest.raises(NotFound, match=r"needs no_such_package, .* pip install 'semlink\[lab\]'"):
+        load("needs_foreign:command")
+    (tmp_path / "needs_own.py").write_text("import cli.no_such_module")
+    with pytest.raises(ModuleNotFoundError, match=r"cli\.no_such_module"):
+        load("needs_own:command")
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    (tmp_path / "draws.py").write_text("import matplotlib")
+    with pytest.raises(NotFound, match=r"pip install 'semlink\[plot\]'"):
+        load("draws:command")
+
+
+def test_loaded_parts_log_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    load("shared.units:decibels")
+    structlog.get_logger().info("a line of the log")
+    assert "a line of the log" in capsys.readouterr().err

@@ -1,0 +1,146 @@
+"""`semlink send`, `channel` and `kb` on a running link, as a user types them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from client import ChannelControl, KnowledgeBaseClient
+from local.supervisor import LocalLink
+from shared.errors import NotFound
+from shared.phy import ChannelSettings
+from tests.tools.cli import printed, semlink
+
+DELIVERY_KEYS = {
+    "item_id", "label", "distance", "confidence", "accepted", "top", "codec", "k", "cbr", "cbr_total", "channel",
+    "ledger", "total_seconds",
+}  # fmt: skip
+
+
+@pytest.fixture
+def cat(tmp_path: Path, drawn_pngs: list[tuple[str, bytes]]) -> Path:
+    file = tmp_path / "cat.png"
+    file.write_bytes(drawn_pngs[0][1])
+    return file
+
+
+def run_json(*arguments: str | Path) -> Any:
+    result = semlink(*arguments, "--json")
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout, parse_constant=pytest.fail)
+
+
+def test_send_one_prints_one_object(link: LocalLink, cat: Path) -> None:
+    options = ("--codec", "raw", "--snr-db", "10", "--fading", "rayleigh", "--csi", "pilot", "--top", "3")
+    found = run_json("send", cat, "--transmitter", link.transmitter, *options)
+    assert found.keys() >= DELIVERY_KEYS
+    assert (found["codec"], found["k"], len(found["top"])) == ("raw", 512, 3)
+    assert found["channel"]["snr_db_asked"] == 10
+    assert found["channel"]["fading"] == "rayleigh"
+    assert found["total_seconds"] == pytest.approx(sum(entry["seconds"] for entry in found["ledger"]), abs=1e-9)
+    assert "access" in [entry["stage"] for entry in found["ledger"]]
+    assert {entry["kind"] for entry in found["ledger"]} == {"measured", "emulated"}
+
+
+def test_send_without_noise_is_strict_json(link: LocalLink, cat: Path) -> None:
+    found = run_json("send", cat, "--transmitter", link.transmitter, "--snr-db", "inf", "--trace", "--k", "16")
+    assert found["channel"]["snr_db_asked"] is None
+    assert len(found["trace"]["sent"]) == 8
+
+
+def test_send_several_prints_an_array_in_order(link: LocalLink, cat: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("no picture")
+    result = semlink("send", cat, tmp_path / "text.png", cat, "--json", "--transmitter", link.transmitter)
+    found = json.loads(result.stdout)
+    assert result.returncode == 2
+    assert [Path(entry["image"]).name for entry in found] == ["cat.png", "text.png", "cat.png"]
+    assert "error" in found[1]
+    assert "text.png" in result.stderr
+
+
+def test_same_seed_stream_and_counter_replay(link: LocalLink, cat: Path) -> None:
+    options = ("--seed", "7", "--stream", "3", "--counter", "5", "--snr-db", "0", "--fading", "rayleigh", "--trace")
+    first, second = (run_json("send", cat, "--transmitter", link.transmitter, *options) for _ in range(2))
+    assert first["trace"] == second["trace"]
+    assert first["channel"] == second["channel"]
+    assert first["channel"]["burst"] == 5
+
+
+@pytest.mark.parametrize("flag", ["--pilot-pattern", "--pilot-placing"])
+@pytest.mark.parametrize(("standard", "synonym"), [("preamble", "front"), ("scattered", "spread")])
+def test_pilot_patterns_have_standard_names_and_synonyms(
+    link: LocalLink, cat: Path, flag: str, standard: str, synonym: str
+) -> None:
+    options = ("--seed", "7", "--counter", "5", "--pilots", "16", "--csi", "pilot", "--trace")
+    sent = [
+        printed("send", cat, *options, flag, name, "--transmitter", link.transmitter) for name in (standard, synonym)
+    ]
+    assert sent[0]["trace"] == sent[1]["trace"]
+
+
+def test_send_for_people(link: LocalLink, cat: Path) -> None:
+    one = semlink("send", cat, "--transmitter", link.transmitter)
+    assert one.returncode == 0, one.stderr
+    assert "confidence" in one.stdout
+    assert "encode" in one.stdout
+    several = semlink("send", cat, cat, "--transmitter", link.transmitter)
+    assert several.stdout.count("cat.png") == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [(["--codec", "morse"], "morse"), (["--k", "17"], "17"), (["--snr-db", "200"], "200"), (["--top", "101"], "101")],
+)
+def test_what_the_services_refuse_exits_2(link: LocalLink, cat: Path, options: list[str], named: str) -> None:
+    result = semlink("send", cat, "--transmitter", link.transmitter, *options)
+    assert result.returncode == 2, result.stderr
+    assert named in result.stderr
+    assert "cat.png" in result.stderr
+
+
+def test_channel_get_set_reset(link: LocalLink) -> None:
+    at = ("--channel", link.channel)
+    before = run_json("channel", "get", *at)
+    assert before.keys() == ChannelSettings.model_fields.keys()
+    changed = run_json("channel", "set", "--snr-db", "-3", "--fading", "rayleigh", *at)
+    assert changed == before | {"snr_db": -3, "fading": "rayleigh"}
+    assert run_json("channel", "set", "--snr-db", "inf", *at)["snr_db"] is None
+    assert run_json("channel", "reset", *at) == before
+    refused = semlink("channel", "set", "--snr-db", "-51", *at)
+    assert refused.returncode == 2
+    assert "-51" in refused.stderr
+    with ChannelControl(link.channel) as control:
+        assert control.get() == ChannelSettings()
+
+
+def test_kb_info_of_receiver_and_of_folder(link: LocalLink) -> None:
+    running = run_json("kb", "info", "--receiver", link.receiver)
+    assert (running["items"], running["labels"], running["dim"]) == (2000, 100, 512)
+    assert run_json("kb", "info", link.plan.knowledge_base) == running
+
+
+def test_kb_build_and_features_of_a_folder(tmp_path: Path, drawn_pngs: list[tuple[str, bytes]]) -> None:
+    for label, data in drawn_pngs[:6]:
+        (tmp_path / "pictures" / label).mkdir(parents=True)
+        (tmp_path / "pictures" / label / "a.png").write_bytes(data)
+    (tmp_path / "pictures" / drawn_pngs[0][0] / "broken.png").write_text("no picture")
+    built = printed("kb", "build", tmp_path / "pictures", "--out", tmp_path / "kb", "--device", "cpu")
+    assert (built["items"], built["labels"], len(built["skipped"])) == (6, 6, 1)
+    made = printed("features", tmp_path / "pictures", "--out", tmp_path / "f.npz", "--device", "cpu")
+    assert (made["items"], made["dim"]) == (6, 512)
+    with np.load(tmp_path / "f.npz") as arrays:
+        assert arrays["embeddings"].shape == (6, 512)
+        assert sorted(arrays["labels"]) == sorted(label for label, _ in drawn_pngs[:6])
+
+
+def test_items_of_the_knowledge_base(link: LocalLink, cat: Path) -> None:
+    found = run_json("send", cat, "--transmitter", link.transmitter, "--codec", "raw", "--snr-db", "inf")
+    with KnowledgeBaseClient(link.receiver) as knowledge_base:
+        item = knowledge_base.get_item(found["item_id"])
+        assert item.label == found["label"]
+        assert item.thumbnail[8:12] == b"WEBP"
+        assert item.embedding.shape == (512,)
+        with pytest.raises(NotFound, match="no-such-item"):
+            knowledge_base.get_item("no-such-item")

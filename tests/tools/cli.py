@@ -1,0 +1,31 @@
+"""The command line as tests use it: as a process of its own, or in this process."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from cli.app import app
+
+
+def semlink(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does. options: of `subprocess.run`."""
+    command = [sys.executable, "-m", "semlink", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **options)
+
+
+def invoke(*arguments: object, columns: int = 80) -> Result:
+    """Run the command in this process, which may hold torch already; an error of SemLink is its `exception`."""
+    return CliRunner().invoke(app, [*map(str, arguments)], env={"COLUMNS": str(columns)}, prog_name="semlink")
+
+
+def printed(*arguments: object) -> Any:
+    """What a command prints in this process with --json: one strict JSON document."""
+    result = invoke(*arguments, "--json")
+    assert result.exit_code == 0, (result.output, result.exception)
+    return json.loads(result.stdout, parse_constant=pytest.fail)
