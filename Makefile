@@ -63,13 +63,22 @@ trained: $(DEVELOPS)
 	@for part in kbsc_authors mcs; do $(BIN)/python -m lab.$$part --data $(DATA); done
 
 ##@ Develop
-.PHONY: setup test check protos compose-test clean
+.PHONY: setup test test-quick check docs protos compose-test clean
 setup: $(DEVELOPS)  ## make .venv and install everything, the tools of developers too
 
 test: $(DEVELOPS)  ## run the tests
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: lint types layers protos-check  ## lint, types, layers, generated code: what CI checks beside the tests
+test-quick: $(DEVELOPS)  ## run the tests but those that take more than 5 s, in two processes
+	@$(BIN)/python -m pytest -m 'not slow' -n 2 $(ARGS)
+
+check: lint types layers protos-check docs  ## lint, types, layers, generated code, documentation: what CI checks beside the tests
+
+docs: $(DEVELOPS)  ## build the documentation into out/site; it needs no network
+	@echo "documentation"
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@! grep -rlE '<(script|link|img)[^>]+(src|href)="https?://' out/site --include='*.html' \
+		|| { echo "these pages load something from the network" >&2; exit 1; }
 
 protos: $(DEVELOPS)  ## generate the protobuf modules anew
 	@$(call PROTOC,.)

@@ -14,7 +14,7 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("transmitter", "channel_proxy", "receiver")
-PACKAGES = ("client", "shared", *SERVICES, "local", "lab")
+PACKAGES = [name for name in ("semlink", "client", "shared", *SERVICES, "local", "lab") if (ROOT / name).is_dir()]
 PAGES: dict[str, str] = {}
 
 
@@ -97,22 +97,22 @@ def _index(packages: list[Path]) -> Iterator[str]:
 
 
 def _settings() -> Iterator[str]:
-    yield from ("# Settings of the services", "", "Each is a flag of `python -m SERVICE` and an environment variable.")
+    yield from ("# Settings of the services", "", "Flags of `python -m SERVICE`, and environment variables.")
     for service in SERVICES:
         module = import_module(f"{service}.settings")
         for _, kind in inspect.getmembers(module, inspect.isclass):
             if kind.__module__ == module.__name__ and "env_prefix" in getattr(kind, "model_config", {}):
-                yield from (
-                    "",
-                    f"## {service}",
-                    "",
-                    "| flag | environment variable | default | meaning |",
-                    "|---|---|---|---|",
-                )
-                for name, field in kind.model_fields.items():
-                    variable = f"{kind.model_config['env_prefix']}{name}".upper()
-                    flag = name.replace("_", "-")
-                    yield f"| `--{flag}` | `{variable}` | `{field.default}` | {_cell(field.description or '')} |"
+                yield from _settings_of(service, kind)
+
+
+def _settings_of(service: str, kind: Any) -> Iterator[str]:
+    prefix, example = kind.model_config["env_prefix"], list(kind.model_fields)[-1]
+    yield from ("", f"## {service}", "", f"The environment variable of a flag is its name after `{prefix}`:")
+    yield from (f"`--{example.replace('_', '-')}` is `{prefix}{example.upper()}`.", "")
+    yield from ("| flag | default | meaning |", "|---|---|---|")
+    for name, field in kind.model_fields.items():
+        default = "" if field.default in (None, ()) else f"`{field.default}`"
+        yield f"| `--{name.replace('_', '-')}` | {default} | {_cell(field.description or '')} |"
 
 
 def _cell(text: str) -> str:

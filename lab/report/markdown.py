@@ -29,8 +29,8 @@ Made by
 
 {machine}
 `docs/how-to/laboratory.md` says what each scheme is, and what the columns of `results.csv` mean. `cbr` counts the
-payload, `cbr_total` pilots and header too. Shaded bands in figures are Wilson intervals, 95 %. A dash in a table is a scheme
-that has no form at that bandwidth and SNR; an empty cell was not measured.
+payload, `cbr_total` pilots and header too. Shaded bands in figures are Wilson intervals, 95 %. A dash in a table is a
+scheme that has no form at that bandwidth and SNR; an empty cell was not measured.
 
 {parts}
 """

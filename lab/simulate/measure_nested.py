@@ -19,9 +19,9 @@ from lab.data.features import CLIP_TINY, load_choice
 from lab.report.cards import markdown_table
 from lab.train.common.options import Data, Features
 from shared.codecs import Codec, Decoded, codec_class
-from shared.codecs.base.design_snr import operating_point_db
+from shared.codecs.base.design_snr import outage_snr_db
 from shared.codecs.base.picture import of_embeddings
-from shared.codecs.embedding.posterior import Fusion
+from shared.codecs.embedding.posterior import LabelPosterior
 from shared.phy import ChannelSettings, Link, equalize, estimate_channel, pilot_sequence
 from shared.types import Complex, Embeddings, Floats, Labels
 
@@ -48,7 +48,7 @@ class Measure:
         fusion = self._fusion(codec)
         receiver = codec.with_prior(fusion.log_prior) if fusion else codec
         link = Link.from_settings(ChannelSettings.model_validate({"snr_db": snr_db, "fading": fading, "seed": 1}))
-        expected_db = operating_point_db(snr_db, link.settings.fading)
+        expected_db = outage_snr_db(snr_db, link.settings.fading)
         x = codec.encode(e, np.full(len(e), expected_db, np.float32))
         decoded = _decoded(receiver, *_carried(link, x))
         unit = decoded.embeddings / np.maximum(np.linalg.norm(decoded.embeddings, axis=1, keepdims=True), 1e-12)
@@ -67,11 +67,11 @@ class Measure:
     def _clean(self) -> Labels:
         return _nearest(self._query.embeddings, self._kb.embeddings)
 
-    def _fusion(self, codec: Codec) -> Fusion | None:
+    def _fusion(self, codec: Codec) -> LabelPosterior | None:
         known = codec.categories(self._kb.embeddings[:1]) is not None
-        return Fusion(codec, self._kb.embeddings, self._kb.labels) if known else None
+        return LabelPosterior(codec, self._kb.embeddings, self._kb.labels) if known else None
 
-    def _ranked(self, fusion: Fusion, decoded: Decoded) -> Labels:
+    def _ranked(self, fusion: LabelPosterior, decoded: Decoded) -> Labels:
         return fusion.rank(decoded, 1)[0][:, 0]
 
     def _accuracy(self, found: Labels) -> float:

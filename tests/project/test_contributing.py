@@ -1,7 +1,8 @@
-"""The example of a channel stage in CONTRIBUTING.md: carried out step by step on a copy, then run."""
+"""The walk-throughs of CONTRIBUTING.md: carried out step by step on one copy of the project, then run."""
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,9 +12,13 @@ import pytest
 
 from tests.tools.paths import ROOT
 
-BLOCK = re.compile(r"```\w+\n(.*?)```", re.DOTALL)
-WRITE = re.compile(r"Write `([^`]+)`")
-INSERT = re.compile(r"In `([^`]+)`,\s+(above|below)\s+`([^`]+)`", re.IGNORECASE)
+BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
+WRITE = re.compile(r"Write\s+`([^`]+)`")
+INSERT = re.compile(r"In\s+`([^`]+)`,\s+(above|below)\s+`([^`]+)`", re.IGNORECASE)
+TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+SECTIONS = dict(re.findall(r"^## How to add an? ([^\n]+)\n(.*?)(?=^## |\Z)", TEXT, re.DOTALL | re.MULTILINE))
+PYTEST = ("-m", "pytest", "-q", "--noconftest", "-p", "no:cacheprovider")
+NOT_COPIED = shutil.ignore_patterns("__pycache__", ".*", "out", "runs", "build", "assets", "docs")
 
 
 def carry_out(section: str, root: Path) -> list[Path]:
@@ -21,28 +26,36 @@ def carry_out(section: str, root: Path) -> list[Path]:
     touched, before = [], 0
     for block in BLOCK.finditer(section):
         text = section[before : block.start()]
-        code = re.sub(r"(?m)^ {3}", "", block.group(1))  # it stands in a list
-        touched.append(write(text, code, root) if WRITE.search(text) else insert(text, code, root))
+        code = re.sub(r"(?m)^ {3}", "", block[2])  # it stands in a list
+        if block[1] != "shell":
+            touched.append(write(text, code, root) if WRITE.search(text) else insert(text, code, root))
         before = block.end()
     return touched
 
 
 def write(text: str, code: str, root: Path) -> Path:
-    path = root / WRITE.search(text).group(1)
+    path = root / WRITE.search(text)[1]
     assert not path.exists()
-    path.write_text(code)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(code, encoding="utf-8")
     return path
 
 
 def insert(text: str, code: str, root: Path) -> Path:
     name, side, anchor = INSERT.findall(text)[-1]
     path = root / name
-    lines = path.read_text().splitlines(keepends=True)
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     places = [i for i, line in enumerate(lines) if line.strip().startswith(anchor)]
     assert places, f"{name} has no line that begins with {anchor}"
     lines.insert(places[0] + (side == "below"), code)
-    path.write_text("".join(lines))
+    path.write_text("".join(lines), encoding="utf-8")
     return path
+
+
+def commands(section: str) -> list[list[str]]:
+    """The arguments of `semlink` in the section's shell blocks."""
+    lines = "".join(code for language, code in BLOCK.findall(section) if language == "shell").splitlines()
+    return [shlex.split(line)[1:] for line in lines if line.strip()]
 
 
 def run(root: Path, *command: str) -> None:
@@ -52,45 +65,74 @@ def run(root: Path, *command: str) -> None:
         env=os.environ | {"PYTHONPATH": str(root)},
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
-def followed(tmp_path_factory) -> Path:
-    """A copy of the project whose owner did what the section says."""
-    root = tmp_path_factory.mktemp("copy")
-    shutil.copy(ROOT / "pyproject.toml", root)
-    for part in ("shared", "protos", "client", "tests"):
-        shutil.copytree(ROOT / part, root / part, ignore=shutil.ignore_patterns("__pycache__"))
-    text = (ROOT / "CONTRIBUTING.md").read_text()
-    section = text.split("## How to add a channel stage")[1].split("\n## ")[0]
-    assert len(carry_out(section, root)) == 8
-    protos = sorted(str(path.relative_to(root)) for path in root.glob("protos/semlink/v1/*.proto"))
-    run(root, "-m", "grpc_tools.protoc", "-I.", "--python_out=.", "--grpc_python_out=.", *protos)
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project."""
+    root = tmp_path_factory.mktemp("copy") / "project"
+    shutil.copytree(ROOT, root, ignore=NOT_COPIED)
+    (root / "assets").symlink_to(ROOT / "assets")
     return root
 
 
-def test_the_example_passes_its_own_test_and_those_of_all_stages(followed):
-    names = ("dc_offset", "link", "replay")
-    files = (f"tests/test_channel_{name}.py" for name in names)
-    run(followed, "-m", "pytest", "-q", "--noconftest", "-k", "dc_offset or stage or thread", *files)
+@pytest.fixture(scope="module")
+def touched(root: Path) -> dict[str, list[Path]]:
+    """The files that each walk-through touched on the copy."""
+    files = {name: carry_out(section, root) for name, section in SECTIONS.items()}
+    protos = sorted(str(path.relative_to(root)) for path in root.glob("protos/semlink/v1/*.proto"))
+    run(root, "-m", "grpc_tools.protoc", "-I.", "--python_out=.", "--grpc_python_out=.", *protos)
+    return files
 
 
-def test_the_example_has_the_style_of_the_house(followed):
-    names = ("dc_offset", "registry", "settings")
-    files = ("client/options.py", "tests/test_channel_dc_offset.py", *(f"shared/phy/{name}.py" for name in names))
-    run(followed, "-m", "ruff", "check", *files)
-    run(followed, "-m", "ruff", "format", "--check", *files)
+def test_every_walk_through_is_found() -> None:
+    assert {"codec", "channel stage", "knowledge-base engine"} <= set(SECTIONS)
 
 
-def test_the_new_setting_goes_over_the_wire(followed):
+@pytest.mark.parametrize("name", SECTIONS)
+def test_its_own_tests_pass(name: str, root: Path, touched: dict[str, list[Path]]) -> None:
+    tests = [str(path) for path in touched[name] if path.name.startswith("test_")]
+    assert tests
+    run(root, *PYTEST, *tests)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("command", [c for section in SECTIONS.values() for c in commands(section)], ids=" ".join)
+def test_its_commands_work(command: list[str], root: Path, touched: dict[str, list[Path]]) -> None:
+    run(root, "-m", "cli.app", *command)
+
+
+def test_the_new_stage_passes_the_tests_of_all_stages(root: Path, touched: dict[str, list[Path]]) -> None:
+    files = (f"tests/shared/phy/channel/test_{name}.py" for name in ("link", "replay"))
+    run(
+        root,
+        "-m",
+        "pytest",
+        "-q",
+        "--noconftest",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        "dc_offset or stage or thread",
+        *files,
+    )
+
+
+def test_the_new_setting_goes_over_the_wire(root: Path, touched: dict[str, list[Path]]) -> None:
     program = (
         "from shared.wire.channel import settings_from_wire, settings_to_wire;"
         "from shared.phy import ChannelSettings;"
         "asked = ChannelSettings(dc_offset=0.25);"
         "assert settings_from_wire(settings_to_wire(asked)) == asked"
     )
-    run(followed, "-c", program)
+    run(root, "-c", program)
+
+
+def test_the_examples_have_the_style_of_the_project(root: Path, touched: dict[str, list[Path]]) -> None:
+    files = sorted({str(path) for paths in touched.values() for path in paths if path.suffix == ".py"})
+    run(root, "-m", "ruff", "check", *files)
+    run(root, "-m", "ruff", "format", "--check", *files)

@@ -74,7 +74,7 @@ def worth_of(quantizer: ResidualQuantizer, data: CodecData, bits: int) -> Worth:
 
 def _write(settings: VqTraining, quantizer: ResidualQuantizer, table: ModeTable, clip_fingerprint: str) -> None:
     settings.out.mkdir(parents=True, exist_ok=True)
-    halved = {name: np.ascontiguousarray(part, np.float16) for name, part in quantizer.words._asdict().items()}
+    halved = {name: np.ascontiguousarray(part, np.float16) for name, part in quantizer.codebooks._asdict().items()}
     metadata = {"clip_fingerprint": clip_fingerprint, "command": "semlink train vq-digital"}
     with replacing(settings.out / "words.safetensors") as temporary:
         save_file(halved, temporary, metadata=metadata)
@@ -125,7 +125,7 @@ def _write_card(settings: VqTraining, worth: dict[int, Worth], table: ModeTable,
         if row
     ]
     card = _CARD.format(
-        dim=VqDigital.from_folder(VqDigital.default_k, settings.out).quantizer.words.axes.shape[0],
+        dim=VqDigital.from_folder(VqDigital.default_k, settings.out).quantizer.codebooks.axes.shape[0],
         most=settings.learned,
         learned=learned,
         bursts=settings.bursts,
