@@ -8,7 +8,7 @@ import structlog
 
 from shared.frame.burst import Burst
 from shared.phy import ChannelSettings, Link
-from shared.phy.conditions.conditions import Conditions
+from shared.phy.channel.conditions import Conditions
 from shared.phy.conditions.presets import preset_named
 from shared.phy.conditions.schedule import Schedule
 
@@ -32,7 +32,7 @@ class ChannelControl:
     @property
     def scenario(self) -> Schedule | None:
         """The scenario that runs."""
-        return self._conditions.scenario
+        return self._conditions.schedule
 
     @property
     def stands_seconds(self) -> float:
@@ -48,7 +48,7 @@ class ChannelControl:
     def link_for(self, burst: Burst) -> Link:
         """The link that a burst meets. Raises InvalidSetting naming a wrong field of its own settings."""
         conditions, symbols, wall_seconds = self._conditions, burst.symbols.size, self._wall_seconds()
-        if conditions.scenario is not None:
+        if conditions.schedule is not None:
             self._stands_seconds = conditions.seconds(symbols, burst.counter, wall_seconds)
         return conditions.link(symbols, burst.counter, burst.channel_override, wall_seconds)
 
@@ -81,7 +81,7 @@ class ChannelControl:
 
     def _replace(self, conditions: Conditions) -> ChannelSettings:
         self._conditions = conditions
-        scenario = conditions.scenario
+        scenario = conditions.schedule
         log.info(
             "channel", scenario=scenario and scenario.name, **conditions.settings.model_dump(exclude_defaults=True)
         )

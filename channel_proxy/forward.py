@@ -16,7 +16,7 @@ from shared.errors import Lost, Unavailable
 from shared.frame.burst import Burst
 from shared.ledger import Entry, Stage
 from shared.phy import ChannelSettings
-from shared.phy.conditions.faults import UNHARMED, FaultDraw
+from shared.phy.conditions.faults import NO_FAULT, FaultDraw
 from shared.rpc.burst_link import BurstLink, StreamReset
 from shared.rpc.exchange import refusal
 from shared.runtime.deadline import Deadline
@@ -74,7 +74,7 @@ class Route:
 
     def _strike(self, fate: FaultDraw) -> None:
         """What a burst does to the link when it enters."""
-        if fate is UNHARMED:
+        if fate is NO_FAULT:
             return
         counts = self._traffic.counts
         counts.duplicated += fate.copies > 1

@@ -18,7 +18,7 @@ from shared.errors import InvalidSymbols
 from shared.frame.burst import Burst, ChannelReport, Genie
 from shared.phy import ChannelSettings, Link, Sending, Transmission
 from shared.phy.channel.ofdm import air_symbols
-from shared.phy.conditions.faults import FaultDraw, fate
+from shared.phy.conditions.faults import FaultDraw, draw_faults
 
 POWER_TOLERANCE = 1e-3
 THREAD_SYMBOLS = 8192
@@ -72,7 +72,7 @@ class Air:
             transmission = link.transmit(burst.symbols, burst.stream, burst.counter)
         else:
             transmission = await self._together(link, burst)
-        fallen = fate(link.settings, burst.stream, burst.counter)
+        fallen = draw_faults(link.settings, burst.stream, burst.counter)
         return Relayed(burst, transmission, fallen, perf_counter() - start)
 
     def _at_once(self, link: Link, burst: Burst) -> bool:

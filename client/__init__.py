@@ -14,12 +14,12 @@ from client.channel_control import ChannelControl
 from client.client import SemLink
 from client.delivery import Delivery, Round
 from client.description import TransmitterInfo
-from client.kb_upload import Added, NewItem
-from client.knowledge_base import Found, Item, KnowledgeBaseClient, KnowledgeBaseInfo
+from client.knowledge_base import KnowledgeBaseClient
 from client.options import ChannelOptions, SendOptions
 from client.stream import Answer
 from shared.errors import SemLinkError
 from shared.frame.burst import ChannelReport, CodecSpec, Hit, Trace
+from shared.frame.kb import Added, Found, Item, KnowledgeBaseInfo, NewItem
 from shared.ledger import Entry, Kind
 from shared.phy import ChannelSettings
 

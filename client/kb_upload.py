@@ -1,43 +1,19 @@
-"""New items on their way to the receiver, and what became of each."""
+"""A stream of new items to the receiver, and the outcome for each."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import count
 
-import numpy as np
-
-from client.pictures import Picture, picture_bytes
+from client.pictures import picture_bytes
 from protos.semlink.v1 import knowledge_base_pb2 as api
 from shared.errors import SemLinkError
+from shared.frame.kb import Added, NewItem
 from shared.rpc.status import error_from_failure
-from shared.types import Floats
+from shared.wire.converter import to_message
 
 _REQUEST_ITEMS = 256
 _REQUEST_BYTES = 4 << 20
-
-
-@dataclass(frozen=True)
-class NewItem:
-    """An item to add: a picture (a path, bytes of a file, or a PIL image), or an embedding [dim] that is ready.
-
-    copy: keep the picture's file as well, not only a thumbnail
-    """
-
-    item_id: str
-    label: str = ""
-    picture: "Picture | None" = None
-    embedding: Floats | None = None
-    caption: str = ""
-    copy: bool = False
-
-
-@dataclass(frozen=True)
-class Added:
-    """What became of one new item. error: why it was not stored, None for one that is on the receiver's disk."""
-
-    item_id: str
-    error: SemLinkError | None
 
 
 class Adding:
@@ -97,12 +73,9 @@ class Adding:
 
 
 def _message(item: NewItem) -> api.NewItem:
-    message = api.NewItem(item_id=item.item_id, label=item.label, caption=item.caption, copy=item.copy)
-    if item.embedding is not None:
-        message.embedding = np.asarray(item.embedding, "<f4").tobytes()
-    elif item.picture is not None:
-        message.picture = picture_bytes(item.picture)
-    return message
+    if item.embedding is not None or item.picture is None:
+        return to_message(replace(item, picture=None), api.NewItem)
+    return to_message(replace(item, picture=picture_bytes(item.picture)), api.NewItem)
 
 
 def _outcomes(response: api.AddResponse, item_ids: list[str]) -> Iterator[Added]:

@@ -7,107 +7,20 @@ with KnowledgeBaseClient() as knowledge_base:
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any, TypedDict, Unpack
 
-import numpy as np
-
 from client.connection import RECEIVER, Client, rpc_errors
-from client.kb_upload import Added, Adding, NewItem
+from client.kb_upload import Adding
 from client.pictures import Picture, picture_bytes
 from protos.semlink.v1 import knowledge_base_pb2 as api
 from protos.semlink.v1.knowledge_base_pb2_grpc import KnowledgeBaseStub
 from shared.errors import InvalidInput
-from shared.frame.burst import Hit
+from shared.frame.kb import Added, Found, Item, KnowledgeBaseInfo, Listed, NewItem, Snapshot, Verification
+from shared.frame.symbols import pack_floats
 from shared.types import Embedding
-from shared.wire.link import hits_from_wire
+from shared.wire.converter import from_message
 
 _LONG_SECONDS = 3600.0  # for what reads or writes all of it
-
-
-@dataclass(frozen=True)
-class KnowledgeBaseInfo:
-    """A knowledge base: what it was built from, how much it holds, and with which CLIP.
-
-    fingerprint: of the content. version: changes since it was made. copied: whether it was built with the pictures'
-    files copied in.
-    """
-
-    source: str
-    items: int
-    labels: int
-    clip: str
-    clip_fingerprint: str
-    fingerprint: str
-    engine: str
-    dim: int
-    version: int
-    metric: str
-    created_at: str
-    copied: bool
-
-    def to_json(self) -> dict[str, Any]:
-        """A strict JSON object."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Item:
-    """One item of a knowledge base.
-
-    thumbnail: a WebP file, at most 96 pixels a side. embedding: [dim], float32, unit length. path: where the picture's
-    file lay when the knowledge base was built. picture: that file, if asked for; picture_missing: why it is not there.
-    """
-
-    item_id: str
-    label: str
-    thumbnail: bytes
-    embedding: Embedding
-    caption: str = ""
-    path: str = ""
-    picture: bytes = b""
-    picture_missing: str = ""
-
-
-@dataclass(frozen=True)
-class ListedItem:
-    """One line of the list of items."""
-
-    item_id: str
-    label: str
-    caption: str
-    path: str
-
-
-@dataclass(frozen=True)
-class Found:
-    """The answer to a search. hits: nearest first. knowledge_base, version: the state that answered."""
-
-    hits: tuple[Hit, ...]
-    knowledge_base: str
-    version: int
-    search_seconds: float
-
-
-@dataclass(frozen=True)
-class SnapshotInfo:
-    """A snapshot that was made. path: on the receiver's machine."""
-
-    name: str
-    path: str
-    size_bytes: int
-    items: int
-    version: int
-    fingerprint: str
-
-
-@dataclass(frozen=True)
-class VerificationInfo:
-    """What was read and proven, and what is wrong: one sentence each."""
-
-    items: int
-    indexes: int
-    problems: tuple[str, ...]
 
 
 class Query(TypedDict, total=False):
@@ -129,23 +42,16 @@ class KnowledgeBaseClient(Client):
     def describe(self) -> KnowledgeBaseInfo:
         """What it was built from, how much it holds, and with which CLIP."""
         with rpc_errors(self.address):
-            return _info(self._stub.Describe(api.DescribeKnowledgeBaseRequest(), timeout=self._timeout))
+            return from_message(
+                self._stub.Describe(api.DescribeKnowledgeBaseRequest(), timeout=self._timeout), KnowledgeBaseInfo
+            )
 
     def get_item(self, item_id: str, with_picture: bool = False) -> Item:
         """One item with its thumbnail, and its picture's file if asked. Raises NotFound for an id that is not there."""
         request = api.GetItemRequest(item_id=item_id, with_picture=with_picture)
         with rpc_errors(self.address):
             item = self._stub.GetItem(request, timeout=self._timeout)
-        return Item(
-            item.item_id,
-            item.label,
-            item.thumbnail,
-            np.frombuffer(item.embedding, dtype="<f4"),
-            item.caption,
-            item.path,
-            item.picture,
-            item.picture_missing,
-        )
+        return from_message(item, Item)
 
     def add(self, items: Iterable[NewItem], clip_fingerprint: str = "") -> Iterator[Added]:
         """Add items while the receiver serves; yields each one's outcome once it is on the disk or refused.
@@ -181,64 +87,44 @@ class KnowledgeBaseClient(Client):
         request = api.SearchRequest(top_k=top_k, labels=labels, **_query(query))
         with rpc_errors(self.address):
             response = self._stub.Search(request, timeout=self._timeout)
-        return Found(
-            hits_from_wire(response.hits),
-            response.knowledge_base,
-            response.knowledge_base_version,
-            response.search_seconds,
-        )
+        return from_message(response, Found)
 
-    def list_items(self, label: str | None = None, page_items: int = 1000) -> Iterator[ListedItem]:
+    def list_items(self, label: str | None = None, page_items: int = 1000) -> Iterator[Listed]:
         """All items, or those of one label, in the order in which they were added; fetched page by page."""
         page = ""
         while True:
             request = api.ListRequest(page=page, count=page_items, label=label)
             with rpc_errors(self.address):
                 response = self._stub.List(request, timeout=self._timeout)
-            for line in response.items:
-                yield ListedItem(line.item_id, line.label, line.caption, line.path)
+            yield from (from_message(line, Listed) for line in response.items)
             page = response.next
             if not page:
                 return
 
-    def snapshot(self, name: str) -> SnapshotInfo:
+    def snapshot(self, name: str) -> Snapshot:
         """Copy it as it is now; changes and searches go on."""
         with rpc_errors(self.address):
             made = self._stub.Snapshot(api.SnapshotRequest(name=name), timeout=_LONG_SECONDS)
-        return SnapshotInfo(made.name, made.path, made.size_bytes, made.items, made.version, made.fingerprint)
+        return from_message(made, Snapshot)
 
     def restore(self, name: str) -> KnowledgeBaseInfo:
         """Go back to a snapshot. Raises NotFound naming the snapshots that there are, DataLoss for a damaged one."""
         with rpc_errors(self.address):
-            return _info(self._stub.Restore(api.RestoreRequest(name=name), timeout=_LONG_SECONDS))
+            return from_message(
+                self._stub.Restore(api.RestoreRequest(name=name), timeout=_LONG_SECONDS), KnowledgeBaseInfo
+            )
 
-    def verify(self) -> VerificationInfo:
-        """Read and prove everything on the receiver's disk."""
+    def verify(self) -> Verification:
+        """Read and check everything on the receiver's disk."""
         with rpc_errors(self.address):
             found = self._stub.Verify(api.VerifyRequest(), timeout=_LONG_SECONDS)
-        return VerificationInfo(found.items, found.indexes, tuple(found.problems))
+        return from_message(found, Verification)
 
     def compact(self) -> KnowledgeBaseInfo:
         """Build the index anew and give back the room of removed items; searches go on."""
         with rpc_errors(self.address):
-            return _info(self._stub.Compact(api.CompactRequest(), timeout=_LONG_SECONDS))
-
-
-def _info(message: api.KnowledgeBaseDescription) -> KnowledgeBaseInfo:
-    return KnowledgeBaseInfo(
-        source=message.source,
-        items=message.items,
-        labels=message.labels,
-        clip=message.clip,
-        clip_fingerprint=message.clip_fingerprint,
-        fingerprint=message.fingerprint,
-        engine=message.engine,
-        dim=message.dim,
-        version=message.version,
-        metric=message.metric,
-        created_at=message.created_at,
-        copied=message.copied,
-    )
+            description = self._stub.Compact(api.CompactRequest(), timeout=_LONG_SECONDS)
+        return from_message(description, KnowledgeBaseInfo)
 
 
 def _query(query: Query) -> dict[str, Any]:
@@ -249,5 +135,5 @@ def _query(query: Query) -> dict[str, Any]:
     if "picture" in query:
         return {"picture": picture_bytes(query["picture"])}
     if "embedding" in query:
-        return {"embedding": np.asarray(query["embedding"], "<f4").tobytes()}
+        return {"embedding": pack_floats(query["embedding"])}
     return dict(query)

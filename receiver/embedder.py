@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import structlog
 
-from receiver.knowledge_base import NewItem
+from receiver.knowledge_base import ItemRecord
 from receiver.knowledge_base.ingest.pictures import UNREADABLE, Prepared, prepare
 from receiver.settings import ReceiverSettings
 from shared.datasets import Picture
@@ -52,7 +52,7 @@ class Embedder:
         self._pictures = Batcher(self._embed_pictures, _BATCH, _WAIT_SECONDS, "pictures", initializer=self._use_threads)
         self._texts = Batcher(self._embed_texts, _BATCH, _WAIT_SECONDS, "texts", initializer=self._use_threads)
 
-    async def item(self, picture: Picture, deadline: Deadline, *, copy: bool = False) -> NewItem:
+    async def item(self, picture: Picture, deadline: Deadline, *, copy: bool = False) -> ItemRecord:
         """An item of a picture, ready to be stored. copy: with its file. Raises InvalidPicture for one unreadable.
 
         Like `text` it raises NotFound or InvalidSetting, and says what to set, where CLIP's weights are not there, and
@@ -97,7 +97,7 @@ class Embedder:
             )
         return clip
 
-    def _embed_pictures(self, given: Sequence[_Given]) -> list[NewItem | Exception]:
+    def _embed_pictures(self, given: Sequence[_Given]) -> list[ItemRecord | Exception]:
         clip = self._loaded()
         prepared = [_prepared(one) for one in given]
         readable = [one for one in prepared if isinstance(one, Prepared)]
@@ -116,5 +116,5 @@ def _prepared(given: _Given) -> Prepared | Exception:
         return error if isinstance(error, InvalidPicture) else InvalidPicture(f"{given.picture.id}: {error}")
 
 
-def _item(prepared: Prepared, embedding: Embedding) -> NewItem:
-    return NewItem(prepared.item_id, prepared.label, embedding, **prepared.fields())
+def _item(prepared: Prepared, embedding: Embedding) -> ItemRecord:
+    return ItemRecord(prepared.item_id, prepared.label, embedding, **prepared.fields())

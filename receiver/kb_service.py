@@ -5,18 +5,27 @@ Search: picture or text --embedder--> embedding --thread--> hits
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import replace
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any, TypeVar
 
 import grpc
 
 from protos.semlink.v1 import knowledge_base_pb2 as pb
 from protos.semlink.v1 import knowledge_base_pb2_grpc as rpc
 from receiver.embedder import Embedder
-from receiver.kb_messages import (
-    added_to_wire,
-    description_to_wire,
+from receiver.knowledge_base import ItemRecord, KnowledgeBase, View, read_original
+from shared.datasets import Picture
+from shared.errors import InvalidInput, NotFound, SemLinkError
+from shared.frame.kb import Found, Item, NewItem
+from shared.rpc.status import answers_errors, failure_from
+from shared.rpc.streams import StreamAnswerer
+from shared.runtime.batching import Batcher
+from shared.runtime.deadline import Deadline
+from shared.types import Embedding
+from shared.wire.converter import from_message, to_message
+from shared.wire.kb import (
     embedding_from_wire,
     item_to_wire,
     page_from_wire,
@@ -24,37 +33,26 @@ from receiver.kb_messages import (
     snapshot_to_wire,
     verification_to_wire,
 )
-from receiver.knowledge_base import KnowledgeBase, NewItem, View, read_original
-from receiver.settings import ReceiverSettings
-from shared.datasets import Picture
-from shared.errors import InvalidInput, NotFound, SemLinkError
-from shared.rpc.status import answers_errors, failure_from
-from shared.rpc.streams import StreamAnswerer
-from shared.runtime.batching import Batcher
-from shared.runtime.deadline import Deadline
-from shared.types import Embedding
-from shared.wire.link import hits_to_wire, top_k_from_wire
+from shared.wire.link import top_k_from_wire
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Outcome = int | Exception
+Kind = TypeVar("Kind")
 
 _IN_FLIGHT = 16  # Add requests of one stream at work, of some MiB each
 _TRANSACTION_REQUESTS = 256  # of all streams, stored together
 
 
 class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
-    """A receiver's knowledge base, to be asked and changed."""
+    """Serves an open knowledge base. embedder: of what is added and asked; this service stops it."""
 
-    def __init__(self, settings: ReceiverSettings) -> None:
-        self._settings = settings
-        self._streams = StreamAnswerer(_IN_FLIGHT)
-        self._knowledge_base: KnowledgeBase | None = None
-
-    def start(self, knowledge_base: KnowledgeBase, embedder: Embedder) -> None:
-        """Serve an open knowledge base. embedder: of what is added and asked; this service stops it."""
+    def __init__(self, knowledge_base: KnowledgeBase, embedder: Embedder) -> None:
+        self.knowledge_base = knowledge_base
         self._embedder = embedder
-        self._adder: Batcher[Sequence[NewItem], list[Outcome]] = Batcher(self._store, _TRANSACTION_REQUESTS, 0, "adder")
-        self._knowledge_base = knowledge_base
+        self._streams = StreamAnswerer(_IN_FLIGHT)
+        self._adder: Batcher[Sequence[ItemRecord], list[Outcome]] = Batcher(
+            self._store, _TRANSACTION_REQUESTS, 0, "adder"
+        )
 
     def drain(self) -> None:
         """Take no further item."""
@@ -62,15 +60,8 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
 
     async def stop(self) -> None:
         """End the threads."""
-        if self._knowledge_base is not None:
-            await self._embedder.stop()
-            await self._adder.stop()
-
-    @property
-    def knowledge_base(self) -> KnowledgeBase:
-        """The open knowledge base."""
-        assert self._knowledge_base is not None, "the gate lets no call in before start"
-        return self._knowledge_base
+        await self._embedder.stop()
+        await self._adder.stop()
 
     @answers_errors
     async def Describe(self, request: pb.DescribeKnowledgeBaseRequest, context: Context) -> pb.KnowledgeBaseDescription:
@@ -80,7 +71,7 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
     @answers_errors
     async def GetItem(self, request: pb.GetItemRequest, context: Context) -> pb.Item:
         """One item as it is stored."""
-        return await asyncio.to_thread(self._get_item, request)
+        return item_to_wire(await asyncio.to_thread(self._get_item, request))
 
     async def Add(
         self, request_iterator: AsyncIterator[pb.AddRequest], context: Context
@@ -106,7 +97,8 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
         """What is near a picture, a text, an embedding or an item."""
         top_k = top_k_from_wire(request.top_k)
         query = await self._query(request, Deadline.after(context.time_remaining()))
-        return await asyncio.to_thread(_search, self.knowledge_base.view, query, top_k, list(request.labels))
+        found = await asyncio.to_thread(_search, self.knowledge_base.view, query, top_k, list(request.labels))
+        return to_message(found, pb.SearchResponse)
 
     @answers_errors
     async def List(self, request: pb.ListRequest, context: Context) -> pb.ListResponse:
@@ -142,23 +134,24 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
         return self.knowledge_base.view.head.version
 
     async def _described(self) -> pb.KnowledgeBaseDescription:
-        return description_to_wire(await asyncio.to_thread(lambda: self.knowledge_base.description))
+        description = await asyncio.to_thread(lambda: self.knowledge_base.description)
+        return to_message(description, pb.KnowledgeBaseDescription)
 
-    def _get_item(self, request: pb.GetItemRequest) -> pb.Item:
+    def _get_item(self, request: pb.GetItemRequest) -> Item:
         item = self.knowledge_base.get_item(request.item_id)
         if not request.with_picture:
-            return item_to_wire(item)
+            return replace(item, picture=b"")
         try:
-            return item_to_wire(item, read_original(item))
+            return replace(item, picture=read_original(item))
         except NotFound as error:
-            return item_to_wire(item, missing=str(error))
+            return replace(item, picture_missing=str(error))
 
     async def _add(self, request: pb.AddRequest) -> pb.AddResponse:
         try:
             outcomes = await self._added(request)
         except SemLinkError as error:
             return pb.AddResponse(request_id=request.request_id, version=self._version, failure=failure_from(error))
-        added = [added_to_wire(item.item_id, outcome) for item, outcome in zip(request.items, outcomes, strict=True)]
+        added = [_added_to_wire(item.item_id, outcome) for item, outcome in zip(request.items, outcomes, strict=True)]
         return pb.AddResponse(request_id=request.request_id, items=added, version=self._version)
 
     async def _added(self, request: pb.AddRequest) -> list[Outcome]:
@@ -166,22 +159,20 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
         if any(item.WhichOneof("content") == "embedding" for item in request.items):
             self.knowledge_base.require_clip(request.clip_fingerprint)
         given = [_parsed(item) for item in request.items]
-        embedded = await asyncio.gather(
-            *(self._embedded(one) for one in given if isinstance(one, _Given)), return_exceptions=True
-        )
-        waiting = iter(embedded)
-        ready = [next(waiting) if isinstance(one, _Given) else one for one in given]
-        for one in ready:  # what is wrong with CLIP, and not with a picture, concerns the whole request
+        waiting = iter(await asyncio.gather(*map(self._embedded, _only(NewItem, given)), return_exceptions=True))
+        ready = [next(waiting) if isinstance(one, NewItem) else one for one in given]
+        for one in ready:  # an error of CLIP, unlike one of a picture, concerns the whole request
             if isinstance(one, BaseException) and not isinstance(one, InvalidInput):
                 raise one
-        new = [one for one in ready if isinstance(one, NewItem)]
-        stored = iter((await self._adder.submit(new, Deadline.after(None)))[0])
-        return [next(stored) if isinstance(one, NewItem) else _refusal(one) for one in ready]
+        stored = iter((await self._adder.submit(_only(ItemRecord, ready), Deadline.after(None)))[0])
+        return [next(stored) if isinstance(one, ItemRecord) else _refusal(one) for one in ready]
 
-    async def _embedded(self, given: "_Given") -> NewItem:
-        return await self._embedder.item(given.picture, Deadline.after(None), copy=given.copy)
+    async def _embedded(self, item: NewItem) -> ItemRecord:
+        assert isinstance(item.picture, bytes)  # as all that comes from the wire
+        picture = Picture(item.item_id, item.label, item.picture, item.caption)
+        return await self._embedder.item(picture, Deadline.after(None), copy=item.copy)
 
-    def _store(self, requests: Sequence[Sequence[NewItem]]) -> list[list[Outcome] | Exception]:
+    def _store(self, requests: Sequence[Sequence[ItemRecord]]) -> list[list[Outcome] | Exception]:
         """One transaction for many requests; the outcomes of each one's items."""
         outcomes = iter(self.knowledge_base.add([item for items in requests for item in items]))
         return [[next(outcomes) for _ in items] for items in requests]
@@ -200,37 +191,34 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
         raise InvalidInput("the search has no query; send a picture, a text, an embedding or an item_id")
 
 
-class _Given(NamedTuple):
-    """A picture that is to be embedded. copy: keep its file."""
-
-    picture: Picture
-    copy: bool
-
-
-def _parsed(item: pb.NewItem) -> NewItem | _Given | InvalidInput:
-    """A new item from the wire, as far as it goes without CLIP, or what is wrong with it."""
-    if item.WhichOneof("content") == "embedding":
-        try:
-            embedding = embedding_from_wire(item.embedding, repr(item.item_id))
-        except InvalidInput as error:
-            return error
-        return NewItem(item.item_id, item.label, embedding, caption=item.caption)
+def _parsed(message: pb.NewItem) -> ItemRecord | NewItem | InvalidInput:
+    """A new item from the wire: complete, or to be embedded, or why it is refused."""
+    try:
+        item = from_message(message, NewItem)
+    except InvalidInput as error:
+        return error
+    if item.embedding is not None:
+        return ItemRecord(item.item_id, item.label, item.embedding, caption=item.caption)
     if not item.picture:
         return InvalidInput(f"the item {item.item_id!r} has neither a picture nor an embedding; send one")
-    return _Given(Picture(item.item_id, item.label, item.picture, item.caption), item.copy)
+    return item
 
 
-def _search(view: View, query: Embedding, top_k: int, labels: Sequence[str]) -> pb.SearchResponse:
+def _only(kind: type[Kind], items: Iterable[object]) -> list[Kind]:
+    return [item for item in items if isinstance(item, kind)]
+
+
+def _added_to_wire(item_id: str, outcome: Outcome) -> pb.Added:
+    failure = failure_from(outcome) if isinstance(outcome, Exception) else None
+    return pb.Added(item_id=item_id, failure=failure)
+
+
+def _search(view: View, query: Embedding, top_k: int, labels: Sequence[str]) -> Found:
     start = perf_counter()
     hits = view.hits(*view.nearest(query[None], top_k, labels or None))[0]
-    return pb.SearchResponse(
-        hits=hits_to_wire(hits),
-        knowledge_base=view.fingerprint,
-        knowledge_base_version=view.head.version,
-        search_seconds=perf_counter() - start,
-    )
+    return Found(tuple(hits), view.fingerprint, view.head.version, perf_counter() - start)
 
 
-def _refusal(error: NewItem | BaseException) -> Outcome:
+def _refusal(error: object) -> Outcome:
     assert isinstance(error, InvalidInput)
     return error

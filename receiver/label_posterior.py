@@ -1,6 +1,6 @@
 """What codecs with categories make of the knowledge base: see `shared.codecs.embedding.posterior`.
 
-view --a sample of each label--> Fusion, one for each codec; made anew when the knowledge base has changed
+view --a sample of each label--> LabelPosterior, one for each codec; made anew when the knowledge base has changed
 
 e_hat --200 nearest items--> candidates --category and place--> best first
 """
@@ -14,7 +14,7 @@ import numpy as np
 from receiver.decision import Ballot, ballot_of
 from receiver.knowledge_base.view import View
 from shared.codecs import Codec, Decoded
-from shared.codecs.embedding.posterior import Fusion
+from shared.codecs.embedding.posterior import LabelPosterior
 from shared.types import Floats, Ints
 
 CANDIDATES: Final = 200
@@ -28,7 +28,7 @@ _REFRESH_SECONDS: Final = 10.0  # of a knowledge base that changes all the time 
 
 @dataclass(frozen=True)
 class _Known:
-    fusion: Fusion | None
+    fusion: LabelPosterior | None
     version: int
     labels: tuple[str, ...]
     made_at: float
@@ -40,7 +40,7 @@ class Fusions:
     def __init__(self) -> None:
         self._known: dict[str, _Known] = {}
 
-    def of(self, codec: Codec, view: View) -> Fusion | None:
+    def of(self, codec: Codec, view: View) -> LabelPosterior | None:
         """The fusion of a codec with this view; None for a codec without categories, or a view without items."""
         if codec.categories(np.empty((0, view.store.origin.dim), np.float32)) is None:
             return None
@@ -52,7 +52,7 @@ class Fusions:
         return known.fusion
 
 
-def weigh(fusion: Fusion, decoded: Decoded, labels: Ints, cosines: Floats) -> tuple[Ballot, Ints]:
+def weigh(fusion: LabelPosterior, decoded: Decoded, labels: Ints, cosines: Floats) -> tuple[Ballot, Ints]:
     """Weigh the candidates [B, n] of bursts of one codec, nearest first: the ballot, and the order, best first: [B, n].
 
     cosines: of each candidate with the estimate.
@@ -70,11 +70,11 @@ def _stale(known: _Known, view: View) -> bool:
     return known.labels != view.labels or monotonic() - known.made_at > _REFRESH_SECONDS
 
 
-def _fusion(codec: Codec, view: View) -> Fusion | None:
+def _fusion(codec: Codec, view: View) -> LabelPosterior | None:
     sample = _sample(view)
     embeddings = view.embeddings_of(sample)
     present = ~np.isnan(embeddings[:, 0])  # the others were removed after this view
-    return Fusion(codec, embeddings[present], view.labels_of(sample[present])) if present.any() else None
+    return LabelPosterior(codec, embeddings[present], view.labels_of(sample[present])) if present.any() else None
 
 
 def _sample(view: View) -> Ints:

@@ -28,7 +28,7 @@ from receiver.harq_buffer import Part, Sessions
 from receiver.knowledge_base import KnowledgeBase, View
 from receiver.label_posterior import CANDIDATES, Fusions, weigh
 from shared.codecs import AnyCodec, CodecShelf, Decoded, PictureCodec
-from shared.codecs.embedding.posterior import Fusion
+from shared.codecs.embedding.posterior import LabelPosterior
 from shared.errors import InvalidInput, Mismatch, SemLinkError
 from shared.frame.burst import Burst, Hit, Trace
 from shared.ledger import Entry, Stage
@@ -62,7 +62,7 @@ class _Work:
     x_hat: Complex | None = None
     snr_db: float = np.nan
     embedding: Floats | None = None
-    fusion: Fusion | None = None
+    fusion: LabelPosterior | None = None
     log_posterior: Floats | None = None
     missing: str = ""
     certainty: float | None = None
@@ -165,7 +165,7 @@ class ReceivePipeline:
         x_hat, n0_eff = (np.stack(column) for column in zip(*parts.values(), strict=True))
         return [group[row] for row in parts], Equalized(x_hat, n0_eff, equalized.snr_db[list(parts)])
 
-    def _arrived(self, codec: AnyCodec, equalized: Equalized, fusion: Fusion | None) -> Arrived:
+    def _arrived(self, codec: AnyCodec, equalized: Equalized, fusion: LabelPosterior | None) -> Arrived:
         """What a group's codec says arrived, with the categories that the knowledge base has."""
         if isinstance(codec, PictureCodec):
             return decode_pictures(codec, equalized, self._embed_pictures)
@@ -221,7 +221,7 @@ def _elect(embeddings: Floats, n0: Doubles, view: View, most: int) -> _Ranked:
     return _Ranked(ballot, *answer_first(ballot, positions, cosines, most))
 
 
-def _fuse(fusion: Fusion, decoded: Decoded, view: View) -> _Ranked:
+def _fuse(fusion: LabelPosterior, decoded: Decoded, view: View) -> _Ranked:
     """The nearest items, in the order of what distance and category together say of them."""
     positions, cosines = view.nearest(decoded.embeddings, CANDIDATES)
     ballot, order = weigh(fusion, decoded, view.labels_of(positions), cosines)

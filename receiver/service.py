@@ -9,13 +9,13 @@ from typing import Any
 import grpc
 import structlog
 
+from protos.semlink.v1 import knowledge_base_pb2 as kb_pb
 from protos.semlink.v1 import knowledge_base_pb2_grpc as kb_rpc
 from protos.semlink.v1 import link_pb2 as pb
 from protos.semlink.v1 import link_pb2_grpc as rpc
 from receiver.confidence import load_confidence
 from receiver.embedder import Embedder
 from receiver.harq_buffer import Sessions
-from receiver.kb_messages import description_to_wire
 from receiver.kb_service import KnowledgeBaseService
 from receiver.knowledge_base import KnowledgeBase
 from receiver.pipeline import Answer, ReceivePipeline
@@ -33,6 +33,7 @@ from shared.runtime.batching import Batcher
 from shared.runtime.deadline import Deadline
 from shared.runtime.warming import Warming
 from shared.version import VERSION
+from shared.wire.converter import to_message
 from shared.wire.link import reception_to_wire, spec_to_wire
 
 log = structlog.get_logger()
@@ -49,15 +50,15 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         self._settings = settings
         self._streams = StreamAnswerer(settings.max_in_flight)
         self._knowledge_base: KnowledgeBase | None = None
-        self._knowledge_service = KnowledgeBaseService(settings)
+        self._knowledge_service: KnowledgeBaseService | None = None
         self._warming = Warming()
         self._batcher: Batcher[tuple[Burst, AnyCodec], Answer] | None = None
         self._answered = 0
 
     def register(self, server: grpc.aio.Server) -> None:
-        """Add both servicers."""
+        """Add the servicer of bursts; that of the knowledge base is added once it is open."""
         rpc.add_ReceiverServicer_to_server(self, server)
-        kb_rpc.add_KnowledgeBaseServicer_to_server(self._knowledge_service, server)
+        self._server = server
 
     async def start(self) -> None:
         """Open the knowledge base, load the codecs, run each once."""
@@ -85,19 +86,22 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             "decoder",
             initializer=lambda: use_threads(settings.threads),
         )
-        self._knowledge_service.start(self._knowledge_base, embedder)
+        self._knowledge_service = KnowledgeBaseService(self._knowledge_base, embedder)
+        kb_rpc.add_KnowledgeBaseServicer_to_server(self._knowledge_service, self._server)
         log.info("knowledge base", **vars(self._knowledge_base.description))
 
     def drain(self) -> None:
         """Take no further burst."""
         self._streams.drain()
-        self._knowledge_service.drain()
+        if self._knowledge_service is not None:
+            self._knowledge_service.drain()
 
     async def stop(self) -> None:
         """Release the decoder and the knowledge base."""
         if self._batcher is not None:
             await self._batcher.stop()
-        await self._knowledge_service.stop()
+        if self._knowledge_service is not None:
+            await self._knowledge_service.stop()
         if self._knowledge_base is not None:
             log.info("closing the knowledge base", bursts_answered=self._answered)
             self._knowledge_base.close()
@@ -152,5 +156,5 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             version=VERSION,
             device=self._device,
             codecs=map(spec_to_wire, specs),
-            knowledge_base=description_to_wire(description),
+            knowledge_base=to_message(description, kb_pb.KnowledgeBaseDescription),
         )

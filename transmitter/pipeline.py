@@ -129,7 +129,7 @@ class SendPipeline:
         return self._codec(self._settings.codec, self._settings.k)
 
     def _codec(self, name: str, k: int | None) -> AnyCodec:
-        return self._shelf.get(name, k).expecting(self._settings.design_fading)
+        return self._shelf.get(name, k).for_fading(self._settings.design_fading)
 
     async def _warm(self, codec: AnyCodec) -> None:
         """Run a codec that is slow at first once, beside the pictures of others."""

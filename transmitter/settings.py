@@ -6,8 +6,8 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from shared.codecs.base.contract import ExpectedFading
-from shared.codecs.base.design_snr import DEFAULT_SNR_DB
+from shared.codecs.base.contract import DesignFading
+from shared.codecs.base.design_snr import DEFAULT_DESIGN_SNR_DB
 from shared.frame.burst import Csi
 from shared.phy import PilotPattern
 from shared.runtime.config import ServerSettings
@@ -44,12 +44,12 @@ class TransmitterSettings(ServerSettings):
         "preamble", description="pilot pattern: preamble, one gain for the burst; scattered, the gain is tracked"
     )
     design_snr_db: float = Field(
-        DEFAULT_SNR_DB,
+        DEFAULT_DESIGN_SNR_DB,
         ge=-20,
         le=40,
         description="SNR in dB that codecs are told to expect, where they care; see snr_feedback",
     )
-    design_fading: ExpectedFading = Field(
+    design_fading: DesignFading = Field(
         "none", description="kind of fading that codecs are told to expect, where they care: none or rayleigh"
     )
     snr_feedback: bool = Field(False, description="expect instead what the receiver's last answer says it estimated")

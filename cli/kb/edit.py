@@ -12,9 +12,8 @@ from cli.console import answer, complain_of, out
 from cli.kb.common import Copy
 from cli.options import Json, ReceiverAt
 from cli.progress import progress
+from client import KnowledgeBaseClient, NewItem
 from client.connection import RECEIVER
-from client.kb_upload import NewItem
-from client.knowledge_base import KnowledgeBaseClient
 from shared.datasets import Embedded, EmbeddingSource, Picture, PictureSource, open_collection
 from shared.datasets.folder import SUFFIXES
 

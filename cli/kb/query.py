@@ -127,7 +127,7 @@ def _lines(address: str, directory: Path | None, label: str | None) -> Iterable[
                 after = page[-1].position
         return
     with KnowledgeBaseClient(address) as knowledge_base:
-        yield from map(asdict, knowledge_base.list_items(label))
+        yield from ({name: getattr(one, name) for name in _COLUMNS} for one in knowledge_base.list_items(label))
 
 
 def _query(text: str | None, picture: Path | None, item: str | None, embedding: Path | None) -> Query:

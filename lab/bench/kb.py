@@ -22,7 +22,7 @@ from lab.bench.kb_vectors import DIM, Collection
 from lab.knowledge_base.neighbours import TrueNeighbours, recall
 from lab.knowledge_base.tuning import TuningPlan, tune
 from lab.simulate.traffic import transmit
-from receiver.knowledge_base import EngineSettings, KnowledgeBase, NewItem, Origin, write_store
+from receiver.knowledge_base import EngineSettings, ItemRecord, KnowledgeBase, Origin, write_store
 from receiver.knowledge_base.index.table import choose_engine
 from shared.codecs.embedding.raw import Raw
 from shared.phy import ChannelSettings
@@ -111,7 +111,7 @@ def _add_durably(directory: Path, collection: Collection, bench: KnowledgeBaseBe
     """Items a second, each batch on the disk and acknowledged before the next."""
     vectors, labels = collection.block(_QUERY_BLOCK + 1, bench.durable_items)
     items = [
-        NewItem(f"new/{row}", f"class {label}", vector)
+        ItemRecord(f"new/{row}", f"class {label}", vector)
         for row, (vector, label) in enumerate(zip(vectors, labels.tolist(), strict=True))
     ]
     with KnowledgeBase.open(directory, EngineSettings(name=bench.engine), writable=True) as knowledge_base:

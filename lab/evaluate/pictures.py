@@ -46,7 +46,7 @@ class PictureScheme:
 
     def send(self, batch: Batch, air: Air) -> Arrival:
         """See `Scheme.send`."""
-        sender, pixels = self._sender.expecting(expected_fading(air)), fit_pictures(batch.pixels)
+        sender, pixels = self._sender.for_fading(expected_fading(air)), fit_pictures(batch.pixels)
         told = batch.operating_point()
         start = perf_counter()
         x = sender.encode(pixels, told)
@@ -84,7 +84,7 @@ class DigitalPictures(PictureScheme):
     def send(self, batch: Batch, air: Air) -> Arrival:
         """See `Scheme.send`. Raises CannotExist where no picture of the batch has a file as small as a burst."""
         arrival = super().send(batch, air)
-        sender = self._sender.expecting(expected_fading(air))
+        sender = self._sender.for_fading(expected_fading(air))
         assert isinstance(sender, PictureLdpc)
         mode = mode_of(sender, batch.operating_point())
         if not any(sender.files(fit_pictures(batch.pixels), mode)):

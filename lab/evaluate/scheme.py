@@ -19,9 +19,9 @@ from receiver.decoder import Equalized
 from receiver.knowledge_base.index.exact_search import exact_nearest
 from shared.clip import Clip
 from shared.codecs import AnyCodec, Codec, Decoded
-from shared.codecs.base.contract import ExpectedFading, OperatingPoint
-from shared.codecs.base.design_snr import operating_point_db
-from shared.codecs.embedding.posterior import Fusion
+from shared.codecs.base.contract import DesignFading, DesignSnr
+from shared.codecs.base.design_snr import outage_snr_db
+from shared.codecs.embedding.posterior import LabelPosterior
 from shared.errors import InvalidSetting
 from shared.phy.conditions.settings import FadingName
 from shared.types import Bools, Floats, Ints, Pixels
@@ -48,11 +48,11 @@ class Batch:
     pixels: Pixels
     snr_db: float | None
 
-    def operating_point(self, fading: FadingName = "none") -> OperatingPoint | None:
+    def operating_point(self, fading: FadingName = "none") -> DesignSnr | None:
         """What codecs are told to expect for each picture: [B], float32, dB. Under fading less than the average."""
         if self.snr_db is None:
             return None
-        return np.full(len(self.embeddings), operating_point_db(self.snr_db, fading), np.float32)
+        return np.full(len(self.embeddings), outage_snr_db(self.snr_db, fading), np.float32)
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,12 @@ class Arrival:
     bursts: Ints | None = None
 
 
-def mode_of(sender: AnyCodec, told: OperatingPoint | None) -> int:
+def mode_of(sender: AnyCodec, told: DesignSnr | None) -> int:
     """The mode in the header of a batch whose pictures have all the same operating point, [B], dB, or none."""
     return sender.mode(np.nan if told is None else float(told[0]))
 
 
-def expected_fading(air: Air) -> ExpectedFading:
+def expected_fading(air: Air) -> DesignFading:
     """What a sender knows of the channel that it sends over."""
     return "none" if air.channel.fading == "none" else "rayleigh"
 
@@ -146,7 +146,7 @@ class CodecScheme:
 
     def send(self, batch: Batch, air: Air) -> Arrival:
         """See `Scheme.send`."""
-        sender = self._sender.expecting(expected_fading(air))
+        sender = self._sender.for_fading(expected_fading(air))
         told = self._told(batch, air)
         start = perf_counter()
         x = sender.encode(batch.embeddings, told)
@@ -159,7 +159,7 @@ class CodecScheme:
         lost, found = self._lost(receiver, batch, decoded), self._found(decoded, equalized)
         return Arrival(decoded, encode_seconds, decode_seconds, lost, found=found)
 
-    def _told(self, batch: Batch, air: Air) -> OperatingPoint | None:
+    def _told(self, batch: Batch, air: Air) -> DesignSnr | None:
         """What the sender expects of the channel."""
         return batch.operating_point(air.channel.fading)
 
@@ -200,7 +200,7 @@ class FusedScheme(CodecScheme):
         super().__init__(kind, k)
         if self._receiver.categories(setting.items[:1]) is None:
             raise InvalidSetting(f"codec {kind.name} has no categories to fuse: decision = 'nearest' or 'vote' fits it")
-        self._fusion = Fusion(self._receiver, setting.items, setting.labels)
+        self._fusion = LabelPosterior(self._receiver, setting.items, setting.labels)
         self._receiver = self._receiver.with_prior(self._fusion.log_prior)
 
     def _found(self, decoded: Decoded, equalized: Equalized) -> Ints:  # noqa: ARG002

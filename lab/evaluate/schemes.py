@@ -10,7 +10,6 @@ from lab.evaluate.scenario import SchemeSpec
 from lab.evaluate.scheme import CodecScheme, FusedScheme, Scheme, Setting, VotingScheme
 from lab.simulate.nested_more import NAMES as NESTED_MORE
 from shared.codecs import AnyCodec, PictureCodec, codec_class
-from shared.codecs.base.plugin import is_own, own_codec
 from shared.errors import Mismatch
 
 PICTURES = ("jpeg", "webp", "hevc", "bpg")
@@ -69,4 +68,4 @@ def find_codec(source: str) -> type[AnyCodec]:
         module, attribute = CODECS[source].split(":")
         found: type[AnyCodec] = getattr(import_module(module), attribute)
         return found
-    return own_codec(source) if is_own(source) else codec_class(source)
+    return codec_class(source)

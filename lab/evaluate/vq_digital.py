@@ -6,7 +6,7 @@ from lab.evaluate.cost import Cost
 from lab.evaluate.scheme import Batch, CodecScheme, Setting
 from lab.simulate.air import Air
 from shared.codecs import Codec, Decoded
-from shared.codecs.base.contract import OperatingPoint
+from shared.codecs.base.contract import DesignSnr
 from shared.codecs.digital.vq import VqDigital
 from shared.types import Bools
 
@@ -25,7 +25,7 @@ class VqDigitalScheme(CodecScheme):
         assert isinstance(self._sender, VqDigital)
         return Cost(self._sender.params, 0)
 
-    def _told(self, batch: Batch, air: Air) -> OperatingPoint | None:  # noqa: ARG002 - its table knows of fading
+    def _told(self, batch: Batch, air: Air) -> DesignSnr | None:  # noqa: ARG002 - its table knows of fading
         """The average SNR, by which its table goes."""
         return batch.operating_point()
 

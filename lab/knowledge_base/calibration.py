@@ -16,7 +16,7 @@ from receiver.decision import VOTERS, evidence, vote
 from receiver.knowledge_base.view import View
 from receiver.label_posterior import CANDIDATES, Fusions, weigh
 from shared.codecs import Codec
-from shared.codecs.embedding.posterior import Fusion
+from shared.codecs.embedding.posterior import LabelPosterior
 from shared.errors import InvalidInput
 from shared.types import Bools, Doubles, Floats, Ints, Labels
 
@@ -101,7 +101,7 @@ def queries_from(view: View, embeddings: Floats, labels: Sequence[str]) -> Queri
     return Queries(embeddings, found, np.full(len(found), -1, np.int64))
 
 
-def answer(view: View, queries: Queries, received: Received, fusion: Fusion | None = None) -> Answers:
+def answer(view: View, queries: Queries, received: Received, fusion: LabelPosterior | None = None) -> Answers:
     """Look up what arrived, and vote, or weigh by a fusion. An item is never its own neighbour."""
     count, unknown = VOTERS if fusion is None else CANDIDATES, np.full(len(received.n0), np.nan)
     positions, cosines = without(queries.positions, *view.nearest(received.embeddings, count + 1))

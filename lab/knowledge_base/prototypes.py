@@ -13,7 +13,7 @@ import numpy as np
 
 from lab.knowledge_base.calibration import Progress, Queries, answer, queries_from
 from lab.simulate.traffic import transmit
-from receiver.knowledge_base import KnowledgeBase, NewItem, write_store
+from receiver.knowledge_base import ItemRecord, KnowledgeBase, write_store
 from receiver.knowledge_base.view import View
 from receiver.label_posterior import Fusions
 from shared.codecs import Codec
@@ -81,7 +81,9 @@ def _copy(view: View, kept: Positions, target: Path, progress: Progress) -> None
         for number, position in enumerate(kept.tolist()):
             item = view.store.read_item(position)
             if item is not None:
-                store.add(**{name: value for name, value in vars(item).items() if name in NewItem.__dataclass_fields__})
+                store.add(
+                    **{name: value for name, value in vars(item).items() if name in ItemRecord.__dataclass_fields__}
+                )
             progress(number + 1, len(kept))
 
 

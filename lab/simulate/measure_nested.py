@@ -17,11 +17,11 @@ from rich.console import Console
 from lab.data.codec_data import LabelledEmbeddings, load_codec_data
 from lab.data.features import CLIP_TINY, load_choice
 from lab.report.cards import markdown_table
-from lab.train.common.options import Data, Features
+from lab.train.common.settings import FEATURES
 from shared.codecs import Codec, Decoded, codec_class
-from shared.codecs.base.design_snr import operating_point_db
+from shared.codecs.base.design_snr import outage_snr_db
 from shared.codecs.base.picture import of_embeddings
-from shared.codecs.embedding.posterior import Fusion
+from shared.codecs.embedding.posterior import LabelPosterior
 from shared.phy import ChannelSettings, Link, equalize, estimate_channel, pilot_sequence
 from shared.types import Complex, Embeddings, Floats, Labels
 
@@ -48,7 +48,7 @@ class Measure:
         fusion = self._fusion(codec)
         receiver = codec.with_prior(fusion.log_prior) if fusion else codec
         link = Link.from_settings(ChannelSettings.model_validate({"snr_db": snr_db, "fading": fading, "seed": 1}))
-        expected_db = operating_point_db(snr_db, link.settings.fading)
+        expected_db = outage_snr_db(snr_db, link.settings.fading)
         x = codec.encode(e, np.full(len(e), expected_db, np.float32))
         decoded = _decoded(receiver, *_carried(link, x))
         unit = decoded.embeddings / np.maximum(np.linalg.norm(decoded.embeddings, axis=1, keepdims=True), 1e-12)
@@ -67,11 +67,11 @@ class Measure:
     def _clean(self) -> Labels:
         return _nearest(self._query.embeddings, self._kb.embeddings)
 
-    def _fusion(self, codec: Codec) -> Fusion | None:
+    def _fusion(self, codec: Codec) -> LabelPosterior | None:
         known = codec.categories(self._kb.embeddings[:1]) is not None
-        return Fusion(codec, self._kb.embeddings, self._kb.labels) if known else None
+        return LabelPosterior(codec, self._kb.embeddings, self._kb.labels) if known else None
 
-    def _ranked(self, fusion: Fusion, decoded: Decoded) -> Labels:
+    def _ranked(self, fusion: LabelPosterior, decoded: Decoded) -> Labels:
         return fusion.rank(decoded, 1)[0][:, 0]
 
     def _accuracy(self, found: Labels) -> float:
@@ -111,11 +111,11 @@ def _nearest(unit: Embeddings, items: Embeddings) -> Labels:
 
 
 def main(
-    data: Data,
+    data: Annotated[str, typer.Option(help="Folder with CIFAR-100, or with pictures in train/, query/ and kb/.")],
     *,
     codec: Annotated[str, typer.Option(help="Which codec of the registry.")] = "nested",
     fading: Annotated[str, typer.Option(help="none or rayleigh.")] = "none",
-    features: Features = Path("runs/kbsc"),
+    features: Annotated[Path, typer.Option(help="Folder for cached embeddings.")] = FEATURES,
 ) -> None:
     """Measure one codec at all its lengths on CIFAR-100's test part."""
     measure = Measure(*load_codec_data(load_choice(CLIP_TINY), data, features, 1).tests["cifar100"])

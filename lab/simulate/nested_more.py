@@ -17,7 +17,7 @@ from lab.evaluate.scheme import NEIGHBOURS, Arrival, Batch, CannotExist, Setting
 from lab.simulate.air import Air
 from shared.codecs.base.contract import Decoded, fingerprint_of
 from shared.codecs.embedding.nested import Nested
-from shared.codecs.embedding.posterior import Fusion
+from shared.codecs.embedding.posterior import LabelPosterior
 from shared.types import Ints
 from transmitter.harq import wanted_certainty
 
@@ -42,7 +42,7 @@ class NestedMore:
         if k not in lengths:
             raise CannotExist(f"{setting.name}: the rounds reach {Nested.lengths} from {start} on, and never k = {k}")
         self._sender = Nested.load(k, "cpu")
-        self._fusion = Fusion(self._sender, setting.items, setting.labels)
+        self._fusion = LabelPosterior(self._sender, setting.items, setting.labels)
         self._receivers = [Nested.load(length, "cpu").with_prior(self._fusion.log_prior) for length in lengths]
         self.clip_fingerprint = self._sender.clip_fingerprint
         self.fingerprint = fingerprint_of([self._sender.fingerprint.encode(), setting.name.encode()])

@@ -17,12 +17,12 @@ from channel_proxy.relay import as_received, check_power, report_of
 from receiver.pipeline import Answer, ReceivePipeline
 from shared.clip import Clip
 from shared.codecs import AnyCodec, PictureCodec
-from shared.codecs.base.design_snr import DEFAULT_SNR_DB
+from shared.codecs.base.design_snr import DEFAULT_DESIGN_SNR_DB
 from shared.datasets.decoding import MAX_BYTES, MAX_PIXELS
 from shared.frame.burst import Burst, ChannelReport, CodecSpec, Csi
 from shared.phy import PilotPattern, place_pilots
-from shared.phy.conditions.conditions import Conditions
-from shared.phy.conditions.faults import fate
+from shared.phy.channel.conditions import Conditions
+from shared.phy.conditions.faults import draw_faults
 from shared.phy.conditions.schedule import Schedule
 from shared.types import Complex
 from transmitter.encoder import Encoder, ToEncode
@@ -42,7 +42,7 @@ class Sender:
     stream: int = 0
     top_k: int = 5
     trace: bool = False
-    design_snr_db: float = DEFAULT_SNR_DB
+    design_snr_db: float = DEFAULT_DESIGN_SNR_DB
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class OfflineLink:
             check_power(burst)
             link = self._conditions.link(burst.symbols.size, burst.counter, burst.channel_override)
             transmission = link.transmit(burst.symbols, burst.stream, burst.counter)
-            cause = cause_of_loss(fate(link.settings, burst.stream, burst.counter), link.settings)
+            cause = cause_of_loss(draw_faults(link.settings, burst.stream, burst.counter), link.settings)
             passed.append((as_received(burst, transmission), report_of(transmission), cause))
         return passed
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from receiver.decoder import decode_payloads, equalize_bursts
 from shared.codecs import Codec, Decoded
-from shared.codecs.embedding.posterior import Fusion
+from shared.codecs.embedding.posterior import LabelPosterior
 from shared.frame.burst import Burst, CodecSpec
 from shared.phy import ChannelSettings, Link, pilot_sequence
 from shared.types import Complex, Doubles, Floats, Ints
@@ -42,7 +42,7 @@ def transmit(
     codec: Codec,
     channels: Sequence[ChannelSettings],
     counter: int = 0,
-    fusion: Fusion | None = None,
+    fusion: LabelPosterior | None = None,
 ) -> Received:
     """Send embeddings [B, dim], unit length, each over a channel of its own or all over one.
 

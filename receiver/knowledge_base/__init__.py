@@ -19,28 +19,23 @@ from receiver.knowledge_base.ingest.build import BuildReport, build_knowledge_ba
 from receiver.knowledge_base.ingest.pictures import UNREADABLE, Prepared, prepare, read_original
 from receiver.knowledge_base.ingest.staging import StagedStore, write_store
 from receiver.knowledge_base.knowledge_base import KnowledgeBase
-from receiver.knowledge_base.records import Description, Item, Listed, NewItem, Origin
-from receiver.knowledge_base.snapshots import Snapshot, restore_snapshot
+from receiver.knowledge_base.records import ItemRecord, Origin
+from receiver.knowledge_base.snapshots import restore_snapshot
 from receiver.knowledge_base.store.lock import HasWriter, WriterLock
-from receiver.knowledge_base.verify import Verification, verify
+from receiver.knowledge_base.verify import verify
 from receiver.knowledge_base.view import View
 
 __all__ = [
     "UNREADABLE",
     "BuildReport",
-    "Description",
     "Device",
     "EngineSettings",
     "HasWriter",
-    "Item",
+    "ItemRecord",
     "KnowledgeBase",
-    "Listed",
-    "NewItem",
     "Origin",
     "Prepared",
-    "Snapshot",
     "StagedStore",
-    "Verification",
     "View",
     "WriterLock",
     "build_knowledge_base",

@@ -22,16 +22,17 @@ from receiver.knowledge_base.index.ranking_file import extended_ranking_file
 from receiver.knowledge_base.index.settings import EngineSettings
 from receiver.knowledge_base.index.table import SHARED_ENGINES
 from receiver.knowledge_base.load import merged_engine, new_engine, open_view
-from receiver.knowledge_base.records import Added, Description, Item, Listed, NewItem
+from receiver.knowledge_base.records import AddedRecord, ItemRecord
 from receiver.knowledge_base.replica import Follower
-from receiver.knowledge_base.snapshots import Snapshot, restored_store, take_snapshot
+from receiver.knowledge_base.snapshots import restored_store, take_snapshot
 from receiver.knowledge_base.store.layout import Layout
 from receiver.knowledge_base.store.lock import WriterLock, last_writer
 from receiver.knowledge_base.store.writer import StoreWriter
-from receiver.knowledge_base.verify import Verification, verify
+from receiver.knowledge_base.verify import verify
 from receiver.knowledge_base.view import View
 from shared.errors import InvalidInput, Mismatch, SemLinkError, Unavailable
 from shared.frame.burst import Hit
+from shared.frame.kb import Item, KnowledgeBaseInfo, Listed, Snapshot, Verification
 from shared.types import Floats, Positions
 
 MERGE_ITEMS = 16_384  # in the delta before it is merged into the bulk; searching it costs 8 ms of one core
@@ -106,7 +107,7 @@ class KnowledgeBase:
         return self._view
 
     @property
-    def description(self) -> Description:
+    def description(self) -> KnowledgeBaseInfo:
         """What it is, in a few words."""
         return self._view.description
 
@@ -151,7 +152,7 @@ class KnowledgeBase:
         """Up to `count` items behind a position, in the order in which they came; of one label or of all."""
         return self._view.store.list_items(after, count, label)
 
-    def add(self, items: Sequence[NewItem]) -> list[int | InvalidInput]:
+    def add(self, items: Sequence[ItemRecord]) -> list[int | InvalidInput]:
         """Add items in one transaction; returns once they are on the disk and will be found.
 
         Returns for each its position, or why it alone was left out. Raises Exhausted when the disk is full; then none
@@ -159,11 +160,11 @@ class KnowledgeBase:
         """
         with self._changing() as writer:
             outcomes = writer.add(items)
-            if added := [outcome for outcome in outcomes if isinstance(outcome, Added)]:
+            if added := [outcome for outcome in outcomes if isinstance(outcome, AddedRecord)]:
                 labels = self._view.labels if len(self._view.labels) == writer.label_count else writer.labels
                 self._view = self._view.with_added(added, writer.head, labels)
         self._merge_in_background()
-        return [outcome.position if isinstance(outcome, Added) else outcome for outcome in outcomes]
+        return [outcome.position if isinstance(outcome, AddedRecord) else outcome for outcome in outcomes]
 
     def remove(self, item_ids: Sequence[str]) -> int:
         """Remove items, all or none; how many. Raises NotFound for an id that is not there."""

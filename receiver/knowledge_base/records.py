@@ -1,4 +1,4 @@
-"""What a knowledge base holds and answers, as plain values."""
+"""Records of the store alone; those that clients see as well are in `shared.frame.kb`."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -25,34 +25,8 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Description:
-    """A knowledge base in a few words.
-
-    items, labels: how many, labels counted once
-    fingerprint: of the content: CLIP, dimension, metric and every item's texts, picture and embedding
-    engine: name of the index engine
-    version: how many changes it has seen; grows with each item added, removed or relabelled
-    created_at: ISO 8601, UTC
-    copied: whether the pictures' files were copied in
-    """
-
-    source: str
-    items: int
-    labels: int
-    clip: str
-    clip_fingerprint: str
-    fingerprint: str
-    engine: str
-    dim: int
-    version: int
-    metric: str
-    created_at: str
-    copied: bool
-
-
-@dataclass(frozen=True)
-class NewItem:
-    """One item to be stored.
+class ItemRecord:
+    """One item, complete, to be stored.
 
     item_id: unique in the knowledge base, 1 to 4096 bytes of UTF-8
     label, caption: at most 4096 bytes; may be empty
@@ -75,35 +49,7 @@ class NewItem:
     picture_digest: bytes = b""
 
 
-@dataclass(frozen=True)
-class Item:
-    """One stored item; fields as in `NewItem`.
-
-    embedding: [dim], float32, unit length
-    """
-
-    item_id: str
-    label: str
-    caption: str
-    path: str
-    thumbnail: bytes
-    embedding: Floats
-    picture: bytes
-    picture_digest: bytes
-
-
-@dataclass(frozen=True)
-class Listed:
-    """One line of a list of items. position: its stable number, which grows with each item added."""
-
-    position: int
-    item_id: str
-    label: str
-    caption: str
-    path: str
-
-
-class Added(NamedTuple):
+class AddedRecord(NamedTuple):
     """One item that was stored. code: of its label. embedding: [dim], float32, unit length."""
 
     position: int

@@ -1,7 +1,6 @@
 """Copies of a store at one moment, and the way back."""
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 from receiver.knowledge_base.records import Origin
@@ -13,18 +12,7 @@ from receiver.knowledge_base.store.writer import StoreWriter
 from receiver.knowledge_base.verify import verify_store
 from shared.errors import DataLoss, Exhausted, Mismatch, NotFound, SemLinkError
 from shared.files import fsync, make_directory, replacing
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A copy that was made. path: of the file. items, version, fingerprint: of what it holds."""
-
-    name: str
-    path: Path
-    size_bytes: int
-    items: int
-    version: int
-    fingerprint: str
+from shared.frame.kb import Snapshot
 
 
 def take_snapshot(layout: Layout, store: Store, name: str) -> Snapshot:
@@ -38,7 +26,7 @@ def take_snapshot(layout: Layout, store: Store, name: str) -> Snapshot:
     try:
         origin, head = copy.origin, copy.head
         print_ = head.fingerprint(origin.clip_fingerprint, origin.dim)
-        return Snapshot(name, path, path.stat().st_size, head.items, head.version, print_)
+        return Snapshot(name, str(path), path.stat().st_size, head.items, head.version, print_)
     finally:
         copy.close()
 

@@ -1,9 +1,8 @@
-"""Reading and proving everything: what `semlink kb verify` does. It changes nothing and stops at nothing."""
+"""Checks everything on the disk (`semlink kb verify`). Read-only; reports all problems, not just the first."""
 
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from receiver.knowledge_base.index.index_file import index_disproof
@@ -15,23 +14,10 @@ from receiver.knowledge_base.store.layout import Layout
 from receiver.knowledge_base.store.schema import Head
 from receiver.knowledge_base.store.sqlite import connect_reader, store_uri
 from shared.errors import NotFound, SemLinkError
+from shared.frame.kb import Verification
 
 _MOST_PROBLEMS = 1000
 _DELETE_RANKING = "the store's is used; delete that file, and it is made anew when the knowledge base is next served"
-
-
-@dataclass(frozen=True)
-class Verification:
-    """What was found. items, indexes: how many were read. problems: what is wrong, one sentence each."""
-
-    items: int
-    indexes: int
-    problems: tuple[str, ...]
-
-    @property
-    def whole(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.problems
 
 
 def verify(directory: Path) -> Verification:

@@ -19,12 +19,13 @@ from receiver.knowledge_base.index.append_only import Delta, appended
 from receiver.knowledge_base.index.base import IndexEngine
 from receiver.knowledge_base.index.exact_search import sort_neighbours, squared_distances
 from receiver.knowledge_base.index.ranking_file import RankingFile
-from receiver.knowledge_base.records import Added, Description, Item
+from receiver.knowledge_base.records import AddedRecord
 from receiver.knowledge_base.store.schema import METRIC, Head
 from receiver.knowledge_base.store.sqlite_errors import damaged
 from receiver.knowledge_base.store.store import Contents, Store
 from shared.errors import InvalidInput, NotFound
 from shared.frame.burst import Hit
+from shared.frame.kb import Item, KnowledgeBaseInfo
 from shared.types import Bools, Floats, Positions
 
 _FEW_ITEMS = 4096  # of the labels that a search is limited to: so many are read and compared one by one
@@ -70,10 +71,10 @@ class View:
         return self.head.fingerprint(origin.clip_fingerprint, origin.dim)
 
     @cached_property
-    def description(self) -> Description:
+    def description(self) -> KnowledgeBaseInfo:
         """What it is, in a few words."""
         origin = self.store.origin
-        return Description(
+        return KnowledgeBaseInfo(
             source=origin.source,
             items=self.head.items,
             labels=len(np.unique(self.label_codes[self.live])),
@@ -152,7 +153,7 @@ class View:
                 raise damaged(self.store.path, f"its index of ids does not lead to {item_id!r}")
             start = position + 1
 
-    def with_added(self, added: Sequence[Added], head: Head, labels: tuple[str, ...]) -> "View":
+    def with_added(self, added: Sequence[AddedRecord], head: Head, labels: tuple[str, ...]) -> "View":
         """The next view, with items at the positions behind this one's. labels: all of them now."""
         count = self.head.next_position
         self.item_ids.extend(item.item_id for item in added)

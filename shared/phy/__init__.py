@@ -8,15 +8,8 @@ Symbols are complex64 with unit mean power per burst; `snr_db` is the average Es
 from shared.phy.channel.link import Link, Sending, Transmission
 from shared.phy.conditions.settings import ChannelSettings, FadingName, Grid
 from shared.phy.receive.equalizer import EqualizerName, equalize
-from shared.phy.receive.pilots import (
-    ChannelEstimate,
-    PilotPattern,
-    estimate_channel,
-    payload_positions,
-    pilot_positions,
-    pilot_sequence,
-    place_pilots,
-)
+from shared.phy.receive.estimation import ChannelEstimate, estimate_channel
+from shared.phy.receive.pilots import PilotPattern, payload_positions, pilot_positions, pilot_sequence, place_pilots
 from shared.phy.receive.tracking import check_trackable, track_channel
 
 __all__ = [

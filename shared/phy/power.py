@@ -14,11 +14,6 @@ def mean_powers(symbols: Complex) -> list[float]:
     return powers
 
 
-def mean_power(symbols: Complex) -> float:
-    """E|x|^2 over one burst, in float64. symbols: [n], complex64."""
-    return mean_powers(symbols[None])[0]
-
-
 def normalize_power(symbols: Complex) -> Complex:
     """Scale each burst to unit mean power.
 

@@ -15,7 +15,7 @@ from shared.errors import Exhausted, InvalidInput, InvalidSetting, Lost, NotFoun
 from shared.frame.burst import Reception
 from shared.frame.channel_records import ChannelStatistics, RecordedBurst
 from shared.phy import ChannelSettings, Link
-from shared.phy.conditions.conditions import Conditions
+from shared.phy.channel.conditions import Conditions
 from shared.phy.conditions.presets import PRESETS
 from shared.phy.conditions.schedule import Schedule
 from shared.phy.conditions.timeline import Change

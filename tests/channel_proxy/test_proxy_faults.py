@@ -20,7 +20,7 @@ from channel_proxy.settings import ProxySettings
 from shared.errors import Expired, InvalidSymbols, Lost, Unavailable
 from shared.ledger import Kind
 from shared.phy import ChannelSettings, Link
-from shared.phy.conditions.faults import fate
+from shared.phy.conditions.faults import draw_faults
 from shared.wire.link import burst_to_wire
 from tests.tools.rpc import FarEnd, echo, far_end, linked, make_burst, payload, serving, to_channel, until
 
@@ -46,7 +46,7 @@ async def outcomes(link, bursts) -> list[Any]:
 
 
 def predicted(count: int, **settings: Any):
-    return [fate(ChannelSettings(**settings), 0, counter) for counter in range(1, count + 1)]
+    return [draw_faults(ChannelSettings(**settings), 0, counter) for counter in range(1, count + 1)]
 
 
 async def test_lost_bursts_are_those_that_were_drawn_and_the_others_arrive(tmp_path: Path) -> None:

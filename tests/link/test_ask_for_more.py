@@ -25,7 +25,7 @@ from shared.errors import InvalidInput, Lost
 from shared.frame.burst import Burst, Reception
 from shared.phy import ChannelSettings
 from shared.phy import Link as Physics
-from shared.phy.conditions.faults import fate
+from shared.phy.conditions.faults import draw_faults
 from shared.rpc.burst_link import link_to_channel
 from shared.runtime.deadline import Deadline
 from tests.tools.rpc import FarEnd, echo, far_end, linked, make_burst
@@ -204,7 +204,7 @@ def counter_of(settings: ChannelSettings, lost: tuple[bool, ...]) -> int:
     return next(
         counter
         for counter in range(10_000)
-        if tuple(bool(fate(settings, 0, counter + place).cause) for place in range(len(lost))) == lost
+        if tuple(bool(draw_faults(settings, 0, counter + place).cause) for place in range(len(lost))) == lost
     )
 
 

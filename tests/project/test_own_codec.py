@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from shared.codecs.base.plugin import own_codec
+from shared.codecs.base.plugin import codec_from_file
 from shared.errors import InvalidSetting, NotFound
 from tests.tools.paths import ROOT
 
@@ -59,15 +59,15 @@ def test_the_tutorial_works(tmp_path: Path) -> None:
 def test_a_wrong_file_is_named(tmp_path: Path) -> None:
     file = tmp_path / "codec.py"
     with pytest.raises(NotFound, match=r"codec\.py"):
-        own_codec(f"{file}:Mine")
+        codec_from_file(f"{file}:Mine")
     file.write_text("import no_such_library\n")
     with pytest.raises(InvalidSetting, match=r"codec\.py cannot be run: ModuleNotFoundError: .*no_such_library"):
-        own_codec(f"{file}:Mine")
+        codec_from_file(f"{file}:Mine")
     file.write_text("from shared.codecs import Codec\n\n\nclass Mine(Codec):\n    name = 'mine'\n")
     with pytest.raises(InvalidSetting, match=r"'Mine' .* has no lengths, default_k"):
-        own_codec(f"{file}:Mine")
+        codec_from_file(f"{file}:Mine")
     file.write_text("class Mine: pass\n")
     with pytest.raises(InvalidSetting, match="no codec 'Mine'"):
-        own_codec(f"{file}:Mine")
+        codec_from_file(f"{file}:Mine")
     with pytest.raises(InvalidSetting, match="no codec 'Yours'"):
-        own_codec(f"{file}:Yours")
+        codec_from_file(f"{file}:Yours")

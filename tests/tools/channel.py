@@ -13,6 +13,7 @@ from shared.phy import ChannelSettings, Link, Sending
 from shared.phy.channel.registry import STAGES
 from shared.phy.channel.stage import Draw, Drawn, Signal, Stage
 from shared.phy.conditions.settings import SELECTIVE
+from shared.phy.power import mean_powers
 from shared.types import Complex
 from shared.units import db_to_ratio
 
@@ -27,13 +28,18 @@ ASKING = {  # for each stage settings that ask for it
     "shadowing": ChannelSettings(shadowing_db=8),
     "awgn": ChannelSettings(),
     "rapp": ChannelSettings(pa_backoff_db=3),
-    "oscillators": ChannelSettings(phase_noise_hz=10),
+    "carrier_offset": ChannelSettings(phase_noise_hz=10),
     "bernoulli": ChannelSettings(impulses="bernoulli", impulse_probability=0.3),
     "middleton": ChannelSettings(impulses="middleton"),
     "tone": ChannelSettings(sir_db=10),
-    "converters": ChannelSettings(adc_bits=4),
+    "adc": ChannelSettings(adc_bits=4),
 }
 Spoil = Callable[[Drawn], Any]
+
+
+def mean_power(symbols: Complex) -> float:
+    """Mean power of one burst [n]."""
+    return mean_powers(symbols[None])[0]
 
 
 def link(**settings: Any) -> Link:

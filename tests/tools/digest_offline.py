@@ -84,18 +84,18 @@ def traffic(folder: Path) -> Found:
     """A batch, each of another channel, with fusion and without."""
     from lab.simulate.traffic import mixed_channels, transmit  # noqa: PLC0415
     from shared.codecs import codec_class  # noqa: PLC0415
-    from shared.codecs.embedding.posterior import Fusion  # noqa: PLC0415
+    from shared.codecs.embedding.posterior import LabelPosterior  # noqa: PLC0415
 
     pictures = test_set(folder)
     e, channels = pictures.queries.embeddings[QUERIES], mixed_channels(100, seed=3)
     nested = codec_class("nested").load(64, "cpu")
-    fusion = Fusion(nested, pictures.items.embeddings, pictures.item_labels)
+    fusion = LabelPosterior(nested, pictures.items.embeddings, pictures.item_labels)
     found = {
         "nested": transmit(e, nested, channels, counter=7, fusion=fusion),
         "nested without a prior": transmit(e, nested, channels, counter=7),
         "kbsc": transmit(e, codec_class("kbsc").load(64, "cpu"), channels[:1], counter=7),
     }
-    evidence = {name: one.decoded.evidence for name, one in found.items()}
+    evidence = {name: one.decoded.log_posterior for name, one in found.items()}
     return {
         "digests": {
             name: digest(one.embeddings, one.n0, [] if evidence[name] is None else evidence[name])

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from receiver.knowledge_base import EngineSettings, KnowledgeBase, NewItem, Origin, knowledge_base, write_store
+from receiver.knowledge_base import EngineSettings, ItemRecord, KnowledgeBase, Origin, knowledge_base, write_store
 from shared.errors import NotFound
 
 ORIGIN = Origin(source="synthetic", clip="fake-clip", clip_fingerprint="c0ffee", dim=16)
@@ -67,7 +67,7 @@ class Operations:
         count = int(self._rng.integers(1, 12))
         ids = [f"item-{number}" for number in range(self._number, self._number + count)]
         self._number += count
-        new = [NewItem(one, f"label {len(one) % 3}", vector(one), thumbnail=one.encode()) for one in ids]
+        new = [ItemRecord(one, f"label {len(one) % 3}", vector(one), thumbnail=one.encode()) for one in ids]
         return Operation(lambda kb: kb.add(new), state | {one.item_id: one.label for one in new})
 
     def _remove(self, state: State) -> Operation:

@@ -7,13 +7,13 @@ A line of standard input is a piece of Python about `kb` and `new`; "done VERSIO
 
 import sys
 
-from receiver.knowledge_base import EngineSettings, KnowledgeBase, NewItem, knowledge_base
+from receiver.knowledge_base import EngineSettings, ItemRecord, KnowledgeBase, knowledge_base
 from tests.receiver.knowledge_base.test_knowledge_base import vectors
 
 
-def new(count: int, seed: int, label: str = "new") -> list[NewItem]:
+def new(count: int, seed: int, label: str = "new") -> list[ItemRecord]:
     """Items of the vectors of a seed; their ids tell both."""
-    return [NewItem(f"new-{seed}-{n}", label, one) for n, one in enumerate(vectors(count, seed=seed))]
+    return [ItemRecord(f"new-{seed}-{n}", label, one) for n, one in enumerate(vectors(count, seed=seed))]
 
 
 def main(directory: str, engine: str, merge_items: str) -> None:

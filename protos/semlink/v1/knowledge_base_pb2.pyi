@@ -140,6 +140,7 @@ class Item(_message.Message):
     PATH_FIELD_NUMBER: _builtins.int
     PICTURE_FIELD_NUMBER: _builtins.int
     PICTURE_MISSING_FIELD_NUMBER: _builtins.int
+    PICTURE_DIGEST_FIELD_NUMBER: _builtins.int
     item_id: _builtins.str
     label: _builtins.str
     thumbnail: _builtins.bytes
@@ -153,6 +154,8 @@ class Item(_message.Message):
     """the picture's file, if it was asked for and is there"""
     picture_missing: _builtins.str
     """Why `picture` is empty although it was asked for: the item has none, its file is gone, or it has changed."""
+    picture_digest: _builtins.bytes
+    """SHA-256 of the picture's file, kept here or where it lay; empty for an item without a file."""
     def __init__(
         self,
         *,
@@ -164,10 +167,11 @@ class Item(_message.Message):
         path: _builtins.str = ...,
         picture: _builtins.bytes = ...,
         picture_missing: _builtins.str = ...,
+        picture_digest: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caption", b"caption", "embedding", b"embedding", "item_id", b"item_id", "label", b"label", "path", b"path", "picture", b"picture", "picture_missing", b"picture_missing", "thumbnail", b"thumbnail"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caption", b"caption", "embedding", b"embedding", "item_id", b"item_id", "label", b"label", "path", b"path", "picture", b"picture", "picture_digest", b"picture_digest", "picture_missing", b"picture_missing", "thumbnail", b"thumbnail"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -441,11 +445,11 @@ class SearchResponse(_message.Message):
 
     HITS_FIELD_NUMBER: _builtins.int
     KNOWLEDGE_BASE_FIELD_NUMBER: _builtins.int
-    KNOWLEDGE_BASE_VERSION_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     SEARCH_SECONDS_FIELD_NUMBER: _builtins.int
     knowledge_base: _builtins.str
     """The state that answered."""
-    knowledge_base_version: _builtins.int
+    version: _builtins.int
     search_seconds: _builtins.float
     """Seconds that the search took, without embedding the query."""
     @_builtins.property
@@ -457,12 +461,12 @@ class SearchResponse(_message.Message):
         *,
         hits: _abc.Iterable[_common_pb2.Hit] | None = ...,
         knowledge_base: _builtins.str = ...,
-        knowledge_base_version: _builtins.int = ...,
+        version: _builtins.int = ...,
         search_seconds: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hits", b"hits", "knowledge_base", b"knowledge_base", "knowledge_base_version", b"knowledge_base_version", "search_seconds", b"search_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hits", b"hits", "knowledge_base", b"knowledge_base", "search_seconds", b"search_seconds", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -510,10 +514,13 @@ class ListResponse(_message.Message):
         LABEL_FIELD_NUMBER: _builtins.int
         CAPTION_FIELD_NUMBER: _builtins.int
         PATH_FIELD_NUMBER: _builtins.int
+        POSITION_FIELD_NUMBER: _builtins.int
         item_id: _builtins.str
         label: _builtins.str
         caption: _builtins.str
         path: _builtins.str
+        position: _builtins.int
+        """stable number of the item; grows with each item added"""
         def __init__(
             self,
             *,
@@ -521,10 +528,11 @@ class ListResponse(_message.Message):
             label: _builtins.str = ...,
             caption: _builtins.str = ...,
             path: _builtins.str = ...,
+            position: _builtins.int = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["caption", b"caption", "item_id", b"item_id", "label", b"label", "path", b"path"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["caption", b"caption", "item_id", b"item_id", "label", b"label", "path", b"path", "position", b"position"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 

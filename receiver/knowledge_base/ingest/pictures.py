@@ -8,10 +8,10 @@ from typing import Any
 
 from PIL import Image
 
-from receiver.knowledge_base.records import Item
 from receiver.knowledge_base.store.schema import blob_digest, digest
 from shared.datasets import Picture
 from shared.errors import Exhausted, InvalidInput, NotFound
+from shared.frame.kb import Item
 
 THUMBNAIL_SIDE = 96  # pixels, at most
 # Errors of one picture alone; the others of its batch are still read.
@@ -20,7 +20,7 @@ UNREADABLE = (InvalidInput, Exhausted, OSError, ValueError)
 
 @dataclass(frozen=True)
 class Prepared:
-    """A picture that only its embedding is missing from; fields as in `NewItem`. image: RGB."""
+    """A picture that only its embedding is missing from; fields as in `ItemRecord`. image: RGB."""
 
     item_id: str
     label: str
@@ -33,7 +33,7 @@ class Prepared:
     picture_digest: bytes
 
     def fields(self) -> dict[str, Any]:
-        """What a `NewItem` has beside id, label and embedding."""
+        """What a `ItemRecord` has beside id, label and embedding."""
         names = ("caption", "content", "thumbnail", "path", "picture", "picture_digest")
         return {name: getattr(self, name) for name in names}
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from receiver.knowledge_base.index.settings import EngineSettings
 from receiver.knowledge_base.load import index_store
-from receiver.knowledge_base.records import NewItem, Origin
+from receiver.knowledge_base.records import ItemRecord, Origin
 from receiver.knowledge_base.store.layout import Layout
 from receiver.knowledge_base.store.lock import WriterLock
 from receiver.knowledge_base.store.writer import StoreWriter, create_store
@@ -26,7 +26,7 @@ class StagedStore:
 
     def __init__(self, path: Path) -> None:
         self._writer = StoreWriter(path, durable=False)  # what a power cut takes away is built again
-        self._waiting: list[NewItem] = []
+        self._waiting: list[ItemRecord] = []
 
     @property
     def items(self) -> int:
@@ -34,12 +34,12 @@ class StagedStore:
         return self._writer.head.items + len(self._waiting)
 
     def add(self, item_id: str, label: str, embedding: Floats, **fields: Any) -> None:
-        """Add one item; fields as in `NewItem`.
+        """Add one item; fields as in `ItemRecord`.
 
         Raises InvalidInput, here or at the next `flush`, for an id that is there already, a text that cannot be stored
         or an embedding without direction; Exhausted when the disk is full.
         """
-        self._waiting.append(NewItem(item_id, label, embedding, **fields))
+        self._waiting.append(ItemRecord(item_id, label, embedding, **fields))
         if len(self._waiting) >= _BATCH_ITEMS:
             self.flush()
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from receiver.knowledge_base.records import Item, Origin
+from receiver.knowledge_base.records import Origin
 from receiver.knowledge_base.store import schema
 from receiver.knowledge_base.store.sqlite_errors import damaged
 from shared.errors import Mismatch
+from shared.frame.kb import Item
 from shared.types import Floats
 
 
@@ -55,7 +56,7 @@ def prove_item(row: tuple, path: Path) -> Item:  # type: ignore[type-arg]
     if picture and schema.blob_digest(picture) != digests[2]:
         raise damaged(path, f"the picture of {item_id!r} is not what was stored")
     vector = prove_embedding(repr(item_id), embedding, digests[0], path)
-    return Item(item_id, label, columns[3], os.fsdecode(columns[4]), thumbnail, vector, picture, digests[2])
+    return Item(item_id, label, thumbnail, vector, columns[3], os.fsdecode(columns[4]), picture, digests[2])
 
 
 def prove_embedding(whose: str | int, embedding: bytes, digest: bytes, path: Path) -> Floats:

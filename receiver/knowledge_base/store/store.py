@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from receiver.knowledge_base.records import Added, Item, Listed, Origin
+from receiver.knowledge_base.records import AddedRecord, Origin
 from receiver.knowledge_base.store import schema
 from receiver.knowledge_base.store.checksums import (
     origin_from_meta,
@@ -34,6 +34,7 @@ from receiver.knowledge_base.store.schema import Head
 from receiver.knowledge_base.store.sqlite import connect_reader, store_uri
 from receiver.knowledge_base.store.sqlite_errors import damaged, reading
 from shared.errors import Unavailable
+from shared.frame.kb import Item, Listed
 from shared.types import Bools, Floats, Positions
 
 CHUNK_ITEMS = 16_384  # embeddings read at once
@@ -60,7 +61,7 @@ class Additions(NamedTuple):
     """What was added to a store; head and labels as they are now."""
 
     head: Head
-    items: list[Added]
+    items: list[AddedRecord]
     labels: tuple[str, ...]
 
 
@@ -140,7 +141,7 @@ class Store:
             for *row, embedding in connection.execute(query, (known.next_position,)):
                 position = prove_row(tuple(row), labels, self.path)
                 vector = prove_embedding(repr(row[1]), embedding, row[6], self.path)
-                added.append(Added(position, row[1], row[2], vector))
+                added.append(AddedRecord(position, row[1], row[2], vector))
                 proofs.append(row[-1])
         whole = head.next_position - known.next_position == head.items - known.items == len(added)
         if not whole or head.total != schema.sum_digests(known.total, proofs):

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from receiver.knowledge_base.records import Added, NewItem, Origin
+from receiver.knowledge_base.records import AddedRecord, ItemRecord, Origin
 from receiver.knowledge_base.store import schema
 from receiver.knowledge_base.store.checksums import origin_from_meta, read_meta
 from receiver.knowledge_base.store.schema import Head
@@ -59,11 +59,11 @@ class StoreWriter:
         """How many `labels` there are."""
         return len(self._codes)
 
-    def add(self, items: Sequence[NewItem]) -> list[Added | InvalidInput]:
+    def add(self, items: Sequence[ItemRecord]) -> list[AddedRecord | InvalidInput]:
         """Add items; each one's outcome, or why it alone was left out: an id that is there, a text or an embedding that
         cannot be stored.
         """
-        outcomes: list[Added | InvalidInput] = []
+        outcomes: list[AddedRecord | InvalidInput] = []
         with self._transaction():
             for item in items:
                 try:
@@ -140,7 +140,7 @@ class StoreWriter:
         self._meta["seal"] = schema.seal(self._meta)
         self._connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", self._meta.items())
 
-    def _add(self, item: NewItem) -> Added:
+    def _add(self, item: ItemRecord) -> AddedRecord:
         check_text("id", item.item_id)
         check_text("label", item.label, empty=True)
         check_text("caption", item.caption, empty=True)
@@ -165,7 +165,7 @@ class StoreWriter:
             row = (position, item.thumbnail, item.picture)
             self._connection.execute("INSERT INTO pictures VALUES (?, ?, ?)", row)
         self._change(items=1, added=[proof], positions=1)
-        return Added(position, item.item_id, code, unit)
+        return AddedRecord(position, item.item_id, code, unit)
 
     def _remove(self, item_id: str) -> int:
         position, digest = self._find(item_id)

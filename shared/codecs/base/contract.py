@@ -3,30 +3,36 @@
     e [B, 512] --encode--> x [B, k/2] --channel, equalizer--> x_hat [B, k/2] --decode--> e_hat [B, 512]
 
 A codec is one file with both halves side by side, and one row in `registry`. CONTRIBUTING.md shows how to add one.
-Those that take pixels instead of embeddings are in `shared.codecs.base.picture`.
+Codecs of pixels instead of embeddings are in `shared.codecs.base.picture`, codecs that choose a modulation and code
+rate in `shared.codecs.base.mode_selector`.
 """
 
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Generic, Literal, Self, TypeVar
 
 import numpy as np
 
+from shared.codecs.base.design_snr import ADAPTIVE_DESIGN_SNR_DB
 from shared.errors import InvalidInput
 from shared.phy.receive.equalizer import EqualizerName
 from shared.types import Complex, Embeddings, Floats
 
-OperatingPoint = Floats
+DesignSnr = Floats
+"""SNR that the sender designs each burst for: [B], float32, dB; NaN takes the codec's default."""
+DesignFading = Literal["none", "rayleigh"]
+"""Fading that the sender designs for: a constant gain, or one that fades from burst to burst."""
 LogProbabilities = Floats
-ExpectedFading = Literal["none", "rayleigh"]
-"""What a sender may expect of a channel beside its SNR: a constant gain, or one that fades from burst to burst."""
+
+Source = TypeVar("Source")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """What a decoder learned from a batch of bursts.
+    """Result of decoding a batch of bursts.
 
     embeddings: [B, 512], float32, not necessarily of unit length.
     log_posterior: [B, C], float32, log p(c | y) of the codec's own categories or clusters; None if it has none.
@@ -36,16 +42,16 @@ class Decoded:
     log_posterior: LogProbabilities | None = None
 
 
-class BaseCodec(ABC):
-    """What codecs of embeddings and of pictures have in common.
+class BaseCodec(ABC, Generic[Source, Result]):
+    """Source values to symbols of unit power per burst, and back.
 
     name: as in the registry. k: real dimensions, so k/2 complex symbols. fingerprint: 16 hexadecimal digits of the
     parameters; the two ends must hold the same. clip_fingerprint: of the CLIP model whose embeddings the codec was
     trained on; None when it fits any. equalizer: the one that the decoder is made for; None takes the receiver's.
-    quick: whether its first burst is as fast as the others; the services run one that is not, because it imports or
-    builds a lot, once on the side before its first burst.
-    prefixes: whether each shorter code is the beginning of the longer ones, with unit power in every piece between two
-    lengths, so that a picture can be sent in rounds.
+    default_design_snr_db: design SNR if none is given, dB. quick: whether its first burst is as fast as the others;
+    services run the first burst of a slow one, which imports or builds a lot, in the background.
+    prefixes: whether each shorter code is the beginning of the longer ones, with unit power in every segment between
+    two lengths, so that a picture can be sent in HARQ rounds.
     """
 
     name: ClassVar[str]
@@ -55,6 +61,7 @@ class BaseCodec(ABC):
     fingerprint: str
     clip_fingerprint: str | None = None
     equalizer: ClassVar[EqualizerName | None] = None
+    default_design_snr_db: ClassVar[float] = ADAPTIVE_DESIGN_SNR_DB
     quick: ClassVar[bool] = True
     prefixes: ClassVar[bool] = False
 
@@ -66,21 +73,37 @@ class BaseCodec(ABC):
         device: cpu or cuda. Raises NotFound when the parameters, or a library, are missing.
         """
 
-    def mode(self, snr_db: float) -> int:  # noqa: ARG002 - for codecs that adapt
-        """Number of the mode, such as modulation and code rate, that a burst is sent in at this operating point, dB.
+    @abstractmethod
+    def encode(self, source: Source, snr_db: DesignSnr | None = None) -> Complex:
+        """Symbols [B, k/2], complex64, unit mean power per row.
 
-        It travels in the burst's header, which has 6 bits for it; 0 for a codec that has only one.
+        source: [B, 512], float32, embeddings of unit length, or [B, 32, 32, 3], uint8, RGB pictures. snr_db: [B],
+        float32, dB, the design SNR; NaN or None for the codec's default. Many codecs ignore it.
+        """
+
+    @abstractmethod
+    def decode(self, x_hat: Complex, n0_eff: Floats) -> Result:
+        """Estimate the source from equalized symbols.
+
+        x_hat: [B, k/2], complex64. n0_eff: [B, k/2], float32, noise power of each symbol after the equalizer; NaN
+        where the receiver does not know it.
+        """
+
+    def mode(self, snr_db: float) -> int:  # noqa: ARG002 - for codecs that adapt
+        """Number of the mode (modulation and code rate) of a burst designed for this SNR, dB; NaN for the default.
+
+        It is sent in the burst's header, which has 6 bits for it; 0 for a codec that has only one.
         """
         return 0
 
     def with_mode(self, mode: int) -> Self:
-        """The same codec for a receiver whose header said this mode. Raises InvalidInput where there is none."""
+        """The same codec for a receiver that read this mode in the header. Raises InvalidInput for an unknown one."""
         if mode:
             raise InvalidInput(f"codec {self.name} k = {self.k} has no mode {mode}: it has only mode 0")
         return self
 
-    def expecting(self, fading: ExpectedFading) -> Self:  # noqa: ARG002 - for codecs that adapt
-        """The same codec for a sender that expects this kind of fading."""
+    def for_fading(self, fading: DesignFading) -> Self:  # noqa: ARG002 - for codecs that adapt
+        """The same codec for a sender that designs for this fading."""
         return self
 
     @property
@@ -88,28 +111,17 @@ class BaseCodec(ABC):
         """Complex channel uses of one burst's payload."""
         return self.k // 2
 
+    def design_snr_db(self, snr_db: DesignSnr | None, count: int) -> DesignSnr:
+        """Design SNR of each of `count` bursts: [count], dB, the codec's default where none is given."""
+        given = np.full(count, np.nan, np.float32) if snr_db is None else snr_db
+        return np.where(np.isnan(given), np.float32(self.default_design_snr_db), given)
 
-class Codec(BaseCodec):
-    """Embeddings to symbols of unit power per burst, and back."""
 
-    @abstractmethod
-    def encode(self, embeddings: Embeddings, snr_db: OperatingPoint | None = None) -> Complex:
-        """Symbols [B, k/2], complex64, unit mean power per row.
-
-        embeddings: [B, 512], float32, unit length. snr_db: [B], float32, dB, the operating point: what the sender
-        believes about the channel. Where it is NaN or None the codec takes its own default; many codecs ignore it.
-        """
-
-    @abstractmethod
-    def decode(self, x_hat: Complex, n0_eff: Floats) -> Decoded:
-        """Estimate the embeddings from equalized symbols.
-
-        x_hat: [B, k/2], complex64. n0_eff: [B, k/2], float32, noise power of each symbol after the equalizer as far as
-        the receiver knows it; NaN where it does not.
-        """
+class Codec(BaseCodec[Embeddings, Decoded]):
+    """A codec of embeddings."""
 
     def categories(self, embeddings: Embeddings) -> LogProbabilities | None:  # noqa: ARG002 - for codecs that have some
-        """What the codec's own classifier says of embeddings [N, 512]: [N, C], log-probabilities of its categories.
+        """Log-probabilities [N, C] of the codec's own categories for embeddings [N, 512].
 
         None for a codec without categories; C is that of `Decoded.log_posterior`.
         """

@@ -1,4 +1,4 @@
-"""Codecs in files of a user's own: `FILE.py:Class`."""
+"""Plug-ins: codecs in files of the user, named `FILE.py:Class`."""
 
 import hashlib
 import importlib.util
@@ -10,15 +10,10 @@ from shared.codecs.base.picture import AnyCodec
 from shared.errors import InvalidSetting, NotFound
 
 
-def is_own(source: str) -> bool:
-    """Whether a codec's name means a class in a file rather than a row of the registry."""
-    return ".py:" in source
+def codec_from_file(source: str) -> type[AnyCodec]:
+    """Import the class that `FILE.py:Class` names. This runs the file, so the user must trust it.
 
-
-def own_codec(source: str) -> type[AnyCodec]:
-    """The class that `FILE.py:Class` means. The file is run, so it must be one that the user trusts.
-
-    Raises NotFound where there is no such file, InvalidSetting where it holds no such codec.
+    Raises NotFound if there is no such file, InvalidSetting if it holds no such codec.
     """
     file, _, name = source.rpartition(":")
     path = Path(file)
@@ -29,13 +24,13 @@ def own_codec(source: str) -> type[AnyCodec]:
         raise InvalidSetting(
             f"{path} holds no codec {name!r}: give a class derived from shared.codecs.Codec or PictureCodec"
         )
-    if lacking := [word for word in ("name", "lengths", "default_k") if not hasattr(kind, word)]:
+    if lacking := [field for field in ("name", "lengths", "default_k") if not hasattr(kind, field)]:
         raise InvalidSetting(f"codec {name!r} of {path} has no {', '.join(lacking)}: give it as class attributes")
     return kind
 
 
 def _module(path: Path) -> ModuleType:
-    """Import a file, once for each process and content."""
+    """Import a file once per process and content."""
     digest = hashlib.sha256(str(path.resolve()).encode() + path.read_bytes()).hexdigest()[:16]
     name = f"semlink_own_{digest}"
     if name not in sys.modules:
@@ -43,10 +38,10 @@ def _module(path: Path) -> ModuleType:
         if spec is None or spec.loader is None:
             raise InvalidSetting(f"{path} cannot be imported: give a Python file that ends in .py")
         module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module  # before it runs: dataclasses look their module up
+        sys.modules[name] = module  # before the file runs: dataclasses look their module up
         try:
             spec.loader.exec_module(module)
-        except Exception as error:  # whatever a user's file may raise
+        except Exception as error:  # a user's file may raise anything
             del sys.modules[name]
             raise InvalidSetting(f"{path} cannot be run: {type(error).__name__}: {error}") from error
     return sys.modules[name]

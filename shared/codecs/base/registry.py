@@ -1,13 +1,12 @@
-"""The table of codecs and the shelf that a service takes them from."""
+"""The table of codecs, and the codecs that one service has loaded."""
 
 from collections.abc import Iterable
-from functools import cache
 from importlib import import_module
 
 import structlog
 
 from shared.codecs.base.picture import AnyCodec
-from shared.codecs.base.plugin import own_codec
+from shared.codecs.base.plugin import codec_from_file
 from shared.errors import InvalidSetting, Mismatch, NotFound
 
 # name -> "module:class"; imported when asked for, because some codecs need torch.
@@ -30,9 +29,10 @@ CODECS = EMBEDDING_CODECS | PICTURE_CODECS
 log = structlog.get_logger()
 
 
-@cache
 def codec_class(name: str) -> type[AnyCodec]:
-    """The class of a codec. Raises NotFound for a name that is not in the table."""
+    """The class of a codec, by its name in the table or as FILE.py:Class. Raises NotFound for an unknown name."""
+    if ".py:" in name:
+        return codec_from_file(name)
     if name not in CODECS:
         raise NotFound(f"no codec {name!r}; there are {', '.join(sorted(CODECS))}")
     module, attribute = CODECS[name].split(":")
@@ -43,8 +43,8 @@ def codec_class(name: str) -> type[AnyCodec]:
 class CodecShelf:
     """Loads every codec once, for one device and one CLIP model.
 
-    own: codecs in files, FILE.py:Class, that this shelf has beside those of the table, each under its class's `name`.
-    Raises NotFound or InvalidSetting for one that is none.
+    own: plug-ins, FILE.py:Class, beside the codecs of the table, each under its class's `name`. Raises NotFound or
+    InvalidSetting for one that is no codec.
     """
 
     def __init__(self, device: str, clip_fingerprint: str, own: Iterable[str] = ()) -> None:
@@ -55,19 +55,19 @@ class CodecShelf:
 
     @property
     def names(self) -> list[str]:
-        """Of all codecs, those of the table first."""
+        """Names of all codecs, those of the table first."""
         return [*CODECS, *self._own]
 
     def get(self, name: str, k: int | None = None) -> AnyCodec:
         """The codec `name` of length `k`, or of its default length.
 
-        Raises NotFound for an unknown name, and for weights or a library that are missing, InvalidSetting for a length
-        that it does not have, Mismatch when it was trained on another CLIP model than this shelf's.
+        Raises NotFound for an unknown name and for missing weights or libraries, InvalidSetting for an unknown length,
+        Mismatch when it was trained on another CLIP model than this shelf's.
         """
         kind = self.kind(name)
         length = kind.default_k if k is None else k
         if length not in kind.lengths:
-            raise InvalidSetting(f"codec {name} has no length k = {length}; it has {_listed(kind.lengths)}")
+            raise InvalidSetting(f"codec {name} has no length k = {length}; it has {', '.join(map(str, kind.lengths))}")
         if (name, length) not in self._loaded:
             self._loaded[name, length] = self._load(kind, length)
         found = self._loaded[name, length]
@@ -76,19 +76,19 @@ class CodecShelf:
         return found
 
     def load_all(self) -> list[AnyCodec]:
-        """Every codec that fits this shelf's CLIP model and has all that it needs, loaded now."""
+        """Load every codec that fits this shelf's CLIP model and whose weights and libraries are there."""
         found = []
         for name in self.names:
             try:
                 found += [self.get(name, k) for k in self.kind(name).lengths]
-            except Mismatch:  # trained on another CLIP: not offered; asking for it by name still says so
+            except Mismatch:  # trained on another CLIP: left out here; `get` raises it
                 continue
             except NotFound as error:
                 log.info("codec left out", codec=name, reason=str(error))
         return found
 
     def kind(self, name: str) -> type[AnyCodec]:
-        """The class of a codec. Raises NotFound for a name that this shelf does not have."""
+        """The class of a codec. Raises NotFound for an unknown name."""
         if name in self._own:
             return self._own[name]
         if name not in CODECS:
@@ -99,7 +99,7 @@ class CodecShelf:
         return codec_class(name)
 
     def _load(self, kind: type[AnyCodec], k: int) -> AnyCodec | Mismatch | NotFound:
-        """The codec, or why there is none: that is kept as well, so that nobody loads it again to find out."""
+        """The codec, or the error of loading it, which is cached like the codec."""
         try:
             codec = kind.load(k, self.device)
         except NotFound as error:
@@ -115,14 +115,10 @@ class CodecShelf:
 def _by_name(sources: Iterable[str]) -> dict[str, type[AnyCodec]]:
     found: dict[str, type[AnyCodec]] = {}
     for source in sources:
-        kind = own_codec(source)
+        kind = codec_from_file(source)
         if kind.name in CODECS or kind.name in found:
             raise InvalidSetting(
                 f"{source} has the name {kind.name!r}, which another codec has: give it a name of its own"
             )
         found[kind.name] = kind
     return found
-
-
-def _listed(values: tuple[int, ...]) -> str:
-    return ", ".join(map(str, values))

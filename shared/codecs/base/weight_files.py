@@ -1,33 +1,39 @@
-"""Finds the weights of codecs.
+"""Weight files of codecs: where they are, and what they hold.
 
-Weights of your own, for another CLIP or of another training, lie in a folder with one sub-folder for each codec, as in
-assets. They are looked for there first.
+User-supplied weights, for another CLIP model or of another training, are in a folder with one sub-folder for each
+codec, as in assets. It is searched first.
 """
 
 import os
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from shared.errors import NotFound
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from shared.codecs.base.contract import fingerprint_of
+from shared.errors import DataLoss, NotFound
+from shared.types import Floats
 
 WEIGHTS_DIR: Final = "SEMLINK_WEIGHTS_DIR"
 """Environment variable that names the folder; processes that this one starts see it too."""
 
 
 def use_weights_dir(folder: Path | None) -> None:
-    """Look for weights in a folder before those that ship. None leaves it at what the environment says.
+    """Search a folder for weights before the shipped ones. None keeps the folder of the environment.
 
-    Raises NotFound where there is no such folder.
+    Raises NotFound if there is no such folder.
     """
     if folder is not None:
         os.environ[WEIGHTS_DIR] = str(_checked(folder).resolve())
 
 
 def weights_path(codec: str, file: str, command: str | None = None) -> Path:
-    """Where `file` of a codec's weights is: in the folder of `WEIGHTS_DIR`, else in assets.
+    """Path of `file` of a codec's weights: in the folder of `WEIGHTS_DIR`, else in assets.
 
-    command: what makes it, `semlink train CODEC` by default. Raises NotFound where it is in neither.
+    command: makes the file, `semlink train CODEC` by default. Raises NotFound if it is in neither.
     """
     own = os.environ.get(WEIGHTS_DIR)
     folders = ([_checked(Path(own))] if own else []) + [Path(str(files("assets")))]
@@ -39,6 +45,25 @@ def weights_path(codec: str, file: str, command: str | None = None) -> Path:
             f"no weights of codec {codec}: run `{command or f'semlink train {codec}'}`, expected in {expected}"
         )
     return found
+
+
+def read_weights(path: Path, codec: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors by name, as float32, and metadata of a safetensors file. Raises DataLoss for anything else."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - not a dict
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise DataLoss(f"{path} holds no weights of {codec}: {error}") from error
+    if not all(tensor.isfinite().all() for tensor in tensors.values()):
+        raise DataLoss(f"{path} holds no weights of {codec}: there is a NaN or an infinity among them")
+    return tensors, metadata
+
+
+def fingerprint_of_weights(arrays: Mapping[str, Floats], *parts: str) -> str:
+    """Fingerprint of named arrays, in the order of their names, and of strings that belong to them."""
+    pieces = [piece for name in sorted(arrays) for piece in (name.encode(), arrays[name].tobytes())]
+    return fingerprint_of([*(part.encode() for part in parts), *pieces])
 
 
 def _checked(folder: Path) -> Path:

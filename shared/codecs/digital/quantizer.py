@@ -20,11 +20,11 @@ STAGES: Final = (8, 4, 4, *(8,) * 14)
 """Bits of each stage. 12, 16 and every 8 more up to 128 are whole numbers of stages."""
 BUDGETS: Final = tuple(accumulate(STAGES))
 BOOKS: Final = tuple(accumulate(2**bits for bits in STAGES))
-"""Words of the first stages together."""
+"""Codebooks of the first stages together."""
 _BEAM: Final = 8
 
 
-class Words(NamedTuple):
+class Codebooks(NamedTuple):
     """What a quantizer learned. mean: [512]. axes: [dim, 512], orthonormal. books: [sum of 2^bits, dim], all stages."""
 
     mean: Floats
@@ -35,8 +35,8 @@ class Words(NamedTuple):
 class ResidualQuantizer:
     """Quantizes embeddings to the bits of the first stages."""
 
-    def __init__(self, words: Words) -> None:
-        self.words = words
+    def __init__(self, codebooks: Codebooks) -> None:
+        self.codebooks = codebooks
         self._engines: dict[int, Any] = {}
 
     @classmethod
@@ -55,23 +55,23 @@ class ResidualQuantizer:
         engine.cp.min_points_per_centroid = 1  # FAISS would warn of a small set twice for each stage
         engine.train(_projected(embeddings, mean, axes))
         books = faiss.vector_to_array(engine.codebooks).reshape(-1, dim)
-        return cls(Words(mean, axes, books))
+        return cls(Codebooks(mean, axes, books))
 
     def quantize(self, embeddings: Embeddings, bits: int) -> Bits:
         """Bits [B, bits], 0 or 1, of embeddings [B, 512]; bits is one of `BUDGETS`."""
-        codes = self._engine(bits).compute_codes(_projected(embeddings, self.words.mean, self.words.axes))
+        codes = self._engine(bits).compute_codes(_projected(embeddings, self.codebooks.mean, self.codebooks.axes))
         return np.unpackbits(codes, axis=1, count=bits, bitorder="little")
 
     def dequantize(self, bits: Bits) -> Embeddings:
         """Embeddings [B, 512] of bits [B, n]."""
         codes = np.packbits(bits, axis=1, bitorder="little")
         decoded: Floats = self._engine(bits.shape[1]).decode(codes)
-        return decoded @ self.words.axes + self.words.mean
+        return decoded @ self.codebooks.axes + self.codebooks.mean
 
     def _engine(self, bits: int) -> Any:
         """FAISS's quantizer of so many bits, made when it is asked for."""
         if bits not in self._engines:
-            self._engines[bits] = _engine(self.words, BUDGETS.index(bits) + 1)
+            self._engines[bits] = _engine(self.codebooks, BUDGETS.index(bits) + 1)
         return self._engines[bits]
 
 
@@ -86,10 +86,10 @@ def _sizes(stages: int) -> Any:
     return sizes
 
 
-def _engine(words: Words, stages: int) -> Any:
+def _engine(codebooks: Codebooks, stages: int) -> Any:
     """FAISS's quantizer of the first stages, with words that were learned before."""
-    engine = faiss.ResidualQuantizer(words.axes.shape[0], _sizes(stages))
+    engine = faiss.ResidualQuantizer(codebooks.axes.shape[0], _sizes(stages))
     engine.max_beam_size = _BEAM
-    faiss.copy_array_to_vector(np.ascontiguousarray(words.books[: BOOKS[stages - 1]]).ravel(), engine.codebooks)
+    faiss.copy_array_to_vector(np.ascontiguousarray(codebooks.books[: BOOKS[stages - 1]]).ravel(), engine.codebooks)
     engine.is_trained = True
     return engine

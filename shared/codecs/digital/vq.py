@@ -6,26 +6,22 @@
 Modulation and code rate (a mode) come from a table by (fading, k, SNR) that the lab made. The header names the mode.
 """
 
-import copy
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
-import numpy as np
-from safetensors import SafetensorError, safe_open
-
-from shared.codecs.base.contract import Codec, Decoded, ExpectedFading, OperatingPoint, fingerprint_of
-from shared.codecs.base.design_snr import UNTOLD_SNR_DB
-from shared.codecs.base.weight_files import weights_path
-from shared.codecs.digital.modem import Mode, modem_of, require_sionna
+from shared.codecs.base.contract import Codec, Decoded, DesignFading, DesignSnr, fingerprint_of
+from shared.codecs.base.mode_selector import ModeSelector
+from shared.codecs.base.weight_files import read_weights, weights_path
+from shared.codecs.digital.modem import modem_of, require_sionna
 from shared.codecs.digital.modes import ModeTable
-from shared.codecs.digital.quantizer import ResidualQuantizer, Words
-from shared.errors import DataLoss, InvalidInput
-from shared.phy.power import normalize_power
+from shared.codecs.digital.quantizer import Codebooks, ResidualQuantizer
+from shared.errors import DataLoss
 from shared.phy.receive.equalizer import EqualizerName
-from shared.types import Complex, Embeddings, Floats
+from shared.types import Bools, Complex, Embeddings, Floats
 
 
-class VqDigital(Codec):
+class VqDigital(ModeSelector[Embeddings, Decoded], Codec):
     """Quantizer and modes of one length."""
 
     name: ClassVar[str] = "vq-digital"
@@ -34,15 +30,13 @@ class VqDigital(Codec):
     equalizer: ClassVar[EqualizerName | None] = "zf"  # what soft demapping is made for
     quick: ClassVar[bool] = False  # Sionna takes seconds to import
 
-    def __init__(self, k: int, words: Words, table: ModeTable, clip_fingerprint: str | None) -> None:
+    def __init__(self, k: int, codebooks: Codebooks, table: ModeTable, clip_fingerprint: str | None) -> None:
         self.k, self.table = k, table
         self.clip_fingerprint = clip_fingerprint
-        self.quantizer = ResidualQuantizer(words)
+        self.quantizer = ResidualQuantizer(codebooks)
         self.modes = table.modes(k)
-        self.fingerprint = fingerprint_of([*(part.tobytes() for part in words), repr((k, self.modes)).encode()])
-        self.params = sum(part.size for part in words)
-        self._fading: ExpectedFading = "none"
-        self._mode: int | None = None
+        self.fingerprint = fingerprint_of([*(part.tobytes() for part in codebooks), repr((k, self.modes)).encode()])
+        self.params = sum(part.size for part in codebooks)
 
     @classmethod
     def load(cls, k: int, device: str) -> Self:  # noqa: ARG003 - table look-ups and belief propagation, on the processor
@@ -53,53 +47,37 @@ class VqDigital(Codec):
     @classmethod
     def from_folder(cls, k: int, folder: Path) -> Self:
         """Read `words.safetensors` and `modes.json`."""
+        path = folder / "words.safetensors"
+        tensors, metadata = read_weights(path, cls.name)
         try:
-            with safe_open(folder / "words.safetensors", framework="np") as file:
-                words = Words(*(file.get_tensor(name).astype(np.float32) for name in Words._fields))
-                clip = (file.metadata() or {}).get("clip_fingerprint")
-        except (OSError, SafetensorError) as error:
-            raise DataLoss(f"{folder / 'words.safetensors'} holds no words: {error}") from error
-        return cls(k, words, ModeTable.read(folder / "modes.json"), clip)
+            codebooks = Codebooks(*(tensors[name].numpy() for name in Codebooks._fields))
+        except KeyError as error:
+            raise DataLoss(f"{path} holds no weights of {cls.name}: {error} is missing") from error
+        return cls(k, codebooks, ModeTable.read(folder / "modes.json"), metadata.get("clip_fingerprint"))
 
-    def encode(self, embeddings: Embeddings, snr_db: OperatingPoint | None = None) -> Complex:
-        """Symbols [B, k/2] of `embeddings`: [B, 512]; snr_db: [B], dB, operating points, NaN for not known."""
-        points = np.full(len(embeddings), np.nan) if snr_db is None else snr_db
-        numbers = np.array([self.mode(float(point)) for point in points])
-        x = np.empty((len(embeddings), self.symbols), np.complex64)
-        for number in np.unique(numbers):
-            rows, mode = numbers == number, self.modes[number]
-            bits = self.quantizer.quantize(embeddings[rows], mode.bits)
-            x[rows] = normalize_power(modem_of(mode, self.symbols).modulate(bits))
-        return x
+    def encode(self, embeddings: Embeddings, snr_db: DesignSnr | None = None) -> Complex:
+        """Symbols [B, k/2] of `embeddings`: [B, 512]. snr_db: [B], dB, design SNR, NaN for the default."""
+
+        def modulate(rows: Bools, number: int) -> Complex:
+            mode = self.modes[number]
+            return modem_of(mode, self.symbols).modulate(self.quantizer.quantize(embeddings[rows], mode.bits))
+
+        return self.send(snr_db, len(embeddings), modulate)
 
     def decode(self, x_hat: Complex, n0_eff: Floats) -> Decoded:
-        """Find the bits of each burst, and look their words up."""
-        bits = modem_of(self._told(), self.symbols).demodulate(x_hat, n0_eff)
+        """Demodulate the bits of each burst and look their codewords up."""
+        bits = modem_of(self.modes[self.received_mode], self.symbols).demodulate(x_hat, n0_eff)
         return Decoded(self.quantizer.dequantize(bits))
 
     def quantized(self, embeddings: Embeddings) -> Embeddings:
-        """Embeddings [B, 512] as their words say them in the mode of `with_mode`: what arrives without an error."""
-        return self.quantizer.dequantize(self.quantizer.quantize(embeddings, self._told().bits))
+        """Embeddings [B, 512] quantized in the mode of `with_mode`: what a receiver without errors decodes."""
+        return self.quantizer.dequantize(self.quantizer.quantize(embeddings, self.modes[self.received_mode].bits))
 
-    def mode(self, snr_db: float) -> int:
-        """See `BaseCodec.mode`."""
-        told = UNTOLD_SNR_DB if np.isnan(snr_db) else snr_db
-        return self.modes.index(self.table.choose(self.k, told, self._fading))
+    def choose(self, snr_db: float, fading: DesignFading) -> int:
+        """See `ModeSelector.choose`: the place in `modes`."""
+        return self.modes.index(self.table.choose(self.k, snr_db, fading))
 
-    def with_mode(self, mode: int) -> Self:
-        """See `BaseCodec.with_mode`."""
-        if not 0 <= mode < len(self.modes):
-            raise InvalidInput(f"codec {self.name} k = {self.k} has no mode {mode}: it has 0 to {len(self.modes) - 1}")
-        other = copy.copy(self)
-        other._mode = mode
-        return other
-
-    def expecting(self, fading: ExpectedFading) -> Self:
-        """See `BaseCodec.expecting`."""
-        other = copy.copy(self)
-        other._fading = fading
-        return other
-
-    def _told(self) -> Mode:
-        """The mode that the header said; without one that of the default operating point."""
-        return self.modes[self.mode(np.nan) if self._mode is None else self._mode]
+    @property
+    def mode_numbers(self) -> Sequence[int]:
+        """See `ModeSelector.mode_numbers`."""
+        return range(len(self.modes))

@@ -13,12 +13,11 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.nn.utils import fuse_linear_bn_eval
 
-from shared.codecs.base.contract import Codec, Decoded, OperatingPoint, fingerprint_of
-from shared.codecs.base.weight_files import weights_path
+from shared.codecs.base.contract import Codec, Decoded, DesignSnr
+from shared.codecs.base.weight_files import fingerprint_of_weights, read_weights, weights_path
 from shared.errors import DataLoss
 from shared.types import Complex, Embeddings, Floats
 
@@ -61,9 +60,8 @@ class Kbsc(Codec):
         self.k = network.k
         self.clip_fingerprint = clip_fingerprint
         self.device = device
-        self.fingerprint = fingerprint_of(
-            part for key, tensor in sorted(network.state_dict().items()) for part in (key.encode(), _bytes(tensor))
-        )
+        arrays = {name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()}
+        self.fingerprint = fingerprint_of_weights(arrays)
         self.params = sum(parameter.numel() for parameter in network.parameters())  # as published
         self.network = copy.deepcopy(network).to(device).eval().fuse()
 
@@ -75,20 +73,16 @@ class Kbsc(Codec):
     @classmethod
     def from_file(cls, path: Path, device: str) -> Self:
         """A network from a safetensors file whose metadata holds `k` and `clip_fingerprint`."""
+        state, metadata = read_weights(path, cls.name)
         try:
-            with safe_open(path, framework="pt") as file:
-                metadata = file.metadata() or {}
-                state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - not a dict
             network = KbscNetwork(int(metadata["k"]))
             network.load_state_dict(state)
-        except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
-            raise DataLoss(f"{path} is no kbsc network: {error}") from error
-        if not all(tensor.isfinite().all() for tensor in state.values()):
-            raise DataLoss(f"{path} is no kbsc network: it holds a NaN or an infinity")
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise DataLoss(f"{path} holds no weights of {cls.name}: {error}") from error
         return cls(network, metadata.get("clip_fingerprint"), device)
 
     @torch.inference_mode()
-    def encode(self, embeddings: Embeddings, snr_db: OperatingPoint | None = None) -> Complex:  # noqa: ARG002
+    def encode(self, embeddings: Embeddings, snr_db: DesignSnr | None = None) -> Complex:  # noqa: ARG002
         """Symbols [B, k/2] of unit-length `embeddings`: [B, 512]."""
         x: Complex = self.network.encode(torch.from_numpy(embeddings).to(self.device)).cpu().numpy()
         return x
@@ -103,7 +97,3 @@ class Kbsc(Codec):
 def _fused(half: nn.Sequential) -> nn.Sequential:
     layers: list[Any] = list(half)
     return nn.Sequential(*layers[:-2], fuse_linear_bn_eval(layers[-2], layers[-1]))
-
-
-def _bytes(tensor: Tensor) -> bytes:
-    return tensor.detach().cpu().numpy().tobytes()

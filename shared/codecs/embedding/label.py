@@ -11,9 +11,8 @@ from typing import ClassVar, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from shared.codecs.base.contract import Codec, Decoded, LogProbabilities, OperatingPoint, to_latent, to_symbols
-from shared.codecs.base.weight_files import weights_path
-from shared.codecs.base.weights import fingerprint_of_weights, read_weights
+from shared.codecs.base.contract import Codec, Decoded, DesignSnr, LogProbabilities, to_latent, to_symbols
+from shared.codecs.base.weight_files import fingerprint_of_weights, read_weights, weights_path
 from shared.codecs.embedding.nested import received_noise
 from shared.errors import DataLoss
 from shared.phy.power import normalize_power
@@ -62,7 +61,7 @@ class Label(Codec):
         except KeyError as error:
             raise DataLoss(f"{path} holds no tables of codec label at k = {k}: {error} is missing") from error
 
-    def encode(self, embeddings: Embeddings, snr_db: OperatingPoint | None = None) -> Complex:  # noqa: ARG002
+    def encode(self, embeddings: Embeddings, snr_db: DesignSnr | None = None) -> Complex:  # noqa: ARG002
         """Symbols [B, k/2] of the categories of `embeddings`: [B, D]."""
         words: Complex = self._symbols[self.categories(embeddings).argmax(axis=1)]
         return words

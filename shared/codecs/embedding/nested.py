@@ -18,10 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shared.codecs.base.contract import Codec, Decoded, LogProbabilities, OperatingPoint, to_latent, to_symbols
-from shared.codecs.base.design_snr import DEFAULT_SNR_DB
-from shared.codecs.base.weight_files import weights_path
-from shared.codecs.base.weights import fingerprint_of_weights, read_weights
+from shared.codecs.base.contract import Codec, Decoded, DesignSnr, LogProbabilities, to_latent, to_symbols
+from shared.codecs.base.design_snr import DEFAULT_DESIGN_SNR_DB
+from shared.codecs.base.weight_files import fingerprint_of_weights, read_weights, weights_path
 from shared.codecs.embedding.nested_model import LEAST_NOISE, LENGTHS, NestedModel
 from shared.errors import DataLoss
 from shared.phy.receive.equalizer import EqualizerName
@@ -37,6 +36,7 @@ class Nested(Codec):
     lengths: ClassVar[tuple[int, ...]] = LENGTHS
     default_k: ClassVar[int] = 64
     equalizer: ClassVar[EqualizerName | None] = "zf"
+    default_design_snr_db: ClassVar[float] = DEFAULT_DESIGN_SNR_DB
     prefixes: ClassVar[bool] = True
     command: ClassVar[str] = "semlink train nested"
 
@@ -61,7 +61,7 @@ class Nested(Codec):
         return cls(model, k, clip_fingerprint, device)
 
     @torch.inference_mode()
-    def encode(self, embeddings: Embeddings, snr_db: OperatingPoint | None = None) -> Complex:
+    def encode(self, embeddings: Embeddings, snr_db: DesignSnr | None = None) -> Complex:
         """Symbols [B, k/2] of unit-length `embeddings`: [B, D]. snr_db: [B], dB, NaN for the default."""
         latent = self.model.encode(self._tensor(embeddings), self._nearest_points(snr_db, len(embeddings)))
         return to_symbols(latent[:, : self.k].cpu().numpy() * _ROOT_HALF)
@@ -90,11 +90,10 @@ class Nested(Codec):
         other._log_prior = self._tensor(log_prior)
         return other
 
-    def _nearest_points(self, snr_db: OperatingPoint | None, count: int) -> Tensor:
-        """Operating points of the model: [count]."""
-        wanted = np.full(count, np.nan, np.float32) if snr_db is None else snr_db
-        wanted = np.where(np.isnan(wanted), np.float32(DEFAULT_SNR_DB), wanted)
-        return (self._tensor(wanted)[:, None] - self.model.points_db).abs().argmin(dim=1)
+    def _nearest_points(self, snr_db: DesignSnr | None, count: int) -> Tensor:
+        """Positions in the model's `points_db` of the nearest design SNRs: [count]."""
+        design = self.design_snr_db(snr_db, count)
+        return (self._tensor(design)[:, None] - self.model.points_db).abs().argmin(dim=1)
 
     def _tensor(self, array: Floats) -> Tensor:
         return torch.from_numpy(np.require(array, np.float32, ["C", "W"])).to(self.device)

@@ -26,7 +26,7 @@ _LEAST_SPREAD = 1e-3
 _NONE = 0.1  # prior of a picture that none of the labels fits
 
 
-class Fusion:
+class LabelPosterior:
     """A knowledge base as one codec sees it."""
 
     def __init__(self, codec: Codec, embeddings: Embeddings, labels: Ints) -> None:

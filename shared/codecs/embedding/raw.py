@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from shared.codecs.base.contract import Codec, Decoded, OperatingPoint, fingerprint_of, to_latent, to_symbols
+from shared.codecs.base.contract import Codec, Decoded, DesignSnr, fingerprint_of, to_latent, to_symbols
 from shared.phy.power import normalize_power
 from shared.types import Complex, Embeddings, Floats
 
@@ -25,7 +25,7 @@ class Raw(Codec):
         """There is nothing to load."""
         return cls()
 
-    def encode(self, embeddings: Embeddings, snr_db: OperatingPoint | None = None) -> Complex:  # noqa: ARG002
+    def encode(self, embeddings: Embeddings, snr_db: DesignSnr | None = None) -> Complex:  # noqa: ARG002
         """Symbols [B, 256] of unit-length `embeddings`: [B, 512]."""
         return normalize_power(to_symbols(embeddings))
 

@@ -8,21 +8,20 @@ the sender's operating point, by a table that `lab.train.digital_pictures` makes
 names the MCS. The quality is as high as fits. HEVC intra in HEIF stands for BPG.
 """
 
-import copy
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 import torch
 
-from shared.codecs.base.contract import ExpectedFading, OperatingPoint, fingerprint_of
-from shared.codecs.base.design_snr import UNTOLD_SNR_DB
+from shared.codecs.base.contract import DesignFading, DesignSnr, fingerprint_of
+from shared.codecs.base.mode_selector import ModeSelector
 from shared.codecs.base.picture import GREY, SIDE, DecodedPictures, PictureCodec, check_pixels
 from shared.codecs.digital.modem import Bits, Modem, modem_of, require_sionna
 from shared.codecs.picture.formats import FORMATS, Format
 from shared.codecs.picture.link_adaptation import MCS, Adaptation, Mcs
-from shared.errors import InvalidInput, InvalidSetting
-from shared.phy.power import normalize_power
+from shared.errors import InvalidSetting
 from shared.phy.receive.equalizer import EqualizerName
 from shared.types import Bools, Complex, Floats, Pixels
 
@@ -34,7 +33,7 @@ NO_FILE: Final = "the picture had no file as small as this burst"
 DAMAGED: Final = "the picture's file cannot be read"
 
 
-class PictureLdpc(PictureCodec):
+class PictureLdpc(ModeSelector[Pixels, DecodedPictures], PictureCodec):
     """One format and one length."""
 
     kind: ClassVar[str]  # its row of the table
@@ -43,14 +42,12 @@ class PictureLdpc(PictureCodec):
     quick: ClassVar[bool] = False  # Sionna takes seconds to import
 
     def __init__(self, k: int, adaptation: Adaptation) -> None:
-        self._possible = [mcs for mcs in MCS if payload_bytes(mcs, k // 2)]
+        self._possible = [number for number, mcs in enumerate(MCS) if payload_bytes(mcs, k // 2)]
         if not self._possible:
             raise InvalidSetting(f"codec {self.name} at k = {k}: no MCS carries a byte, take a larger k")
         self.k = k
         self.fingerprint = fingerprint_of([self.name.encode(), repr((k, CRC_BITS, adaptation)).encode()])
         self._adaptation = adaptation
-        self._fading: ExpectedFading = "none"
-        self._mode: int | None = None
 
     @classmethod
     def load(cls, k: int, device: str) -> Self:  # noqa: ARG003 - picture files and belief propagation, on the processor
@@ -59,22 +56,20 @@ class PictureLdpc(PictureCodec):
         cls.format.require()
         return cls(k, Adaptation.load())
 
-    def encode(self, pixels: Pixels, snr_db: OperatingPoint | None = None) -> Complex:
+    def encode(self, pixels: Pixels, snr_db: DesignSnr | None = None) -> Complex:
         """See `PictureCodec.encode`. A picture that has no file so small is sent as an empty one."""
         check_pixels(self.name, pixels)
-        points = np.full(len(pixels), np.nan) if snr_db is None else snr_db
-        numbers = np.array([self.mode(float(point)) for point in points])
-        x = np.empty((len(pixels), self.symbols), np.complex64)
-        for number in np.unique(numbers):
-            rows, modem = numbers == number, self._modem(number)
-            found = self.files(pixels[rows], number)
-            messages = np.stack([to_bits(file or b"", modem.mode.bits - CRC_BITS) for file in found])
-            x[rows] = normalize_power(modem.modulate(with_crc(messages)))
-        return x
+
+        def modulate(rows: Bools, number: int) -> Complex:
+            modem = self._modem(number)
+            messages = [to_bits(file or b"", modem.mode.bits - CRC_BITS) for file in self.files(pixels[rows], number)]
+            return modem.modulate(with_crc(np.stack(messages)))
+
+        return self.send(snr_db, len(pixels), modulate)
 
     def decode(self, x_hat: Complex, n0_eff: Floats) -> DecodedPictures:
         """See `PictureCodec.decode`."""
-        number = self.mode(np.nan) if self._mode is None else self._mode
+        number = self.received_mode
         messages, right = checked(self._modem(number).demodulate(x_hat, n0_eff))
         budget = payload_bytes(MCS[number], self.symbols)
         pixels = np.full((len(messages), SIDE, SIDE, 3), GREY, np.uint8)
@@ -92,25 +87,16 @@ class PictureLdpc(PictureCodec):
         budget = payload_bytes(MCS[mode], self.symbols)
         return [self.format.best_within(picture, budget) for picture in pixels]
 
-    def mode(self, snr_db: float) -> int:
-        """See `BaseCodec.mode`: the place in `MCS`."""
-        told = UNTOLD_SNR_DB if np.isnan(snr_db) else snr_db
-        best = self._adaptation.choose(told, "none" if self._fading == "none" else "block", self._worth)
-        return MCS.index(best if best in self._possible else self._possible[0])
+    def choose(self, snr_db: float, fading: DesignFading) -> int:
+        """See `ModeSelector.choose`: the place in `MCS`."""
+        best = self._adaptation.choose(snr_db, "none" if fading == "none" else "block", self._worth)
+        number = MCS.index(best)
+        return number if number in self._possible else self._possible[0]
 
-    def with_mode(self, mode: int) -> Self:
-        """See `BaseCodec.with_mode`."""
-        if not (0 <= mode < len(MCS) and MCS[mode] in self._possible):
-            raise InvalidInput(f"codec {self.name} k = {self.k} has no mode {mode} that holds a byte")
-        other = copy.copy(self)
-        other._mode = mode
-        return other
-
-    def expecting(self, fading: ExpectedFading) -> Self:
-        """See `BaseCodec.expecting`."""
-        other = copy.copy(self)
-        other._fading = fading
-        return other
+    @property
+    def mode_numbers(self) -> Sequence[int]:
+        """See `ModeSelector.mode_numbers`: those that hold a byte."""
+        return self._possible
 
     def _modem(self, number: int) -> Modem:
         return modem_of(MCS[number].mode(self.symbols), self.symbols)

@@ -11,7 +11,7 @@ _FLOOR = 1e-30
 """Full scale of a burst without any power; what it rounds to is 0 in complex64."""
 
 
-class Converters:
+class Adc:
     """Two uniform mid-rise quantizers of adc_bits = b bits, one for I and one for Q, that clip at full scale A.
 
         q(v) = D (floor(v / D) + 1/2),   D = 2 A / 2^b,   A^2 = 10^(adc_clip_db/10) x mean of (I^2 + Q^2) / 2

@@ -7,7 +7,7 @@ from shared.phy.channel.stage import Draw, Drawn, Signal
 from shared.phy.conditions.settings import ChannelSettings
 
 
-class Oscillators:
+class CarrierOffset:
     """Turns symbol i of a burst by exp(j theta_i); a gain, which perfect CSI knows.
 
         theta_i = phase_deg + 2 pi cfo_hz i T + w_i,   w_i = w_(i-1) + N(0, 2 pi phase_noise_hz T),   w_0 = 0

@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 
 from shared.phy.channel.jakes import line_of_sight, scattered
-from shared.phy.channel.randomness import standard_complex_normal
 from shared.phy.channel.stage import Draw, Drawn, Signal
 from shared.phy.conditions.settings import ChannelSettings
+from shared.phy.randomness import standard_complex_normal
 from shared.types import Complex
 from shared.units import db_to_ratio
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from shared.phy.channel.randomness import standard_complex_normal
 from shared.phy.channel.stage import Draw, Drawn, Signal
 from shared.phy.conditions.settings import ChannelSettings
+from shared.phy.randomness import standard_complex_normal
 from shared.units import db_to_ratio, n0_from_snr_db
 
 

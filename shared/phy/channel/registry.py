@@ -9,9 +9,9 @@ import math
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from shared.phy.channel.adc import Converters
+from shared.phy.channel.adc import Adc
 from shared.phy.channel.amplifier import Rapp
-from shared.phy.channel.carrier_offset import Oscillators
+from shared.phy.channel.carrier_offset import CarrierOffset
 from shared.phy.channel.fading import Kbsc, Rayleigh, Rician
 from shared.phy.channel.interference import Tone
 from shared.phy.channel.noise import Awgn, BernoulliGaussian, MiddletonA
@@ -45,12 +45,12 @@ STAGES: Final[dict[str, Row]] = {
     "rician": Row(3, Rician(), lambda settings: settings.fading == "rician"),
     "kbsc": Row(4, Kbsc(), lambda settings: settings.fading == "kbsc"),
     "tdl": Row(5, TappedDelayLine(), lambda settings: settings.fading in SELECTIVE),
-    "oscillators": Row(9, Oscillators(), _turns),
+    "carrier_offset": Row(9, CarrierOffset(), _turns),
     "awgn": Row(2, Awgn(), lambda settings: _noisy(settings) and settings.impulses != "middleton"),
     "bernoulli": Row(10, BernoulliGaussian(), lambda settings: _noisy(settings) and settings.impulses == "bernoulli"),
     "middleton": Row(15, MiddletonA(), lambda settings: _noisy(settings) and settings.impulses == "middleton"),
     "tone": Row(11, Tone(), lambda settings: settings.sir_db < math.inf),
-    "converters": Row(12, Converters(), lambda settings: settings.adc_bits > 0),
+    "adc": Row(12, Adc(), lambda settings: settings.adc_bits > 0),
 }
 
 

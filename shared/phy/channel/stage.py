@@ -18,8 +18,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from shared.phy.channel.randomness import generator
 from shared.phy.conditions.settings import ChannelSettings
+from shared.phy.randomness import generator
 from shared.types import Complex
 
 Drawn = npt.NDArray[Any]

@@ -18,12 +18,10 @@ import numpy.typing as npt
 
 from shared.phy.channel.jakes import line_of_sight, scattered
 from shared.phy.channel.ofdm import bodies, to_frequency, to_time, with_prefix
-from shared.phy.channel.randomness import standard_complex_normal
 from shared.phy.channel.stage import Draw, Drawn, Signal
 from shared.phy.conditions.settings import ChannelSettings, Grid
+from shared.phy.randomness import standard_complex_normal
 from shared.types import Complex, Doubles
-
-_Reals = Doubles
 
 
 class Profile(NamedTuple):
@@ -33,8 +31,8 @@ class Profile(NamedTuple):
     path is one, and does not fade.
     """
 
-    delays: _Reals
-    powers: _Reals
+    delays: Doubles
+    powers: Doubles
     line_of_sight: bool
 
 
@@ -110,7 +108,7 @@ def _paths(fading: str, spread_samples: float, grid: Grid) -> Paths:
     )
 
 
-def _turned(samples: _Reals, grid: Grid) -> Complex:
+def _turned(samples: Doubles, grid: Grid) -> Complex:
     """exp(j 2 pi f_k t) of every subcarrier, lowest frequency first, f_k from -1/2 to 1/2 of the rate: [P, N]."""
     frequencies = np.arange(grid.fft_size) / grid.fft_size - 0.5
     phases: Complex = np.exp(2j * np.pi * np.outer(samples, frequencies)).astype(np.complex64)

@@ -10,19 +10,17 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from shared.phy.channel.randomness import generator
 from shared.phy.conditions.settings import ChannelSettings
+from shared.phy.randomness import generator
 from shared.types import Bools
 
-FATE: Final = 13
+FAULTS: Final = 13
 GILBERT_ELLIOTT: Final = 14
 """Numbers under which faults draw, in the sequence of `registry`."""
 
 _BLOCK: Final = 1 << 10
 _EPOCH_BLOCKS: Final = 1 << 14
 """Blocks after which the Gilbert-Elliott chain starts anew: bounds the look back, costs one memory in 2^24 bursts."""
-
-_Flags = Bools
 
 
 class FaultDraw(NamedTuple):
@@ -47,10 +45,10 @@ class FaultDraw(NamedTuple):
         return self.copies == 0
 
 
-UNHARMED: Final = FaultDraw()
+NO_FAULT: Final = FaultDraw()
 
 
-def fate(settings: ChannelSettings, stream: int, counter: int) -> FaultDraw:
+def draw_faults(settings: ChannelSettings, stream: int, counter: int) -> FaultDraw:
     """What befalls burst `counter` of `stream`: a few us, and a few tenths of one where no fault is set.
 
     Every kind of fault has a number of its own in the burst's draw, so that setting one moves no other. A lost burst
@@ -59,8 +57,8 @@ def fate(settings: ChannelSettings, stream: int, counter: int) -> FaultDraw:
     if settings.blackout:
         return FaultDraw(0, "blackout = true")
     if not _any_fault(settings):
-        return UNHARMED
-    rng = generator(settings.seed, stream, counter, FATE)
+        return NO_FAULT
+    rng = generator(settings.seed, stream, counter, FAULTS)
     alone, in_state, duplicated, reordered, stalled, reset = rng.random(6).tolist()
     cause = _cause(settings, stream, counter, alone, in_state)
     overtaken = reordered < settings.reorder_probability
@@ -131,7 +129,7 @@ def is_bad(settings: ChannelSettings, stream: int, counter: int) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _states(seed: int, stream: int, p: float, q: float, block: int) -> _Flags:
+def _states(seed: int, stream: int, p: float, q: float, block: int) -> Bools:
     """Whether each burst of a block is bad: [_BLOCK]."""
     forced, bad = _forcing(seed, stream, p, q, block)
     position = np.arange(_BLOCK)
@@ -139,7 +137,7 @@ def _states(seed: int, stream: int, p: float, q: float, block: int) -> _Flags:
     start = bad[last]
     if not forced[0]:
         start[last < 0] = _end(seed, stream, p, q, block - 1)
-    states: _Flags = start ^ _turned(p, q, position - last)
+    states: Bools = start ^ _turned(p, q, position - last)
     return states
 
 
@@ -153,13 +151,13 @@ def _end(seed: int, stream: int, p: float, q: float, block: int) -> bool:
     return bool(bad[last] ^ _turned(p, q, _BLOCK - 1 - last))
 
 
-def _turned(p: float, q: float, steps: npt.NDArray[np.intp]) -> _Flags:
+def _turned(p: float, q: float, steps: npt.NDArray[np.intp]) -> Bools:
     """Whether so many steps without force leave the state turned over."""
-    odd: _Flags = steps % 2 == 1
+    odd: Bools = steps % 2 == 1
     return odd & (p > 1 - q)
 
 
-def _forcing(seed: int, stream: int, p: float, q: float, block: int) -> tuple[_Flags, _Flags]:
+def _forcing(seed: int, stream: int, p: float, q: float, block: int) -> tuple[Bools, Bools]:
     """Which bursts of a block force the state, and whether to bad: [_BLOCK] each. An epoch begins in balance."""
     u = generator(seed, stream, block, GILBERT_ELLIOTT).random(_BLOCK)
     bad = u < min(p, 1 - q)

@@ -1,8 +1,8 @@
-"""Scenarios: what happens over time, read from a TOML file; `docs/how-to/schedules.md` shows the format.
+"""Schedules: channel settings that change over time, read from TOML; `docs/how-to/schedules.md` shows the format.
 
     FILE.toml, CSV traces ---> entries: [[at]] [[ramp]] [[blackout]] [[trace]] ---> changes ---> Timeline
 
-Once read, a scenario needs no file: traces are inlined, so it can be sent to a channel that runs elsewhere.
+Once read, a schedule needs no file: traces are inlined, so it can be sent to a channel that runs elsewhere.
 """
 
 import tomllib
@@ -24,7 +24,7 @@ ClockName = Literal["burst", "wall"]
 _CLOCK_SETTINGS: Final = ("burst_interval_seconds", "symbol_rate_hz")
 """What the clock of bursts runs by."""
 MAX_CHANGES: Final = 10_000
-"""Changes of one scenario: each is tried when the channel takes it, which costs it about 50 us."""
+"""Changes of one schedule: each is tried when the channel takes it, which costs it about 50 us."""
 
 _Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -34,7 +34,7 @@ class Schedule:
     """Settings to begin with, and what changes over time.
 
     settings: fields that differ from the defaults at the start. clock: `burst`: the time of a burst is its counter x
-    interval, so the same bursts always meet the same settings; `wall`: seconds since the scenario was started.
+    interval, so the same bursts always meet the same settings; `wall`: seconds since the schedule was started.
     repeat_seconds: begins again after so many seconds, 0 for never. changes: in order of time.
     Raises InvalidSetting for an unknown clock, too many changes, and a change of what the clock itself runs by.
     """
@@ -65,9 +65,9 @@ class Schedule:
         """
         path = Path(path)
         try:
-            return _File.model_validate(tomllib.loads(path.read_text("utf-8"))).scenario(path)
+            return _File.model_validate(tomllib.loads(path.read_text("utf-8"))).schedule(path)
         except OSError as error:
-            raise NotFound(f"scenario {path}: {error.strerror}") from error
+            raise NotFound(f"schedule {path}: {error.strerror}") from error
         except ValidationError as error:
             raise InvalidSetting(f"{path}: {_explain(error)}") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -80,7 +80,7 @@ class Schedule:
         return ChannelSettings().updated(**self.settings)
 
     def timeline(self, base: ChannelSettings | None = None) -> Timeline:
-        """What is in force when, over `base` or else the scenario's own settings. Raises as Timeline does."""
+        """What is in force when, over `base` or else the schedule's own settings. Raises as Timeline does."""
         return Timeline(base or self.base(), self.changes, self.repeat_seconds)
 
 
@@ -167,14 +167,14 @@ class _File(_Entry):
     blackout: tuple[_Blackout, ...] = ()
     trace: tuple[_Trace, ...] = ()
 
-    def scenario(self, path: Path) -> Schedule:
-        """The scenario, all its changes tried. At the same second: at, ramp, blackout, trace, each as they stand."""
+    def schedule(self, path: Path) -> Schedule:
+        """The schedule, all its changes tried. At the same second: at, ramp, blackout, trace, each as they stand."""
         preset = dict(preset_named(self.preset).settings) if self.preset else {}
         named = sorted(self._named_changes(path.parent), key=lambda pair: pair[0].seconds)
         changes = tuple(change for change, _ in named)
-        scenario = Schedule(self.name or path.stem, preset | self.settings, self.clock, self.repeat_seconds, changes)
-        Timeline(scenario.base(), changes, self.repeat_seconds, [name for _, name in named])
-        return scenario
+        schedule = Schedule(self.name or path.stem, preset | self.settings, self.clock, self.repeat_seconds, changes)
+        Timeline(schedule.base(), changes, self.repeat_seconds, [name for _, name in named])
+        return schedule
 
     def _named_changes(self, folder: Path) -> Iterator[tuple[Change, str]]:
         """All changes, each with what errors call it."""

@@ -34,7 +34,7 @@ def read_trace(path: Path) -> list[TraceRow]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(_rows(csv.reader(file, skipinitialspace=True)))
     except OSError as error:
-        raise NotFound(f"trace {path}: {error.strerror}; its place is beside the scenario") from error
+        raise NotFound(f"trace {path}: {error.strerror}; its place is beside the schedule") from error
     except (InvalidSetting, UnicodeDecodeError, csv.Error) as error:
         raise InvalidSetting(f"trace {path.name}: {error}") from error
     if len(rows) < 2:

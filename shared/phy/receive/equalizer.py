@@ -9,13 +9,12 @@ from shared.errors import InvalidSetting, InvalidSymbols
 from shared.types import Complex, Floats
 
 EqualizerName = Literal["mmse", "zf", "level"]
-_Real = Floats
 _Any = TypeVar("_Any", np.float32, np.complex64)
 _POWER_FLOOR: Final = 1e-24
 """|h|^2 of a gain that is taken for none, -240 dB: keeps a deep fade finite in complex64."""
 
 
-def equalize(y: Complex, gain: Complex, n0: _Real, method: EqualizerName = "mmse") -> tuple[Complex, _Real]:
+def equalize(y: Complex, gain: Complex, n0: Floats, method: EqualizerName = "mmse") -> tuple[Complex, Floats]:
     """Undo the gain of each symbol.
 
     y: [B, n], complex64. gain: [B] of each burst or [B, n] of each symbol, complex64, h. n0: [B] or [B, n], float32,
@@ -54,7 +53,7 @@ def _by_symbol(values: npt.NDArray[_Any]) -> npt.NDArray[_Any]:
     return values if values.ndim == 2 else values[:, None]
 
 
-def _check(y: Complex, gain: Complex, n0: _Real, method: str) -> None:
+def _check(y: Complex, gain: Complex, n0: Floats, method: str) -> None:
     if method not in get_args(EqualizerName):
         raise InvalidSetting(f"equalizer {method!r}: choose from {', '.join(get_args(EqualizerName))}")
     shapes = (y.shape, y.shape[:1])

@@ -31,7 +31,8 @@ import numpy.typing as npt
 from shared.errors import InvalidSymbols
 from shared.phy.channel.ofdm import ofdm_symbols
 from shared.phy.conditions.settings import Grid
-from shared.phy.receive.pilots import ChannelEstimate, PilotPattern, pilot_positions, pilot_sequence
+from shared.phy.receive.estimation import ChannelEstimate
+from shared.phy.receive.pilots import PilotPattern, pilot_positions, pilot_sequence
 from shared.types import Complex, Doubles, Floats
 
 MAX_PILOTS: Final = 256
@@ -48,7 +49,6 @@ _PENALTY: Final = 1.0
 """What log-likelihood echoes, and motion, must be better by: 8 pilots find both in pure noise else."""
 _ANGLES: Final = (np.arange(64) + 0.5) / 64 * np.pi
 
-_Reals = Doubles
 _Complexes = npt.NDArray[np.complex128]
 
 
@@ -77,8 +77,8 @@ class _Trials(NamedTuple):
 
     models: tuple[_Model, ...]
     basis: _Complexes
-    weights: _Reals
-    log_prior: _Reals
+    weights: Doubles
+    log_prior: Doubles
 
 
 def check_trackable(pilots: int, symbols: int) -> None:
@@ -165,8 +165,8 @@ def _correlation(
     return _in_time(model, apart) / (1 + 2j * np.pi * across * model.tau)
 
 
-def _in_time(model: _Model, apart: npt.NDArray[np.intp]) -> _Reals:
+def _in_time(model: _Model, apart: npt.NDArray[np.intp]) -> Doubles:
     """J0(2 pi f t), as the mean over the angles of arrival."""
     lags, back = np.unique(np.abs(apart), return_inverse=True)
-    means: _Reals = np.cos(2 * np.pi * model.doppler * lags[:, None] * np.cos(_ANGLES)).mean(axis=1)
+    means: Doubles = np.cos(2 * np.pi * model.doppler * lags[:, None] * np.cos(_ANGLES)).mean(axis=1)
     return np.reshape(means[back], apart.shape)

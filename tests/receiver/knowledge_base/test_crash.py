@@ -12,9 +12,8 @@ from time import monotonic, sleep
 import numpy as np
 import pytest
 
-from client import Added, KnowledgeBaseClient
-from client import NewItem as NewVector
-from receiver.knowledge_base import KnowledgeBase, NewItem
+from client import Added, KnowledgeBaseClient, NewItem
+from receiver.knowledge_base import ItemRecord, KnowledgeBase
 from receiver.knowledge_base.store.lock import WriterLock
 from shared.errors import Exhausted, SemLinkError, Unavailable
 from tests.receiver.knowledge_base.test_knowledge_base import ORIGIN, fill, vectors
@@ -71,7 +70,7 @@ def test_a_receiver_that_is_killed_while_it_adds_has_what_it_acknowledged(tmp_pa
     with process("receiver", tmp_path, "--kb", str(tmp_path / "kb"), "--device", "cpu") as receiver:
         wait_ready(receiver)
         with KnowledgeBaseClient(receiver.address) as client:
-            items = (NewVector(f"new-{n}", "new", embedding=one) for n, one in enumerate(fresh))
+            items = (NewItem(f"new-{n}", "new", embedding=one) for n, one in enumerate(fresh))
             with pytest.raises(SemLinkError):
                 add_and_kill(client.add(items, ORIGIN.clip_fingerprint), acknowledged, receiver)
     assert 1500 <= len(acknowledged) < 20_000
@@ -142,7 +141,7 @@ def _fill_disk(directory: Path, limited: bool) -> None:
         added = 0
         while added < 5000:
             before = kb.description
-            new = [NewItem(f"new-{added + n}", "new", v) for n, v in enumerate(vectors(30, seed=added + 1))]
+            new = [ItemRecord(f"new-{added + n}", "new", v) for n, v in enumerate(vectors(30, seed=added + 1))]
             try:
                 assert all(isinstance(one, int) for one in kb.add(new))
             except Exhausted as error:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from receiver.knowledge_base import KnowledgeBase, NewItem, verify
+from receiver.knowledge_base import ItemRecord, KnowledgeBase, verify
 from receiver.knowledge_base.store.layout import Layout
 from receiver.knowledge_base.store.schema import blob_digest
 from tests.receiver.knowledge_base.test_knowledge_base import fill, vectors
@@ -29,9 +29,9 @@ def with_picture(tmp_path: Path) -> Path:
     with KnowledgeBase.open(directory, writable=True) as kb:
         e = vectors(2, seed=1)
         digest = blob_digest(outside.read_bytes())
-        kb.add([NewItem("out", "a", e[0], thumbnail=b"thumb-out" * 9, path=str(outside), picture_digest=digest)])
+        kb.add([ItemRecord("out", "a", e[0], thumbnail=b"thumb-out" * 9, path=str(outside), picture_digest=digest)])
         kb.add(
-            [NewItem("in", "a", e[1], thumbnail=b"thumb-in" * 9, picture=copied, picture_digest=blob_digest(copied))]
+            [ItemRecord("in", "a", e[1], thumbnail=b"thumb-in" * 9, picture=copied, picture_digest=blob_digest(copied))]
         )
         kb.compact()
     return directory

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from structlog.testing import capture_logs
 
-from receiver.knowledge_base import EngineSettings, HasWriter, KnowledgeBase, NewItem
+from receiver.knowledge_base import EngineSettings, HasWriter, ItemRecord, KnowledgeBase
 from receiver.settings import ReceiverSettings
 from receiver.startup import open_knowledge_base
 from shared.errors import Unavailable
@@ -197,7 +197,7 @@ def test_a_damaged_change_is_not_served(tmp_path: Path) -> None:
         assert first(kb, 0, 3) == "item-3"
         aside.replace(pointer)
         with KnowledgeBase.open(tmp_path, writable=True) as writer:
-            writer.add([NewItem("late", "late", vectors(1, seed=9)[0])])
+            writer.add([ItemRecord("late", "late", vectors(1, seed=9)[0])])
             while kb.description.items != 31:
                 assert time.monotonic() < deadline
                 time.sleep(0.01)
@@ -228,7 +228,7 @@ def test_of_receivers_that_start_at_once_one_builds_and_writes_and_the_others_fo
         with pytest.raises(HasWriter, match=rf"pid {os.getpid()} on "):
             open_knowledge_base(ReceiverSettings(kb=settings.kb))
         dim = writers[0].description.dim
-        writers[0].add([NewItem("late", "late", np.ones(dim, np.float32))])
+        writers[0].add([ItemRecord("late", "late", np.ones(dim, np.float32))])
         deadline = time.monotonic() + PATIENCE_SECONDS
         while {kb.description.items for kb in opened} != {7}:
             assert time.monotonic() < deadline

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from receiver.knowledge_base import KnowledgeBase, NewItem
+from receiver.knowledge_base import ItemRecord, KnowledgeBase
 from receiver.knowledge_base.index.flat import FlatIndex
 from receiver.knowledge_base.store.layout import Layout
 from tests.receiver.knowledge_base.test_knowledge_base import fill, vectors
@@ -90,7 +90,7 @@ def test_an_index_that_cannot_be_written_serves_from_memory(directory: Path) -> 
 def test_an_index_behind_its_store_is_completed_from_it(directory: Path) -> None:
     old = index_file(directory).read_bytes()
     with KnowledgeBase.open(directory, writable=True) as kb:
-        kb.add([NewItem(f"new-{n}", "new", one) for n, one in enumerate(vectors(5, seed=1))])
+        kb.add([ItemRecord(f"new-{n}", "new", one) for n, one in enumerate(vectors(5, seed=1))])
         kb.remove(["item-0"])
     assert index_file(directory).read_bytes() == old, "a few items are not worth a new file"
     with capture_logs() as lines, KnowledgeBase.open(directory) as kb:
@@ -104,7 +104,7 @@ def test_an_index_ahead_of_its_store_is_not_believed(directory: Path) -> None:
     store = Layout(directory).current()
     old = store.read_bytes()
     with KnowledgeBase.open(directory, writable=True) as kb:
-        kb.add([NewItem("new", "new", vectors(1, seed=1)[0])])
+        kb.add([ItemRecord("new", "new", vectors(1, seed=1)[0])])
         kb.compact()
     store.write_bytes(old)
     with KnowledgeBase.open(directory) as kb:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from receiver.knowledge_base import EngineSettings, KnowledgeBase, NewItem, knowledge_base
+from receiver.knowledge_base import EngineSettings, ItemRecord, KnowledgeBase, knowledge_base
 from shared.errors import InvalidInput, NotFound
 from shared.types import Floats
 from tests.receiver.knowledge_base.test_knowledge_base import fill, vectors
@@ -15,8 +15,8 @@ from tests.receiver.knowledge_base.test_store import HOSTILE
 ENGINES = ["flat", "ivf-sq8"]
 
 
-def new(embeddings: Floats, prefix: str = "new", label: str = "new") -> list[NewItem]:
-    return [NewItem(f"{prefix}-{n}", label, one, thumbnail=b"webp") for n, one in enumerate(embeddings)]
+def new(embeddings: Floats, prefix: str = "new", label: str = "new") -> list[ItemRecord]:
+    return [ItemRecord(f"{prefix}-{n}", label, one, thumbnail=b"webp") for n, one in enumerate(embeddings)]
 
 
 def found_ids(kb: KnowledgeBase, queries: Floats, top_k: int = 1) -> list[list[str]]:
@@ -64,7 +64,7 @@ def test_every_search_gives_each_item_exactly_once(kb: KnowledgeBase) -> None:
 
 def test_a_removed_id_can_come_again_with_another_meaning(kb: KnowledgeBase) -> None:
     kb.remove(["item-5"])
-    assert kb.add([NewItem("item-5", "back", vectors(1, seed=8)[0])]) == [300]
+    assert kb.add([ItemRecord("item-5", "back", vectors(1, seed=8)[0])]) == [300]
     assert kb.get_item("item-5").label == "back"
     assert found_ids(kb, vectors(1, seed=8)) == [["item-5"]]
     assert found_ids(kb, vectors(300)[5:6]) != [["item-5"]]
@@ -74,13 +74,13 @@ def test_what_cannot_be_stored_is_told_and_the_others_are_stored(kb: KnowledgeBa
     good, other = vectors(2, seed=3)
     outcomes = kb.add(
         [
-            NewItem("good", "a", good),
-            NewItem("item-1", "a", other),
-            NewItem("good", "a", other),
-            NewItem("", "a", other),
-            NewItem("nan", "a", other * np.float32(np.nan)),
-            NewItem("short", "a", other[:5]),
-            NewItem("other", "x" * 4097, other),
+            ItemRecord("good", "a", good),
+            ItemRecord("item-1", "a", other),
+            ItemRecord("good", "a", other),
+            ItemRecord("", "a", other),
+            ItemRecord("nan", "a", other * np.float32(np.nan)),
+            ItemRecord("short", "a", other[:5]),
+            ItemRecord("other", "x" * 4097, other),
         ]
     )
     assert outcomes[0] == 300
@@ -212,8 +212,8 @@ def test_searches_during_heavy_adding_find_true_items_once(kb: KnowledgeBase, mo
         thread.start()
     try:
         for start in range(0, 1500, 25):
-            kb.add([NewItem(f"new-{n}", "new", fresh[n]) for n in range(start, start + 25)])
-            kb.add([NewItem(f"short-lived-{start}", "x", fresh[start] + np.float32(0.01))])
+            kb.add([ItemRecord(f"new-{n}", "new", fresh[n]) for n in range(start, start + 25)])
+            kb.add([ItemRecord(f"short-lived-{start}", "x", fresh[start] + np.float32(0.01))])
             kb.remove([f"short-lived-{start}"])
             searching.acknowledged = start + 25
     finally:
@@ -227,7 +227,7 @@ def test_searches_during_heavy_adding_find_true_items_once(kb: KnowledgeBase, mo
 
 def test_texts_of_any_kind_can_be_added_live(kb: KnowledgeBase) -> None:
     fresh = vectors(len(HOSTILE), seed=1)
-    kb.add([NewItem(t, t[::-1], e, caption=t, path=f"/nowhere/{t}") for t, e in zip(HOSTILE, fresh, strict=True)])
+    kb.add([ItemRecord(t, t[::-1], e, caption=t, path=f"/nowhere/{t}") for t, e in zip(HOSTILE, fresh, strict=True)])
     with reopened(kb) as after:
         for text in HOSTILE:
             item = after.get_item(text)

@@ -10,7 +10,7 @@ from shared.types import Floats
 pytest.importorskip("pymilvus", reason="pymilvus is not installed: pip install 'semlink[milvus]'")
 pytest.importorskip("milvus_lite", reason="Milvus Lite is not installed: pip install --no-deps 'milvus-lite>=3.2,<4'")
 
-from receiver.knowledge_base import EngineSettings, KnowledgeBase, NewItem, Origin, write_store
+from receiver.knowledge_base import EngineSettings, ItemRecord, KnowledgeBase, Origin, write_store
 from receiver.knowledge_base.index.milvus import MilvusIndex
 from receiver.knowledge_base.index.table import make_engine
 from shared.errors import InvalidSetting, Unavailable
@@ -91,7 +91,7 @@ def test_a_knowledge_base_lives_on_it(uri: str, tmp_path: Path) -> None:
     queries = vectors(12, seed=3)
     with KnowledgeBase.open(tmp_path / "kb", settings, writable=True) as kb:
         assert kb.description.engine == "milvus"
-        kb.add([NewItem(f"new-{row}", "new", vector) for row, vector in enumerate(vectors(20, seed=4))])
+        kb.add([ItemRecord(f"new-{row}", "new", vector) for row, vector in enumerate(vectors(20, seed=4))])
         kb.remove([f"item-{row}" for row in range(0, 300, 3)])
         before = kb.nearest(queries, 10)
         kb.compact()

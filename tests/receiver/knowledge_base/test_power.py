@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from receiver.confidence import CONFIDENCE_FILE, shipped_confidence
-from receiver.knowledge_base import EngineSettings, KnowledgeBase, NewItem, knowledge_base, restore_snapshot
+from receiver.knowledge_base import EngineSettings, ItemRecord, KnowledgeBase, knowledge_base, restore_snapshot
 from receiver.knowledge_base.index.tuning import Tuning, write_tuning
 from receiver.knowledge_base.store.layout import Layout
 from tests.receiver.knowledge_base.test_knowledge_base import fill, vectors
@@ -89,7 +89,7 @@ def test_nothing_is_named_before_it_is_on_the_disk(
     fill(directory, vectors(60))
     assert disk.renamed == ["building", *(name for name in disk.renamed if name.endswith(".index")), "current"]
     with KnowledgeBase.open(directory, EngineSettings(name=engine), writable=True) as kb:
-        kb.add([NewItem(f"new-{n}", "new", one) for n, one in enumerate(vectors(40, seed=1))])
+        kb.add([ItemRecord(f"new-{n}", "new", one) for n, one in enumerate(vectors(40, seed=1))])
         kb._merge()
         kb.snapshot("one")
         kb.compact()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from receiver.knowledge_base import EngineSettings, KnowledgeBase, NewItem, knowledge_base, verify
+from receiver.knowledge_base import EngineSettings, ItemRecord, KnowledgeBase, knowledge_base, verify
 from receiver.knowledge_base.index import ranking_file
 from receiver.knowledge_base.store.layout import Layout
 from receiver.knowledge_base.store.store import Store
@@ -101,7 +101,7 @@ def test_it_grows_when_the_delta_is_folded(directory: Path, monkeypatch: pytest.
     more = vectors(64, seed=1)
     with KnowledgeBase.open(directory, SQ8, writable=True) as kb:
         kb.remove(["item-299"])
-        kb.add([NewItem(f"new-{n}", "new", one) for n, one in enumerate(more)])
+        kb.add([ItemRecord(f"new-{n}", "new", one) for n, one in enumerate(more)])
         kb._merge()
         assert kb.view.ranking.count == kb.view.covered == 364
         without_store(monkeypatch)

@@ -38,7 +38,7 @@ def test_a_snapshot_brings_everything_back(kb: KnowledgeBase) -> None:
 
 
 def test_a_snapshot_that_is_not_there_or_damaged_changes_nothing(kb: KnowledgeBase) -> None:
-    path = kb.snapshot("one").path
+    path = Path(kb.snapshot("one").path)
     before = kb.description
     with pytest.raises(NotFound, match=r"no snapshot 'two'.*there are: one"):
         kb.restore("two")
@@ -59,7 +59,7 @@ def test_a_snapshot_cannot_be_called_what_leads_elsewhere(kb: KnowledgeBase, nam
 
 
 def test_a_snapshot_of_another_clip_is_refused(kb: KnowledgeBase) -> None:
-    path = kb.snapshot("other").path
+    path = Path(kb.snapshot("other").path)
     with sqlite3.connect(path) as connection:
         meta = dict(connection.execute("SELECT key, value FROM meta"))
         meta["clip_fingerprint"] = "badc0de"

@@ -246,7 +246,7 @@ def test_what_a_header_says_of_a_codec_fits_into_its_bits() -> None:
 def test_a_codec_without_modes_has_mode_0_alone() -> None:
     codec = Raw()
     assert (codec.mode(-7.0), codec.mode(np.nan)) == (0, 0)
-    assert codec.with_mode(0).expecting("rayleigh") is codec
+    assert codec.with_mode(0).for_fading("rayleigh") is codec
     with pytest.raises(InvalidInput, match="raw k = 512 has no mode 3"):
         codec.with_mode(3)
 

@@ -148,9 +148,9 @@ def test_the_mode_is_that_of_the_operating_point_and_the_expected_fading() -> No
     codec = VqDigital.load(256, "cpu")
     for fading in ("none", "rayleigh"):
         for snr_db in (-8, 0, 5, 12):
-            chosen = codec.modes[codec.expecting(fading).mode(snr_db)]
+            chosen = codec.modes[codec.for_fading(fading).mode(snr_db)]
             assert chosen == codec.table.choose(256, snr_db, fading)
-    assert codec.mode(np.nan) == codec.mode(5.0) != codec.expecting("rayleigh").mode(5.0)
+    assert codec.mode(np.nan) == codec.mode(5.0) != codec.for_fading("rayleigh").mode(5.0)
     for wrong in (-1, len(codec.modes)):
         with pytest.raises(InvalidInput, match=f"no mode {wrong}: it has 0 to {len(codec.modes) - 1}"):
             codec.with_mode(wrong)

@@ -146,7 +146,7 @@ def test_what_does_not_arrive_is_grey_and_says_why() -> None:
             codec.with_mode(wrong)
     with pytest.raises(InvalidSetting, match="no MCS carries a byte"):
         WebpLdpc(8, Adaptation.load())
-    assert codec.expecting("rayleigh").mode(20.0) < codec.mode(20.0)
+    assert codec.for_fading("rayleigh").mode(20.0) < codec.mode(20.0)
 
 
 @pytest.fixture(scope="module")

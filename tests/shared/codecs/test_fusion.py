@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from shared.codecs.base.contract import Decoded, LogProbabilities
-from shared.codecs.embedding.posterior import Fusion
+from shared.codecs.embedding.posterior import LabelPosterior
 from shared.types import Embeddings
 
 CATEGORIES = 3
@@ -35,17 +35,17 @@ def heard(category: int, e_hat: np.ndarray, sure: float = 20.0) -> Decoded:
 
 
 @pytest.fixture(scope="module")
-def fusion() -> Fusion:
-    return Fusion(Sure(), *world())
+def fusion() -> LabelPosterior:
+    return LabelPosterior(Sure(), *world())
 
 
-def test_labels_need_not_be_numbered_as_the_categories_are(fusion: Fusion) -> None:
+def test_labels_need_not_be_numbered_as_the_categories_are(fusion: LabelPosterior) -> None:
     for category, label in ((2, 0), (0, 1), (1, 2)):
         assert fusion.log_labels(heard(category, np.zeros(6))).argmax() == label
     np.testing.assert_allclose(np.exp(fusion.log_prior).sum(), 1, rtol=1e-5)
 
 
-def test_within_the_label_the_nearest_item_wins(fusion: Fusion) -> None:
+def test_within_the_label_the_nearest_item_wins(fusion: LabelPosterior) -> None:
     items, labels = world()
     for position in (3, 25, 47):
         found, _ = fusion.rank(heard((labels[position] + 2) % 3, items[position]), 5)
@@ -53,7 +53,7 @@ def test_within_the_label_the_nearest_item_wins(fusion: Fusion) -> None:
         assert (labels[found[0]] == labels[position]).all()
 
 
-def test_a_category_that_is_heard_well_outweighs_an_embedding_at_the_border(fusion: Fusion) -> None:
+def test_a_category_that_is_heard_well_outweighs_an_embedding_at_the_border(fusion: LabelPosterior) -> None:
     _, labels = world()
     between = (CENTRES[0] + 1.05 * CENTRES[1]) / 2
     assert labels[fusion.rank(heard(0, between), 1)[0][0, 0]] == 1
@@ -62,7 +62,7 @@ def test_a_category_that_is_heard_well_outweighs_an_embedding_at_the_border(fusi
 
 def test_without_evidence_the_embedding_decides() -> None:
     items, labels = world()
-    fusion = Fusion(Sure(), items, labels)
+    fusion = LabelPosterior(Sure(), items, labels)
     blind = Decoded(items[[30]], fusion.log_prior[None])
     found, scores = fusion.rank(blind, 60)
     assert found[0, 0] == 30
@@ -73,7 +73,7 @@ def test_without_evidence_the_embedding_decides() -> None:
 def test_labels_weigh_the_same_however_many_items_they_have() -> None:
     items, labels = world()
     few = np.concatenate([np.arange(0, 40), np.arange(40, 42)])
-    fusion = Fusion(Sure(), items[few], labels[few])
+    fusion = LabelPosterior(Sure(), items[few], labels[few])
     heard_nothing = np.exp(fusion.log_labels(Decoded(items[:1], fusion.log_prior[None])))
     np.testing.assert_allclose(heard_nothing, 0.9 / 3, atol=1e-5, err_msg="0.1 is left for none of them")
 
@@ -82,14 +82,14 @@ def test_a_category_that_no_label_has_belongs_to_none_of_them() -> None:
     """Label 2 stood for category 1; without it, what is heard of category 1 makes no label likely."""
     items, labels = world()
     known = labels != 2
-    fusion = Fusion(Sure(), items[known], labels[known])
+    fusion = LabelPosterior(Sure(), items[known], labels[known])
     assert np.exp(fusion.log_labels(heard(0, np.zeros(6)))).max() > 0.95
     assert np.exp(fusion.log_labels(heard(1, np.zeros(6)))).sum() < 0.2
 
 
 def test_a_label_without_items_is_never_the_answer() -> None:
     items, labels = world()
-    fusion = Fusion(Sure(), items, labels * 2)
+    fusion = LabelPosterior(Sure(), items, labels * 2)
     log_labels = fusion.log_labels(heard(0, np.zeros(6)))[0]
     assert log_labels.argmax() == 2
     assert np.isneginf(log_labels[[1, 3]]).all()

@@ -10,7 +10,8 @@ from hypothesis.extra.numpy import arrays
 
 from shared.errors import InvalidSymbols
 from shared.frame.symbols import BYTES_PER_SYMBOL, pack_symbols, unpack_symbols
-from shared.phy.power import mean_power, normalize_power
+from shared.phy.power import normalize_power
+from tests.tools.channel import mean_power
 
 WIRE = [
     ([], ""),

@@ -7,11 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shared.codecs.base.contract import OperatingPoint, to_latent, to_symbols
-from shared.codecs.base.design_snr import UNTOLD_SNR_DB
+from shared.codecs.base.contract import DesignSnr, to_latent, to_symbols
 from shared.codecs.base.picture import DecodedPictures, PictureCodec, check_pixels
-from shared.codecs.base.weight_files import weights_path
-from shared.codecs.base.weights import fingerprint_of_weights, read_weights
+from shared.codecs.base.weight_files import fingerprint_of_weights, read_weights, weights_path
 from shared.codecs.picture.jscc.network import JsccNetwork, reliability_of
 from shared.errors import DataLoss, InvalidSetting
 from shared.phy.receive.equalizer import EqualizerName
@@ -53,12 +51,11 @@ class JsccCodec(PictureCodec):
         return cls(network, k, device)
 
     @torch.inference_mode()
-    def encode(self, pixels: Pixels, snr_db: OperatingPoint | None = None) -> Complex:
+    def encode(self, pixels: Pixels, snr_db: DesignSnr | None = None) -> Complex:
         """See `PictureCodec.encode`. Raises InvalidPicture for any other size."""
         check_pixels(self.name, pixels)
-        told = np.full(len(pixels), np.nan, np.float32) if snr_db is None else snr_db
-        told = np.where(np.isnan(told), np.float32(UNTOLD_SNR_DB), told)
-        reliability = reliability_of(torch.from_numpy(told)).unsqueeze(1)
+        design = torch.from_numpy(self.design_snr_db(snr_db, len(pixels)))
+        reliability = reliability_of(design).unsqueeze(1)
         z = self.network.encode(to_unit_range(pixels).to(self.device), reliability.to(self.device), self.k)
         return to_symbols(z.cpu().numpy() * _ROOT_HALF)
 

@@ -152,7 +152,7 @@ def test_carrier_frequency_offset(check, cfo_hz):
     check(good)
     for wrong in (cfo_hz * SHARE, cfo_hz / SHARE):
         with refused():
-            check(spoiled(good, "oscillators", cfo_hz=wrong))
+            check(spoiled(good, "carrier_offset", cfo_hz=wrong))
 
 
 @pytest.mark.parametrize("phase_deg", [-180, -30, 0.001, 90, 180])
@@ -201,7 +201,7 @@ def test_phase_noise(check):
     check(good)
     for wrong in (2e3 * SHARE, 2e3 / SHARE):
         with refused():
-            check(spoiled(good, "oscillators", phase_noise_hz=wrong))
+            check(spoiled(good, "carrier_offset", phase_noise_hz=wrong))
 
 
 def test_perfect_csi_knows_the_phase_of_each_symbol():
@@ -240,7 +240,7 @@ def test_rounding(bits):
     check_sqnr(good)
     for wrong in ({"adc_clip_db": 12.5}, {"adc_clip_db": 11.5}, {"adc_bits": bits + 1}):
         with refused():
-            check_sqnr(spoiled(good, "converters", **wrong))
+            check_sqnr(spoiled(good, "adc", **wrong))
 
 
 @pytest.mark.parametrize("clip_db", [-3, 0, 6])
@@ -249,7 +249,7 @@ def test_clipping(clip_db):
     check_clipping(good)
     for wrong in (clip_db + 0.5, clip_db - 0.5):
         with refused():
-            check_clipping(spoiled(good, "converters", adc_clip_db=wrong))
+            check_clipping(spoiled(good, "adc", adc_clip_db=wrong))
 
 
 def test_gain_control_finds_the_level():

@@ -11,8 +11,7 @@ from shared.errors import InvalidSetting, InvalidSymbols
 from shared.phy import ChannelSettings
 from shared.phy.channel.registry import STAGES, stages_of
 from shared.phy.channel.stage import Draw, Signal
-from shared.phy.power import mean_power
-from tests.tools.channel import ASKING, burst, link
+from tests.tools.channel import ASKING, burst, link, mean_power
 
 FADING = ("none", "rayleigh", "rician", "kbsc")
 

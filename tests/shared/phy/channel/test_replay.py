@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.phy import ChannelSettings, Link, Sending, Transmission, pilot_sequence
-from shared.phy.channel.randomness import generator, standard_complex_normal
+from shared.phy.randomness import generator, standard_complex_normal
 from tests.shared.phy.conditions.test_settings import ACCEPTED
 from tests.tools.channel import ASKING, allowed, burst
 
@@ -32,11 +32,11 @@ RECORDED = {  # seed 5, stream 6, burst 7: the first symbol received, and the su
     "shadowing": (0.4837 - 0.4489j, 2.0697 + 1.0644j),
     "awgn": (1.4223 - 1.2243j, 3.9797 - 0.4549j),
     "rapp": (1.1635 - 1.0105j, 4.6349 + 0.4698j),
-    "oscillators": (1.4223 - 1.2243j, 3.7981 - 0.4641j),
+    "carrier_offset": (1.4223 - 1.2243j, 3.7981 - 0.4641j),
     "bernoulli": (1.4223 - 1.2243j, -6.9969 - 18.1519j),
     "middleton": (1.2206 - 0.9966j, 2.9076 + 1.2433j),
     "tone": (1.5395 - 1.5180j, 3.9797 - 0.4549j),
-    "converters": (1.3305 - 1.3305j, 3.8013 - 1.5205j),
+    "adc": (1.3305 - 1.3305j, 3.8013 - 1.5205j),
     "moving": (-0.4421 - 0.9397j, 0.2612 - 0.0481j),
     "moving tdl": (0.0292 + 0.9244j, 0.3967 + 1.0731j),
 }

@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 from shared.phy import ChannelSettings, Link, Sending, pilot_sequence
-from shared.phy.channel.randomness import generator, standard_complex_normal
 from shared.phy.channel.stage import Draw, Signal
+from shared.phy.randomness import generator, standard_complex_normal
 from shared.types import Complex
 from shared.units import db_to_ratio, ratio_to_db
 from tests.tools.channel import HALF_DB, link, received, refused, spoiled, with_stage

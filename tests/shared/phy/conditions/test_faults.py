@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 from shared.phy import ChannelSettings
-from shared.phy.channel.randomness import generator
-from shared.phy.conditions.faults import _BLOCK, GILBERT_ELLIOTT, UNHARMED, fate, is_bad
+from shared.phy.conditions.faults import _BLOCK, GILBERT_ELLIOTT, NO_FAULT, draw_faults, is_bad
+from shared.phy.randomness import generator
 from shared.units import db_to_ratio
 
 BURSTS = 30_000
@@ -19,7 +19,7 @@ HALF_DB = db_to_ratio(0.5)  # power, and so a share
 @cache
 def fates(**settings):
     of = ChannelSettings(seed=2024, **settings)
-    return [fate(of, 3, counter) for counter in range(BURSTS)]
+    return [draw_faults(of, 3, counter) for counter in range(BURSTS)]
 
 
 @cache
@@ -132,7 +132,7 @@ def test_looking_back_is_walking(p, q):
 def test_any_counter_is_found_at_once_and_in_any_order(p, q):
     of = ChannelSettings(good_to_bad=p, bad_to_good=q, loss_probability=0.1)
     counters = [(1 << 64) - 1, 5, 1 << 40, 0, 1 << 20, 7]
-    assert [fate(of, 0, c) for c in counters] == [fate(of, 0, c) for c in reversed(counters)][::-1]
+    assert [draw_faults(of, 0, c) for c in counters] == [draw_faults(of, 0, c) for c in reversed(counters)][::-1]
 
 
 def test_p_and_q_of_one_alternate():
@@ -181,14 +181,14 @@ def test_jitter_never_turns_time_back():
 
 
 def test_a_lost_burst_names_its_cause():
-    assert fate(ChannelSettings(blackout=True), 0, 0).cause == "blackout = true"
-    assert fate(ChannelSettings(loss_probability=1), 0, 0).cause == "loss_probability = 1"
-    assert fate(ChannelSettings(loss_good=1), 0, 0).cause == "loss_good = 1 in the good state"
+    assert draw_faults(ChannelSettings(blackout=True), 0, 0).cause == "blackout = true"
+    assert draw_faults(ChannelSettings(loss_probability=1), 0, 0).cause == "loss_probability = 1"
+    assert draw_faults(ChannelSettings(loss_good=1), 0, 0).cause == "loss_good = 1 in the good state"
     bad = ChannelSettings(good_to_bad=1, bad_to_good=1e-6)
-    assert fate(bad, 0, 5).cause == "loss_bad = 1 in the bad state"
-    assert fate(bad, 0, 5).lost
+    assert draw_faults(bad, 0, 5).cause == "loss_bad = 1 in the bad state"
+    assert draw_faults(bad, 0, 5).lost
 
 
 def test_without_faults_nothing_happens():
-    assert fate(ChannelSettings(snr_db=-5, fading="rayleigh", seed=3), 1, 2) is UNHARMED
-    assert not UNHARMED.lost
+    assert draw_faults(ChannelSettings(snr_db=-5, fading="rayleigh", seed=3), 1, 2) is NO_FAULT
+    assert not NO_FAULT.lost

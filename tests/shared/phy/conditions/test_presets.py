@@ -17,7 +17,7 @@ from shared.phy import (
     place_pilots,
     track_channel,
 )
-from shared.phy.conditions.faults import fate
+from shared.phy.conditions.faults import draw_faults
 from shared.phy.conditions.presets import PRESETS, preset_named
 
 PILOTS, PAYLOAD, BURSTS = 8, 32, 400
@@ -34,7 +34,7 @@ def error_rates(settings, pilot_pattern):
     bits = np.random.default_rng(5).choice([-1, 1], (BURSTS, PAYLOAD, 2))
     payload = (bits @ np.array([1, 1j]) * math.sqrt(0.5)).astype(np.complex64)
     sendings = [Sending(place_pilots(payload[c], PILOTS, pilot_pattern), c, c) for c in range(BURSTS)]
-    arrives = [not fate(settings, c, c).lost for c in range(BURSTS)]
+    arrives = [not draw_faults(settings, c, c).lost for c in range(BURSTS)]
     y = np.stack([sent.y for sent in Link.from_settings(settings).transmit_many(sendings)])
     if pilot_pattern == "preamble" and settings.grid is None:
         known = estimate_channel(y[:, :PILOTS])

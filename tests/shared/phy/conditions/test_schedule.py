@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.errors import InvalidSetting, NotFound
 from shared.phy import ChannelSettings, Link, pilot_sequence
-from shared.phy.conditions.faults import fate
+from shared.phy.conditions.faults import draw_faults
 from shared.phy.conditions.presets import PRESETS
 from shared.phy.conditions.schedule import Schedule
 from shared.phy.conditions.timeline import Change, Timeline
@@ -318,7 +318,7 @@ def test_a_shipped_scenario_runs(path):
     lost = 0
     for counter in range(450):
         now = base.updated(**line.at(start_seconds(base, x.size, counter)))
-        lost += fate(now, 0, counter).lost
+        lost += draw_faults(now, 0, counter).lost
         assert math.isfinite(Link.from_settings(now).transmit(x, 0, counter).signal_power)
     assert (lost > 0) == (path.stem != "train")
     assert len(path.read_text().splitlines()) < 60

@@ -1,6 +1,6 @@
 """Which settings hold for a burst.
 
-settings in force  <  what the scenario says at the burst's time  <  the burst's own
+settings in force  <  what the schedule says at the burst's time  <  the burst's own
 """
 
 from collections.abc import Mapping
@@ -17,16 +17,16 @@ _Layers = tuple[tuple[str, Any], ...]
 
 
 class Conditions:
-    """Settings in force and a scenario that runs over them; never changed, only replaced whole.
+    """Settings in force and a schedule that runs over them; never changed, only replaced whole.
 
-    settings: those in force. scenario: its changes are laid over them; its own settings to begin with are the
+    settings: those in force. schedule: its changes are laid over them; its own settings to begin with are the
     caller's to put in force. Raises InvalidSetting for changes that do not go with the settings.
     """
 
-    def __init__(self, settings: ChannelSettings, scenario: Schedule | None = None) -> None:
+    def __init__(self, settings: ChannelSettings, schedule: Schedule | None = None) -> None:
         self.settings = settings
-        self.scenario = scenario
-        self._timeline = None if scenario is None else scenario.timeline(settings)
+        self.schedule = schedule
+        self._timeline = None if schedule is None else schedule.timeline(settings)
         self._link = Link.from_settings(settings)
         self._layered = lru_cache(maxsize=1024)(self._build)
 
@@ -34,7 +34,7 @@ class Conditions:
         """The link that a burst meets.
 
         symbols: of the burst, pilots included. counter: its number. override: its own settings. wall_seconds: since
-        the scenario was started. Raises InvalidSetting naming a wrong field of the override.
+        the schedule was started. Raises InvalidSetting naming a wrong field of the override.
         """
         layers = override
         if self._timeline is not None:
@@ -42,13 +42,13 @@ class Conditions:
         return self._layered(tuple(layers.items())) if layers else self._link
 
     def seconds(self, symbols: int, counter: int, wall_seconds: float) -> float:
-        """Where a burst stands on the scenario's clock."""
-        if self.scenario is not None and self.scenario.clock == "wall":
+        """Where a burst stands on the schedule's clock."""
+        if self.schedule is not None and self.schedule.clock == "wall":
             return wall_seconds
         return start_seconds(self.settings, air_symbols(self.settings.grid, symbols), counter)
 
     def at(self, seconds: float) -> ChannelSettings:
-        """The settings in force at a time of the scenario's clock."""
+        """The settings in force at a time of the schedule's clock."""
         return self.settings if self._timeline is None else self.settings.updated(**self._timeline.at(seconds))
 
     def _build(self, layers: _Layers) -> Link:

@@ -1,0 +1,60 @@
+"""The knowledge base's messages where `shared.wire.converter` alone does not do: paths, pages, embeddings.
+
+Paths and problems go as printable text: file systems allow names that are not UTF-8.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from protos.semlink.v1 import knowledge_base_pb2 as pb
+from shared.errors import InvalidInput, InvalidSetting
+from shared.frame.kb import Item, Listed, Snapshot, Verification
+from shared.frame.symbols import unpack_floats
+from shared.types import Embedding
+from shared.wire.converter import to_message
+
+_PAGE_ITEMS = 100
+_MOST_PAGE_ITEMS = 1000
+
+
+def embedding_from_wire(data: bytes, what: str) -> Embedding:
+    """An embedding: [dim]. what: whose it is, for the error. Raises InvalidInput for no values, or a part of one."""
+    try:
+        return unpack_floats(data)
+    except InvalidInput as error:
+        raise InvalidInput(f"the embedding of {what} has {error}") from error
+
+
+def item_to_wire(item: Item) -> pb.Item:
+    """One stored item."""
+    return to_message(replace(item, path=_printable(item.path)), pb.Item)
+
+
+def page_from_wire(request: pb.ListRequest) -> tuple[int, int, str | None]:
+    """Behind which position, how many, and of which label. Raises InvalidSetting for what is no page."""
+    if request.count > _MOST_PAGE_ITEMS:
+        raise InvalidSetting(f"count = {request.count}: ask for 1 to {_MOST_PAGE_ITEMS} items in a page")
+    if request.page and not (request.page.isascii() and request.page.isdigit() and len(request.page) < 19):
+        raise InvalidSetting(f"page = {request.page[:100]!r}: send back `next` of the page before, or nothing")
+    label = request.label if request.HasField("label") else None
+    return int(request.page or -1), request.count or _PAGE_ITEMS, label
+
+
+def page_to_wire(items: Sequence[Listed], count: int) -> pb.ListResponse:
+    """One page of at most `count` items, and how to ask for the next; `items` has one more where there is one."""
+    lines = [to_message(replace(one, path=_printable(one.path)), pb.ListResponse.Line) for one in items[:count]]
+    return pb.ListResponse(items=lines, next=str(items[count - 1].position) if len(items) > count else "")
+
+
+def snapshot_to_wire(snapshot: Snapshot) -> pb.SnapshotResponse:
+    """A snapshot that was made."""
+    return to_message(replace(snapshot, path=_printable(snapshot.path)), pb.SnapshotResponse)
+
+
+def verification_to_wire(found: Verification) -> pb.VerifyResponse:
+    """What was read and what is wrong."""
+    return to_message(replace(found, problems=tuple(map(_printable, found.problems))), pb.VerifyResponse)
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
