@@ -19,7 +19,7 @@ from lab.evaluate.run import Report, evaluate
 from lab.evaluate.scenario import Scenario, load_scenario
 from lab.report.markdown import write_page
 from lab.train.common.settings import TrainSettings
-from lab.train.registry import TRAINERS
+from lab.train.registry import TRAINERS, load
 from shared.codecs.base.weight_files import use_weights_dir
 
 TRIAL_PICTURES, TRIAL_QUERIES = 4, 50
@@ -70,7 +70,7 @@ def train(paper: Paper) -> None:
         wanted = _settings(paper, name)
         made_by, text = wanted.out / "made-by.txt", f"CLIP {clip}\n{wanted!r}\n"
         if not (made_by.exists() and made_by.read_text() == text):
-            TRAINERS[name].load()(wanted)
+            load(TRAINERS[name].function)(wanted)
             made_by.write_text(text)
 
 
@@ -88,7 +88,8 @@ def _settings(paper: Paper, name: str) -> TrainSettings:
         "device": paper.device,
     }
     trainer = TRAINERS[name]
-    return trainer.settings.model_validate(given | dict(trainer.trial or {} if paper.trial else {}))
+    settings: TrainSettings = load(trainer.settings)(**given, **(trainer.trial or {} if paper.trial else {}))
+    return settings
 
 
 def compare(paper: Paper, report: Report | None = None) -> pl.DataFrame:
