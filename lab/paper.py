@@ -18,7 +18,7 @@ import polars as pl
 from lab.data.features import ClipChoice, load_choice
 from lab.evaluate.bounds import classifier_accuracy
 from lab.evaluate.data import open_test_set
-from lab.evaluate.run import Report, evaluate
+from lab.evaluate.run import evaluate
 from lab.evaluate.scenario import Scenario, load_scenario
 from lab.report.markdown import write_page
 from lab.train.kbsc.train import train_kbsc
@@ -27,6 +27,7 @@ from lab.train.label.train import LabelTraining, train_label
 from lab.train.nested.train import NestedTraining, train_nested
 from lab.train.vq.train import VqTraining, train_vq
 from shared.codecs.base.weight_files import use_weights_dir
+from shared.types import Progress
 
 TRIAL_PICTURES, TRIAL_QUERIES = 4, 50
 TRIAL_STEPS: Final[dict[str, dict[str, Any]]] = {
@@ -111,7 +112,7 @@ def _settings(paper: Paper, codec: str, kind: Callable[..., Any]) -> Any:
     return kind(**{name: value for name, value in given.items() if name in known}, **steps)
 
 
-def compare(paper: Paper, report: Report | None = None) -> pl.DataFrame:
+def compare(paper: Paper, report: Progress | None = None) -> pl.DataFrame:
     """Evaluate the scenario with these weights, and write table and page; gives the table."""
     use_weights_dir(paper.weights)
     test_set = open_test_set(paper.source, paper.clip, paper.features)

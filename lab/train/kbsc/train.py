@@ -78,7 +78,7 @@ def train_kbsc(settings: KbscTraining, note: str = "") -> list[Row]:
 
 def _embedded(clip: Clip, settings: KbscTraining, progress: Progress) -> CodecData:
     task = progress.add_task("embedding pictures", total=None)
-    count = lambda done: progress.advance(task, done)  # noqa: E731
+    count = lambda done, total: progress.update(task, completed=done, total=total)  # noqa: E731
     data = load_codec_data(clip, settings.data, settings.features, settings.seed, drawn=settings.drawn, progress=count)
     progress.remove_task(task)
     return data

@@ -56,7 +56,7 @@ def train_nested(settings: NestedTraining) -> list[dict[str, Any]]:
     clip = load_choice(settings.clip, settings.device)
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("embedding pictures", total=None)
-        count = lambda done: progress.advance(task, done)  # noqa: E731
+        count = lambda done, total: progress.update(task, completed=done, total=total)  # noqa: E731
         data = load_codec_data(
             clip, settings.data, settings.features, settings.seed, drawn=settings.drawn, progress=count
         )
