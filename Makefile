@@ -58,9 +58,8 @@ need_data = test -n "$(DATA)" || { echo "say where CIFAR-100 is: make $@ DATA=DI
 
 trained: $(DEVELOPS)
 	@$(need_data)
-	@for codec in clip-tiny kbsc nested 'nested --unlabelled' label vq-digital deepjscc swinjscc; do \
-		$(BIN)/semlink train $$codec --data $(DATA); done
-	@for part in kbsc.authors digital_pictures.train; do $(BIN)/python -m lab.train.$$part --data $(DATA); done
+	@for name in clip-tiny kbsc kbsc-authors nested nested-unlabelled label vq-digital deepjscc swinjscc digital-pictures; do \
+		$(BIN)/semlink train $$name --data $(DATA); done
 
 ##@ Develop
 .PHONY: setup test test-quick check docs protos compose-test clean

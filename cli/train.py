@@ -1,45 +1,43 @@
-"""`semlink train`: doors to the lab's trainings, which have options and help of their own."""
+"""`semlink train NAME`: one command for each row of the lab's registry of trainers, its flags from its settings."""
 
-from importlib import import_module
-from typing import NamedTuple
+from inspect import Parameter, Signature
+from typing import Annotated, Any
 
 import typer
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
 
 from cli.lazy import loading
+from lab.train.registry import TRAINERS, Trainer
 
 train = typer.Typer(no_args_is_help=True, help="Train the models that the project ships, on any CLIP.")
 
 
-class _Training(NamedTuple):
-    """module: of the lab, with a `main`. first: what it is given before the user's arguments."""
-
-    module: str
-    what: str
-    first: tuple[str, ...] = ()
-
-
-_TRAININGS = {
-    "clip-tiny": _Training("lab.train.clip.train", "Train the small CLIP"),
-    "kbsc": _Training("lab.train.kbsc.train", "Train the codec of the first paper"),
-    "kbsc-authors": _Training("lab.train.kbsc.authors", "Train the same network in its authors' own channel"),
-    "nested": _Training("lab.train.nested.train", "Train the nested codec, one model for all lengths"),
-    "label": _Training("lab.train.label.train", "Train the plain digital competitor"),
-    "vq-digital": _Training("lab.train.vq.train", "Make the digital competitor that quantizes the embedding"),
-    "deepjscc": _Training("lab.train.jscc.train", "Train the convolutional codec of pictures", ("deepjscc",)),
-    "swinjscc": _Training("lab.train.jscc.train", "Train the small Swin codec of pictures", ("swinjscc",)),
-}
-_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+def _flag(name: str, field: FieldInfo) -> Parameter:
+    """An option of that field's name, type, least value, default and description; computed defaults show as none."""
+    known = field.is_required() or field.default is not PydanticUndefined
+    least = next((limit.ge for limit in field.metadata if hasattr(limit, "ge")), None)
+    option = typer.Option(help=field.description, min=least)
+    kind: Any = field.annotation
+    default = Parameter.empty if field.is_required() else field.get_default()
+    annotation: Any = Annotated[kind if known else kind | None, option]
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=default if known else None, annotation=annotation)
 
 
-def _enter(context: typer.Context) -> None:
-    training = _TRAININGS[str(context.info_name)]
-    with loading():
-        main = import_module(training.module).main
-    command = typer.Typer(add_completion=False, rich_markup_mode="markdown")
-    command.command()(main)
-    command([*training.first, *context.args], prog_name=context.command_path)
+def _command(name: str, trainer: Trainer) -> Any:
+    def run(**given: Any) -> None:
+        settings = trainer.settings(name=name, **{key: value for key, value in given.items() if value is not None})
+        with loading():
+            function = trainer.load()
+        function(settings)
+
+    fields = trainer.settings.model_fields.items()
+    flags = [_flag(field_name, field) for field_name, field in fields if field.description]
+    flags.sort(key=lambda flag: flag.default is not Parameter.empty)
+    run.__signature__ = Signature(flags)  # type: ignore[attr-defined]
+    run.__annotations__ = {flag.name: flag.annotation for flag in flags}
+    return run
 
 
-for _name, _training in _TRAININGS.items():
-    _help = f"{_training.what}; its options: `semlink train {_name} --help`."
-    train.command(_name, context_settings=_PASS_ON, help=_help)(_enter)
+for _name, _trainer in TRAINERS.items():
+    train.command(_name, help=f"{_trainer.help}.")(_command(_name, _trainer))

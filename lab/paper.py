@@ -6,12 +6,9 @@ All lies in one folder: `features`, `weights`, `runs` (checkpoints and curves), 
 `semlink report` write. What is there is not made again, so a run that was stopped goes on.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
-from inspect import signature
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
 
 import polars as pl
 
@@ -21,30 +18,12 @@ from lab.evaluate.data import open_test_set
 from lab.evaluate.run import evaluate
 from lab.evaluate.scenario import Scenario, load_scenario
 from lab.report.markdown import write_page
-from lab.train.kbsc.train import train_kbsc
-from lab.train.kbsc.trainer import KbscTraining
-from lab.train.label.train import LabelTraining, train_label
-from lab.train.nested.train import NestedTraining, train_nested
-from lab.train.vq.train import VqTraining, train_vq
+from lab.train.common.settings import TrainSettings
+from lab.train.registry import TRAINERS
 from shared.codecs.base.weight_files import use_weights_dir
 from shared.types import Progress
 
 TRIAL_PICTURES, TRIAL_QUERIES = 4, 50
-TRIAL_STEPS: Final[dict[str, dict[str, Any]]] = {
-    "kbsc": {"epochs": 2},
-    "nested": {"rounds": 1, "steps": 5, "axes": 16},
-    "nested-unlabelled": {"clusters": 20, "rounds": 1, "steps": 5, "axes": 16},
-    "label": {"steps": 20},
-    "vq-digital": {"bursts": 2, "budgets": (12, 32)},
-}
-
-TRAININGS: Final[dict[str, tuple[Callable[[Any], Any], Callable[..., Any]]]] = {
-    "kbsc": (train_kbsc, KbscTraining),
-    "nested": (train_nested, NestedTraining),
-    "nested-unlabelled": (train_nested, partial(NestedTraining, clusters=200)),
-    "label": (train_label, LabelTraining),
-    "vq-digital": (train_vq, VqTraining),
-}
 
 
 @dataclass(frozen=True)
@@ -88,28 +67,29 @@ class Paper:
 def train(paper: Paper) -> None:
     """Train every codec of the paper that is not there yet, on CIFAR-100 alone, as the paper did."""
     clip = load_choice(paper.clip, paper.device).fingerprint
-    for name, (run, settings) in TRAININGS.items():
-        wanted = _settings(paper, name, settings)
-        made_by, text = paper.weights / name / "made-by.txt", f"CLIP {clip}\n{wanted!r}\n"
+    for name in (name for name, trainer in TRAINERS.items() if trainer.trial is not None):
+        wanted = _settings(paper, name)
+        made_by, text = wanted.out / "made-by.txt", f"CLIP {clip}\n{wanted!r}\n"
         if not (made_by.exists() and made_by.read_text() == text):
-            run(wanted)
+            TRAINERS[name].load()(wanted)
             made_by.write_text(text)
 
 
-def _settings(paper: Paper, codec: str, kind: Callable[..., Any]) -> Any:
+def _settings(paper: Paper, name: str) -> TrainSettings:
     given = {
+        "name": name,
         "data": paper.source,
-        "clip": paper.clip,
+        "clip": paper.clip.model,
+        "weights": paper.clip.weights,
         "drawn": False,
         "features": paper.features,
-        "out": paper.weights / codec,
-        "runs": paper.out / "runs" / codec,
+        "out": paper.weights / name,
+        "runs": paper.out / "runs" / name,
         "seed": paper.seed,
         "device": paper.device,
     }
-    known = signature(kind).parameters
-    steps = TRIAL_STEPS[codec] if paper.trial else {}
-    return kind(**{name: value for name, value in given.items() if name in known}, **steps)
+    trainer = TRAINERS[name]
+    return trainer.settings.model_validate(given | dict(trainer.trial or {} if paper.trial else {}))
 
 
 def compare(paper: Paper, report: Progress | None = None) -> pl.DataFrame:

@@ -1,8 +1,7 @@
-"""Captions of classes: the sentences that clip-tiny learns from and is asked with."""
+"""Captions of classes, for training and zero-shot evaluation of clip-tiny."""
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,7 +29,7 @@ class Captions:
         sentences = [template.format(name) for name in names for template in TEMPLATES]
         self.tokens = tokenizer(sentences).reshape(len(names), len(TEMPLATES), -1)
 
-    def sample(self, rng: np.random.Generator) -> Tensor:
-        """One random caption for each class: [classes, context], int64."""
+    def sample(self) -> Tensor:
+        """One random caption for each class, by torch's generator: [classes, context], int64."""
         classes = len(self.tokens)
-        return self.tokens[torch.arange(classes), torch.from_numpy(rng.integers(len(TEMPLATES), size=classes))]
+        return self.tokens[torch.arange(classes), torch.randint(len(TEMPLATES), (classes,))]

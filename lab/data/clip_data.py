@@ -1,16 +1,30 @@
-"""What clip-tiny learns from: CIFAR-100's train split and fresh drawn pictures, as one set of 200 classes."""
+"""The pictures of clip-tiny: CIFAR-100's train split and fresh drawn pictures, as one set of 200 classes."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
+from torch import Tensor
+from torchvision.transforms import v2
 
-from lab.data.augmentation import augment, pad
 from shared.clip.preprocess import Preprocess
 from shared.datasets.cifar100 import read_cifar100
 from shared.datasets.drawn import CATEGORIES, draw_batch, split_length
 from shared.types import Labels, Pixels
+
+
+def augmentation(side: int) -> v2.Transform:
+    """A shifted crop, a mirror image, a grey hole of 8 x 8 pixels; never colour. For one picture [3, S, S], uint8."""
+    share = (8 / side) ** 2
+    return v2.Compose(
+        [
+            v2.RandomCrop(side, padding=4, padding_mode="reflect"),
+            v2.RandomHorizontalFlip(),
+            v2.RandomErasing(p=1, scale=(share, share), ratio=(1, 1), value=118),  # the mean grey
+        ]
+    )
 
 
 class ClipData:
@@ -19,26 +33,27 @@ class ClipData:
     names: the 100 classes of CIFAR-100, then the 100 of the drawn set
     """
 
-    def __init__(self, folder: Path, preprocess: Preprocess, drawn_per_epoch: int) -> None:
+    def __init__(self, folder: str | Path, preprocess: Preprocess, drawn_per_epoch: int) -> None:
         self._folder, self._preprocess, self._drawn_per_epoch = folder, preprocess, drawn_per_epoch
-        cifar = read_cifar100(folder, "train")
-        self._padded, self._targets = pad(cifar.pixels), cifar.targets
-        self.names: tuple[str, ...] = cifar.names + CATEGORIES
-        self.cifar_classes = len(cifar.names)
+        self._cifar = read_cifar100(folder, "train")
+        self.names: tuple[str, ...] = self._cifar.names + CATEGORIES
+        self.cifar_classes = len(self._cifar.names)
 
-    def steps(self, batch_size: int) -> int:
-        """Batches of one epoch."""
-        return (len(self._targets) + self._drawn_per_epoch) // batch_size
+    def __len__(self) -> int:
+        """Pictures of one epoch."""
+        return len(self._cifar.targets) + self._drawn_per_epoch
 
-    def epoch(self, epoch: int, batch_size: int, rng: np.random.Generator) -> Iterator[tuple[Pixels, Labels]]:
-        """Augmented batches [B, S, S, 3] uint8 and [B] int64; every epoch draws pictures never seen before."""
-        drawn, drawn_targets = self._draw("train", epoch * self._drawn_per_epoch, self._drawn_per_epoch)
-        padded = np.concatenate([self._padded, pad(drawn)])
-        targets = np.concatenate([self._targets, drawn_targets])
-        order = rng.permutation(len(targets))
-        for step in range(self.steps(batch_size)):
-            members = order[step * batch_size : (step + 1) * batch_size]
-            yield augment(padded, members, rng), targets[members]
+    def epoch(self, number: int, count: int, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Augmented batches [B, 3, S, S] uint8 and [B] int64; every epoch has drawn pictures of its own.
+
+        count: how many pictures of the epoch to take, at random, by torch's generator
+        """
+        drawn, drawn_targets = self._draw("train", number * self._drawn_per_epoch, self._drawn_per_epoch)
+        pixels = torch.from_numpy(np.concatenate([self._cifar.pixels, drawn])).permute(0, 3, 1, 2)
+        targets = torch.from_numpy(np.concatenate([self._cifar.targets, drawn_targets]))
+        augment = augmentation(pixels.shape[2])
+        for members in torch.split(torch.randperm(len(self))[:count], batch_size):
+            yield torch.stack([augment(picture) for picture in pixels[members]]), targets[members]
 
     def cifar(self, split: str) -> tuple[Pixels, Labels]:
         """The `kb` or `query` half of CIFAR-100's test part."""

@@ -1,14 +1,27 @@
-"""Markdown tables and the machine's description for model cards."""
+"""Markdown: tables, templates, and the machine's description, for model cards and report pages."""
 
 import math
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import torch
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+_LAB = Path(__file__).parents[1]
 
 
-def markdown_table(rows: Sequence[dict[str, float | str]]) -> str:
+def render(template: str, **values: Any) -> str:
+    """Fill in a Jinja2 template, a file under `lab`; in it, `rows | table` is `markdown_table`."""
+    loader = FileSystemLoader(_LAB)
+    environment = Environment(loader=loader, undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
+    environment.filters["table"] = markdown_table
+    return environment.get_template(template).render(values)
+
+
+def markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows with the same keys as a Markdown table; three digits after the point below 20."""
     header = list(rows[0])
     lines = [header, ["---"] * len(header), *([_cell(row[name]) for name in header] for row in rows)]

@@ -17,7 +17,7 @@ from rich.console import Console
 from lab.data.codec_data import LabelledEmbeddings, load_codec_data
 from lab.data.features import CLIP_TINY, load_choice
 from lab.report.cards import markdown_table
-from lab.train.common.options import Data, Features
+from lab.train.common.settings import FEATURES
 from shared.codecs import Codec, Decoded, codec_class
 from shared.codecs.base.design_snr import outage_snr_db
 from shared.codecs.base.picture import of_embeddings
@@ -111,11 +111,11 @@ def _nearest(unit: Embeddings, items: Embeddings) -> Labels:
 
 
 def main(
-    data: Data,
+    data: Annotated[str, typer.Option(help="Folder with CIFAR-100, or with pictures in train/, query/ and kb/.")],
     *,
     codec: Annotated[str, typer.Option(help="Which codec of the registry.")] = "nested",
     fading: Annotated[str, typer.Option(help="none or rayleigh.")] = "none",
-    features: Features = Path("runs/kbsc"),
+    features: Annotated[Path, typer.Option(help="Folder for cached embeddings.")] = FEATURES,
 ) -> None:
     """Measure one codec at all its lengths on CIFAR-100's test part."""
     measure = Measure(*load_codec_data(load_choice(CLIP_TINY), data, features, 1).tests["cifar100"])

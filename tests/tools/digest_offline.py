@@ -95,7 +95,7 @@ def traffic(folder: Path) -> Found:
         "nested without a prior": transmit(e, nested, channels, counter=7),
         "kbsc": transmit(e, codec_class("kbsc").load(64, "cpu"), channels[:1], counter=7),
     }
-    evidence = {name: one.decoded.evidence for name, one in found.items()}
+    evidence = {name: one.decoded.log_posterior for name, one in found.items()}
     return {
         "digests": {
             name: digest(one.embeddings, one.n0, [] if evidence[name] is None else evidence[name])

@@ -1,6 +1,6 @@
 """Losses for pictures and captions that share classes.
 
-Plain CLIP takes every other caption of a batch for wrong. Here many captions of a batch say the same thing, so the
+Plain CLIP counts every other caption of a batch as wrong. Here many captions of a batch have the same class, so the
 targets follow the labels (UniCL, Yang et al., 2022), and pictures of one class are pulled together as well (SupCon,
 Khosla et al., 2020).
 """

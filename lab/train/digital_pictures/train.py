@@ -1,37 +1,40 @@
-"""Simulates from which SNR on each modulation and code rate of 5G carries a picture, see `shared.codecs.picture`.
+"""Simulates the lowest SNR at which each modulation and code rate of 5G carries a picture; see `shared.codecs.picture`.
 
-Run `python -m lab.train.digital_pictures.train --data DIR` to simulate them anew.
+The result is the table by which `jpeg-ldpc`, `webp-ldpc` and `hevc-ldpc` adapt to the link.
 """
 
 import json
-from pathlib import Path
-from typing import Annotated, Final
+import time
+from collections.abc import Mapping
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import typer
 from rich.console import Console
 from rich.progress import track
 
 from lab.evaluate.metrics import semantic_accuracy
+from lab.train.common.output import write_card
+from lab.train.digital_pictures import DigitalPicturesSettings
 from shared.clip import Clip, embed_pictures, load_clip
 from shared.codecs.digital.modem import Modem
 from shared.codecs.picture.formats import FORMATS, Format
 from shared.codecs.picture.link_adaptation import BLOCK_SYMBOLS, MCS, Mcs
 from shared.datasets.cifar100 import read_cifar100
+from shared.files import make_directory, replacing
 from shared.units import n0_from_snr_db
 
 _TARGET: Final = 0.01
 _BYTES: Final = (80, 100, 120, 160, 200, 260, 320, 400, 500, 640, 800, 1000)
 
 
-def threshold_db(mcs: Mcs, fast: bool, blocks: int = 100, seed: int = 0) -> float:
-    """Lowest SNR, in steps of 0.25 dB, from which on at most 1 % of `blocks` blocks are lost."""
+def threshold_db(mcs: Mcs, fast: bool, settings: DigitalPicturesSettings) -> float:
+    """Lowest SNR, in steps of 0.25 dB, at which at most 1 % of `settings.blocks` blocks are lost."""
     modem = Modem(mcs.mode(BLOCK_SYMBOLS), BLOCK_SYMBOLS)
     low, high = -48, 120  # in quarters of a decibel: lost, decoded
     while high - low > 1:
         middle = (low + high) // 2
-        lost = _lost(modem, middle / 4, fast, blocks, seed)
+        lost = _lost(modem, middle / 4, fast, settings.blocks, settings.seed)
         low, high = (low, middle) if lost <= _TARGET else (middle, high)
     return high / 4
 
@@ -55,65 +58,48 @@ def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.
     return drawn
 
 
-def worth_of_bytes(kind: Format, data: Path, clip: Clip, asking: int = 500, answering: int = 5000) -> list[float]:
+def worth_of_bytes(kind: Format, settings: DigitalPicturesSettings, clip: Clip) -> list[float]:
     """Semantic accuracy of single pictures within each of `_BYTES`, on pictures of the train split.
 
     A picture that has no file so small is wrong.
     """
-    part = read_cifar100(data, "train")
-    sent, labels = part.pixels[-asking:], part.targets[-asking:]
-    items = embed_pictures(part.pixels[:answering], clip)
+    part, count = read_cifar100(settings.data, "train"), settings.queries
+    sent, labels = part.pixels[-count:], part.targets[-count:]
+    items, item_labels = embed_pictures(part.pixels[: settings.items], clip), part.targets[: settings.items]
     found = []
     for size in _BYTES:
         encoded = [kind.best_within(pixels, size) for pixels in sent]
         decoded = [None if data is None else kind.decode(data) for data in encoded]
         rows = [row for row, pixels in enumerate(decoded) if pixels is not None]
-        pictures = [pixels for pixels in decoded if pixels is not None]
         right = 0.0
         if rows:
-            right = semantic_accuracy(embed_pictures(pictures, clip), labels[rows], items, part.targets[:answering])
-        found.append(right * len(rows) / asking)
+            embedded = embed_pictures([pixels for pixels in decoded if pixels is not None], clip)
+            right = semantic_accuracy(embedded, labels[rows], items, item_labels)
+        found.append(round(right * len(rows) / count, 3))
     return found
 
 
-_CARD = """# digital-pictures
-
-What `jpeg-ldpc`, `webp-ldpc`, `hevc-ldpc` and their mosaics choose modulation and code rate by
-(`lab/train/digital_pictures`).
-
-- `thresholds_db`: for each of the {count} pairs of 3GPP TS 38.214 (table 5.1.3.1-1, before it the low rates of table
-  5.1.3.1-3), in the order of `MCS` in `shared/codecs/picture/link_adaptation.py`, the SNR from which on at
-  most 1 % of 100 blocks of {symbols} symbols are lost, in steps of 0.25 dB: `none` over AWGN, `fast`
-  with an independent Rayleigh gain for each symbol, known.
-- `worth`: semantic accuracy of 500 single pictures of CIFAR-100's train split, decoded from files of at most so many
-  bytes, embedded by clip-tiny, against 5,000 others. clip-tiny has seen them all, so it is for choosing alone.
-
-Made by `python -m lab.train.digital_pictures.train --data DIR`.
-"""
-
-
-def main(
-    data: Annotated[Path, typer.Option(help="Folder with CIFAR-100 in the official lay-out.")],
-    *,
-    out: Annotated[Path, typer.Option(help="File to write.")] = Path("assets/digital-pictures/adaptation.json"),
-) -> None:
-    """Simulate the thresholds of every modulation and code rate, and what pictures of so many bytes are worth."""
-    clip, console = load_clip(device="cpu", precision="float32"), Console(stderr=True)
+def train_digital_pictures(settings: DigitalPicturesSettings) -> None:
+    """Simulate the thresholds of every modulation and code rate, and the accuracy of pictures of so many bytes."""
+    started, console = time.monotonic(), Console(stderr=True)
+    clip = load_clip(device="cpu", precision="float32")
     worth = {
-        name: [(size, round(value, 3)) for size, value in zip(_BYTES, worth_of_bytes(kind, data, clip), strict=True)]
+        name: list(zip(_BYTES, worth_of_bytes(kind, settings, clip), strict=True))
         for name, kind in track(FORMATS.items(), "worth of bytes", console=console)
     }
     thresholds = {
-        name: [threshold_db(mcs, fast) for mcs in track(MCS, f"thresholds, {name}", console=console)]
+        name: [threshold_db(mcs, fast, settings) for mcs in track(MCS, f"thresholds, {name}", console=console)]
         for name, fast in (("none", False), ("fast", True))
     }
-    out.parent.mkdir(parents=True, exist_ok=True)
-    lines = [f"    {json.dumps(name)}: {json.dumps(row)}" for name, row in thresholds.items()]
-    more = [f"    {json.dumps(name)}: {json.dumps(row)}" for name, row in worth.items()]
-    table = ['  "thresholds_db": {\n' + ",\n".join(lines) + "\n  }", '  "worth": {\n' + ",\n".join(more) + "\n  }"]
-    (out.parent / "README.md").write_text(_CARD.format(count=len(MCS), symbols=BLOCK_SYMBOLS))
-    out.write_text("{\n" + ",\n".join(table) + "\n}\n")
+    make_directory(settings.out)
+    tables: dict[str, dict[str, Any]] = {"thresholds_db": thresholds, "worth": worth}
+    parts = [f'  "{name}": {{\n{_lines(table)}\n  }}' for name, table in tables.items()]
+    with replacing(settings.out / "adaptation.json") as draft:
+        draft.write_text("{\n" + ",\n".join(parts) + "\n}\n")
+    values = {"count": len(MCS), "symbols": BLOCK_SYMBOLS}
+    write_card("digital_pictures/card.md.j2", settings, time.monotonic() - started, **values)
 
 
-if __name__ == "__main__":
-    typer.run(main)
+def _lines(table: Mapping[str, Any]) -> str:
+    """A row of JSON in each line."""
+    return ",\n".join(f"    {json.dumps(name)}: {json.dumps(row)}" for name, row in table.items())

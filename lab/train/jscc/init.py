@@ -1,11 +1,11 @@
-"""Where the training of picture codecs starts: not at random, but as a linear code of blocks.
+"""Initial parameters of the picture codecs: a linear code of blocks instead of random numbers.
 
     pictures --blocks--> KLT, the strongest axes --gains--> z --channel--> z_hat --1 / gains, KLT transposed--> pictures
 
 The layers are set so that together they are the Karhunen-Loève transform of blocks (4 x 4 pixels in `deepjscc`, 8 x 8
 in `swinjscc`), whose strongest coefficients are the first maps of the latent: the best linear code of so many maps.
-Activations begin as the identity, residual branches at zero. A training of few epochs has then only to learn what is
-better than that.
+Activations begin as the identity, residual branches at zero, so that a training of few epochs starts from a usable
+code.
 """
 
 from functools import singledispatch
@@ -25,7 +25,7 @@ from shared.types import Pixels
 
 _SAMPLE = 5000
 _FAINT = 0.1
-"""Of the usual random weights, what is left beside the linear code: no two channels may stay equal."""
+"""Factor of the usual random weights, which are added to the linear code so that no two channels are equal."""
 _KERNEL: Final = (slice(2, 4), slice(2, 4))
 """Where a 5 x 5 kernel of stride 2 meets the 2 x 2 pixels that are its own."""
 POWER_EXPONENT = 0.5
@@ -33,9 +33,9 @@ POWER_EXPONENT = 0.5
 
 
 @singledispatch
-def start_as_linear_code(network: JsccNetwork, pixels: Pixels) -> None:  # noqa: ARG001 - for those that follow
+def start_as_linear_code(network: JsccNetwork, pixels: Pixels) -> None:  # noqa: ARG001 - for the registered functions
     """Set the parameters from pictures [N, 32, 32, 3], uint8."""
-    raise TypeError(f"no start is known for {type(network).__name__}")
+    raise TypeError(f"no initial code is known for {type(network).__name__}")
 
 
 @start_as_linear_code.register

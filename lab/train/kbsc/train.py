@@ -3,113 +3,160 @@
     e --encode--> x --+ n--> y --decode--> e_hat,    loss = |e_hat - e|^2 / 512
 
 Adam at 1e-4, batches of 128, up to 100 epochs, one SNR for each batch, early stop after 20 epochs without a better
-retrieval. Power is one per burst, noise is complex with N0 per symbol, and the receiver is told neither scale nor SNR.
-
-Run `python -m lab.train.kbsc.train --data DIR`. A run that was killed goes on from its last finished epoch.
+retrieval. Power is one per burst, noise is complex with N0 per symbol, and the receiver is given neither scale nor SNR.
 """
 
 import math
 import time
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
-import typer
-from rich.console import Console
-from rich.progress import Progress
+import numpy as np
+import torch
+from torch import Tensor, nn
 
-from lab.data.codec_data import CodecData, LabelledEmbeddings, load_codec_data
-from lab.data.features import ClipChoice, load_choice
+from lab.data.codec_data import CodecData, LabelledEmbeddings
 from lab.evaluate.metrics import semantic_accuracy
-from lab.train.common.codec_card import write_codec_card
-from lab.train.common.curves import say_last
-from lab.train.common.export import export_codec
-from lab.train.common.options import ClipModel, ClipWeights, Data, Device, Drawn, Features
-from lab.train.kbsc.trainer import TRAINING_SNRS_DB, Carry, KbscTrainer, KbscTraining, over_awgn, retrieval
-from shared.clip import Clip
+from lab.train.common.data import open_data
+from lab.train.common.fit import Training, fit
+from lab.train.common.output import export, write_card
+from lab.train.kbsc import KbscSettings
+from lab.train.kbsc.authors import FOLDERS, carry_over
 from shared.codecs.embedding.kbsc import KbscNetwork
+from shared.types import Embeddings
+from shared.units import n0_from_snr_db
 
-NO_CHANNEL_DB = math.inf
+TRAINING_SNRS_DB: Final = (-7.0, -4.0, 0.0, 4.0, 7.0, 10.0)
+_QUERIES, _ITEMS = 1500, 3000  # of the validation parts after each epoch: a standard error of half a percent will do
 
-Row = dict[str, float | str]
-
-
-def train_network(  # noqa: PLR0917 - two that nearly nobody names
-    k: int,
-    data: CodecData,
-    settings: KbscTraining,
-    progress: Progress,
-    carry: Carry = over_awgn,
-    title: str = "kbsc",
-) -> tuple[KbscNetwork, int]:
-    """Train one length, or finish a run that was killed; gives the network of the best epoch and that epoch's number.
-
-    title: what it is called in `runs`, where checkpoint and curves lie
-    """
-    name = f"{title} k = {k}"
-    stem = f"{title}-k{k}-seed{settings.seed}-{data.fingerprint}"
-    trainer = KbscTrainer(k, data, settings, settings.runs / f"{stem}.csv", carry)
-    trainer.restore(settings.runs / f"{stem}.pt")
-    task = progress.add_task(name, total=settings.epochs, completed=len(trainer.curves.rows))
-    while not trainer.done:
-        accuracy = trainer.run_epoch()
-        trainer.save(settings.runs / f"{stem}.pt")
-        progress.update(task, advance=1, description=f"{name}, validation {accuracy:.3f}")
-    say_last(progress.console, name, trainer.curves.last)
-    return trainer.finished()
+Carry = Callable[[KbscNetwork, Tensor, float], Tensor]
+"""Embeddings [B, 512] at an SNR in dB, through network and channel, to received embeddings [B, 512]."""
+Row = dict[str, Any]
 
 
-def train_kbsc(settings: KbscTraining, note: str = "") -> list[Row]:
-    """Train all lengths, write their weights and the model card; gives the card's rows."""
-    started = time.monotonic()
-    console = Console(stderr=True)
-    clip = load_choice(settings.clip, settings.device)
+def awgn(x: Tensor, snr_db: float) -> Tensor:
+    """Add noise, y = x + n, n ~ CN(0, N0) with N0 = 10^(-snr_db / 10), to symbols [B, n], complex64, of unit power."""
+    return x + torch.randn_like(x) * math.sqrt(n0_from_snr_db(snr_db))
+
+
+def over_awgn(network: KbscNetwork, embeddings: Tensor, snr_db: float) -> Tensor:
+    """Carry as a real link does: one power for each burst, no side information for the receiver."""
+    return network.decode(awgn(network.encode(embeddings), snr_db))
+
+
+class KbscTraining(Training):
+    """A network of length k; the best epoch has the highest semantic accuracy on the validation parts."""
+
+    monitor = "validation_accuracy"
+
+    def __init__(self, k: int, data: CodecData, settings: KbscSettings, carry: Carry = over_awgn) -> None:
+        whole, rest = divmod(len(data.train), settings.batch_size)
+        super().__init__(whole + (rest > 1), settings.seed)  # batch norm has no variance of one
+        self.network = KbscNetwork(k)
+        self._settings, self._carry, self._learned = settings, carry, torch.from_numpy(data.train)
+        self._validation = _first(data.sender, _QUERIES), _first(data.kb, _ITEMS)
+
+    def batches(self) -> Iterator[tuple[Tensor, float]]:
+        """Every embedding once, one SNR for each batch."""
+        order = torch.randperm(len(self._learned))[: self.share(len(self._learned))]
+        for members in torch.split(order, self.share(self._settings.batch_size))[: self.steps]:
+            yield self._learned[members], TRAINING_SNRS_DB[int(torch.randint(len(TRAINING_SNRS_DB), ()))]
+
+    def training_step(self, batch: tuple[Tensor, float], _: int) -> Tensor:
+        """Mean squared error."""
+        embeddings, snr_db = batch
+        return self.logged(nn.functional.mse_loss(self._carry(self.network, embeddings, snr_db), embeddings))
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam."""
+        return torch.optim.Adam(self.parameters(), lr=self._settings.lr, fused=True)
+
+    def measure(self) -> dict[str, float]:
+        """Mean over the training SNRs."""
+        parts = (self.network, *self._validation)
+        found = [retrieval(*parts, snr_db, self._carry) for snr_db in TRAINING_SNRS_DB]
+        return {"validation_accuracy": float(np.mean(found))}
+
+
+def train_kbsc(settings: KbscSettings) -> list[Row]:
+    """Train all lengths, write weights and card; gives the card's rows."""
+    started, (clip, data) = time.monotonic(), open_data(settings)
     rows: list[Row] = []
-    with Progress(console=console) as progress:
-        data = _embedded(clip, settings, progress)
-        for k in settings.lengths:
-            network, epoch = train_network(k, data, settings, progress)
-            export_codec("kbsc", k, network, settings.out, clip.fingerprint)
-            rows += [_measure(network, epoch, name, *test) for name, test in data.tests.items()]
-            console.print(rows[-len(data.tests) :])
-    seconds = time.monotonic() - started
-    write_codec_card(settings.out, rows, data.describe(clip), seed=settings.seed, seconds=seconds, note=note)
+    for k in settings.lengths:
+        network, epoch = train_network(k, data, settings)
+        export(network.state_dict(), settings, f"k{k}.safetensors", k=str(k), clip_fingerprint=clip.fingerprint)
+        rows += [
+            {"k": k, "set": name, "best epoch": epoch}
+            | accuracies(network, *test)
+            | {
+                "no channel": retrieval(network, *test, math.inf),
+                "raw": semantic_accuracy(*_parts(test[0]), *_parts(test[1])),
+            }
+            for name, test in data.tests.items()
+        ]
+    write_card("kbsc/card.md.j2", settings, time.monotonic() - started, rows=rows, learned=data.describe(clip))
     return rows
 
 
-def _embedded(clip: Clip, settings: KbscTraining, progress: Progress) -> CodecData:
-    task = progress.add_task("embedding pictures", total=None)
-    count = lambda done, total: progress.update(task, completed=done, total=total)  # noqa: E731
-    data = load_codec_data(clip, settings.data, settings.features, settings.seed, drawn=settings.drawn, progress=count)
-    progress.remove_task(task)
-    return data
+def train_authors(settings: KbscSettings) -> None:
+    """Train every length for both of the authors' channels, and write weights and card."""
+    started, (clip, data) = time.monotonic(), open_data(settings)
+    name, test = next(iter(data.tests.items()))
+    rows: list[Row] = []
+    for fading, folder in FOLDERS.items():
+        for k in settings.lengths:
+            carry = carry_over(fading)
+            network, epoch = train_network(k, data, settings, carry, f"{folder}-")
+            metadata = {"codec": "kbsc", "k": str(k), "clip_fingerprint": clip.fingerprint}
+            export(network.state_dict(), settings, f"{folder}/k{k}.safetensors", **metadata)
+            rows.append({"channel": folder, "k": k, "best epoch": epoch} | accuracies(network, *test, carry))
+    values = {"rows": rows, "learned": data.describe(clip), "set": name}
+    write_card("kbsc/authors.md.j2", settings, time.monotonic() - started, **values)
 
 
-def _measure(network: KbscNetwork, epoch: int, name: str, query: LabelledEmbeddings, kb: LabelledEmbeddings) -> Row:
-    row: Row = {"k": network.k, "set": name, "best epoch": epoch}
-    row |= {_column(snr_db): retrieval(network, query, kb, snr_db) for snr_db in (*TRAINING_SNRS_DB, NO_CHANNEL_DB)}
-    return row | {"raw": semantic_accuracy(query.embeddings, query.labels, kb.embeddings, kb.labels)}
+def train_network(
+    k: int, data: CodecData, settings: KbscSettings, carry: Carry = over_awgn, title: str = ""
+) -> tuple[KbscNetwork, int]:
+    """Train one length, or finish a run that was killed; gives the network of the best epoch and that epoch's number.
+
+    title: begins the run's name
+    """
+    training = KbscTraining(k, data, settings, carry)
+    run = f"{title}k{k}-seed{settings.seed}-{data.fingerprint}"
+    rows = fit(training, settings, run, settings.epochs, settings.patience)
+    best = max(rows, key=lambda row: row["validation_accuracy"])
+    return training.network.cpu(), int(best["epoch"])
 
 
-def _column(snr_db: float) -> str:
-    return "no channel" if snr_db == NO_CHANNEL_DB else f"{snr_db:g} dB"
+def accuracies(
+    network: KbscNetwork, query: LabelledEmbeddings, kb: LabelledEmbeddings, carry: Carry = over_awgn
+) -> Row:
+    """Semantic accuracy at each training SNR, as columns of a table."""
+    return {f"{snr_db:g} dB": retrieval(network, query, kb, snr_db, carry) for snr_db in TRAINING_SNRS_DB}
 
 
-def main(
-    data: Data,
-    *,
-    clip: ClipModel = "clip-tiny",
-    weights: ClipWeights = None,
-    drawn: Drawn = KbscTraining.drawn,
-    seed: Annotated[int, typer.Option(help="Seed of weights, order and noise.")] = KbscTraining.seed,
-    device: Device = KbscTraining.device,
-    out: Annotated[Path, typer.Option(help="Folder for weights and model card.")] = KbscTraining.out,
-    runs: Annotated[Path, typer.Option(help="Folder for checkpoints and curves.")] = KbscTraining.runs,
-    features: Features = KbscTraining.features,
-) -> None:
-    """Train the codec kbsc at k = 16, 64 and 256 on the embeddings of a CLIP."""
-    choice = ClipChoice(clip, weights)
-    train_kbsc(KbscTraining(data, choice, drawn, out=out, runs=runs, features=features, seed=seed, device=device))
+@torch.inference_mode()
+def through_channel(
+    network: KbscNetwork, embeddings: Embeddings, snr_db: float, carry: Carry = over_awgn
+) -> Embeddings:
+    """Received embeddings of embeddings [N, 512]; the same noise on every call, so that epochs compare."""
+    device = next(network.parameters()).device
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(0)
+        arrived: Embeddings = carry(network.eval(), torch.from_numpy(embeddings).to(device), snr_db).cpu().numpy()
+    return arrived
 
 
-if __name__ == "__main__":
-    typer.run(main)
+def retrieval(
+    network: KbscNetwork, sender: LabelledEmbeddings, kb: LabelledEmbeddings, snr_db: float, carry: Carry = over_awgn
+) -> float:
+    """Semantic accuracy of 1-nearest-neighbour retrieval through the channel; infinity is no noise."""
+    return semantic_accuracy(through_channel(network, sender.embeddings, snr_db, carry), sender.labels, *_parts(kb))
+
+
+def _first(whole: LabelledEmbeddings, count: int) -> LabelledEmbeddings:
+    return LabelledEmbeddings(whole.embeddings[:count], whole.labels[:count])
+
+
+def _parts(whole: LabelledEmbeddings) -> tuple[Any, Any]:
+    return whole.embeddings, whole.labels

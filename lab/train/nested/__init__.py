@@ -1,0 +1,27 @@
+"""`nested`: one model for all lengths, for labels or for clusters that are found without labels."""
+
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from lab.train.common.settings import EmbeddingSettings
+
+
+class NestedSettings(EmbeddingSettings):
+    """axes: principal axes of a category. A round has `steps` batches; patience: rounds without a lower loss."""
+
+    name: str = "nested"
+    unlabelled: bool = Field(False, description="Find clusters instead of using labels.")
+    clusters: int = Field(200, ge=2, description="How many, with --unlabelled.")
+    rounds: int = Field(15, ge=1, description="Rounds of 200 batches.")
+    axes: int = 64
+    steps: int = 200
+    batch_size: int = 512
+    patience: int = 5
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """`nested --unlabelled` and `nested-unlabelled` are the same training."""
+        unlabelled = bool(given.get("unlabelled")) or given.get("name") == "nested-unlabelled"
+        return given | {"unlabelled": unlabelled, "name": "nested-unlabelled" if unlabelled else "nested"}

@@ -1,6 +1,4 @@
-"""Learns what embeddings look like: categories, and how each spreads.
-
-The model is in `shared.codecs.embedding.nested_model`.
+"""Fits the source model of `shared.codecs.embedding.nested_model`: categories, and the spread of each.
 
 The spread is measured on embeddings that the axes were not fitted to.
 """
@@ -17,10 +15,10 @@ from lab.evaluate.classifier import SCALE, Recipe, fit
 from shared.types import Embeddings, Labels
 
 _SEEN = 300_000
-"""Embeddings that a classifier should see, few of them many times."""
+"""Embeddings in all epochs of the classifier: a small set is repeated."""
 
 _SHRINKAGE = 0.2
-"""Share of the common covariance in that of a category: a few hundred pictures do not fix 64 axes."""
+"""Share of the common covariance in that of a category: a few hundred pictures do not determine 64 axes."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class Source:
     axes: Tensor
 
     def categorize(self, embeddings: Tensor) -> Tensor:
-        """The category that a sender takes each of [N, D] for: [N]."""
+        """The sender's decision for each of [N, D]: [N]."""
         return (embeddings @ self.weight.T + self.bias).argmax(dim=1)
 
     def coordinates(self, embeddings: Tensor, categories: Tensor) -> Tensor:
@@ -43,7 +41,7 @@ class Source:
 
 
 def find_clusters(embeddings: Embeddings, count: int, seed: int) -> Labels:
-    """Cluster [N, D] by spherical k-means: [N], 0 to count - 1. No label is looked at."""
+    """Cluster [N, D] by spherical k-means: [N], 0 to count - 1. It uses no label."""
     kmeans = faiss.Kmeans(embeddings.shape[1], count, niter=30, seed=seed, spherical=True, verbose=False)
     kmeans.train(embeddings)
     found: Labels = kmeans.index.search(embeddings, 1)[1][:, 0].astype(np.int64)
@@ -73,14 +71,14 @@ def _classifier(train: LabelledEmbeddings, classes: int, seed: int) -> tuple[Ten
 
 
 def _means(x: Tensor, categories: Tensor, classes: int) -> Tensor:
-    """Mean of each category: [C, D]. One that no embedding fell into has the mean of all."""
+    """Mean of each category: [C, D]; of an empty one, the mean of all."""
     sums = torch.zeros(classes, x.shape[1]).index_add_(0, categories, x)
     counts = torch.bincount(categories, minlength=classes)[:, None]
     return torch.where(counts > 0, sums / counts.clamp(min=1), x.mean(dim=0))
 
 
 def _local_axes(rest: Tensor, categories: Tensor, classes: int) -> Tensor:
-    """Principal axes of each category, as long as their standard deviation: [C, m, m], of the rests [N, m]."""
+    """Principal axes of each category, scaled by their standard deviation: [C, m, m], of the rests [N, m]."""
     common = rest.T @ rest / len(rest)
     return torch.stack([_axes(rest[categories == category], common) for category in range(classes)])
 

@@ -15,12 +15,12 @@ from shared.units import n0_from_snr_db
 SNRS_DB: Final = tuple(range(-8, 14, 2))
 ORDERS: Final = (2, 4, 6)
 CLOSE: Final = 0.005
-"""Modes whose semantic accuracy is that near the best one's: among them fidelity decides."""
+"""Modes within this of the best semantic accuracy: among them the mean cosine decides."""
 _ABOVE_CAPACITY: Final = 0.5  # bits a symbol over log2(1 + SNR): more need not be simulated
 
 
 class Worth(NamedTuple):
-    """What decoded bits are worth. accuracy: semantic accuracy. cosine: mean cos(e_hat, e)."""
+    """Quality of decoded bits. accuracy: semantic accuracy. cosine: mean cos(e_hat, e)."""
 
     accuracy: float
     cosine: float
@@ -29,9 +29,9 @@ class Worth(NamedTuple):
 def make_table(
     worth: Mapping[int, Worth], lengths: tuple[int, ...], bursts: int, seed: int, progress: Progress
 ) -> ModeTable:
-    """Simulate every mode that might win, and keep the best one for each fading, k and SNR.
+    """Simulate every mode that might be the best, and keep the best one for each fading, k and SNR.
 
-    worth: of each budget of bits, without a channel, on validation pictures. A lost burst is worth nothing.
+    worth: of each budget of bits, without a channel, on validation pictures. A lost burst counts as wrong, cosine 0.
     """
     task = progress.add_task("modes", total=2 * len(lengths) * len(SNRS_DB))
     rows: dict[str, dict[int, list[tuple[float, Mode]]]] = {}
@@ -72,7 +72,7 @@ def bler(modem: Modem, snr_db: float, fading: str, bursts: int, seed: int) -> fl
 
 
 def _modes(worth: Mapping[int, Worth], k: int, snr_db: float) -> Iterator[Mode]:
-    """Modes that exist at this length and may win: not much above capacity, large alphabets not at tiny rates."""
+    """Modes of this length that may be the best: not much above capacity, large alphabets not at tiny rates."""
     symbols = k // 2
     most = symbols * (np.log2(1 + 10 ** (snr_db / 10)) + _ABOVE_CAPACITY)
     for order in ORDERS:

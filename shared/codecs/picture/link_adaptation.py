@@ -69,13 +69,11 @@ class Adaptation:
 
     @classmethod
     def load(cls) -> Self:
-        """Read what `lab.train.digital_pictures.train` left."""
-        path = weights_path(
-            "digital-pictures", "adaptation.json", "python -m lab.train.digital_pictures.train --data DIR"
-        )
+        """Read the file that `semlink train digital-pictures` writes."""
+        path = weights_path("digital-pictures", "adaptation.json")
         try:
             return cls(**json.loads(path.read_text()))
         except (OSError, ValueError, TypeError) as error:
             raise DataLoss(
-                f"{path} holds no adaptation ({error}): run `python -m lab.train.digital_pictures.train --data DIR`"
+                f"{path} holds no adaptation ({error}): run `semlink train digital-pictures --data DIR`"
             ) from error

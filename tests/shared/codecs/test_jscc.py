@@ -1,4 +1,4 @@
-"""Learned codecs of pictures: power, prefixes, shapes, SNR, files, how training starts, learns, goes on."""
+"""Learned codecs of pictures: power, prefixes, shapes, SNR, files, and their way through the air."""
 
 import copy
 from pathlib import Path
@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from rich.progress import Progress
 
 from lab.data.features import CLIP_TINY, load_choice
 from lab.evaluate.pictures import PictureScheme
@@ -14,15 +13,16 @@ from lab.evaluate.scenario import ChannelSpec, Scenario, SchemeSpec
 from lab.evaluate.scheme import Batch, CannotExist, Setting
 from lab.evaluate.scorer import psnr_db
 from lab.simulate.air import Air
-from lab.train.common.export import export_jscc
+from lab.train.common.output import export
+from lab.train.jscc import JsccSettings
 from lab.train.jscc.init import start_as_linear_code
-from lab.train.jscc.train import History, JsccTrainer, JsccTraining, carry, draw_channels
 from shared.codecs import codec_class
-from shared.codecs.picture.jscc.codec import JsccCodec, to_pixels, to_unit_range
+from shared.codecs.picture.jscc.codec import JsccCodec
 from shared.codecs.picture.jscc.network import JsccNetwork, reliability_of
 from shared.errors import DataLoss, InvalidPicture, InvalidSetting, NotFound
 from shared.types import Complex, Pixels
 from shared.units import n0_from_snr_db
+from tests.tools.pictures import coarse_pictures
 
 NAMES = ["deepjscc", "swinjscc"]
 
@@ -136,7 +136,8 @@ def test_wrong_input_is_named(name: str, pictures: Pixels) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_weights_survive_a_file_and_the_fingerprint_is_theirs(name: str, pictures: Pixels, tmp_path: Path) -> None:
     kind = kind_of(name)
-    export_jscc(name, network_of(name), tmp_path)
+    settings = JsccSettings(name=name, data="", out=tmp_path)
+    export(network_of(name).state_dict(), settings, "model.safetensors")
     path = tmp_path / "model.safetensors"
     first, again, short = (
         kind.from_file(path, 512, "cpu"),
@@ -146,89 +147,15 @@ def test_weights_survive_a_file_and_the_fingerprint_is_theirs(name: str, picture
     assert first.fingerprint == again.fingerprint != short.fingerprint
     x = first.encode(pictures)
     np.testing.assert_allclose(x, codec_of(name).encode(pictures), atol=0.02)  # float16
-    export_jscc(name, network_of(name, seed=2), tmp_path)
+    export(network_of(name, seed=2).state_dict(), settings, "model.safetensors")
     assert kind.from_file(path, 512, "cpu").fingerprint != first.fingerprint
     other = kind_of(next(one for one in NAMES if one != name))
     with pytest.raises(DataLoss, match=f"no weights of codec {other.name}"):
         other.from_file(path, 512, "cpu")
 
 
-def training(name: str, folder: Path) -> JsccTraining:
-    return JsccTraining(
-        name,
-        folder,
-        folder,
-        folder,
-        rounds=8,
-        steps=10,
-        batch_size=16,
-        lr=3e-3,
-        average_decay=0.8,
-        warmup_steps=1,
-        device="cpu",
-    )
-
-
-@pytest.fixture(scope="module")
-def many_pictures() -> Pixels:
-    """300 pictures of 8 x 8 random colours, neighbours alike: too many numbers for 16 symbols, few enough for 256."""
-    generator = torch.Generator().manual_seed(5)
-    coarse = 128 + 50 * torch.randn(300, 3, 2, 2, generator=generator)
-    fine = 25 * torch.randn(300, 3, 8, 8, generator=generator)
-    whole = sum(torch.nn.functional.interpolate(part, size=32, mode="bilinear") for part in (coarse, fine))
-    assert isinstance(whole, torch.Tensor)
-    return whole.clamp(0, 255).round().byte().permute(0, 2, 3, 1).numpy()
-
-
-def mean_psnr_db(network: JsccNetwork, k: int, snr_db: float, pictures: Pixels) -> float:
-    torch.manual_seed(0)
-    average = torch.full((len(pictures), 1), snr_db)
-    with torch.inference_mode():
-        decoded = carry(network, to_unit_range(pictures), average, 10 ** (-average / 10), torch.randn(len(pictures), k))
-    return float(psnr_db(pictures, to_pixels(decoded)).mean())
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_start_is_a_linear_code(name: str, many_pictures: Pixels) -> None:
-    """Better for each doubling of k and for more SNR; random weights know nothing."""
-    network = network_of(name)
-    start_as_linear_code(network, many_pictures)
-    lengths = network.lengths[-4:]
-    by_length = [mean_psnr_db(network, k, 30, many_pictures) for k in lengths]
-    by_snr = [mean_psnr_db(network, 512, snr_db, many_pictures) for snr_db in (-7, 0, 7, 14)]
-    assert (np.diff(by_length) > 0.3).all()
-    assert (np.diff(by_snr) > 0.5).all()
-    assert by_length[-1] > mean_psnr_db(network_of(name), 512, 30, many_pictures) + 6
-
-
-def train(trainer: JsccTrainer, rounds: int) -> None:
-    with Progress(disable=True) as progress:
-        for _ in range(rounds):
-            loss = trainer.run_round(progress)
-            trainer.history.curves.append({"loss": loss, "validation_psnr_db": trainer.validation_psnr_db()})
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_training_learns(name: str, many_pictures: Pixels, tmp_path: Path) -> None:
-    trainer = JsccTrainer(network_of(name), many_pictures, training(name, tmp_path))
-    before = trainer.validation_psnr_db()
-    train(trainer, 3)
-    assert trainer.history.best_db > before + 0.5
-
-
-def test_training_goes_on_from_a_checkpoint(many_pictures: Pixels, tmp_path: Path) -> None:
-    whole, cut, resumed = (
-        JsccTrainer(network_of("deepjscc"), many_pictures, training("deepjscc", tmp_path)) for _ in range(3)
-    )
-    train(whole, 3)
-    train(cut, 1)
-    cut.save(tmp_path / "checkpoint.pt")
-    resumed.restore(tmp_path / "checkpoint.pt")
-    train(resumed, 2)
-    assert resumed.history.best_db == pytest.approx(whole.history.best_db, abs=0.01)
-
-
-def test_pictures_go_through_the_air_and_are_embedded(many_pictures: Pixels) -> None:
+def test_pictures_go_through_the_air_and_are_embedded() -> None:
+    many_pictures = coarse_pictures()
     clip = load_choice(CLIP_TINY)
     network = network_of("swinjscc")
     start_as_linear_code(network, many_pictures)
@@ -254,20 +181,3 @@ def test_a_length_that_makes_no_sense_is_shown_as_such() -> None:
     setting = Setting("deepjscc", CLIP_TINY, np.zeros((1, 512), np.float32), np.zeros(1, np.int64))
     with pytest.raises(CannotExist, match="deepjscc has no length k = 16; it has 64, 128, 256, 512"):
         PictureScheme.of(kind_of("deepjscc"), 16, setting)
-
-
-def test_channels_of_the_training_are_what_they_are_called() -> None:
-    """Means over 20,000 draws, within five standard errors."""
-    snr_db, noise = draw_channels(20_000, torch.Generator().manual_seed(1))
-    assert float(snr_db.mean()) == pytest.approx(1.5, abs=0.18)
-    gain = (10 ** (-snr_db / 10) / noise)[:, 0]
-    torch.testing.assert_close(gain[::2], torch.ones(10_000))
-    assert float(gain[1::2].mean()) == pytest.approx(1, abs=0.05)
-    assert float((gain[1::2] < 0.105).float().mean()) == pytest.approx(0.1, abs=0.015)
-
-
-def test_an_endless_run_ends_when_nothing_comes_of_it() -> None:
-    curve = [1.0, 3.0, 2.0, 2.5, 2.9]
-    history = History([{"validation_psnr_db": value} for value in curve])
-    assert not history.stale(4)
-    assert history.stale(3)

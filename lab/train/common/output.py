@@ -1,0 +1,43 @@
+"""Writes what a training gives: weights as safetensors, which hold nothing that runs, and the model card."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from lightning.pytorch.utilities import rank_zero_only
+from safetensors.torch import save_file
+from torch import Tensor
+
+from lab.report.cards import hardware, render
+from lab.train.common.settings import TrainSettings
+from shared.files import make_directory, replacing
+from shared.version import VERSION
+
+
+@rank_zero_only
+def export(tensors: Mapping[str, Tensor], settings: TrainSettings, file: str, **metadata: str) -> None:
+    """Write `file` into `settings.out`: matrices in float16, vectors (norms, statistics) in float32.
+
+    metadata: beside the command that makes such weights; by default the codec is that of the settings
+    """
+    make_directory(settings.out)
+    metadata = {"codec": settings.name, "command": f"semlink train {settings.name}"} | metadata
+    halved = {
+        name: tensor.half() if tensor.dtype == torch.float32 and tensor.ndim > 1 else tensor
+        for name, tensor in tensors.items()
+    }
+    with replacing(settings.out / file) as draft:
+        save_file({name: tensor.contiguous().cpu() for name, tensor in halved.items()}, draft, metadata=metadata)
+        draft.chmod(0o644)  # safetensors makes it private
+
+
+@rank_zero_only
+def write_card(template: str, settings: TrainSettings, seconds: float, **values: Any) -> None:
+    """Write `README.md` beside the weights.
+
+    template: a file under `lab/train`; it has `settings`, `minutes`, `hardware` and `version` beside the values
+    seconds: that the training took in all
+    """
+    given = {"settings": settings, "minutes": seconds / 60, "hardware": hardware(), "version": VERSION}
+    make_directory(settings.out)
+    (settings.out / "README.md").write_text(render(f"train/{template}", **given, **values))

@@ -1,0 +1,39 @@
+"""Settings that all trainings share. A field with a description is a flag of `semlink train`."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+FEATURES = Path("out/features")
+"""Embeddings by content and CLIP, one cache for all codecs and comparisons."""
+
+
+def under(folder: str) -> Any:
+    """Default factory: the folder of that trainer's name in `folder`."""
+    return lambda given: Path(folder) / given["name"]
+
+
+class TrainSettings(BaseModel, frozen=True, extra="forbid"):
+    """Together with the data, the settings decide the result; device and number of devices change its rounding.
+
+    name: of what is made; weights lie in assets/NAME, checkpoints and curves in runs/NAME
+    """
+
+    name: str
+    data: str = Field(description="Folder with CIFAR-100 in the official layout.")
+    seed: int = Field(1, description="Seed of initial weights, order, and noise.")
+    device: str = Field("auto", description="auto, cpu or cuda.")
+    devices: int | None = Field(None, ge=1, description="How many GPUs or CPU processes; all GPUs by default.")
+    out: Path = Field(default_factory=under("assets"), description="Folder for weights and card; assets/NAME.")
+    runs: Path = Field(default_factory=under("runs"), description="Folder for checkpoints and curves; runs/NAME.")
+
+
+class EmbeddingSettings(TrainSettings):
+    """Of a codec of embeddings."""
+
+    data: str = Field(description="Folder with CIFAR-100, or with pictures in train/, query/ and kb/.")
+    clip: str = Field("clip-tiny", description="clip-tiny, or any model that open_clip knows.")
+    weights: str | None = Field(None, description="Weights of that CLIP: a file or a tag; none for clip-tiny.")
+    drawn: bool = Field(True, description="Learn from the drawn set too; the first paper did not.")
+    features: Path = Field(FEATURES, description="Folder for cached embeddings.")
