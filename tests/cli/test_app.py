@@ -34,6 +34,10 @@ def test_every_command_has_help_with_an_example(command: list[str]) -> None:
     assert not command or command[-1] in GROUPS or "• " in text
 
 
+def test_flags_without_a_command_are_those_of_the_default_command() -> None:
+    assert "Usage: semlink bench link" in plain(invoke("bench", "--rate", 5, "--help", columns=200).output)
+
+
 @pytest.mark.parametrize("command", ["up", "demo", "send"])
 def test_help_lists_the_codecs(command: str) -> None:
     result = invoke(command, "--help", columns=200)
