@@ -16,7 +16,7 @@ GROUPS = ["channel", "bench", "kb", "train"]
 COMMANDS = [
     [],
     *([name] for name in ROOT_GROUP.commands),
-    *([group, name] for group in GROUPS if group != "train" for name in ROOT_GROUP.commands[group].commands),
+    *([group, name] for group in GROUPS for name in ROOT_GROUP.commands[group].commands),
 ]
 
 
