@@ -75,10 +75,10 @@ def check_csi(burst: Burst) -> None:
         raise InvalidInput(
             f"genie.gain holds {burst.genie.gain.size} values for {burst.symbols.size} symbols: give one, or one each"
         )
-    if burst.csi == "pilot" and burst.pilots < 2:
-        raise InvalidInput(f"{burst.pilots} pilots with csi pilot: send at least 2, or csi none")
+    if burst.csi == "pilot" and burst.pilot_symbols < 2:
+        raise InvalidInput(f"{burst.pilot_symbols} pilots with csi pilot: send at least 2, or csi none")
     if burst.csi == "pilot" and _is_tracked(burst):
-        check_trackable(burst.pilots, burst.symbols.size)
+        check_trackable(burst.pilot_symbols, burst.symbols.size)
 
 
 def estimate(bursts: Sequence[Burst]) -> ChannelEstimate:
@@ -92,9 +92,9 @@ def estimate(bursts: Sequence[Burst]) -> ChannelEstimate:
         return _perfect_csi(bursts)
     y = np.stack([burst.symbols for burst in bursts])
     if not _is_tracked(first):
-        return estimate_channel(y[:, : first.pilots])
+        return estimate_channel(y[:, : first.pilot_symbols])
     payload = first.payload_positions
-    gain, n0, error = track_channel(y, first.pilots, first.pilot_pattern, first.grid)
+    gain, n0, error = track_channel(y, first.pilot_symbols, first.pilot_pattern, first.grid)
     return ChannelEstimate(gain.take(payload, axis=1), n0, error.take(payload, axis=1))
 
 

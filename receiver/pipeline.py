@@ -30,27 +30,11 @@ from receiver.label_posterior import CANDIDATES, LabelPosteriors, rank_by_poster
 from shared.codecs import AnyCodec, CodecShelf, Decoded, PictureCodec
 from shared.codecs.embedding.posterior import LabelPosterior
 from shared.errors import InvalidInput, Mismatch, SemLinkError
-from shared.frame.burst import Burst, Hit, Trace
+from shared.frame.burst import Burst
+from shared.frame.reception import Hit, Reception, Trace
 from shared.ledger import Entry, Stage
 from shared.phy import EqualizerName
 from shared.types import Complex, Doubles, Floats, Ints
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the receiver found for one burst. Fields as in `shared.frame.burst.Reception`."""
-
-    top: tuple[Hit, ...]
-    confidence: float
-    accepted: bool
-    reason: str
-    snr_db_estimated: float | None
-    trace: Trace | None
-    ledger: tuple[Entry, ...]
-    knowledge_base: str
-    knowledge_base_version: int
-    certainty: float | None
-    request_more: bool
 
 
 @dataclass(slots=True)
@@ -66,15 +50,15 @@ class _Work:
     fusion: LabelPosterior | None = None
     log_posterior: Floats | None = None
     missing: str = ""
-    certainty: float | None = None
+    posterior: float | None = None
     ledger: tuple[Entry, ...] = ()
-    answer: Answer | Exception | None = None
+    answer: Reception | Exception | None = None
 
     @property
     def request_more(self) -> bool:
-        """Whether the receiver asks for more symbols: there are some, and they may change its mind."""
-        certain = self.certainty is None or self.certainty >= self.burst.wanted_certainty
-        return not certain and self.codec.k < max(self.codec.lengths)
+        """Whether the receiver requests more symbols: there are some, and the posterior is below the required one."""
+        decided = self.posterior is None or self.posterior >= self.burst.required_posterior
+        return not decided and self.codec.k < max(self.codec.lengths)
 
 
 class ReceivePipeline:
@@ -120,8 +104,8 @@ class ReceivePipeline:
         equalized = Equalized(ones.astype(np.complex64), ones.astype(np.float32), np.zeros(1), np.ones(1))
         self._arrived(codec, equalized, None)
 
-    def receive(self, items: Sequence[tuple[Burst, AnyCodec]]) -> list[Answer | Exception]:
-        """Answers to admitted bursts, in order; a burst that cannot be decoded gets an error of its own."""
+    def receive(self, items: Sequence[tuple[Burst, AnyCodec]]) -> list[Reception | Exception]:
+        """Answers to admitted bursts, in order, elapsed time still 0; one that cannot be decoded gets an error."""
         works = [_Work(burst, codec) for burst, codec in items]
         view = self._knowledge_base.view
         for group in _groups(works):
@@ -151,7 +135,7 @@ class ReceivePipeline:
             if fusion is not None and decoded.log_posterior is not None:
                 work.fusion, work.log_posterior = fusion, decoded.log_posterior[row]
             if decoded.log_posterior is not None:
-                work.certainty = float(np.exp(decoded.log_posterior[row].max()))
+                work.posterior = float(np.exp(decoded.log_posterior[row].max()))
 
     def _joined(self, group: list[_Work], equalized: Equalized) -> tuple[list[_Work], Equalized]:
         """The works whose code is here from its beginning, and all of it; the others get their error as answer."""
@@ -192,9 +176,10 @@ class ReceivePipeline:
         for work, top, confidence in zip(works, hits, confidences, strict=True):
             work.answer = self._answer(work, top, float(confidence), entry, view=view)
 
-    def _answer(self, work: _Work, top: Sequence[Hit], confidence: float, search: Entry, *, view: View) -> Answer:
+    def _answer(self, work: _Work, top: Sequence[Hit], confidence: float, search: Entry, *, view: View) -> Reception:
         decision = decide(confidence, self._accept_confidence, work.missing)
-        return Answer(
+        return Reception(
+            burst_id=work.burst.burst_id,
             top=tuple(top[: work.burst.top_k]),
             confidence=decision.confidence,
             accepted=decision.accepted,
@@ -202,9 +187,10 @@ class ReceivePipeline:
             snr_db_estimated=None if np.isnan(work.snr_db) else work.snr_db,
             trace=_trace(work) if work.burst.trace else None,
             ledger=(*work.ledger, search),
+            elapsed_seconds=0.0,
             knowledge_base=view.fingerprint,
             knowledge_base_version=view.head.version,
-            certainty=work.certainty,
+            posterior=work.posterior,
             request_more=work.request_more,
         )
 
@@ -239,7 +225,7 @@ def _groups(works: Sequence[_Work]) -> list[list[_Work]]:
     groups: dict[Hashable, list[_Work]] = {}
     for work in works:
         burst = work.burst
-        place = (burst.offset_symbols, burst.pilots, burst.pilot_pattern, burst.grid)
+        place = (burst.offset_symbols, burst.pilot_symbols, burst.pilot_pattern, burst.grid)
         key = (work.codec.name, work.codec.k, burst.codec.mode, burst.csi, *place)
         groups.setdefault(key, []).append(work)
     return sorted(groups.values(), key=lambda group: group[0].burst.offset_symbols)

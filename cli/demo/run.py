@@ -12,12 +12,12 @@ from cli.demo.result import DemoPicture, DemoResult, Row
 from cli.demo.setups import Setup, setups
 from cli.progress import counting
 from client.client import SemLink
-from client.delivery import Delivery
 from client.knowledge_base import KnowledgeBaseClient
 from client.options import SendOptions
 from local.health import wait_serving
 from shared.datasets import drawn
 from shared.errors import SemLinkError
+from shared.frame.delivery import Delivery
 
 WARM_UP = 8
 _READY_SECONDS = 20.0

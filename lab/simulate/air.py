@@ -9,13 +9,11 @@ import numpy as np
 
 from lab.evaluate.scenario import Point
 from receiver.decoder import Equalized, equalize_bursts
-from shared.errors import InvalidSymbols
 from shared.frame.burst import Burst, CodecSpec, Csi, Genie
 from shared.phy import ChannelSettings, EqualizerName, Link, place_pilots
-from shared.phy.power import mean_powers
+from shared.phy.power import check_power
 from shared.types import Complex, Ints
 
-POWER_TOLERANCE = 1e-3
 _ROUND_BITS = 32  # of a counter, that number the pictures
 _NO_CODEC = CodecSpec("", 0, "", "")  # the equalizer asks for none
 
@@ -50,12 +48,12 @@ class Air:
         decoder is made for; None for the receiver's own.
         """
         for payload in payloads:
-            _check_power(payload[None])
+            check_power(payload)
         return self._equalized(payloads, equalizer)
 
     def carry_batch(self, payloads: Complex, equalizer: EqualizerName | None = None) -> Equalized:
         """Send bursts that are one transmission: power 1 in the mean over all of them only."""
-        _check_power(payloads)
+        check_power(payloads)
         return self._equalized(payloads, equalizer)
 
     def _equalized(self, payloads: Complex, equalizer: EqualizerName | None) -> Equalized:
@@ -71,15 +69,9 @@ class Air:
                 stream=0,
                 counter=counter,
                 codec=_NO_CODEC,
-                pilots=point.pilots,
+                pilot_symbols=point.pilots,
                 symbols=sent.y,
                 csi=point.csi,
                 genie=genie,
                 grid=point.channel.grid,
             )
-
-
-def _check_power(bursts: Complex) -> None:
-    power = float(np.mean(mean_powers(bursts)))
-    if not abs(power - 1) <= POWER_TOLERANCE:
-        raise InvalidSymbols(f"a burst has mean power {power:.6g}: scale its symbols to 1")

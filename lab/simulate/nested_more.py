@@ -19,7 +19,7 @@ from shared.codecs.base.contract import Decoded, fingerprint_of
 from shared.codecs.embedding.nested import Nested
 from shared.codecs.embedding.posterior import LabelPosterior
 from shared.types import Ints
-from transmitter.harq import wanted_certainty
+from transmitter.harq import required_posterior
 
 CERTAINTIES: Final = (0.5, 0.8, 0.9, 0.95, 0.99, 0.999)
 STARTS: Final = {8: "", 16: "-from-16", 32: "-from-32"}
@@ -74,7 +74,7 @@ class NestedMore:
             if number + 1 == len(self._receivers):
                 break
             following = self._receivers[number + 1].symbols - sent
-            asking = asking[certainty < wanted_certainty(self._certainty, following, self._receivers[0].symbols)]
+            asking = asking[certainty < required_posterior(self._certainty, following, self._receivers[0].symbols)]
             if not asking.size:
                 break
         found = self._fusion.rank(decoded, NEIGHBOURS)[0]

@@ -13,17 +13,19 @@ from itertools import islice
 from typing import TypeVar
 
 from channel_proxy.forward import cause_of_loss
-from channel_proxy.relay import as_received, check_power, report_of
-from receiver.pipeline import Answer, ReceivePipeline
+from channel_proxy.relay import as_received, report_of
+from receiver.pipeline import ReceivePipeline
 from shared.clip import Clip
 from shared.codecs import AnyCodec, PictureCodec
 from shared.codecs.base.design_snr import DEFAULT_DESIGN_SNR_DB
 from shared.datasets.decoding import MAX_BYTES, MAX_PIXELS
-from shared.frame.burst import Burst, ChannelReport, CodecSpec, Csi
+from shared.frame.burst import Burst, CodecSpec, Csi
+from shared.frame.reception import ChannelReport, Reception
 from shared.phy import PilotPattern, place_pilots
 from shared.phy.channel.conditions import Conditions
 from shared.phy.conditions.faults import draw_faults
 from shared.phy.conditions.schedule import Schedule
+from shared.phy.power import check_power
 from shared.types import Complex
 from transmitter.encoder import Encoder, ToEncode
 from transmitter.preparer import Preparer, ToPrepare
@@ -57,7 +59,7 @@ class Outcome:
     burst: Burst
     report: ChannelReport
     cause: str
-    answer: Answer | Exception | None
+    answer: Reception | Exception | None
 
 
 class OfflineLink:
@@ -114,7 +116,7 @@ class OfflineLink:
             codec=CodecSpec(
                 codec.name, codec.k, codec.fingerprint, self._clip_fingerprint, codec.mode(sender.design_snr_db)
             ),
-            pilots=pilots,
+            pilot_symbols=pilots,
             symbols=place_pilots(payload, pilots, sender.pilot_pattern),
             csi=sender.csi,
             top_k=sender.top_k,
@@ -126,14 +128,14 @@ class OfflineLink:
         """Each burst through the link that it meets; which are computed together changes nothing."""
         passed = []
         for burst in bursts:
-            check_power(burst)
+            check_power(burst.symbols)
             link = self._conditions.link(burst.symbols.size, burst.counter, burst.channel_override)
             transmission = link.transmit(burst.symbols, burst.stream, burst.counter)
             cause = cause_of_loss(draw_faults(link.settings, burst.stream, burst.counter), link.settings)
             passed.append((as_received(burst, transmission), report_of(transmission), cause))
         return passed
 
-    def _receive(self, bursts: Sequence[Burst]) -> list[Answer | Exception]:
+    def _receive(self, bursts: Sequence[Burst]) -> list[Reception | Exception]:
         return self._pipeline.receive([(burst, self._pipeline.admit(burst)) for burst in bursts]) if bursts else []
 
 

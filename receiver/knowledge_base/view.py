@@ -24,8 +24,8 @@ from receiver.knowledge_base.store.schema import METRIC, Head
 from receiver.knowledge_base.store.sqlite_errors import damaged
 from receiver.knowledge_base.store.store import Contents, Store
 from shared.errors import InvalidInput, NotFound
-from shared.frame.burst import Hit
 from shared.frame.kb import Item, KnowledgeBaseInfo
+from shared.frame.reception import Hit
 from shared.types import Bools, Floats, Positions
 
 _FEW_ITEMS = 4096  # of the labels that a search is limited to: so many are read and compared one by one

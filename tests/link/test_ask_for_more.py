@@ -1,6 +1,7 @@
 """Asking for more over the three processes: rounds that stop, what they cost, parity with off-line, and faults."""
 
 import asyncio
+import dataclasses
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,9 @@ from shared.clip import Clip, load_clip
 from shared.codecs import CODECS, CodecShelf, codec_class
 from shared.codecs.embedding.nested import Nested
 from shared.errors import InvalidInput, Lost
-from shared.frame.burst import Burst, Reception
+from shared.frame.burst import Burst
+from shared.frame.delivery import Harq, SendRequest
+from shared.frame.reception import Reception
 from shared.phy import ChannelSettings
 from shared.phy import Link as Physics
 from shared.phy.conditions.faults import draw_faults
@@ -31,7 +34,6 @@ from shared.runtime.deadline import Deadline
 from tests.tools.rpc import FarEnd, echo, far_end, linked, make_burst
 from transmitter.harq import exchange_rounds
 from transmitter.pipeline import SendPipeline
-from transmitter.request import DEFAULT_CERTAINTY, AskForMore, SendRequest
 from transmitter.settings import TransmitterSettings
 
 Pictures = list[tuple[str, bytes]]
@@ -67,8 +69,8 @@ def test_it_asks_until_it_is_certain_and_no_longer(client: SemLink, drawn_pngs: 
         assert tuple(one.k for one in rounds) == LENGTHS[: len(rounds)]
         assert [one.counter for one in rounds] == [100 + ROUNDS * place + number for number in range(len(rounds))]
         wanted = [1 - 0.01 * one.k / LENGTHS[0] for one in rounds]  # the next round is as long as all before it
-        assert all(one.certainty < least for one, least in zip(rounds[:-1], wanted, strict=False))
-        assert rounds[-1].certainty >= wanted[-1] or rounds[-1].k == 256
+        assert all(one.posterior < least for one, least in zip(rounds[:-1], wanted, strict=False))
+        assert rounds[-1].posterior >= wanted[-1] or rounds[-1].k == 256
         assert (rounds[-1].k, rounds[-1].confidence) == (delivery.k, delivery.confidence)
         assert delivery.cbr == pytest.approx(delivery.k / 2 / VALUES)
         assert delivery.cbr_total == pytest.approx((delivery.k / 2 + len(rounds) * (8 + 16)) / VALUES)
@@ -125,8 +127,7 @@ async def offline(link: LocalLink, clip: Clip, settings: ChannelSettings, reques
             arrived = as_received(burst, passed)
             (answer,) = receiver.receive([(arrived, receiver.admit(arrived))])
             assert not isinstance(answer, Exception), answer
-            told = {name: getattr(answer, name) for name in answer.__slots__}
-            return Reception(burst.burst_id, elapsed_seconds=0.0, channel=report_of(passed), **told)
+            return dataclasses.replace(answer, channel=report_of(passed))
 
         pipeline = SendPipeline(TransmitterSettings(), clip, shelf, next_hop)
         try:
@@ -167,18 +168,16 @@ async def test_rounds_are_the_same_offline_and_through_sockets(
         "stream": 3,
     }
     requests = [
-        SendRequest(data, counter=100 + ROUNDS * place, ask=AskForMore(DEFAULT_CERTAINTY), **own)
-        for place, (_, data) in enumerate(pictures)
+        SendRequest(data, counter=100 + ROUNDS * place, harq=Harq(), **own) for place, (_, data) in enumerate(pictures)
     ]
     same = await offline(link, clip, ChannelSettings().updated(seed=4, **channel), requests)
     assert len({len(delivery.rounds) for delivery in live}) >= 2
     for one, two in zip(live, same, strict=True):
-        reception = two.reception
-        assert (one.k, one.cbr, one.cbr_total) == (two.codec.k, two.cbr, two.cbr_total)
-        assert (one.top, one.confidence, one.channel) == (reception.top, reception.confidence, reception.channel)
+        told = ("k", "cbr", "cbr_total", "top", "confidence", "channel")
+        assert [getattr(one, name) for name in told] == [getattr(two, name) for name in told]
         for name in ("sent", "received", "equalized"):
-            assert getattr(one.trace, name).tobytes() == getattr(reception.trace, name).tobytes()
-        told = ("k", "counter", "payload_symbols", "cbr_total", "confidence", "certainty", "snr_db_estimated")
+            assert getattr(one.trace, name).tobytes() == getattr(two.trace, name).tobytes()
+        told = ("k", "counter", "payload_symbols", "cbr_total", "confidence", "posterior", "snr_db_estimated")
         assert [[getattr(each, name) for name in told] for each in one.rounds] == [
             [getattr(each, name) for name in told] for each in two.rounds
         ]
@@ -186,7 +185,7 @@ async def test_rounds_are_the_same_offline_and_through_sockets(
 
 def what_it_says(delivery: Delivery) -> tuple[Any, ...]:
     """All but the times, and how a batch of another size rounds."""
-    certainties = [round(one.certainty, 3) for one in delivery.rounds]
+    certainties = [round(one.posterior, 3) for one in delivery.rounds]
     return delivery.k, delivery.label, [one.counter for one in delivery.rounds], certainties
 
 
@@ -220,21 +219,21 @@ def test_a_lost_later_round_ends_the_asking_and_the_answer_before_it_stands(
     assert [bool(one.failure) for one in delivery.rounds] == [False, False, True]
     lost = delivery.rounds[2]
     assert f"the channel lost burst {counter + 2}" in lost.failure
-    assert (lost.confidence, lost.certainty, lost.snr_db_estimated) == (None, None, None)
+    assert (lost.confidence, lost.posterior, lost.snr_db_estimated) == (None, None, None)
     assert (delivery.k, delivery.confidence) == (16, delivery.rounds[1].confidence)
     assert delivery.channel.counter == counter + 1
     assert delivery.cbr == pytest.approx(16 / VALUES), "what was lost was sent"
     assert delivery.cbr_total == pytest.approx((16 + 3 * (8 + 16)) / VALUES)
     assert math.fsum(e.seconds for e in delivery.ledger) == pytest.approx(delivery.total_seconds, rel=1e-9)
     short = client.send(picture, counter=counter, **options | {"k_max": 16})
-    assert (short.top, short.rounds[1].certainty) == (delivery.top, delivery.rounds[1].certainty)
+    assert (short.top, short.rounds[1].posterior) == (delivery.top, delivery.rounds[1].posterior)
     with pytest.raises(Lost, match="the channel lost burst"):
         client.send(picture, counter=counter_of(settings, (True,)), **options)
 
 
 async def test_a_later_round_that_is_never_answered_leaves_time_to_say_so() -> None:
     """It may take half of the time that is left, so the answer before it comes within the deadline."""
-    far = FarEnd(lambda burst: None if burst.offset_symbols else echo(burst, certainty=0.1, request_more=True))
+    far = FarEnd(lambda burst: None if burst.offset_symbols else echo(burst, posterior=0.1, request_more=True))
     bursts = [make_burst(number + 1, session=1, offset_symbols=256 * number) for number in range(3)]
     async with far_end(far) as address, linked(link_to_channel(address)) as hop:
         deadline = Deadline.after(4.0)
@@ -250,13 +249,13 @@ async def test_a_later_round_that_is_never_answered_leaves_time_to_say_so() -> N
 BAD = [
     (
         {"codec": "kbsc"},
-        "ask_for_more with codec kbsc, whose shorter code does not begin its longer one: choose nested",
+        "ask_for_more (HARQ) with codec kbsc, whose codewords are no prefixes of longer ones: choose nested",
     ),
-    ({"k": 32, "k_max": 16}, "ask_for_more.k_max = 16 is below k = 32"),
+    ({"k": 32, "k_max": 16}, "k_max = 16 is below k = 32"),
     ({"k_max": 48}, "codec nested has no length k = 48"),
     ({"k": 12}, "codec nested has no length k = 12"),
-    ({"certainty": 1.5}, "ask_for_more.certainty = 1.5: give a probability"),
-    ({"certainty": math.nan}, "ask_for_more.certainty = nan"),
+    ({"certainty": 1.5}, "required_posterior = 1.5: give a probability"),
+    ({"certainty": math.nan}, "required_posterior = nan"),
     ({"ask_for_more": False, "certainty": 0.5}, "certainty = 0.5 goes with ask_for_more"),
     ({"ask_for_more": False, "k_max": 64}, "k_max = 64 goes with ask_for_more"),
 ]
@@ -286,10 +285,10 @@ def test_what_was_recorded_in_rounds_is_replayed_in_rounds(
     assert len({burst.session for burst in bursts}) == 12
     with ChannelControl(link.channel) as control:
         answers = {answer.position: answer.outcome for answer in control.replay(bursts)}
-    certainties = {one.counter: one.certainty for delivery in live for one in delivery.rounds}
+    certainties = {one.counter: one.posterior for delivery in live for one in delivery.rounds}
     for position, burst in enumerate(bursts):
         assert isinstance(answers[position], Reception), answers[position]
-        assert answers[position].certainty == pytest.approx(certainties[burst.counter], rel=1e-2)
+        assert answers[position].posterior == pytest.approx(certainties[burst.counter], rel=1e-2)
 
 
 def test_rounds_leave_room_for_every_codec_in_rounds() -> None:

@@ -20,12 +20,13 @@ from shared.clip import load_clip
 from shared.codecs import codec_class
 from shared.codecs.embedding.nested import Nested
 from shared.errors import InvalidInput, Mismatch
-from shared.frame.burst import Burst, CodecSpec, Reception
+from shared.frame.burst import Burst, CodecSpec
+from shared.frame.reception import Reception
 from shared.phy import ChannelSettings, place_pilots
 from shared.phy import Link as Physics
 from shared.rpc.burst_link import BurstLink, link_to_receiver
 from shared.types import Complex
-from tests.tools.rpc import PATIENCE, linked, make_burst, payload, serving
+from tests.tools.rpc import PATIENCE, linked, make_burst, payload, remembering, serving
 
 LENGTHS = Nested.lengths
 CLIP = load_clip(device="cpu", precision="float32").fingerprint
@@ -45,9 +46,9 @@ def rounds(session: int, *, snr_db: float = 0.0, draw: int | None = None) -> lis
     for place, codec in enumerate(CODECS.values()):
         y = physics.transmit(place_pilots(x[start : codec.symbols], 8, "preamble"), stream, place).y
         spec = CodecSpec("nested", codec.k, codec.fingerprint, CLIP)
-        own = {"session": session, "offset_symbols": start, "wanted_certainty": 1.0, "csi": "pilot", "trace": True}
+        own = {"session": session, "offset_symbols": start, "required_posterior": 1.0, "csi": "pilot", "trace": True}
         burst = make_burst(1000 * session + place, symbols=y, codec=spec, **own)
-        bursts.append(dataclasses.replace(burst, pilots=8))
+        bursts.append(dataclasses.replace(burst, pilot_symbols=8))
         start = codec.symbols
     return bursts
 
@@ -58,9 +59,9 @@ async def receiver(link: LocalLink, folder: Path, **settings: Any) -> AsyncItera
     chosen = ReceiverSettings(
         kb=link.plan.knowledge_base, read_only=True, device="cpu", grace_seconds=1, log_level="error", **settings
     )
-    service = ReceiverService(chosen)
-    async with serving(service, chosen, folder) as address:
-        yield address, service
+    kind, found = remembering(ReceiverService)
+    async with serving(kind, chosen, folder) as address:
+        yield address, found[0]
 
 
 @pytest.fixture

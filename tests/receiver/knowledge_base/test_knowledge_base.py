@@ -10,7 +10,7 @@ import pytest
 
 from receiver.knowledge_base import EngineSettings, KnowledgeBase
 from shared.errors import InvalidInput, InvalidSetting, Mismatch, NotFound, Unavailable
-from shared.frame.burst import Hit
+from shared.frame.reception import Hit
 from shared.types import Floats
 from tests.tools.knowledge_base import fill, vectors
 
