@@ -18,7 +18,7 @@ from receiver.embedder import Embedder
 from receiver.knowledge_base import ItemRecord, KnowledgeBase, View, read_original
 from shared.datasets import Picture
 from shared.errors import InvalidInput, NotFound, SemLinkError
-from shared.frame.kb import Found, Item, NewItem
+from shared.frame.kb import Added, Found, Item, NewItem
 from shared.rpc.status import answers_errors
 from shared.rpc.streams import StreamAnswerer
 from shared.runtime.batching import Batcher
@@ -37,7 +37,7 @@ from shared.wire.kb import (
 from shared.wire.link import top_k_from_wire
 
 Context = grpc.aio.ServicerContext[Any, Any]
-Outcome = int | Exception
+Outcome = int | InvalidInput
 Kind = TypeVar("Kind")
 
 _IN_FLIGHT = 16  # Add requests of one stream at work, of some MiB each
@@ -210,8 +210,7 @@ def _only(kind: type[Kind], items: Iterable[object]) -> list[Kind]:
 
 
 def _added_to_wire(item_id: str, outcome: Outcome) -> pb.Added:
-    failure = failure_from(outcome) if isinstance(outcome, Exception) else None
-    return pb.Added(item_id=item_id, failure=failure)
+    return to_message(Added(item_id, None if isinstance(outcome, int) else outcome), pb.Added)
 
 
 def _search(view: View, query: Embedding, top_k: int, labels: Sequence[str]) -> Found:
