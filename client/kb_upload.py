@@ -44,7 +44,7 @@ class Adding:
             yield self._request(gathered)
 
     def outcomes(self, response: api.AddResponse | None) -> Iterator[Added]:
-        """What became of the items of one request, and of those that could not be read; None at the end of the stream.
+        """Outcomes of the items of one request, and of those that could not be read; None at the end of the stream.
 
         At the end it raises what the caller's own iterable raised.
         """

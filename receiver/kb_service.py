@@ -95,7 +95,7 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
 
     @answers_errors
     async def Search(self, request: pb.SearchRequest, context: Context) -> pb.SearchResponse:
-        """What is near a picture, a text, an embedding or an item."""
+        """The items nearest to a picture, a text, an embedding or an item."""
         top_k = top_k_from_wire(request.top_k)
         query = await self._query(request, Deadline.after(context.time_remaining()))
         found = await asyncio.to_thread(_search, self.knowledge_base.view, query, top_k, list(request.labels))
@@ -110,7 +110,7 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
 
     @answers_errors
     async def Snapshot(self, request: pb.SnapshotRequest, context: Context) -> pb.SnapshotResponse:
-        """Copy all of it as it is now."""
+        """Take a snapshot."""
         return snapshot_to_wire(await asyncio.to_thread(self.knowledge_base.snapshot, request.name))
 
     @answers_errors
@@ -121,12 +121,12 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
 
     @answers_errors
     async def Verify(self, request: pb.VerifyRequest, context: Context) -> pb.VerifyResponse:
-        """Read and prove everything."""
+        """Read and check everything."""
         return verification_to_wire(await asyncio.to_thread(self.knowledge_base.verify))
 
     @answers_errors
     async def Compact(self, request: pb.CompactRequest, context: Context) -> pb.KnowledgeBaseDescription:
-        """Build the index anew, give back room."""
+        """Rebuild the index and free the space of removed items."""
         await asyncio.to_thread(self.knowledge_base.compact)
         return await self._described()
 
@@ -156,13 +156,13 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
         return pb.AddResponse(request_id=request.request_id, items=added, version=self._version)
 
     async def _added(self, request: pb.AddRequest) -> list[Outcome]:
-        """What became of each item of a request; those that can be read are stored together."""
+        """The outcome for each item of a request; those that can be read are stored together."""
         if any(item.WhichOneof("content") == "embedding" for item in request.items):
             self.knowledge_base.require_clip(request.clip_fingerprint)
         given = [_parsed(item) for item in request.items]
         waiting = iter(await asyncio.gather(*map(self._embedded, _only(NewItem, given)), return_exceptions=True))
         ready = [next(waiting) if isinstance(one, NewItem) else one for one in given]
-        for one in ready:  # an error of CLIP, unlike one of a picture, concerns the whole request
+        for one in ready:  # an error of CLIP concerns the whole request, one of a picture does not
             if isinstance(one, BaseException) and not isinstance(one, InvalidInput):
                 raise one
         stored = iter((await self._adder.submit(_only(ItemRecord, ready), Deadline.after(None)))[0])

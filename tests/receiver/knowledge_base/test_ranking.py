@@ -1,4 +1,4 @@
-"""The ranking file: what candidates are ranked by, derived from the store and never believed without proof."""
+"""The ranking file: what candidates are ranked by, a copy of embeddings, each row with its checksum."""
 
 from pathlib import Path
 
