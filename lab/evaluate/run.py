@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from functools import cache
@@ -24,8 +24,7 @@ from lab.evaluate.scorer import Scorer
 from lab.evaluate.table import PointStore, Row, write_table
 from lab.report.cards import hardware
 from shared.device import use_threads
-
-Report = Callable[[int, int], None]
+from shared.types import Progress
 
 
 class _Task(NamedTuple):
@@ -42,7 +41,7 @@ def evaluate(
     *,
     jobs: int = 1,
     best_classifier: float = math.nan,
-    report: Report | None = None,
+    report: Progress | None = None,
 ) -> pl.DataFrame:
     """Measure every point of a scenario into `out`, and return the table.
 

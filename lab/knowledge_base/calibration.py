@@ -4,7 +4,7 @@ Each of the base's own items in turn is taken out, sent over the channel and loo
 from elsewhere are sent. Half of the answers fit the model, the other half judge it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,12 +18,10 @@ from receiver.label_posterior import CANDIDATES, LabelPosteriors, rank_by_poster
 from shared.codecs import Codec
 from shared.codecs.embedding.posterior import LabelPosterior
 from shared.errors import InvalidInput
-from shared.types import Bools, Doubles, Floats, Ints, Labels
+from shared.types import Bools, Doubles, Floats, Ints, Labels, Progress
 
 _BINS = 15
 _LEAST_WRONG = 20  # and right answers; a model cannot be fitted to fewer
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

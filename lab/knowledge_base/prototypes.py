@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lab.knowledge_base.calibration import Progress, Queries, answer, queries_from
+from lab.knowledge_base.calibration import Queries, answer, queries_from
 from lab.simulate.traffic import transmit
 from receiver.knowledge_base import ItemRecord, KnowledgeBase, write_store
 from receiver.knowledge_base.view import View
@@ -19,7 +19,7 @@ from receiver.label_posterior import LabelPosteriors
 from shared.codecs import Codec
 from shared.errors import InvalidSetting
 from shared.phy import ChannelSettings
-from shared.types import Floats, Positions
+from shared.types import Floats, Positions, Progress
 
 _QUERIES = 2000
 

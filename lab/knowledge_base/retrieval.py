@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.knowledge_base.calibration import Progress, Queries
+from lab.knowledge_base.calibration import Queries
 from lab.knowledge_base.neighbours import without
 from lab.simulate.traffic import transmit
 from receiver.decision import vote
@@ -13,6 +13,7 @@ from receiver.knowledge_base.view import View
 from receiver.label_posterior import CANDIDATES, LabelPosteriors, rank_by_posterior
 from shared.codecs import Codec
 from shared.phy import ChannelSettings, FadingName
+from shared.types import Progress
 
 RULES = ("nearest item", "vote by distance", "vote by distance and noise", "fusion with the category")
 """The last one exists for codecs with categories alone."""
