@@ -81,6 +81,7 @@ docs: $(DEVELOPS)  ## build the documentation into out/site; it needs no network
 
 protos: $(DEVELOPS)  ## generate the protobuf modules anew
 	@$(call PROTOC,.)
+	@$(BIN)/python -m tests.tools.write_channel_options
 
 compose-test:  ## build the containers and put them through a test (COMPOSE='docker compose')
 	@COMPOSE='$(COMPOSE)' .ci/compose-test

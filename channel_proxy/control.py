@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from shared.frame.burst import Burst
+from shared.frame.channel_records import ScheduleState
 from shared.phy import ChannelSettings, Link
 from shared.phy.channel.conditions import Conditions
 from shared.phy.conditions.presets import preset_named
@@ -26,23 +27,28 @@ class ChannelControl:
 
     @property
     def settings(self) -> ChannelSettings:
-        """The settings in force, without the scenario's changes."""
+        """The settings in force, without the schedule's changes."""
         return self._conditions.settings
 
     @property
-    def scenario(self) -> Schedule | None:
-        """The scenario that runs."""
+    def schedule(self) -> Schedule | None:
+        """The schedule that runs."""
         return self._conditions.schedule
 
     @property
     def stands_seconds(self) -> float:
-        """Where the scenario stands: by the wall clock, or at the last burst."""
-        if self.scenario is None:
+        """Where the schedule stands: by the wall clock, or at the last burst."""
+        if self.schedule is None:
             return 0.0
-        return self._wall_seconds() if self.scenario.clock == "wall" else self._stands_seconds
+        return self._wall_seconds() if self.schedule.clock == "wall" else self._stands_seconds
+
+    @property
+    def schedule_state(self) -> ScheduleState:
+        """The schedule that runs, and where it stands."""
+        return ScheduleState(self.schedule, self.stands_seconds)
 
     def settings_now(self) -> ChannelSettings:
-        """The settings in force, the scenario's changes included."""
+        """The settings in force, the schedule's changes included."""
         return self._conditions.at(self.stands_seconds)
 
     def link_for(self, burst: Burst) -> Link:
@@ -60,20 +66,20 @@ class ChannelControl:
         base = self.settings
         if preset:
             base = preset_named(preset).applied(base.seed)
-        return self._replace(Conditions(base.updated(**fields), self.scenario))
+        return self._replace(Conditions(base.updated(**fields), self.schedule))
 
     def reset(self) -> ChannelSettings:
-        """Back to the settings of the start; a scenario ends."""
+        """Back to the settings of the start; a schedule ends."""
         return self._replace(Conditions(self._initial))
 
-    def run(self, scenario: Schedule | None, keep: bool = False) -> None:
-        """Start a scenario, its settings in force; None ends the one that runs and leaves the settings in force.
+    def run(self, schedule: Schedule | None, keep: bool = False) -> None:
+        """Start a schedule, its settings in force; None ends the one that runs and leaves the settings in force.
 
         keep: let the settings in force stay, and lay only the changes over them.
         Raises InvalidSetting naming a change that does not fit; then nothing changes.
         """
-        settings = self.settings if scenario is None or keep else scenario.base()
-        self._replace(Conditions(settings, scenario))
+        settings = self.settings if schedule is None or keep else schedule.base()
+        self._replace(Conditions(settings, schedule))
         self._since, self._stands_seconds = monotonic(), 0.0
 
     def _wall_seconds(self) -> float:
@@ -81,8 +87,8 @@ class ChannelControl:
 
     def _replace(self, conditions: Conditions) -> ChannelSettings:
         self._conditions = conditions
-        scenario = conditions.schedule
+        schedule = conditions.schedule
         log.info(
-            "channel", scenario=scenario and scenario.name, **conditions.settings.model_dump(exclude_defaults=True)
+            "channel", schedule=schedule and schedule.name, **conditions.settings.model_dump(exclude_defaults=True)
         )
         return conditions.settings

@@ -20,7 +20,7 @@ class Counts:
     noise_power: float = 0.0
 
 
-class Traffic:
+class Counters:
     """The counts, and how many bursts are inside now."""
 
     def __init__(self) -> None:

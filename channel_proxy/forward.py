@@ -1,4 +1,4 @@
-"""From the air to the receiver and back; what befalls a burst as a whole is carried out here.
+"""From the air to the receiver and back, with the faults that were drawn for each burst.
 
 Relayed --> on the air --> stall, reset --> lost? --> held back --> receiver (twice if duplicated) --> answer
                                              |
@@ -9,9 +9,9 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from channel_proxy.counters import Traffic
-from channel_proxy.queue import Medium, emulated
-from channel_proxy.relay import Relayed, genie_of, report_of
+from channel_proxy.counters import Counters
+from channel_proxy.queue import AirQueue, emulated
+from channel_proxy.relay import Relayed, report_of
 from shared.errors import Lost, Unavailable
 from shared.frame.burst import Burst
 from shared.ledger import Entry, Stage
@@ -20,68 +20,68 @@ from shared.phy.conditions.faults import NO_FAULT, FaultDraw
 from shared.rpc.burst_link import BurstLink, StreamReset
 from shared.rpc.exchange import refusal
 from shared.runtime.deadline import Deadline
-from shared.wire.link import add_channel, pass_on
+from shared.wire.link import add_channel, update_burst
 
 if TYPE_CHECKING:
     from protos.semlink.v1 import link_pb2 as pb
 
 _RESENDS: Final = 32
-"""Resets that one burst is carried over, 10 s in all; a link that breaks faster than bursts get through is no link."""
+"""Resends of one burst after resets, 10 s in all."""
 _PAUSE_SECONDS: Final = 0.02
 """Before a burst is sent again, times the attempt: so that many resets at once do not send all anew for each."""
-_SECOND_COPY: Final = 1 << 63
-"""Turned over in the id of a duplicate."""
+_DUPLICATE: Final = 1 << 63
+"""Bit of burst_id that marks the duplicate. Transmitters count ids up from a random 63-bit number, so it is free."""
 
 
-class Route:
-    """Takes bursts to the receiver. hop: to it. traffic: where faults are counted.
+class Forwarder:
+    """Takes bursts to the receiver. hop: to it. counters: where faults are counted.
 
-    Only a burst at which the connection breaks is lost with it; others that were under way are sent again. So the fate
-    of every burst is its own, whatever else is in flight.
+    Only a burst at which the connection breaks is lost with it; others that were under way are sent again. So the
+    faults of every burst are its own, whatever else is in flight.
     """
 
-    def __init__(self, hop: BurstLink, traffic: Traffic) -> None:
-        self.medium = Medium()
+    def __init__(self, hop: BurstLink, counters: Counters) -> None:
+        self.queue = AirQueue()
         self._hop = hop
-        self._traffic = traffic
+        self._counters = counters
         self._stalled_until = 0.0
 
-    async def deliver(self, message: "pb.Burst", passed: Relayed, deadline: Deadline) -> "pb.Reception":
+    async def deliver(self, message: "pb.Burst", relayed: Relayed, deadline: Deadline) -> "pb.Reception":
         """The receiver's answer, or the failure of a lost burst, with the channel's report and ledger.
 
         message: the burst as it came; it is made into what the receiver gets.
         Raises Expired within the deadline, Unavailable when the receiver is lost, and what it answers as a failure.
         """
-        settings, burst, transmission = passed.settings, passed.burst, passed.transmission
-        ledger = [Entry(Stage.CHANNEL, passed.computing_seconds)]
+        settings, air_symbols = relayed.settings, relayed.transmission.air_symbols
+        ledger = [Entry(Stage.CHANNEL, relayed.computing_seconds)]
         if settings.airtime == "real":
-            ledger += await self.medium.cross(settings, transmission.air_symbols, deadline)
+            ledger += await self.queue.cross(settings, air_symbols, deadline)
         else:
-            ledger += emulated(settings, transmission.air_symbols)
-        self._strike(passed.fate)
-        if cause := cause_of_loss(passed.fate, settings):
-            self._traffic.counts.lost += 1
-            reception = refusal(burst.burst_id, loss(burst, cause))
+            ledger += emulated(settings, air_symbols)
+        self._apply_fault(relayed.fault)
+        if cause := cause_of_loss(relayed.fault, settings):
+            self._counters.counts.lost += 1
+            reception = refusal(relayed.burst.burst_id, loss(relayed.burst, cause))
         else:
-            held = await self._hold(passed.fate.held_seconds, deadline)
-            pass_on(message, transmission.y, genie_of(burst, transmission), settings.grid)
-            reception = await self._exchange(message, passed.fate.copies, deadline)
+            held = await self._hold(relayed.fault.held_seconds, deadline)
+            update_burst(message, relayed.received)
+            reception = await self._exchange(message, relayed.fault.copies, deadline)
             held += await self._hold(0.0, deadline)
             if held:
                 ledger.append(Entry(Stage.DELAY, held))
-        add_channel(reception, report_of(transmission), ledger)
+        add_channel(reception, report_of(relayed.transmission), ledger)
         return reception
 
-    def _strike(self, fate: FaultDraw) -> None:
-        """What a burst does to the link when it enters."""
-        if fate is NO_FAULT:
+    def _apply_fault(self, fault: FaultDraw) -> None:
+        """Apply the fault drawn for this burst: stall, reset, counters."""
+        if fault is NO_FAULT:
             return
-        counts = self._traffic.counts
-        counts.duplicated += fate.copies > 1
-        counts.reordered += fate.reordered
-        if fate.stalled_seconds:
-            self._stalled_until = max(self._stalled_until, monotonic() + fate.stalled_seconds)
-        if fate.reset:
+        counts = self._counters.counts
+        counts.duplicated += fault.copies > 1
+        counts.reordered += fault.reordered
+        if fault.stalled_seconds:
+            self._stalled_until = max(self._stalled_until, monotonic() + fault.stalled_seconds)
+        if fault.reset:
             counts.resets += 1
             self._hop.reset()
 
@@ -114,7 +114,7 @@ class Route:
         """Send a burst and its duplicate; the first answer counts."""
         copy = type(message)()
         copy.CopyFrom(message)
-        copy.burst_id ^= _SECOND_COPY
+        copy.burst_id ^= _DUPLICATE
         answers = [asyncio.create_task(self._hop.exchange_message(each)) for each in (message, copy)]
         try:
             done, _ = await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
@@ -127,11 +127,11 @@ class Route:
         return reception
 
 
-def cause_of_loss(fate: FaultDraw, settings: ChannelSettings) -> str:
+def cause_of_loss(fault: FaultDraw, settings: ChannelSettings) -> str:
     """Why a burst never reaches the receiver, as `setting = value`; empty if it does."""
-    if fate.lost:
-        return fate.cause
-    return f"reset_probability = {settings.reset_probability:g}" if fate.reset else ""
+    if fault.lost:
+        return fault.cause
+    return f"reset_probability = {settings.reset_probability:g}" if fault.reset else ""
 
 
 def loss(burst: Burst, cause: str) -> Lost:

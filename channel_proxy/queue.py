@@ -1,4 +1,4 @@
-"""The medium: occupied while a burst is on it, so bursts queue."""
+"""The queue for the air, which one burst occupies at a time."""
 
 import asyncio
 from time import monotonic
@@ -9,7 +9,7 @@ from shared.phy.conditions.timing import airtime_seconds
 from shared.runtime.deadline import Deadline
 
 
-class Medium:
+class AirQueue:
     """One direction of the air, where airtime and propagation are real.
 
     queued: bursts that wait until it is free.

@@ -1,6 +1,6 @@
 """The air: what the channel makes of a burst on its way to the receiver.
 
-Burst --> settings, fate --> power checked --> physics, many bursts at a time --> what the receiver may see
+Burst --> settings, faults --> power checked --> physics, many bursts at a time --> what the receiver may see
                                                    |
                                                    +--> channel report: for the way back
 """
@@ -10,17 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import monotonic, perf_counter
 
-import numpy as np
-
 from channel_proxy.control import ChannelControl
-from channel_proxy.counters import Traffic
-from shared.errors import InvalidSymbols
-from shared.frame.burst import Burst, ChannelReport, Genie
+from channel_proxy.counters import Counters
+from shared.frame.burst import Burst, Genie
+from shared.frame.reception import ChannelReport
 from shared.phy import ChannelSettings, Link, Sending, Transmission
 from shared.phy.channel.ofdm import air_symbols
 from shared.phy.conditions.faults import FaultDraw, draw_faults
+from shared.phy.power import check_power
 
-POWER_TOLERANCE = 1e-3
 THREAD_SYMBOLS = 8192
 """Bursts of more symbols together are computed off the event loop; fewer take less time than the hand-over."""
 GATHER_SECONDS = 0.002
@@ -31,13 +29,13 @@ GATHER_SECONDS = 0.002
 class Relayed:
     """A burst that has passed the channel.
 
-    burst: as it was sent. transmission: what the physics made of it. fate: what befalls it as a whole.
+    burst: as it was sent. transmission: what the physics made of it. fault: what was drawn for it as a whole.
     computing_seconds: from its arrival to here.
     """
 
     burst: Burst
     transmission: Transmission
-    fate: FaultDraw
+    fault: FaultDraw
     computing_seconds: float
 
     @property
@@ -45,17 +43,22 @@ class Relayed:
         """The settings that held for it."""
         return self.transmission.settings
 
+    @property
+    def received(self) -> Burst:
+        """What the receiver gets."""
+        return as_received(self.burst, self.transmission)
+
 
 class Air:
-    """Sends bursts through the channel. control: whose settings apply. traffic: what is inside.
+    """Sends bursts through the channel. control: whose settings apply. counters: what is inside.
 
     A burst that is alone inside, or the first after a while, waits for nobody. Where they come close together, those of
     GATHER_SECONDS wait for one another; of them, those of one link and length are drawn and applied together.
     """
 
-    def __init__(self, control: ChannelControl, traffic: Traffic) -> None:
+    def __init__(self, control: ChannelControl, counters: Counters) -> None:
         self._control = control
-        self._traffic = traffic
+        self._counters = counters
         self._computed_at = 0.0
         self._groups: dict[tuple[int, int], _Group] = {}
         self._threads: set[asyncio.Task[None]] = set()
@@ -67,20 +70,20 @@ class Air:
         """
         start = perf_counter()
         link = self._control.link_for(burst)
-        check_power(burst)
+        check_power(burst.symbols)
         if self._at_once(link, burst):
             transmission = link.transmit(burst.symbols, burst.stream, burst.counter)
         else:
             transmission = await self._together(link, burst)
-        fallen = draw_faults(link.settings, burst.stream, burst.counter)
-        return Relayed(burst, transmission, fallen, perf_counter() - start)
+        fault = draw_faults(link.settings, burst.stream, burst.counter)
+        return Relayed(burst, transmission, fault, perf_counter() - start)
 
     def _at_once(self, link: Link, burst: Burst) -> bool:
         """Whether a burst need not wait: it is short, and alone inside or the first after a while."""
         if self._groups or air_symbols(link.settings.grid, burst.symbols.size) > THREAD_SYMBOLS:
             return False
         before, self._computed_at = self._computed_at, monotonic()
-        return self._traffic.in_flight <= 1 or self._computed_at - before > GATHER_SECONDS
+        return self._counters.in_flight <= 1 or self._computed_at - before > GATHER_SECONDS
 
     def _together(self, link: Link, burst: Burst) -> "asyncio.Future[Transmission]":
         loop = asyncio.get_running_loop()
@@ -148,22 +151,10 @@ def _alone(link: Link, sending: Sending) -> Transmission | Exception:
         return error
 
 
-def check_power(burst: Burst) -> None:
-    """Es = 1 is what makes snr_db mean Es/N0, so a burst of another power would cheat. Raises InvalidSymbols."""
-    power = float(np.vdot(burst.symbols, burst.symbols).real) / burst.symbols.size
-    if not abs(power - 1) <= POWER_TOLERANCE:
-        raise InvalidSymbols(f"the burst has mean power {power:.6g}: scale its symbols to 1 (within {POWER_TOLERANCE})")
-
-
 def as_received(burst: Burst, transmission: Transmission) -> Burst:
     """What the receiver gets: received symbols, no settings, and the truth only where perfect CSI was asked for."""
-    genie, grid = genie_of(burst, transmission), transmission.settings.grid
-    return replace(burst, symbols=transmission.y, genie=genie, channel_override={}, grid=grid)
-
-
-def genie_of(burst: Burst, transmission: Transmission) -> Genie | None:
-    """The truth, where perfect CSI was asked for."""
-    return Genie(transmission.gain, transmission.n0) if burst.csi == "perfect" else None
+    genie = Genie(transmission.gain, transmission.n0) if burst.csi == "perfect" else None
+    return replace(burst, symbols=transmission.y, genie=genie, channel_override={}, grid=transmission.settings.grid)
 
 
 def report_of(transmission: Transmission) -> ChannelReport:

@@ -2,19 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import grpc
 
 from channel_proxy.control import ChannelControl
-from channel_proxy.counters import Traffic
-from channel_proxy.forward import Route, cause_of_loss
+from channel_proxy.counters import Counters
+from channel_proxy.forward import Forwarder, cause_of_loss
 from channel_proxy.recorder import Recorder
-from channel_proxy.relay import Air, Relayed, as_received, report_of
+from channel_proxy.relay import Air, Relayed, report_of
 from channel_proxy.settings import ProxySettings
-from channel_proxy.statistics import Watch
+from channel_proxy.statistics import StatisticsWatch
 from protos.semlink.v1 import channel_pb2 as api
 from protos.semlink.v1 import channel_pb2_grpc as rpc
 from protos.semlink.v1 import common_pb2 as common
@@ -23,64 +24,57 @@ from shared.errors import InvalidSetting, SemLinkError
 from shared.frame.burst import Burst
 from shared.frame.channel_records import RecordedBurst
 from shared.phy.conditions.presets import PRESETS
+from shared.phy.conditions.schedule import Schedule
 from shared.rpc.burst_link import BurstLink, link_to_receiver
 from shared.rpc.exchange import answer_burst
 from shared.rpc.server import Service
 from shared.rpc.status import abort_with, answers_errors
 from shared.rpc.streams import StreamAnswerer
 from shared.runtime.deadline import Deadline
-from shared.wire.channel import override_from_wire, settings_to_wire
-from shared.wire.control import (
-    preset_to_wire,
-    recorded_to_wire,
-    scenario_from_wire,
-    scenario_to_wire,
-    statistics_to_wire,
-)
+from shared.wire import from_message, to_message
+from shared.wire.channel import settings_to_wire
+from shared.wire.converter import message_to_mapping
 from shared.wire.link import burst_to_wire
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class ChannelService(Service, rpc.ChannelServicer):
-    """Relays bursts to the receiver and takes settings."""
+    """Relays bursts to the receiver and takes settings. hop: to the receiver."""
 
     name = "channel_proxy"
     rpc_names = ("semlink.v1.Channel",)
 
-    def __init__(self, settings: ProxySettings) -> None:
+    def __init__(self, settings: ProxySettings, hop: BurstLink) -> None:
         self._settings = settings
+        self._hop = hop
         self._control = ChannelControl(settings.channel())
         self._streams = StreamAnswerer(settings.max_in_flight)
-        self._traffic = Traffic()
-        self._air = Air(self._control, self._traffic)
+        self._counters = Counters()
+        self._air = Air(self._control, self._counters)
+        self._forwarder = Forwarder(hop, self._counters)
         self._recorder = Recorder()
         self._draining = asyncio.Event()
-        self._hop: BurstLink | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def load(cls, settings: ProxySettings) -> AsyncIterator[Self]:
+        """Make the hop; it connects at the first burst."""
+        hop = _hop_to_receiver(settings)
+        try:
+            yield cls(settings, hop)
+        finally:
+            await hop.close()
 
     def register(self, server: grpc.aio.Server) -> None:
         """Add the servicer."""
         rpc.add_ChannelServicer_to_server(self, server)
-
-    async def start(self) -> None:
-        """Make the hop; it connects at the first burst."""
-        self._hop = self._to_receiver()
-        self._route = Route(self._hop, self._traffic)
 
     def drain(self) -> None:
         """Take no further burst; those who watch and record are told that it ends."""
         self._streams.drain()
         self._recorder.drain()
         self._draining.set()
-
-    async def stop(self) -> None:
-        """Close the hop."""
-        if self._hop is not None:
-            await self._hop.close()
-
-    def _to_receiver(self) -> BurstLink:
-        settings = self._settings
-        return link_to_receiver(settings.receiver_address, settings.max_message_bytes, settings.receiver_streams)
 
     async def Relay(self, request_iterator: AsyncIterator[pb.Burst], context: Context) -> AsyncIterator[pb.Reception]:
         """The air."""
@@ -91,30 +85,29 @@ class ChannelService(Service, rpc.ChannelServicer):
         return await answer_burst(message, partial(self._relay, message))
 
     async def _relay(self, message: pb.Burst, burst: Burst) -> pb.Reception:
-        """The receiver's answer as it is, with what the channel has to tell. burst: what the message says."""
+        """The receiver's answer as it is, with the channel's report and stages. burst: what the message says."""
         deadline = Deadline.after(burst.timeout_seconds)
-        self._traffic.enter()
+        self._counters.enter()
         try:
-            passed = await self._air.carry(burst)
-            self._traffic.computed(passed.transmission)
+            relayed = await self._air.carry(burst)
+            self._counters.computed(relayed.transmission)
             if self._recorder.running:
-                self._record(passed)
-            return await self._route.deliver(message, passed, deadline)
+                self._record(relayed)
+            return await self._forwarder.deliver(message, relayed, deadline)
         except Exception:
-            self._traffic.counts.failed += 1
+            self._counters.counts.failed += 1
             raise
         finally:
-            self._traffic.leave()
+            self._counters.leave()
 
-    def _record(self, passed: Relayed) -> None:
-        burst, transmission = passed.burst, passed.transmission
-        lost = bool(cause_of_loss(passed.fate, passed.settings))
-        received, report = as_received(burst, transmission), report_of(transmission)
-        self._recorder.put(RecordedBurst(received, burst.symbols, report, lost))
+    def _record(self, relayed: Relayed) -> None:
+        lost = bool(cause_of_loss(relayed.fault, relayed.settings))
+        report = report_of(relayed.transmission)
+        self._recorder.put(RecordedBurst(relayed.received, relayed.burst.symbols, report, lost))
 
     async def Replay(self, request_iterator: AsyncIterator[pb.Burst], context: Context) -> AsyncIterator[pb.Reception]:
         """Recorded bursts, on a connection of their own: their ids may be those of bursts in flight."""
-        hop = self._to_receiver()
+        hop = _hop_to_receiver(self._settings)
 
         async def exchange(burst: Burst) -> pb.Reception:
             return await hop.exchange_message(burst_to_wire(burst))
@@ -136,7 +129,7 @@ class ChannelService(Service, rpc.ChannelServicer):
     @answers_errors
     async def SetChannel(self, request: api.SetChannelRequest, context: Context) -> common.ChannelSettings:
         """Change some settings, all at once."""
-        return settings_to_wire(self._control.update(override_from_wire(request.settings), request.preset))
+        return settings_to_wire(self._control.update(message_to_mapping(request.settings), request.preset))
 
     @answers_errors
     async def ResetChannel(self, request: api.ResetChannelRequest, context: Context) -> common.ChannelSettings:
@@ -146,25 +139,19 @@ class ChannelService(Service, rpc.ChannelServicer):
     @answers_errors
     async def ListPresets(self, request: api.ListPresetsRequest, context: Context) -> api.ListPresetsResponse:
         """Settings of situations that one recognises."""
-        return api.ListPresetsResponse(presets=map(preset_to_wire, PRESETS.values()))
+        return api.ListPresetsResponse(presets=[to_message(preset, api.Preset) for preset in PRESETS.values()])
 
     @answers_errors
     async def SetSchedule(self, request: api.SetScheduleRequest, context: Context) -> api.ScheduleState:
-        """Start a scenario, or end the one that runs."""
-        if not request.HasField("schedule"):
-            self._control.run(None)
-        else:
-            self._control.run(scenario_from_wire(request.schedule), keep=not request.schedule.HasField("settings"))
-        return self._schedule_state()
+        """Start a schedule, or end the one that runs."""
+        schedule = from_message(request.schedule, Schedule) if request.HasField("schedule") else None
+        self._control.run(schedule, keep=not request.schedule.HasField("settings"))
+        return to_message(self._control.schedule_state, api.ScheduleState)
 
     @answers_errors
     async def GetSchedule(self, request: api.GetScheduleRequest, context: Context) -> api.ScheduleState:
-        """The scenario that runs."""
-        return self._schedule_state()
-
-    def _schedule_state(self) -> api.ScheduleState:
-        schedule = scenario_to_wire(self._control.scenario)
-        return api.ScheduleState(schedule=schedule, seconds=self._control.stands_seconds)
+        """The schedule that runs."""
+        return to_message(self._control.schedule_state, api.ScheduleState)
 
     async def WatchChannel(
         self, request: api.WatchChannelRequest, context: Context
@@ -173,11 +160,11 @@ class ChannelService(Service, rpc.ChannelServicer):
         interval = request.interval_seconds or 1.0
         if not 0.1 <= interval <= 60:
             await abort_with(context, InvalidSetting(f"interval_seconds = {interval:g}: choose 0.1 to 60"))
-        watch = Watch(self._traffic, self._control, self._route.medium)
+        watch = StatisticsWatch(self._counters, self._control, self._forwarder.queue)
         while not self._draining.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._draining.wait(), interval)
-            yield statistics_to_wire(watch.look())
+            yield to_message(watch.read(), api.ChannelStatistics)
 
     async def RecordChannel(
         self, request: api.RecordChannelRequest, context: Context
@@ -187,6 +174,11 @@ class ChannelService(Service, rpc.ChannelServicer):
             await context.send_initial_metadata(())
             try:
                 async for recorded in tape.bursts():
-                    yield recorded_to_wire(recorded, sent=request.sent)
+                    kept = recorded if request.sent else replace(recorded, sent=None)
+                    yield to_message(kept, api.RecordedBurst)
             except SemLinkError as error:
                 await abort_with(context, error)
+
+
+def _hop_to_receiver(settings: ProxySettings) -> BurstLink:
+    return link_to_receiver(settings.receiver_address, settings.max_message_bytes, settings.receiver_streams)

@@ -1,6 +1,8 @@
 """Settings of the channel proxy."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared.phy import ChannelSettings
@@ -20,6 +22,11 @@ class ProxySettings(FaultSettings, NoiseSettings, FadingSettings, ServerSettings
     )
     max_in_flight: int = Field(256, ge=1, le=65536, description="bursts of one stream at work; beyond it senders wait")
     seed: int = Field(0, description=ChannelSettings.model_fields["seed"].description)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        self.channel()
+        return self
 
     def channel(self) -> ChannelSettings:
         """The channel's settings at the start. Raises InvalidSetting for values that do not fit together."""

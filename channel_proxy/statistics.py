@@ -1,41 +1,41 @@
-"""What happened in the channel since one last looked."""
+"""Statistics of the channel over the time between two calls."""
 
 import math
 from dataclasses import fields, replace
 from time import monotonic
 
 from channel_proxy.control import ChannelControl
-from channel_proxy.counters import Counts, Traffic
-from channel_proxy.queue import Medium
+from channel_proxy.counters import Counters, Counts
+from channel_proxy.queue import AirQueue
 from shared.frame.channel_records import ChannelStatistics
 from shared.units import ratio_to_db
 
 
-class Watch:
-    """Tells what happened since it last told."""
+class StatisticsWatch:
+    """Statistics since the previous call."""
 
-    def __init__(self, traffic: Traffic, control: ChannelControl, medium: Medium) -> None:
-        self._traffic, self._control, self._medium = traffic, control, medium
-        self._told, self._at = replace(traffic.counts), monotonic()
+    def __init__(self, counters: Counters, control: ChannelControl, queue: AirQueue) -> None:
+        self._counters, self._control, self._queue = counters, control, queue
+        self._told, self._at = replace(counters.counts), monotonic()
 
-    def look(self) -> ChannelStatistics:
-        """What happened since the last look, or the beginning."""
-        before, self._told = self._told, replace(self._traffic.counts)
+    def read(self) -> ChannelStatistics:
+        """Statistics since the previous call, or the beginning."""
+        before, self._told = self._told, replace(self._counters.counts)
         since, self._at = self._at, monotonic()
         new = {field.name: getattr(self._told, field.name) - getattr(before, field.name) for field in fields(Counts)}
         bursts = new.pop("computed")
         powers = [new.pop(name) / max(bursts, 1) for name in ("signal_power", "noise_power")]
-        scenario = self._control.scenario
+        schedule = self._control.schedule
         return ChannelStatistics(
             **new,
             seconds=self._at - since,
             settings=self._control.settings_now(),
-            in_flight=self._traffic.in_flight,
-            queued=self._medium.queued,
+            in_flight=self._counters.in_flight,
+            queued=self._queue.queued,
             signal_power=powers[0],
             noise_power=powers[1],
             snr_db_achieved=_snr_db(*powers) if bursts else None,
-            schedule="" if scenario is None else scenario.name,
+            schedule="" if schedule is None else schedule.name,
             schedule_seconds=self._control.stands_seconds,
         )
 

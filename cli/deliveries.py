@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.console import plain_table
-from client.delivery import Delivery
 from shared.errors import SemLinkError
+from shared.frame.delivery import Delivery
 from shared.ledger import Kind
 from shared.units import channel_name, decibels
 
@@ -88,7 +88,7 @@ def _rounds(delivery: Delivery) -> Table:
             str(one.k),
             str(one.payload_symbols),
             f"{one.cbr_total:.5f}",
-            *("" if value is None else f"{value:.2f}" for value in (one.certainty, one.confidence)),
+            *("" if value is None else f"{value:.2f}" for value in (one.posterior, one.confidence)),
             f"{one.seconds * 1e3:.2f}",
             Text(one.failure, "yellow"),
         )

@@ -47,7 +47,8 @@ def lazy_app(
             self.commands = {**listed, **self.commands}
 
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-            if default is not None and (not args or args[0].startswith("-")) and not {"-h", "--help"} & set(args):
+            unnamed = not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)
+            if default is not None and unnamed and not ctx.resilient_parsing:  # completion offers all commands
                 args = [default, *args]
             return super().parse_args(ctx, args)
 

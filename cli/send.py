@@ -11,10 +11,10 @@ from cli.deliveries import show_deliveries, show_delivery
 from cli.options import ASK_FOR_MORE_HELP, CERTAINTY_HELP, CODEC_HELP, Json, PilotFlag, Transmitter, standard_pattern
 from client.client import SemLink
 from client.connection import TRANSMITTER
-from client.delivery import Delivery
 from client.options import SendOptions
 from shared.errors import InvalidInput, NotFound, SemLinkError
 from shared.frame.burst import Csi
+from shared.frame.delivery import Delivery
 
 _RADIO = "Radio"
 

@@ -1,43 +1,44 @@
-"""`semlink train NAME`: one command for each row of the lab's registry of trainers, its flags from its settings."""
+"""`semlink train NAME`: a command for each row of the lab's registry of trainers, with its settings as flags."""
 
+from collections.abc import Callable
 from inspect import Parameter, Signature
 from typing import Annotated, Any
 
 import typer
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
-from cli.lazy import loading
-from lab.train.registry import TRAINERS, Trainer
+from cli.lazy import Command, lazy_app, load
+from lab.train.registry import TRAINERS
 
-train = typer.Typer(no_args_is_help=True, help="Train the models that the project ships, on any CLIP.")
-
-
-def _flag(name: str, field: FieldInfo) -> Parameter:
-    """An option of that field's name, type, least value, default and description; computed defaults show as none."""
-    known = field.is_required() or field.default is not PydanticUndefined
-    least = next((limit.ge for limit in field.metadata if hasattr(limit, "ge")), None)
-    option = typer.Option(help=field.description, min=least)
-    kind: Any = field.annotation
-    default = Parameter.empty if field.is_required() else field.get_default()
-    annotation: Any = Annotated[kind if known else kind | None, option]
-    return Parameter(name, Parameter.KEYWORD_ONLY, default=default if known else None, annotation=annotation)
+train = lazy_app(
+    "Train the models that the project ships, on any CLIP.",
+    {name: Command(f"cli.train:{name}", f"{trainer.help}.") for name, trainer in TRAINERS.items()},
+)
 
 
-def _command(name: str, trainer: Trainer) -> Any:
+def __getattr__(name: str) -> Callable[..., None]:
+    """The command that trains `name`."""
+    if name not in TRAINERS:
+        raise AttributeError(name)
+    trainer = TRAINERS[name]
+    settings = load(trainer.settings)
+
     def run(**given: Any) -> None:
-        settings = trainer.settings(name=name, **{key: value for key, value in given.items() if value is not None})
-        with loading():
-            function = trainer.load()
-        function(settings)
+        chosen = settings(name=name, **{flag: value for flag, value in given.items() if value is not None})
+        load(trainer.function)(chosen)
 
-    fields = trainer.settings.model_fields.items()
-    flags = [_flag(field_name, field) for field_name, field in fields if field.description]
+    flags = [_flag(flag, field) for flag, field in settings.model_fields.items() if field.description]
     flags.sort(key=lambda flag: flag.default is not Parameter.empty)
+    run.__doc__ = f"{trainer.help}.\n\n- `semlink train {name} --data data`"
     run.__signature__ = Signature(flags)  # type: ignore[attr-defined]
     run.__annotations__ = {flag.name: flag.annotation for flag in flags}
     return run
 
 
-for _name, _trainer in TRAINERS.items():
-    train.command(_name, help=f"{_trainer.help}.")(_command(_name, _trainer))
+def _flag(name: str, field: Any) -> Parameter:
+    """An option with the name, type, minimum, default and description of a pydantic field; none if it is computed."""
+    minimum = next((limit.ge for limit in field.metadata if hasattr(limit, "ge")), None)
+    kind = field.annotation if field.default_factory is None else field.annotation | None
+    default = None if field.default_factory else field.default
+    option = Annotated[kind, typer.Option(help=field.description, min=minimum)]  # type: ignore[valid-type]
+    default = Parameter.empty if field.is_required() else default
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=option)

@@ -1,6 +1,6 @@
 """The client library of SemLink.
 
-    from semlink import SemLink
+    from client import SemLink
 
     with SemLink("127.0.0.1:50051") as link:
         delivery = link.send("cat.jpg", snr_db=5, fading="rayleigh", k=64)
@@ -11,15 +11,16 @@ It needs neither torch nor faiss. Errors are those of `shared.errors`.
 
 from client.async_client import AsyncSemLink
 from client.channel_control import ChannelControl
+from client.channel_options import ChannelOptions
 from client.client import SemLink
-from client.delivery import Delivery, Round
-from client.description import TransmitterInfo
 from client.knowledge_base import KnowledgeBaseClient
-from client.options import ChannelOptions, SendOptions
+from client.options import SendOptions
 from client.stream import Answer
 from shared.errors import SemLinkError
-from shared.frame.burst import ChannelReport, CodecSpec, Hit, Trace
+from shared.frame.burst import CodecSpec
+from shared.frame.delivery import Delivery, HarqRound, TransmitterInfo
 from shared.frame.kb import Added, Found, Item, KnowledgeBaseInfo, NewItem
+from shared.frame.reception import ChannelReport, Hit, Trace
 from shared.ledger import Entry, Kind
 from shared.phy import ChannelSettings
 
@@ -35,13 +36,13 @@ __all__ = [
     "Delivery",
     "Entry",
     "Found",
+    "HarqRound",
     "Hit",
     "Item",
     "Kind",
     "KnowledgeBaseClient",
     "KnowledgeBaseInfo",
     "NewItem",
-    "Round",
     "SemLink",
     "SemLinkError",
     "SendOptions",

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 import grpc
 
 from client.connection import TRANSMITTER, error_of, open_aio_channel, rpc_errors
-from client.delivery import Delivery, read_delivery
-from client.description import TransmitterInfo, read_transmitter
+from client.delivery import read_delivery
 from client.options import SendOptions, build_request, checked_timeout, with_timeout
 from client.pictures import Picture
 from client.stream import IN_FLIGHT, Answer, Journal, Order, checked_in_flight
 from protos.semlink.v1 import transmitter_pb2 as api
 from protos.semlink.v1.transmitter_pb2_grpc import TransmitterStub
 from shared.errors import SemLinkError, Unavailable
+from shared.frame.delivery import Delivery, TransmitterInfo
+from shared.wire import from_message
 
 if TYPE_CHECKING:
     from protos.semlink.v1.transmitter_pb2_grpc import TransmitterAsyncStub
@@ -52,7 +53,7 @@ class AsyncSemLink:
         """What the transmitter is: its CLIP, codecs, default codec and limits."""
         with rpc_errors(self.address):
             message = await self._stub.Describe(api.DescribeTransmitterRequest(), timeout=checked_timeout(self.timeout))
-        return read_transmitter(message)
+        return from_message(message, TransmitterInfo)
 
     async def send(self, picture: Picture, **options: Unpack[SendOptions]) -> Delivery:
         """Send one picture and wait for its answer; see `SemLink.send`."""

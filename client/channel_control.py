@@ -1,4 +1,4 @@
-"""Control of a running channel: settings, presets, scenarios, statistics, recordings."""
+"""Control of a running channel: settings, presets, schedules, statistics, recordings."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -6,34 +6,22 @@ from typing import NamedTuple, Self, Unpack
 
 import grpc
 
+from client.channel_options import ChannelOptions
 from client.connection import CHANNEL, Client, error_of, rpc_errors
-from client.options import ChannelOptions
 from protos.semlink.v1 import channel_pb2 as api
 from protos.semlink.v1 import link_pb2 as link
 from protos.semlink.v1.channel_pb2_grpc import ChannelStub
 from shared.errors import SemLinkError, Unavailable
-from shared.frame.burst import Burst, Reception
-from shared.frame.channel_records import ChannelStatistics, RecordedBurst
+from shared.frame.burst import Burst
+from shared.frame.channel_records import ChannelStatistics, RecordedBurst, ScheduleState
+from shared.frame.reception import Reception
 from shared.phy import ChannelSettings
 from shared.phy.conditions.presets import Preset
 from shared.phy.conditions.schedule import Schedule
-from shared.rpc.status import error_from_failure
+from shared.wire import from_message, to_message
 from shared.wire.channel import override_to_wire, settings_from_wire
-from shared.wire.control import (
-    preset_from_wire,
-    recorded_from_wire,
-    scenario_from_wire,
-    scenario_to_wire,
-    statistics_from_wire,
-)
-from shared.wire.link import burst_to_wire, reception_from_wire
-
-
-class ScheduleState(NamedTuple):
-    """The scenario that runs, None without one; seconds: where it stands."""
-
-    scenario: Schedule | None
-    seconds: float
+from shared.wire.failure import error_from_failure
+from shared.wire.link import burst_to_wire
 
 
 class Replayed(NamedTuple):
@@ -57,7 +45,7 @@ class ChannelControl(Client):
         self._stub = ChannelStub(self._channel)
 
     def get(self) -> ChannelSettings:
-        """The settings in force, without what a scenario changes."""
+        """The settings in force, without what a schedule changes."""
         with rpc_errors(self.address):
             return settings_from_wire(self._stub.GetChannel(api.GetChannelRequest(), timeout=self._timeout))
 
@@ -72,7 +60,7 @@ class ChannelControl(Client):
             return settings_from_wire(self._stub.SetChannel(request, timeout=self._timeout))
 
     def reset(self) -> ChannelSettings:
-        """Back to the settings that the channel was started with; a scenario ends."""
+        """Back to the settings that the channel was started with; a schedule ends."""
         with rpc_errors(self.address):
             return settings_from_wire(self._stub.ResetChannel(api.ResetChannelRequest(), timeout=self._timeout))
 
@@ -80,18 +68,19 @@ class ChannelControl(Client):
         """Situations that one recognises, with the sources of their figures."""
         with rpc_errors(self.address):
             answer = self._stub.ListPresets(api.ListPresetsRequest(), timeout=self._timeout)
-        return [preset_from_wire(preset) for preset in answer.presets]
+        return [from_message(preset, Preset) for preset in answer.presets]
 
-    def schedule(self, scenario: Schedule | None) -> ScheduleState:
-        """Start a scenario, its settings in force; None ends the one that runs. Raises InvalidInput naming a change."""
-        request = api.SetScheduleRequest(schedule=scenario_to_wire(scenario))
+    def schedule(self, schedule: Schedule | None) -> ScheduleState:
+        """Start a schedule, its settings in force; None ends the one that runs. Raises InvalidInput naming a change."""
+        request = api.SetScheduleRequest(schedule=None if schedule is None else to_message(schedule, api.Schedule))
         with rpc_errors(self.address):
-            return _schedule_state(self._stub.SetSchedule(request, timeout=self._timeout))
+            return from_message(self._stub.SetSchedule(request, timeout=self._timeout), ScheduleState)
 
     def scheduled(self) -> ScheduleState:
-        """The scenario that runs."""
+        """The schedule that runs."""
         with rpc_errors(self.address):
-            return _schedule_state(self._stub.GetSchedule(api.GetScheduleRequest(), timeout=self._timeout))
+            state = self._stub.GetSchedule(api.GetScheduleRequest(), timeout=self._timeout)
+        return from_message(state, ScheduleState)
 
     def watch(self, interval_seconds: float = 1.0) -> Iterator[ChannelStatistics]:
         """What passes, every `interval_seconds`, 0.1 to 60, until the caller ends it or the channel stops."""
@@ -99,7 +88,7 @@ class ChannelControl(Client):
         try:
             with rpc_errors(self.address):
                 for message in call:
-                    yield statistics_from_wire(message)
+                    yield from_message(message, ChannelStatistics)
         finally:
             call.cancel()
 
@@ -159,7 +148,7 @@ class Recording:
         """Bursts in the order in which they passed. Raises Exhausted when this reader was too slow."""
         try:
             for message in self._messages:
-                yield recorded_from_wire(message)
+                yield from_message(message, RecordedBurst)
         except grpc.RpcError as error:
             if not self._stopped:
                 raise error_of(error, self._address) from error
@@ -170,10 +159,5 @@ class Recording:
         self._cancel()
 
 
-def _schedule_state(message: api.ScheduleState) -> ScheduleState:
-    scenario = scenario_from_wire(message.schedule) if message.HasField("schedule") else None
-    return ScheduleState(scenario, message.seconds)
-
-
 def _outcome(answer: link.Reception) -> Reception | SemLinkError:
-    return error_from_failure(answer.failure) if answer.HasField("failure") else reception_from_wire(answer)
+    return error_from_failure(answer.failure) if answer.HasField("failure") else from_message(answer, Reception)

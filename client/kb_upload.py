@@ -9,8 +9,8 @@ from client.pictures import picture_bytes
 from protos.semlink.v1 import knowledge_base_pb2 as api
 from shared.errors import SemLinkError
 from shared.frame.kb import Added, NewItem
-from shared.rpc.status import error_from_failure
-from shared.wire.converter import to_message
+from shared.wire import to_message
+from shared.wire.failure import error_from_failure
 
 _REQUEST_ITEMS = 256
 _REQUEST_BYTES = 4 << 20

@@ -18,7 +18,7 @@ from shared.errors import InvalidInput
 from shared.frame.kb import Added, Found, Item, KnowledgeBaseInfo, Listed, NewItem, Snapshot, Verification
 from shared.frame.symbols import pack_floats
 from shared.types import Embedding
-from shared.wire.converter import from_message
+from shared.wire import from_message
 
 _LONG_SECONDS = 3600.0  # for what reads or writes all of it
 

@@ -1,72 +1,17 @@
 """Options of one transmission, and the request that they make."""
 
 import math
-from typing import Any, Final, TypedDict
+from collections.abc import Iterable
+from typing import Any, Final
 
+from client.channel_options import ChannelOptions
 from client.pictures import Picture, picture_bytes
 from protos.semlink.v1 import transmitter_pb2 as api
 from shared.errors import InvalidSetting
 from shared.frame.burst import Csi
-from shared.phy import FadingName, PilotPattern
-from shared.phy.conditions.settings import AirtimeName, ImpulsesName, JitterName, WaveformName
-from shared.wire.channel import override_to_wire
-from shared.wire.link import csi_to_wire, pilot_pattern_to_wire
-
-
-class ChannelOptions(TypedDict, total=False):
-    """Settings of the channel; one that is None or absent is left as it is.
-
-    `shared.phy.ChannelSettings` says what each means and in which range it lies; so does
-    `semlink channel set --help`. math.inf: no noise (snr_db), no interferer (sir_db), a linear amplifier
-    (pa_backoff_db).
-    """
-
-    fading: FadingName | None
-    rician_k_db: float | None
-    coherence_symbols: int | None
-    doppler_hz: float | None
-    burst_interval_seconds: float | None
-    shadowing_db: float | None
-    shadowing_bursts: int | None
-    path_loss_db: float | None
-    delay_spread_seconds: float | None
-    waveform: WaveformName | None
-    fft_size: int | None
-    cyclic_prefix_symbols: int | None
-    snr_db: float | None
-    impulses: ImpulsesName | None
-    impulse_probability: float | None
-    impulse_ratio_db: float | None
-    middleton_a: float | None
-    middleton_gamma: float | None
-    cfo_hz: float | None
-    phase_deg: float | None
-    phase_noise_hz: float | None
-    pa_backoff_db: float | None
-    pa_smoothness: float | None
-    adc_bits: int | None
-    adc_clip_db: float | None
-    sir_db: float | None
-    interferer_hz: float | None
-    symbol_rate_hz: float | None
-    propagation_seconds: float | None
-    airtime: AirtimeName | None
-    loss_probability: float | None
-    good_to_bad: float | None
-    bad_to_good: float | None
-    loss_good: float | None
-    loss_bad: float | None
-    duplicate_probability: float | None
-    reorder_probability: float | None
-    reorder_seconds: float | None
-    delay_seconds: float | None
-    jitter_seconds: float | None
-    jitter: JitterName | None
-    stall_probability: float | None
-    stall_seconds: float | None
-    reset_probability: float | None
-    blackout: bool | None
-    seed: int | None
+from shared.frame.delivery import REQUIRED_POSTERIOR, Harq, SendRequest
+from shared.phy import PilotPattern
+from shared.wire import to_message
 
 
 class SendOptions(ChannelOptions, total=False):
@@ -80,9 +25,9 @@ class SendOptions(ChannelOptions, total=False):
     "scattered", the gain is tracked between them. stream, counter: with the seed they name the random draw, for
     replay; `send_many` counts on from `counter`. top_k: hits wanted, 1 to 100. trace: ask for the constellations.
     timeout: seconds for this picture, math.inf for no limit.
-    ask_for_more: begin with `k` or the codec's shortest length, and send more while the receiver is less certain than
-    `certainty` (0.99; less before long rounds), up to `k_max` (the longest length); for codecs such as "nested". Rounds
-    take counters one after the other, so `send_many` then counts on by ROUNDS.
+    ask_for_more: HARQ with incremental redundancy: begin with `k` or the codec's shortest length, and send more while
+    the receiver's posterior is below `certainty` (0.99; less before long rounds), up to `k_max` (the longest length);
+    for codecs such as "nested". Rounds take counters one after the other, so `send_many` then counts on by ROUNDS.
     """
 
     codec: str | None
@@ -102,51 +47,38 @@ class SendOptions(ChannelOptions, total=False):
 
 
 ROUNDS: Final = 6
-"""Most rounds of one picture: a codec whose shorter code begins its longer one has no more lengths."""
+"""Most HARQ rounds of one picture: no codec whose shorter codewords are prefixes of longer ones has more lengths."""
 
 
 def build_request(picture: Picture, options: SendOptions, request_id: int = 0) -> api.SendImageRequest:
     """The request of one picture. Raises a SemLinkError for an unreadable picture or a wrong option."""
-    _refuse_unknown(options)
-    data = picture_bytes(picture)
-    counter = options.get("counter")
-    timeout = options.get("timeout")
-    apart = ROUNDS if options.get("ask_for_more") else 1
-    try:
-        return api.SendImageRequest(
-            image=data,
-            request_id=request_id,
-            codec=options.get("codec"),
-            k=options.get("k"),
-            design_snr_db=options.get("design_snr_db"),
-            channel=override_to_wire(channel_options(options)),
-            csi=csi_to_wire(options.get("csi")),
-            pilot_symbols=options.get("pilot_symbols"),
-            pilot_pattern=pilot_pattern_to_wire(options.get("pilot_pattern")),
-            stream=options.get("stream"),
-            counter=None if counter is None else counter + apart * request_id,
-            top_k=options.get("top_k"),
-            trace=options.get("trace", False),
-            timeout_seconds=0.0 if timeout is None or math.isinf(timeout) else timeout,
-            ask_for_more=_ask_for_more(options),
-        )
-    except (ValueError, TypeError) as error:
-        raise InvalidSetting(f"a send option is out of its range: {error}") from error
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    _refuse_unknown(given)
+    override = {name: given.pop(name) for name in ChannelOptions.__annotations__ if name in given}
+    harq = _harq(given)
+    if "counter" in given:
+        given["counter"] += (ROUNDS if harq else 1) * request_id
+    timeout = given.pop("timeout", math.inf)
+    request = SendRequest(
+        picture_bytes(picture),
+        request_id,
+        channel_override=override or None,
+        timeout_seconds=0.0 if math.isinf(timeout) else timeout,
+        harq=harq,
+        **given,
+    )
+    return to_message(request, api.SendImageRequest)
 
 
-def _ask_for_more(options: SendOptions) -> api.AskForMore | None:
-    certainty, k_max = options.get("certainty"), options.get("k_max")
-    if options.get("ask_for_more"):
-        return api.AskForMore(certainty=certainty, k_max=k_max)
-    for name, value in (("certainty", certainty), ("k_max", k_max)):
-        if value is not None:
+def _harq(given: dict[str, Any]) -> Harq | None:
+    """The HARQ request among the options, which are taken out."""
+    asked = given.pop("ask_for_more", False)
+    own = {name: given.pop(name) for name in ("certainty", "k_max") if name in given}
+    if not asked:
+        for name, value in own.items():
             raise InvalidSetting(f"{name} = {value} goes with ask_for_more: ask for more, or leave it out")
-    return None
-
-
-def channel_options(options: SendOptions) -> dict[str, Any]:
-    """The channel's part of the options."""
-    return {name: options.get(name) for name in ChannelOptions.__annotations__}
+        return None
+    return Harq(own.get("certainty", REQUIRED_POSTERIOR), own.get("k_max"))
 
 
 def checked_timeout(timeout: float) -> float | None:
@@ -164,7 +96,7 @@ def with_timeout(options: SendOptions, default: float) -> SendOptions:
     return {**options, "timeout": timeout}
 
 
-def _refuse_unknown(options: SendOptions) -> None:
+def _refuse_unknown(options: Iterable[str]) -> None:
     known = SendOptions.__annotations__
     for name in options:
         if name not in known:

@@ -16,8 +16,9 @@ from typing import IO, Any, Final, Self
 import numpy as np
 
 from shared.errors import DataLoss, InvalidSetting, NotFound
-from shared.frame.burst import Burst, ChannelReport, CodecSpec, Genie
+from shared.frame.burst import Burst, CodecSpec, Genie
 from shared.frame.channel_records import RecordedBurst
+from shared.frame.reception import ChannelReport
 from shared.frame.symbols import pack_symbols
 from shared.phy import ChannelSettings, Grid
 from shared.types import Complex
@@ -116,13 +117,13 @@ def _annotation(recorded: RecordedBurst, start: int) -> dict[str, Any]:
         "stream": burst.stream,
         "counter": burst.counter,
         **asdict(burst.codec),
-        "pilots": burst.pilots,
+        "pilots": burst.pilot_symbols,
         "pilot_pattern": burst.pilot_pattern,
         "csi": burst.csi,
         "top_k": burst.top_k,
         "session": burst.session,
         "offset_symbols": burst.offset_symbols,
-        "wanted_certainty": burst.wanted_certainty,
+        "wanted_certainty": burst.required_posterior,
         "grid": None if burst.grid is None else list(burst.grid),
         "genie": None if burst.genie is None else {"gain": _pairs(burst.genie.gain), "n0": burst.genie.n0},
         "settings": report.settings.model_dump(exclude_defaults=True),
@@ -154,7 +155,7 @@ def _recorded(annotation: dict[str, Any], received: Complex, sent: Complex | Non
         codec=CodecSpec(
             found["codec"], found["k"], found["fingerprint"], found["clip_fingerprint"], found.get("mode", 0)
         ),
-        pilots=found["pilots"],
+        pilot_symbols=found["pilots"],
         symbols=received[start : start + count],
         csi=found["csi"],
         top_k=found["top_k"],
@@ -163,7 +164,7 @@ def _recorded(annotation: dict[str, Any], received: Complex, sent: Complex | Non
         grid=None if grid is None else Grid(*grid),
         session=found.get("session", 0),
         offset_symbols=found.get("offset_symbols", 0),
-        wanted_certainty=found.get("wanted_certainty", 0.0),
+        required_posterior=found.get("wanted_certainty", 0.0),
     )
     report = ChannelReport(
         settings=ChannelSettings().updated(**found["settings"]),

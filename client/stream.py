@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from time import perf_counter
 from typing import NamedTuple
 
-from client.delivery import Delivery, read_delivery
+from client.delivery import read_delivery
 from client.options import SendOptions, build_request
 from client.pictures import Picture
 from protos.semlink.v1 import transmitter_pb2 as api
 from shared.errors import InvalidSetting, SemLinkError
-from shared.rpc.status import error_from_failure
+from shared.frame.delivery import Delivery
+from shared.wire.failure import error_from_failure
 
 IN_FLIGHT = 16
 

@@ -1,10 +1,10 @@
-"""How likely an answer is right: a logistic model of the evidence, calibrated by `semlink kb calibrate`.
+"""Probability that an answer is right: a logistic model, calibrated by `semlink kb calibrate`.
 
-    p = 1 / (1 + exp(-(w . evidence + b)))
+    p = 1 / (1 + exp(-(w . features + b)))
 
-There is a model for answers that were voted for, and one for those of a fusion (`receiver.label_posterior`). Each has
-two sets of weights, for bursts whose noise the receiver knows and for those without pilots. A knowledge base that was
-calibrated keeps its own beside it; the others use those that were fitted on CIFAR-100 and the drawn set.
+There is one model for answers of a vote and one for those of a fusion (`receiver.label_posterior`). Each has two sets
+of weights: for bursts of known noise, and for bursts without pilots. A calibrated knowledge base has its own models in
+its directory; the others use the shipped ones, fitted on CIFAR-100 and the drawn set.
 """
 
 import json
@@ -20,14 +20,14 @@ from shared.files import replacing
 from shared.types import Doubles
 
 CONFIDENCE_FILE = "confidence.json"
-EVIDENCE = ("share_log_odds", "cosine", "margin", "agreement", "noise")
+FEATURES = ("share_log_odds", "cosine", "margin", "agreement", "noise")
 
 
 @dataclass(frozen=True)
 class Confidence:
     """A calibrated model.
 
-    weights: one for each column of `receiver.decision.evidence`. blind_weights: without the last, for unknown noise.
+    weights: one for each of `FEATURES`. blind_weights: without the last, for unknown noise.
     source: what it was fitted on. samples: how many answers.
     """
 
@@ -38,11 +38,11 @@ class Confidence:
     source: str
     samples: int
 
-    def of(self, evidence: Doubles) -> Doubles:
-        """Probability that each answer has the right label: evidence [B, 5] -> [B]."""
-        blind = np.isnan(evidence[:, -1])
-        known = np.nan_to_num(evidence) @ np.array(self.weights) + self.bias
-        unknown = evidence[:, :-1] @ np.array(self.blind_weights) + self.blind_bias
+    def of(self, features: Doubles) -> Doubles:
+        """Probability that each answer has the right label: features [B, 5] -> [B]."""
+        blind = np.isnan(features[:, -1])
+        known = np.nan_to_num(features) @ np.array(self.weights) + self.bias
+        unknown = features[:, :-1] @ np.array(self.blind_weights) + self.blind_bias
         probability: Doubles = 1 / (1 + np.exp(-np.where(blind, unknown, known)))
         return probability
 
@@ -90,6 +90,6 @@ def _model(found: dict[str, Any]) -> Confidence:
         source=str(found["source"]),
         samples=int(found["samples"]),
     )
-    if (len(model.weights), len(model.blind_weights)) != (len(EVIDENCE), len(EVIDENCE) - 1):
+    if (len(model.weights), len(model.blind_weights)) != (len(FEATURES), len(FEATURES) - 1):
         raise ValueError(f"{len(model.weights)} and {len(model.blind_weights)} weights")
     return model

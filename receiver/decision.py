@@ -1,6 +1,6 @@
-"""From the nearest items to an answer: which item, on what evidence, accepted or not.
+"""From the nearest items to an answer: which item, with what confidence, accepted or not.
 
-    the 20 nearest --vote--> the label that wins and its nearest item --evidence--> confidence --> accepted?
+    the 20 nearest --vote--> the label that wins and its nearest item --features--> confidence --> accepted?
 
 The vote is right more often than the nearest item alone; `semlink kb report` measures both. Of codecs with categories
 `receiver.label_posterior` chooses instead, and gives the same kind of ballot.
@@ -16,7 +16,7 @@ from shared.types import Doubles, Floats, Ints
 VOTERS: Final = 20
 TEMPERATURE: Final = 0.07
 
-_NOISIEST: Final = 1e4  # N0 beyond it, -40 dB, changes nothing any more
+_NOISIEST: Final = 1e4  # larger N0 is clipped: -40 dB
 _FULL_SHARE: Final = 0.02  # keeps the logarithm of a unanimous vote finite
 _REFERENCE_SYMBOLS: Final = 32  # a burst of k = 64
 
@@ -46,15 +46,21 @@ class Decision:
     reason: str
 
 
-def vote(labels: Ints, cosines: Floats, n0: Doubles) -> Ballot:
+def cosines_of(squared: Floats) -> Floats:
+    """Cosine similarity of unit vectors of a squared distance: |a - b|^2 = 2 - 2 cos. float32, -1 to 1."""
+    cosines: Floats = np.clip(1 - squared / 2, -1, 1)
+    return cosines
+
+
+def vote(labels: Ints, squared: Floats, n0: Doubles) -> Ballot:
     """Let the `VOTERS` nearest items elect a label.
 
-    labels: [B, n], label of each item, nearest first. cosines: [B, n], cosine similarity to the received embedding.
-    n0: [B], noise power per symbol after the equalizer, NaN where it is not known
-    Each item votes with weight exp(cosine / T), T = 0.07 sqrt(1 + N0): the noisier the burst, the less a small
-    difference of distances means.
+    labels: [B, n], label of each item, nearest first. squared: [B, n], squared distance of each item to the received
+    embedding, both of unit length. n0: [B], noise power per symbol after the equalizer, NaN where it is not known
+    Each item votes with weight exp(cosine / T), T = 0.07 sqrt(1 + N0): with more noise a small difference of distances
+    weighs less.
     """
-    labels, near = labels[:, :VOTERS], cosines[:, :VOTERS].astype(np.float64)
+    labels, near = labels[:, :VOTERS], cosines_of(squared[:, :VOTERS]).astype(np.float64)
     temperature = TEMPERATURE * np.sqrt(1 + np.where(n0 > 0, np.minimum(n0, _NOISIEST), 0))
     weights = np.exp((near - near[:, :1]) / temperature[:, None])
     weights /= weights.sum(axis=1, keepdims=True)
@@ -64,7 +70,7 @@ def vote(labels: Ints, cosines: Floats, n0: Doubles) -> Ballot:
 
 
 def ballot_of(winner: Ints, share: Doubles, labels: Ints, cosines: Doubles) -> Ballot:
-    """What neighbours [B, n], nearest first, say of a winner among them: [B]. share: [B], how likely its label is."""
+    """The ballot of a winner [B] among neighbours [B, n], nearest first. share: [B], probability of its label."""
     rows = np.arange(len(labels))
     others = labels != labels[rows, winner][:, None]
     best_other = np.where(others, cosines, -1).max(axis=1)
@@ -77,8 +83,8 @@ def ballot_of(winner: Ints, share: Doubles, labels: Ints, cosines: Doubles) -> B
     )
 
 
-def evidence(ballot: Ballot, n0: Doubles, symbols: Ints) -> Doubles:
-    """What a confidence is made of: [B, 5].
+def confidence_features(ballot: Ballot, n0: Doubles, symbols: Ints) -> Doubles:
+    """The features of the confidence model: [B, 5], columns as `receiver.confidence.FEATURES`.
 
     n0: [B], see `vote`. symbols: [B], complex symbols of each payload.
     Columns: log-odds of the share, cosine, margin, agreement, and the noise against the energy of the whole burst,
@@ -89,12 +95,12 @@ def evidence(ballot: Ballot, n0: Doubles, symbols: Ints) -> Doubles:
     return np.column_stack([log_odds, ballot.cosine, ballot.margin, ballot.agreement, np.log10(1 + noise)])
 
 
-def answer_first(ballot: Ballot, positions: Ints, cosines: Floats, most: int) -> tuple[Ints, Floats]:
-    """At most so many neighbours of each query, the answer first, the others nearest first: [B, n] each, as given."""
+def answer_first(ballot: Ballot, positions: Ints, squared: Floats, most: int) -> tuple[Ints, Floats]:
+    """At most `most` neighbours of each query, the answer first, the others nearest first: [B, n] each."""
     place = np.tile(np.arange(positions.shape[1]), (len(positions), 1))
     place[np.arange(len(positions)), ballot.winner] = -1
     order = np.argsort(place, axis=1, kind="stable")[:, :most]
-    return np.take_along_axis(positions, order, axis=1), np.take_along_axis(cosines, order, axis=1)
+    return np.take_along_axis(positions, order, axis=1), np.take_along_axis(squared, order, axis=1)
 
 
 def decide(confidence: float, threshold: float, missing: str = "") -> Decision:

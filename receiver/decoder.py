@@ -25,11 +25,17 @@ EmbedPictures = Callable[[Pixels], Embeddings]
 
 @dataclass(frozen=True)
 class Equalized:
-    """Payloads of a batch. x_hat: [B, n], complex64. n0_eff: [B, n], float32. snr_db: [B], estimated, or NaN."""
+    """Payloads of a batch.
+
+    x_hat: [B, n], complex64. n0_eff: [B, n], float32, noise power of each symbol of x_hat
+    snr_db: [B], float64, estimated mean |h|^2 / N0. n0: [B], float64, its inverse, N0 / mean |h|^2, as a power
+    Both are NaN where the noise is not known.
+    """
 
     x_hat: Complex
     n0_eff: Floats
     snr_db: Doubles
+    n0: Doubles
 
 
 class Arrived(NamedTuple):
@@ -69,10 +75,10 @@ def check_csi(burst: Burst) -> None:
         raise InvalidInput(
             f"genie.gain holds {burst.genie.gain.size} values for {burst.symbols.size} symbols: give one, or one each"
         )
-    if burst.csi == "pilot" and burst.pilots < 2:
-        raise InvalidInput(f"{burst.pilots} pilots with csi pilot: send at least 2, or csi none")
+    if burst.csi == "pilot" and burst.pilot_symbols < 2:
+        raise InvalidInput(f"{burst.pilot_symbols} pilots with csi pilot: send at least 2, or csi none")
     if burst.csi == "pilot" and _is_tracked(burst):
-        check_trackable(burst.pilots, burst.symbols.size)
+        check_trackable(burst.pilot_symbols, burst.symbols.size)
 
 
 def estimate(bursts: Sequence[Burst]) -> ChannelEstimate:
@@ -86,9 +92,9 @@ def estimate(bursts: Sequence[Burst]) -> ChannelEstimate:
         return _perfect_csi(bursts)
     y = np.stack([burst.symbols for burst in bursts])
     if not _is_tracked(first):
-        return estimate_channel(y[:, : first.pilots])
+        return estimate_channel(y[:, : first.pilot_symbols])
     payload = first.payload_positions
-    gain, n0, error = track_channel(y, first.pilots, first.pilot_pattern, first.grid)
+    gain, n0, error = track_channel(y, first.pilot_symbols, first.pilot_pattern, first.grid)
     return ChannelEstimate(gain.take(payload, axis=1), n0, error.take(payload, axis=1))
 
 
@@ -97,7 +103,10 @@ def equalize_bursts(bursts: Sequence[Burst], method: EqualizerName) -> Equalized
     known = estimate(bursts)
     payloads = np.stack([burst.payload for burst in bursts])
     x_hat, n0_eff = equalize(payloads, known.gain, known.disturbance, method)
-    return Equalized(x_hat, n0_eff, _snr_db(known))
+    powers = (np.abs(known.gain.astype(np.complex128)) ** 2).reshape(len(known.n0), -1).mean(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        n0 = np.where(known.n0 == 0, 0.0, known.n0 / powers)
+    return Equalized(x_hat, n0_eff, _snr_db(powers, known.n0), n0)
 
 
 def decode_payloads(codec: Codec, equalized: Equalized) -> Arrived:
@@ -136,12 +145,7 @@ def _perfect_csi(bursts: Sequence[Burst]) -> ChannelEstimate:
     return ChannelEstimate(gain, n0, np.zeros(gain.shape, np.float32))
 
 
-def _snr_db(known: ChannelEstimate) -> Doubles:
-    """Mean |h_hat|^2 / n0_hat in dB; NaN where the noise is not known."""
-    powers = (np.abs(known.gain.astype(np.complex128)) ** 2).reshape(len(known.n0), -1).mean(axis=1)
-    return np.array(
-        [
-            ratio_to_db(float(power) / float(n0)) if n0 > 0 else (np.inf if n0 == 0 else np.nan)
-            for power, n0 in zip(powers, known.n0, strict=True)
-        ]
-    )
+def _snr_db(powers: Doubles, n0: Floats) -> Doubles:
+    """Mean |h_hat|^2 / n0_hat in dB: [B]; infinite without noise, NaN where the noise is not known."""
+    pairs = zip(powers.tolist(), n0.tolist(), strict=True)
+    return np.array([ratio_to_db(power / one) if one > 0 else (np.inf if one == 0 else np.nan) for power, one in pairs])

@@ -1,6 +1,6 @@
-"""Pictures that arrive in rounds: what was equalized of their earlier bursts, until it is used no more.
+"""HARQ buffer: the equalized payloads of a session's earlier rounds (incremental redundancy).
 
-burst of a session --x_hat, n0_eff--> kept, by where it begins in the code
+burst of a session --x_hat, n0_eff--> kept by its offset in the codeword
                                         |
 all parts up to this one, in order <----'
 """
@@ -32,11 +32,11 @@ class _Session:
     parts: dict[int, Part] = field(default_factory=dict)  # by offset, so a duplicate replaces itself
 
 
-class Sessions:
-    """What this receiver holds of each session; used by one thread.
+class HarqBuffer:
+    """The parts of each session; used by one thread.
 
-    most: sessions held; of more, the one that was not used for longest is forgotten. seconds: after which one that is
-    not used is forgotten. clock: seconds.
+    most: sessions held; beyond it the least recently used one is dropped. seconds: an unused session is dropped after
+    so many. clock: seconds.
     """
 
     def __init__(
@@ -49,13 +49,13 @@ class Sessions:
         return len(self._held)
 
     def join(self, burst: Burst, part: Part) -> Part:
-        """Keep the part of a burst, and return it behind all earlier ones of its session; of a burst alone, itself.
+        """Keep the part of a burst, and return all parts of its session up to it; of a burst alone, itself.
 
         Raises Mismatch when an earlier one is not here.
         """
         if not burst.session:
             return part
-        self._forget_old()
+        self._drop_old()
         name = (burst.session, burst.codec.codec)
         session = self._held.get(name) or _Session(self._clock())
         earlier = self._earlier(burst, session)
@@ -82,7 +82,7 @@ class Sessions:
             )
         return found
 
-    def _forget_old(self) -> None:
+    def _drop_old(self) -> None:
         oldest = self._clock() - self._seconds
         while self._held and next(iter(self._held.values())).used_at < oldest:
             self._held.popitem(last=False)

@@ -19,12 +19,13 @@ from receiver.knowledge_base import ItemRecord, KnowledgeBase, View, read_origin
 from shared.datasets import Picture
 from shared.errors import InvalidInput, NotFound, SemLinkError
 from shared.frame.kb import Found, Item, NewItem
-from shared.rpc.status import answers_errors, failure_from
+from shared.rpc.status import answers_errors
 from shared.rpc.streams import StreamAnswerer
 from shared.runtime.batching import Batcher
 from shared.runtime.deadline import Deadline
 from shared.types import Embedding
-from shared.wire.converter import from_message, to_message
+from shared.wire import from_message, to_message
+from shared.wire.failure import failure_from
 from shared.wire.kb import (
     embedding_from_wire,
     item_to_wire,

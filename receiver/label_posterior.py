@@ -1,8 +1,8 @@
-"""What codecs with categories make of the knowledge base: see `shared.codecs.embedding.posterior`.
+"""Ranks items by label posterior and distance, for codecs with categories: see `shared.codecs.embedding.posterior`.
 
-view --a sample of each label--> LabelPosterior, one for each codec; made anew when the knowledge base has changed
+view --a sample of each label--> LabelPosterior, one for each codec; renewed when the knowledge base has changed
 
-e_hat --200 nearest items--> candidates --category and place--> best first
+e_hat --200 nearest items--> candidates --log p(label | y) and distance--> best first
 """
 
 from dataclasses import dataclass
@@ -11,56 +11,60 @@ from typing import Final
 
 import numpy as np
 
-from receiver.decision import Ballot, ballot_of
+from receiver.decision import Ballot, ballot_of, cosines_of
 from receiver.knowledge_base.view import View
 from shared.codecs import Codec, Decoded
 from shared.codecs.embedding.posterior import LabelPosterior
 from shared.types import Floats, Ints
 
 CANDIDATES: Final = 200
-"""Nearest items that are weighed. The estimate lies among its category's, so the winner is one of them."""
+"""Nearest items that are ranked; the estimate lies among the items of its category, so one of these wins."""
 
 _SAMPLE_OF_LABEL, _SAMPLE = 100, 20_000
-"""Most items that the codec is asked about, of each label and in all: its opinion of a label needs no more."""
+"""Most items sampled per label, and in all, for the label prior."""
 
 _REFRESH_SECONDS: Final = 10.0  # of a knowledge base that changes all the time while its labels stay
 
 
 @dataclass(frozen=True)
 class _Known:
-    fusion: LabelPosterior | None
+    posterior: LabelPosterior | None
     version: int
     labels: tuple[str, ...]
     made_at: float
 
 
-class Fusions:
-    """The fusion of each codec with categories; used by one thread."""
+class LabelPosteriors:
+    """The label posterior of each codec with categories; used by one thread."""
 
     def __init__(self) -> None:
         self._known: dict[str, _Known] = {}
 
     def of(self, codec: Codec, view: View) -> LabelPosterior | None:
-        """The fusion of a codec with this view; None for a codec without categories, or a view without items."""
+        """That of a codec with this view; None for a codec without categories, or a view without items."""
         if codec.categories(np.empty((0, view.store.origin.dim), np.float32)) is None:
             return None
         known = self._known.get(codec.fingerprint)
         if known is None or _stale(known, view):
             known = self._known[codec.fingerprint] = _Known(
-                _fusion(codec, view), view.head.version, view.labels, monotonic()
+                _make(codec, view), view.head.version, view.labels, monotonic()
             )
-        return known.fusion
+        return known.posterior
 
 
-def weigh(fusion: LabelPosterior, decoded: Decoded, labels: Ints, cosines: Floats) -> tuple[Ballot, Ints]:
-    """Weigh the candidates [B, n] of bursts of one codec, nearest first: the ballot, and the order, best first: [B, n].
+def rank_by_posterior(
+    posterior: LabelPosterior, decoded: Decoded, labels: Ints, squared: Floats
+) -> tuple[Ballot, Ints]:
+    """Rank the candidates [B, n] of bursts of one codec, nearest first: the ballot, and the order, best first: [B, n].
 
-    cosines: of each candidate with the estimate.
+    squared: [B, n], squared distance of each candidate to the direction of the estimate e_hat, which need not have
+    length 1: the inner product is |e_hat| cos.
     """
+    cosines = cosines_of(squared)
     lengths = np.linalg.norm(decoded.embeddings, axis=1, keepdims=True)
-    order = np.argsort(-fusion.scores(decoded, cosines * lengths, labels), axis=1, kind="stable")
+    order = np.argsort(-posterior.scores(decoded, cosines * lengths, labels), axis=1, kind="stable")
     rows, winner = np.arange(len(labels)), order[:, 0]
-    share = np.exp(fusion.log_labels(decoded)[rows, labels[rows, winner]].astype(np.float64))
+    share = np.exp(posterior.log_labels(decoded)[rows, labels[rows, winner]].astype(np.float64))
     return ballot_of(winner, share, labels, cosines.astype(np.float64)), order
 
 
@@ -70,7 +74,7 @@ def _stale(known: _Known, view: View) -> bool:
     return known.labels != view.labels or monotonic() - known.made_at > _REFRESH_SECONDS
 
 
-def _fusion(codec: Codec, view: View) -> LabelPosterior | None:
+def _make(codec: Codec, view: View) -> LabelPosterior | None:
     sample = _sample(view)
     embeddings = view.embeddings_of(sample)
     present = ~np.isnan(embeddings[:, 0])  # the others were removed after this view

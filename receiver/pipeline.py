@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from receiver.confidence import Confidences
-from receiver.decision import VOTERS, Ballot, answer_first, decide, evidence, vote
+from receiver.decision import VOTERS, Ballot, answer_first, confidence_features, decide, vote
 from receiver.decoder import (
     Arrived,
     EmbedPictures,
@@ -24,33 +24,17 @@ from receiver.decoder import (
     equalize_bursts,
     without_clip,
 )
-from receiver.harq_buffer import Part, Sessions
+from receiver.harq_buffer import HarqBuffer, Part
 from receiver.knowledge_base import KnowledgeBase, View
-from receiver.label_posterior import CANDIDATES, Fusions, weigh
+from receiver.label_posterior import CANDIDATES, LabelPosteriors, rank_by_posterior
 from shared.codecs import AnyCodec, CodecShelf, Decoded, PictureCodec
 from shared.codecs.embedding.posterior import LabelPosterior
 from shared.errors import InvalidInput, Mismatch, SemLinkError
-from shared.frame.burst import Burst, Hit, Trace
+from shared.frame.burst import Burst
+from shared.frame.reception import Hit, Reception, Trace
 from shared.ledger import Entry, Stage
 from shared.phy import EqualizerName
 from shared.types import Complex, Doubles, Floats, Ints
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the receiver found for one burst. Fields as in `shared.frame.burst.Reception`."""
-
-    top: tuple[Hit, ...]
-    confidence: float
-    accepted: bool
-    reason: str
-    snr_db_estimated: float | None
-    trace: Trace | None
-    ledger: tuple[Entry, ...]
-    knowledge_base: str
-    knowledge_base_version: int
-    certainty: float | None
-    request_more: bool
 
 
 @dataclass(slots=True)
@@ -61,19 +45,20 @@ class _Work:
     codec: AnyCodec
     x_hat: Complex | None = None
     snr_db: float = np.nan
+    n0: float = np.nan
     embedding: Floats | None = None
     fusion: LabelPosterior | None = None
     log_posterior: Floats | None = None
     missing: str = ""
-    certainty: float | None = None
+    posterior: float | None = None
     ledger: tuple[Entry, ...] = ()
-    answer: Answer | Exception | None = None
+    answer: Reception | Exception | None = None
 
     @property
     def request_more(self) -> bool:
-        """Whether the receiver asks for more symbols: there are some, and they may change its mind."""
-        certain = self.certainty is None or self.certainty >= self.burst.wanted_certainty
-        return not certain and self.codec.k < max(self.codec.lengths)
+        """Whether the receiver requests more symbols: there are some, and the posterior is below the required one."""
+        decided = self.posterior is None or self.posterior >= self.burst.required_posterior
+        return not decided and self.codec.k < max(self.codec.lengths)
 
 
 class ReceivePipeline:
@@ -88,16 +73,16 @@ class ReceivePipeline:
         accept_confidence: float,
         *,
         embed_pictures: EmbedPictures = without_clip,
-        sessions: Sessions | None = None,
+        harq_buffer: HarqBuffer | None = None,
     ) -> None:
         self._shelf = shelf
         self._knowledge_base = knowledge_base
         self._equalizer = equalizer
         self._confidences = confidences
         self._accept_confidence = accept_confidence
-        self._fusions = Fusions()
+        self._posteriors = LabelPosteriors()
         self._embed_pictures = embed_pictures
-        self._sessions = Sessions() if sessions is None else sessions
+        self._harq_buffer = HarqBuffer() if harq_buffer is None else harq_buffer
 
     def admit(self, burst: Burst) -> AnyCodec:
         """The codec of a burst. Raises Mismatch, NotFound or InvalidInput when this receiver cannot serve it."""
@@ -111,15 +96,16 @@ class ReceivePipeline:
         """Learn what the codecs make of the knowledge base, before the first burst."""
         for codec in codecs:
             if not isinstance(codec, PictureCodec):
-                self._fusions.of(codec, self._knowledge_base.view)
+                self._posteriors.of(codec, self._knowledge_base.view)
 
     def decode_once(self, codec: AnyCodec) -> None:
         """Decode something, so that the first burst finds imported and built what the codec needs."""
         ones = np.ones((1, codec.symbols))
-        self._arrived(codec, Equalized(ones.astype(np.complex64), ones.astype(np.float32), np.zeros(1)), None)
+        equalized = Equalized(ones.astype(np.complex64), ones.astype(np.float32), np.zeros(1), np.ones(1))
+        self._arrived(codec, equalized, None)
 
-    def receive(self, items: Sequence[tuple[Burst, AnyCodec]]) -> list[Answer | Exception]:
-        """Answers to admitted bursts, in order; a burst that cannot be decoded gets an error of its own."""
+    def receive(self, items: Sequence[tuple[Burst, AnyCodec]]) -> list[Reception | Exception]:
+        """Answers to admitted bursts, in order, elapsed time still 0; one that cannot be decoded gets an error."""
         works = [_Work(burst, codec) for burst, codec in items]
         view = self._knowledge_base.view
         for group in _groups(works):
@@ -138,18 +124,18 @@ class ReceivePipeline:
         if not group:
             return
         codec = group[0].codec
-        fusion = None if isinstance(codec, PictureCodec) else self._fusions.of(codec, view)
+        fusion = None if isinstance(codec, PictureCodec) else self._posteriors.of(codec, view)
         arrived = self._arrived(codec, equalized, fusion)
         decoded, embeddings = arrived.decoded, arrived.decoded.embeddings
         ledger = (Entry(Stage.EQUALIZE, middle - start), *arrived.ledger)
         usable = np.logical_and(np.isfinite(embeddings).all(axis=1), embeddings.any(axis=1))
         for row, work in enumerate(group):
-            work.snr_db, work.ledger = float(equalized.snr_db[row]), ledger
+            work.snr_db, work.n0, work.ledger = float(equalized.snr_db[row]), float(equalized.n0[row]), ledger
             work.embedding, work.missing = embeddings[row] if usable[row] else None, arrived.missing[row]
             if fusion is not None and decoded.log_posterior is not None:
                 work.fusion, work.log_posterior = fusion, decoded.log_posterior[row]
             if decoded.log_posterior is not None:
-                work.certainty = float(np.exp(decoded.log_posterior[row].max()))
+                work.posterior = float(np.exp(decoded.log_posterior[row].max()))
 
     def _joined(self, group: list[_Work], equalized: Equalized) -> tuple[list[_Work], Equalized]:
         """The works whose code is here from its beginning, and all of it; the others get their error as answer."""
@@ -157,13 +143,14 @@ class ReceivePipeline:
         for row, work in enumerate(group):
             work.x_hat = equalized.x_hat[row]
             try:
-                parts[row] = self._sessions.join(work.burst, Part(equalized.x_hat[row], equalized.n0_eff[row]))
+                parts[row] = self._harq_buffer.join(work.burst, Part(equalized.x_hat[row], equalized.n0_eff[row]))
             except Mismatch as error:
                 work.answer = error
         if not parts:
             return [], equalized
+        rows = list(parts)
         x_hat, n0_eff = (np.stack(column) for column in zip(*parts.values(), strict=True))
-        return [group[row] for row in parts], Equalized(x_hat, n0_eff, equalized.snr_db[list(parts)])
+        return [group[row] for row in rows], Equalized(x_hat, n0_eff, equalized.snr_db[rows], equalized.n0[rows])
 
     def _arrived(self, codec: AnyCodec, equalized: Equalized, fusion: LabelPosterior | None) -> Arrived:
         """What a group's codec says arrived, with the categories that the knowledge base has."""
@@ -176,22 +163,23 @@ class ReceivePipeline:
         start = perf_counter()
         most = max(work.burst.top_k for work in works)
         embeddings = np.stack([work.embedding for work in works if work.embedding is not None])
-        n0 = np.array([10 ** (-work.snr_db / 10) for work in works])
+        n0 = np.array([work.n0 for work in works])
         if (fusion := works[0].fusion) is None:
             ranked, model = _elect(embeddings, n0, view, most), self._confidences.vote
         else:
             log_posteriors = np.stack([work.log_posterior for work in works if work.log_posterior is not None])
             ranked, model = _fuse(fusion, Decoded(embeddings, log_posteriors), view), self._confidences.fusion
         symbols = np.array([work.codec.symbols for work in works])
-        confidences = model.of(evidence(ranked.ballot, n0, symbols))
-        hits = view.hits(ranked.positions[:, :most], ranked.cosines[:, :most])
+        confidences = model.of(confidence_features(ranked.ballot, n0, symbols))
+        hits = view.hits(ranked.positions[:, :most], ranked.squared[:, :most])
         entry = Entry(Stage.SEARCH, perf_counter() - start)
         for work, top, confidence in zip(works, hits, confidences, strict=True):
             work.answer = self._answer(work, top, float(confidence), entry, view=view)
 
-    def _answer(self, work: _Work, top: Sequence[Hit], confidence: float, search: Entry, *, view: View) -> Answer:
+    def _answer(self, work: _Work, top: Sequence[Hit], confidence: float, search: Entry, *, view: View) -> Reception:
         decision = decide(confidence, self._accept_confidence, work.missing)
-        return Answer(
+        return Reception(
+            burst_id=work.burst.burst_id,
             top=tuple(top[: work.burst.top_k]),
             confidence=decision.confidence,
             accepted=decision.accepted,
@@ -199,33 +187,34 @@ class ReceivePipeline:
             snr_db_estimated=None if np.isnan(work.snr_db) else work.snr_db,
             trace=_trace(work) if work.burst.trace else None,
             ledger=(*work.ledger, search),
+            elapsed_seconds=0.0,
             knowledge_base=view.fingerprint,
             knowledge_base_version=view.head.version,
-            certainty=work.certainty,
+            posterior=work.posterior,
             request_more=work.request_more,
         )
 
 
 class _Ranked(NamedTuple):
-    """Items of each burst, the answer first, and how it came about."""
+    """Items of each burst, the answer first, their squared distances, and the vote or fusion that chose it."""
 
     ballot: Ballot
     positions: Ints
-    cosines: Floats
+    squared: Floats
 
 
 def _elect(embeddings: Floats, n0: Doubles, view: View, most: int) -> _Ranked:
     """The nearest items, the winner of their vote first."""
-    positions, cosines = view.nearest(embeddings, max(VOTERS, most))
-    ballot = vote(view.labels_of(positions), cosines, n0)
-    return _Ranked(ballot, *answer_first(ballot, positions, cosines, most))
+    positions, squared = view.nearest(embeddings, max(VOTERS, most))
+    ballot = vote(view.labels_of(positions), squared, n0)
+    return _Ranked(ballot, *answer_first(ballot, positions, squared, most))
 
 
 def _fuse(fusion: LabelPosterior, decoded: Decoded, view: View) -> _Ranked:
     """The nearest items, in the order of what distance and category together say of them."""
-    positions, cosines = view.nearest(decoded.embeddings, CANDIDATES)
-    ballot, order = weigh(fusion, decoded, view.labels_of(positions), cosines)
-    return _Ranked(ballot, np.take_along_axis(positions, order, axis=1), np.take_along_axis(cosines, order, axis=1))
+    positions, squared = view.nearest(decoded.embeddings, CANDIDATES)
+    ballot, order = rank_by_posterior(fusion, decoded, view.labels_of(positions), squared)
+    return _Ranked(ballot, np.take_along_axis(positions, order, axis=1), np.take_along_axis(squared, order, axis=1))
 
 
 def _groups(works: Sequence[_Work]) -> list[list[_Work]]:
@@ -236,7 +225,7 @@ def _groups(works: Sequence[_Work]) -> list[list[_Work]]:
     groups: dict[Hashable, list[_Work]] = {}
     for work in works:
         burst = work.burst
-        place = (burst.offset_symbols, burst.pilots, burst.pilot_pattern, burst.grid)
+        place = (burst.offset_symbols, burst.pilot_symbols, burst.pilot_pattern, burst.grid)
         key = (work.codec.name, work.codec.k, burst.codec.mode, burst.csi, *place)
         groups.setdefault(key, []).append(work)
     return sorted(groups.values(), key=lambda group: group[0].burst.offset_symbols)

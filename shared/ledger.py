@@ -50,6 +50,14 @@ AIR = frozenset({Stage.CHANNEL, Stage.AIR_QUEUE, Stage.AIRTIME, Stage.PROPAGATIO
 """Stages that the channel books."""
 
 
+_PLACES = {stage.value: place for place, stage in enumerate(Stage)}
+
+
+def place_of(stage: str) -> int:
+    """Where a stage stands on the way; one that this version does not know stands last."""
+    return _PLACES.get(stage, len(_PLACES))
+
+
 class Entry(NamedTuple):
     """One stage: its name, its duration in seconds, measured or emulated."""
 

@@ -1,6 +1,6 @@
-"""One picture in rounds: a few symbols, then more of the code while the receiver asks for them.
+"""HARQ with incremental redundancy: a few symbols, then more of the codeword while the receiver requests them.
 
-bursts, one for each length --the next one--> next hop --reception--> more wanted? --> the next one
+bursts, one for each length --the next one--> next hop --reception--> more requested? --> the next one
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -10,7 +10,9 @@ from time import perf_counter
 import numpy as np
 
 from shared.errors import SemLinkError
-from shared.frame.burst import Burst, Reception, Trace
+from shared.frame.burst import Burst
+from shared.frame.delivery import HarqRound
+from shared.frame.reception import Reception, Trace
 from shared.ledger import AIR, Entry, Kind, Stage
 from shared.phy.conditions.timing import HEADER_SYMBOLS
 from shared.runtime.deadline import Deadline
@@ -30,25 +32,14 @@ class Exchange:
 
     @property
     def request_more(self) -> bool:
-        """Whether the receiver asks for more."""
+        """Whether the receiver requests more symbols."""
         return self.reception is not None and self.reception.request_more
-
-    @property
-    def payload_symbols(self) -> int:
-        """Symbols without the pilots."""
-        return self.burst.symbols.size - self.burst.pilots
 
     @property
     def channel_uses(self) -> int:
         """All that was on the air: pilots, payload, what the waveform adds, and the header."""
         report = None if self.reception is None else self.reception.channel
         return (self.burst.symbols.size if report is None else report.air_symbols) + HEADER_SYMBOLS
-
-    @property
-    def seconds(self) -> float:
-        """The round trip, with its emulated stages."""
-        entries = () if self.reception is None else self.reception.ledger
-        return self.round_trip_seconds + sum(entry.seconds for entry in entries if entry.kind is Kind.EMULATED)
 
     def ledger(self) -> list[Entry]:
         """Its stages; none where it failed."""
@@ -58,22 +49,39 @@ class Exchange:
         inside = self.reception.elapsed_seconds + sum(entry.seconds for entry in air)
         return [Entry(Stage.WIRE, max(0.0, self.round_trip_seconds - inside)), *self.reception.ledger]
 
+    def as_round(self, source_values: int) -> HarqRound:
+        """What the client is told of it. source_values: 3 x height x width of the source picture."""
+        burst, reception = self.burst, self.reception
+        entries = () if reception is None else reception.ledger
+        return HarqRound(
+            k=burst.codec.k,
+            counter=burst.counter,
+            pilot_symbols=burst.pilot_symbols,
+            payload_symbols=burst.payload_symbols,
+            cbr_total=self.channel_uses / source_values,
+            confidence=None if reception is None else reception.confidence,
+            posterior=None if reception is None else reception.posterior,
+            snr_db_estimated=None if reception is None else reception.snr_db_estimated,
+            seconds=self.round_trip_seconds + sum(entry.seconds for entry in entries if entry.kind is Kind.EMULATED),
+            failure="" if self.failure is None else str(self.failure),
+        )
 
-def wanted_certainty(certainty: float, next_symbols: int, first_symbols: int) -> float:
-    """The certainty below which the next round, of so many payload symbols, is worth its price.
 
-    certainty: the same for a round as long as the first one. Doubt is tolerated in proportion to the symbols that
-    mending it costs, 1 - wanted = (1 - certainty) next / first, so the long rounds at the end are for the worst cases.
+def required_posterior(posterior: float, next_symbols: int, first_symbols: int) -> float:
+    """The posterior below which the next round, of so many payload symbols, is requested.
+
+    posterior: the required one for a round as long as the first. The tolerated doubt grows in proportion to the
+    symbols of the next round, 1 - required = (1 - posterior) next / first, so long rounds need more doubt.
     """
-    return max(0.0, 1 - (1 - certainty) * next_symbols / first_symbols)
+    return max(0.0, 1 - (1 - posterior) * next_symbols / first_symbols)
 
 
 async def exchange_rounds(bursts: Iterator[Burst], next_hop: NextHop, deadline: Deadline) -> list[Exchange]:
-    """Send the first burst, and the others one by one while the receiver asks.
+    """Send the first burst, and the others one by one while the receiver requests more.
 
-    bursts: of one picture; each is taken when it is sent. A later burst that fails is the last, and does no harm to the
-    answers before it; so that its failure can still be told in time, it may take half of the time that is left. What
-    the first one raises is raised.
+    bursts: of one picture; each is taken when it is sent. A later burst that fails is the last, and leaves the answers
+    before it as they are; so that its failure can still be told in time, it may take half of the time that is left.
+    What the first one raises is raised.
     """
     exchanges = [await _exchange(next(bursts), next_hop, deadline)]
     while exchanges[-1].request_more and not deadline.expired and (burst := next(bursts, None)) is not None:
@@ -91,12 +99,12 @@ async def _exchange(burst: Burst, next_hop: NextHop, deadline: Deadline) -> Exch
     return Exchange(burst, perf_counter() - start, reception)
 
 
-def joined_reception(exchanges: Sequence[Exchange], payload: Complex) -> Reception:
-    """The last answer, with the trace of all rounds that arrived. payload: [n], what was to be sent in all of them."""
-    answers = [each.reception for each in exchanges if each.reception is not None]
-    traces = [answer.trace for answer in answers if answer.trace is not None]
+def joined_trace(exchanges: Sequence[Exchange], payload: Complex) -> Trace | None:
+    """The trace of all rounds that arrived; None without any. payload: [n], what was to be sent in all of them."""
+    receptions = (each.reception for each in exchanges if each.reception is not None)
+    traces = [reception.trace for reception in receptions if reception.trace is not None]
     if not traces:
-        return answers[-1]
+        return None
     received = np.concatenate([trace.received for trace in traces])
     equalized = np.concatenate([trace.equalized for trace in traces])
-    return replace(answers[-1], trace=Trace(payload[: received.size], received, equalized))
+    return Trace(payload[: received.size], received, equalized)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from time import perf_counter
+from typing import cast
 
 from PIL import Image
 
@@ -17,7 +18,9 @@ from shared.clip import Clip
 from shared.codecs import AnyCodec, CodecShelf, PictureCodec
 from shared.device import use_threads
 from shared.errors import InvalidSetting
-from shared.frame.burst import Burst, CodecSpec, Csi, Reception
+from shared.frame.burst import Burst, CodecSpec, Csi
+from shared.frame.delivery import Delivery, Harq, SendRequest
+from shared.frame.reception import ChannelReport, Trace
 from shared.ledger import Ledger, Stage
 from shared.phy import PilotPattern, place_pilots
 from shared.runtime.batching import Batcher
@@ -25,9 +28,8 @@ from shared.runtime.deadline import Deadline
 from shared.runtime.warming import Warming
 from shared.types import Complex
 from transmitter.encoder import Encoded, Encoder, ToEncode
-from transmitter.harq import Exchange, NextHop, exchange_rounds, joined_reception, wanted_certainty
+from transmitter.harq import Exchange, NextHop, exchange_rounds, joined_trace, required_posterior
 from transmitter.preparer import Prepared, Preparer, ToPrepare
-from transmitter.request import AskForMore, Round, SendRequest, Sent
 from transmitter.settings import TransmitterSettings
 
 PREPARE_SIZE = 8
@@ -39,9 +41,15 @@ class _Plan:
     """How one picture is sent, defaults filled in. codecs: of the lengths to reach, one burst for each."""
 
     codecs: tuple[AnyCodec, ...]
+    harq: Harq | None
     csi: Csi
-    pilots: int
+    pilot_symbols: int
     pilot_pattern: PilotPattern
+
+    @property
+    def genies(self) -> tuple[str, ...]:
+        """What the receiver is given that a real one would not have."""
+        return ("perfect_csi", "known_snr") if self.csi == "perfect" else ()
 
 
 class SendPipeline:
@@ -71,7 +79,7 @@ class SendPipeline:
         self._operating_point_db = settings.design_snr_db
         self._warming = Warming()
 
-    async def send(self, request: SendRequest, deadline: Deadline) -> Sent:
+    async def send(self, request: SendRequest, deadline: Deadline) -> Delivery:
         """Send one picture and wait for the answer."""
         start = perf_counter()
         plan = self._plan(request)
@@ -85,8 +93,6 @@ class SendPipeline:
         )
         bursts = self._bursts(request, plan, encoded.symbols, codec.mode(expected_db))
         exchanges = await exchange_rounds(bursts, self._next_hop, deadline)
-        reception = joined_reception(exchanges, encoded.symbols)
-        self._learn(reception)
         ledger = Ledger()
         ledger.book(Stage.PREPROCESS, prepared.seconds)
         ledger.book(Stage.QUEUE, prepare_queue_seconds + encode_queue_seconds)
@@ -95,17 +101,10 @@ class SendPipeline:
         for exchange in exchanges:
             ledger.extend(exchange.ledger())
         ledger.close(perf_counter() - start)
-        return Sent(
-            reception=reception,
-            codec=next(each.burst.codec for each in reversed(exchanges) if each.reception is not None),
-            csi=plan.csi,
-            pilots=plan.pilots,
-            pilot_pattern=plan.pilot_pattern,
-            cbr=sum(each.payload_symbols for each in exchanges) / prepared.source_values,
-            cbr_total=sum(each.channel_uses for each in exchanges) / prepared.source_values,
-            ledger=ledger.merged(),
-            rounds=tuple(_round(each, prepared.source_values) for each in exchanges) if request.ask else (),
-        )
+        trace = joined_trace(exchanges, encoded.symbols)
+        delivery = _delivery(plan, exchanges, ledger, trace, prepared.source_values)
+        self._learn(delivery)
+        return delivery
 
     async def warm_up(self) -> None:
         """Preprocess and encode one picture, so that the first request finds all of it loaded."""
@@ -136,10 +135,10 @@ class SendPipeline:
         if not codec.quick:
             await self._warming.ready(codec.name, partial(self._encoder.encode_once, codec))
 
-    def _learn(self, reception: Reception) -> None:
+    def _learn(self, delivery: Delivery) -> None:
         """With feedback, the SNR that the receiver saw last becomes the operating point of what is sent next."""
-        if self._settings.snr_feedback and reception.snr_db_estimated is not None:
-            self._operating_point_db = reception.snr_db_estimated
+        if self._settings.snr_feedback and delivery.snr_db_estimated is not None:
+            self._operating_point_db = delivery.snr_db_estimated
 
     def _plan(self, request: SendRequest) -> _Plan:
         settings = self._settings
@@ -149,27 +148,27 @@ class SendPipeline:
             for name in ("pilot_symbols", "pilot_pattern"):
                 if value := getattr(request, name):
                     raise InvalidSetting(f"{name} = {value} with csi {csi}: pilots need csi pilot")
-            return _Plan(codecs, csi, 0, "preamble")
+            return _Plan(codecs, request.harq, csi, 0, "preamble")
         pilots = settings.pilot_symbols if request.pilot_symbols is None else request.pilot_symbols
         if not 2 <= pilots <= 1024:
             raise InvalidSetting(f"pilot_symbols = {pilots}: choose 2 to 1024, or csi none")
-        return _Plan(codecs, csi, pilots, request.pilot_pattern or settings.pilot_pattern)
+        return _Plan(codecs, request.harq, csi, pilots, request.pilot_pattern or settings.pilot_pattern)
 
     def _codecs(self, request: SendRequest) -> tuple[AnyCodec, ...]:
-        """The codec of each length to reach: one, unless the request asks for more."""
-        settings, ask = self._settings, request.ask
+        """The codec of each length to reach: one, unless the request is for HARQ."""
+        settings, harq = self._settings, request.harq
         name = settings.codec if request.codec is None else request.codec
-        if ask is None:
+        if harq is None:
             return (self._codec(name, settings.k if (request.k, request.codec) == (None, None) else request.k),)
         kind = self._shelf.kind(name)
         if not kind.prefixes:
             raise InvalidSetting(
-                f"ask_for_more with codec {name}, whose shorter code does not begin its longer one: choose nested"
+                f"ask_for_more (HARQ) with codec {name}, whose codewords are no prefixes of longer ones: choose nested"
             )
         first = self._codec(name, min(kind.lengths) if request.k is None else request.k)
-        last = self._codec(name, max(kind.lengths) if ask.k_max is None else ask.k_max)
+        last = self._codec(name, max(kind.lengths) if harq.k_max is None else harq.k_max)
         if last.k < first.k:
-            raise InvalidSetting(f"ask_for_more.k_max = {last.k} is below k = {first.k}, where the first round begins")
+            raise InvalidSetting(f"k_max = {last.k} is below k = {first.k}, the length of the first round")
         return tuple(self._codec(name, k) for k in sorted(kind.lengths) if first.k <= k <= last.k)
 
     def _bursts(self, request: SendRequest, plan: _Plan, payload: Complex, mode: int) -> Iterator[Burst]:
@@ -178,45 +177,62 @@ class SendPipeline:
         reached = [codec.symbols for codec in plan.codecs]
         for place, codec in enumerate(plan.codecs):
             burst_id = next(self._burst_ids)
-            session = session or (burst_id if request.ask else 0)
+            session = session or (burst_id if plan.harq else 0)
             yield Burst(
                 burst_id=burst_id,
                 stream=request.stream or 0,
                 counter=next(self._counters) if request.counter is None else request.counter + place,
                 codec=self.spec(codec, mode),
-                pilots=plan.pilots,
-                symbols=place_pilots(payload[offset : codec.symbols], plan.pilots, plan.pilot_pattern),
+                pilot_symbols=plan.pilot_symbols,
+                symbols=place_pilots(payload[offset : codec.symbols], plan.pilot_symbols, plan.pilot_pattern),
                 csi=plan.csi,
                 top_k=request.top_k,
                 trace=request.trace,
-                channel_override=request.channel or {},
+                channel_override=request.channel_override or {},
                 pilot_pattern=plan.pilot_pattern,
                 session=session,
                 offset_symbols=offset,
-                wanted_certainty=_wanted(request.ask, reached, place),
+                required_posterior=_required(plan.harq, reached, place),
             )
             offset = codec.symbols
 
 
-def _wanted(ask: AskForMore | None, reached: Sequence[int], place: int) -> float:
-    """Below which certainty the receiver shall ask after a round. reached: symbols after each; 0 after the last."""
-    if ask is None or place + 1 == len(reached):
+def _required(harq: Harq | None, reached: Sequence[int], place: int) -> float:
+    """The required posterior after a round. reached: symbols after each; 0 after the last, to request no more."""
+    if harq is None or place + 1 == len(reached):
         return 0.0
-    return wanted_certainty(ask.certainty, reached[place + 1] - reached[place], reached[0])
+    return required_posterior(harq.required_posterior, reached[place + 1] - reached[place], reached[0])
 
 
-def _round(exchange: Exchange, source_values: int) -> Round:
-    """An exchange as it is told to the client."""
-    burst, reception = exchange.burst, exchange.reception
-    return Round(
+def _delivery(
+    plan: _Plan, exchanges: Sequence[Exchange], ledger: Ledger, trace: Trace | None, source_values: int
+) -> Delivery:
+    """The last answer that came, with what was sent in all rounds."""
+    arrived = [(each.burst, each.reception) for each in exchanges if each.reception is not None]
+    burst, reception = arrived[-1]
+    nearest = reception.top[0]
+    return Delivery(
+        item_id=nearest.item_id,
+        label=nearest.label,
+        distance=nearest.distance,
+        confidence=reception.confidence,
+        accepted=reception.accepted,
+        reason=reception.reason,
+        top=reception.top,
+        codec=burst.codec.codec,
         k=burst.codec.k,
-        counter=burst.counter,
-        pilots=burst.pilots,
-        payload_symbols=exchange.payload_symbols,
-        cbr_total=exchange.channel_uses / source_values,
-        seconds=exchange.seconds,
-        confidence=None if reception is None else reception.confidence,
-        certainty=None if reception is None else reception.certainty,
-        snr_db_estimated=None if reception is None else reception.snr_db_estimated,
-        failure=exchange.failure,
+        cbr=sum(each.burst.payload_symbols for each in exchanges) / source_values,
+        cbr_total=sum(each.channel_uses for each in exchanges) / source_values,
+        csi=plan.csi,
+        genies=plan.genies,
+        pilot_symbols=plan.pilot_symbols,
+        pilot_pattern=plan.pilot_pattern if plan.pilot_symbols else None,
+        snr_db_estimated=reception.snr_db_estimated,
+        channel=cast(ChannelReport, reception.channel),  # unread, as the channel sent it
+        ledger=ledger.merged(),
+        total_seconds=ledger.total_seconds,
+        knowledge_base=reception.knowledge_base,
+        knowledge_base_version=reception.knowledge_base_version,
+        trace=trace,
+        rounds=tuple(each.as_round(source_values) for each in exchanges) if plan.harq else (),
     )

@@ -1,9 +1,10 @@
 """The transmitter as a gRPC service: what a client talks to."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from math import inf
-from typing import Any
+from typing import Any, Self
 
 import grpc
 import structlog
@@ -11,19 +12,23 @@ import structlog
 from protos.semlink.v1 import transmitter_pb2 as pb
 from protos.semlink.v1 import transmitter_pb2_grpc as rpc
 from shared.clip import Clip, load_clip
-from shared.codecs import CodecShelf
+from shared.codecs import AnyCodec, CodecShelf
 from shared.codecs.base.weight_files import use_weights_dir
 from shared.errors import Exhausted, InvalidSetting, SemLinkError
-from shared.rpc.burst_link import link_to_channel
+from shared.frame.burst import Burst
+from shared.frame.delivery import TransmitterInfo
+from shared.frame.reception import Reception
+from shared.rpc.burst_link import BurstLink, link_to_channel
 from shared.rpc.server import Service
-from shared.rpc.status import answers_errors, failure_from
+from shared.rpc.status import answers_errors
 from shared.rpc.streams import StreamAnswerer
 from shared.runtime.deadline import Deadline
 from shared.version import VERSION
-from shared.wire.link import spec_to_wire
-from transmitter.messages import delivery_to_wire, request_from_wire
+from shared.wire import from_message, to_message
+from shared.wire.failure import failure_from
+from shared.wire.link import burst_to_wire, request_from_wire
+from transmitter.harq import NextHop
 from transmitter.pipeline import SendPipeline
-from transmitter.request import Sent
 from transmitter.settings import TransmitterSettings
 
 log = structlog.get_logger()
@@ -36,43 +41,38 @@ class TransmitterService(Service, rpc.TransmitterServicer):
     name = "transmitter"
     rpc_names = ("semlink.v1.Transmitter",)
 
-    def __init__(self, settings: TransmitterSettings) -> None:
-        self._settings = settings
+    def __init__(
+        self, settings: TransmitterSettings, clip: Clip, codecs: Sequence[AnyCodec], pipeline: SendPipeline
+    ) -> None:
+        self._settings, self._clip, self._codecs, self._pipeline = settings, clip, codecs, pipeline
         self._streams = StreamAnswerer(settings.max_in_flight_per_stream)
         self._places = asyncio.Semaphore(settings.max_in_flight)
+
+    @classmethod
+    @asynccontextmanager
+    async def load(cls, settings: TransmitterSettings) -> AsyncIterator[Self]:
+        """Load CLIP and the codecs, run each once, and make the hop."""
+        use_weights_dir(settings.weights_dir)
+        clip = await asyncio.to_thread(_load_clip, settings)
+        shelf = await asyncio.to_thread(CodecShelf, clip.device.type, clip.fingerprint, settings.own_codec)
+        codecs = await asyncio.to_thread(shelf.load_all)
+        hop = link_to_channel(settings.channel_address, settings.max_message_bytes)
+        pipeline = SendPipeline(settings, clip, shelf, _over(hop))
+        try:
+            await pipeline.warm_up()  # a wrong default codec is an error now, not at the first request
+            log.info("encoder", **clip.describe())
+            yield cls(settings, clip, codecs, pipeline)
+        finally:
+            await hop.close()
+            await pipeline.stop()
 
     def register(self, server: grpc.aio.Server) -> None:
         """Add the servicer."""
         rpc.add_TransmitterServicer_to_server(self, server)
 
-    async def start(self) -> None:
-        """Load CLIP and the codecs and run each once."""
-        settings = self._settings
-        use_weights_dir(settings.weights_dir)
-        self._clip = await asyncio.to_thread(self._load_clip)
-        clip = self._clip
-        shelf = await asyncio.to_thread(CodecShelf, clip.device.type, clip.fingerprint, settings.own_codec)
-        self._codecs = await asyncio.to_thread(shelf.load_all)
-        self._hop = link_to_channel(settings.channel_address, settings.max_message_bytes)
-        self._pipeline = SendPipeline(settings, self._clip, shelf, self._hop.exchange)
-        await self._pipeline.warm_up()  # a wrong default codec is an error now, not at the first request
-        log.info("encoder", **self._clip.describe())
-
-    def _load_clip(self) -> Clip:
-        settings = self._settings
-        clip = load_clip(settings.clip, settings.weights, settings.device, settings.precision, settings.download)
-        clip.warm_up(settings.batch_size)
-        return clip
-
     def drain(self) -> None:
         """Take no further picture from open streams."""
         self._streams.drain()
-
-    async def stop(self) -> None:
-        """Close the hop and release the threads."""
-        if hasattr(self, "_pipeline"):
-            await self._hop.close()
-            await self._pipeline.stop()
 
     @answers_errors
     async def SendImage(self, request: pb.SendImageRequest, context: Context) -> pb.Delivery:
@@ -82,7 +82,7 @@ class TransmitterService(Service, rpc.TransmitterServicer):
                 f"{self._settings.max_in_flight} pictures are in flight, the limit: try again, or use SendImages"
             )
         async with self._places:
-            return delivery_to_wire(await self._send(request, self._deadline(context.time_remaining())))
+            return await self._send(request, self._deadline(context.time_remaining()))
 
     async def SendImages(
         self, request_iterator: AsyncIterator[pb.SendImageRequest], context: Context
@@ -95,10 +95,10 @@ class TransmitterService(Service, rpc.TransmitterServicer):
         try:
             deadline = self._deadline(request.timeout_seconds)
             async with deadline.enforced(), self._places:
-                sent = await self._send(request, deadline)
+                delivery = await self._send(request, deadline)
         except Exception as error:  # one picture's error is its answer; the stream goes on
             return pb.SendImagesResponse(request_id=request.request_id, failure=failure_from(error))
-        return pb.SendImagesResponse(request_id=request.request_id, delivery=delivery_to_wire(sent))
+        return pb.SendImagesResponse(request_id=request.request_id, delivery=delivery)
 
     def _deadline(self, seconds: float | None) -> Deadline:
         """The deadline that the sender named, or the default one. Raises InvalidSetting for no duration."""
@@ -106,28 +106,44 @@ class TransmitterService(Service, rpc.TransmitterServicer):
             raise InvalidSetting(f"timeout_seconds = {seconds}: give seconds, or 0 for the default")
         return Deadline.after(seconds or self._settings.timeout_seconds)
 
-    async def _send(self, request: pb.SendImageRequest, deadline: Deadline) -> Sent:
+    async def _send(self, request: pb.SendImageRequest, deadline: Deadline) -> pb.Delivery:
         try:
-            sent = await self._pipeline.send(request_from_wire(request), deadline)
+            delivery = await self._pipeline.send(request_from_wire(request), deadline)
         except SemLinkError as error:
             log.info("refused", request=request.request_id, reason=str(error))
             raise
-        log.debug("delivered", burst=sent.reception.burst_id, seconds=round(sent.total_seconds, 6))
-        return sent
+        log.debug("delivered", request=request.request_id, seconds=round(delivery.total_seconds, 6))
+        return to_message(delivery, pb.Delivery)
 
     @answers_errors
     async def Describe(self, request: pb.DescribeTransmitterRequest, context: Context) -> pb.TransmitterDescription:
         """What this transmitter can do."""
         settings, clip, pipeline = self._settings, self._clip, self._pipeline
-        return pb.TransmitterDescription(
+        info = TransmitterInfo(
             version=VERSION,
             clip=clip.name,
             clip_fingerprint=clip.fingerprint,
             device=str(clip.device),
             precision=clip.precision,
-            codecs=[spec_to_wire(pipeline.spec(codec)) for codec in self._codecs],
-            default_codec=spec_to_wire(pipeline.spec(pipeline.default_codec())),
+            codecs=tuple(map(pipeline.spec, self._codecs)),
+            default_codec=pipeline.spec(pipeline.default_codec()),
             max_picture_bytes=settings.max_picture_bytes,
             max_picture_pixels=settings.max_picture_pixels,
             max_in_flight=settings.max_in_flight,
         )
+        return to_message(info, pb.TransmitterDescription)
+
+
+def _load_clip(settings: TransmitterSettings) -> Clip:
+    clip = load_clip(settings.clip, settings.weights, settings.device, settings.precision, settings.download)
+    clip.warm_up(settings.batch_size)
+    return clip
+
+
+def _over(hop: BurstLink) -> NextHop:
+    """The channel; its report stays unread, since all of it is for the client."""
+
+    async def exchange(burst: Burst) -> Reception:
+        return from_message(await hop.exchange_message(burst_to_wire(burst)), Reception, unread=("channel",))
+
+    return exchange

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, TypeVar, cast
 
 import typer
 
-from client.options import ChannelOptions
+from client.channel_options import ChannelOptions
 from shared.phy import ChannelSettings
 from shared.phy.conditions.settings import FadingSettings, FaultSettings, NoiseSettings
 

@@ -7,10 +7,11 @@ import typer
 
 from cli.console import answer, lines, out, plain_table
 from cli.options import ChannelAt, Json
-from client.channel_control import ChannelControl, ScheduleState
+from client.channel_control import ChannelControl
 from client.connection import CHANNEL
-from client.delivery import strict_json
 from shared.errors import InvalidSetting
+from shared.frame.channel_records import ScheduleState
+from shared.frame.delivery import strict_json
 from shared.phy.conditions.schedule import Schedule
 
 

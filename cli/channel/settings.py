@@ -11,8 +11,8 @@ from cli.console import answer, lines, out, plain_table
 from cli.options import ChannelAt, Json
 from client.channel_control import ChannelControl
 from client.connection import CHANNEL
-from client.delivery import strict_json
 from shared.errors import InvalidSetting
+from shared.frame.delivery import strict_json
 from shared.phy import ChannelSettings
 
 

@@ -15,8 +15,8 @@ from cli.console import out, plain_table
 from cli.options import ChannelAt
 from client.channel_control import ChannelControl
 from client.connection import CHANNEL
-from client.delivery import strict_json
 from shared.frame.channel_records import ChannelStatistics
+from shared.frame.delivery import strict_json
 from shared.units import ratio_to_db
 
 _ROWS: Final = 20

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from cli.demo.setups import Setup
-from client.delivery import Delivery, finite, place_of
-from client.description import TransmitterInfo
-from shared.ledger import Kind
+from shared.frame.delivery import Delivery, TransmitterInfo, finite
+from shared.ledger import Kind, place_of
 from shared.units import ratio_to_db
 
 PERCENTILES = (50, 95, 99)

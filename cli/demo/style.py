@@ -24,6 +24,8 @@ RC: Any = {
     "axes.labelcolor": MUTED,
     "axes.edgecolor": GRID,
     "axes.grid": False,
+    "axes.spines.top": True,
+    "axes.spines.right": True,
     "xtick.color": MUTED,
     "ytick.color": MUTED,
     "hatch.linewidth": 0.8,

@@ -15,7 +15,7 @@ from cli.options import Json, ReceiverAt
 from client.connection import RECEIVER
 from client.knowledge_base import KnowledgeBaseClient, Query
 from shared.errors import InvalidSetting, NotFound
-from shared.frame.burst import Hit
+from shared.frame.reception import Hit
 
 _COLUMNS = ("item_id", "label", "caption", "path")
 _FIRST_SEARCH_SECONDS = 120.0  # the receiver may have to load its CLIP

@@ -19,7 +19,7 @@ import psutil
 import uvloop
 
 from client.channel_control import ChannelControl
-from client.options import ChannelOptions
+from client.channel_options import ChannelOptions
 from local.service_process import ServiceProcess
 from shared.frame.burst import Burst, CodecSpec
 from shared.phy import ChannelSettings, Link, Sending, place_pilots
@@ -162,7 +162,7 @@ async def _send(address: str, bench: ChannelBench) -> None:
                     stream=0,
                     counter=number,
                     codec=CodecSpec("kbsc", bench.k, "0" * 16, "0" * 16),
-                    pilots=PILOTS,
+                    pilot_symbols=PILOTS,
                     symbols=symbols,
                     csi="pilot",
                     timeout_seconds=60.0,

@@ -9,7 +9,6 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,13 +26,11 @@ from receiver.knowledge_base import EngineSettings, ItemRecord, KnowledgeBase, O
 from receiver.knowledge_base.index.table import choose_engine
 from shared.codecs.embedding.raw import Raw
 from shared.phy import ChannelSettings
-from shared.types import Doubles, Floats, Ints
+from shared.types import Doubles, Floats, Ints, Progress
 
 _NEIGHBOURS = 10
 _DURABLE_BATCH = 512
 _QUERY_BLOCK = 1_000_000  # blocks from here on are queries
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

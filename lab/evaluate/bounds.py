@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from lab.data.features import ClipChoice, Progress, cached_features, check_apart, load_choice, training_source
+from lab.data.features import ClipChoice, cached_features, check_apart, load_choice, training_source
 from lab.evaluate.classifier import best_accuracy
 from lab.evaluate.data import TestSet
 from lab.evaluate.scenario import Point
 from lab.evaluate.upper_bound import limit
+from shared.types import Progress
 
 KNOWN_FADINGS = ("none", "rayleigh")
 

@@ -13,7 +13,6 @@ from lab.data.features import (
     CLIP_TINY,
     ClipChoice,
     Features,
-    Progress,
     cached_features,
     check_apart,
     load_choice,
@@ -22,7 +21,7 @@ from lab.data.features import (
 )
 from shared.datasets import PictureSource, open_source
 from shared.errors import InvalidInput
-from shared.types import Embeddings, Ints, Labels, Pixels
+from shared.types import Embeddings, Ints, Labels, Pixels, Progress
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ class HarqScheme(FusedScheme):
         start = perf_counter()
         x = self._sender.encode(self._given(batch), self._expected(batch, chain))
         encode_seconds = perf_counter() - start
-        sent = send_rounds(chain, self._receivers, x, batch.counters, certainty=self._harq.certainty)
+        sent = send_rounds(chain, self._receivers, x, batch.counters, posterior=self._harq.certainty)
         return Arrival(
             sent.decoded,
             encode_seconds,

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from functools import cache
@@ -23,8 +23,7 @@ from lab.evaluate.schemes import make_scheme
 from lab.evaluate.scorer import Scorer
 from lab.evaluate.table import PointStore, Row, write_table
 from shared.device import hardware, use_threads
-
-Report = Callable[[int, int], None]
+from shared.types import Progress
 
 
 class _Task(NamedTuple):
@@ -41,7 +40,7 @@ def evaluate(
     *,
     jobs: int = 1,
     best_classifier: float = math.nan,
-    report: Report | None = None,
+    report: Progress | None = None,
 ) -> pl.DataFrame:
     """Measure every point of a scenario into `out`, and return the table.
 

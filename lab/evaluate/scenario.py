@@ -21,7 +21,7 @@ def _listed(value: Any) -> Any:
 
 
 class Harq(BaseModel):
-    """Sending in rounds. certainty: see `transmitter.harq.wanted_certainty`. start: k of the first round."""
+    """Sending in rounds. certainty: see `transmitter.harq.required_posterior`. start: k of the first round."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -200,9 +200,8 @@ class VotingScheme(CodecScheme):
         e_hat = np.nan_to_num(decoded.embeddings).astype(np.float64)
         unit = e_hat / np.maximum(np.linalg.norm(e_hat, axis=1, keepdims=True), LEAST_LENGTH)
         positions, squared = exact_nearest(self._items, unit.astype(np.float32), VOTERS)
-        cosines = 1 - squared / 2
-        ballot = vote(self._labels[positions], cosines, 10 ** (-equalized.snr_db / 10))
-        return answer_first(ballot, positions, cosines, NEIGHBOURS)[0]
+        ballot = vote(self._labels[positions], squared, equalized.n0)
+        return answer_first(ballot, positions, squared, NEIGHBOURS)[0]
 
 
 class FusedScheme(CodecScheme):

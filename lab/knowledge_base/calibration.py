@@ -4,7 +4,7 @@ Each of the base's own items in turn is taken out, sent over the channel and loo
 from elsewhere are sent. Half of the answers fit the model, the other half judge it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,20 +12,18 @@ import numpy as np
 from lab.knowledge_base.neighbours import without
 from lab.simulate.chain import channel_chain
 from lab.simulate.embeddings import Received, mixed_channels, transmit_embeddings
-from receiver.confidence import EVIDENCE, Confidence, Confidences
-from receiver.decision import VOTERS, evidence, vote
+from receiver.confidence import FEATURES, Confidence, Confidences
+from receiver.decision import VOTERS, confidence_features, vote
 from receiver.knowledge_base.view import View
-from receiver.label_posterior import CANDIDATES, Fusions, weigh
+from receiver.label_posterior import CANDIDATES, LabelPosteriors, rank_by_posterior
 from shared.codecs import Codec
 from shared.codecs.embedding.posterior import LabelPosterior
 from shared.errors import InvalidInput
 from shared.phy import ChannelSettings
-from shared.types import Bools, Doubles, Floats, Ints, Labels
+from shared.types import Bools, Doubles, Floats, Ints, Labels, Progress
 
 _BINS = 15
 _LEAST_WRONG = 20  # and right answers; a model cannot be fitted to fewer
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -42,12 +40,12 @@ class Queries:
 
 @dataclass(frozen=True)
 class Answers:
-    """What was answered. evidence: [N, 5]; blind: the same as if the noise were unknown. share, right: [N].
+    """What was answered. features: [N, 5]; blind: the same as if the noise were unknown. share, right: [N].
 
     known: [N], whether the knowledge base has the query's label at all. fused: [N], whether a fusion chose or a vote.
     """
 
-    evidence: Doubles
+    features: Doubles
     blind: Doubles
     share: Doubles
     right: Bools
@@ -56,7 +54,7 @@ class Answers:
 
     def confidence(self, models: Confidences) -> Doubles:
         """Of each answer: [N]."""
-        return np.where(self.fused, models.fusion.of(self.evidence), models.vote.of(self.evidence))
+        return np.where(self.fused, models.fusion.of(self.features), models.vote.of(self.features))
 
     def some(self, which: slice | Bools) -> "Answers":
         """Some of them."""
@@ -106,15 +104,15 @@ def queries_from(view: View, embeddings: Floats, labels: Sequence[str]) -> Queri
 def answer(view: View, queries: Queries, received: Received, fusion: LabelPosterior | None = None) -> Answers:
     """Look up what arrived, and vote, or weigh by a fusion. An item is never its own neighbour."""
     count, unknown = VOTERS if fusion is None else CANDIDATES, np.full(len(received.n0), np.nan)
-    positions, cosines = without(queries.positions, *view.nearest(received.embeddings, count + 1))
+    positions, squared = without(queries.positions, *view.nearest(received.embeddings, count + 1))
     labels = view.labels_of(positions)
     if fusion is None:
-        ballot, without_noise = vote(labels, cosines, received.n0), vote(labels, cosines, unknown)
+        ballot, without_noise = vote(labels, squared, received.n0), vote(labels, squared, unknown)
     else:
-        ballot = without_noise = weigh(fusion, received.decoded, labels, cosines)[0]
+        ballot = without_noise = rank_by_posterior(fusion, received.decoded, labels, squared)[0]
     return Answers(
-        evidence=evidence(ballot, received.n0, received.symbols),
-        blind=evidence(without_noise, unknown, received.symbols),
+        features=confidence_features(ballot, received.n0, received.symbols),
+        blind=confidence_features(without_noise, unknown, received.symbols),
         share=ballot.share,
         right=labels[np.arange(len(labels)), ballot.winner] == queries.labels,
         known=np.isin(queries.labels, view.label_codes[view.live]),
@@ -135,7 +133,7 @@ def ask(
     parts, chain = [], channel_chain(ChannelSettings())
     for number, codec in enumerate(codecs):
         progress(number, len(codecs))
-        channels, fusion = mixed_channels(len(queries.labels), seed + number, snr_db), Fusions().of(codec, view)
+        channels, fusion = mixed_channels(len(queries.labels), seed + number, snr_db), LabelPosteriors().of(codec, view)
         received = transmit_embeddings(queries.embeddings, codec, chain, overrides=channels, fusion=fusion)
         parts.append(answer(view, queries, received, fusion))
     progress(len(codecs), len(codecs))
@@ -170,7 +168,7 @@ def calibrate(answers: Answers, shipped: Confidences, source: str) -> Calibratio
 
 
 def _fitted(answers: Answers, otherwise: Confidence, source: str) -> Confidence:
-    return fit(answers.evidence, answers.blind, answers.right, source) if answers.right.size else otherwise
+    return fit(answers.features, answers.blind, answers.right, source) if answers.right.size else otherwise
 
 
 def fit(known: Doubles, blind: Doubles, right: Bools, source: str) -> Confidence:
@@ -183,7 +181,7 @@ def fit(known: Doubles, blind: Doubles, right: Bools, source: str) -> Confidence
             f"least {_LEAST_WRONG} of each: more queries, more SNRs, or a knowledge base with several items to a label"
         )
     seeing = LogisticRegression(C=1e3, max_iter=1000).fit(known, right)
-    guessing = LogisticRegression(C=1e3, max_iter=1000).fit(blind[:, : len(EVIDENCE) - 1], right)
+    guessing = LogisticRegression(C=1e3, max_iter=1000).fit(blind[:, : len(FEATURES) - 1], right)
     return Confidence(
         weights=tuple(map(float, seeing.coef_[0])),
         bias=float(seeing.intercept_[0]),

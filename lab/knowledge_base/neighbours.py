@@ -35,9 +35,9 @@ def recall(true: Positions, found: Positions) -> float:
     return float(np.mean([np.isin(row, near).mean() for row, near in zip(true, found, strict=True)]))
 
 
-def without(own: Positions, positions: Positions, cosines: Floats) -> tuple[Positions, Floats]:
-    """Neighbours [Q, n] and their cosines without each query's own item [Q], or without the last: [Q, n - 1] each."""
+def without(own: Positions, positions: Positions, near: Floats) -> tuple[Positions, Floats]:
+    """Neighbours [Q, n] and how near they are, without each query's own item [Q] or the last: [Q, n - 1] each."""
     kept = positions != own[:, None]
     kept[kept.all(axis=1), -1] = False
     rows = (len(positions), positions.shape[1] - 1)
-    return positions[kept].reshape(rows), cosines[kept].reshape(rows)
+    return positions[kept].reshape(rows), near[kept].reshape(rows)

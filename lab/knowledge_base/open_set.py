@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lab.knowledge_base.calibration import Answers, Progress, Queries, ask
-from receiver.confidence import EVIDENCE, Confidences
+from lab.knowledge_base.calibration import Answers, Queries, ask
+from receiver.confidence import FEATURES, Confidences
 from receiver.knowledge_base import EngineSettings
 from receiver.knowledge_base.index.append_only import Delta
 from receiver.knowledge_base.index.table import make_engine
 from receiver.knowledge_base.view import View
 from shared.codecs import Codec
 from shared.errors import InvalidInput
-from shared.types import Doubles, Ints
+from shared.types import Doubles, Ints, Progress
 
 _LACKING = 0.2  # of the labels
 _SNR_DB = (5, 20)
@@ -66,7 +66,7 @@ def _judge(answers: Answers, models: Confidences, lacking: int, labels: int) -> 
 
     confidence = answers.confidence(models)
     scores = {"confidence": confidence, "share": answers.share} | {
-        name: answers.evidence[:, EVIDENCE.index(name)] for name in ("cosine", "margin", "agreement")
+        name: answers.features[:, FEATURES.index(name)] for name in ("cosine", "margin", "agreement")
     }
     order = np.argsort(-confidence, kind="stable")
     accepted = np.arange(1, len(order) + 1)

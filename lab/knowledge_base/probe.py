@@ -64,9 +64,9 @@ def _turn(view: View, query: Floats, bare_first: bool) -> _Turn:
 
 def _served(view: View, query: Floats) -> Positions:
     """What the receiver does with one embedding: search, rank, vote, hits."""
-    positions, cosines = view.nearest(query, VOTERS)
-    vote(view.labels_of(positions), cosines, np.zeros(1))
-    view.hits(positions[:, :5], cosines[:, :5])
+    positions, squared = view.nearest(query, VOTERS)
+    vote(view.labels_of(positions), squared, np.zeros(1))
+    view.hits(positions[:, :5], squared[:, :5])
     return positions
 
 

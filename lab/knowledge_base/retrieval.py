@@ -5,15 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.knowledge_base.calibration import Progress, Queries
+from lab.knowledge_base.calibration import Queries
 from lab.knowledge_base.neighbours import without
 from lab.simulate.chain import channel_chain
 from lab.simulate.embeddings import transmit_embeddings
 from receiver.decision import vote
 from receiver.knowledge_base.view import View
-from receiver.label_posterior import CANDIDATES, Fusions, weigh
+from receiver.label_posterior import CANDIDATES, LabelPosteriors, rank_by_posterior
 from shared.codecs import Codec
 from shared.phy import ChannelSettings, FadingName
+from shared.types import Progress
 
 RULES = ("nearest item", "vote by distance", "vote by distance and noise", "fusion with the category")
 """The last one exists for codecs with categories alone."""
@@ -54,13 +55,13 @@ def compare_retrieval(
 
 
 def _accuracies(view: View, queries: Queries, codec: Codec, channel: ChannelSettings) -> dict[str, float]:
-    fusion = Fusions().of(codec, view)
+    fusion = LabelPosteriors().of(codec, view)
     received = transmit_embeddings(queries.embeddings, codec, channel_chain(channel), fusion=fusion)
-    positions, cosines = without(queries.positions, *view.nearest(received.embeddings, CANDIDATES + 1))
+    positions, squared = without(queries.positions, *view.nearest(received.embeddings, CANDIDATES + 1))
     labels, rows = view.labels_of(positions), np.arange(len(positions))
     unknown = np.full(len(positions), np.nan)
-    ballots = [vote(labels, cosines, unknown), vote(labels, cosines, received.n0)]
+    ballots = [vote(labels, squared, unknown), vote(labels, squared, received.n0)]
     if fusion is not None:
-        ballots.append(weigh(fusion, received.decoded, labels, cosines)[0])
+        ballots.append(rank_by_posterior(fusion, received.decoded, labels, squared)[0])
     answers = [labels[:, 0], *(labels[rows, ballot.winner] for ballot in ballots)]
     return {rule: float((answer == queries.labels).mean()) for rule, answer in zip(RULES, answers, strict=False)}

@@ -13,7 +13,7 @@ from time import perf_counter
 
 import numpy as np
 
-from lab.knowledge_base.calibration import Progress, own_queries
+from lab.knowledge_base.calibration import own_queries
 from lab.knowledge_base.neighbours import TrueNeighbours, recall, without
 from lab.simulate.chain import channel_chain
 from lab.simulate.embeddings import transmit_embeddings
@@ -29,7 +29,7 @@ from receiver.knowledge_base.view import View
 from shared.codecs import Codec
 from shared.errors import InvalidSetting, NotFound
 from shared.phy import ChannelSettings
-from shared.types import Floats, Positions
+from shared.types import Floats, Positions, Progress
 
 _NEIGHBOURS = 10
 _DEPTHS = {"ivf-sq8": (5, 40), "hnsw": (5, 40), "ivf-rabitq": (50, 100, 200, 400), "opq-ivf-pq": (50, 100, 200, 400)}

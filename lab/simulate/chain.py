@@ -6,16 +6,17 @@ Each step is the function that the service itself calls, so a burst comes out as
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from channel_proxy.relay import as_received, check_power
+from channel_proxy.relay import as_received
 from receiver.decoder import Equalized, equalize_bursts
 from receiver.settings import ReceiverSettings
 from shared.frame.burst import Burst, CodecSpec, Csi
 from shared.phy import ChannelSettings, EqualizerName, Link, PilotPattern, Sending, Transmission, place_pilots
 from shared.phy.channel.conditions import Conditions
+from shared.phy.power import check_power
 from shared.types import Complex, Ints
 
 Override = Mapping[str, Any]
@@ -91,8 +92,8 @@ class Chain:
         over all of them only.
         """
         bursts = self.bursts(payloads, counters, overrides)
-        for burst in [replace(bursts[0], symbols=payloads.ravel())] if joint else bursts:
-            check_power(burst)
+        for symbols in [payloads] if joint else [burst.symbols for burst in bursts]:
+            check_power(symbols)
         return equalize_bursts([burst for burst, _ in transmit(bursts, self.conditions)], equalizer or self.equalizer)
 
 

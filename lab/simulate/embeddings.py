@@ -21,7 +21,7 @@ _BATCH = 256
 class Received:
     """What the receiver made of some embeddings.
 
-    decoded: of all. n0: [B], float64, noise power per symbol after the equalizer, as it was estimated from the pilots.
+    decoded: of all. n0: [B], float64, see `receiver.decoder.Equalized`, estimated from the pilots.
     symbols: [B], int64, complex symbols of each payload.
     """
 
@@ -57,7 +57,7 @@ def transmit_embeddings(
         counters = counter + start + np.arange(len(payloads))
         equalized = chain.carry(payloads, counters, receiver.equalizer, overrides=own)
         decoded.append(decode_payloads(receiver, equalized).decoded)
-        n0.append(10 ** (-equalized.snr_db / 10))
+        n0.append(equalized.n0)
     return Received(joined(decoded), np.concatenate(n0), np.full(len(embeddings), codec.symbols, np.int64))
 
 

@@ -11,21 +11,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from channel_proxy.forward import cause_of_loss, loss
-from channel_proxy.relay import check_power, report_of
+from channel_proxy.relay import report_of
 from lab.simulate.chain import transmit
 from lab.simulate.together import Together
-from receiver.pipeline import Answer, ReceivePipeline
+from receiver.pipeline import ReceivePipeline
 from shared.clip import Clip
 from shared.codecs import AnyCodec, CodecShelf
 from shared.errors import SemLinkError
-from shared.frame.burst import Burst, Reception
+from shared.frame.burst import Burst
+from shared.frame.delivery import Delivery, SendRequest
+from shared.frame.reception import Reception
 from shared.phy import ChannelSettings, Transmission
 from shared.phy.channel.conditions import Conditions
 from shared.phy.conditions.faults import draw_faults
 from shared.phy.conditions.schedule import Schedule
+from shared.phy.power import check_power
 from shared.runtime.deadline import Deadline
 from transmitter.pipeline import SendPipeline
-from transmitter.request import SendRequest, Sent
 from transmitter.settings import TransmitterSettings
 
 
@@ -52,7 +54,7 @@ class OfflineLink:
         self._clip, self._shelf, self._receiver = clip, shelf, receiver
         self._settings = TransmitterSettings() if settings is None else settings
 
-    def send(self, requests: Iterable[SendRequest], in_flight: int = 1) -> list[Sent | SemLinkError]:
+    def send(self, requests: Iterable[SendRequest], in_flight: int = 1) -> list[Delivery | SemLinkError]:
         """Send pictures, in order, each to its delivery or to why there is none.
 
         in_flight: pictures at a time, which are encoded and decoded together as they meet; an embedding depends on its
@@ -60,11 +62,11 @@ class OfflineLink:
         """
         return asyncio.run(self._send(requests, in_flight))
 
-    async def _send(self, requests: Iterable[SendRequest], in_flight: int) -> list[Sent | SemLinkError]:
+    async def _send(self, requests: Iterable[SendRequest], in_flight: int) -> list[Delivery | SemLinkError]:
         pipeline = SendPipeline(self._settings, self._clip, self._shelf, Together(self._answer))
         free = asyncio.Semaphore(in_flight)
 
-        async def send(request: SendRequest) -> Sent | SemLinkError:
+        async def send(request: SendRequest) -> Delivery | SemLinkError:
             async with free:
                 try:
                     return await pipeline.send(request, Deadline.after(None))
@@ -79,7 +81,7 @@ class OfflineLink:
     def _answer(self, bursts: Sequence[Burst]) -> list[Reception | Exception]:
         """Channel, faults and receiver; each burst has an outcome of its own."""
         for burst in bursts:
-            check_power(burst)
+            check_power(burst.symbols)
         outcomes: dict[int, Reception | Exception] = {}
         arrived: list[tuple[Burst, AnyCodec]] = []
         passages: list[Transmission] = []
@@ -94,10 +96,7 @@ class OfflineLink:
                 outcomes[burst.burst_id] = error
         answers = self._receiver.receive(arrived) if arrived else []
         for (burst, _), passed, answer in zip(arrived, passages, answers, strict=True):
-            outcomes[burst.burst_id] = answer if isinstance(answer, Exception) else _reception(burst, passed, answer)
+            outcomes[burst.burst_id] = (
+                answer if isinstance(answer, Exception) else replace(answer, channel=report_of(passed))
+            )
         return [outcomes[burst.burst_id] for burst in bursts]
-
-
-def _reception(burst: Burst, passed: Transmission, answer: Answer) -> Reception:
-    told = {name: getattr(answer, name) for name in answer.__slots__}
-    return Reception(burst.burst_id, elapsed_seconds=0.0, channel=report_of(passed), **told)

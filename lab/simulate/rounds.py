@@ -21,12 +21,13 @@ from lab.simulate.chain import Chain, transmit
 from lab.simulate.embeddings import joined
 from lab.simulate.together import Together
 from receiver.decoder import equalize_bursts
-from receiver.harq_buffer import Part, Sessions
+from receiver.harq_buffer import HarqBuffer, Part
 from shared.codecs import Codec, Decoded
-from shared.frame.burst import Burst, Reception
+from shared.frame.burst import Burst
+from shared.frame.reception import Reception
 from shared.runtime.deadline import Deadline
 from shared.types import Complex, Ints
-from transmitter.harq import Exchange, exchange_rounds, wanted_certainty
+from transmitter.harq import Exchange, exchange_rounds, required_posterior
 
 ROUND_STRIDE: Final = 1 << 32
 """From the counter of one round of a picture to that of the next: below it counters number the pictures."""
@@ -48,19 +49,19 @@ def send_rounds(
     payloads: Complex,
     counters: Ints,
     *,
-    certainty: float,
+    posterior: float,
     stride: int = ROUND_STRIDE,
 ) -> RoundsOutcome:
     """Send each picture until the posterior of its category is high enough, or its whole code is sent.
 
     receivers: a decoder of each length, shortest first. payloads: [B, n], codes of the longest. counters: [B], of the
-    first rounds; stride: from one round to the next. certainty: see `transmitter.harq.wanted_certainty`.
+    first rounds; stride: from one round to the next. posterior: the required one; see `transmitter.harq`.
     """
-    rounds = _Rounds(chain, {codec.symbols: codec for codec in receivers}, certainty, stride, len(payloads))
+    rounds = _Rounds(chain, {codec.symbols: codec for codec in receivers}, posterior, stride, len(payloads))
     exchanges = asyncio.run(rounds.exchange_all(payloads, counters))
     return RoundsOutcome(
         joined([rounds.decoded[row] for row in range(len(payloads))]),
-        payload_symbols=np.array([sum(one.payload_symbols for one in each) for each in exchanges]),
+        payload_symbols=np.array([sum(one.burst.payload_symbols for one in each) for each in exchanges]),
         bursts=np.array([len(each) for each in exchanges]),
         decode_seconds=rounds.decode_seconds,
     )
@@ -72,14 +73,14 @@ class _Rounds:
 
     chain: Chain
     codecs: dict[int, Codec]
-    certainty: float
+    posterior: float
     stride: int
     pictures: int
     decoded: dict[int, Decoded] = field(default_factory=dict)
     decode_seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        self._sessions = Sessions(most=self.pictures, seconds=math.inf)
+        self._sessions = HarqBuffer(most=self.pictures, seconds=math.inf)
 
     async def exchange_all(self, payloads: Complex, counters: Ints) -> list[list[Exchange]]:
         """The transmitter's loop for each picture, side by side."""
@@ -97,7 +98,7 @@ class _Rounds:
                 np.array([counter + number * self.stride]),
                 session=row + 1,
                 offset_symbols=start,
-                wanted_certainty=wanted_certainty(self.certainty, following, ends[0]) if following else 0.0,
+                required_posterior=required_posterior(self.posterior, following, ends[0]) if following else 0.0,
             )
             yield burst
 
@@ -119,7 +120,7 @@ class _Rounds:
         own = Decoded(decoded.embeddings[row : row + 1], decoded.log_posterior[row : row + 1])
         self.decoded[burst.session - 1] = own
         posterior = float(np.exp(decoded.log_posterior[row].max()))
-        more = posterior < burst.wanted_certainty
+        more = posterior < burst.required_posterior
         return Reception(
-            burst.burst_id, (), posterior, not more, "", (), 0.0, "", certainty=posterior, request_more=more
+            burst.burst_id, (), posterior, not more, "", (), 0.0, "", posterior=posterior, request_more=more
         )

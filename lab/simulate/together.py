@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from shared.frame.burst import Burst, Reception
+from shared.frame.burst import Burst
+from shared.frame.reception import Reception
 
 AnswerAll = Callable[[Sequence[Burst]], Sequence[Reception | Exception]]
 

@@ -31,8 +31,8 @@ from receiver.knowledge_base.store.writer import StoreWriter
 from receiver.knowledge_base.verify import verify
 from receiver.knowledge_base.view import View
 from shared.errors import InvalidInput, Mismatch, SemLinkError, Unavailable
-from shared.frame.burst import Hit
 from shared.frame.kb import Item, KnowledgeBaseInfo, Listed, Snapshot, Verification
+from shared.frame.reception import Hit
 from shared.types import Floats, Positions
 
 MERGE_ITEMS = 16_384  # in the delta before it is merged into the bulk; searching it costs 8 ms of one core

@@ -24,8 +24,8 @@ from receiver.knowledge_base.store.schema import METRIC, Head
 from receiver.knowledge_base.store.sqlite_errors import damaged
 from receiver.knowledge_base.store.store import Contents, Store
 from shared.errors import InvalidInput, NotFound
-from shared.frame.burst import Hit
 from shared.frame.kb import Item, KnowledgeBaseInfo
+from shared.frame.reception import Hit
 from shared.types import Bools, Floats, Positions
 
 _FEW_ITEMS = 4096  # of the labels that a search is limited to: so many are read and compared one by one
@@ -94,7 +94,8 @@ class View:
 
         e_hat: [B, dim], float, any length but 0
         labels: only items of these; None for all
-        Returns positions [B, m], int64, and cosines [B, m], float32, -1 to 1; m < n where there are not so many items.
+        Returns positions [B, m], int64, and squared distances [B, m] between unit vectors, float32, 0 to 4; m < n where
+        there are not so many items.
         """
         if n < 1:
             raise InvalidInput(f"{n} nearest items were asked for; ask for at least 1")
@@ -112,9 +113,9 @@ class View:
                 positions, squared = (np.concatenate(halves, axis=1) for halves in zip(*parts, strict=True))
         return _best(positions, squared, n)
 
-    def hits(self, positions: Positions, cosines: Floats) -> list[list[Hit]]:
-        """Turn what `nearest` of this view found into hits: both [B, n]. A distance below 3e-4 may read as 0."""
-        distances = np.sqrt(np.maximum(2 - 2 * cosines.astype(np.float64), 0))
+    def hits(self, positions: Positions, squared: Floats) -> list[list[Hit]]:
+        """Hits of what `nearest` of this view found: both [B, n]."""
+        distances = np.sqrt(squared.astype(np.float64))
         return [
             [self._hit(position, distance) for position, distance in zip(found, away, strict=True)]
             for found, away in zip(positions.tolist(), distances.tolist(), strict=True)
@@ -255,12 +256,11 @@ def _true_distances(queries: Floats, embeddings: Floats) -> Floats:
 
 
 def _best(positions: Positions, squared: Floats, n: int) -> tuple[Positions, Floats]:
-    """The n best of each row, fewer where a row has not so many; with cosines."""
+    """The n best of each row, fewer where a row has not so many."""
     positions, squared = sort_neighbours(positions, squared)
     finite = np.isfinite(squared).sum(axis=1)
     n = min([n, *finite.tolist()])
-    # |a - b|^2 = 2 - 2 cos for unit vectors
-    return positions[:, :n], np.clip(1 - squared[:, :n] / 2, -1, 1)
+    return positions[:, :n], squared[:, :n]
 
 
 def unit_queries(e_hat: Floats, dim: int) -> Floats:

@@ -1,9 +1,12 @@
-"""What the channel tells of its traffic, as plain values. `shared.wire.control` puts them into messages."""
+"""What the channel tells of its traffic and its schedule."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from shared.frame.burst import Burst, ChannelReport
+from shared.frame.burst import Burst
+from shared.frame.reception import ChannelReport
 from shared.phy import ChannelSettings
+from shared.phy.conditions.schedule import Schedule
 from shared.types import Complex
 
 
@@ -21,14 +24,21 @@ class RecordedBurst:
     lost: bool
 
 
+class ScheduleState(NamedTuple):
+    """The schedule that runs, None without one; seconds: where it stands."""
+
+    schedule: Schedule | None
+    seconds: float
+
+
 @dataclass(frozen=True, slots=True)
 class ChannelStatistics:
     """What happened in the last `seconds`, and what is in force now.
 
-    settings: the scenario's changes included. bursts: that entered; of these lost, duplicated, reordered; failed: with
+    settings: the schedule's changes included. bursts: that entered; of these lost, duplicated, reordered; failed: with
     another failure than a loss. resets: of the connection to the receiver. in_flight: bursts inside now; queued: of
     these, those that wait for the air. signal_power, noise_power: means over the bursts. snr_db_achieved: 10 log10 of
-    their ratio; None without bursts. schedule, schedule_seconds: the scenario that runs, and where it stands.
+    their ratio; None without bursts. schedule, schedule_seconds: the schedule that runs, and where it stands.
     """
 
     seconds: float

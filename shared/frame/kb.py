@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from shared.errors import SemLinkError
-from shared.frame.burst import Hit
+from shared.frame.reception import Hit
 from shared.types import Floats
 
 if TYPE_CHECKING:

@@ -1,9 +1,24 @@
 """Mean power of bursts."""
 
+from typing import Final
+
 import numpy as np
 
 from shared.errors import InvalidSymbols
 from shared.types import Complex, Doubles
+
+POWER_TOLERANCE: Final = 1e-3
+"""How far the mean power of what is sent may be from Es = 1."""
+
+
+def check_power(symbols: Complex) -> None:
+    """Es = 1 is what makes snr_db mean Es/N0, so a burst of another power would cheat.
+
+    symbols: [n] of one burst, or [B, n] of many, whose mean counts. Raises InvalidSymbols.
+    """
+    power = float(np.vdot(symbols, symbols).real) / symbols.size
+    if not abs(power - 1) <= POWER_TOLERANCE:
+        raise InvalidSymbols(f"the burst has mean power {power:.6g}: scale its symbols to 1 (within {POWER_TOLERANCE})")
 
 
 def mean_powers(symbols: Complex) -> list[float]:

@@ -11,10 +11,13 @@ from protos.semlink.v1 import link_pb2 as pb
 from protos.semlink.v1.channel_pb2_grpc import ChannelStub
 from protos.semlink.v1.link_pb2_grpc import ReceiverStub
 from shared.errors import Expired, InvalidInput, SemLinkError, Unavailable
-from shared.frame.burst import Burst, Reception
+from shared.frame.burst import Burst
+from shared.frame.reception import Reception
 from shared.rpc.options import MAX_MESSAGE_BYTES, channel_options
-from shared.rpc.status import error_from_failure, error_from_rpc
-from shared.wire.link import burst_to_wire, reception_from_wire
+from shared.rpc.status import error_from_rpc
+from shared.wire import from_message
+from shared.wire.failure import error_from_failure
+from shared.wire.link import burst_to_wire
 
 log = structlog.get_logger()
 
@@ -121,7 +124,7 @@ class BurstLink:
         Raises Unavailable when the far end is lost, Expired when time is up, InvalidInput when a burst of the same id
         waits already, and what the far end answers as the burst's failure.
         """
-        return reception_from_wire(await self.exchange_message(burst_to_wire(burst)))
+        return from_message(await self.exchange_message(burst_to_wire(burst)), Reception)
 
     async def exchange_message(self, burst: pb.Burst) -> pb.Reception:
         """The same on messages, for who passes them on."""

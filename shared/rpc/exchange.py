@@ -7,7 +7,7 @@ import structlog
 from protos.semlink.v1 import link_pb2 as pb
 from shared.errors import SemLinkError
 from shared.frame.burst import Burst
-from shared.rpc.status import failure_from
+from shared.wire.failure import failure_from
 from shared.wire.link import burst_from_wire
 
 log = structlog.get_logger()

@@ -77,13 +77,13 @@ def message_to_mapping(message: Message) -> dict[str, Any]:
     """The fields that are set, by name. Raises InvalidSetting for a choice without a meaning."""
     enums = _enums(type(message))
     return {
-        field.name: enums[field.name].name_of(value) if field.name in enums else value
+        field.name: enums[field.name].names[value] if field.name in enums else value
         for field, value in message.ListFields()
     }
 
 
 class Choices(dict[Any, int | None]):
-    """The numbers of an enum by the names that the classes use; None for None.
+    """The numbers of an enum by the names that the classes use; None for None. names: the other way round.
 
     kind: what makes of a name what the class has. unset: what it has for the unspecified number.
     """
@@ -93,19 +93,23 @@ class Choices(dict[Any, int | None]):
         prefix = enum.values_by_number[0].name.removesuffix("UNSPECIFIED")
         numbers = {one.name.removeprefix(prefix).lower().replace("_", "-"): one.number for one in enum.values[1:]}
         super().__init__({None: None} | numbers)
-        self._names = {number: kind(name) for name, number in numbers.items()}
-        self._unset = {} if unset is _REQUIRED else {0: unset}
-
-    def name_of(self, number: int) -> Any:
-        """The name of a number. Raises InvalidSetting for one without."""
-        found = self._names.get(number) or self._unset.get(number, self)
-        if found is not self:
-            return found
-        choices = ", ".join(f"{number} ({name})" for number, name in self._names.items())
-        raise InvalidSetting(f"{self._field} = {number}: choose from {choices}")
+        self.names = _Names(field.name, {number: kind(name) for name, number in numbers.items()})
+        if unset is not _REQUIRED:
+            self.names[0] = unset
 
     def __missing__(self, name: Any) -> int:
-        raise InvalidSetting(f"{self._field} = {name!r}: choose from {', '.join(self._names.values())}")
+        raise InvalidSetting(f"{self._field} = {name!r}: choose from {', '.join(filter(None, self))}")
+
+
+class _Names(dict[int, Any]):
+    """The names of an enum by number."""
+
+    def __init__(self, field: str, names: dict[int, Any]) -> None:
+        super().__init__(names)
+        self._field, self._choices = field, ", ".join(f"{number} ({name})" for number, name in names.items())
+
+    def __missing__(self, number: int) -> Any:
+        raise InvalidSetting(f"{self._field} = {number}: choose from {self._choices}")
 
 
 def _make_enums(kind: type[Message]) -> dict[str, Choices]:
@@ -126,16 +130,18 @@ def _written(field: Descriptor, hint: Any, names: dict[str, Any]) -> str:
     if element in _registered:
         names[name] = _registered[element][0]
     elif field.enum_type is not None:
-        names[name] = Choices(field).__getitem__
+        names[name] = Choices(field)
+        return f"{name}[value.{name}]"
     elif not _is_message(field):
         return f"value.{name}"
     else:
-        inner = names[f"{name}_message"] = GetMessageClass(field.message_type)
+        inner = GetMessageClass(field.message_type)
         names[name] = partial(mapping_to_message, kind=inner) if element is Mapping else _writer(element, inner)
     if field.is_repeated:
         return f"[{name}(one) for one in value.{name}]"
-    unread = f"value.{name} if type(value.{name}) is {name}_message else " if _is_message(field) else ""
-    return f"None if value.{name} is None else {unread}{name}(value.{name})"
+    names[f"{name}_message"] = GetMessageClass(field.message_type) if _is_message(field) else None
+    unread = f"value.{name} if type(value.{name}) is {name}_message else "
+    return f"None if value.{name} is None else {unread if _is_message(field) else ''}{name}(value.{name})"
 
 
 def _make_reader(kind: Any, message: Any, unread: tuple[str, ...]) -> Convert:
@@ -148,7 +154,7 @@ def _make_reader(kind: Any, message: Any, unread: tuple[str, ...]) -> Convert:
             names[f"{name}_default"] = default
             is_set = f"message.HasField('{name}')" if field.has_presence else f"message.{name}"
             part = f"{part} if {is_set} else {name}_default"
-        arguments.append(f"{name}={part}")
+        arguments.append(part if issubclass(kind, tuple) else f"{name}={part}")  # a named tuple takes them faster so
     return _compiled(f"lambda message: new({', '.join(arguments)})", names)
 
 
@@ -159,7 +165,8 @@ def _read(field: Descriptor, hint: Any, names: dict[str, Any], default: Any) -> 
         read = _registered[element][1]
         names[name] = read if _is_message(field) else partial(_named, name, read)
     elif field.enum_type is not None:
-        names[name] = Choices(field, element if isinstance(element, type) else str, default).name_of
+        names[name] = Choices(field, element if isinstance(element, type) else str, default).names
+        return f"{name}[message.{name}]"
     elif _is_message(field):
         inner = GetMessageClass(field.message_type)
         names[name] = message_to_mapping if element is Mapping else _reader(element, inner, ())

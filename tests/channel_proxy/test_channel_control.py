@@ -12,14 +12,14 @@ from client import ChannelControl
 from client.channel_control import Replayed
 from protos.semlink.v1 import channel_pb2 as api
 from shared.errors import Exhausted, InvalidInput, InvalidSetting, Lost, NotFound, SemLinkError
-from shared.frame.burst import Reception
 from shared.frame.channel_records import ChannelStatistics, RecordedBurst
+from shared.frame.reception import Reception
 from shared.phy import ChannelSettings, Link
 from shared.phy.channel.conditions import Conditions
-from shared.phy.conditions.presets import PRESETS
+from shared.phy.conditions.presets import PRESETS, Preset
 from shared.phy.conditions.schedule import Schedule
 from shared.phy.conditions.timeline import Change
-from shared.wire import control as control_wire
+from shared.wire import from_message, to_message
 from tests.channel_proxy.test_proxy_faults import outcomes, proxy
 from tests.tools.rpc import make_burst, payload, until
 
@@ -71,7 +71,7 @@ async def test_a_scenario_holds_for_each_burst_at_its_own_time(parts) -> None:
     """Bursts in any order: counter 1 is at 0.5 s, 6 at 3 s (half way down the ramp), 13 at 6.5 s (blackout)."""
     link, _, _, control = parts
     state = await in_thread(control.schedule, RAMP)
-    assert state.scenario == RAMP
+    assert state.schedule == RAMP
     assert await in_thread(control.get) == RAMP.base()
     bursts = [make_burst(n) for n in (13, 6, 1, 11)]
     blacked, middle, first, end = await outcomes(link, bursts)
@@ -79,11 +79,11 @@ async def test_a_scenario_holds_for_each_burst_at_its_own_time(parts) -> None:
     assert [each.channel.settings.snr_db for each in (first, middle, end)] == [20.0, 10.0, 0.0]
     assert [each.channel.seconds for each in (first, middle, end)] == [0.5, 3.0, 5.5]
     state = await in_thread(control.scheduled)
-    assert (state.scenario, state.seconds) == (RAMP, 5.5)  # where the last burst stood
+    assert (state.schedule, state.seconds) == (RAMP, 5.5)  # where the last burst stood
     own = await link.exchange(make_burst(6, channel_override={"snr_db": 33.0}))
     assert own.channel.settings.snr_db == 33.0  # a burst's own settings lie over all
     state = await in_thread(control.schedule, None)
-    assert state.scenario is None
+    assert state.schedule is None
     assert (await link.exchange(make_burst(6))).channel.settings.snr_db == 20.0
 
 
@@ -94,7 +94,7 @@ async def test_settings_in_force_lie_under_a_scenario_and_a_reset_ends_it(parts)
     middle = (await link.exchange(make_burst(6))).channel.settings
     assert (middle.snr_db, middle.fading) == (8.0, "none")  # the ramp begins at what is in force
     await in_thread(control.reset)
-    assert (await in_thread(control.scheduled)).scenario is None
+    assert (await in_thread(control.scheduled)).schedule is None
     assert (await link.exchange(make_burst(6))).channel.settings == ChannelSettings(snr_db=7.0, seed=3)
 
 
@@ -104,7 +104,7 @@ async def test_a_scenario_that_cannot_be_is_refused_whole(parts) -> None:
     wrong = Schedule("wrong", {}, changes=(Change(1.0, {"snr_db": 0.0}), Change(2.0, {"snr_db": 1000.0})))
     with pytest.raises(InvalidInput, match=r"change 2 at 2 s: snr_db = 1000"):
         await in_thread(control.schedule, wrong)
-    assert (await in_thread(control.scheduled)).scenario == RAMP
+    assert (await in_thread(control.scheduled)).schedule == RAMP
     await in_thread(control.schedule, Schedule("motion", {}, changes=(Change(1.0, {"doppler_hz": 5.0}),)))
     with pytest.raises(InvalidInput, match="coherence_symbols"):  # it does not go with a change to come
         await in_thread(control.set, coherence_symbols=4)
@@ -190,11 +190,14 @@ async def test_a_recording_holds_every_burst_and_is_enough_to_compute_it_again(p
     link, far, _, control = parts
     recording = await in_thread(control.record, sent=True)
     bursts = [
-        make_burst(n, pilots=8, channel_override={"fading": "rayleigh", "loss_probability": 0.3}) for n in range(1, 21)
+        make_burst(n, pilot_symbols=8, channel_override={"fading": "rayleigh", "loss_probability": 0.3})
+        for n in range(1, 21)
     ]
     bursts.append(make_burst(21, csi="perfect", channel_override={"fading": "rayleigh", "coherence_symbols": 16}))
     bursts.append(
-        make_burst(22, pilots=8, channel_override={"waveform": "ofdm", "fading": "tdl-a"}, pilot_pattern="scattered")
+        make_burst(
+            22, pilot_symbols=8, channel_override={"waveform": "ofdm", "fading": "tdl-a"}, pilot_pattern="scattered"
+        )
     )
     answers = await outcomes(link, bursts)
 
@@ -262,7 +265,7 @@ async def test_a_replay_passes_on_what_was_recorded_as_it_is(parts) -> None:
     """Under a blackout and other settings; ids that are in flight elsewhere do not matter."""
     link, far, _, control = parts
     recording = await in_thread(control.record)
-    await outcomes(link, [make_burst(n, pilots=8) for n in range(1, 11)])
+    await outcomes(link, [make_burst(n, pilot_symbols=8) for n in range(1, 11)])
     bursts = [(await in_thread(next, iter(recording))).burst for _ in range(10)]
     recording.stop()
     live = {message.counter: message.symbols for message in far.bursts}
@@ -293,16 +296,15 @@ STATISTICS = ChannelStatistics(
 
 
 def test_what_the_control_speaks_of_travels_there_and_back() -> None:
-    wire = control_wire
-    message = api.ChannelStatistics.FromString(wire.statistics_to_wire(STATISTICS).SerializeToString())
-    assert wire.statistics_from_wire(message) == STATISTICS
-    schedule = api.Schedule.FromString(wire.scenario_to_wire(RAMP).SerializeToString())
-    assert wire.scenario_from_wire(schedule) == RAMP
+    message = to_message(STATISTICS, api.ChannelStatistics)
+    assert from_message(api.ChannelStatistics.FromString(message.SerializeToString()), ChannelStatistics) == STATISTICS
+    schedule = api.Schedule.FromString(to_message(RAMP, api.Schedule).SerializeToString())
+    assert from_message(schedule, Schedule) == RAMP
     for preset in PRESETS.values():
-        back = wire.preset_from_wire(api.Preset.FromString(wire.preset_to_wire(preset).SerializeToString()))
+        back = from_message(api.Preset.FromString(to_message(preset, api.Preset).SerializeToString()), Preset)
         assert (back.name, back.source, back.settings) == (preset.name, preset.source, dict(preset.settings))
     with pytest.raises(InvalidSetting, match="clock = 9"):
-        wire.scenario_from_wire(api.Schedule(clock=9))
+        from_message(api.Schedule(clock=9), Schedule)
 
 
 def test_a_control_without_a_channel_says_so_at_once() -> None:

@@ -17,8 +17,8 @@ from protos.semlink.v1 import link_pb2 as pb
 from shared.errors import Expired, InvalidInput, InvalidSetting, InvalidSymbols, SemLinkError, Unavailable
 from shared.ledger import Kind
 from shared.phy import ChannelSettings, Link
-from shared.rpc.status import error_from_failure
 from shared.wire.channel import settings_from_wire
+from shared.wire.failure import error_from_failure
 from shared.wire.link import burst_from_wire, burst_to_wire
 from tests.tools.rpc import (
     FarEnd,
@@ -46,7 +46,7 @@ async def air(tmp_path: Path):
     async with far_end(far) as receiver:
         settings = ProxySettings(receiver_address=receiver, grace_seconds=1, log_level="error", **START)
         async with (
-            serving(ChannelService(settings), settings, tmp_path) as address,
+            serving(ChannelService, settings, tmp_path) as address,
             linked(to_channel(address)) as link,
             dialled(address) as channel,
         ):
@@ -97,10 +97,10 @@ async def test_a_restarted_proxy_repeats_itself(tmp_path: Path) -> None:
                 address = await asyncio.to_thread(lambda: proxy.address)
                 await ready(address)
                 async with linked(to_channel(address)) as link:
-                    await link.exchange(make_burst(7, pilots=8))
+                    await link.exchange(make_burst(7, pilot_symbols=8))
             seen.append(far.bursts[-1].symbols)
     assert seen[0] == seen[1]
-    assert seen[0] == offline(make_burst(7, pilots=8), snr_db=0.0).y.tobytes()
+    assert seen[0] == offline(make_burst(7, pilot_symbols=8), snr_db=0.0).y.tobytes()
 
 
 async def test_the_receiver_sees_no_settings_and_no_truth(air) -> None:
@@ -132,7 +132,7 @@ async def test_a_genie_that_the_sender_brings_is_taken_away(air) -> None:
 
 async def test_time_on_the_air_is_booked_as_emulated_and_not_waited_for(air) -> None:
     _, link, _ = air
-    reception = await link.exchange(make_burst(1, pilots=8))
+    reception = await link.exchange(make_burst(1, pilot_symbols=8))
     entries = {entry.stage: entry for entry in reception.ledger}
     assert list(entries) == ["channel", "airtime", "propagation"]
     assert entries["airtime"].seconds == pytest.approx((256 + 8 + 16) / 1e5)
@@ -234,7 +234,7 @@ async def test_a_lost_receiver_is_unavailable_for_the_burst_and_not_for_the_stre
     async with far_end(FarEnd()) as receiver:
         pass
     settings = ProxySettings(receiver_address=receiver, grace_seconds=1, log_level="error")
-    async with serving(ChannelService(settings), settings, tmp_path) as address, linked(to_channel(address)) as link:
+    async with serving(ChannelService, settings, tmp_path) as address, linked(to_channel(address)) as link:
         answer = await link._exchange(burst_to_wire(make_burst(1)))
         assert answer.failure.code == grpc.StatusCode.UNAVAILABLE.value[0]
         assert receiver in answer.failure.message

@@ -22,7 +22,7 @@ from shared.ledger import Kind
 from shared.phy import ChannelSettings, Link
 from shared.phy.conditions.faults import draw_faults
 from shared.wire.link import burst_to_wire
-from tests.tools.rpc import FarEnd, echo, far_end, linked, make_burst, payload, serving, to_channel, until
+from tests.tools.rpc import FarEnd, echo, far_end, linked, make_burst, payload, remembering, serving, to_channel, until
 
 PATIENCE = 60.0
 
@@ -33,9 +33,9 @@ async def proxy(directory: Path, far: FarEnd | None = None, **settings: Any):
     receiver = far or FarEnd()
     async with far_end(receiver) as address:
         chosen = ProxySettings(receiver_address=address, grace_seconds=1, log_level="error", **settings)
-        service = ChannelService(chosen)
-        async with serving(service, chosen, directory) as at, linked(to_channel(at)) as link:
-            yield link, receiver, service
+        kind, found = remembering(ChannelService)
+        async with serving(kind, chosen, directory) as at, linked(to_channel(at)) as link:
+            yield link, receiver, found[0]
             receiver.open.set()
 
 
@@ -68,7 +68,7 @@ async def test_the_answer_to_a_lost_burst_holds_the_channels_report(tmp_path: Pa
         assert answer.failure.code == grpc.StatusCode.UNAVAILABLE.value[0]
         assert answer.failure.lost
         assert "blackout = true" in answer.failure.message
-        assert (answer.channel.counter, answer.channel.snr_db_asked) == (4, 3.0)
+        assert (answer.channel.counter, answer.channel.settings.snr_db) == (4, 3.0)
         assert [entry.stage for entry in answer.ledger] == ["channel", "airtime", "propagation"]
         assert far.bursts == []
 
@@ -92,7 +92,7 @@ async def test_a_duplicate_reaches_the_receiver_twice_and_the_sender_once(tmp_pa
         by_counter = {}
         for message in far.bursts:
             assert by_counter.setdefault(message.counter, message.symbols) == message.symbols
-        assert service._traffic.counts.duplicated == 20
+        assert service._counters.counts.duplicated == 20
 
 
 async def test_the_first_answer_to_a_duplicate_counts(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ async def test_held_back_bursts_are_overtaken(tmp_path: Path) -> None:
         held = [n for n, one in enumerate(fates, 1) if one.reordered]
         assert held
         assert set(arrived[-len(held) :]) == set(held)
-        assert service._traffic.counts.reordered == len(held)
+        assert service._counters.counts.reordered == len(held)
     for answer, one in zip(answers, fates, strict=True):
         booked = {entry.stage: entry for entry in answer.ledger}
         assert ("delay" in booked) == one.reordered
@@ -168,7 +168,7 @@ async def test_an_answer_on_its_way_back_waits_for_the_end_of_a_stall(tmp_path: 
         await until(lambda: bool(far.bursts))
         stall = {"stall_probability": 1.0, "stall_seconds": 1.0}
         stalling = asyncio.create_task(link.exchange(make_burst(2, channel_override=stall)))
-        await until(lambda: service._route._stalled_until > 0)
+        await until(lambda: service._forwarder._stalled_until > 0)
         far.open.set()
         answer = await asyncio.wait_for(waiting, PATIENCE)
         assert sum(entry.seconds for entry in answer.ledger if entry.stage == "delay") > 0.05
@@ -184,7 +184,7 @@ async def test_only_the_burst_at_which_the_connection_breaks_is_lost_with_it(tmp
         assert [isinstance(answer, Lost) for answer in answers] == [one.reset for one in fates]
         assert not [answer for answer in answers if isinstance(answer, BaseException) and not isinstance(answer, Lost)]
         resets = sum(one.reset for one in fates)
-        assert service._traffic.counts.resets == resets > 2
+        assert service._counters.counts.resets == resets > 2
         assert far.streams > 1
         assert "reset_probability = 0.05" in str(next(answer for answer in answers if isinstance(answer, Lost)))
 
@@ -224,7 +224,7 @@ async def test_bursts_queue_for_the_air_where_airtime_is_real(tmp_path: Path) ->
     async with proxy(tmp_path, **settings) as (link, _, service):
         start = monotonic()
         sent = asyncio.gather(*(link.exchange(make_burst(n, symbols=payload(20))) for n in range(1, 5)))
-        await until(lambda: service._route.medium.queued > 0)
+        await until(lambda: service._forwarder.queue.queued > 0)
         answers = await asyncio.wait_for(sent, PATIENCE)
         elapsed = monotonic() - start
     assert elapsed >= 4 * 0.36 + 0.05
@@ -270,21 +270,21 @@ async def test_a_slow_receiver_holds_the_sender_and_the_proxy_never_holds_more_t
                 written = n
 
         writing = asyncio.create_task(write())
-        await until(lambda: service._traffic.in_flight == 16)
+        await until(lambda: service._counters.in_flight == 16)
         stands = -1
         while written != stands:  # until the sender is held
             stands = written
             await asyncio.sleep(1.0)
-        assert service._traffic.in_flight == 16
+        assert service._counters.in_flight == 16
         assert stands < 400
         peak = 0
         far.open.set()
         for _ in range(400):
             assert (await asyncio.wait_for(call.read(), PATIENCE)).top
-            peak = max(peak, service._traffic.in_flight)
+            peak = max(peak, service._counters.in_flight)
         await writing
         assert peak <= 16
-        assert service._traffic.in_flight == 0
+        assert service._counters.in_flight == 0
         call.cancel()
 
 
@@ -300,10 +300,10 @@ async def test_a_bad_burst_does_not_fail_those_that_are_computed_with_it(tmp_pat
     monkeypatch.setattr(Link, "transmit_many", failing)
     async with proxy(tmp_path) as (link, _, service):
         bursts = [make_burst(n) for n in range(10, 20)]
-        service._traffic.in_flight = 10  # so that they wait for one another
+        service._counters.in_flight = 10  # so that they wait for one another
         carried = await asyncio.gather(*(service._air.carry(burst) for burst in bursts), return_exceptions=True)
         assert [isinstance(one, InvalidSymbols) for one in carried] == [burst.counter == 13 for burst in bursts]
-        service._traffic.in_flight = 0
+        service._counters.in_flight = 0
         answers = await outcomes(link, bursts)
         assert [answer.burst_id for answer in answers if not isinstance(answer, BaseException)] == [
             n for n in range(10, 20) if n != 13
@@ -329,7 +329,7 @@ async def test_bursts_that_come_close_together_are_computed_together(tmp_path: P
         alone = [await service._air.carry(burst) for burst in bursts]
         assert set(sizes) == {1}
         sizes.clear()
-        service._traffic.in_flight = len(bursts)
+        service._counters.in_flight = len(bursts)
         monkeypatch.setattr("channel_proxy.relay.GATHER_SECONDS", 0.3)
         await asyncio.sleep(0.5)
         together = await asyncio.gather(*(service._air.carry(burst) for burst in bursts))

@@ -16,7 +16,7 @@ GROUPS = [name for name, command in ROOT_GROUP.commands.items() if hasattr(comma
 COMMANDS = [
     [],
     *([name] for name in ROOT_GROUP.commands),
-    *([group, name] for group in GROUPS if group != "train" for name in ROOT_GROUP.commands[group].commands),
+    *([group, name] for group in GROUPS for name in ROOT_GROUP.commands[group].commands),
 ]
 
 
@@ -32,6 +32,10 @@ def test_every_command_has_help_with_an_example(command: list[str]) -> None:
     text = plain(result.output)
     assert "Usage: semlink" in text
     assert not command or command[-1] in GROUPS or "• " in text
+
+
+def test_flags_without_a_command_are_those_of_the_default_command() -> None:
+    assert "Usage: semlink bench link" in plain(invoke("bench", "--rate", 5, "--help", columns=200).output)
 
 
 @pytest.mark.parametrize("command", ["up", "demo", "send"])

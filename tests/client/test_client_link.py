@@ -81,13 +81,13 @@ def test_options_reach_the_wire(link: SemLink, fake: FakeTransmitter) -> None:
     link.send(b"a", codec="raw", k=512, snr_db=-3, fading="rayleigh", seed=2**64 - 1, csi="pilot", pilot_symbols=4)
     request = fake.requests[0]
     assert (request.codec, request.k, request.pilot_symbols) == ("raw", 512, 4)
-    assert (request.channel.snr_db, request.channel.seed) == (-3, 2**64 - 1)
+    assert (request.channel_override.snr_db, request.channel_override.seed) == (-3, 2**64 - 1)
     assert not request.HasField("counter")
 
 
 def test_no_channel_option_leaves_the_channel_alone(link: SemLink, fake: FakeTransmitter) -> None:
     link.send(b"a")
-    assert not fake.requests[0].HasField("channel")
+    assert not fake.requests[0].HasField("channel_override")
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,8 @@ def recorded(number: int, settings: dict, **fields) -> RecordedBurst:
 @pytest.fixture
 def bursts() -> list[RecordedBurst]:
     plain = [
-        recorded(number, settings, pilots=8, pilot_pattern="scattered") for number, settings in enumerate(SETTINGS)
+        recorded(number, settings, pilot_symbols=8, pilot_pattern="scattered")
+        for number, settings in enumerate(SETTINGS)
     ]
     genies = [recorded(10 + number, settings, csi="perfect") for number, settings in enumerate(SETTINGS)]
     return [*plain, *genies]

@@ -27,7 +27,6 @@ def delivery(request: api.SendImageRequest) -> api.Delivery:
         k=64,
         channel=pb.ChannelReport(
             settings=pb.ChannelSettings(snr_db=float("inf")),
-            snr_db_asked=float("inf"),
             snr_db_achieved=float("inf"),
             counter=request.counter,
         ),

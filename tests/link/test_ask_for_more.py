@@ -16,7 +16,7 @@ from local.supervisor import LocalLink
 from shared.codecs import CODECS, codec_class
 from shared.codecs.embedding.nested import Nested
 from shared.errors import InvalidInput, Lost
-from shared.frame.burst import Reception
+from shared.frame.reception import Reception
 from shared.phy import ChannelSettings
 from shared.phy.conditions.faults import draw_faults
 from shared.rpc.burst_link import link_to_channel
@@ -57,8 +57,8 @@ def test_it_asks_until_it_is_certain_and_no_longer(client: SemLink, drawn_pngs: 
         assert tuple(one.k for one in rounds) == LENGTHS[: len(rounds)]
         assert [one.counter for one in rounds] == [100 + ROUNDS * place + number for number in range(len(rounds))]
         wanted = [1 - 0.01 * one.k / LENGTHS[0] for one in rounds]  # the next round is as long as all before it
-        assert all(one.certainty < least for one, least in zip(rounds[:-1], wanted, strict=False))
-        assert rounds[-1].certainty >= wanted[-1] or rounds[-1].k == 256
+        assert all(one.posterior < least for one, least in zip(rounds[:-1], wanted, strict=False))
+        assert rounds[-1].posterior >= wanted[-1] or rounds[-1].k == 256
         assert (rounds[-1].k, rounds[-1].confidence) == (delivery.k, delivery.confidence)
         assert delivery.cbr == pytest.approx(delivery.k / 2 / VALUES)
         assert delivery.cbr_total == pytest.approx((delivery.k / 2 + len(rounds) * (8 + 16)) / VALUES)
@@ -98,7 +98,7 @@ def test_the_ledger_adds_up_over_all_rounds(client: SemLink, drawn_pngs: Picture
 
 def what_it_says(delivery: Delivery) -> tuple[Any, ...]:
     """All but the times, and how a batch of another size rounds."""
-    certainties = [round(one.certainty, 3) for one in delivery.rounds]
+    certainties = [round(one.posterior, 3) for one in delivery.rounds]
     return delivery.k, delivery.label, [one.counter for one in delivery.rounds], certainties
 
 
@@ -132,21 +132,21 @@ def test_a_lost_later_round_ends_the_asking_and_the_answer_before_it_stands(
     assert [bool(one.failure) for one in delivery.rounds] == [False, False, True]
     lost = delivery.rounds[2]
     assert f"the channel lost burst {counter + 2}" in lost.failure
-    assert (lost.confidence, lost.certainty, lost.snr_db_estimated) == (None, None, None)
+    assert (lost.confidence, lost.posterior, lost.snr_db_estimated) == (None, None, None)
     assert (delivery.k, delivery.confidence) == (16, delivery.rounds[1].confidence)
     assert delivery.channel.counter == counter + 1
     assert delivery.cbr == pytest.approx(16 / VALUES), "what was lost was sent"
     assert delivery.cbr_total == pytest.approx((16 + 3 * (8 + 16)) / VALUES)
     assert math.fsum(e.seconds for e in delivery.ledger) == pytest.approx(delivery.total_seconds, rel=1e-9)
     short = client.send(picture, counter=counter, **options | {"k_max": 16})
-    assert (short.top, short.rounds[1].certainty) == (delivery.top, delivery.rounds[1].certainty)
+    assert (short.top, short.rounds[1].posterior) == (delivery.top, delivery.rounds[1].posterior)
     with pytest.raises(Lost, match="the channel lost burst"):
         client.send(picture, counter=counter_of(settings, (True,)), **options)
 
 
 async def test_a_later_round_that_is_never_answered_leaves_time_to_say_so() -> None:
     """It may take half of the time that is left, so the answer before it comes within the deadline."""
-    far = FarEnd(lambda burst: None if burst.offset_symbols else echo(burst, certainty=0.1, request_more=True))
+    far = FarEnd(lambda burst: None if burst.offset_symbols else echo(burst, posterior=0.1, request_more=True))
     bursts = [make_burst(number + 1, session=1, offset_symbols=256 * number) for number in range(3)]
     async with far_end(far) as address, linked(link_to_channel(address)) as hop:
         deadline = Deadline.after(4.0)
@@ -162,13 +162,13 @@ async def test_a_later_round_that_is_never_answered_leaves_time_to_say_so() -> N
 BAD = [
     (
         {"codec": "kbsc"},
-        "ask_for_more with codec kbsc, whose shorter code does not begin its longer one: choose nested",
+        "ask_for_more (HARQ) with codec kbsc, whose codewords are no prefixes of longer ones: choose nested",
     ),
-    ({"k": 32, "k_max": 16}, "ask_for_more.k_max = 16 is below k = 32"),
+    ({"k": 32, "k_max": 16}, "k_max = 16 is below k = 32"),
     ({"k_max": 48}, "codec nested has no length k = 48"),
     ({"k": 12}, "codec nested has no length k = 12"),
-    ({"certainty": 1.5}, "ask_for_more.certainty = 1.5: give a probability"),
-    ({"certainty": math.nan}, "ask_for_more.certainty = nan"),
+    ({"certainty": 1.5}, "required_posterior = 1.5: give a probability"),
+    ({"certainty": math.nan}, "required_posterior = nan"),
     ({"ask_for_more": False, "certainty": 0.5}, "certainty = 0.5 goes with ask_for_more"),
     ({"ask_for_more": False, "k_max": 64}, "k_max = 64 goes with ask_for_more"),
 ]
@@ -198,10 +198,10 @@ def test_what_was_recorded_in_rounds_is_replayed_in_rounds(
     assert len({burst.session for burst in bursts}) == 12
     with ChannelControl(link.channel) as control:
         answers = {answer.position: answer.outcome for answer in control.replay(bursts)}
-    certainties = {one.counter: one.certainty for delivery in live for one in delivery.rounds}
+    certainties = {one.counter: one.posterior for delivery in live for one in delivery.rounds}
     for position, burst in enumerate(bursts):
         assert isinstance(answers[position], Reception), answers[position]
-        assert answers[position].certainty == pytest.approx(certainties[burst.counter], rel=1e-2)
+        assert answers[position].posterior == pytest.approx(certainties[burst.counter], rel=1e-2)
 
 
 def test_rounds_leave_room_for_every_codec_in_rounds() -> None:

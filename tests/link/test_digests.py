@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from cli.demo.run import demo_pictures
-from client import Delivery, Round, SemLink
+from client import Delivery, HarqRound, SemLink
 from local.supervisor import LinkPlan, LocalLink
 from tests.tools.digests import OFFLINE_TOLERANCE, PINNED, Found, check, digest, head, in_a_child, manner, plain
 
@@ -154,6 +154,6 @@ def in_channel(delivery: Delivery) -> list[float]:
     return [report.gain.real, report.gain.imag, *powers, report.seconds, report.air_symbols]
 
 
-def in_round(one: Round) -> list[Any]:
+def in_round(one: HarqRound) -> list[Any]:
     known = [one.k, one.counter, one.pilot_symbols, one.payload_symbols, one.cbr_total, one.failure]
-    return [*known, one.confidence, one.certainty, one.snr_db_estimated]
+    return [*known, one.confidence, one.posterior, one.snr_db_estimated]

@@ -9,7 +9,7 @@ import pytest
 from client import Delivery, SemLink
 from local.supervisor import LocalLink
 from receiver.knowledge_base import KnowledgeBase
-from receiver.label_posterior import CANDIDATES, Fusions, weigh
+from receiver.label_posterior import CANDIDATES, LabelPosteriors, rank_by_posterior
 from shared.clip import load_clip
 from shared.codecs import codec_class
 from shared.datasets.decoding import decode_picture
@@ -57,11 +57,11 @@ def test_the_answer_is_the_one_that_the_codec_gives_off_line(
     codec = codec_class("nested").load(128, "cpu")
     x = codec.encode(clip.embed_images(pixels), np.full(60, 0, np.float32))
     with KnowledgeBase.open(link.plan.knowledge_base) as kb:
-        fusion = Fusions().of(codec, kb.view)
+        fusion = LabelPosteriors().of(codec, kb.view)
         decoded = codec.with_prior(fusion.log_prior).decode(x, np.full(x.shape, np.nan, np.float32))
-        positions, cosines = kb.view.nearest(decoded.embeddings, CANDIDATES)
-        order = weigh(fusion, decoded, kb.view.labels_of(positions), cosines)[1]
-        hits = kb.view.hits(*(np.take_along_axis(part, order[:, :1], axis=1) for part in (positions, cosines)))
+        positions, squared = kb.view.nearest(decoded.embeddings, CANDIDATES)
+        order = rank_by_posterior(fusion, decoded, kb.view.labels_of(positions), squared)[1]
+        hits = kb.view.hits(*(np.take_along_axis(part, order[:, :1], axis=1) for part in (positions, squared)))
     same = sum(delivery.item_id == top[0].item_id for delivery, top in zip(found, hits, strict=True))
     assert same >= 57
 

@@ -1,4 +1,4 @@
-"""The vote, its evidence, and the confidence that is made of it."""
+"""The vote, its features, and the confidence computed from them."""
 
 import json
 from dataclasses import asdict, replace
@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 
 from receiver.confidence import CONFIDENCE_FILE, Confidence, Confidences, load_confidence
-from receiver.decision import TEMPERATURE, VOTERS, answer_first, decide, evidence, vote
+from receiver.decision import TEMPERATURE, VOTERS, answer_first, confidence_features, decide, vote
 from shared.errors import DataLoss
 
 CLEAN = np.zeros(1)
 
 
 def neighbours(*pairs: tuple[int, float]) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and squared distances of items with these labels and cosines."""
     labels, cosines = zip(*pairs, strict=True)
-    return np.array([labels], np.int64), np.array([cosines], np.float32)
+    return np.array([labels], np.int64), 2 - 2 * np.array([cosines], np.float32)
 
 
 def test_several_near_items_outvote_one_that_is_a_little_nearer() -> None:
@@ -34,22 +35,22 @@ def test_an_item_that_is_much_nearer_outvotes_many() -> None:
 
 
 def test_the_share_is_the_softmax_of_cosines() -> None:
-    labels, cosines = neighbours((1, 0.8), (2, 0.75), (1, 0.7))
+    labels, squared = neighbours((1, 0.8), (2, 0.75), (1, 0.7))
     weights = np.exp(np.array([0.8, 0.75, 0.7]) / TEMPERATURE)
-    assert vote(labels, cosines, CLEAN).share == pytest.approx([(weights[0] + weights[2]) / weights.sum()], rel=1e-5)
+    assert vote(labels, squared, CLEAN).share == pytest.approx([(weights[0] + weights[2]) / weights.sum()], rel=1e-5)
 
 
 def test_noise_makes_a_small_difference_count_less() -> None:
-    labels, cosines = neighbours((1, 0.8), (2, 0.7))
-    shares = [vote(labels, cosines, np.array([n0])).share[0] for n0 in (0, 1, 100, np.inf)]
+    labels, squared = neighbours((1, 0.8), (2, 0.7))
+    shares = [vote(labels, squared, np.array([n0])).share[0] for n0 in (0, 1, 100, np.inf)]
     assert shares == sorted(shares, reverse=True)
     assert shares[-1] == pytest.approx(0.5, abs=0.01)
-    assert vote(labels, cosines, np.array([np.nan])).share[0] == shares[0], "unknown noise counts as none"
+    assert vote(labels, squared, np.array([np.nan])).share[0] == shares[0], "unknown noise counts as none"
 
 
 def test_only_the_nearest_vote() -> None:
-    labels, cosines = neighbours(*[(1, 0.8)] * 3, *[(2, 0.5)] * (VOTERS - 3), *[(2, 0.5)] * 100)
-    assert vote(labels, cosines, CLEAN).agreement == pytest.approx([3 / VOTERS])
+    labels, squared = neighbours(*[(1, 0.8)] * 3, *[(2, 0.5)] * (VOTERS - 3), *[(2, 0.5)] * 100)
+    assert vote(labels, squared, CLEAN).agreement == pytest.approx([3 / VOTERS])
 
 
 def test_a_unanimous_vote_and_a_single_neighbour() -> None:
@@ -60,28 +61,29 @@ def test_a_unanimous_vote_and_a_single_neighbour() -> None:
 
 
 def test_the_answer_comes_first_and_the_others_by_distance() -> None:
-    labels, cosines = neighbours((7, 0.90), (3, 0.89), (3, 0.88), (5, 0.5))
+    labels, squared = neighbours((7, 0.90), (3, 0.89), (3, 0.88), (5, 0.5))
     positions = np.array([[10, 11, 12, 13]])
-    ballot = vote(labels, cosines, CLEAN)
-    first, near = answer_first(ballot, positions, cosines, 3)
+    ballot = vote(labels, squared, CLEAN)
+    first, near = answer_first(ballot, positions, squared, 3)
     assert first.tolist() == [[11, 10, 12]]
-    assert near[0].tolist() == cosines[0, [1, 0, 2]].tolist()
-    assert answer_first(ballot, positions, cosines, 1)[0].tolist() == [[11]]
+    assert near[0].tolist() == squared[0, [1, 0, 2]].tolist()
+    assert answer_first(ballot, positions, squared, 1)[0].tolist() == [[11]]
 
 
-def test_evidence_tells_noise_of_long_bursts_from_that_of_short_ones() -> None:
+def test_features_tell_noise_of_long_bursts_from_that_of_short_ones() -> None:
     ballot = vote(*neighbours((1, 0.8), (2, 0.7)), CLEAN)
-    noise = [evidence(ballot, np.array([n0]), np.array([n]))[0, -1] for n0, n in ((1, 32), (4, 128), (1, 8), (0, 8))]
+    cases = ((1, 32), (4, 128), (1, 8), (0, 8))
+    noise = [confidence_features(ballot, np.array([n0]), np.array([n]))[0, -1] for n0, n in cases]
     assert noise == pytest.approx([np.log10(2), np.log10(2), np.log10(5), 0])
-    assert np.isnan(evidence(ballot, np.array([np.nan]), np.array([8]))[0, -1])
-    assert np.isfinite(evidence(ballot, np.array([np.inf]), np.array([8]))).all()
+    assert np.isnan(confidence_features(ballot, np.array([np.nan]), np.array([8]))[0, -1])
+    assert np.isfinite(confidence_features(ballot, np.array([np.inf]), np.array([8]))).all()
 
 
 def model() -> Confidence:
     return Confidence((1.0, 0, 0, 0, -2.0), 0.5, (1.0, 0, 0, 0), -0.5, "a test", 100)
 
 
-def test_a_confidence_is_a_logistic_of_the_evidence() -> None:
+def test_a_confidence_is_a_logistic_of_the_features() -> None:
     rows = np.array([[0.5, 9, 9, 9, 1.0], [0.5, 9, 9, 9, np.nan]])
     assert model().of(rows) == pytest.approx([1 / (1 + np.exp(1.0)), 0.5])
 
@@ -100,7 +102,7 @@ def test_a_kept_confidence_is_used_and_a_damaged_one_is_named(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("rule", Confidences._fields)
-def test_the_shipped_confidence_knows_good_evidence_from_bad(rule: str) -> None:
+def test_the_shipped_confidence_tells_good_features_from_bad(rule: str) -> None:
     """More of the vote, a nearer item, more margin and less noise are each no worse; sure and unsure are told apart."""
     shipped = getattr(load_confidence(Path("/nowhere")), rule)
     assert shipped.of(np.array([[3.9, 0.95, 0.4, 1, 0.0]]))[0] > 0.9

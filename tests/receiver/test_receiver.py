@@ -14,7 +14,7 @@ from protos.semlink.v1 import knowledge_base_pb2_grpc as kb_rpc
 from protos.semlink.v1 import link_pb2 as pb
 from protos.semlink.v1 import link_pb2_grpc as rpc
 from receiver.confidence import load_confidence
-from receiver.decision import evidence, vote
+from receiver.decision import confidence_features, vote
 from receiver.knowledge_base import Origin, write_store
 from receiver.pipeline import ReceivePipeline
 from receiver.service import ReceiverService
@@ -62,7 +62,7 @@ def shelf(monkeypatch: pytest.MonkeyPatch, directory: Path) -> CodecShelf:
 async def receiver(shelf: CodecShelf, directory: Path, tmp_path: Path):
     """The hop to a receiver."""
     settings = ReceiverSettings(kb=directory / "kb", device="cpu", grace_seconds=1, log_level="error")
-    async with serving(ReceiverService(settings), settings, tmp_path) as address, linked(to_receiver(address)) as link:
+    async with serving(ReceiverService, settings, tmp_path) as address, linked(to_receiver(address)) as link:
         yield link
 
 
@@ -82,7 +82,7 @@ def sent(codec: Codec, burst_id: int, embedding: Embeddings, *, pilots: int = 0,
     through = Link.from_settings(settings).transmit(x, 0, burst_id)
     told = Genie(through.gain, through.n0) if csi == "perfect" else None
     fields = {"codec": spec(codec), "csi": csi, "grid": settings.grid, "genie": told} | fields
-    return replace(make_burst(burst_id, **fields), symbols=through.y, pilots=pilots)
+    return replace(make_burst(burst_id, **fields), symbols=through.y, pilot_symbols=pilots)
 
 
 async def test_what_arrives_clean_is_found(receiver, shelf, items) -> None:
@@ -100,14 +100,15 @@ async def test_what_arrives_clean_is_found(receiver, shelf, items) -> None:
 
 
 async def test_the_confidence_is_that_of_the_model_that_ships(receiver, shelf, items) -> None:
-    """Of the evidence of the 20 nearest items, found here by hand; without pilots the noise is not known."""
+    """Of the features of the 20 nearest items, found here by hand; without pilots the noise is not known."""
     query = items[5] + 0.3 * items[6]
     query /= np.linalg.norm(query)
     reception = await receiver.exchange(sent(shelf.get("raw"), 1, query, top_k=1))
     cosines = items.astype(np.float64) @ query
     nearest = np.argsort(-cosines)[:20]
-    ballot = vote(nearest[None] % 7, cosines[nearest][None].astype(np.float32), np.array([np.nan]))
-    expected = load_confidence(Path("none")).vote.of(evidence(ballot, np.array([np.nan]), np.array([256])))[0]
+    ballot = vote(nearest[None] % 7, (2 - 2 * cosines[nearest])[None].astype(np.float32), np.array([np.nan]))
+    features = confidence_features(ballot, np.array([np.nan]), np.array([256]))
+    expected = load_confidence(Path("none")).vote.of(features)[0]
     assert reception.top[0].item_id == "item-5"
     assert reception.confidence == pytest.approx(expected, rel=1e-3)
     assert reception.accepted == (expected >= 0.5)
@@ -235,8 +236,8 @@ async def test_each_bad_burst_has_its_error_and_the_others_of_its_batch_do_not(r
             (of(36, csi="perfect"), "csi perfect without a genie"),
             (of(37, genie=genie(1, 0.1)), "csi none with a genie"),
             (of(38, csi="perfect", genie=Genie(np.ones(2, np.complex64), 0.1)), "2 values for 256 symbols"),
-            (of(39, pilots=1), "1 pilots with csi pilot"),
-            (of(40, pilots=300, pilot_pattern="scattered"), "300 pilots in a burst of 556 symbols"),
+            (of(39, pilot_symbols=1), "1 pilots with csi pilot"),
+            (of(40, pilot_symbols=300, pilot_pattern="scattered"), "300 pilots in a burst of 556 symbols"),
         ],
     }
     cases = [(kind, burst, text) for kind, rows in bad.items() for burst, text in rows]
@@ -265,7 +266,7 @@ async def test_late_bursts_are_dropped_before_the_decoder(shelf, items, monkeypa
 
     monkeypatch.setattr(ReceivePipeline, "receive", slow)
     settings = ReceiverSettings(kb=directory / "kb", device="cpu", grace_seconds=1, log_level="error")
-    async with serving(ReceiverService(settings), settings, tmp_path) as address, linked(to_receiver(address)) as link:
+    async with serving(ReceiverService, settings, tmp_path) as address, linked(to_receiver(address)) as link:
         raw = shelf.get("raw")
         busy = asyncio.create_task(link.exchange(sent(raw, 1, items[1])))
         await until(lambda: decoded == [1])
@@ -308,7 +309,6 @@ async def test_the_receiver_and_its_knowledge_base_describe_themselves(receiver,
 
 
 async def test_without_a_knowledge_base_it_says_what_to_type(tmp_path: Path) -> None:
-    service = ReceiverService(ReceiverSettings(kb=tmp_path / "none"))
     with pytest.raises(NotFound, match="semlink kb build"):
-        await service.start()
-    await service.stop()
+        async with ReceiverService.load(ReceiverSettings(kb=tmp_path / "none")):
+            pass

@@ -13,9 +13,9 @@ from tests.tools.rpc import PATIENCE
 Result = TypeVar("Result")
 
 
-def receiver(directory: Path, **settings) -> tuple[ReceiverService, ReceiverSettings]:
+def receiver(directory: Path, **settings) -> tuple[type[ReceiverService], ReceiverSettings]:
     chosen = ReceiverSettings(kb=directory, device="cpu", grace_seconds=1, log_level="error", **settings)
-    return ReceiverService(chosen), chosen
+    return ReceiverService, chosen
 
 
 async def ask(address: str, work: Callable[[KnowledgeBaseClient], Result]) -> Result:

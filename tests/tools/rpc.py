@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 import numpy as np
@@ -21,7 +21,8 @@ from protos.semlink.v1 import channel_pb2_grpc as channel_rpc
 from protos.semlink.v1 import link_pb2 as pb
 from protos.semlink.v1 import link_pb2_grpc as rpc
 from shared.codecs.embedding.raw import Raw
-from shared.frame.burst import Burst, CodecSpec, Hit, Reception
+from shared.frame.burst import Burst, CodecSpec
+from shared.frame.reception import Hit, Reception
 from shared.phy import pilot_sequence
 from shared.rpc.burst_link import BurstLink, link_to_channel, link_to_receiver
 from shared.rpc.options import channel_options
@@ -31,6 +32,8 @@ from shared.types import Complex
 from shared.wire.link import reception_to_wire
 
 to_channel, to_receiver = link_to_channel, link_to_receiver
+
+Loaded = TypeVar("Loaded", bound=Service)
 
 PATIENCE = 60.0
 """Seconds after which a test that waits has failed; generous, for machines that do other work."""
@@ -43,7 +46,7 @@ def payload(n: int = 256, seed: int = 0) -> Complex:
     return (drawn / np.sqrt(np.mean(np.abs(drawn) ** 2))).astype(np.complex64)
 
 
-def make_burst(burst_id: int = 1, *, pilots: int = 0, symbols: Complex | None = None, **fields: Any) -> Burst:
+def make_burst(burst_id: int = 1, *, pilot_symbols: int = 0, symbols: Complex | None = None, **fields: Any) -> Burst:
     """A burst of codec raw that any channel takes; `fields` replace its own."""
     sent = payload(seed=burst_id % 1000) if symbols is None else symbols
     whole = {
@@ -51,9 +54,9 @@ def make_burst(burst_id: int = 1, *, pilots: int = 0, symbols: Complex | None = 
         "stream": 0,
         "counter": burst_id,
         "codec": CodecSpec("raw", 512, Raw.fingerprint, "c0ffee"),
-        "pilots": pilots,
-        "symbols": np.concatenate([pilot_sequence(pilots), sent]) if pilots else sent,
-        "csi": "pilot" if pilots else "none",
+        "pilot_symbols": pilot_symbols,
+        "symbols": np.concatenate([pilot_sequence(pilot_symbols), sent]) if pilot_symbols else sent,
+        "csi": "pilot" if pilot_symbols else "none",
     }
     return Burst(**(whole | fields))
 
@@ -133,12 +136,12 @@ async def status_of(call: Awaitable[Any]) -> tuple[grpc.StatusCode, str]:
 
 
 @asynccontextmanager
-async def serving(service: Service, settings: ServerSettings, directory: Path) -> AsyncIterator[str]:
+async def serving(kind: type[Service], settings: ServerSettings, directory: Path) -> AsyncIterator[str]:
     """A service in this loop, over a real socket, ready; drained at the end. Yields HOST:PORT."""
-    announce = directory / f"{service.name}.address"
+    announce = directory / f"{kind.name}.address"
     announce.unlink(missing_ok=True)
     stop = asyncio.Event()
-    running = asyncio.create_task(serve(service, settings.model_copy(update={"announce": announce, "port": 0}), stop))
+    running = asyncio.create_task(serve(kind, settings.model_copy(update={"announce": announce, "port": 0}), stop))
     try:
         await until(lambda: announce.exists() or running.done())
         if running.done():
@@ -148,6 +151,18 @@ async def serving(service: Service, settings: ServerSettings, directory: Path) -
     finally:
         stop.set()
         await running
+
+
+def remembering(kind: type[Loaded]) -> tuple[type[Loaded], list[Loaded]]:
+    """A service of this kind for `serving`, and where it is once it is loaded."""
+    found: list[Any] = []
+
+    class Remembered(kind):  # type: ignore[valid-type,misc] # a class like any other
+        def register(self, server: grpc.aio.Server) -> None:
+            found.append(self)
+            super().register(server)
+
+    return Remembered, found
 
 
 async def ready(address: str) -> None:

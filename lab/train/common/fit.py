@@ -23,7 +23,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from lab.bench.energy import spent_on
+from lab.bench.energy import Spent, spent_on
 from lab.train.common.settings import TrainSettings
 from shared.device import resolve_device
 
@@ -95,22 +95,27 @@ class _Epochs:
 
 
 class Curves(Callback):
-    """The figures of all epochs with seconds and joules, `rows`; a resumed run goes on with those before it."""
+    """The figures of all epochs with seconds and joules, `rows`; a resumed run goes on with those before it.
+
+    spent: by the last epoch of this process
+    """
 
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
+        self.spent: Spent | None = None
         self._epoch = ExitStack()
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, *_: object) -> None:
         """Start the clock."""
-        self._spent = self._epoch.enter_context(spent_on(trainer.strategy.root_device))
+        self.spent = self._epoch.enter_context(spent_on(trainer.strategy.root_device))
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Keep, log and print the figures; checkpoints are written after this."""
+        assert self.spent is not None
         self._epoch.close()
-        pl_module.log_dict({name: value for name, value in self._spent.row.items() if not math.isnan(value)})
+        pl_module.log_dict({name: value for name, value in self.spent.row.items() if not math.isnan(value)})
         figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        self.rows.append({"epoch": trainer.current_epoch + 1, **figures, **self._spent.row})
+        self.rows.append({"epoch": trainer.current_epoch + 1, **figures, **self.spent.row})
         if trainer.is_global_zero:
             print(*(f"{name} {value:.4g}" for name, value in self.rows[-1].items()), file=sys.stderr)
 
@@ -159,7 +164,8 @@ def fit(
     training.load_state_dict(torch.load(chosen, map_location="cpu", weights_only=True)["state_dict"])
     training.eval()
     if trainer.is_global_zero:
-        print(f"{run}: {len(curves.rows)} epochs; curves: tensorboard --logdir {settings.runs}", file=sys.stderr)
+        last_epoch = f"the last one took {curves.spent}; " if curves.spent else ""
+        print(f"{run}: {len(curves.rows)} epochs, {last_epoch}tensorboard --logdir {settings.runs}", file=sys.stderr)
     return curves.rows
 
 

@@ -165,7 +165,7 @@ class _PilotPatternEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PilotPat
     PILOT_PATTERN_PREAMBLE: _PilotPattern.ValueType  # 1
     """before the payload: one gain for the whole burst"""
     PILOT_PATTERN_SCATTERED: _PilotPattern.ValueType  # 2
-    """evenly among the payload: the gain is followed between them"""
+    """evenly among the payload: the gain is tracked between them"""
 
 class PilotPattern(_PilotPattern, metaclass=_PilotPatternEnumTypeWrapper):
     """Where the pilots stand in a burst."""
@@ -175,7 +175,7 @@ PILOT_PATTERN_UNSPECIFIED: PilotPattern.ValueType  # 0
 PILOT_PATTERN_PREAMBLE: PilotPattern.ValueType  # 1
 """before the payload: one gain for the whole burst"""
 PILOT_PATTERN_SCATTERED: PilotPattern.ValueType  # 2
-"""evenly among the payload: the gain is followed between them"""
+"""evenly among the payload: the gain is tracked between them"""
 Global___PilotPattern: _TypeAlias = PilotPattern  # noqa: Y015
 
 class _Csi:
@@ -539,38 +539,30 @@ Global___ChannelSettings: _TypeAlias = ChannelSettings  # noqa: Y015
 
 @_typing.final
 class ChannelReport(_message.Message):
-    """What the channel did to one burst. With `seed`, `stream` and `counter` the same burst can be replayed bit for bit."""
+    """What the channel did to one burst. With `settings.seed`, `stream` and `counter` the same burst can be replayed bit for
+    bit.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    SNR_DB_ASKED_FIELD_NUMBER: _builtins.int
+    SETTINGS_FIELD_NUMBER: _builtins.int
     SNR_DB_ACHIEVED_FIELD_NUMBER: _builtins.int
-    FADING_FIELD_NUMBER: _builtins.int
-    SEED_FIELD_NUMBER: _builtins.int
     STREAM_FIELD_NUMBER: _builtins.int
     COUNTER_FIELD_NUMBER: _builtins.int
     SIGNAL_POWER_FIELD_NUMBER: _builtins.int
     NOISE_POWER_FIELD_NUMBER: _builtins.int
-    GAIN_REAL_FIELD_NUMBER: _builtins.int
-    GAIN_IMAG_FIELD_NUMBER: _builtins.int
-    SETTINGS_FIELD_NUMBER: _builtins.int
+    GAIN_FIELD_NUMBER: _builtins.int
     SECONDS_FIELD_NUMBER: _builtins.int
     AIR_SYMBOLS_FIELD_NUMBER: _builtins.int
     PAPR_DB_FIELD_NUMBER: _builtins.int
-    snr_db_asked: _builtins.float
     snr_db_achieved: _builtins.float
     """10 log10(received signal power / noise power) of this very burst, fading included; +infinity without noise."""
-    fading: Global___Fading.ValueType
-    seed: _builtins.int
     stream: _builtins.int
     counter: _builtins.int
     signal_power: _builtins.float
     """Mean power of h x over the burst; 1 without fading."""
     noise_power: _builtins.float
     """Mean power of the noise that was drawn, per complex symbol."""
-    gain_real: _builtins.float
-    """The mean gain over the burst; of a block-fading burst the gain."""
-    gain_imag: _builtins.float
     seconds: _builtins.float
     """Where the burst lies on the time line of schedule and Doppler, in seconds."""
     air_symbols: _builtins.int
@@ -581,31 +573,53 @@ class ChannelReport(_message.Message):
     def settings(self) -> Global___ChannelSettings:
         """All settings that were in force for this burst, schedule and override included."""
 
+    @_builtins.property
+    def gain(self) -> Global___Complex:
+        """The mean gain over the burst; of a block-fading burst the gain."""
+
     def __init__(
         self,
         *,
-        snr_db_asked: _builtins.float = ...,
+        settings: Global___ChannelSettings | None = ...,
         snr_db_achieved: _builtins.float = ...,
-        fading: Global___Fading.ValueType = ...,
-        seed: _builtins.int = ...,
         stream: _builtins.int = ...,
         counter: _builtins.int = ...,
         signal_power: _builtins.float = ...,
         noise_power: _builtins.float = ...,
-        gain_real: _builtins.float = ...,
-        gain_imag: _builtins.float = ...,
-        settings: Global___ChannelSettings | None = ...,
+        gain: Global___Complex | None = ...,
         seconds: _builtins.float = ...,
         air_symbols: _builtins.int = ...,
         papr_db: _builtins.float = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["settings", b"settings"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["gain", b"gain", "settings", b"settings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["air_symbols", b"air_symbols", "counter", b"counter", "fading", b"fading", "gain_imag", b"gain_imag", "gain_real", b"gain_real", "noise_power", b"noise_power", "papr_db", b"papr_db", "seconds", b"seconds", "seed", b"seed", "settings", b"settings", "signal_power", b"signal_power", "snr_db_achieved", b"snr_db_achieved", "snr_db_asked", b"snr_db_asked", "stream", b"stream"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["air_symbols", b"air_symbols", "counter", b"counter", "gain", b"gain", "noise_power", b"noise_power", "papr_db", b"papr_db", "seconds", b"seconds", "settings", b"settings", "signal_power", b"signal_power", "snr_db_achieved", b"snr_db_achieved", "stream", b"stream"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ChannelReport: _TypeAlias = ChannelReport  # noqa: Y015
+
+@_typing.final
+class Complex(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REAL_FIELD_NUMBER: _builtins.int
+    IMAG_FIELD_NUMBER: _builtins.int
+    real: _builtins.float
+    imag: _builtins.float
+    def __init__(
+        self,
+        *,
+        real: _builtins.float = ...,
+        imag: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["imag", b"imag", "real", b"real"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Complex: _TypeAlias = Complex  # noqa: Y015
 
 @_typing.final
 class LedgerEntry(_message.Message):

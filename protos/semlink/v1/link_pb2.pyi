@@ -45,10 +45,10 @@ class Burst(_message.Message):
     CHANNEL_OVERRIDE_FIELD_NUMBER: _builtins.int
     GENIE_FIELD_NUMBER: _builtins.int
     PILOT_PATTERN_FIELD_NUMBER: _builtins.int
-    OFDM_FIELD_NUMBER: _builtins.int
+    GRID_FIELD_NUMBER: _builtins.int
     SESSION_FIELD_NUMBER: _builtins.int
     OFFSET_SYMBOLS_FIELD_NUMBER: _builtins.int
-    WANTED_CERTAINTY_FIELD_NUMBER: _builtins.int
+    REQUIRED_POSTERIOR_FIELD_NUMBER: _builtins.int
     burst_id: _builtins.int
     """Chosen by the transmitter, kept over all hops, unique while unanswered."""
     stream: _builtins.int
@@ -69,16 +69,16 @@ class Burst(_message.Message):
     """Ask for `Reception.trace`."""
     pilot_pattern: _common_pb2.PilotPattern.ValueType
     session: _builtins.int
-    """Pictures that are sent in rounds. `session` names the picture: the receiver keeps what it equalized, so that a later
-    burst of the session continues the code; 0 means that nothing is kept. Only for codecs whose shorter code begins
-    their longer one.
+    """HARQ with incremental redundancy. `session` names the picture: the receiver buffers the equalized symbols, so that a
+    later burst of the session continues the codeword; 0 means that nothing is buffered. Only for codecs whose shorter
+    codewords are prefixes of their longer ones.
     """
     offset_symbols: _builtins.int
     """Payload symbols of earlier bursts before this one's. `codec.k` is the length reached with this burst, so the payload
     holds k/2 - offset_symbols. FAILED_PRECONDITION when the receiver does not hold all of the earlier ones.
     """
-    wanted_certainty: _builtins.float
-    """Ask for more, `Reception.request_more`, below this certainty; 0 means never."""
+    required_posterior: _builtins.float
+    """Request more symbols, `Reception.request_more`, while the posterior is below this; 0 means never."""
     @_builtins.property
     def codec(self) -> _common_pb2.CodecSpec: ...
     @_builtins.property
@@ -90,7 +90,7 @@ class Burst(_message.Message):
         """Set by the channel, with CSI_PERFECT only."""
 
     @_builtins.property
-    def ofdm(self) -> Global___OfdmGrid:
+    def grid(self) -> Global___OfdmGrid:
         """The grid on which the symbols were sent; absent for a single carrier. Both ends of a real link agree on it."""
 
     def __init__(
@@ -110,14 +110,14 @@ class Burst(_message.Message):
         channel_override: _common_pb2.ChannelSettings | None = ...,
         genie: Global___Genie | None = ...,
         pilot_pattern: _common_pb2.PilotPattern.ValueType = ...,
-        ofdm: Global___OfdmGrid | None = ...,
+        grid: Global___OfdmGrid | None = ...,
         session: _builtins.int = ...,
         offset_symbols: _builtins.int = ...,
-        wanted_certainty: _builtins.float = ...,
+        required_posterior: _builtins.float = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["channel_override", b"channel_override", "codec", b"codec", "genie", b"genie", "ofdm", b"ofdm"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["channel_override", b"channel_override", "codec", b"codec", "genie", b"genie", "grid", b"grid"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["burst_id", b"burst_id", "channel_override", b"channel_override", "codec", b"codec", "counter", b"counter", "csi", b"csi", "genie", b"genie", "ofdm", b"ofdm", "offset_symbols", b"offset_symbols", "payload_symbols", b"payload_symbols", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "session", b"session", "stream", b"stream", "symbols", b"symbols", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace", "wanted_certainty", b"wanted_certainty"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["burst_id", b"burst_id", "channel_override", b"channel_override", "codec", b"codec", "counter", b"counter", "csi", b"csi", "genie", b"genie", "grid", b"grid", "offset_symbols", b"offset_symbols", "payload_symbols", b"payload_symbols", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "required_posterior", b"required_posterior", "session", b"session", "stream", b"stream", "symbols", b"symbols", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -192,7 +192,7 @@ class Reception(_message.Message):
     TRACE_FIELD_NUMBER: _builtins.int
     KNOWLEDGE_BASE_FIELD_NUMBER: _builtins.int
     KNOWLEDGE_BASE_VERSION_FIELD_NUMBER: _builtins.int
-    CERTAINTY_FIELD_NUMBER: _builtins.int
+    POSTERIOR_FIELD_NUMBER: _builtins.int
     REQUEST_MORE_FIELD_NUMBER: _builtins.int
     burst_id: _builtins.int
     confidence: _builtins.float
@@ -207,12 +207,13 @@ class Reception(_message.Message):
     knowledge_base: _builtins.str
     """Fingerprint of the knowledge base that answered, and how many changes it has seen."""
     knowledge_base_version: _builtins.int
-    certainty: _builtins.float
-    """Probability of the likeliest category given all that arrived, 0 to 1; absent for a codec without categories. The
-    confidence is less: it also holds that the category may be the wrong one for the picture, which no symbol can mend.
+    posterior: _builtins.float
+    """Posterior probability of the likeliest category given all symbols that arrived, 0 to 1; absent for a codec without
+    categories. The confidence is lower: it also covers that the category may be wrong for the picture, which no further
+    symbol can correct.
     """
     request_more: _builtins.bool
-    """The certainty is below the wanted one, and the code has more symbols."""
+    """The posterior is below the required one, and the codeword has more symbols."""
     @_builtins.property
     def failure(self) -> _common_pb2.Failure:
         """Set when the burst could not be served; then `top` is empty."""
@@ -249,19 +250,19 @@ class Reception(_message.Message):
         trace: _common_pb2.Trace | None = ...,
         knowledge_base: _builtins.str = ...,
         knowledge_base_version: _builtins.int = ...,
-        certainty: _builtins.float | None = ...,
+        posterior: _builtins.float | None = ...,
         request_more: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_certainty", b"_certainty", "_snr_db_estimated", b"_snr_db_estimated", "certainty", b"certainty", "channel", b"channel", "failure", b"failure", "snr_db_estimated", b"snr_db_estimated", "trace", b"trace"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_posterior", b"_posterior", "_snr_db_estimated", b"_snr_db_estimated", "channel", b"channel", "failure", b"failure", "posterior", b"posterior", "snr_db_estimated", b"snr_db_estimated", "trace", b"trace"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_certainty", b"_certainty", "_snr_db_estimated", b"_snr_db_estimated", "accepted", b"accepted", "burst_id", b"burst_id", "certainty", b"certainty", "channel", b"channel", "confidence", b"confidence", "elapsed_seconds", b"elapsed_seconds", "failure", b"failure", "knowledge_base", b"knowledge_base", "knowledge_base_version", b"knowledge_base_version", "ledger", b"ledger", "reason", b"reason", "request_more", b"request_more", "snr_db_estimated", b"snr_db_estimated", "top", b"top", "trace", b"trace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_posterior", b"_posterior", "_snr_db_estimated", b"_snr_db_estimated", "accepted", b"accepted", "burst_id", b"burst_id", "channel", b"channel", "confidence", b"confidence", "elapsed_seconds", b"elapsed_seconds", "failure", b"failure", "knowledge_base", b"knowledge_base", "knowledge_base_version", b"knowledge_base_version", "ledger", b"ledger", "posterior", b"posterior", "reason", b"reason", "request_more", b"request_more", "snr_db_estimated", b"snr_db_estimated", "top", b"top", "trace", b"trace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__certainty: _TypeAlias = _typing.Literal["certainty"]  # noqa: Y015
-    _WhichOneofArgType__certainty: _TypeAlias = _typing.Literal["_certainty", b"_certainty"]  # noqa: Y015
+    _WhichOneofReturnType__posterior: _TypeAlias = _typing.Literal["posterior"]  # noqa: Y015
+    _WhichOneofArgType__posterior: _TypeAlias = _typing.Literal["_posterior", b"_posterior"]  # noqa: Y015
     _WhichOneofReturnType__snr_db_estimated: _TypeAlias = _typing.Literal["snr_db_estimated"]  # noqa: Y015
     _WhichOneofArgType__snr_db_estimated: _TypeAlias = _typing.Literal["_snr_db_estimated", b"_snr_db_estimated"]  # noqa: Y015
     @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__certainty) -> _WhichOneofReturnType__certainty | None: ...
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__posterior) -> _WhichOneofReturnType__posterior | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__snr_db_estimated) -> _WhichOneofReturnType__snr_db_estimated | None: ...
 

@@ -27,7 +27,7 @@ class SendImageRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     CODEC_FIELD_NUMBER: _builtins.int
     K_FIELD_NUMBER: _builtins.int
-    CHANNEL_FIELD_NUMBER: _builtins.int
+    CHANNEL_OVERRIDE_FIELD_NUMBER: _builtins.int
     CSI_FIELD_NUMBER: _builtins.int
     PILOT_SYMBOLS_FIELD_NUMBER: _builtins.int
     STREAM_FIELD_NUMBER: _builtins.int
@@ -37,7 +37,7 @@ class SendImageRequest(_message.Message):
     TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
     PILOT_PATTERN_FIELD_NUMBER: _builtins.int
     DESIGN_SNR_DB_FIELD_NUMBER: _builtins.int
-    ASK_FOR_MORE_FIELD_NUMBER: _builtins.int
+    HARQ_FIELD_NUMBER: _builtins.int
     image: _builtins.bytes
     """A picture file: JPEG, PNG, WebP, GIF, BMP, TIFF, and HEIC where the server has the library. EXIF orientation is
     honoured, transparency becomes white.
@@ -64,13 +64,13 @@ class SendImageRequest(_message.Message):
     design_snr_db: _builtins.float
     """SNR in dB that the codec is told to expect, where it cares; unset means what the transmitter expects."""
     @_builtins.property
-    def channel(self) -> _common_pb2.ChannelSettings:
-        """Channel settings for this picture alone."""
+    def channel_override(self) -> _common_pb2.ChannelSettings:
+        """Channel settings for this picture alone. The channel checks them; the transmitter passes them on unread."""
 
     @_builtins.property
-    def ask_for_more(self) -> Global___AskForMore:
-        """Send few symbols, and more of them only while the receiver asks. Only for codecs whose shorter code begins their
-        longer one, such as nested.
+    def harq(self) -> Global___Harq:
+        """HARQ: send few symbols, and more of them only while the receiver requests them. Only for codecs whose shorter
+        codewords are prefixes of their longer ones, such as nested.
         """
 
     def __init__(
@@ -80,7 +80,7 @@ class SendImageRequest(_message.Message):
         request_id: _builtins.int = ...,
         codec: _builtins.str | None = ...,
         k: _builtins.int | None = ...,
-        channel: _common_pb2.ChannelSettings | None = ...,
+        channel_override: _common_pb2.ChannelSettings | None = ...,
         csi: _common_pb2.Csi.ValueType = ...,
         pilot_symbols: _builtins.int | None = ...,
         stream: _builtins.int | None = ...,
@@ -90,11 +90,11 @@ class SendImageRequest(_message.Message):
         timeout_seconds: _builtins.float = ...,
         pilot_pattern: _common_pb2.PilotPattern.ValueType = ...,
         design_snr_db: _builtins.float | None = ...,
-        ask_for_more: Global___AskForMore | None = ...,
+        harq: Global___Harq | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_design_snr_db", b"_design_snr_db", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "ask_for_more", b"ask_for_more", "channel", b"channel", "codec", b"codec", "counter", b"counter", "design_snr_db", b"design_snr_db", "k", b"k", "pilot_symbols", b"pilot_symbols", "stream", b"stream", "top_k", b"top_k"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_design_snr_db", b"_design_snr_db", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "channel_override", b"channel_override", "codec", b"codec", "counter", b"counter", "design_snr_db", b"design_snr_db", "harq", b"harq", "k", b"k", "pilot_symbols", b"pilot_symbols", "stream", b"stream", "top_k", b"top_k"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_design_snr_db", b"_design_snr_db", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "ask_for_more", b"ask_for_more", "channel", b"channel", "codec", b"codec", "counter", b"counter", "csi", b"csi", "design_snr_db", b"design_snr_db", "image", b"image", "k", b"k", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "request_id", b"request_id", "stream", b"stream", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_design_snr_db", b"_design_snr_db", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "channel_override", b"channel_override", "codec", b"codec", "counter", b"counter", "csi", b"csi", "design_snr_db", b"design_snr_db", "harq", b"harq", "image", b"image", "k", b"k", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "request_id", b"request_id", "stream", b"stream", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__codec: _TypeAlias = _typing.Literal["codec"]  # noqa: Y015
     _WhichOneofArgType__codec: _TypeAlias = _typing.Literal["_codec", b"_codec"]  # noqa: Y015
@@ -128,46 +128,47 @@ class SendImageRequest(_message.Message):
 Global___SendImageRequest: _TypeAlias = SendImageRequest  # noqa: Y015
 
 @_typing.final
-class AskForMore(_message.Message):
-    """Incremental redundancy: a picture goes out in rounds, each a burst with its own pilots, header and random draw. `k` of
-    the request is the length to begin with, the shortest one when unset; each round goes on to the codec's next length.
+class Harq(_message.Message):
+    """HARQ with incremental redundancy: a picture is sent in rounds, each a burst with its own pilots, header and random
+    draw. `k` of the request is the length of the first round, the shortest one when unset; each round extends the codeword
+    to the codec's next length.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    CERTAINTY_FIELD_NUMBER: _builtins.int
+    REQUIRED_POSTERIOR_FIELD_NUMBER: _builtins.int
     K_MAX_FIELD_NUMBER: _builtins.int
-    certainty: _builtins.float
-    """0 to 1; unset means 0.99. The receiver asks while the doubt, 1 less the probability of the likeliest category, is
-    above (1 - certainty) times the payload of the next round over that of the first: a long round is for much doubt.
+    required_posterior: _builtins.float
+    """0 to 1; unset means 0.99. The receiver requests more while 1 - posterior of the likeliest category is above
+    (1 - required_posterior) times the payload of the next round over that of the first: a longer round needs more doubt.
     """
     k_max: _builtins.int
     """Length at which to stop in any case; unset means the codec's longest."""
     def __init__(
         self,
         *,
-        certainty: _builtins.float | None = ...,
+        required_posterior: _builtins.float | None = ...,
         k_max: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_certainty", b"_certainty", "_k_max", b"_k_max", "certainty", b"certainty", "k_max", b"k_max"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_k_max", b"_k_max", "_required_posterior", b"_required_posterior", "k_max", b"k_max", "required_posterior", b"required_posterior"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_certainty", b"_certainty", "_k_max", b"_k_max", "certainty", b"certainty", "k_max", b"k_max"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_k_max", b"_k_max", "_required_posterior", b"_required_posterior", "k_max", b"k_max", "required_posterior", b"required_posterior"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__certainty: _TypeAlias = _typing.Literal["certainty"]  # noqa: Y015
-    _WhichOneofArgType__certainty: _TypeAlias = _typing.Literal["_certainty", b"_certainty"]  # noqa: Y015
     _WhichOneofReturnType__k_max: _TypeAlias = _typing.Literal["k_max"]  # noqa: Y015
     _WhichOneofArgType__k_max: _TypeAlias = _typing.Literal["_k_max", b"_k_max"]  # noqa: Y015
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__certainty) -> _WhichOneofReturnType__certainty | None: ...
+    _WhichOneofReturnType__required_posterior: _TypeAlias = _typing.Literal["required_posterior"]  # noqa: Y015
+    _WhichOneofArgType__required_posterior: _TypeAlias = _typing.Literal["_required_posterior", b"_required_posterior"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__k_max) -> _WhichOneofReturnType__k_max | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__required_posterior) -> _WhichOneofReturnType__required_posterior | None: ...
 
-Global___AskForMore: _TypeAlias = AskForMore  # noqa: Y015
+Global___Harq: _TypeAlias = Harq  # noqa: Y015
 
 @_typing.final
-class Round(_message.Message):
-    """One round. Its draw is (stream, counter): with a counter in the request that and the next ones, so who counts himself
-    leaves room for one round for each length of the codec, 6 for nested.
+class HarqRound(_message.Message):
+    """One HARQ round. Its draw is (stream, counter): with a counter in the request that and the next ones, so a client that
+    counts itself reserves one counter for each length of the codec, 6 for nested.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -178,7 +179,7 @@ class Round(_message.Message):
     PAYLOAD_SYMBOLS_FIELD_NUMBER: _builtins.int
     CBR_TOTAL_FIELD_NUMBER: _builtins.int
     CONFIDENCE_FIELD_NUMBER: _builtins.int
-    CERTAINTY_FIELD_NUMBER: _builtins.int
+    POSTERIOR_FIELD_NUMBER: _builtins.int
     SNR_DB_ESTIMATED_FIELD_NUMBER: _builtins.int
     SECONDS_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
@@ -191,14 +192,12 @@ class Round(_message.Message):
     """This round's channel uses, with pilots and header, / (3 x height x width of the source picture)."""
     confidence: _builtins.float
     """What the receiver answered, see Reception; absent for a round that failed."""
-    certainty: _builtins.float
+    posterior: _builtins.float
     snr_db_estimated: _builtins.float
     seconds: _builtins.float
     """The round trip, with its emulated stages."""
-    @_builtins.property
-    def failure(self) -> _common_pb2.Failure:
-        """Why it failed; then it was the last, and the answer is that of the round before."""
-
+    failure: _builtins.str
+    """Why it failed, empty if it did not. A failed round is the last, and the answer is that of the round before."""
     def __init__(
         self,
         *,
@@ -208,29 +207,29 @@ class Round(_message.Message):
         payload_symbols: _builtins.int = ...,
         cbr_total: _builtins.float = ...,
         confidence: _builtins.float | None = ...,
-        certainty: _builtins.float | None = ...,
+        posterior: _builtins.float | None = ...,
         snr_db_estimated: _builtins.float | None = ...,
         seconds: _builtins.float = ...,
-        failure: _common_pb2.Failure | None = ...,
+        failure: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_certainty", b"_certainty", "_confidence", b"_confidence", "_snr_db_estimated", b"_snr_db_estimated", "certainty", b"certainty", "confidence", b"confidence", "failure", b"failure", "snr_db_estimated", b"snr_db_estimated"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_posterior", b"_posterior", "_snr_db_estimated", b"_snr_db_estimated", "confidence", b"confidence", "posterior", b"posterior", "snr_db_estimated", b"snr_db_estimated"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_certainty", b"_certainty", "_confidence", b"_confidence", "_snr_db_estimated", b"_snr_db_estimated", "cbr_total", b"cbr_total", "certainty", b"certainty", "confidence", b"confidence", "counter", b"counter", "failure", b"failure", "k", b"k", "payload_symbols", b"payload_symbols", "pilot_symbols", b"pilot_symbols", "seconds", b"seconds", "snr_db_estimated", b"snr_db_estimated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_posterior", b"_posterior", "_snr_db_estimated", b"_snr_db_estimated", "cbr_total", b"cbr_total", "confidence", b"confidence", "counter", b"counter", "failure", b"failure", "k", b"k", "payload_symbols", b"payload_symbols", "pilot_symbols", b"pilot_symbols", "posterior", b"posterior", "seconds", b"seconds", "snr_db_estimated", b"snr_db_estimated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__certainty: _TypeAlias = _typing.Literal["certainty"]  # noqa: Y015
-    _WhichOneofArgType__certainty: _TypeAlias = _typing.Literal["_certainty", b"_certainty"]  # noqa: Y015
     _WhichOneofReturnType__confidence: _TypeAlias = _typing.Literal["confidence"]  # noqa: Y015
     _WhichOneofArgType__confidence: _TypeAlias = _typing.Literal["_confidence", b"_confidence"]  # noqa: Y015
+    _WhichOneofReturnType__posterior: _TypeAlias = _typing.Literal["posterior"]  # noqa: Y015
+    _WhichOneofArgType__posterior: _TypeAlias = _typing.Literal["_posterior", b"_posterior"]  # noqa: Y015
     _WhichOneofReturnType__snr_db_estimated: _TypeAlias = _typing.Literal["snr_db_estimated"]  # noqa: Y015
     _WhichOneofArgType__snr_db_estimated: _TypeAlias = _typing.Literal["_snr_db_estimated", b"_snr_db_estimated"]  # noqa: Y015
     @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__certainty) -> _WhichOneofReturnType__certainty | None: ...
-    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__confidence) -> _WhichOneofReturnType__confidence | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__posterior) -> _WhichOneofReturnType__posterior | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__snr_db_estimated) -> _WhichOneofReturnType__snr_db_estimated | None: ...
 
-Global___Round: _TypeAlias = Round  # noqa: Y015
+Global___HarqRound: _TypeAlias = HarqRound  # noqa: Y015
 
 @_typing.final
 class Delivery(_message.Message):
@@ -296,9 +295,9 @@ class Delivery(_message.Message):
     @_builtins.property
     def trace(self) -> _common_pb2.Trace: ...
     @_builtins.property
-    def rounds(self) -> _containers.RepeatedCompositeFieldContainer[Global___Round]:
-        """With `ask_for_more`, in order, at least one. The other fields tell of all rounds together; `channel`, `confidence`
-        and `snr_db_estimated` are those of the last round that arrived.
+    def rounds(self) -> _containers.RepeatedCompositeFieldContainer[Global___HarqRound]:
+        """With `harq`, in order, at least one. The other fields are of all rounds together; `channel`, `confidence` and
+        `snr_db_estimated` are those of the last round that arrived.
         """
 
     def __init__(
@@ -326,7 +325,7 @@ class Delivery(_message.Message):
         pilot_symbols: _builtins.int = ...,
         pilot_pattern: _common_pb2.PilotPattern.ValueType = ...,
         knowledge_base_version: _builtins.int = ...,
-        rounds: _abc.Iterable[Global___Round] | None = ...,
+        rounds: _abc.Iterable[Global___HarqRound] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_snr_db_estimated", b"_snr_db_estimated", "channel", b"channel", "snr_db_estimated", b"snr_db_estimated", "trace", b"trace"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...

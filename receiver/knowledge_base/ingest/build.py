@@ -7,7 +7,7 @@ build that was stopped goes on where it was.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -23,7 +23,7 @@ from receiver.knowledge_base.records import Origin
 from receiver.knowledge_base.store.writer import check_text
 from shared.datasets import Embedded, EmbeddingSource, Picture, PictureSource
 from shared.errors import InvalidInput, Mismatch
-from shared.types import Floats, Pixels
+from shared.types import Floats, Pixels, Progress
 
 Given = TypeVar("Given", Picture, Embedded)
 Taken = TypeVar("Taken")
@@ -139,7 +139,7 @@ def build_knowledge_base(
     directory: str | Path,
     clip: ImageEncoder | ClipIdentity,
     batch_size: int = 64,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Progress | None = None,
     *,
     settings: EngineSettings | None = None,
     copy: bool = False,

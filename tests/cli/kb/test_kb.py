@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 from click.testing import Result
 
 from lab.data.features import Features, save_features
+from local.health import wait_serving
 from receiver.knowledge_base import KnowledgeBase, Origin, write_store
 from receiver.knowledge_base.store.layout import Layout
 from shared.errors import NotFound, SemLinkError
@@ -51,10 +51,7 @@ def served(pictures: Path) -> Iterator[Path]:
     with process("receiver", pictures.parent, "--kb", str(kb), "--device", "cpu") as running:
         patch = pytest.MonkeyPatch()
         patch.setenv("SEMLINK_RECEIVER", running.address)
-        deadline = monotonic() + PATIENCE
-        while semlink("info").exit_code:
-            assert monotonic() < deadline, running.log.read_text()
-            sleep(0.1)
+        wait_serving(running.address, PATIENCE)
         yield kb
         patch.undo()
 

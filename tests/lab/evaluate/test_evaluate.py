@@ -298,8 +298,8 @@ def test_a_vote_answers_as_a_live_receiver_does(test_set: TestSet) -> None:
     e_hat = arrival.decoded.embeddings / np.linalg.norm(arrival.decoded.embeddings, axis=1, keepdims=True)
     cosines = e_hat @ test_set.items.embeddings.T
     nearest = np.argsort(-cosines, axis=1)[:, :20]
-    n0 = 10 ** (-point.chain(seed=1).carry(raw_symbols(batch), members).snr_db / 10)
-    ballot = vote(test_set.item_labels[nearest], np.take_along_axis(cosines, nearest, axis=1), n0)
+    n0 = point.chain(seed=1).carry(raw_symbols(batch), members).n0
+    ballot = vote(test_set.item_labels[nearest], 2 - 2 * np.take_along_axis(cosines, nearest, axis=1), n0)
     elected = nearest[members, ballot.winner]
     np.testing.assert_array_equal(arrival.found[:, 0], elected)
     assert (elected != nearest[:, 0]).any()  # or the nearest item would do

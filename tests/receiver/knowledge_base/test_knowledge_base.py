@@ -11,7 +11,7 @@ import pytest
 
 from receiver.knowledge_base import EngineSettings, KnowledgeBase, Origin, write_store
 from shared.errors import InvalidInput, InvalidSetting, Mismatch, NotFound, Unavailable
-from shared.frame.burst import Hit
+from shared.frame.reception import Hit
 from shared.types import Floats
 
 ORIGIN = Origin(source="synthetic", clip="fake-clip", clip_fingerprint="c0ffee")
@@ -81,27 +81,27 @@ def test_the_same_content_has_the_same_fingerprint(directory: Path, embeddings: 
 def test_search_is_exact(kb: KnowledgeBase, embeddings: Floats, batch: int) -> None:
     rng = np.random.default_rng(batch)
     queries = (embeddings[rng.integers(0, 1000, batch)] * 5 + rng.normal(size=(batch, 512)) * 0.4).astype(np.float32)
-    positions, cosines = kb.nearest(queries, 10)
+    positions, squared = kb.nearest(queries, 10)
     wide = queries.astype(np.float64) / np.linalg.norm(queries.astype(np.float64), axis=1, keepdims=True)
     every = wide @ embeddings.T.astype(np.float64)
     expected = np.argsort(-every, axis=1, kind="stable")[:, :10]
-    assert (positions.dtype, cosines.dtype) == (np.int64, np.float32)
+    assert (positions.dtype, squared.dtype) == (np.int64, np.float32)
     np.testing.assert_array_equal(positions, expected)
-    np.testing.assert_allclose(cosines, np.take_along_axis(every, expected, axis=1), atol=1e-6)
+    np.testing.assert_allclose(squared, 2 - 2 * np.take_along_axis(every, expected, axis=1), atol=2e-6)
 
 
 def test_a_batch_answers_as_one_by_one(kb: KnowledgeBase) -> None:
     queries = vectors(50, seed=3)
-    positions, cosines = kb.nearest(queries, 5)
+    positions, squared = kb.nearest(queries, 5)
     for row, query in enumerate(queries):
         alone = kb.nearest(query[None], 5)
         np.testing.assert_array_equal(alone[0][0], positions[row])
-        np.testing.assert_array_equal(alone[1][0], cosines[row])
+        np.testing.assert_array_equal(alone[1][0], squared[row])
 
 
 def test_hits_carry_distances_between_unit_vectors(kb: KnowledgeBase, embeddings: Floats) -> None:
     top, away = kb.search(np.stack([embeddings[5] * 1e-3, -embeddings[5] * 1e6]), 3)
-    assert top[0] == Hit("item-5", "label 5", pytest.approx(0, abs=4e-4))
+    assert top[0] == Hit("item-5", "label 5", pytest.approx(0, abs=1e-6))
     assert top[1].distance == pytest.approx(np.sqrt(2 - 2 * np.sort(embeddings @ embeddings[5])[-2]), abs=1e-5)
     assert 0 < top[1].distance <= top[2].distance <= 2
     assert 0 < away[0].distance <= away[1].distance <= away[2].distance <= 2

@@ -56,10 +56,10 @@ def test_every_search_gives_each_item_exactly_once(kb: KnowledgeBase) -> None:
     kb.remove([f"item-{n}" for n in range(0, 300, 3)] + ["new-0", "new-49"])
     live = np.flatnonzero(kb.view.live)
     queries = vectors(20, seed=2)
-    positions, cosines = kb.nearest(queries, len(live))
+    positions, squared = kb.nearest(queries, len(live))
     expected = queries @ kb.view.embeddings_of(live).T
     np.testing.assert_array_equal(np.sort(positions, axis=1), np.tile(live, (20, 1)))
-    np.testing.assert_allclose(cosines, -np.sort(-expected, axis=1), atol=1e-6)
+    np.testing.assert_allclose(squared, 2 - 2 * -np.sort(-expected, axis=1), atol=2e-6)
 
 
 def test_a_removed_id_can_come_again_with_another_meaning(kb: KnowledgeBase) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
 
@@ -38,24 +39,33 @@ from tests.tools.rpc import (
 NAMES = ["grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection", "semlink.v1.Channel"]
 
 
-class Slow(ChannelService):
-    """A channel proxy that warms up until it is told to stop that, or fails."""
+class Slow:
+    """How a channel proxy loads that takes until it is told to stop that, or fails."""
 
-    def __init__(self, settings: ProxySettings) -> None:
-        super().__init__(settings)
+    def __init__(self) -> None:
         self.warm = asyncio.Event()
         self.failure: Exception | None = None
         self.stopped = False
 
-    async def start(self) -> None:
-        await self.warm.wait()
-        if self.failure:
-            raise self.failure
-        await super().start()
+    @property
+    def kind(self) -> type[ChannelService]:
+        """The service."""
+        slow = self
 
-    async def stop(self) -> None:
-        self.stopped = True
-        await super().stop()
+        class SlowService(ChannelService):
+            @classmethod
+            @asynccontextmanager
+            async def load(cls, settings: ProxySettings):
+                try:
+                    await slow.warm.wait()
+                    if slow.failure:
+                        raise slow.failure
+                    async with super().load(settings) as service:
+                        yield service
+                finally:
+                    slow.stopped = True
+
+        return SlowService
 
 
 async def health(address: str, service: str = "") -> int:
@@ -69,8 +79,8 @@ async def slow(tmp_path: Path):
     """(service, address, stop, the task that serves): bound and announced, and not yet warm."""
     announce, stop = tmp_path / "deep" / "address", asyncio.Event()
     settings = ProxySettings(port=0, announce=announce, grace_seconds=1)
-    service = Slow(settings)
-    running = asyncio.create_task(serve(service, settings, stop))
+    service = Slow()
+    running = asyncio.create_task(serve(service.kind, settings, stop))
     await until(announce.exists)
     yield service, announce.read_text(), stop, running
     stop.set()

@@ -11,7 +11,7 @@ from protos.semlink.v1 import channel_pb2 as api
 from protos.semlink.v1 import common_pb2 as common
 from protos.semlink.v1 import knowledge_base_pb2 as kb
 from shared.errors import InvalidInput, InvalidSetting
-from shared.frame.burst import Hit, Trace
+from shared.frame.reception import Hit, Trace
 from shared.ledger import Entry, Kind
 from shared.types import Floats
 from shared.wire.converter import from_message, to_message

@@ -7,8 +7,8 @@ import pytest
 
 from protos.semlink.v1 import knowledge_base_pb2 as pb
 from shared.errors import InvalidInput, InvalidSetting
-from shared.frame.burst import Hit
 from shared.frame.kb import Found, Item, KnowledgeBaseInfo, Listed, NewItem, Snapshot, Verification
+from shared.frame.reception import Hit
 from shared.wire.converter import from_message, to_message
 from shared.wire.kb import embedding_from_wire, item_to_wire, page_from_wire, page_to_wire, snapshot_to_wire
 from shared.wire.kb import verification_to_wire as to_verify

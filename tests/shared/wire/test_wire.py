@@ -12,11 +12,14 @@ from google.protobuf.message import Message
 from protos.semlink.v1 import common_pb2 as common
 from protos.semlink.v1 import link_pb2 as pb
 from shared.errors import InvalidInput, InvalidSetting, InvalidSymbols
-from shared.frame.burst import Burst, ChannelReport, CodecSpec, Genie, Hit, Reception, Trace
+from shared.frame.burst import Burst, CodecSpec, Genie
+from shared.frame.reception import ChannelReport, Hit, Reception, Trace
 from shared.ledger import Entry, Kind
 from shared.phy import ChannelSettings, Grid
 from shared.wire import channel as channel_wire
+from shared.wire import from_message, to_message
 from shared.wire import link as wire
+from shared.wire.converter import message_to_mapping
 
 
 def length(text: str) -> str:
@@ -32,7 +35,7 @@ BURST = Burst(
     stream=3,
     counter=2**63,
     codec=CodecSpec("kbsc", 4, "00ff00ff00ff00ff", "c0ffee", 5),
-    pilots=1,
+    pilot_symbols=1,
     symbols=SYMBOLS,
     csi="pilot",
     timeout_seconds=1.5,
@@ -44,7 +47,7 @@ BURST = Burst(
     grid=Grid(64, 16),
     session=2**63 + 5,
     offset_symbols=300,
-    wanted_certainty=0.75,
+    required_posterior=0.75,
 )
 BURST_HEX = (
     "08 8180808080 20"  # 1 burst_id
@@ -61,10 +64,10 @@ BURST_HEX = (
     "62 16 09 00000000000008c0 10 02 18 ffffffffffffffffff01"  # 12 channel_override
     "6a 13 0a08 0000003f000080be 11 000000000000c03f"  # 13 genie
     "70 02"  # 14 pilot_pattern
-    "7a 04 08 40 10 10"  # 15 ofdm
+    "7a 04 08 40 10 10"  # 15 grid
     "8001 8580808080808080 8001"  # 16 session
     "8801 ac02"  # 17 offset_symbols
-    "9101 000000000000e83f"  # 18 wanted_certainty
+    "9101 000000000000e83f"  # 18 required_posterior
 )
 REPORT = ChannelReport(
     settings=ChannelSettings(snr_db=-3.0, fading="rayleigh", seed=1),
@@ -80,17 +83,15 @@ REPORT = ChannelReport(
 )
 SETTINGS_HEX = channel_wire.settings_to_wire(REPORT.settings).SerializeToString(deterministic=True).hex()
 REPORT_HEX = (
-    "09 00000000000008c0"  # 1 snr_db_asked
+    f"0a {length(SETTINGS_HEX)} {SETTINGS_HEX}"  # 1 settings; its own fields are pinned below
     "11 00000000000004c0"  # 2 snr_db_achieved
-    "18 02"  # 3 fading
-    "20 01 28 02 30 03"  # 4 seed, 5 stream, 6 counter
-    "39 cdccccccccccec3f"  # 7 signal_power
-    "41 9a9999999999f93f"  # 8 noise_power
-    "49 000000000000e03f 51 000000000000e8bf"  # 9 gain_real, 10 gain_imag
-    f"5a {length(SETTINGS_HEX)} {SETTINGS_HEX}"  # 11 settings; its own fields are pinned below
-    "61 000000000000f43f"  # 12 seconds
-    "68 9802"  # 13 air_symbols
-    "71 0000000000000c40"  # 14 papr_db
+    "18 02 20 03"  # 3 stream, 4 counter
+    "29 cdccccccccccec3f"  # 5 signal_power
+    "31 9a9999999999f93f"  # 6 noise_power
+    "3a 12 09 000000000000e03f 11 000000000000e8bf"  # 7 gain
+    "41 000000000000f43f"  # 8 seconds
+    "48 9802"  # 9 air_symbols
+    "51 0000000000000c40"  # 10 papr_db
 )
 RECEPTION = Reception(
     burst_id=5,
@@ -105,7 +106,7 @@ RECEPTION = Reception(
     snr_db_estimated=0.0,
     trace=Trace(SYMBOLS[:0], SYMBOLS[:1], SYMBOLS[1:2]),
     channel=REPORT,
-    certainty=0.0,
+    posterior=0.0,
     request_more=True,
 )
 RECEPTION_HEX = (
@@ -122,23 +123,22 @@ RECEPTION_HEX = (
     "5a 14 12 08 0000803f00000040 1a 08 000000bf00000000"  # 11 trace
     "62 02 6b62"  # 12 knowledge_base
     "68 09"  # 13 knowledge_base_version
-    "71 0000000000000000"  # 14 certainty, 0 and there
+    "71 0000000000000000"  # 14 posterior, 0 and there
     "78 01"  # 15 request_more
 )
 ROWS = [
-    pytest.param(BURST, wire.burst_to_wire, wire.burst_from_wire, pb.Burst, BURST_HEX, id="burst"),
-    pytest.param(
-        REPORT,
-        channel_wire.report_to_wire,
-        channel_wire.report_from_wire,
-        common.ChannelReport,
-        REPORT_HEX,
-        id="report",
-    ),
-    pytest.param(
-        RECEPTION, wire.reception_to_wire, wire.reception_from_wire, pb.Reception, RECEPTION_HEX, id="reception"
-    ),
+    pytest.param(BURST, pb.Burst, BURST_HEX, id="burst"),
+    pytest.param(REPORT, common.ChannelReport, REPORT_HEX, id="report"),
+    pytest.param(RECEPTION, pb.Reception, RECEPTION_HEX, id="reception"),
 ]
+
+
+def write(value: Any, kind: type[Message]) -> Message:
+    return wire.burst_to_wire(value) if isinstance(value, Burst) else to_message(value, kind)
+
+
+def read(message: Message, kind: type[Any]) -> Any:
+    return wire.burst_from_wire(message) if isinstance(message, pb.Burst) else from_message(message, kind)
 
 
 def same(left: Any, right: Any) -> bool:
@@ -153,11 +153,11 @@ def same(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
-@pytest.mark.parametrize(("value", "write", "read", "message", "text"), ROWS)
-def test_bytes_are_pinned_and_read_back(value, write, read, message: type[Message], text: str) -> None:
+@pytest.mark.parametrize(("value", "message", "text"), ROWS)
+def test_bytes_are_pinned_and_read_back(value, message: type[Message], text: str) -> None:
     data = bytes.fromhex(text)
-    assert write(value).SerializeToString(deterministic=True).hex() == data.hex()
-    assert same(read(message.FromString(data)), value)
+    assert write(value, message).SerializeToString(deterministic=True).hex() == data.hex()
+    assert same(read(message.FromString(data), type(value)), value)
 
 
 def test_symbols_are_little_endian_pairs_of_float32() -> None:
@@ -170,11 +170,11 @@ def test_symbols_are_little_endian_pairs_of_float32() -> None:
 )
 def test_a_burst_that_is_passed_on_is_what_the_receiver_gets(genie: Genie | None, grid: Grid | None) -> None:
     """Rewritten in place, the message is that of the burst as received; a genie of the sender is taken away."""
+    received = dataclasses.replace(BURST, symbols=SYMBOLS[::-1].copy(), channel_override={}, genie=genie, grid=grid)
     message = wire.burst_to_wire(BURST)
-    wire.pass_on(message, SYMBOLS[::-1], genie, grid)
-    received = dataclasses.replace(BURST, symbols=SYMBOLS[::-1], channel_override={}, genie=genie, grid=grid)
+    wire.update_burst(message, received)
     assert message == wire.burst_to_wire(received)
-    assert same(wire.burst_from_wire(message), dataclasses.replace(received, symbols=SYMBOLS[::-1].copy()))
+    assert same(wire.burst_from_wire(message), received)
 
 
 def test_what_is_unset_stays_unset() -> None:
@@ -182,8 +182,8 @@ def test_what_is_unset_stays_unset() -> None:
     back = wire.burst_from_wire(pb.Burst.FromString(wire.burst_to_wire(burst).SerializeToString()))
     assert same(back, burst)
     assert (back.genie, back.channel_override, back.top_k, back.timeout_seconds) == (None, {}, 5, 0.0)
-    reception = dataclasses.replace(RECEPTION, snr_db_estimated=None, trace=None, channel=None, certainty=None)
-    assert same(wire.reception_from_wire(wire.reception_to_wire(reception)), reception)
+    reception = dataclasses.replace(RECEPTION, snr_db_estimated=None, trace=None, channel=None, posterior=None)
+    assert same(from_message(to_message(reception, pb.Reception), Reception), reception)
 
 
 def other_values() -> dict[str, Any]:
@@ -220,7 +220,7 @@ def test_every_setting_is_in_the_message_and_travels_there_and_back() -> None:
     assert channel_wire.settings_from_wire(common.ChannelSettings.FromString(data)) == settings
     override = channel_wire.override_to_wire(OTHER)
     assert override is not None
-    assert channel_wire.override_from_wire(common.ChannelSettings.FromString(override.SerializeToString())) == OTHER
+    assert message_to_mapping(common.ChannelSettings.FromString(override.SerializeToString())) == OTHER
 
 
 @pytest.mark.parametrize("name", sorted(ChannelSettings.model_fields))
@@ -229,7 +229,7 @@ def test_a_setting_alone_is_an_override_of_itself_alone(name: str) -> None:
     message = channel_wire.override_to_wire(override)
     assert message is not None
     assert len(message.ListFields()) == 1
-    assert channel_wire.override_from_wire(common.ChannelSettings.FromString(message.SerializeToString())) == override
+    assert message_to_mapping(common.ChannelSettings.FromString(message.SerializeToString())) == override
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_every_choice_has_a_number_and_every_number_a_choice(field: str, choices
     for choice in choices:
         message = channel_wire.override_to_wire({field: choice})
         assert message is not None
-        assert channel_wire.override_from_wire(message) == {field: choice}
+        assert message_to_mapping(message) == {field: choice}
 
 
 def test_numbers_of_the_fields_never_change() -> None:
@@ -276,7 +276,7 @@ def test_only_fields_that_are_set_are_an_override() -> None:
     message = channel_wire.override_to_wire({"snr_db": 0.0, "seed": 0})
     assert message is not None
     assert message.SerializeToString().hex() == "09" + "00" * 8 + "1800"
-    assert channel_wire.override_from_wire(message) == {"snr_db": 0.0, "seed": 0}
+    assert message_to_mapping(message) == {"snr_db": 0.0, "seed": 0}
     with pytest.raises(InvalidSetting, match="fading = 'fog'"):
         channel_wire.override_to_wire({"fading": "fog"})
 
@@ -299,9 +299,9 @@ WRONG = [
     ({"top_k": 101}, InvalidSetting, "top_k = 101"),
     ({"timeout_seconds": -1.0}, InvalidInput, "timeout_seconds = -1"),
     ({"timeout_seconds": math.nan}, InvalidInput, "timeout_seconds = nan"),
-    ({"session": 0}, InvalidInput, "offset_symbols = 300 and wanted_certainty = 0.75 without a session"),
-    ({"wanted_certainty": 1.5}, InvalidSetting, "wanted_certainty = 1.5"),
-    ({"wanted_certainty": math.nan}, InvalidSetting, "wanted_certainty = nan"),
+    ({"session": 0}, InvalidInput, "offset_symbols = 300 and required_posterior = 0.75 without a session"),
+    ({"required_posterior": 1.5}, InvalidSetting, "required_posterior = 1.5"),
+    ({"required_posterior": math.nan}, InvalidSetting, "required_posterior = nan"),
     ({"channel_override": common.ChannelSettings(fading=99)}, InvalidSetting, "fading = 99"),
     ({"genie": pb.Genie(gain=b"1234", n0=1)}, InvalidSymbols, "4 bytes"),
     ({"genie": pb.Genie(gain=NOT_A_NUMBER[:8], n0=1)}, InvalidSymbols, "NaN"),

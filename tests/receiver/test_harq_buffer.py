@@ -12,19 +12,20 @@ import pytest
 
 from local.supervisor import LocalLink
 from receiver.decoder import equalize_bursts
-from receiver.harq_buffer import Part, Sessions
+from receiver.harq_buffer import HarqBuffer, Part
 from receiver.service import ReceiverService
 from receiver.settings import ReceiverSettings
 from shared.clip import load_clip
 from shared.codecs import codec_class
 from shared.codecs.embedding.nested import Nested
 from shared.errors import InvalidInput, Mismatch
-from shared.frame.burst import Burst, CodecSpec, Reception
+from shared.frame.burst import Burst, CodecSpec
+from shared.frame.reception import Reception
 from shared.phy import ChannelSettings, place_pilots
 from shared.phy import Link as Physics
 from shared.rpc.burst_link import BurstLink, link_to_receiver
 from shared.types import Complex
-from tests.tools.rpc import PATIENCE, linked, make_burst, payload, serving
+from tests.tools.rpc import PATIENCE, linked, make_burst, payload, remembering, serving
 
 LENGTHS = Nested.lengths
 CLIP = load_clip(device="cpu", precision="float32").fingerprint
@@ -44,9 +45,9 @@ def rounds(session: int, *, snr_db: float = 0.0, draw: int | None = None) -> lis
     for place, codec in enumerate(CODECS.values()):
         y = physics.transmit(place_pilots(x[start : codec.symbols], 8, "preamble"), stream, place).y
         spec = CodecSpec("nested", codec.k, codec.fingerprint, CLIP)
-        own = {"session": session, "offset_symbols": start, "wanted_certainty": 1.0, "csi": "pilot", "trace": True}
+        own = {"session": session, "offset_symbols": start, "required_posterior": 1.0, "csi": "pilot", "trace": True}
         burst = make_burst(1000 * session + place, symbols=y, codec=spec, **own)
-        bursts.append(dataclasses.replace(burst, pilots=8))
+        bursts.append(dataclasses.replace(burst, pilot_symbols=8))
         start = codec.symbols
     return bursts
 
@@ -57,9 +58,9 @@ async def receiver(link: LocalLink, folder: Path, **settings: Any) -> AsyncItera
     chosen = ReceiverSettings(
         kb=link.plan.knowledge_base, read_only=True, device="cpu", grace_seconds=1, log_level="error", **settings
     )
-    service = ReceiverService(chosen)
-    async with serving(service, chosen, folder) as address:
-        yield address, service
+    kind, found = remembering(ReceiverService)
+    async with serving(kind, chosen, folder) as address:
+        yield address, found[0]
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def answered(reception: Reception) -> dict[str, Any]:
 
 
 def held(service: ReceiverService) -> int:
-    return len(service._pipeline._sessions)
+    return len(service._pipeline._harq_buffer)
 
 
 async def in_order(hop: BurstLink, bursts: list[Burst]) -> list[Reception]:
@@ -193,37 +194,37 @@ def burst(session: int, offset: int, name: str = "nested") -> Burst:
 
 def test_the_least_used_goes_first_and_age_counts_from_the_last_use() -> None:
     now = 0.0
-    sessions = Sessions(most=2, seconds=10, clock=lambda: now)
+    buffer = HarqBuffer(most=2, seconds=10, clock=lambda: now)
     for session in (1, 2):
-        sessions.join(burst(session, 0), part(4))
-    sessions.join(burst(1, 4), part(4))
-    sessions.join(burst(3, 0), part(4))  # 2 is forgotten: 1 was used after it
-    assert len(sessions) == 2
+        buffer.join(burst(session, 0), part(4))
+    buffer.join(burst(1, 4), part(4))
+    buffer.join(burst(3, 0), part(4))  # 2 is forgotten: 1 was used after it
+    assert len(buffer) == 2
     with pytest.raises(Mismatch, match="session 2"):
-        sessions.join(burst(2, 4), part(4))
+        buffer.join(burst(2, 4), part(4))
     now = 9.0
-    assert sessions.join(burst(1, 8), part(8)).x_hat.size == 16
+    assert buffer.join(burst(1, 8), part(8)).x_hat.size == 16
     now = 12.0  # 3 is too old, 1 is not
-    assert sessions.join(burst(1, 8), part(8)).x_hat.size == 16
-    assert len(sessions) == 1
+    assert buffer.join(burst(1, 8), part(8)).x_hat.size == 16
+    assert len(buffer) == 1
     now = 30.0
     with pytest.raises(Mismatch, match="session 1"):
-        sessions.join(burst(1, 16), part(4))
-    assert len(sessions) == 0
+        buffer.join(burst(1, 16), part(4))
+    assert len(buffer) == 0
 
 
 def test_parts_are_joined_by_their_place() -> None:
     """A duplicate replaces itself, a new beginning of another length takes the place of the old one."""
-    sessions = Sessions()
-    sessions.join(burst(1, 0), part(4, 1))
+    buffer = HarqBuffer()
+    buffer.join(burst(1, 0), part(4, 1))
     for _ in range(2):
-        joined = sessions.join(burst(1, 4), part(4, 2))
+        joined = buffer.join(burst(1, 4), part(4, 2))
         assert joined.x_hat.real.tolist() == joined.n0_eff.tolist() == [1] * 4 + [2] * 4
-    assert sessions.join(burst(1, 0), part(8, 3)).n0_eff.tolist() == [3] * 8
-    assert sessions.join(burst(1, 8), part(2, 4)).n0_eff.tolist() == [3] * 8 + [4] * 2
+    assert buffer.join(burst(1, 0), part(8, 3)).n0_eff.tolist() == [3] * 8
+    assert buffer.join(burst(1, 8), part(2, 4)).n0_eff.tolist() == [3] * 8 + [4] * 2
     with pytest.raises(Mismatch, match="holds 10 symbols here, the burst begins at 9"):
-        sessions.join(burst(1, 9), part(4))
+        buffer.join(burst(1, 9), part(4))
     with pytest.raises(Mismatch, match="codec other holds 0 symbols"):
-        sessions.join(burst(1, 8, "other"), part(4))
-    assert sessions.join(burst(0, 0), part(4)).x_hat.size == 4
-    assert len(sessions) == 1
+        buffer.join(burst(1, 8, "other"), part(4))
+    assert buffer.join(burst(0, 0), part(4)).x_hat.size == 4
+    assert len(buffer) == 1

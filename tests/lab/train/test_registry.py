@@ -1,0 +1,57 @@
+"""The registry of trainers: settings without torch, flags from settings, and the names of everything that ships."""
+
+import subprocess
+import sys
+
+import pytest
+
+from lab.train.registry import TRAINERS, load
+from tests.tools.paths import ROOT
+
+COMMON = {"--data", "--seed", "--device", "--out"}
+CODEC = COMMON | {"--clip", "--weights", "--drawn", "--runs", "--features"}
+
+
+def test_settings_of_all_trainers_load_without_torch() -> None:
+    program = (
+        "import sys; from lab.train.registry import TRAINERS, load;"
+        "[load(trainer.settings) for trainer in TRAINERS.values()];"
+        "assert not {'torch', 'lightning', 'faiss'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize("name", TRAINERS)
+def test_every_row_leads_to_a_function_and_settings_of_its_own_folders(name: str) -> None:
+    settings = load(TRAINERS[name].settings)(name=name, data="data")
+    assert callable(load(TRAINERS[name].function))
+    assert (settings.name, settings.out.name) == (name, name)
+    assert settings.runs.name in {name, ""}
+
+
+@pytest.mark.parametrize(
+    ("name", "flags"),
+    [
+        ("clip-tiny", COMMON | {"--epochs", "--runs"}),
+        ("kbsc", CODEC),
+        ("kbsc-authors", CODEC),
+        ("nested", CODEC | {"--unlabelled", "--clusters", "--rounds"}),
+        ("label", CODEC),
+        ("vq-digital", CODEC - {"--runs"} | {"--bursts"}),
+        ("deepjscc", COMMON | {"--rounds", "--threads", "--runs"}),
+        ("digital-pictures", {"--data", "--out"}),
+    ],
+)
+def test_described_settings_are_flags(name: str, flags: set[str]) -> None:
+    fields = load(TRAINERS[name].settings).model_fields
+    found = {f"--{field.replace('_', '-')}" for field, info in fields.items() if info.description}
+    assert found - {"--devices"} == flags
+
+
+def test_unlabelled_has_two_names() -> None:
+    settings = load(TRAINERS["nested"].settings)
+    assert settings(name="nested", data="", unlabelled=True) == settings(name="nested-unlabelled", data="")
+
+
+def test_every_folder_of_weights_has_a_trainer() -> None:
+    assert {path.name for path in (ROOT / "assets").iterdir() if (path / "README.md").exists()} <= set(TRAINERS)
