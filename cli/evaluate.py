@@ -8,7 +8,7 @@ import typer
 
 from cli.console import answer, complain, out
 from cli.options import OUT, Clip, Json, Weights, WeightsDir
-from cli.progress import counting, progress
+from cli.progress import progress
 from lab.data.features import ClipChoice
 from lab.evaluate.bounds import classifier_accuracy
 from lab.evaluate.data import open_test_set
@@ -48,7 +48,7 @@ def evaluate(
     """
     use_weights_dir(weights_dir)
     wanted, choice = load_scenario(scenario), ClipChoice(clip, weights)
-    with counting(f"embedding {data}") as step:
+    with progress(f"embedding {data}") as step:
         test_set = open_test_set(data, choice, _FEATURES, step)
         best = classifier_accuracy(data, choice, test_set, _FEATURES, step) if limit else math.nan
     with progress(wanted.title) as report_progress:

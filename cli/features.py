@@ -7,7 +7,7 @@ import typer
 
 from cli.console import answer, complain, out
 from cli.options import BatchSize, Clip, Device, Download, Json, Weights
-from cli.progress import counting
+from cli.progress import progress
 from lab.data.features import extract_features, save_features
 from shared.clip import load_clip
 from shared.datasets import open_source
@@ -34,7 +34,7 @@ def features(
     """
     pictures = open_source(source, split, download)
     model = load_clip(clip, weights, device, download=download)
-    with counting(f"embedding {source}", len(pictures)) as step:
+    with progress(f"embedding {source}") as step:
         found = extract_features(pictures, model, batch_size, step)
     save_features(file, found)
     items, dim = found.embeddings.shape

@@ -1,12 +1,14 @@
 """A progress bar on standard error."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
 from rich.text import Text
 
 from cli.console import err
+from shared.types import Progress
 
 
 class _Rate(ProgressColumn):
@@ -18,15 +20,7 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def counting(title: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """Show a bar while the body runs, which calls `step(count)` after each `count` items."""
-    with _bars() as bars:
-        bar = bars.add_task(title, total=total)
-        yield lambda count: bars.advance(bar, count)
-
-
-@contextmanager
-def progress(title: str) -> Iterator[Callable[[int, int], None]]:
+def progress(title: str) -> Iterator[Progress]:
     """Show a bar while the body runs, which calls `report(done, total)`."""
     with _bars() as bars:
         bar = bars.add_task(title, total=None)
@@ -37,6 +31,6 @@ def progress(title: str) -> Iterator[Callable[[int, int], None]]:
         yield report
 
 
-def _bars() -> Progress:
+def _bars() -> Bars:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-    return Progress(*columns, console=err, transient=True)
+    return Bars(*columns, console=err, transient=True)

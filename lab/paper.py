@@ -15,12 +15,13 @@ import polars as pl
 from lab.data.features import ClipChoice, load_choice
 from lab.evaluate.bounds import classifier_accuracy
 from lab.evaluate.data import open_test_set
-from lab.evaluate.run import Report, evaluate
+from lab.evaluate.run import evaluate
 from lab.evaluate.scenario import Scenario, load_scenario
 from lab.report.markdown import write_page
 from lab.train.common.settings import TrainSettings
 from lab.train.registry import TRAINERS, load
 from shared.codecs.base.weight_files import use_weights_dir
+from shared.types import Progress
 
 TRIAL_PICTURES, TRIAL_QUERIES = 4, 50
 
@@ -92,7 +93,7 @@ def _settings(paper: Paper, name: str) -> TrainSettings:
     return settings
 
 
-def compare(paper: Paper, report: Report | None = None) -> pl.DataFrame:
+def compare(paper: Paper, report: Progress | None = None) -> pl.DataFrame:
     """Evaluate the scenario with these weights, and write table and page; gives the table."""
     use_weights_dir(paper.weights)
     test_set = open_test_set(paper.source, paper.clip, paper.features)

@@ -1,4 +1,6 @@
-"""Array types by dtype and meaning; docstrings give the shapes."""
+"""Array types by dtype and meaning, whose docstrings give the shapes, and the type of progress callbacks."""
+
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -20,3 +22,6 @@ Labels = npt.NDArray[np.int64]
 """Labels as numbers [B]."""
 Positions = npt.NDArray[np.int64]
 """Positions of items in a knowledge base."""
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total)."""

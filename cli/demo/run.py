@@ -10,7 +10,7 @@ from PIL import Image
 from cli.demo.pairs import shown_items
 from cli.demo.result import DemoPicture, DemoResult, Row
 from cli.demo.setups import Setup, setups
-from cli.progress import counting
+from cli.progress import progress
 from client.client import SemLink
 from client.knowledge_base import KnowledgeBaseClient
 from client.options import SendOptions
@@ -69,13 +69,14 @@ def _measure(link: SemLink, pictures: Sequence[DemoPicture], plan: Plan) -> Iter
     rows = setups(plan.snrs_db, plan.options, plan.tell_snr)
     truth = tuple(picture.label for picture in pictures)
     clean: tuple[str, ...] = ()
-    with counting("sending pictures", len(rows) * len(pictures)) as step:
+    done = 0
+    with progress("sending pictures") as report:
         for setup in rows:
             _warm_up(link, pictures, setup)
             deliveries = []
             for delivery in _send(link, pictures, setup, plan.concurrency):
                 deliveries.append(delivery)
-                step(1)
+                report(done := done + 1, len(rows) * len(pictures))
             clean = clean or tuple(delivery.label for delivery in deliveries)
             yield Row(setup, tuple(deliveries), truth, clean)
 

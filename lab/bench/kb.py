@@ -9,7 +9,6 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,18 +20,17 @@ import numpy as np
 from lab.bench.kb_vectors import DIM, Collection
 from lab.knowledge_base.neighbours import TrueNeighbours, recall
 from lab.knowledge_base.tuning import TuningPlan, tune
-from lab.simulate.traffic import transmit
+from lab.simulate.chain import channel_chain
+from lab.simulate.embeddings import transmit_embeddings
 from receiver.knowledge_base import EngineSettings, ItemRecord, KnowledgeBase, Origin, write_store
 from receiver.knowledge_base.index.table import choose_engine
 from shared.codecs.embedding.raw import Raw
 from shared.phy import ChannelSettings
-from shared.types import Doubles, Floats, Ints
+from shared.types import Doubles, Floats, Ints, Progress
 
 _NEIGHBOURS = 10
 _DURABLE_BATCH = 512
 _QUERY_BLOCK = 1_000_000  # blocks from here on are queries
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,8 @@ def _engines(bench: KnowledgeBaseBench) -> tuple[str, ...]:
 def _noisy_queries(collection: Collection, bench: KnowledgeBaseBench) -> Floats:
     """Vectors that are not in the collection, after the channel."""
     clean, _ = collection.block(_QUERY_BLOCK, bench.queries)
-    return transmit(clean, Raw.load(DIM, "cpu"), [ChannelSettings(snr_db=bench.snr_db)]).embeddings
+    chain = channel_chain(ChannelSettings(snr_db=bench.snr_db))
+    return transmit_embeddings(clean, Raw.load(DIM, "cpu"), chain).embeddings
 
 
 def _build(

@@ -4,7 +4,7 @@ pictures --codec nested, each k; or in rounds--> channel --> receiver: right?  s
 """
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import product
@@ -19,12 +19,10 @@ from local.supervisor import LinkPlan, LocalLink
 from shared.codecs.embedding.nested import Nested
 from shared.datasets import open_source
 from shared.errors import SemLinkError
-from shared.types import Doubles
+from shared.types import Doubles, Progress
 
 _WARM_UP = 8
 _BUILD_SECONDS = 1800.0  # of a knowledge base that has to be embedded first
-
-Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,7 @@ class MoreRow:
     gain_total: float | None = None
 
 
-def bench_more(bench: MoreBench, report: Report = lambda *_: None) -> dict[str, Any]:
+def bench_more(bench: MoreBench, report: Progress = lambda *_: None) -> dict[str, Any]:
     """Every way over every channel. report: told (rows done, rows in all)."""
     pictures = _pictures(bench)
     with _transmitter(bench) as address, SemLink(address, timeout=120) as client:
@@ -172,7 +170,7 @@ def _pictures(bench: MoreBench) -> list[tuple[str, bytes]]:
 
 
 def _rows(
-    bench: MoreBench, client: SemLink, pictures: Sequence[tuple[str, bytes]], report: Report
+    bench: MoreBench, client: SemLink, pictures: Sequence[tuple[str, bytes]], report: Progress
 ) -> Iterator[MoreRow]:
     todo = list(product(bench.fadings, bench.snrs_db, ways(bench)))
     report(0, len(todo))

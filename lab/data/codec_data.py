@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from lab.data.features import Features, Progress, cached_features, check_apart, training_source
+from lab.data.features import Features, cached_features, check_apart, training_source
 from shared.clip import Clip
 from shared.datasets import open_source
-from shared.types import Embeddings, Ints, Labels
+from shared.types import Embeddings, Ints, Labels, Progress
 
 _VALIDATION = 10  # one picture of ten sends, one of ten answers
 

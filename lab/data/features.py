@@ -1,7 +1,7 @@
 """Embeddings of a whole collection of pictures, computed once and kept in a file."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
@@ -17,9 +17,7 @@ from shared.clip import Clip, load_clip
 from shared.datasets import Picture, PictureSource, open_source
 from shared.errors import DataLoss, Exhausted, InvalidPicture, Mismatch, NotFound
 from shared.files import replacing
-from shared.types import Floats
-
-Progress = Callable[[int], None]
+from shared.types import Floats, Progress
 
 SAME_COSINE = 1 - 1e-5
 """Embeddings nearer than this are of the same pixels, up to rounding in bfloat16 on another machine."""
@@ -62,14 +60,14 @@ class Features:
 
 
 def extract_features(
-    source: Iterable[Picture], clip: Clip, batch_size: int = 128, progress: Progress | None = None
+    source: PictureSource, clip: Clip, batch_size: int = 128, progress: Progress | None = None
 ) -> Features:
     """Embed every picture of a source.
 
-    source: a `PictureSource`, or some of its pictures
-    progress: called with the number of pictures just done, skipped ones included
+    progress: called with (pictures done, skipped ones included, pictures in all)
     """
     embeddings, labels, ids, skipped = [np.empty((0, clip.dim), dtype=np.float32)], [], [], []
+    done = 0
     for pictures in _batches(source, batch_size):
         readable, wrong = _readable(pictures, clip)
         skipped += wrong
@@ -77,8 +75,9 @@ def extract_features(
             embeddings.append(clip.embed_images(np.stack([pixels for _, pixels in readable])))
         labels += [picture.label for picture, _ in readable]
         ids += [picture.id for picture, _ in readable]
+        done += len(pictures)
         if progress:
-            progress(len(pictures))
+            progress(done, len(source))
     return Features(
         np.concatenate(embeddings),
         np.array(labels, np.str_),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lab.knowledge_base.calibration import Answers, Progress, Queries, ask
+from lab.knowledge_base.calibration import Answers, Queries, ask
 from receiver.confidence import FEATURES, Confidences
 from receiver.knowledge_base import EngineSettings
 from receiver.knowledge_base.index.append_only import Delta
@@ -17,7 +17,7 @@ from receiver.knowledge_base.index.table import make_engine
 from receiver.knowledge_base.view import View
 from shared.codecs import Codec
 from shared.errors import InvalidInput
-from shared.types import Doubles, Ints
+from shared.types import Doubles, Ints, Progress
 
 _LACKING = 0.2  # of the labels
 _SNR_DB = (5, 20)

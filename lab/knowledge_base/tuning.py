@@ -13,9 +13,10 @@ from time import perf_counter
 
 import numpy as np
 
-from lab.knowledge_base.calibration import Progress, own_queries
+from lab.knowledge_base.calibration import own_queries
 from lab.knowledge_base.neighbours import TrueNeighbours, recall, without
-from lab.simulate.traffic import transmit
+from lab.simulate.chain import channel_chain
+from lab.simulate.embeddings import transmit_embeddings
 from receiver.decision import VOTERS
 from receiver.knowledge_base import EngineSettings, KnowledgeBase
 from receiver.knowledge_base.index.append_only import Delta
@@ -28,7 +29,7 @@ from receiver.knowledge_base.view import View
 from shared.codecs import Codec
 from shared.errors import InvalidSetting, NotFound
 from shared.phy import ChannelSettings
-from shared.types import Floats, Positions
+from shared.types import Floats, Positions, Progress
 
 _NEIGHBOURS = 10
 _DEPTHS = {"ivf-sq8": (5, 40), "hnsw": (5, 40), "ivf-rabitq": (50, 100, 200, 400), "opq-ivf-pq": (50, 100, 200, 400)}
@@ -89,7 +90,8 @@ def tune(directory: Path, plan: TuningPlan, progress: Progress) -> tuple[Tuning,
 def measure(view: View, plan: TuningPlan, progress: Progress) -> list[Point]:
     """Every engine with every effort, one point each."""
     own = own_queries(view, plan.queries, plan.seed)
-    queries = transmit(own.embeddings, plan.codec, [ChannelSettings(snr_db=plan.snr_db, seed=plan.seed)]).embeddings
+    chain = channel_chain(ChannelSettings(snr_db=plan.snr_db, seed=plan.seed))
+    queries = transmit_embeddings(own.embeddings, plan.codec, chain).embeddings
     trials = _Trials(view, queries, own.positions, _true_neighbours(view, queries, own.positions))
     names = plan.engines or suitable(view.head.items)
     points = []

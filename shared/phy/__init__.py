@@ -1,4 +1,4 @@
-"""The physics of the link: numpy only, the same for the services and the lab.
+"""Physical layer: numpy only, the same code for the services and the lab.
 
     x --> link (fading, noise) --> y --> estimate or track_channel (pilots) --> equalize --> x_hat, n0_eff
 

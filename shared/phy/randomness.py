@@ -1,4 +1,4 @@
-"""Counter-based randomness: what is drawn for a burst depends on (seed, stream, burst counter, stage) and nothing else.
+"""Counter-based randomness: what is drawn for a burst depends on (seed, stream, burst counter, stage) alone.
 
 Philox4x64-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011) is a bijection of a
 256-bit counter under a 128-bit key. Here
@@ -6,10 +6,10 @@ Philox4x64-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 
     key     = (seed, stream)
     counter = (block, 0, burst counter, stage)      least significant word first
 
-The generator itself counts `block` up, one for four 64-bit words, and carries into the second word: a burst would
-have to draw 2^130 words before it ran into the numbers of the next. So no two (stage, burst) share a number, and no
-order of arrival, batch or restart changes one. numpy keeps Philox itself for ever, but may change how it makes
-normals of it (NEP 19): a replay bit for bit asks for a numpy that passes `test_numbers_stay_those_of_recorded_bursts`.
+The generator increments `block` once per four 64-bit words and carries into the second word: a burst would have to
+draw 2^130 words to reach the numbers of the next. So no two (stage, burst) share a number, and neither order of
+arrival nor batching nor restarts change one. numpy never changes Philox itself, but may change how it makes normals
+of it (NEP 19): a bit-exact replay needs a numpy that passes `test_numbers_stay_those_of_recorded_bursts`.
 """
 
 from typing import cast
@@ -24,7 +24,7 @@ _Words = npt.NDArray[np.uint64]
 
 
 class _Key(ISeedSequence):
-    """Hands Philox its key as it is: without one numpy first asks the system for entropy, which costs 4 us more."""
+    """Passes the key to Philox unchanged; without a key numpy asks the system for entropy first, 4 us more."""
 
     def __init__(self, words: _Words) -> None:
         self._words = words
@@ -34,13 +34,13 @@ class _Key(ISeedSequence):
 
 
 def generator(seed: int, stream: int, counter: int, stage: int) -> np.random.Generator:
-    """Make the random numbers of one stage for one burst; about 2 us.
+    """Random generator of one stage for one burst; takes about 2 us.
 
     seed, stream, counter, stage: integers, 0 to 2^64 - 1; `stage` is the number in `shared.phy.channel.registry`.
-    Raises OverflowError outside of that range: settings and link let no such number through.
+    Raises OverflowError outside of that range, which settings and link exclude.
     """
     key, block = np.array([seed, stream], np.uint64), np.array([0, 0, counter, stage], np.uint64)
-    # numpy documents any ISeedSequence as a seed; its type stubs know SeedSequence only.
+    # numpy documents any ISeedSequence as a seed; its type stubs only SeedSequence.
     return np.random.Generator(np.random.Philox(cast(np.random.SeedSequence, _Key(key)), counter=block))
 
 

@@ -91,7 +91,7 @@ def touched(root: Path) -> dict[str, list[Path]]:
 
 
 def test_every_walk_through_is_found() -> None:
-    assert {"codec", "channel stage", "knowledge-base engine"} <= set(SECTIONS)
+    assert {"codec", "channel stage", "command", "knowledge-base engine", "trainer"} == set(SECTIONS)
 
 
 @pytest.mark.parametrize("name", SECTIONS)
@@ -104,7 +104,7 @@ def test_its_own_tests_pass(name: str, root: Path, touched: dict[str, list[Path]
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("command", [c for section in SECTIONS.values() for c in commands(section)], ids=" ".join)
 def test_its_commands_work(command: list[str], root: Path, touched: dict[str, list[Path]]) -> None:
-    run(root, "-m", "cli.app", *command)
+    run(root, "-m", "semlink", *command)
 
 
 def test_the_new_stage_passes_the_tests_of_all_stages(root: Path, touched: dict[str, list[Path]]) -> None:

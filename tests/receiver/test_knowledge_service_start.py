@@ -9,7 +9,7 @@ import pytest
 from client import NewItem
 from receiver.knowledge_base import Origin, write_store
 from shared.errors import InvalidInput, Mismatch, Unavailable
-from tests.receiver.knowledge_base.test_knowledge_base import vectors
+from tests.tools.knowledge_base import vectors
 from tests.tools.knowledge_service import ask, receiver
 from tests.tools.rpc import PATIENCE, serving
 

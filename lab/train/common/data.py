@@ -20,6 +20,6 @@ def open_data(settings: EmbeddingSettings) -> tuple[Clip, CodecData]:
             settings.features,
             settings.seed,
             drawn=settings.drawn,
-            progress=lambda done: progress.advance(task, done),
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
     return clip, data

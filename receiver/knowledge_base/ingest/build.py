@@ -3,11 +3,11 @@
     source -> read -> known already? -> thumbnail, pixels -> batch -> CLIP -> store -> index
 
 A picture that cannot be read is listed and skipped. Of equal pictures the first is stored and the others are listed. A
-build that was stopped goes on where it was.
+stopped build can be resumed.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -23,7 +23,7 @@ from receiver.knowledge_base.records import Origin
 from receiver.knowledge_base.store.writer import check_text
 from shared.datasets import Embedded, EmbeddingSource, Picture, PictureSource
 from shared.errors import InvalidInput, Mismatch
-from shared.types import Floats, Pixels
+from shared.types import Floats, Pixels, Progress
 
 Given = TypeVar("Given", Picture, Embedded)
 Taken = TypeVar("Taken")
@@ -77,7 +77,7 @@ class BuildReport:
 
 @dataclass
 class _Sieve:
-    """Lets each readable item through once and keeps account of the rest."""
+    """Passes each readable item once and records the others."""
 
     stored: dict[str, bytes]
     copy: bool
@@ -139,20 +139,20 @@ def build_knowledge_base(
     directory: str | Path,
     clip: ImageEncoder | ClipIdentity,
     batch_size: int = 64,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Progress | None = None,
     *,
     settings: EngineSettings | None = None,
     copy: bool = False,
     resume: bool = True,
 ) -> BuildReport:
-    """Build a knowledge base in a directory; until the end, and after a crash, what was there before stays.
+    """Build a knowledge base in a directory; the old one stays in use until the build is complete.
 
-    clip: what embeds the pictures; for ready embeddings, what embedded them
+    clip: the model that embeds the pictures, or that made the ready embeddings
     batch_size: pictures that CLIP embeds together
     on_progress: called with (items seen, items in all) after each batch
     settings: which index engine
     copy: keep the pictures' files in the store
-    resume: go on with a build from this source that was stopped
+    resume: continue a stopped build from this source
     Raises InvalidInput for a source without a readable picture or with an id that comes twice, Unavailable when another
     process writes there, Exhausted when the disk is full.
     """

@@ -1,4 +1,4 @@
-"""What is read from a store, if it is what was stored; see `schema` for the digests."""
+"""Checks what is read from a store against its digests; see `schema`. Each raises DataLoss for a mismatch."""
 
 import os
 import sqlite3
@@ -16,7 +16,7 @@ from shared.types import Floats
 
 
 def read_meta(connection: sqlite3.Connection, path: Path) -> dict[str, str]:
-    """Read and prove what describes a store."""
+    """Read and check the table `meta`."""
     meta = dict(connection.execute("SELECT key, value FROM meta"))
     if "schema" not in meta:
         raise damaged(path, "it has no schema version")
@@ -37,7 +37,7 @@ def origin_from_meta(meta: Mapping[str, str]) -> Origin:
 
 
 def prove_row(row: tuple, labels: dict[int, str], path: Path) -> int:  # type: ignore[type-arg]
-    """The position of one row of `schema.ITEM_COLUMNS`, if it is what was stored."""
+    """The position of one checked row of `schema.ITEM_COLUMNS`."""
     position, item_id, code, caption, *blobs, stored = row
     label = labels.get(code)
     if label is None or schema.item_digest(position, item_id, label, caption, blobs) != stored:
@@ -46,7 +46,7 @@ def prove_row(row: tuple, labels: dict[int, str], path: Path) -> int:  # type: i
 
 
 def prove_item(row: tuple, path: Path) -> Item:  # type: ignore[type-arg]
-    """One item of a row of `schema.ITEM_COLUMNS`, label, embedding, thumbnail and picture."""
+    """One checked item, of a row of `schema.ITEM_COLUMNS`, label, embedding, thumbnail and picture."""
     *columns, label, embedding, thumbnail, picture = row
     thumbnail, picture = thumbnail or b"", picture or b""  # an item without a picture has no row there
     prove_row(tuple(columns), {columns[2]: label}, path)
@@ -60,13 +60,13 @@ def prove_item(row: tuple, path: Path) -> Item:  # type: ignore[type-arg]
 
 
 def prove_embedding(whose: str | int, embedding: bytes, digest: bytes, path: Path) -> Floats:
-    """An embedding, if it is what was stored: [dim], float32. whose: for the error."""
+    """A checked embedding: [dim], float32. whose: for the error."""
     require_proven(whose, embedding, digest, path)
     return np.frombuffer(embedding, dtype="<f4").astype(np.float32)
 
 
 def require_proven(whose: str | int, embedding: bytes, digest: bytes, path: Path) -> None:
-    """Raise DataLoss unless an embedding is what was stored. whose: name or position of the item, for the error."""
+    """Raise DataLoss unless an embedding has this digest. whose: name or position of the item, for the error."""
     if schema.blob_digest(embedding) != digest:
         name = whose if isinstance(whose, str) else f"the item at position {whose}"
         raise damaged(path, f"the embedding of {name} is not what was stored")

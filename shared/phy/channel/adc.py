@@ -1,4 +1,4 @@
-"""The converters of the receiver: from a voltage to a number."""
+"""The analogue-to-digital converters (ADC) of the receiver."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from shared.phy.conditions.settings import ChannelSettings
 from shared.types import Complex
 
 _FLOOR = 1e-30
-"""Full scale of a burst without any power; what it rounds to is 0 in complex64."""
+"""Full scale of a burst without power; its quantized values are 0 in complex64."""
 
 
 class Adc:
@@ -16,9 +16,9 @@ class Adc:
 
         q(v) = D (floor(v / D) + 1/2),   D = 2 A / 2^b,   A^2 = 10^(adc_clip_db/10) x mean of (I^2 + Q^2) / 2
 
-    An ideal gain control sets A by the power of the very burst, all noise included. Without clipping the error is
-    D^2 / 12 in each: the signal lies 6.02 b + 4.77 - adc_clip_db dB above it. (Bennett, "Spectra of quantized signals",
-    Bell Syst. Tech. J. 27, 1948.)
+    An ideal gain control sets A from the power of each burst, including noise. Without clipping, the mean squared error
+    is D^2 / 12 in each: the signal is 6.02 b + 4.77 - adc_clip_db dB above it. (Bennett, "Spectra of quantized
+    signals", Bell Syst. Tech. J. 27, 1948.)
     """
 
     def draw(self, draw: Draw, settings: ChannelSettings, n: int) -> Drawn:  # noqa: ARG002
@@ -26,12 +26,12 @@ class Adc:
         return np.empty(0)
 
     def apply(self, signal: Signal, drawn: Drawn, settings: ChannelSettings) -> Signal:  # noqa: ARG002
-        """Convert; rounding and clipping are noise."""
+        """Quantize; rounding and clipping count as noise."""
         return distorted(signal, quantize(signal.received, settings.adc_bits, settings.adc_clip_db))
 
 
 def quantize(y: Complex, bits: int, clip_db: float) -> Complex:
-    """What converters make of each burst: [B, n], complex64."""
+    """Quantize I and Q of each burst: [B, n], complex64."""
     parts = y.view(np.float32).astype(np.float64)  # I and Q of all symbols: [B, 2 n]
     rms = np.sqrt(np.mean(parts**2, axis=-1, keepdims=True))
     step = 2 * np.maximum(rms * 10 ** (clip_db / 20), _FLOOR) / (1 << bits)

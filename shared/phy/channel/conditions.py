@@ -1,6 +1,6 @@
-"""Which settings hold for a burst.
+"""Channel settings of each burst, by increasing priority.
 
-settings in force  <  what the schedule says at the burst's time  <  the burst's own
+settings in force  <  schedule at the time of the burst  <  override of the burst
 """
 
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ _Layers = tuple[tuple[str, Any], ...]
 
 
 class Conditions:
-    """Settings in force and a schedule that runs over them; never changed, only replaced whole.
+    """Settings in force and the schedule that changes them; immutable.
 
-    settings: those in force. schedule: its changes are laid over them; its own settings to begin with are the
-    caller's to put in force. Raises InvalidSetting for changes that do not go with the settings.
+    settings: those in force. schedule: its changes apply on top of them; the caller puts its initial settings in force.
+    Raises InvalidSetting for changes that conflict with the settings.
     """
 
     def __init__(self, settings: ChannelSettings, schedule: Schedule | None = None) -> None:
@@ -31,10 +31,10 @@ class Conditions:
         self._layered = lru_cache(maxsize=1024)(self._build)
 
     def link(self, symbols: int, counter: int, override: Mapping[str, Any], wall_seconds: float = 0.0) -> Link:
-        """The link that a burst meets.
+        """The link of a burst.
 
-        symbols: of the burst, pilots included. counter: its number. override: its own settings. wall_seconds: since
-        the schedule was started. Raises InvalidSetting naming a wrong field of the override.
+        symbols: of the burst, pilots included. counter: its number. override: settings of this burst alone.
+        wall_seconds: since the schedule was started. Raises InvalidSetting naming a wrong field of the override.
         """
         layers = override
         if self._timeline is not None:
@@ -42,7 +42,7 @@ class Conditions:
         return self._layered(tuple(layers.items())) if layers else self._link
 
     def seconds(self, symbols: int, counter: int, wall_seconds: float) -> float:
-        """Where a burst stands on the schedule's clock."""
+        """Time of a burst on the schedule's clock."""
         if self.schedule is not None and self.schedule.clock == "wall":
             return wall_seconds
         return start_seconds(self.settings, air_symbols(self.settings.grid, symbols), counter)

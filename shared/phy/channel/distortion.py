@@ -1,4 +1,4 @@
-"""What a non-linear part of the radio does: a gain, and a noise that is made of the signal itself."""
+"""Bussgang decomposition of a non-linear component: a gain and uncorrelated distortion."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,11 +8,11 @@ from shared.types import Complex
 
 
 def distorted(signal: Signal, output: Complex | npt.NDArray[np.complex128]) -> Signal:
-    """The bursts after a non-linear part that makes `output` [B, n] of what was received.
+    """The bursts after a non-linear component whose output is `output` [B, n].
 
         output = a r + d,   a = sum conj(r) output / sum |r|^2
 
-    With that a the distortion d is uncorrelated with r over the burst: a is a gain that pilots see, d counts as noise.
+    The distortion d is uncorrelated with r over the burst: a is a gain that pilots include, d counts as noise.
     (Bussgang, "Crosscorrelation functions of amplitude-distorted Gaussian signals", MIT RLE report 216, 1952.)
     """
     received = signal.received.astype(np.complex128)

@@ -1,8 +1,8 @@
 """Flat fading: one gain for all frequencies, E|h|^2 = 1.
 
 The gain stays the same over a block of `coherence_symbols` symbols (0: the whole burst, 1: a gain of its own for each
-symbol) and is independent from block to block; the first block begins with the burst. Or it moves on steadily with
-`doppler_hz`, from burst to burst as well; see `jakes`.
+symbol) and is independent from block to block; the first block begins with the burst. With `doppler_hz` it varies
+continuously instead, from burst to burst as well; see `jakes`.
 """
 
 from typing import Final
@@ -20,7 +20,7 @@ _PER_DIMENSION: Final = np.float32(np.sqrt(0.5))
 
 
 class Gain:
-    """A stage that multiplies, and draws what it multiplies by."""
+    """A stage that multiplies by its draw."""
 
     def apply(self, signal: Signal, drawn: Drawn, settings: ChannelSettings) -> Signal:  # noqa: ARG002
         """Multiply by h: [B, 1] or [B, n]."""
@@ -28,7 +28,7 @@ class Gain:
 
 
 class Rayleigh(Gain):
-    """Scatter alone: h ~ CN(0, 1), so |h| is Rayleigh and the phase uniform.
+    """Scattered paths only: h ~ CN(0, 1), so |h| is Rayleigh and the phase uniform.
 
     Re h and Im h are independent N(0, 1/2). (Tse, Viswanath, "Fundamentals of Wireless Communication", eq. 2.53.)
     """
@@ -39,10 +39,10 @@ class Rayleigh(Gain):
 
 
 class Rician(Gain):
-    """A line of sight, and scatter around it: h = sqrt(K/(K+1)) exp(j theta) + sqrt(1/(K+1)) CN(0, 1).
+    """A line of sight and scattered paths: h = sqrt(K/(K+1)) exp(j theta) + sqrt(1/(K+1)) CN(0, 1).
 
-    K = 10^(rician_k_db/10). theta is uniform over the circle, drawn once for each stream, and turns with 0.7 f_D where
-    there is motion. (Tse, Viswanath, "Fundamentals of Wireless Communication", eq. 2.54; 3GPP TR 38.901, 7.7.2.)
+    K = 10^(rician_k_db/10). theta is uniform over the circle, drawn once per stream, and rotates with 0.7 f_D if there
+    is motion. (Tse, Viswanath, "Fundamentals of Wireless Communication", eq. 2.54; 3GPP TR 38.901, 7.7.2.)
     """
 
     def draw(self, draw: Draw, settings: ChannelSettings, n: int) -> Drawn:
@@ -53,9 +53,9 @@ class Rician(Gain):
 
 
 class Kbsc(Gain):
-    """What the authors of arXiv 2504.01053 call Rayleigh: |h| of a CN(0, 1) for each symbol, real, without a phase.
+    """The "Rayleigh" of arXiv 2504.01053: |h| of a CN(0, 1) for each symbol, real, without a phase.
 
-    Real receivers meet no such channel. It is here so that the paper can be reproduced. E|h|^2 = 1.
+    No real channel is like this; it reproduces the paper. E|h|^2 = 1.
     """
 
     def draw(self, draw: Draw, settings: ChannelSettings, n: int) -> Drawn:  # noqa: ARG002

@@ -1,4 +1,4 @@
-"""Interference: what others send."""
+"""Interference by other transmitters."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ class Tone:
 
         n_i = 10^(-sir_db/20) exp(j (2 pi interferer_hz i T + phi)),   T = 1 / symbol_rate_hz
 
-    phi is uniform, one for each burst. Fading and path loss of the wanted signal leave the interferer as it is.
+    phi is uniform, one for each burst. Fading and path loss of the wanted signal do not affect the interferer.
     (Simon, Omura, Scholtz, Levitt, "Spread Spectrum Communications Handbook": single-tone jamming.)
     """
 
@@ -22,6 +22,6 @@ class Tone:
         return draw.rng.random(1)
 
     def apply(self, signal: Signal, drawn: Drawn, settings: ChannelSettings) -> Signal:
-        """Add the tone: noise."""
+        """Add the tone as noise."""
         turns = drawn + np.arange(signal.wanted.shape[1]) * (settings.interferer_hz / settings.symbol_rate_hz)
         return signal.plus(phasor(turns) * np.float32(db_to_ratio(-settings.sir_db) ** 0.5))

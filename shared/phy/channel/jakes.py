@@ -1,17 +1,17 @@
-"""Fading in motion: the receiver moves through waves that reach it from all sides.
+"""Time-variant fading: a receiver in motion, with waves from all directions (Clarke's model).
 
     h(t) = 1/sqrt(M) sum_m exp(j (2 pi f_D cos(alpha_m) t + phi_m))         M = 64 waves
 
 alpha_m, the angle of arrival, is uniform over the m-th of M equal sectors, phi_m uniform over the circle; both are
-drawn once for each stream. So E|h|^2 = 1, h is complex Gaussian to 1/M in its fourth moment, and its autocorrelation
-is J0(2 pi f_D tau), Clarke's, along the whole time line: within a burst, and from burst to burst. That holds while
-settings stay: with another f_D, symbol rate or interval a stream goes on elsewhere on its way.
+drawn once per stream. So E|h|^2 = 1, h is complex Gaussian to 1/M in its fourth moment, and its autocorrelation
+is J0(2 pi f_D tau), Clarke's, within a burst and from burst to burst, while the settings stay the same: a new f_D,
+symbol rate or interval changes the phases of the waves.
 (Clarke, "A statistical theory of mobile-radio reception", Bell Syst. Tech. J. 47, 1968. Xiao, Zheng, Beaulieu, "Novel
 sum-of-sinusoids simulation models for Rayleigh and Rician fading channels", IEEE Trans. Wireless Commun. 5, 2006.)
 
-To be fast, time is split into blocks of 32 symbols: exp(j w (t_block + t)) = exp(j w t_block) exp(j w t). The second
-factor is the same for all bursts of a stream; a block costs M phasors, and a vector-matrix product. Block by block,
-since the bits of a product of whole matrices depend on how many threads BLAS takes; one this small never has two.
+For speed, time is split into blocks of 32 symbols: exp(j w (t_block + t)) = exp(j w t_block) exp(j w t). The second
+factor is the same for all bursts of a stream; a block costs M phasors and a vector-matrix product. The products are
+computed block by block because the rounding of large matrix products depends on the number of BLAS threads.
 """
 
 from functools import lru_cache
@@ -53,9 +53,9 @@ def scattered(draw: Draw, settings: ChannelSettings, n: int, path: int = 0) -> C
 
 
 def line_of_sight(draw: Draw, settings: ChannelSettings, n: int) -> Complex:
-    """Gain of a wave that comes straight, |h| = 1, its phase drawn once for the stream: complex64.
+    """Gain of the line of sight, |h| = 1, its phase drawn once per stream: complex64.
 
-    [1], read-only and the same for all bursts, without motion; [n] with the Doppler shift 0.7 f_D.
+    [1], read-only and the same for all bursts, without motion; else [n] with the Doppler shift 0.7 f_D.
     """
     if not settings.doppler_hz:
         return _standing_still(draw.of_stream())

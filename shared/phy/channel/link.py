@@ -1,11 +1,11 @@
-"""The link: a chain of stages that a burst passes.
+"""The link: a chain of stages that every burst passes.
 
-    x --> [ modulate ] --> [ amplifier ] --> [ fading: h x ] --> [ oscillators ] --> [ noise: + n ] --> [ converters ]
+    x --> [ modulate ] --> [ amplifier ] --> [ fading: h x ] --> [ carrier offset ] --> [ noise: + n ] --> [ ADC ]
       --> [ demodulate ] --> y
 
-Each stage draws from its own generator, keyed by (seed, stream, burst counter, stage number). So a change of the
-fading leaves the noise of a burst as it was, and a change of the SNR only scales it. The ideal link has no stage, and
-is an ordinary link.
+Each stage draws from its own generator, keyed by (seed, stream, burst counter, stage number). So a
+change of the fading leaves the noise of a burst unchanged, and a change of the SNR only scales it. The ideal link is a
+link without stages.
 """
 
 import math
@@ -38,12 +38,12 @@ class Sending(NamedTuple):
 
 
 class Transmission(NamedTuple):
-    """What the channel made of one burst. With settings, stream and counter it can be replayed bit for bit.
+    """Result of one burst. Settings, stream and counter suffice to replay it bit for bit.
 
     y: [n], complex64, received symbols h x + n. gain: [1] or [n], complex64, h. n0: noise power asked for, per complex
-    symbol. signal_power: mean |h x|^2 of this burst. noise_power: mean power of all that was added to it.
-    snr_db_achieved: 10 log10(signal_power / noise_power), dB; +infinity without noise. seconds: when it began.
-    air_symbols: channel uses, those that the waveform adds included. papr_db: of what left the amplifier.
+    symbol. signal_power: mean |h x|^2 of this burst. noise_power: mean power of its noise and distortion.
+    snr_db_achieved: 10 log10(signal_power / noise_power), dB; +infinity without noise. seconds: its start.
+    air_symbols: channel uses, including those of the waveform. papr_db: at the output of the amplifier.
     """
 
     y: Complex
@@ -60,33 +60,33 @@ class Transmission(NamedTuple):
 
     @property
     def snr_db_achieved(self) -> float:
-        """Signal power over noise power of this very burst, dB."""
+        """Signal power over noise power of this burst, dB."""
         return ratio_to_db(self.signal_power / self.noise_power) if self.noise_power else math.inf
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A channel of fixed settings. It holds no state, so threads may share it and any order of bursts is the same."""
+    """A channel of fixed settings. It is stateless, so threads may share it and the order of bursts does not matter."""
 
     settings: ChannelSettings
     stages: tuple[Row, ...]
 
     @classmethod
     def from_settings(cls, settings: ChannelSettings) -> "Link":
-        """Build the link that `settings` ask for; cheap."""
+        """Build the link of `settings`; cheap."""
         return cls(settings, stages_of(settings))
 
     def transmit(self, x: Complex, stream: int, counter: int) -> Transmission:
         """Send one burst.
 
-        x: [n], complex64, unit mean power (the SNR is relative to Es = 1); left as it is, and seen through `y` where no
-        stage changes it. stream, counter: which burst this is, 0 to 2^64 - 1.
-        Raises InvalidSymbols when `x` is no burst, InvalidSetting for a stream or counter that is out of range.
+        x: [n], complex64, unit mean power (the SNR is relative to Es = 1). It is not modified; `y` may be a view of it.
+        stream, counter: which burst this is, 0 to 2^64 - 1. Raises InvalidSymbols when `x` is no burst, InvalidSetting
+        for a stream or counter that is out of range.
         """
         return self.transmit_many([Sending(x, stream, counter)])[0]
 
     def transmit_many(self, sendings: Sequence[Sending]) -> list[Transmission]:
-        """Send bursts of one length, computed together; each comes out as if it were alone, bit for bit.
+        """Send bursts of one length together; each result equals that of `transmit` bit for bit.
 
         Raises InvalidSymbols when one is no burst or the lengths differ, InvalidSetting as `transmit` does.
         """
@@ -94,12 +94,12 @@ class Link:
         samples = x if grid is None else modulate(grid, x)
         signal = self._pass(samples, sendings)
         launched = samples if signal.launched is None else signal.launched
-        if grid is not None:  # without a stage nothing happened on the air, and no rounding of a transform is noise
+        if grid is not None:  # without stages, rounding errors of the transform must not count as noise
             signal = demodulate_signal(grid, signal, x) if self.stages else signal._replace(wanted=x)
         return self._report(signal, launched, sendings)
 
     def _pass(self, samples: Complex, sendings: Sequence[Sending]) -> Signal:
-        """Lead samples [B, n] through all stages."""
+        """Apply all stages to samples [B, n]."""
         seed, n = self.settings.seed, samples.shape[1]
         interval = interval_seconds(self.settings, n)
         signal = Signal(samples, None, np.ones((len(samples), 1), np.complex64))
@@ -134,7 +134,7 @@ class Link:
 
 
 def _rows(arrays: Sequence[Drawn]) -> Drawn:
-    """One array of all bursts, [B, ...]; of a single one without a copy."""
+    """Stack to [B, ...]; a single array without a copy."""
     return arrays[0][None] if len(arrays) == 1 else np.stack(arrays)
 
 

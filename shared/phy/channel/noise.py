@@ -1,4 +1,4 @@
-"""Noise: what is added to the symbols."""
+"""Additive noise."""
 
 import numpy as np
 
@@ -25,15 +25,15 @@ class Awgn:
 
 
 class BernoulliGaussian:
-    """Impulses beside the white noise: each symbol is hit with probability p, by CN(0, ratio x N0).
+    """Impulses in addition to white noise: each symbol gets CN(0, ratio x N0) with probability p.
 
-    p = impulse_probability, ratio = 10^(impulse_ratio_db/10). White noise and impulses have N0 (1 + p ratio) together.
+    p = impulse_probability, ratio = 10^(impulse_ratio_db/10). Total mean power: N0 (1 + p ratio).
     (Ghosh, "Analysis of the effect of impulse noise on multicarrier and single carrier QAM systems", IEEE Trans.
     Commun. 44, 1996.)
     """
 
     def draw(self, draw: Draw, settings: ChannelSettings, n: int) -> Drawn:
-        """Draw the impulses: [n], complex64; 0 where none hits."""
+        """Draw the impulses: [n], complex64; 0 for symbols without one."""
         rng = draw.rng
         power = n0_from_snr_db(settings.snr_db) * db_to_ratio(settings.impulse_ratio_db)
         impulses = standard_complex_normal(rng, n) * np.float32((power / 2) ** 0.5)
@@ -45,12 +45,12 @@ class BernoulliGaussian:
 
 
 class MiddletonA:
-    """Middleton class A noise, white noise included: CN(0, sigma_m^2) where m impulses overlap.
+    """Middleton class A noise, white noise included: CN(0, sigma_m^2) for m overlapping impulses.
 
         P(m) = e^-A A^m / m!,   sigma_m^2 = N0 (m / A + Gamma) / (1 + Gamma),   E sigma_m^2 = N0
 
-    A = middleton_a: impulses at work on average. Gamma = middleton_gamma: power of the Gaussian part over that of the
-    impulses. (Middleton, "Statistical-physical models of electromagnetic interference", IEEE Trans. Electromagn.
+    A = middleton_a: mean number of overlapping impulses. Gamma = middleton_gamma: power of the Gaussian part over that
+    of the impulses. (Middleton, "Statistical-physical models of electromagnetic interference", IEEE Trans. Electromagn.
     Compat. 19, 1977.) Symbols are independent.
     """
 

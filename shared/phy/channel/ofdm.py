@@ -1,13 +1,13 @@
-"""OFDM: many narrow subcarriers side by side instead of one fast symbol after the other.
+"""OFDM modulation and demodulation.
 
     x [n] --> subcarriers [S, N] --> inverse FFT --> cyclic prefix --> samples [S (P + N)]
     y [n] <-- subcarriers [S, N] <------ FFT <------ prefix cut off <-- samples
 
 N = fft_size, P = cyclic_prefix_symbols, S = ceil(n / N) OFDM symbols. Symbols fill the subcarriers from the lowest
-frequency to the highest, one OFDM symbol after the other; what is left of the last one stays empty. The transform is
-unitary: a symbol keeps its energy Es = 1, and noise of N0 per sample is noise of N0 per subcarrier. The receiver's
-window is taken to stand right: it begins where the first path's prefix ends.
-(Proakis, Salehi, "Digital Communications", 5th edition, section 11.2.)
+frequency to the highest, one OFDM symbol after the other; unused subcarriers of the last one stay empty. The transform
+is unitary: a symbol keeps its energy Es = 1, and noise of N0 per sample is noise of N0 per subcarrier. Timing is
+assumed perfect: the receiver's window begins where the first path's prefix ends. (Proakis, Salehi, "Digital
+Communications", 5th edition, section 11.2.)
 """
 
 import numpy as np
@@ -41,10 +41,10 @@ def demodulate(grid: Grid, samples: Complex, n: int) -> Complex:
 
 
 def demodulate_signal(grid: Grid, signal: Signal, x: Complex) -> Signal:
-    """What the receiver finds on the subcarriers of the sent symbols `x`: [B, n].
+    """Received subcarriers of the sent symbols `x`: [B, n].
 
-    Wanted is h x alone. What a gain that changes within an OFDM symbol, or an echo behind the prefix, carries over from
-    other subcarriers and symbols is noise (and so is the transform's rounding, at about -140 dB).
+    The wanted part is h x. Interference between subcarriers (gain that changes within an OFDM symbol) and between OFDM
+    symbols (echo later than the prefix) counts as noise, as do rounding errors of the transform, at about -140 dB.
     """
     n = x.shape[1]
     gain = mean_gain(grid, signal.gain, n)
@@ -55,7 +55,7 @@ def demodulate_signal(grid: Grid, signal: Signal, x: Complex) -> Signal:
 
 
 def mean_gain(grid: Grid, gain: Complex, n: int) -> Complex:
-    """Mean of a gain over each OFDM symbol, without its prefix: [B, 1] as it is, [B, air_symbols] to [B, n]."""
+    """Mean of a gain over each OFDM symbol, without its prefix: [B, 1] unchanged, [B, air_symbols] to [B, n]."""
     if gain.shape[1] == 1:
         return gain
     return np.repeat(bodies(grid, gain).mean(axis=2), grid.fft_size, axis=1)[:, :n]
@@ -67,7 +67,7 @@ def bodies(grid: Grid, samples: Complex) -> Complex:
 
 
 def with_prefix(grid: Grid, body: Complex) -> Complex:
-    """Put the end of each OFDM symbol before it: [B, S, N] to [B, air_symbols]."""
+    """Prepend the cyclic prefix to each OFDM symbol: [B, S, N] to [B, air_symbols]."""
     prefix = body[..., grid.fft_size - grid.cyclic_prefix_symbols :]
     return np.concatenate([prefix, body], axis=-1).reshape(len(body), -1)
 

@@ -1,10 +1,10 @@
-"""Phase, kept in turns: 1 is a full circle.
+"""Phase in turns: 1 is a full circle.
 
-A whole turn changes nothing, so whole turns are dropped before they can cost precision. At a burst's start the phase
-of an oscillation is counter x turns per burst. That product is made of 64-bit integers, in units of 2^-64 turns: it
-overflows exactly where the phase goes round. So the last of 2^64 bursts is as precise as the first: from burst to
-burst the phase moves on by the same amount, to 2^-52 turns. That amount is off by its rounding, 1 part in 2^53 and at
-most 2^-63 turns, which is an error of the frequency, not of the phase.
+Whole turns are dropped to keep precision. At the start of a burst the phase of an oscillation is counter x turns per
+burst. The product is computed with 64-bit integers in units of 2^-64 turns, so that it overflows exactly at a full
+turn. So the last of 2^64 bursts is as precise as the first: the phase advances by the same amount from burst to burst,
+to 2^-52 turns. The rounding of that amount, 1 part in 2^53 and at most 2^-63 turns, is an error of the frequency, not
+of the phase.
 """
 
 from typing import Final
@@ -15,11 +15,11 @@ from shared.types import Complex, Doubles
 
 Turns = Doubles
 _HALF_TURN: Final = 2.0**63
-"""In units of 2^-64 turns: all that a signed 64-bit integer holds."""
+"""In units of 2^-64 turns: the range of a signed 64-bit integer."""
 
 
 def turns_at(counter: int, interval_seconds: float, hz: Turns) -> Turns:
-    """How far oscillations have turned when a burst begins: counter x interval x hz without whole turns.
+    """Phase of oscillations at the start of a burst: counter x interval x hz without whole turns.
 
     counter: 0 to 2^64 - 1. interval_seconds: from burst to burst. hz: [...], float64.
     Returns [...], float64, 0 to 1.
@@ -31,7 +31,7 @@ def turns_at(counter: int, interval_seconds: float, hz: Turns) -> Turns:
 
 
 def phasor(turns: Turns) -> Complex:
-    """exp(j 2 pi turns): [...], complex64, right to about 3e-7."""
+    """exp(j 2 pi turns): [...], complex64, accurate to about 3e-7."""
     angle = (2 * np.pi * (turns - np.rint(turns))).astype(np.float32)  # float32 is three times faster, once reduced
     result = np.empty(turns.shape, np.complex64)
     np.cos(angle, out=result.real)

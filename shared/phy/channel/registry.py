@@ -1,7 +1,7 @@
-"""The table of stages, in the order in which a burst meets them.
+"""The table of stages, in the order of the link.
 
-The number of a stage is part of every draw (see `randomness`): it never changes and is never given to another stage,
-or recorded bursts can no longer be replayed. A new stage takes the next free number, wherever it stands in the order.
+The number of a stage is part of every draw (see `randomness`): it never changes and is never reused, or
+recorded bursts can no longer be replayed. A new stage takes the next free number, at any place in the order.
 13 and 14 belong to `faults`.
 """
 
@@ -22,7 +22,7 @@ from shared.phy.conditions.settings import SELECTIVE, ChannelSettings
 
 
 class Row(NamedTuple):
-    """A stage, the number under which it draws, and whether some settings ask for it."""
+    """A stage, the number of its draws, and whether given settings need it."""
 
     number: int
     stage: Stage
@@ -55,5 +55,5 @@ STAGES: Final[dict[str, Row]] = {
 
 
 def stages_of(settings: ChannelSettings) -> tuple[Row, ...]:
-    """The stages that some settings ask for, in their order; none for the ideal channel."""
+    """The stages that the settings need, in order; none for the ideal channel."""
     return tuple(row for row in STAGES.values() if row.wanted(settings))

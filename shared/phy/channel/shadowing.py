@@ -1,4 +1,4 @@
-"""What distance and obstacles do to the power of whole bursts."""
+"""Path loss and shadowing: one power factor for each whole burst."""
 
 from typing import Final
 
@@ -17,8 +17,8 @@ class Shadowing(Gain):
 
         10 log10 |h|^2 = sigma z - sigma^2 ln(10) / 20 dB,   z ~ N(0, 1),   sigma = shadowing_db
 
-    The median lies below 0 dB by the second term, 1.8 dB for sigma = 4 and 7.4 dB for 8: most bursts get less than
-    the mean, which few strong ones make up for. `shadowing_bursts` bursts in a row share one z; groups are
+    The median lies below 0 dB by the second term, 1.8 dB for sigma = 4 and 7.4 dB for 8: most bursts are
+    below the mean, and few strong ones above it. `shadowing_bursts` consecutive bursts share one z; groups are
     independent. (Goldsmith, "Wireless Communications", section 2.7.)
     """
 

@@ -1,13 +1,13 @@
-"""What a stage of the link is.
+"""Interface of a stage of the link.
 
             Draw (seed, stream, counter, stage), settings, n
                   |
               +-------+
-              | draw  |   randomness only, never sees the symbols; once for each burst
+              | draw  |   randomness only, without the symbols; once per burst
               +-------+
                   | drawn
               +-------+
-    signal -->| apply |--> signal      arithmetic only, never draws; once for all bursts that wait together
+    signal -->| apply |--> signal      arithmetic only, no randomness; once per batch
               +-------+
 
 A new stage is a class in a file of its own and a row in `registry`.
@@ -24,11 +24,11 @@ from shared.types import Complex
 
 Drawn = npt.NDArray[Any]
 _SHARED = 1 << 32
-"""Added to a stage's number where several bursts share a draw, so that it meets no burst's own."""
+"""Offset of a stage's number for draws that several bursts share; avoids collisions with draws of single bursts."""
 
 
 class Draw(NamedTuple):
-    """Where the randomness of one stage for one burst comes from.
+    """Source of the random numbers of one stage for one burst.
 
     seed, stream, counter: the burst's name. stage: number in `registry`. interval_seconds: from the start of one burst
     of the stream to the next.
@@ -46,21 +46,21 @@ class Draw(NamedTuple):
         return generator(self.seed, self.stream, self.counter, self.stage)
 
     def shared(self, group: int = 0) -> np.random.Generator:
-        """Random numbers that all bursts of the stream with the same `group` share."""
+        """Random numbers shared by all bursts of the stream with the same `group`."""
         return generator(self.seed, self.stream, group, self.stage + _SHARED)
 
     def of_stream(self) -> "Draw":
-        """The same for all bursts of the stream: what is made of it alone can be kept."""
+        """The same value for all bursts of the stream, so that results derived from it can be cached."""
         return Draw(self.seed, self.stream, 0, self.stage, 0.0)
 
 
 class Signal(NamedTuple):
-    """Bursts under way: the wanted part and the rest apart, so that their powers are known at the end.
+    """A batch of bursts inside the link, with the wanted signal and the noise kept apart to measure their powers.
 
-    wanted: [B, n], complex64, h x. noise: [B, n], complex64, all that is not wanted; None as long as there is none.
-    gain: [B, 1] or [B, n], complex64, h, what has multiplied the symbols so far. response: [B, S N], complex64, what a
-    frequency-selective stage has multiplied each subcarrier by besides; None where all are alike. launched: [B, n],
-    complex64, what left the amplifier; None where it is ideal.
+    wanted: [B, n], complex64, h x. noise: [B, n], complex64, noise and distortion; None if there is none yet.
+    gain: [B, 1] or [B, n], complex64, h, product of all gains so far. response: [B, S N], complex64,
+    further gain of each subcarrier in frequency-selective fading; None for a flat channel. launched: [B, n],
+    complex64, output of the amplifier; None for an ideal amplifier.
     """
 
     wanted: Complex
@@ -75,7 +75,7 @@ class Signal(NamedTuple):
         return self.wanted if self.noise is None else self.wanted + self.noise
 
     def times(self, gain: Complex) -> "Signal":
-        """Multiply by `gain` [B, 1] or [B, n] all that has entered, noise that is already there included."""
+        """Multiply signal and noise by `gain` [B, 1] or [B, n]."""
         noise = None if self.noise is None else self.noise * gain
         return self._replace(wanted=self.wanted * gain, noise=noise, gain=self.gain * gain)
 
@@ -85,14 +85,14 @@ class Signal(NamedTuple):
 
 
 class Stage(Protocol):
-    """One effect of the channel. It has no state: what it draws depends on its arguments alone."""
+    """One effect of the channel. It is stateless: its draws depend on its arguments alone."""
 
     def draw(self, draw: Draw, settings: ChannelSettings, n: int) -> Drawn:
-        """Draw all that is random for a burst of `n` samples, in a shape that depends on settings and n alone."""
+        """Random numbers of a burst of `n` samples, in a shape that depends on settings and n alone."""
         ...
 
     def apply(self, signal: Signal, drawn: Drawn, settings: ChannelSettings) -> Signal:
-        """Return the bursts after this stage; leaves the arrays of `signal` as they are.
+        """Return the bursts after this stage; must not modify the arrays of `signal`.
 
         drawn: [B, ...], one row for each burst.
         """

@@ -4,9 +4,9 @@
                               |                                                               + --> samples
                               '-- path P: exp(-j 2 pi f_k tau_P) --IFFT, prefix--> x a_P(t) --'
 
-A path delays what is on the subcarriers by its own tau, a fraction of a sample included: a sum of subcarriers is
-periodic, so within the cyclic prefix the delay is exact, H[k] = sum_p a_p exp(-j 2 pi f_k tau_p). An echo that comes
-later than the prefix lasts brings the end of the OFDM symbol before: inter-symbol interference.
+Each path delays the subcarriers by its tau, including fractions of a sample: a sum of subcarriers is periodic, so
+within the cyclic prefix the delay is exact, H[k] = sum_p a_p exp(-j 2 pi f_k tau_p). An echo later than the prefix
+carries the end of the previous OFDM symbol: inter-symbol interference.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ class Profile(NamedTuple):
     """A power-delay profile.
 
     delays: [P], normalized to an RMS delay spread of 1. powers: [P], they add up to 1. line_of_sight: whether the first
-    path is one, and does not fade.
+    path is a line of sight, which does not fade.
     """
 
     delays: Doubles
@@ -78,11 +78,11 @@ PROFILES: Final = {  # TR 38.901 V16.1.0, tables 7.7.2-1 to 7.7.2-5
 
 
 class Paths(NamedTuple):
-    """How each path delays what is on the subcarriers.
+    """Delay of each path.
 
-    lag: [P], whole samples, the delay rounded up. advance: [P, N], complex64, phases that undo what is too much in it.
-    phases: [P, N], complex64, those of the whole delay. late: [P], samples by which its echo outlasts the prefix, 0 to
-    N: there the OFDM symbol before is still heard.
+    lag: [P], whole samples, the delay rounded up. advance: [P, N], complex64, phases that correct the rounding.
+    phases: [P, N], complex64, of the exact delay. late: [P], samples by which the echo exceeds the prefix, 0 to N, in
+    which the previous OFDM symbol interferes.
     """
 
     lag: npt.NDArray[np.intp]
@@ -92,7 +92,7 @@ class Paths(NamedTuple):
 
 
 def paths(settings: ChannelSettings) -> Paths:
-    """The paths of `settings.fading` at its delay spread, in samples of its symbol rate."""
+    """Paths of `settings.fading` for its delay spread, in samples."""
     return _paths(settings.fading, settings.delay_spread_seconds * settings.symbol_rate_hz, grid_of(settings))
 
 
@@ -116,16 +116,16 @@ def _turned(samples: Doubles, grid: Grid) -> Complex:
 
 
 def grid_of(settings: ChannelSettings) -> Grid:
-    """The grid; `ChannelSettings` lets no selective fading through without one."""
+    """The OFDM grid; `ChannelSettings` requires one for frequency-selective fading."""
     assert settings.grid is not None, f"{settings.fading} needs waveform ofdm"
     return settings.grid
 
 
 class TappedDelayLine:
-    """Paths of fixed delays under independent gains, sum of their mean powers 1, so E|H[k]|^2 = 1.
+    """Paths with fixed delays and independent gains, total mean power 1, so E|H[k]|^2 = 1.
 
-    Every path is Rayleigh, constant for a burst or in Clarke's motion; TDL-D and TDL-E have a line of sight besides,
-    with the first path's delay. (3GPP TR 38.901, section 7.7.2; delays scaled as in section 7.7.3.)
+    Every path is Rayleigh, constant for a burst or with Clarke's spectrum; TDL-D and TDL-E have a line of sight in
+    addition, with the first path's delay. (3GPP TR 38.901, section 7.7.2; delays scaled as in section 7.7.3.)
     """
 
     def draw(self, draw: Draw, settings: ChannelSettings, n: int) -> Drawn:
@@ -140,7 +140,7 @@ class TappedDelayLine:
         return gains * np.sqrt(profile.powers).astype(np.float32)[:, None]
 
     def apply(self, signal: Signal, drawn: Drawn, settings: ChannelSettings) -> Signal:
-        """Add up what comes over the paths."""
+        """Sum the signals of all paths."""
         through, grid = paths(settings), grid_of(settings)
         noise = None if signal.noise is None else _over_paths(grid, signal.noise, through, drawn)
         response = _response(grid, through, drawn, signal.wanted.shape[1] // sum(grid))
@@ -154,16 +154,16 @@ def _over_paths(grid: Grid, samples: Complex, through: Paths, gains: Complex) ->
     received = np.zeros_like(samples)
     for lag, filters, factor in _branches(through, gains):
         room = samples.shape[1] - lag
-        if room > 0:  # else this echo comes after the burst
+        if room > 0:  # else this echo arrives after the burst
             delayed = with_prefix(grid, to_time(subcarriers * filters))
             received[:, lag:] += delayed[:, :room] * factor[:, -room:]
     return received
 
 
 def _branches(through: Paths, gains: Complex) -> Iterator[tuple[int, Complex, Complex]]:
-    """What to delay by `lag` samples: filters of the subcarriers, [B, 1, N], and factors of the samples, [B, 1 or n].
+    """For each lag in samples: filters of the subcarriers, [B, 1, N], and factors of the samples, [B, 1 or n].
 
-    Paths that stand still are filters, and those of one lag are one filter.
+    Static paths are filters, and all static paths of one lag are one filter.
     """
     if gains.shape[2] > 1:
         for path, lag in enumerate(through.lag):
@@ -183,7 +183,7 @@ def _response(grid: Grid, through: Paths, gains: Complex, count: int) -> Complex
 
 
 def _own_part(grid: Grid, through: Paths, gain: Complex, path: int) -> Complex:
-    """Mean of a path's gain over the window, where its echo is one of the same OFDM symbol: [B, 1] or [B, S]."""
+    """Mean gain of a path over the part of the window that holds the same OFDM symbol: [B, 1] or [B, S]."""
     late, size = through.late[path], grid.fft_size
     if gain.shape[1] == 1:
         return gain * np.float32(1 - late / size)

@@ -1,7 +1,7 @@
-"""Faults: what befalls a burst as a whole, and when it gets to the receiver.
+"""Faults of whole bursts: loss, duplication, reordering, delay, stalls and connection resets.
 
-A fate depends on (seed, stream, burst counter) alone, as every draw does: the proxy carries it out over sockets, the
-lab only counts, and both meet the same one.
+A fault draw depends on (seed, stream, burst counter) alone, as every draw does: the proxy applies it over sockets, the
+lab only counts it, and both draw the same.
 """
 
 from functools import lru_cache
@@ -16,19 +16,19 @@ from shared.types import Bools
 
 FAULTS: Final = 13
 GILBERT_ELLIOTT: Final = 14
-"""Numbers under which faults draw, in the sequence of `registry`."""
+"""Numbers of the faults' draws, in the sequence of `shared.phy.channel.registry`."""
 
 _BLOCK: Final = 1 << 10
 _EPOCH_BLOCKS: Final = 1 << 14
-"""Blocks after which the Gilbert-Elliott chain starts anew: bounds the look back, costs one memory in 2^24 bursts."""
+"""Blocks after which the Gilbert-Elliott chain restarts: bounds the search; one restart per 2^24 bursts."""
 
 
 class FaultDraw(NamedTuple):
-    """What befalls one burst.
+    """Faults of one burst.
 
-    copies: how often it arrives; 0 lost, 2 duplicated. cause: why it is lost, as `setting = value`; empty if it is not.
-    held_seconds: how long this burst alone is held back: delay, jitter, reordering. reordered: whether it is held for
-    others to overtake. stalled_seconds: how long the whole link stops when it enters. reset: the connection to the
+    copies: number of arrivals; 0 lost, 2 duplicated. cause: of a loss, as `setting = value`; empty otherwise.
+    held_seconds: delay of this burst alone: delay, jitter, reordering. reordered: whether it is delayed so that others
+    overtake it. stalled_seconds: how long the whole link stops when it enters. reset: whether the connection to the
     receiver breaks when it enters.
     """
 
@@ -49,10 +49,10 @@ NO_FAULT: Final = FaultDraw()
 
 
 def draw_faults(settings: ChannelSettings, stream: int, counter: int) -> FaultDraw:
-    """What befalls burst `counter` of `stream`: a few us, and a few tenths of one where no fault is set.
+    """Faults of burst `counter` of `stream`; takes a few us, or a few tenths of one if no fault is set.
 
-    Every kind of fault has a number of its own in the burst's draw, so that setting one moves no other. A lost burst
-    still stalls or resets the link; in a blackout nothing else happens.
+    Every kind of fault uses a random number of its own, so that enabling one changes no other. A lost burst still
+    stalls or resets the link; in a blackout it only is lost.
     """
     if settings.blackout:
         return FaultDraw(0, "blackout = true")
@@ -95,10 +95,10 @@ def _cause(settings: ChannelSettings, stream: int, counter: int, alone: float, i
 
 
 def _delay_seconds(settings: ChannelSettings, rng: np.random.Generator) -> float:
-    """Delay and jitter; never negative, so that jitter beyond the delay piles up at 0.
+    """Delay and jitter, clipped at 0.
 
-    uniform: delay -+ jitter. normal: jitter is the standard deviation. exponential: jitter is the mean of what is
-    added to the delay.
+    uniform: delay -+ jitter. normal: jitter is the standard deviation. exponential: jitter is the mean of an
+    additional delay.
     """
     if not settings.jitter_seconds:
         return settings.delay_seconds
@@ -119,10 +119,10 @@ def is_bad(settings: ChannelSettings, stream: int, counter: int) -> bool:
     of geometric length with mean 1/q. (Gilbert, "Capacity of a burst-noise channel", Bell Syst. Tech. J. 39, 1960;
     Elliott, "Estimates of error rates for codes on burst-noise channels", Bell Syst. Tech. J. 42, 1963.)
 
-    The state is found without a walk from burst 0, so bursts may come in any order. One uniform u moves the chain:
-    from good to bad if u < p, from bad to bad if u < 1 - q. Where both agree, u forces the state whatever it was
-    before; where they do not, the state stays (p < 1 - q) or turns over. So it is enough to look back to the last
-    forcing u. (Propp, Wilson, "Exact sampling with coupled Markov chains", Random Struct. Algorithms 9, 1996.)
+    The state is found without a walk from burst 0, so bursts may come in any order. One uniform u per burst drives the
+    chain: from good to bad if u < p, from bad to bad if u < 1 - q. If both agree, u forces the state regardless of the
+    previous one; otherwise the state stays (p < 1 - q) or toggles. So it suffices to search back to the last forcing
+    u. (Propp, Wilson, "Exact sampling with coupled Markov chains", Random Struct. Algorithms 9, 1996.)
     """
     p, q = settings.good_to_bad, settings.bad_to_good
     return p > 0 and bool(_states(settings.seed, stream, p, q, counter // _BLOCK)[counter % _BLOCK])
@@ -144,21 +144,21 @@ def _states(seed: int, stream: int, p: float, q: float, block: int) -> Bools:
 def _end(seed: int, stream: int, p: float, q: float, block: int) -> bool:
     """The state at the last burst of a block."""
     forced, bad = _forcing(seed, stream, p, q, block)
-    while not forced.any():  # ends at the start of the epoch; a block is even, so passing one turns nothing over
-        block -= block % _EPOCH_BLOCKS if p + q == 2 else 1  # p = q = 1 forces nowhere else
+    while not forced.any():  # ends at the start of the epoch; blocks are even, so skipping one toggles nothing
+        block -= block % _EPOCH_BLOCKS if p + q == 2 else 1  # p = q = 1 forces only there
         forced, bad = _forcing(seed, stream, p, q, block)
     last = np.flatnonzero(forced)[-1]
     return bool(bad[last] ^ _turned(p, q, _BLOCK - 1 - last))
 
 
 def _turned(p: float, q: float, steps: npt.NDArray[np.intp]) -> Bools:
-    """Whether so many steps without force leave the state turned over."""
+    """Whether so many steps without forcing toggle the state."""
     odd: Bools = steps % 2 == 1
     return odd & (p > 1 - q)
 
 
 def _forcing(seed: int, stream: int, p: float, q: float, block: int) -> tuple[Bools, Bools]:
-    """Which bursts of a block force the state, and whether to bad: [_BLOCK] each. An epoch begins in balance."""
+    """Bursts of a block that force the state, and whether to bad: [_BLOCK] each. An epoch starts in equilibrium."""
     u = generator(seed, stream, block, GILBERT_ELLIOTT).random(_BLOCK)
     bad = u < min(p, 1 - q)
     forced = bad | (u >= max(p, 1 - q))

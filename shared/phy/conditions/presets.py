@@ -1,8 +1,8 @@
-"""Presets: settings of situations that one recognises, with the sources of their figures.
+"""Presets: settings of typical situations, with the sources of their values.
 
-All suppose one picture every 0.1 s, so that motion and shadowing can be seen from one picture to the next. A Doppler
-shift is speed x carrier / c. A shadowing holds over its correlation distance, so over distance / speed / 0.1 s bursts.
-No source gives one SNR for a situation: those are chosen, typical of a good cell and of its rim.
+All assume one picture every 0.1 s, so that motion and shadowing are visible from one picture to the next. A Doppler
+shift is speed x carrier / c. A shadowing lasts for its correlation distance: distance / speed / 0.1 s bursts. No source
+gives one SNR for a situation: those are chosen, typical of a good cell and of its edge.
 """
 
 import math
@@ -18,7 +18,7 @@ _PICTURE_SECONDS: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A situation. settings: the fields that differ from the defaults. source: where its figures come from."""
+    """A situation. settings: the fields that differ from the defaults. source: of its values."""
 
     name: str
     description: str
@@ -26,7 +26,7 @@ class Preset:
     settings: Mapping[str, Any]
 
     def applied(self, seed: int = 0) -> ChannelSettings:
-        """All settings of the channel in this situation; what it does not name is the default."""
+        """All settings of the channel in this situation, with defaults for the others."""
         return ChannelSettings(seed=seed).updated(**self.settings)
 
 
@@ -69,7 +69,7 @@ _ALL: Final = (
     Preset(
         "vehicular",
         "A city from a car, no line of sight, 54 km/h, carrier 2 GHz: 100 Hz Doppler; shadowing over 50 m. OFDM with "
-        "64 subcarriers of 15 kHz. Ask for spread pilots: the gain differs from one subcarrier to the next.",
+        "64 subcarriers of 15 kHz. Use scattered pilots: the gain differs from one subcarrier to the next.",
         "3GPP TS 38.101-4, Table B.2.2-1: TDLC300-100, delay spread 300 ns, 100 Hz. 3GPP TR 38.901 V16.1: UMa NLOS, "
         "shadowing 6 dB (Table 7.4.1-1), 50 m (Table 7.5-6 part 1)",
         {

@@ -2,7 +2,7 @@
 
     FILE.toml, CSV traces ---> entries: [[at]] [[ramp]] [[blackout]] [[trace]] ---> changes ---> Timeline
 
-Once read, a schedule needs no file: traces are inlined, so it can be sent to a channel that runs elsewhere.
+Traces are inlined when read, so a schedule can be sent to a channel on another host.
 """
 
 import tomllib
@@ -22,21 +22,21 @@ from shared.phy.conditions.traces import read_trace
 
 ClockName = Literal["burst", "wall"]
 _CLOCK_SETTINGS: Final = ("burst_interval_seconds", "symbol_rate_hz")
-"""What the clock of bursts runs by."""
+"""Settings that define the burst clock; they cannot change while it runs."""
 MAX_CHANGES: Final = 10_000
-"""Changes of one schedule: each is tried when the channel takes it, which costs it about 50 us."""
+"""Limit of changes in one schedule; the channel validates each when it accepts the schedule, about 50 us each."""
 
 _Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Settings to begin with, and what changes over time.
+    """Initial settings and their changes over time.
 
-    settings: fields that differ from the defaults at the start. clock: `burst`: the time of a burst is its counter x
-    interval, so the same bursts always meet the same settings; `wall`: seconds since the schedule was started.
-    repeat_seconds: begins again after so many seconds, 0 for never. changes: in order of time.
-    Raises InvalidSetting for an unknown clock, too many changes, and a change of what the clock itself runs by.
+    settings: initial fields that differ from the defaults. clock: `burst`: the time of a burst is its counter x
+    interval, so the same bursts always get the same settings; `wall`: seconds since the schedule was started.
+    repeat_seconds: period of repetition, 0 for none. changes: in order of time.
+    Raises InvalidSetting for an unknown clock, too many changes, and a change of a setting that defines the clock.
     """
 
     name: str
@@ -53,15 +53,15 @@ class Schedule:
         for change, name in ((change, name) for change in self.changes for name in _CLOCK_SETTINGS):
             if self.clock == "burst" and name in change.settings:
                 raise InvalidSetting(
-                    f"{name} changes at {change.seconds:g} s: the clock of bursts runs by it; set it once, at the "
-                    "start, or take the wall clock"
+                    f"{name} changes at {change.seconds:g} s: the burst clock depends on it; set it once, at the "
+                    "start, or use the wall clock"
                 )
 
     @classmethod
     def from_file(cls, path: str | Path) -> "Schedule":
-        """Read a TOML file; its traces stand beside it.
+        """Read a TOML file; paths of traces are relative to its folder.
 
-        Raises NotFound for a file that is not there, and InvalidSetting that names file, entry, field and remedy.
+        Raises NotFound for a missing file, and InvalidSetting that names file, entry, field and remedy.
         """
         path = Path(path)
         try:
@@ -76,11 +76,11 @@ class Schedule:
             raise type(error)(f"{path}: {error}") from error
 
     def base(self) -> ChannelSettings:
-        """The settings at the start. Raises InvalidSetting for one that is refused."""
+        """The initial settings. Raises InvalidSetting for an invalid one."""
         return ChannelSettings().updated(**self.settings)
 
     def timeline(self, base: ChannelSettings | None = None) -> Timeline:
-        """What is in force when, over `base` or else the schedule's own settings. Raises as Timeline does."""
+        """The changes on top of `base`, or else of the schedule's initial settings. Raises as Timeline does."""
         return Timeline(base or self.base(), self.changes, self.repeat_seconds)
 
 
@@ -114,7 +114,7 @@ class _Window(_Entry):
 
 
 class _Ramp(_Window):
-    """Settings that move to new values."""
+    """Settings that ramp to new values."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -123,7 +123,7 @@ class _Ramp(_Window):
 
 
 class _Blackout(_Window):
-    """A time in which every burst is lost."""
+    """An interval in which every burst is lost."""
 
     def changes(self, folder: Path) -> Iterator[Change]:  # noqa: ARG002
         yield Change(self.from_seconds, {"blackout": True})
@@ -133,7 +133,7 @@ class _Blackout(_Window):
 class _Trace(_Entry):
     """Settings that follow a table of times and values, see `traces`.
 
-    shape: what holds between two rows. times: how often it is played; a round ends with its last row.
+    shape: interpolation between two rows. times: number of repetitions; each ends with the last row.
     """
 
     file: str
@@ -168,7 +168,7 @@ class _File(_Entry):
     trace: tuple[_Trace, ...] = ()
 
     def schedule(self, path: Path) -> Schedule:
-        """The schedule, all its changes tried. At the same second: at, ramp, blackout, trace, each as they stand."""
+        """The schedule, all changes validated. Order at equal times: at, ramp, blackout, trace, then file order."""
         preset = dict(preset_named(self.preset).settings) if self.preset else {}
         named = sorted(self._named_changes(path.parent), key=lambda pair: pair[0].seconds)
         changes = tuple(change for change, _ in named)
@@ -177,7 +177,7 @@ class _File(_Entry):
         return schedule
 
     def _named_changes(self, folder: Path) -> Iterator[tuple[Change, str]]:
-        """All changes, each with what errors call it."""
+        """All changes, each with its name in errors."""
         _check_order(self.blackout)
         for kind in ("at", "ramp", "blackout", "trace"):
             for place, entry in enumerate(getattr(self, kind), 1):

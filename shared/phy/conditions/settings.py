@@ -1,6 +1,6 @@
 """The settings of the channel, validated at the edge.
 
-One flat table, in groups: what a burst meets is the fading, then noise and hardware; what may befall it is a fault.
+One flat table in three groups: fading; noise and hardware; airtime and faults.
 """
 
 import math
@@ -17,11 +17,11 @@ JitterName = Literal["uniform", "normal", "exponential"]
 AirtimeName = Literal["virtual", "real"]
 
 SELECTIVE: Final = tuple(name for name in get_args(FadingName) if name.startswith("tdl-"))
-"""Fadings that differ from one frequency to the next."""
+"""Frequency-selective fadings."""
 
 
 class Grid(NamedTuple):
-    """How OFDM lays symbols out: in the order of subcarriers, one OFDM symbol after the other."""
+    """OFDM grid; symbols fill it in the order of subcarriers, one OFDM symbol after the other."""
 
     fft_size: int
     cyclic_prefix_symbols: int
@@ -43,7 +43,7 @@ def _power_of_two(value: int) -> int:
 
 
 def _number(default: float, low: float, high: float, description: str) -> Any:
-    """A field for a finite number in a range, which its description tells."""
+    """A field for a finite number whose description ends in its range."""
     text = f"{description}: {low:g} to {high:g}"
     return Field(default, ge=low, le=high, allow_inf_nan=False, description=text)
 
@@ -57,7 +57,7 @@ def _probability(default: float, description: str) -> Any:
 
 
 class FadingSettings(BaseModel):
-    """What multiplies the symbols."""
+    """Multiplicative effects."""
 
     fading: FadingName = Field(
         "none", description="how the gain varies: none, rayleigh, rician, kbsc, or tdl-a to tdl-e (with waveform ofdm)"
@@ -70,7 +70,7 @@ class FadingSettings(BaseModel):
     )
     shadowing_db: float = _number(0.0, 0, 20, "standard deviation of log-normal shadowing, mean power kept, dB")
     shadowing_bursts: int = _count(1, 1, 1 << 20, "bursts that share one shadowing")
-    path_loss_db: float = _number(0.0, -100, 200, "loss of every symbol, below the Es that snr_db is told of, dB")
+    path_loss_db: float = _number(0.0, -100, 200, "loss of every symbol, relative to the Es of snr_db, dB")
     delay_spread_seconds: float = _number(1e-6, 0, 1e-3, "RMS delay spread of tdl-a to tdl-e, seconds")
     waveform: WaveformName = Field("single", description="how symbols are put on the air: single (carrier) or ofdm")
     fft_size: Annotated[int, AfterValidator(_power_of_two)] = Field(
@@ -80,7 +80,7 @@ class FadingSettings(BaseModel):
 
 
 class NoiseSettings(BaseModel):
-    """What is added to the symbols, and what the hardware makes of them."""
+    """Additive noise and hardware impairments."""
 
     snr_db: Annotated[float, _finite_or_inf(-50, 100)] = Field(
         10.0, description="average Es/N0 in dB: -50 to 100, or inf for no noise"
@@ -98,8 +98,8 @@ class NoiseSettings(BaseModel):
         description="Rapp power amplifier: saturation over Es in dB, -10 to 40, or inf for a linear one",
     )
     pa_smoothness: float = _number(2.0, 0.5, 10, "smoothness p of the Rapp amplifier")
-    adc_bits: int = _count(0, 0, 16, "bits of the receiver's converters, 0 for no quantization")
-    adc_clip_db: float = _number(12.0, -10, 40, "full scale of the converters over the rms of I and Q, dB")
+    adc_bits: int = _count(0, 0, 16, "bits of the receiver's ADC, 0 for no quantization")
+    adc_clip_db: float = _number(12.0, -10, 40, "full scale of the ADC over the rms of I and Q, dB")
     sir_db: Annotated[float, _finite_or_inf(-50, 100)] = Field(
         math.inf, description="Es over a narrow-band interferer in dB: -50 to 100, or inf for none"
     )
@@ -107,7 +107,7 @@ class NoiseSettings(BaseModel):
 
 
 class FaultSettings(BaseModel):
-    """How long a burst is on its way, and what may befall it there."""
+    """Airtime, propagation and faults of bursts."""
 
     symbol_rate_hz: float = _number(1e6, 1, 1e12, "symbols per second")
     propagation_seconds: float = _number(0.0, 0, 10, "one-way propagation delay in seconds")
@@ -132,7 +132,7 @@ class FaultSettings(BaseModel):
 
 
 class ChannelSettings(FaultSettings, NoiseSettings, FadingSettings):
-    """What the channel is asked to do. Each description ends in the field's range."""
+    """All settings of the channel. Each description ends in the field's range."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -170,7 +170,7 @@ class ChannelSettings(FaultSettings, NoiseSettings, FadingSettings):
         return Grid(self.fft_size, self.cyclic_prefix_symbols) if self.waveform == "ofdm" else None
 
     def updated(self, **fields: Any) -> "ChannelSettings":
-        """Return these settings with `fields` changed; a field that is None stays as it is.
+        """Return these settings with `fields` changed; None leaves a field unchanged.
 
         Raises InvalidSetting naming each wrong field, its value and its range.
         """

@@ -1,8 +1,8 @@
-r"""What is in force when: settings that change over time.
+r"""Settings in force at each time.
 
 changes, in order of time ---> one track for each setting that changes ---> at(seconds) ---> settings in force
 
-a track of snr_db:   20 |-------\            |------   steps, and ramps from what was in force
+a track of snr_db:   20 |-------\            |------   steps, and ramps from the value in force
                       5 |        \-----------|
 """
 
@@ -23,8 +23,8 @@ _RAMPED: Final = frozenset(name for name, field in ChannelSettings.model_fields.
 class Change:
     """Settings that come into force.
 
-    seconds: from the start, 0 or more. settings: fields of ChannelSettings. ramp_seconds: numbers with a fraction move
-    there linearly over so many seconds, from what was in force; counts, choices and switches change at once.
+    seconds: from the start, 0 or more. settings: fields of ChannelSettings. ramp_seconds: floating-point settings ramp
+    linearly from the value in force over so many seconds; counts, choices and switches change at once.
     Raises InvalidSetting for a time that is negative or not finite.
     """
 
@@ -40,7 +40,7 @@ class Change:
 
 
 class _Move(NamedTuple):
-    """What one setting does from `start` on, until its next move."""
+    """Course of one setting from `start` until its next move."""
 
     start: float
     ramp: float
@@ -48,7 +48,7 @@ class _Move(NamedTuple):
     after: Any
 
     def value(self, seconds: float) -> Any:
-        """The setting at `seconds`; never outside of both ends, whatever the rounding."""
+        """The setting at `seconds`, clipped to the range between both ends in spite of rounding."""
         elapsed = seconds - self.start
         if elapsed >= self.ramp:
             return self.after
@@ -57,7 +57,7 @@ class _Move(NamedTuple):
 
 
 class Timeline:
-    """Changes laid over the settings that were in force before. Pure: the same time gives the same settings."""
+    """Changes on top of base settings. Pure: the same time gives the same settings."""
 
     def __init__(
         self,
@@ -66,12 +66,12 @@ class Timeline:
         repeat_seconds: float = 0.0,
         names: Sequence[str] = (),
     ) -> None:
-        """Lay `changes` over `base`.
+        """Apply `changes` on top of `base`.
 
-        changes: in order of time. repeat_seconds: all begins again after so many seconds; 0 for never. names: what
-        errors call each change; its place and time where not given.
-        Raises InvalidSetting, naming the change, for settings that are refused, alone or with those in force, for a
-        ramp from or to infinity, and for changes that are out of order or come after the end.
+        changes: in order of time. repeat_seconds: period of repetition; 0 for none. names: of the changes, for errors;
+        place and time by default.
+        Raises InvalidSetting, naming the change, for settings that are invalid, alone or with those in force, for a
+        ramp from or to infinity, and for changes that are out of order or after the end.
         """
         _check_order(changes, repeat_seconds)
         self._base = base
@@ -85,7 +85,7 @@ class Timeline:
                 raise InvalidSetting(f"{name}: {error}") from error
 
     def at(self, seconds: float) -> dict[str, Any]:
-        """What the changes have set by `seconds`, 0 or more, and its values then; nothing before the first change."""
+        """Settings that the changes have set by `seconds`, 0 or more; empty before the first change."""
         return self._in_force(math.fmod(seconds, self._repeat_seconds) if self._repeat_seconds else seconds)
 
     def _add(self, change: Change) -> None:
@@ -97,7 +97,7 @@ class Timeline:
             move = _Move(change.seconds, ramp_seconds, before, getattr(after, name))
             self._tracks.setdefault(name, []).append(_checked(name, move))
         if (under_way := self._in_force(change.seconds)) != self._in_force(math.inf):
-            self._base.updated(**under_way)  # where ramps are must fit as their ends do
+            self._base.updated(**under_way)  # values inside ramps must be valid too
 
     def _in_force(self, seconds: float) -> dict[str, Any]:
         moves = ((name, _latest(track, seconds)) for name, track in self._tracks.items())
@@ -130,5 +130,5 @@ def _check_order(changes: Sequence[Change], repeat_seconds: float) -> None:
             raise InvalidSetting(f"a change at {two.seconds:g} s after one at {one.seconds:g} s: sort them by time")
     if repeat_seconds and changes and changes[-1].seconds >= repeat_seconds:
         raise InvalidSetting(
-            f"a change at {changes[-1].seconds:g} s with repeat_seconds = {repeat_seconds:g}: it would never come"
+            f"a change at {changes[-1].seconds:g} s with repeat_seconds = {repeat_seconds:g}: it would never happen"
         )

@@ -1,4 +1,4 @@
-"""Traces: what was measured over time, as CSV.
+"""Traces: measurements over time, as CSV.
 
 seconds,gain_db
 0.0,-3.1
@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from shared.errors import InvalidSetting, NotFound
 
 _COLUMNS: Final = {"snr_db": ("snr_db", 1.0), "gain_db": ("path_loss_db", -1.0)}
-"""Column of a trace: the setting that follows it, and the sign."""
+"""Column of a trace: the setting that it controls, and the sign."""
 
 
 class TraceRow(NamedTuple):
@@ -40,7 +40,7 @@ def read_trace(path: Path) -> list[TraceRow]:
     if len(rows) < 2:
         raise InvalidSetting(f"trace {path.name}: {len(rows)} rows; give at least two under the heading")
     if not all(one.seconds < two.seconds for one, two in pairwise(rows)):
-        raise InvalidSetting(f"trace {path.name}: seconds do not grow from row to row; sort them, and drop doubles")
+        raise InvalidSetting(f"trace {path.name}: seconds do not increase from row to row; sort them, drop duplicates")
     return [TraceRow(row.seconds - rows[0].seconds, row.settings) for row in rows]
 
 
@@ -51,7 +51,7 @@ def _rows(lines: Iterator[list[str]]) -> Iterator[TraceRow]:
     for line, fields in enumerate(lines, 2):
         if fields:
             seconds, value = _numbers(line, fields, heading, (heading.index("seconds"), column))
-            yield TraceRow(seconds, {setting: sign * value + 0.0})  # which makes a plain 0 of -0
+            yield TraceRow(seconds, {setting: sign * value + 0.0})  # + 0.0 turns -0 into 0
 
 
 def _value_column(heading: Sequence[str]) -> int:

@@ -1,25 +1,25 @@
-"""Estimation of a gain that changes from symbol to symbol, from pilots among them.
+"""Channel tracking: estimates a gain that changes from symbol to symbol, from scattered pilots.
 
-    y_m conj(p_m) = h[m] + noise --> which model fits? --> Wiener filter --> h_hat of every symbol, N0, their error
-                                     delay spread, motion, SNR: by likelihood
+    y_m conj(p_m) = h[m] + noise --> model selection --> Wiener filter --> h_hat of every symbol, N0, their error
+                                     delay spread, Doppler, SNR: maximum likelihood
 
-The receiver is told nothing about the channel. It knows what channels are like: h is complex Gaussian with
+The receiver has no side information about the channel. It assumes that h is complex Gaussian with
 
     E[h[m] h[m']*] = P r_f(k - k') r_t(t - t')
-    r_f(k) = 1 / (1 + j 2 pi k tau / N)     echoes that die away exponentially, tau samples in the mean
-    r_t(t) = J0(2 pi f t)                   waves from all sides, f the greatest Doppler shift
+    r_f(k) = 1 / (1 + j 2 pi k tau / N)     exponential power-delay profile, mean delay tau samples
+    r_t(t) = J0(2 pi f t)                   Clarke's model, f the greatest Doppler shift
 
-k is the subcarrier of a symbol and t its time; on a single carrier k is the same for all. Some tau and f stand for
-choice, and with each of them any N0/P. The most likely of all these (type II maximum likelihood) makes the filter:
+k is the subcarrier of a symbol and t its time; on a single carrier k is the same for all. The hypotheses
+are a grid of tau, f and N0/P. The most likely of them (type II maximum likelihood) defines the filter:
 
     h_hat = R_n (R_p + N0/P I)^-1 g,   E|h - h_hat|^2 = P - P diag(R_n (R_p + N0/P I)^-1 R_n^H)
 
-g: least-squares gains at the pilots. So a channel that stands still is averaged over all pilots, and one that changes
-is followed as far as the pilots tell. (Hoeher, Kaiser, Robertson, "Two-dimensional pilot-symbol-aided channel
+g: least-squares gains at the pilots. So a static channel is averaged over all pilots, and a varying one is tracked
+as far as the density of the pilots allows. (Hoeher, Kaiser, Robertson, "Two-dimensional pilot-symbol-aided channel
 estimation by Wiener filtering", ICASSP 1997. MacKay, "Bayesian interpolation", Neural Computation 4, 1992.)
 
-Measured over Rayleigh fading with Clarke's motion and TDL-C: its squared error lies 1 to 9 dB under that of linear
-interpolation between the pilots. With 32 pilots N0 is right to 10 %, with 8 to 30 %; 4 tell little about it.
+Measured over Rayleigh fading with Clarke's motion and TDL-C: its squared error is 1 to 9 dB below that of linear
+interpolation between the pilots. With 32 pilots N0 is accurate to 10 %, with 8 to 30 %; with 4 it is hardly known.
 """
 
 from functools import lru_cache
@@ -37,23 +37,23 @@ from shared.types import Complex, Doubles, Floats
 
 MAX_PILOTS: Final = 256
 MAX_PRODUCT: Final = 1 << 22
-"""Most pilots times symbols of a burst: the filter is a matrix of that size."""
+"""Largest pilots x symbols of a burst: the size of the filter matrix."""
 _TAUS: Final = (0.0, 0.25, 1.0, 4.0)
-"""Delay spreads on trial, samples."""
+"""Hypotheses of the delay spread, samples."""
 _TURNS: Final = (0.0, 0.1, 0.3, 1.0, 3.0, 9.0, 27.0, 81.0)
-"""Doppler shifts on trial, cycles in a burst; those that the pilots are too far apart to tell are left out."""
+"""Hypotheses of the Doppler shift, cycles per burst; those too fast for the pilot spacing are left out."""
 _N0_OVER_P: Final = 10 ** (-np.arange(-10, 61, 2.5) / 10)
 _SNR_DB: Final = (10.0, 15.0)
-"""Mean and standard deviation of the SNR before the pilots are heard: without an idea of it, 4 pilots fit anything."""
+"""Mean and standard deviation of the prior of the SNR: without a prior, 4 pilots fit any model."""
 _PENALTY: Final = 1.0
-"""What log-likelihood echoes, and motion, must be better by: 8 pilots find both in pure noise else."""
+"""Log-likelihood penalty of echoes and of motion each: without it 8 pilots find both in pure noise."""
 _ANGLES: Final = (np.arange(64) + 0.5) / 64 * np.pi
 
 _Complexes = npt.NDArray[np.complex128]
 
 
 class _Layout(NamedTuple):
-    """Where the pilots and the symbols of a burst stand."""
+    """Positions of pilots and symbols of a burst."""
 
     pilots: int
     symbols: int
@@ -62,17 +62,18 @@ class _Layout(NamedTuple):
 
 
 class _Model(NamedTuple):
-    """A channel on trial. tau: delay spread, samples. doppler: greatest Doppler shift, cycles per symbol."""
+    """One channel hypothesis. tau: delay spread, samples. doppler: greatest Doppler shift, cycles per symbol."""
 
     tau: float
     doppler: float
 
 
 class _Trials(NamedTuple):
-    """All models of a layout, ready to be compared.
+    """All channel hypotheses of a layout, prepared for comparison.
 
     models: M of them. basis: [M, p, p], eigenvectors of R_p as rows, conjugate. weights: [M, E, p], 1 / (eigenvalue +
-    N0/P), for each of E values of N0/P. log_prior: [M, E], what of the log-likelihood does not depend on the pilots.
+    N0/P), for each of E values of N0/P. log_prior: [M, E], the part of the log-likelihood that does not depend on the
+    received pilots.
     """
 
     models: tuple[_Model, ...]
@@ -82,37 +83,36 @@ class _Trials(NamedTuple):
 
 
 def check_trackable(pilots: int, symbols: int) -> None:
-    """Raise InvalidSymbols unless `track_channel` takes so many pilots in a burst of so many symbols."""
+    """Raise InvalidSymbols unless `track_channel` supports so many pilots in a burst of so many symbols."""
     if not 2 <= pilots <= MAX_PILOTS or pilots * symbols > MAX_PRODUCT:
         raise InvalidSymbols(
-            f"{pilots} pilots in a burst of {symbols} symbols: a gain is followed with 2 to {MAX_PILOTS} pilots, and "
-            f"pilots x symbols up to {MAX_PRODUCT}; send fewer pilots, or put them in front on a single carrier"
+            f"{pilots} pilots in a burst of {symbols} symbols: tracking takes 2 to {MAX_PILOTS} pilots, and "
+            f"pilots x symbols up to {MAX_PRODUCT}; send fewer pilots, or a preamble on a single carrier"
         )
 
 
 def track_channel(y: Complex, pilots: int, pilot_pattern: PilotPattern, grid: Grid | None = None) -> ChannelEstimate:
-    """Gain of every symbol and noise power of each burst, from received pilots and what lies between.
+    """Estimate the gain of every symbol and the noise power of each burst.
 
     y: [B, n], complex64, all symbols, pilots included. grid: of OFDM, or None for a single carrier.
-    Returns an estimate with gain and error [B, n]. Raises InvalidSymbols for a number of pilots that `check_trackable`
-    refuses.
+    Returns an estimate with gain and error [B, n]. Raises InvalidSymbols as `check_trackable` does.
     """
     check_trackable(pilots, y.shape[1])
     layout = _Layout(pilots, y.shape[1], pilot_pattern, grid)
     at_pilots = y[:, pilot_positions(pilots, y.shape[1], pilot_pattern)] * pilot_sequence(pilots).conj()
-    gains, n0, errors = zip(*(_follow(one, layout) for one in at_pilots.astype(np.complex128)), strict=True)
+    gains, n0, errors = zip(*(_track_one(one, layout) for one in at_pilots.astype(np.complex128)), strict=True)
     return ChannelEstimate(np.stack(gains), np.array(n0, np.float32), np.stack(errors))
 
 
-def _follow(at_pilots: _Complexes, layout: _Layout) -> tuple[Complex, float, Floats]:
-    """One burst alone, so that it comes out the same in any company: h_hat [n], N0, E|h - h_hat|^2 [n].
+def _track_one(at_pilots: _Complexes, layout: _Layout) -> tuple[Complex, float, Floats]:
+    """One burst alone, so that the result does not depend on the batch: h_hat [n], N0, E|h - h_hat|^2 [n].
 
-    einsum, not @: these products are small, and the threads of BLAS would cost more than they save, and change bits.
+    einsum, not @: these products are small, and BLAS threads would cost more than they save and change the rounding.
     """
     trials = _trials(layout)
     seen = np.einsum("mij,j->mi", trials.basis, at_pilots)
     power = np.einsum("mi,mei->me", np.abs(seen) ** 2, trials.weights) / layout.pilots
-    power = np.maximum(power, np.finfo(np.float64).tiny)  # a burst of nothing
+    power = np.maximum(power, np.finfo(np.float64).tiny)  # a burst without power
     likelihood = trials.log_prior - layout.pilots * np.log(power)
     number, level = np.unravel_index(np.argmax(likelihood), likelihood.shape)
     p, n0_over_p, loading = power[number, level], _N0_OVER_P[level], trials.weights[number, level]
@@ -136,7 +136,7 @@ def _trials(layout: _Layout) -> _Trials:
 
 
 def _models(layout: _Layout) -> tuple[_Model, ...]:
-    """Echoes show on subcarriers alone, and motion only where there are two times."""
+    """Echoes are observable on subcarriers only, motion only with symbols at two or more times."""
     grid = layout.grid
     taus = (0.0,) if grid is None else _TAUS
     still = grid is not None and ofdm_symbols(grid, layout.symbols) == 1

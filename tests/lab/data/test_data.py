@@ -34,11 +34,11 @@ def pictures(tmp_path: Path) -> Path:
 
 
 def test_features_keep_the_order_and_name_what_they_skip(clip: Clip, pictures: Path) -> None:
-    done: list[int] = []
-    features = extract_features(open_source(str(pictures)), clip, batch_size=2, progress=done.append)
+    done: list[tuple[int, int]] = []
+    features = extract_features(open_source(str(pictures)), clip, batch_size=2, progress=lambda *at: done.append(at))
     assert features.ids.tolist() == ["label0/0.png", "label0/2.png", "label0/4.png", "label1/1.png", "label1/3.png"]
     assert features.labels.tolist() == ["label0"] * 3 + ["label1"] * 2
-    assert done == [2, 2, 2]
+    assert done == [(2, 6), (4, 6), (6, 6)]
     assert len(features.skipped) == 1
     assert "label0/3.png" in features.skipped[0]
     alone = clip.embed_images(clip.preprocess(Image.open(pictures / "label1" / "1.png"))[None])

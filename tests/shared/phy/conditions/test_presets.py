@@ -26,7 +26,7 @@ PILOT_PATTERNS = ("preamble", "scattered")
 
 def usable(name):
     """Which placings of pilots a preset takes: its description says where only one."""
-    return ("scattered",) if "Ask for spread pilots" in PRESETS[name].description else PILOT_PATTERNS
+    return ("scattered",) if "Use scattered pilots" in PRESETS[name].description else PILOT_PATTERNS
 
 
 def error_rates(settings, pilot_pattern):

@@ -152,7 +152,7 @@ def test_what_a_timeline_refuses(changes, message):
 
 
 def test_a_change_after_the_end_of_a_round_is_refused():
-    with pytest.raises(InvalidSetting, match=r"a change at 10 s with repeat_seconds = 10: it would never come"):
+    with pytest.raises(InvalidSetting, match=r"a change at 10 s with repeat_seconds = 10: it would never happen"):
         timeline(Change(10, {}), repeat_seconds=10)
     with pytest.raises(InvalidSetting, match="repeat_seconds = -1"):
         timeline(repeat_seconds=-1)
@@ -246,13 +246,13 @@ def test_touching_blackouts_are_one(tmp_path):
         ("[[tunnel]]\nseconds = 1", "tunnel: no such key"),
         ("clock = 'sun'", "clock = 'sun': Input should be 'burst' or 'wall'"),
         ("repeat_seconds = 5\n[[at]]\nseconds = 7", "a change at 7 s with repeat_seconds = 5"),
-        ("[[at]]\nseconds = 7\nsymbol_rate_hz = 5", "symbol_rate_hz changes at 7 s: the clock of bursts runs by it"),
+        ("[[at]]\nseconds = 7\nsymbol_rate_hz = 5", "symbol_rate_hz changes at 7 s: the burst clock depends on it"),
         ("[[trace]]\nfile = 'bad.csv'\ntimes = 0", "[[trace]] 1: times = 0"),
         ("[[trace]]\nfile = 'bad.csv'", "[[trace]] 1: trace bad.csv: its columns are a, b: give seconds and one of"),
         ("[[trace]]\nfile = 'word.csv'", "[[trace]] 1: trace word.csv: line 3: snr_db = 'loud': give a number"),
         ("[[trace]]\nfile = 'gap.csv'", "[[trace]] 1: trace gap.csv: line 2: snr_db = '': give a number"),
         ("[[trace]]\nfile = 'one.csv'", "[[trace]] 1: trace one.csv: 1 rows; give at least two"),
-        ("[[trace]]\nfile = 'back.csv'", "[[trace]] 1: trace back.csv: seconds do not grow from row to row"),
+        ("[[trace]]\nfile = 'back.csv'", "[[trace]] 1: trace back.csv: seconds do not increase from row to row"),
         ("[[trace]]\nfile = 'far.csv'", "[[trace]] 1: snr_db = 900.0: refused"),
         ("[[trace]]\nfile = 'far.csv'\ntimes = 5001", "[[trace]] 1: 2 rows of far.csv, 5001 times: at most 10000"),
         ("snr_db = ", "no TOML"),
