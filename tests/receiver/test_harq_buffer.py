@@ -75,7 +75,7 @@ def folders(tmp_path: Path) -> list[Path]:
 
 def answered(reception: Reception) -> dict[str, Any]:
     """What a reception says of the picture."""
-    names = ("top", "confidence", "certainty", "request_more", "accepted", "snr_db_estimated")
+    names = ("top", "confidence", "posterior", "request_more", "accepted", "snr_db_estimated")
     return {name: getattr(reception, name) for name in names}
 
 
