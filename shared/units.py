@@ -26,7 +26,8 @@ def n0_from_snr_db(snr_db: Values) -> Values:
 
     snr_db: average Es/N0, dB. Each real dimension gets N0/2.
     """
-    return 10.0 ** (-snr_db / 10.0)
+    n0: Values = 10.0 ** (-snr_db / 10.0)
+    return n0
 
 
 def decibels(db: float, form: str = "g") -> str:
