@@ -22,11 +22,16 @@ _EXTRAS = {"matplotlib": "plot", "sigmf": "sigmf"}
 
 
 class Command(NamedTuple):
-    """One row of a group's table. target: "module:function". help: one line in the list. panel: its heading there."""
+    """One row of a group's table.
+
+    target: "module:function". help: one line in the list. panel: its heading there. group: target is the Typer app of a
+    group that takes more than a table to list.
+    """
 
     target: str
     help: str
     panel: str | None = None
+    group: bool = False
 
 
 def lazy_app(
@@ -54,7 +59,7 @@ def lazy_app(
 
         def resolve_command(self, ctx: Any, args: list[str]) -> Any:
             name, command, rest = super().resolve_command(ctx, args)
-            return name, _loaded(name, commands[name].target) if name and name in commands else command, rest
+            return name, _loaded(name, commands[name]) if name and name in commands else command, rest
 
     return typer.Typer(
         cls=LazyGroup, help=help_text, no_args_is_help=default is None, rich_markup_mode="markdown", **options
@@ -63,9 +68,8 @@ def lazy_app(
 
 def load(target: str) -> Any:
     """The attribute that "module:attribute" names. Raises NotFound, with the remedy, if a package is not installed."""
-    module, _, attribute = target.partition(":")
     with loading():
-        return getattr(import_module(module), attribute)
+        return _attribute(target)
 
 
 @contextmanager
@@ -86,8 +90,15 @@ def loading() -> Iterator[None]:
         raise NotFound(f"this command needs {package}, which is not installed: {remedy}") from error
 
 
-def _loaded(name: str, target: str) -> Any:
-    """The command of a row, with the flags of its function."""
+def _attribute(target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def _loaded(name: str, row: Command) -> Any:
+    """The command of a row, with the flags of its function; or the group."""
+    if row.group:
+        return typer.main.get_group(_attribute(row.target))
     app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
-    app.command(name)(load(target))
+    app.command(name)(load(row.target))
     return typer.main.get_command(app)

@@ -1,5 +1,8 @@
 """Where tensors live: one way to say it for every service and lab command."""
 
+import os
+import platform
+
 import torch
 
 from shared.errors import InvalidSetting
@@ -25,3 +28,11 @@ def use_threads(count: int | None) -> None:
     """
     if count is not None:
         torch.set_num_threads(count)
+
+
+def hardware() -> str:
+    """What this process computes on."""
+    if torch.cuda.is_available():
+        return f"one {torch.cuda.get_device_name()}"
+    features = torch.backends.cpu.get_cpu_capability()
+    return f"{os.cpu_count()} processor cores ({platform.machine()}, {features}), no GPU"

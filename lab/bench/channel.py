@@ -28,8 +28,6 @@ from shared.rpc.burst_link import link_to_channel
 from shared.types import Complex
 
 PILOTS: Final = 8
-BAR_MICROSECONDS: Final = 60.0
-BAR_SYMBOLS: Final = {"awgn": 20e6, "jakes": 5e6}
 RELAYED: Final[dict[str, ChannelOptions]] = {"awgn": {"fading": "none"}, "rayleigh": {"fading": "rayleigh"}}
 """Channels of the proxy whose cost beyond the forwarding is measured."""
 COMPUTED: Final = {
@@ -76,14 +74,8 @@ def bench_channel(bench: ChannelBench) -> dict[str, Any]:
         "proxy_us": {name: statistics.median(costs[name]) for name in RELAYED},
         "beyond_forwarding_us": beyond,
         "ratio": {name: (forwarding + cost) / forwarding for name, cost in beyond.items()},
-        "bar_us": BAR_MICROSECONDS,
         "computed_k": bench.computed_k,
         "computed_symbols_per_second": rates,
-        "bar_symbols_per_second": BAR_SYMBOLS,
-        "met": {
-            **{f"{name} relayed": cost <= BAR_MICROSECONDS for name, cost in beyond.items()},
-            **{f"{name} computed": rates[name] >= bar for name, bar in BAR_SYMBOLS.items()},
-        },
     }
 
 

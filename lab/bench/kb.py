@@ -20,7 +20,8 @@ import numpy as np
 from lab.bench.kb_vectors import DIM, Collection
 from lab.knowledge_base.neighbours import TrueNeighbours, recall
 from lab.knowledge_base.tuning import TuningPlan, tune
-from lab.simulate.traffic import transmit
+from lab.simulate.chain import channel_chain
+from lab.simulate.embeddings import transmit_embeddings
 from receiver.knowledge_base import EngineSettings, ItemRecord, KnowledgeBase, Origin, write_store
 from receiver.knowledge_base.index.table import choose_engine
 from shared.codecs.embedding.raw import Raw
@@ -74,7 +75,8 @@ def _engines(bench: KnowledgeBaseBench) -> tuple[str, ...]:
 def _noisy_queries(collection: Collection, bench: KnowledgeBaseBench) -> Floats:
     """Vectors that are not in the collection, after the channel."""
     clean, _ = collection.block(_QUERY_BLOCK, bench.queries)
-    return transmit(clean, Raw.load(DIM, "cpu"), [ChannelSettings(snr_db=bench.snr_db)]).embeddings
+    chain = channel_chain(ChannelSettings(snr_db=bench.snr_db))
+    return transmit_embeddings(clean, Raw.load(DIM, "cpu"), chain).embeddings
 
 
 def _build(

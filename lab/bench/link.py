@@ -9,9 +9,10 @@ import numpy as np
 import uvloop
 
 from client import AsyncSemLink, Delivery, Kind, SemLink, SendOptions
+from lab.bench.bare import BareLoop
 from lab.bench.fixtures import bench_pictures, random_knowledge_base, random_weights
 from lab.bench.load import Load, generate_load
-from lab.simulate.bare import BareLoop
+from lab.simulate.chain import channel_chain
 from local.supervisor import LinkPlan, LocalLink
 from receiver.knowledge_base import KnowledgeBase
 from shared.clip import load_clip
@@ -65,7 +66,7 @@ def _against_bare_loop(bench: LinkBench, folder: Path) -> dict[str, Any]:
         KnowledgeBase.open(folder / "kb") as knowledge_base,
         LocalLink(_plan(bench, folder, weights, codec.name)) as link,
     ):
-        bare = BareLoop(clip, codec, knowledge_base, CHANNEL, PILOTS)
+        bare = BareLoop(clip, codec, knowledge_base, channel_chain(CHANNEL, pilots=PILOTS))
         bare.run(pictures, bench.batch_size, 1.0)  # warm
         _load(link.transmitter, bench, pictures, options, 1.0)
         rates, loads = [], []

@@ -12,7 +12,6 @@ from lab.evaluate.classifier import best_accuracy
 from lab.evaluate.data import TestSet
 from lab.evaluate.scenario import Point
 from lab.evaluate.upper_bound import limit
-from lab.simulate.nested_more import NAMES as NESTED_MORE
 from shared.types import Progress
 
 KNOWN_FADINGS = ("none", "rayleigh")
@@ -43,6 +42,6 @@ def limit_of(point: Point, accuracy: float, classes: int) -> float:
     Rounds fade each by itself, and the limit knows one gain: it holds for them without fading alone.
     """
     fading = point.channel.fading
-    if fading not in KNOWN_FADINGS or (fading != "none" and point.scheme.source in NESTED_MORE):
+    if fading not in KNOWN_FADINGS or (fading != "none" and point.scheme.harq is not None):
         return math.nan
     return limit(accuracy, classes, point.k, point.snr_db, point.channel.fading)

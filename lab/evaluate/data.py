@@ -21,14 +21,14 @@ from lab.data.features import (
 )
 from shared.datasets import PictureSource, open_source
 from shared.errors import InvalidInput
-from shared.types import Ints, Pixels, Progress
+from shared.types import Embeddings, Ints, Labels, Pixels, Progress
 
 
 @dataclass(frozen=True)
 class TestSet:
     """Pictures that ask and pictures that answer, embedded by one CLIP model.
 
-    queries, items: features, N and M pictures; the labels are for the judge alone, no scheme sees them
+    queries, items: features, N and M pictures; the labels are for the scorer alone, no scheme sees them
     pixels: [N, H, W, 3], uint8, of the queries as they are before CLIP's preprocessing
     clip_fingerprint: of the model. clip: which it is
     """
@@ -40,6 +40,16 @@ class TestSet:
     pixels: Pixels
     clip_fingerprint: str
     clip: ClipChoice = CLIP_TINY
+
+    @classmethod
+    def of_embeddings(cls, queries: tuple[Embeddings, Labels], items: tuple[Embeddings, Labels]) -> Self:
+        """A test set of embeddings [N, D] and labels [N] alone, as if of pictures 32 x 32, for codecs of embeddings."""
+        asking, answering = (
+            Features(embeddings, labels.astype(np.str_), np.arange(len(labels)).astype(np.str_))
+            for embeddings, labels in (queries, items)
+        )
+        pixels = np.broadcast_to(np.zeros((), np.uint8), (len(asking.labels), 32, 32, 3))
+        return cls(asking, answering, pixels, clip_fingerprint="")
 
     @cached_property
     def names(self) -> list[str]:

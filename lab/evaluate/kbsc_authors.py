@@ -1,4 +1,4 @@
-"""The scheme `kbsc-authors`: the first paper as its authors have it; see `lab.train.kbsc.authors`."""
+"""The scheme `kbsc-authors`: the first paper as its authors have it; see `lab.simulate.authors_channel`."""
 
 from time import perf_counter
 from typing import Final
@@ -8,8 +8,8 @@ import torch
 
 from lab.evaluate.cost import Cost, cost_of
 from lab.evaluate.scheme import Arrival, Batch, CannotExist, Setting
-from lab.simulate.air import Air
-from lab.train.kbsc.authors import FOLDERS, from_air, to_air
+from lab.simulate.authors_channel import FOLDERS, from_air, to_air
+from lab.simulate.chain import Chain
 from shared.codecs import Decoded
 from shared.codecs.base.contract import fingerprint_of
 from shared.codecs.base.weight_files import weights_path
@@ -40,9 +40,9 @@ class KbscAuthors:
         return cost_of(self._codecs["none"])
 
     @torch.inference_mode()
-    def send(self, batch: Batch, air: Air) -> Arrival:
+    def send(self, batch: Batch, chain: Chain) -> Arrival:
         """Send a batch as one, over AWGN or over fading `kbsc`, without CSI."""
-        channel, csi = air.channel, air.csi
+        channel, csi = chain.channel, chain.csi
         if channel.fading not in self._codecs or csi != "none":
             raise CannotExist(
                 f"kbsc-authors over fading {channel.fading} with csi {csi}: they have none or kbsc, without CSI"
@@ -51,7 +51,7 @@ class KbscAuthors:
         start = perf_counter()
         x, scale = to_air(network.encoder(torch.from_numpy(batch.embeddings)))
         encode_seconds = perf_counter() - start
-        x_hat = air.carry_batch(x.numpy()).x_hat
+        x_hat = chain.carry(x.numpy(), batch.counters, joint=True).x_hat
         start = perf_counter()
         embeddings = network.decoder(from_air(torch.from_numpy(np.ascontiguousarray(x_hat)), scale)).numpy()
         return Arrival(Decoded(embeddings), encode_seconds, perf_counter() - start)

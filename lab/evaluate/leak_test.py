@@ -13,7 +13,6 @@ from scipy.stats import binomtest
 from lab.evaluate.scenario import ChannelSpec, Scenario, SchemeSpec
 from lab.evaluate.scheme import Batch, CannotExist, Scheme
 from lab.evaluate.scorer import Scorer
-from lab.simulate.air import Air
 from shared.errors import InvalidInput
 
 DEAD_SNR_DB = -50.0
@@ -27,23 +26,23 @@ class Leak(InvalidInput):
     """A scheme knows more than what arrived."""
 
 
-def check_dead_channel(name: str, scheme: Scheme, judge: Scorer) -> None:
+def check_dead_channel(name: str, scheme: Scheme, scorer: Scorer) -> None:
     """Raise Leak when a scheme is right more often than chance allows over AWGN of -50 dB."""
-    labels = judge.test_set.query_labels
-    members = judge.blocks(0)[0]
+    labels = scorer.test_set.query_labels
+    members = scorer.blocks(0)[0]
     (point,) = Scenario(
         title="dead",
         snr_db=(DEAD_SNR_DB,),
         scheme=(SchemeSpec(name=name, k=(scheme.k,)),),
         channel=(ChannelSpec(csi=("none",)),),
     ).points()
-    queries = judge.test_set.queries.embeddings[members]
-    batch = Batch(queries, judge.test_set.pixels[members], point.snr_db)
+    queries = scorer.test_set.queries.embeddings[members]
+    batch = Batch(queries, scorer.test_set.pixels[members], members, point.snr_db)
     try:
-        arrival = scheme.send(batch, Air(point, 0, members))
+        arrival = scheme.send(batch, point.chain(seed=0))
     except CannotExist:  # what sends nothing leaks nothing
         return
-    right = judge.judge(members, arrival).right
+    right = scorer.score(members, arrival).right
     guess = float(np.bincount(labels).max() / len(labels))
     if binomtest(int(right.sum()), right.size, guess, alternative="greater").pvalue < CHANCE:
         raise Leak(

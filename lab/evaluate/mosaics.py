@@ -13,7 +13,7 @@ import numpy as np
 from lab.evaluate.cost import Cost
 from lab.evaluate.pictures import DIGITAL
 from lab.evaluate.scheme import Arrival, Batch, CannotExist, Setting, expected_fading
-from lab.simulate.air import Air
+from lab.simulate.chain import Chain
 from receiver.decoder import Equalized
 from shared.clip import embed_pictures
 from shared.codecs import Decoded
@@ -41,13 +41,15 @@ class DigitalMosaic:
         self.fingerprint = fingerprint_of([setting.name.encode(), repr((k, self._adaptation)).encode()])
         self.cost = Cost(0, 0)
 
-    def send(self, batch: Batch, air: Air) -> Arrival:
+    def send(self, batch: Batch, chain: Chain) -> Arrival:
         """Send the mosaic in the highest MCS whose threshold the SNR passes."""
         count, total = len(batch.pixels), len(batch.pixels) * self.k // 2
         blocks = max(1, total // BLOCK_SYMBOLS)
         size = total // blocks
         mcs = self._adaptation.choose(
-            _told(batch), "none" if expected_fading(air) == "none" else "fast", lambda mcs: payload_bytes(mcs, size)
+            _design_snr_db(batch),
+            "none" if expected_fading(chain) == "none" else "fast",
+            lambda mcs: payload_bytes(mcs, size),
         )
         budget = blocks * payload_bytes(mcs, size)
         start = perf_counter()
@@ -62,7 +64,7 @@ class DigitalMosaic:
         order = np.random.default_rng(0).permutation(total)  # the interleaver, known to both ends
         bursts = normalize_power(x[None])[0][order].reshape(count, -1)
         encode_seconds = perf_counter() - start
-        equalized = air.carry_batch(bursts, "zf")
+        equalized = chain.carry(bursts, batch.counters, "zf", joint=True)
         start = perf_counter()
         y, noise = _deinterleaved(equalized, order, blocks, size)
         found = modem.demodulate(y, noise)
@@ -103,7 +105,7 @@ def untile(mosaic: Pixels, like: Pixels) -> Pixels:
     return grid.reshape(-1, height, width, 3)[:count]
 
 
-def _told(batch: Batch) -> float:
+def _design_snr_db(batch: Batch) -> float:
     if batch.snr_db is None:
         raise CannotExist("mosaics over LDPC choose their rate by the SNR: set sender_snr = true")
     return batch.snr_db

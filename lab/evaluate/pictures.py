@@ -1,6 +1,6 @@
 """Codecs of pictures as schemes. What arrives is embedded by CLIP, as the receiver would.
 
-pixels --encode--> x --air--> x_hat --decode--> pixels --CLIP--> e_hat
+pixels --encode--> x --chain--> x_hat --decode--> pixels --CLIP--> e_hat
 """
 
 from time import perf_counter
@@ -9,57 +9,45 @@ from typing import Final
 import numpy as np
 
 from lab.evaluate.bpg import BpgLdpc
-from lab.evaluate.cost import Cost, cost_of
-from lab.evaluate.scheme import Arrival, Batch, CannotExist, Setting, check_length, expected_fading, mode_of
-from lab.simulate.air import Air
+from lab.evaluate.cost import Cost
+from lab.evaluate.scheme import Arrival, Batch, CannotExist, CodecScheme, Setting, expected_fading, mode_of
+from lab.simulate.chain import Chain
+from receiver.decoder import Equalized
 from shared.clip import Clip, embed_pictures
-from shared.codecs import Decoded, PictureCodec
+from shared.codecs import AnyCodec, Decoded, PictureCodec
+from shared.codecs.base.contract import DesignSnr
 from shared.codecs.base.picture import DecodedPictures, fit_pictures
 from shared.codecs.picture.ldpc import HevcLdpc, JpegLdpc, PictureLdpc, WebpLdpc
 from shared.codecs.picture.link_adaptation import MCS, Adaptation
 from shared.errors import InvalidSetting
-from shared.types import Bools
+from shared.types import Bools, Pixels
 
 DIGITAL: Final[dict[str, type[PictureLdpc]]] = {kind.name: kind for kind in (JpegLdpc, WebpLdpc, HevcLdpc, BpgLdpc)}
 
 
-class PictureScheme:
-    """A codec of pictures; sender and receiver are two instances."""
-
-    genie: tuple[str, ...] = ()
+class PictureScheme(CodecScheme):
+    """A codec of pictures. Its cost is without CLIP, which every receiver of pictures needs."""
 
     def __init__(self, sender: PictureCodec, receiver: PictureCodec, clip: Clip) -> None:
-        self.k = sender.k
+        super().__init__(sender, receiver)
         self.fingerprint = f"{sender.fingerprint}-{clip.fingerprint}"
-        self._sender, self._receiver, self._clip = sender, receiver, clip
+        self._clip = clip
 
-    @classmethod
-    def of(cls, kind: type[PictureCodec], k: int, setting: Setting) -> "PictureScheme":
-        """The scheme of a codec with its shipped parameters. Raises CannotExist for a length that it does not have."""
-        check_length(kind, k)
-        return cls(kind.load(k, "cpu"), kind.load(k, "cpu"), setting.clip)
+    def _given(self, batch: Batch) -> Pixels:
+        return fit_pictures(batch.pixels)
 
-    @property
-    def cost(self) -> Cost:
-        """See `Scheme.cost`; without CLIP, which every receiver of pictures needs."""
-        return cost_of(self._sender)
+    def _expected(self, batch: Batch, chain: Chain) -> DesignSnr | None:  # noqa: ARG002 - tables know of fading
+        return batch.design_snr_db()
 
-    def send(self, batch: Batch, air: Air) -> Arrival:
-        """See `Scheme.send`."""
-        sender, pixels = self._sender.for_fading(expected_fading(air)), fit_pictures(batch.pixels)
-        told = batch.operating_point()
-        start = perf_counter()
-        x = sender.encode(pixels, told)
-        encode_seconds = perf_counter() - start
-        receiver = self._receiver.with_mode(mode_of(sender, told))
-        equalized = air.carry(x, receiver.equalizer)
+    def _arrival(self, receiver: AnyCodec, batch: Batch, equalized: Equalized) -> Arrival:  # noqa: ARG002
+        assert isinstance(receiver, PictureCodec)
         start = perf_counter()
         pictures = receiver.decode(equalized.x_hat, equalized.n0_eff)
         embeddings = embed_pictures(pictures.pixels, self._clip)
         seconds = perf_counter() - start
-        return Arrival(Decoded(embeddings), encode_seconds, seconds, self._lost(pictures), pictures.pixels)
+        return Arrival(Decoded(embeddings), 0.0, seconds, self._missing(pictures), pictures.pixels)
 
-    def _lost(self, pictures: DecodedPictures) -> Bools | None:  # noqa: ARG002 - for those with messages
+    def _missing(self, pictures: DecodedPictures) -> Bools | None:  # noqa: ARG002 - for those with messages
         """Which pictures did not arrive: [B]; None for a codec without messages."""
         return None
 
@@ -81,15 +69,15 @@ class DigitalPictures(PictureScheme):
         """Nothing was learned, and nothing is multiplied in a network."""
         return Cost(0, 0)
 
-    def send(self, batch: Batch, air: Air) -> Arrival:
+    def send(self, batch: Batch, chain: Chain) -> Arrival:
         """See `Scheme.send`. Raises CannotExist where no picture of the batch has a file as small as a burst."""
-        arrival = super().send(batch, air)
-        sender = self._sender.for_fading(expected_fading(air))
+        arrival = super().send(batch, chain)
+        sender = self._sender.for_fading(expected_fading(chain))
         assert isinstance(sender, PictureLdpc)
-        mode = mode_of(sender, batch.operating_point())
+        mode = mode_of(sender, batch.design_snr_db())
         if not any(sender.files(fit_pictures(batch.pixels), mode)):
             raise CannotExist(f"no picture has a {sender.format.name} file as small as a burst of {MCS[mode]}")
         return arrival
 
-    def _lost(self, pictures: DecodedPictures) -> Bools:
+    def _missing(self, pictures: DecodedPictures) -> Bools:
         return np.array([bool(why) for why in pictures.missing])

@@ -22,8 +22,7 @@ from lab.evaluate.scheme import CannotExist, Scheme
 from lab.evaluate.schemes import make_scheme
 from lab.evaluate.scorer import Scorer
 from lab.evaluate.table import PointStore, Row, write_table
-from lab.report.cards import hardware
-from shared.device import use_threads
+from shared.device import hardware, use_threads
 from shared.types import Progress
 
 
@@ -80,7 +79,7 @@ def _limited(tasks: Sequence[_Task], rows: Mapping[str, Row], test_set: TestSet,
 def _measured(tasks: Sequence[_Task], test_set: TestSet, out: Path, jobs: int) -> Iterator[tuple[str, Row]]:
     """Rows in the order in which they are finished."""
     if jobs == 1 or len(tasks) <= 1:
-        _judges[:] = [Scorer(test_set)]
+        _scorers[:] = [Scorer(test_set)]
         _trusted.cache_clear()  # weights or pictures may be others than those of the last call
         yield from ((task.key, _work(task.point)) for task in tasks)
         return
@@ -115,30 +114,31 @@ def _write_reference(out: Path, scenario: Scenario, test_set: TestSet, best_clas
     (out / "reference.json").write_text(json.dumps(about, indent=2) + "\n")
 
 
-_judges: list[Scorer] = []
+_scorers: list[Scorer] = []
 
 
 def _start(folder: Path) -> None:
     """Get a worker ready: one thread each, since there are as many workers as the user wants cores used."""
     use_threads(1)
     faiss.omp_set_num_threads(1)
-    _judges[:] = [Scorer(TestSet.load(folder))]
+    _scorers[:] = [Scorer(TestSet.load(folder))]
 
 
 def _work(point: Point) -> Row:
-    (judge,) = _judges
+    (scorer,) = _scorers
     try:
-        return measure(point, _trusted(point.scheme, point.k), judge)
+        scheme = _trusted(point.scheme, point.k)
+        return replace(measure(point, scheme, scorer), **scheme.cost._asdict())
     except CannotExist:
-        return nothing_sent(point, judge.test_set)
+        return nothing_sent(point, scorer.test_set)
 
 
 @cache
 def _trusted(spec: SchemeSpec, k: int) -> Scheme:
     """A scheme that knows nothing over a dead channel."""
-    (judge,) = _judges
-    scheme = make_scheme(spec, k, judge.test_set)
-    check_dead_channel(spec.name, scheme, judge)
+    (scorer,) = _scorers
+    scheme = make_scheme(spec, k, scorer.test_set)
+    check_dead_channel(spec.name, scheme, scorer)
     return scheme
 
 

@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from lab.simulate.chain import EQUALIZER, PILOTS, Chain, channel_chain
 from shared.errors import InvalidSetting, NotFound
 from shared.frame.burst import Csi
-from shared.phy import ChannelSettings, EqualizerName
+from shared.phy import ChannelSettings, EqualizerName, PilotPattern
 from shared.runtime.config import explain
 
 SHIPPED = Path(__file__).parents[1] / "experiments" / "evaluation"
@@ -19,50 +20,81 @@ def _listed(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
 
+class Harq(BaseModel):
+    """Sending in rounds. certainty: see `transmitter.harq.required_posterior`. start: k of the first round."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    certainty: float = Field(gt=0, le=1)
+    start: int = Field(8, ge=2)
+
+
 class SchemeSpec(BaseModel):
     """One scheme of the comparison.
 
-    name: what its rows are called. scheme: as in `lab.evaluate.schemes`, a codec's name, or `FILE.py:Class` of your
-    own; the name by default. k: lengths, each a row of its own. decision: how a codec's receiver chooses an item: the
-    `nearest`, by `vote` of the twenty nearest, by `fusion` with the codec's categories. channels: names of those that
-    it is sent over; all of them by default.
+    name: what its rows are called; made of codec and harq by default. codec: a codec's name, a scheme of
+    `lab.evaluate.schemes`, or `FILE.py:Class` of your own; the name by default. k: lengths, each a row of its own, with
+    harq the most that is sent. decision: how a codec's receiver chooses an item: the `nearest`, by `vote` of the twenty
+    nearest, by `fusion` with the codec's categories. harq: send in rounds. channels: names of those that it is sent
+    over; all of them by default.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(min_length=1)
-    scheme: str = ""
+    name: str = ""
+    codec: str = ""
     k: tuple[Annotated[int, Field(ge=2, le=1 << 16)], ...] = Field(min_length=1)
     decision: Literal["nearest", "vote", "fusion"] = "nearest"
+    harq: Harq | None = None
     channels: tuple[str, ...] = ()
 
-    @property
-    def source(self) -> str:
-        """Where the scheme itself is found."""
-        return self.scheme or self.name
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: Any) -> Any:
+        """Name and codec, where one of them follows from the other."""
+        if not isinstance(given, dict):
+            return given
+        given = {"codec" if name == "scheme" else name: value for name, value in given.items()}  # as it was called
+        codec = given.get("codec") or given.get("name")
+        if not codec:
+            raise ValueError("neither a name nor a codec: say what is sent")
+        harq = given.get("harq")
+        return {"name": f"{codec}, {_label(Harq.model_validate(harq))}" if harq else codec, "codec": codec} | given
+
+    @model_validator(mode="after")
+    def _fused(self) -> Self:
+        if self.harq is not None and self.decision != "fusion":
+            raise ValueError(f"harq with decision {self.decision!r}: its receiver asks by category, so choose 'fusion'")
+        return self
+
+
+def _label(harq: Harq) -> str:
+    """For names of rows."""
+    return f"HARQ {harq.certainty:g} from k = {harq.start}"
 
 
 class ChannelSpec(BaseModel):
     """One kind of channel.
 
     name: for schemes that are sent over some channels only. settings: fields of `ChannelSettings` but `snr_db` and
-    `seed`. csi: what the receiver knows, each a row of its own.
+    `seed`. csi: what the receiver knows, each a row of its own. pilot_symbols, pilot_pattern: with csi pilot.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = ""
     csi: Annotated[tuple[Csi, ...], BeforeValidator(_listed)] = ("pilot",)
-    pilot_symbols: int = Field(8, ge=2, le=1024)
+    pilot_symbols: int = Field(PILOTS, ge=2, le=1024)
+    pilot_pattern: PilotPattern = "preamble"
     settings: dict[str, Any] = {}
 
 
 class Point(BaseModel):
     """One row to be: a scheme of one length over one channel.
 
-    pilots: symbols in front of the payload, 0 unless csi is pilot. sender_snr: whether the sender is told the average
-    SNR. seeds: of the channel, one pass over the queries each. queries: how many at most, 0 for all. stop_errors: end
-    after so many wrong answers, 0 for never.
+    pilots: of each burst, 0 unless csi is pilot. sender_snr: whether the sender designs for the average SNR, or for the
+    codec's default. seeds: of the channel, one pass over the queries each. queries: how many at most, 0 for all.
+    stop_errors: end after so many wrong answers, 0 for never.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -72,6 +104,7 @@ class Point(BaseModel):
     channel: ChannelSettings
     csi: Csi
     pilots: int
+    pilot_pattern: PilotPattern
     equalizer: EqualizerName
     sender_snr: bool
     seeds: tuple[int, ...]
@@ -82,6 +115,16 @@ class Point(BaseModel):
     def snr_db(self) -> float:
         """Average Es/N0, dB."""
         return self.channel.snr_db
+
+    def chain(self, seed: int) -> Chain:
+        """The chain that the bursts of one pass go through."""
+        return channel_chain(
+            self.channel.updated(seed=seed),
+            csi=self.csi,
+            pilots=self.pilots,
+            pilot_pattern=self.pilot_pattern,
+            equalizer=self.equalizer,
+        )
 
 
 class Scenario(BaseModel):
@@ -94,7 +137,7 @@ class Scenario(BaseModel):
     snr_db: tuple[float, ...] = Field(min_length=1)
     scheme: tuple[SchemeSpec, ...] = Field(min_length=1)
     channel: tuple[ChannelSpec, ...] = Field(min_length=1)
-    equalizer: EqualizerName = "zf"
+    equalizer: EqualizerName = EQUALIZER
     sender_snr: bool = True
     seeds: tuple[Annotated[int, Field(ge=0, lt=1 << 64)], ...] = Field((1,), min_length=1)
     queries: int = Field(0, ge=0)
@@ -121,6 +164,7 @@ class Scenario(BaseModel):
                 channel=ChannelSettings().updated(**channel.settings, snr_db=snr_db),
                 csi=csi,
                 pilots=channel.pilot_symbols if csi == "pilot" else 0,
+                pilot_pattern=channel.pilot_pattern,
                 **shared,
             )
             for scheme, channel in product(self.scheme, self.channel)

@@ -1,19 +1,19 @@
 """What a scheme is to the laboratory, and codecs as schemes.
 
-    batch --encode--> symbols --air--> x_hat, n0_eff --decode--> arrival
+    batch --encode--> symbols --chain--> x_hat, n0_eff --decode--> arrival
 
 A sender and a receiver are two instances, as in two processes: what one keeps to itself never reaches the other.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from lab.data.features import ClipChoice, load_choice
 from lab.evaluate.cost import Cost, cost_of
-from lab.simulate.air import Air
+from lab.simulate.chain import Chain
 from receiver.decision import VOTERS, answer_first, vote
 from receiver.decoder import Equalized
 from receiver.knowledge_base.index.exact_search import exact_nearest
@@ -24,7 +24,7 @@ from shared.codecs.base.design_snr import outage_snr_db
 from shared.codecs.embedding.posterior import LabelPosterior
 from shared.errors import InvalidSetting
 from shared.phy.conditions.settings import FadingName
-from shared.types import Bools, Floats, Ints, Pixels
+from shared.types import Bools, Embeddings, Ints, Pixels
 
 NEIGHBOURS = 10
 """Items that a receiver finds for each burst."""
@@ -40,16 +40,18 @@ class CannotExist(InvalidSetting):
 class Batch:
     """What a sender has.
 
-    embeddings: [B, 512], float32, unit length. pixels: [B, H, W, 3], uint8. snr_db: average SNR that it is told of;
-    None for nothing.
+    embeddings: [B, 512], float32, unit length. pixels: [B, H, W, 3], uint8. counters: [B], of the bursts: positions of
+    the pictures among the queries, so that any order gives the same draws. snr_db: average SNR that the sender designs
+    for; None for the codec's default.
     """
 
-    embeddings: Floats
+    embeddings: Embeddings
     pixels: Pixels
+    counters: Ints
     snr_db: float | None
 
-    def operating_point(self, fading: FadingName = "none") -> DesignSnr | None:
-        """What codecs are told to expect for each picture: [B], float32, dB. Under fading less than the average."""
+    def design_snr_db(self, fading: FadingName = "none") -> DesignSnr | None:
+        """The design SNR of each picture: [B], float32, dB. Under fading less than the average."""
         if self.snr_db is None:
             return None
         return np.full(len(self.embeddings), outage_snr_db(self.snr_db, fading), np.float32)
@@ -57,7 +59,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Arrival:
-    """What a receiver has, and what the judge alone may see.
+    """What a receiver has, and what the scorer alone may see.
 
     decoded: of the whole batch. encode_seconds, decode_seconds: of the whole batch, codec alone.
     lost: [M], bool, whether each message was decoded wrongly; None for schemes without messages.
@@ -76,14 +78,14 @@ class Arrival:
     bursts: Ints | None = None
 
 
-def mode_of(sender: AnyCodec, told: DesignSnr | None) -> int:
-    """The mode in the header of a batch whose pictures have all the same operating point, [B], dB, or none."""
-    return sender.mode(np.nan if told is None else float(told[0]))
+def mode_of(sender: AnyCodec, design_snr_db: DesignSnr | None) -> int:
+    """The mode in the header of a batch whose pictures have all the same design SNR, [B], dB, or none."""
+    return sender.mode(np.nan if design_snr_db is None else float(design_snr_db[0]))
 
 
-def expected_fading(air: Air) -> DesignFading:
+def expected_fading(chain: Chain) -> DesignFading:
     """What a sender knows of the channel that it sends over."""
-    return "none" if air.channel.fading == "none" else "rayleigh"
+    return "none" if chain.channel.fading == "none" else "rayleigh"
 
 
 def check_length(kind: type[AnyCodec], k: int) -> None:
@@ -101,7 +103,7 @@ class Setting(NamedTuple):
 
     name: str
     choice: ClipChoice
-    items: Floats
+    items: Embeddings
     labels: Ints
 
     @property
@@ -125,43 +127,52 @@ class Scheme(Protocol):
     def cost(self) -> Cost:
         """Parameters and multiply-accumulates of both halves for one picture."""
 
-    def send(self, batch: Batch, air: Air) -> Arrival:
+    def send(self, batch: Batch, chain: Chain) -> Arrival:
         """Send a batch of pictures."""
 
 
 class CodecScheme:
     """A codec of `shared.codecs`, or one of your own; its receiver takes the nearest item."""
 
-    def __init__(self, kind: type[Codec], k: int, device: str = "cpu") -> None:
-        check_length(kind, k)
-        self.k = k
-        self.genie: tuple[str, ...] = ()
-        self._sender, self._receiver = kind.load(k, device), kind.load(k, device)
-        self.fingerprint, self.clip_fingerprint = self._sender.fingerprint, self._sender.clip_fingerprint
+    genie: tuple[str, ...] = ()
+
+    def __init__(self, sender: AnyCodec, receiver: AnyCodec) -> None:
+        """sender, receiver: two instances of one codec."""
+        self.k = sender.k
+        self._sender, self._receiver = sender, receiver
+        self.fingerprint, self.clip_fingerprint = sender.fingerprint, sender.clip_fingerprint
 
     @property
     def cost(self) -> Cost:
         """See `Scheme.cost`."""
         return cost_of(self._sender)
 
-    def send(self, batch: Batch, air: Air) -> Arrival:
+    def send(self, batch: Batch, chain: Chain) -> Arrival:
         """See `Scheme.send`."""
-        sender = self._sender.for_fading(expected_fading(air))
-        told = self._told(batch, air)
+        sender, given = self._sender.for_fading(expected_fading(chain)), self._given(batch)
+        expected = self._expected(batch, chain)
         start = perf_counter()
-        x = sender.encode(batch.embeddings, told)
+        x = sender.encode(given, expected)
         encode_seconds = perf_counter() - start
-        receiver = self._receiver.with_mode(mode_of(sender, told))
-        equalized = air.carry(x, receiver.equalizer)
+        receiver = self._receiver.with_mode(mode_of(sender, expected))
+        equalized = chain.carry(x, batch.counters, receiver.equalizer)
+        return replace(self._arrival(receiver, batch, equalized), encode_seconds=encode_seconds)
+
+    def _given(self, batch: Batch) -> Any:
+        """What the codec encodes."""
+        return batch.embeddings
+
+    def _expected(self, batch: Batch, chain: Chain) -> DesignSnr | None:
+        """The design SNR."""
+        return batch.design_snr_db(chain.channel.fading)
+
+    def _arrival(self, receiver: AnyCodec, batch: Batch, equalized: Equalized) -> Arrival:
+        assert isinstance(receiver, Codec)
         start = perf_counter()
         decoded = receiver.decode(equalized.x_hat, equalized.n0_eff)
-        decode_seconds = perf_counter() - start
-        lost, found = self._lost(receiver, batch, decoded), self._found(decoded, equalized)
-        return Arrival(decoded, encode_seconds, decode_seconds, lost, found=found)
-
-    def _told(self, batch: Batch, air: Air) -> DesignSnr | None:
-        """What the sender expects of the channel."""
-        return batch.operating_point(air.channel.fading)
+        seconds = perf_counter() - start
+        lost = self._lost(receiver, batch, decoded)
+        return Arrival(decoded, 0.0, seconds, lost, found=self._found(decoded, equalized))
 
     def _found(self, decoded: Decoded, equalized: Equalized) -> Ints | None:  # noqa: ARG002 - for other decisions
         """See `Arrival.found`."""
@@ -179,28 +190,31 @@ class CodecScheme:
 class VotingScheme(CodecScheme):
     """A codec whose receiver lets the nearest items vote, as a live receiver does for codecs without categories."""
 
-    def __init__(self, kind: type[Codec], k: int, setting: Setting) -> None:
-        super().__init__(kind, k)
-        self._items, self._labels = setting.items, setting.labels
+    def __init__(self, sender: Codec, receiver: Codec, items: Embeddings, labels: Ints) -> None:
+        """items, labels: see `Setting`."""
+        super().__init__(sender, receiver)
+        self._items, self._labels = items, labels
 
     def _found(self, decoded: Decoded, equalized: Equalized) -> Ints:
         """The answer of the vote, then the others, nearest first."""
         e_hat = np.nan_to_num(decoded.embeddings).astype(np.float64)
         unit = e_hat / np.maximum(np.linalg.norm(e_hat, axis=1, keepdims=True), LEAST_LENGTH)
         positions, squared = exact_nearest(self._items, unit.astype(np.float32), VOTERS)
-        ballot = vote(self._labels[positions], squared, 10 ** (-equalized.snr_db / 10))
+        ballot = vote(self._labels[positions], squared, equalized.n0)
         return answer_first(ballot, positions, squared, NEIGHBOURS)[0]
 
 
 class FusedScheme(CodecScheme):
     """A codec with categories, whose receiver fuses what it says of category and embedding."""
 
-    def __init__(self, kind: type[Codec], k: int, setting: Setting) -> None:
-        super().__init__(kind, k)
-        if self._receiver.categories(setting.items[:1]) is None:
-            raise InvalidSetting(f"codec {kind.name} has no categories to fuse: decision = 'nearest' or 'vote' fits it")
-        self._fusion = LabelPosterior(self._receiver, setting.items, setting.labels)
-        self._receiver = self._receiver.with_prior(self._fusion.log_prior)
+    def __init__(self, sender: Codec, receiver: Codec, items: Embeddings, labels: Ints) -> None:
+        """items, labels: see `Setting`. Raises InvalidSetting for a codec without categories."""
+        if receiver.categories(items[:1]) is None:
+            raise InvalidSetting(
+                f"codec {receiver.name} has no categories to fuse: decision = 'nearest' or 'vote' fits it"
+            )
+        self._fusion = LabelPosterior(receiver, items, labels)
+        super().__init__(sender, receiver.with_prior(self._fusion.log_prior))
 
     def _found(self, decoded: Decoded, equalized: Equalized) -> Ints:  # noqa: ARG002
         """The items of highest score."""

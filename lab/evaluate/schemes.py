@@ -1,22 +1,24 @@
 """The table of schemes: the laboratory's own, the codecs of the services, and codecs in files of yours."""
 
 from importlib import import_module
+from typing import TypeVar
 
 import numpy as np
 
 from lab.evaluate.data import TestSet
+from lab.evaluate.harq import HarqScheme
 from lab.evaluate.pictures import PictureScheme
 from lab.evaluate.scenario import SchemeSpec
-from lab.evaluate.scheme import CodecScheme, FusedScheme, Scheme, Setting, VotingScheme
-from lab.simulate.nested_more import NAMES as NESTED_MORE
-from shared.codecs import AnyCodec, PictureCodec, codec_class
+from lab.evaluate.scheme import CodecScheme, FusedScheme, Scheme, Setting, VotingScheme, check_length
+from shared.codecs import AnyCodec, Codec, PictureCodec, codec_class
 from shared.errors import Mismatch
+
+Kind = TypeVar("Kind", Codec, PictureCodec)
 
 PICTURES = ("jpeg", "webp", "hevc", "bpg")
 # Schemes that are no codecs, or more than one: name -> "module:class", called with k and a `Setting`.
 SCHEMES: dict[str, str] = {
     "kbsc-authors": "lab.evaluate.kbsc_authors:KbscAuthors",
-    **dict.fromkeys(NESTED_MORE, "lab.simulate.nested_more:NestedMore"),
     "vq-digital": "lab.evaluate.vq_digital:VqDigitalScheme",
     **{f"{kind}-ldpc": "lab.evaluate.pictures:DigitalPictures" for kind in PICTURES},
     **{f"{kind}-ldpc-mosaic": "lab.evaluate.mosaics:DigitalMosaic" for kind in PICTURES},
@@ -45,21 +47,30 @@ def make_scheme(spec: SchemeSpec, k: int, test_set: TestSet) -> Scheme:
 
 def _made(spec: SchemeSpec, k: int, test_set: TestSet) -> Scheme:
     labels = np.unique(test_set.item_labels, return_inverse=True)[1]
-    setting = Setting(spec.source, test_set.clip, test_set.items.embeddings, labels)
-    if spec.source in SCHEMES:
-        module, attribute = SCHEMES[spec.source].split(":")
+    setting = Setting(spec.codec, test_set.clip, test_set.items.embeddings, labels)
+    if spec.codec in SCHEMES:
+        module, attribute = SCHEMES[spec.codec].split(":")
         made: Scheme = getattr(import_module(module), attribute)(k, setting)
         return made
-    kind = find_codec(spec.source)
+    kind = find_codec(spec.codec)
     if issubclass(kind, PictureCodec):
-        return PictureScheme.of(kind, k, setting)
+        return PictureScheme(*_ends(kind, k), setting.clip)
+    if spec.harq is not None:
+        return HarqScheme(kind, k, spec.harq, setting.items, setting.labels)
+    sender, receiver = _ends(kind, k)
     match spec.decision:
         case "nearest":
-            return CodecScheme(kind, k)
+            return CodecScheme(sender, receiver)
         case "vote":
-            return VotingScheme(kind, k, setting)
+            return VotingScheme(sender, receiver, setting.items, setting.labels)
         case "fusion":
-            return FusedScheme(kind, k, setting)
+            return FusedScheme(sender, receiver, setting.items, setting.labels)
+
+
+def _ends(kind: type[Kind], k: int) -> tuple[Kind, Kind]:
+    """Sender and receiver, two instances."""
+    check_length(kind, k)
+    return kind.load(k, "cpu"), kind.load(k, "cpu")
 
 
 def find_codec(source: str) -> type[AnyCodec]:

@@ -45,7 +45,7 @@ class Scorer:
         order = np.random.default_rng(0).permutation(count)[: queries or count]
         return np.split(order, range(BLOCK, len(order), BLOCK))
 
-    def judge(self, members: Ints, arrival: Arrival) -> Score:
+    def score(self, members: Ints, arrival: Arrival) -> Score:
         """Score what arrived of the queries at `members`: [B]. A burst that decodes to no direction is wrong."""
         e, e_hat = self.test_set.queries.embeddings[members], arrival.decoded.embeddings
         found = self.found(arrival)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.knowledge_base.neighbours import without
-from lab.simulate.traffic import Received, mixed_channels, transmit
+from lab.simulate.chain import channel_chain
+from lab.simulate.embeddings import Received, mixed_channels, transmit_embeddings
 from receiver.confidence import FEATURES, Confidence, Confidences
 from receiver.decision import VOTERS, confidence_features, vote
 from receiver.knowledge_base.view import View
@@ -18,6 +19,7 @@ from receiver.label_posterior import CANDIDATES, LabelPosteriors, rank_by_poster
 from shared.codecs import Codec
 from shared.codecs.embedding.posterior import LabelPosterior
 from shared.errors import InvalidInput
+from shared.phy import ChannelSettings
 from shared.types import Bools, Doubles, Floats, Ints, Labels, Progress
 
 _BINS = 15
@@ -128,11 +130,12 @@ def ask(
     snr_db: tuple[float, float] = (-10, 20),
 ) -> Answers:
     """Send all queries with each codec over mixed channels of these SNRs, and answer them."""
-    parts = []
+    parts, chain = [], channel_chain(ChannelSettings())
     for number, codec in enumerate(codecs):
         progress(number, len(codecs))
         channels, fusion = mixed_channels(len(queries.labels), seed + number, snr_db), LabelPosteriors().of(codec, view)
-        parts.append(answer(view, queries, transmit(queries.embeddings, codec, channels, fusion=fusion), fusion))
+        received = transmit_embeddings(queries.embeddings, codec, chain, overrides=channels, fusion=fusion)
+        parts.append(answer(view, queries, received, fusion))
     progress(len(codecs), len(codecs))
     return merge(parts)
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from lab.knowledge_base.calibration import Queries, answer, queries_from
-from lab.simulate.traffic import transmit
+from lab.simulate.chain import channel_chain
+from lab.simulate.embeddings import transmit_embeddings
 from receiver.knowledge_base import ItemRecord, KnowledgeBase, write_store
 from receiver.knowledge_base.view import View
 from receiver.label_posterior import LabelPosteriors
@@ -128,6 +129,7 @@ def herd(embeddings: Floats, count: int) -> Positions:
 def _accuracies(view: View, queries: Queries, codec: Codec, levels_db: Sequence[float]) -> dict[float, float]:
     accuracy, fusion = {}, LabelPosteriors().of(codec, view)
     for snr_db in levels_db:
-        received = transmit(queries.embeddings, codec, [ChannelSettings(snr_db=snr_db)], fusion=fusion)
+        chain = channel_chain(ChannelSettings(snr_db=snr_db))
+        received = transmit_embeddings(queries.embeddings, codec, chain, fusion=fusion)
         accuracy[snr_db] = float(answer(view, queries, received, fusion).right.mean())
     return accuracy

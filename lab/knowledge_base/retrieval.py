@@ -7,7 +7,8 @@ import numpy as np
 
 from lab.knowledge_base.calibration import Queries
 from lab.knowledge_base.neighbours import without
-from lab.simulate.traffic import transmit
+from lab.simulate.chain import channel_chain
+from lab.simulate.embeddings import transmit_embeddings
 from receiver.decision import vote
 from receiver.knowledge_base.view import View
 from receiver.label_posterior import CANDIDATES, LabelPosteriors, rank_by_posterior
@@ -55,7 +56,7 @@ def compare_retrieval(
 
 def _accuracies(view: View, queries: Queries, codec: Codec, channel: ChannelSettings) -> dict[str, float]:
     fusion = LabelPosteriors().of(codec, view)
-    received = transmit(queries.embeddings, codec, [channel], fusion=fusion)
+    received = transmit_embeddings(queries.embeddings, codec, channel_chain(channel), fusion=fusion)
     positions, squared = without(queries.positions, *view.nearest(received.embeddings, CANDIDATES + 1))
     labels, rows = view.labels_of(positions), np.arange(len(positions))
     unknown = np.full(len(positions), np.nan)

@@ -15,7 +15,8 @@ import numpy as np
 
 from lab.knowledge_base.calibration import own_queries
 from lab.knowledge_base.neighbours import TrueNeighbours, recall, without
-from lab.simulate.traffic import transmit
+from lab.simulate.chain import channel_chain
+from lab.simulate.embeddings import transmit_embeddings
 from receiver.decision import VOTERS
 from receiver.knowledge_base import EngineSettings, KnowledgeBase
 from receiver.knowledge_base.index.append_only import Delta
@@ -89,7 +90,8 @@ def tune(directory: Path, plan: TuningPlan, progress: Progress) -> tuple[Tuning,
 def measure(view: View, plan: TuningPlan, progress: Progress) -> list[Point]:
     """Every engine with every effort, one point each."""
     own = own_queries(view, plan.queries, plan.seed)
-    queries = transmit(own.embeddings, plan.codec, [ChannelSettings(snr_db=plan.snr_db, seed=plan.seed)]).embeddings
+    chain = channel_chain(ChannelSettings(snr_db=plan.snr_db, seed=plan.seed))
+    queries = transmit_embeddings(own.embeddings, plan.codec, chain).embeddings
     trials = _Trials(view, queries, own.positions, _true_neighbours(view, queries, own.positions))
     names = plan.engines or suitable(view.head.items)
     points = []

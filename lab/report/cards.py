@@ -1,13 +1,10 @@
-"""Markdown: tables, templates, and the machine's description, for model cards and report pages."""
+"""Markdown: tables and templates, for model cards and report pages."""
 
 import math
-import os
-import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 _LAB = Path(__file__).parents[1]
@@ -26,14 +23,6 @@ def markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:
     header = list(rows[0])
     lines = [header, ["---"] * len(header), *([_cell(row[name]) for name in header] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def hardware() -> str:
-    """What this process computes on."""
-    if torch.cuda.is_available():
-        return f"one {torch.cuda.get_device_name()}"
-    features = torch.backends.cpu.get_cpu_capability()
-    return f"{os.cpu_count()} processor cores ({platform.machine()}, {features}), no GPU"
 
 
 def _cell(value: float | str) -> str:

@@ -15,7 +15,6 @@ from lab.evaluate.schemes import make_scheme
 from lab.evaluate.scorer import Scorer
 from lab.report.results import channel_name
 from lab.report.style import INK, MUTED, RC, save
-from lab.simulate.air import Air
 from shared.datasets import open_source
 from shared.types import Ints, Pixels
 
@@ -29,13 +28,13 @@ def draw_examples(scenario: Scenario, test_set: TestSet, spec: str, folder: Path
 
     One figure for each channel; gives file names and captions. spec: where the items' pictures are.
     """
-    judge, items = Scorer(test_set), _pictures(spec)
-    members = judge.blocks(COUNT)[0]
+    scorer, items = Scorer(test_set), _pictures(spec)
+    members = scorer.blocks(COUNT)[0]
     drawn = []
     for number, points in enumerate(_by_channel(scenario), 1):
-        rows = [(_title(point), found) for point in points if (found := _found(point, judge, members)) is not None]
+        rows = [(_title(point), found) for point in points if (found := _found(point, scorer, members)) is not None]
         name = channel_name(points[0].channel.fading, points[0].csi)
-        figure = _figure(rows, judge, members, items)
+        figure = _figure(rows, scorer, members, items)
         figure.suptitle(f"{name}, {points[0].snr_db:g} dB".replace("-", "−"), fontsize=10, color=INK)
         source = open_source(spec, "kb").name
         caption = f"Sent, and retrieved by each scheme: {name}, {points[0].snr_db:g} dB, pictures of {source}."
@@ -55,16 +54,16 @@ def _by_channel(scenario: Scenario) -> list[list[Point]]:
     return list(shown.values())
 
 
-def _found(point: Point, judge: Scorer, members: Ints) -> Ints | None:
+def _found(point: Point, scorer: Scorer, members: Ints) -> Ints | None:
     """Positions of the items that a scheme retrieves for the queries; None where it has no form."""
-    test_set = judge.test_set
+    test_set = scorer.test_set
     told = point.snr_db if point.sender_snr else None
-    batch = Batch(test_set.queries.embeddings[members], test_set.pixels[members], told)
+    batch = Batch(test_set.queries.embeddings[members], test_set.pixels[members], members, told)
     try:
-        arrival = make_scheme(point.scheme, point.k, test_set).send(batch, Air(point, point.seeds[0], members))
+        arrival = make_scheme(point.scheme, point.k, test_set).send(batch, point.chain(point.seeds[0]))
     except CannotExist:
         return None
-    return judge.found(arrival)[:, 0]
+    return scorer.found(arrival)[:, 0]
 
 
 def _title(point: Point) -> str:
@@ -75,8 +74,8 @@ def _pictures(spec: str) -> list[Pixels]:
     return [np.asarray(picture.image()) for picture in open_source(spec, "kb")]
 
 
-def _figure(rows: Sequence[tuple[str, Ints]], judge: Scorer, members: Ints, items: Sequence[Pixels]) -> Figure:
-    test_set = judge.test_set
+def _figure(rows: Sequence[tuple[str, Ints]], scorer: Scorer, members: Ints, items: Sequence[Pixels]) -> Figure:
+    test_set = scorer.test_set
     with mpl.rc_context(RC):
         figure = Figure(figsize=(0.72 * len(members) + 1.2, 0.78 * (len(rows) + 1) + 0.4), layout="constrained")
         grid = figure.subplots(len(rows) + 1, len(members), squeeze=False)

@@ -8,11 +8,10 @@ from typing import Any
 
 import polars as pl
 
-from lab.report.bars import bar_lines, bars
 from lab.report.cards import markdown_table
 from lab.report.figures import draw_all
 from lab.report.gain import HALF, LEVELS, lengths, snr_needed, symbols_needed
-from lab.report.results import Results, best_known, channel_name
+from lab.report.results import Results, channel_name
 
 LONGEST_LIMIT = 512
 """Real dimensions from which on the limit is the classifier's accuracy, and says nothing more."""
@@ -43,7 +42,7 @@ def write_page(folder: Path, more: Sequence[tuple[str, str]] = (), command: str 
     command: what to type to do it all again, where it was more than evaluating and reporting.
     """
     chapters = [Results.read(folder), *(Results.read(path.parent) for path in sorted(folder.glob("*/results.parquet")))]
-    parts = [_bars_part(best_known(chapters)), *(part for chapter in chapters for part in _chapter(chapter, folder))]
+    parts = [part for chapter in chapters for part in _chapter(chapter, folder)]
     reference = chapters[0].reference
     best, machine = reference["classifier_accuracy"], reference.get("machine")
     commands = [command] if command else [*map(_command, chapters), f"semlink report {folder}"]
@@ -53,7 +52,7 @@ def write_page(folder: Path, more: Sequence[tuple[str, str]] = (), command: str 
         classifier="" if best is None else f",\nand the best classifier of the same embeddings for {best:.3f}",
         commands="\n".join(f"    {line}" for line in commands),
         machine=f"on {machine}.\n" if machine else "",
-        parts="\n".join([*filter(None, parts), _figures_part(more)]),
+        parts="\n".join([*parts, _figures_part(more)]),
     )
     path = folder / "results.md"
     path.write_text(page)
@@ -62,17 +61,6 @@ def write_page(folder: Path, more: Sequence[tuple[str, str]] = (), command: str 
 
 def _command(chapter: Results) -> str:
     return f"semlink evaluate {chapter.reference.get('scenario') or 'SCENARIO'} --data DATA --out {chapter.folder}"
-
-
-def _bars_part(results: Results) -> str:
-    found = bars(results)
-    if not found:
-        return ""
-    about = (
-        "Found is the least value over all points that were measured, and where it is. Of rows of the same point, that "
-        "of most pictures counts."
-    )
-    return f"## Bars\n\n{about}\n\n{markdown_table(bar_lines(found))}\n"
 
 
 def _chapter(results: Results, folder: Path) -> list[str]:

@@ -1,8 +1,7 @@
 """The table of results as the report reads it."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -53,13 +52,6 @@ class Results:
         """Rows whose columns have these values and that were sent at all, in the order of SNR and k."""
         found = self.rows.filter(pl.col("n") > 0, **wanted)
         return found.sort("snr_db", "k")
-
-
-def best_known(chapters: Sequence[Results]) -> Results:
-    """All rows of several comparisons of the same pictures; of the same point, that of most pictures."""
-    rows = pl.concat([chapter.rows for chapter in chapters]).sort("n", descending=True, maintain_order=True)
-    point = ["scheme", "k", "fading", "csi", "snr_db"]
-    return replace(chapters[0], rows=rows.unique(point, keep="first", maintain_order=True))
 
 
 def channel_name(fading: str, csi: str) -> str:

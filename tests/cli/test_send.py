@@ -144,3 +144,14 @@ def test_items_of_the_knowledge_base(link: LocalLink, cat: Path) -> None:
         assert item.embedding.shape == (512,)
         with pytest.raises(NotFound, match="no-such-item"):
             knowledge_base.get_item("no-such-item")
+
+
+def test_send_shows_the_rounds(link: LocalLink, cat: Path) -> None:
+    at = ("--transmitter", link.transmitter, "--codec", "nested", "--snr-db", "-8", "--k", "16", "--k-max", "32")
+    shown = semlink("send", cat, *at, "--ask-for-more", "--certainty", "1")
+    assert shown.returncode == 0, shown.stderr
+    assert "round" in shown.stdout
+    assert "nested, k = 32" in shown.stdout
+    refused = semlink("send", cat, *at[:4], "--certainty", "0.5")
+    assert refused.returncode == 2
+    assert "goes with ask_for_more" in refused.stderr

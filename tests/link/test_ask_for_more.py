@@ -1,7 +1,6 @@
-"""Asking for more over the three processes: rounds that stop, what they cost, parity with off-line, and faults."""
+"""Asking for more over the three processes: rounds that stop, what they cost, and faults."""
 
 import asyncio
-import dataclasses
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,31 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from channel_proxy.relay import as_received, report_of
 from client import ChannelControl, Delivery, Kind, SemLink
 from client.options import ROUNDS
 from client.recording import RecordingWriter, read_recording
 from local.supervisor import LocalLink
-from receiver.confidence import load_confidence
-from receiver.knowledge_base import KnowledgeBase
-from receiver.pipeline import ReceivePipeline
-from receiver.settings import ReceiverSettings
-from shared.clip import Clip, load_clip
-from shared.codecs import CODECS, CodecShelf, codec_class
+from shared.codecs import CODECS, codec_class
 from shared.codecs.embedding.nested import Nested
 from shared.errors import InvalidInput, Lost
-from shared.frame.burst import Burst
-from shared.frame.delivery import Harq, SendRequest
 from shared.frame.reception import Reception
 from shared.phy import ChannelSettings
-from shared.phy import Link as Physics
 from shared.phy.conditions.faults import draw_faults
 from shared.rpc.burst_link import link_to_channel
 from shared.runtime.deadline import Deadline
 from tests.tools.rpc import FarEnd, echo, far_end, linked, make_burst
 from transmitter.harq import exchange_rounds
-from transmitter.pipeline import SendPipeline
-from transmitter.settings import TransmitterSettings
 
 Pictures = list[tuple[str, bytes]]
 LENGTHS = Nested.lengths
@@ -106,81 +94,6 @@ def test_the_ledger_adds_up_over_all_rounds(client: SemLink, drawn_pngs: Picture
         assert emulated == {"airtime": pytest.approx(airtime), "propagation": pytest.approx(3 * 0.125)}
         of_rounds = math.fsum(one.seconds for one in delivery.rounds)
         assert sum(emulated.values()) < of_rounds <= delivery.total_seconds + 1e-9
-
-
-@pytest.fixture(scope="module")
-def clip(link: LocalLink) -> Clip:
-    with SemLink(link.transmitter) as client:
-        return load_clip(device="cpu", precision=client.describe().precision)
-
-
-async def offline(link: LocalLink, clip: Clip, settings: ChannelSettings, requests: list[SendRequest]) -> list[Any]:
-    """What the three services' own functions give in one process, without sockets, one picture after the other."""
-    shelf = CodecShelf("cpu", clip.fingerprint)
-    with KnowledgeBase.open(link.plan.knowledge_base, writable=False) as knowledge_base:
-        own = ReceiverSettings()
-        receiver = ReceivePipeline(shelf, knowledge_base, own.equalizer, load_confidence(own.kb), own.accept_confidence)
-        air = Physics.from_settings(settings)
-
-        async def next_hop(burst: Burst) -> Reception:
-            passed = air.transmit(burst.symbols, burst.stream, burst.counter)
-            arrived = as_received(burst, passed)
-            (answer,) = receiver.receive([(arrived, receiver.admit(arrived))])
-            assert not isinstance(answer, Exception), answer
-            return dataclasses.replace(answer, channel=report_of(passed))
-
-        pipeline = SendPipeline(TransmitterSettings(), clip, shelf, next_hop)
-        try:
-            return [await pipeline.send(request, Deadline.after(None)) for request in requests]
-        finally:
-            await pipeline.stop()
-
-
-@pytest.mark.parametrize(
-    ("channel", "pilot_pattern"),
-    [
-        ({"fading": "rayleigh", "snr_db": 4.0}, "preamble"),
-        ({"fading": "tdl-c", "waveform": "ofdm", "snr_db": 8.0}, "scattered"),
-    ],
-)
-async def test_rounds_are_the_same_offline_and_through_sockets(
-    link: LocalLink, client: SemLink, clip: Clip, drawn_pngs: Pictures, channel: dict[str, Any], pilot_pattern: Any
-) -> None:
-    """Bit for bit: what was sent, what arrived, when it stopped, and every answer on the way."""
-    pictures = drawn_pngs[:24]
-    live = asked(
-        client,
-        pictures,
-        in_flight=1,
-        trace=True,
-        stream=3,
-        pilot_symbols=8,
-        pilot_pattern=pilot_pattern,
-        top_k=3,
-        **channel,
-    )
-    own = {
-        "codec": "nested",
-        "pilot_symbols": 8,
-        "pilot_pattern": pilot_pattern,
-        "top_k": 3,
-        "trace": True,
-        "stream": 3,
-    }
-    requests = [
-        SendRequest(data, counter=100 + ROUNDS * place, harq=Harq(), **own) for place, (_, data) in enumerate(pictures)
-    ]
-    same = await offline(link, clip, ChannelSettings().updated(seed=4, **channel), requests)
-    assert len({len(delivery.rounds) for delivery in live}) >= 2
-    for one, two in zip(live, same, strict=True):
-        told = ("k", "cbr", "cbr_total", "top", "confidence", "channel")
-        assert [getattr(one, name) for name in told] == [getattr(two, name) for name in told]
-        for name in ("sent", "received", "equalized"):
-            assert getattr(one.trace, name).tobytes() == getattr(two.trace, name).tobytes()
-        told = ("k", "counter", "payload_symbols", "cbr_total", "confidence", "posterior", "snr_db_estimated")
-        assert [[getattr(each, name) for name in told] for each in one.rounds] == [
-            [getattr(each, name) for name in told] for each in two.rounds
-        ]
 
 
 def what_it_says(delivery: Delivery) -> tuple[Any, ...]:

@@ -123,7 +123,7 @@ def test_live(client: SemLink, pictures: list[bytes], probed: str, name: str) ->
     check(name, found_in(outcomes), probed)
 
 
-@pytest.mark.parametrize("name", ["evaluate", "measure_nested", "traffic"])
+@pytest.mark.parametrize("name", ["card", "embeddings", "evaluate"])
 def test_offline(features: Path, probed: str, name: str) -> None:
     found = in_a_child("tests.tools.digest_offline", name, str(features))
     check(f"offline {name}", found, probed, OFFLINE_TOLERANCE)

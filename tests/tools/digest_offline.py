@@ -18,10 +18,16 @@ SCENARIO: dict[str, Any] = {
     "scheme": [
         {"name": "nested", "k": [8, 64], "decision": "fusion"},
         {"name": "kbsc", "k": [16]},
-        {"name": "kbsc-vote", "scheme": "kbsc", "k": [64], "decision": "vote"},
+        {"name": "kbsc-vote", "codec": "kbsc", "k": [64], "decision": "vote"},
         {"name": "label", "k": [32], "decision": "fusion"},
-        {"name": "nested-more-0.99", "k": [64], "decision": "fusion"},
-        {"name": "nested-more-0.9-from-16", "k": [32], "decision": "fusion"},
+        {"name": "nested-more-0.99", "codec": "nested", "harq": {"certainty": 0.99}, "k": [64], "decision": "fusion"},
+        {
+            "name": "nested-more-0.9-from-16",
+            "codec": "nested",
+            "harq": {"certainty": 0.9, "start": 16},
+            "k": [32],
+            "decision": "fusion",
+        },
         {"name": "vq-digital", "k": [64]},
         {"name": "webp-ldpc", "k": [1024], "channels": ["plain"]},
         {"name": "deepjscc", "k": [64], "channels": ["faded"]},
@@ -57,48 +63,48 @@ def evaluate(folder: Path) -> Found:
     }
 
 
-def measure_nested(folder: Path) -> Found:
-    """Rows of k = 64."""
-    from lab.data.codec_data import LabelledEmbeddings  # noqa: PLC0415
-    from lab.simulate.measure_nested import Measure  # noqa: PLC0415
+def card(folder: Path) -> Found:
+    """Rows of k = 64 for a model card."""
+    from lab.evaluate.run_point import measure_schemes  # noqa: PLC0415
+    from lab.evaluate.scenario import ChannelSpec  # noqa: PLC0415
+    from lab.evaluate.scheme import FusedScheme  # noqa: PLC0415
+    from lab.evaluate.scorer import Scorer  # noqa: PLC0415
     from shared.codecs import codec_class  # noqa: PLC0415
 
     pictures = test_set(folder)
-    measure = Measure(
-        LabelledEmbeddings(pictures.queries.embeddings[QUERIES], pictures.query_labels[QUERIES]),
-        LabelledEmbeddings(pictures.items.embeddings, pictures.item_labels),
-    )
-    codec = codec_class("nested").load(64, "cpu")
-    rows = {
-        f"{fading} {snr_db:g} dB": measure.row(codec, snr_db, fading)
-        for fading in ("none", "rayleigh")
-        for snr_db in (-4.0, 4.0)
-    }
+    sender, receiver = (codec_class("nested").load(64, "cpu") for _ in range(2))
+    scheme = FusedScheme(sender, receiver, pictures.items.embeddings, pictures.item_labels)
+    channels = [ChannelSpec(csi=("none",)), ChannelSpec(settings={"fading": "rayleigh"})]
+    rows = measure_schemes([scheme], Scorer(pictures), snrs_db=(-4.0, 4.0), channels=channels, queries=100)
+    found = {f"{row.fading} {row.snr_db:g} dB": [getattr(row, figure) for figure in FIGURES] for row in rows}
     return {
-        "digests": {name: digest(row) for name, row in rows.items()},
-        "values": {name: plain(list(row.values())) for name, row in rows.items()},
+        "digests": {name: digest(row) for name, row in found.items()},
+        "values": {name: plain(row) for name, row in found.items()},
     }
 
 
-def traffic(folder: Path) -> Found:
+def embeddings(folder: Path) -> Found:
     """A batch, each of another channel, with fusion and without."""
-    from lab.simulate.traffic import mixed_channels, transmit  # noqa: PLC0415
+    from lab.simulate.chain import channel_chain  # noqa: PLC0415
+    from lab.simulate.embeddings import mixed_channels, transmit_embeddings  # noqa: PLC0415
     from shared.codecs import codec_class  # noqa: PLC0415
     from shared.codecs.embedding.posterior import LabelPosterior  # noqa: PLC0415
+    from shared.phy import ChannelSettings  # noqa: PLC0415
 
     pictures = test_set(folder)
     e, channels = pictures.queries.embeddings[QUERIES], mixed_channels(100, seed=3)
     nested = codec_class("nested").load(64, "cpu")
     fusion = LabelPosterior(nested, pictures.items.embeddings, pictures.item_labels)
+    mixed, first = channel_chain(ChannelSettings()), channel_chain(ChannelSettings(**channels[0]))
     found = {
-        "nested": transmit(e, nested, channels, counter=7, fusion=fusion),
-        "nested without a prior": transmit(e, nested, channels, counter=7),
-        "kbsc": transmit(e, codec_class("kbsc").load(64, "cpu"), channels[:1], counter=7),
+        "nested": transmit_embeddings(e, nested, mixed, 7, overrides=channels, fusion=fusion),
+        "nested without a prior": transmit_embeddings(e, nested, mixed, 7, overrides=channels),
+        "kbsc": transmit_embeddings(e, codec_class("kbsc").load(64, "cpu"), first, 7),
     }
-    evidence = {name: one.decoded.log_posterior for name, one in found.items()}
+    posteriors = {name: one.decoded.log_posterior for name, one in found.items()}
     return {
         "digests": {
-            name: digest(one.embeddings, one.n0, [] if evidence[name] is None else evidence[name])
+            name: digest(one.embeddings, one.n0, [] if posteriors[name] is None else posteriors[name])
             for name, one in found.items()
         },
         "values": {name: [head(one.embeddings), head(one.n0)] for name, one in found.items()},
@@ -115,4 +121,4 @@ def test_set(folder: Path) -> Any:
 
 if __name__ == "__main__":
     name, folder = sys.argv[1:]
-    print(json.dumps({"evaluate": evaluate, "measure_nested": measure_nested, "traffic": traffic}[name](Path(folder))))
+    print(json.dumps({"evaluate": evaluate, "card": card, "embeddings": embeddings}[name](Path(folder))))

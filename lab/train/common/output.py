@@ -8,8 +8,9 @@ from lightning.pytorch.utilities import rank_zero_only
 from safetensors.torch import save_file
 from torch import Tensor
 
-from lab.report.cards import hardware, render
+from lab.report.cards import render
 from lab.train.common.settings import TrainSettings
+from shared.device import hardware
 from shared.files import make_directory, replacing
 from shared.version import VERSION
 

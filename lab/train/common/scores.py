@@ -1,38 +1,40 @@
-"""Scores of trained codecs for their model cards."""
+"""Scores of trained codecs for their model cards, by the scorer of `semlink evaluate`."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from lab.data.codec_data import LabelledEmbeddings
 from lab.data.features import CLIP_TINY, load_choice
 from lab.evaluate.data import TestSet
 from lab.evaluate.pictures import PictureScheme
-from lab.evaluate.run_point import measure
-from lab.evaluate.scenario import ChannelSpec, Scenario, SchemeSpec
+from lab.evaluate.run_point import measure_schemes
+from lab.evaluate.scenario import ChannelSpec
+from lab.evaluate.scheme import FusedScheme
 from lab.evaluate.scorer import Scorer
-from lab.simulate.measure_nested import SNRS_DB, Measure
 from lab.train.common.settings import TrainSettings
 from shared.codecs import Codec
 from shared.codecs.picture.jscc.codec import JsccCodec
 
 Row = dict[str, Any]
 
+SNRS_DB = (-7.0, -4.0, 0.0, 4.0, 7.0, 10.0)
+
 
 def score_embeddings(
     codecs: Iterable[Codec], tests: Mapping[str, tuple[LabelledEmbeddings, LabelledEmbeddings]]
 ) -> list[Row]:
-    """A row for each test set, codec and SNR over AWGN without pilots: set, k, snr_db, fused, nearest, cosine, overlap.
+    """A row for each test set, codec with categories, and SNR over AWGN without pilots: set, and a row of the table.
 
     tests: name -> (queries, knowledge base)
     """
-    codecs = list(codecs)
-    scorers = {name: Measure(*test) for name, test in tests.items()}
-    return [
-        {"set": name} | scorer.row(codec, snr_db)
-        for name, scorer in scorers.items()
-        for codec in codecs
-        for snr_db in SNRS_DB
-    ]
+    codecs, rows = list(codecs), []
+    for name, (query, kb) in tests.items():
+        scorer = Scorer(TestSet.of_embeddings((query.embeddings, query.labels), (kb.embeddings, kb.labels)))
+        schemes = [FusedScheme(codec, codec, kb.embeddings, kb.labels) for codec in codecs]
+        found = measure_schemes(schemes, scorer, snrs_db=SNRS_DB, channels=[ChannelSpec(csi=("none",))])
+        rows += [{"set": name} | asdict(row) for row in found]
+    return rows
 
 
 def score_pictures(kind: type[JsccCodec], settings: TrainSettings, test_set: TestSet, queries: int) -> list[Row]:
@@ -40,21 +42,15 @@ def score_pictures(kind: type[JsccCodec], settings: TrainSettings, test_set: Tes
 
     settings: whose `out` holds the weights. queries: how many pictures to send
     """
-    scorer, rows, path = Scorer(test_set), [], settings.out / "model.safetensors"
-    for k in kind.lengths:
-        scheme = PictureScheme(kind.from_file(path, k, "cpu"), kind.from_file(path, k, "cpu"), load_choice(CLIP_TINY))
-        rows += [vars(measure(point, scheme, scorer)) for point in _scenario(k, queries).points()]
-    return rows
-
-
-def _scenario(k: int, queries: int) -> Scenario:
-    return Scenario(
-        title="card",
-        snr_db=SNRS_DB,
-        scheme=(SchemeSpec(name="card", k=(k,)),),
-        channel=tuple(ChannelSpec(settings={"fading": fading}) for fading in ("none", "rayleigh")),
-        queries=queries,
+    path, clip = settings.out / "model.safetensors", load_choice(CLIP_TINY)
+    schemes = (
+        PictureScheme(kind.from_file(path, k, "cpu"), kind.from_file(path, k, "cpu"), clip) for k in kind.lengths
     )
+    channels = [ChannelSpec(settings={"fading": fading}) for fading in ("none", "rayleigh")]
+    return [
+        asdict(row)
+        for row in measure_schemes(schemes, Scorer(test_set), snrs_db=SNRS_DB, channels=channels, queries=queries)
+    ]
 
 
 def by_snr(rows: Iterable[Row], figure: str, digits: int = 3) -> list[Row]:

@@ -17,11 +17,11 @@ from torch import Tensor, nn
 
 from lab.data.codec_data import CodecData, LabelledEmbeddings
 from lab.evaluate.metrics import semantic_accuracy
+from lab.simulate.authors_channel import FOLDERS, carry_over
 from lab.train.common.data import open_data
 from lab.train.common.fit import Training, fit
 from lab.train.common.output import export, write_card
 from lab.train.kbsc import KbscSettings
-from lab.train.kbsc.authors import FOLDERS, carry_over
 from shared.codecs.embedding.kbsc import KbscNetwork
 from shared.types import Embeddings
 from shared.units import n0_from_snr_db

@@ -28,7 +28,11 @@ def train_nested(settings: NestedSettings) -> list[Row]:
     seconds = time.monotonic() - started
     codecs = [Nested(model, k, None, "cpu") for k in Nested.lengths]
     rows = score_embeddings(codecs, data.tests)
-    values = {"accuracy": by_snr(rows, "fused"), "cosine": by_snr(rows, "cosine"), "learned": data.describe(clip)}
+    values = {
+        "accuracy": by_snr(rows, "semantic_accuracy"),
+        "cosine": by_snr(rows, "cosine"),
+        "learned": data.describe(clip),
+    }
     write_card("nested/card.md.j2", settings, seconds, **values)
     return rows
 

@@ -1,4 +1,4 @@
-"""The laboratory's comparison: the grid, the air, resuming, determinism, and leaks that are planted and caught."""
+"""The laboratory's comparison: the grid, the chain, resuming, determinism, and leaks that are planted and caught."""
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -19,10 +19,9 @@ from lab.evaluate.scheme import Batch, CodecScheme
 from lab.evaluate.schemes import make_scheme
 from lab.evaluate.scorer import Scorer, psnr_db
 from lab.evaluate.table import Row
-from lab.simulate.air import Air
 from receiver.decision import vote
 from shared.codecs.embedding.raw import Raw
-from shared.errors import InvalidSetting, InvalidSymbols, Mismatch, NotFound
+from shared.errors import InvalidSetting, Mismatch, NotFound
 from shared.phy import Link, equalize, estimate_channel, pilot_sequence, place_pilots
 from shared.phy.power import normalize_power
 
@@ -47,7 +46,7 @@ def test_set(tmp_path_factory: pytest.TempPathFactory) -> TestSet:
 
 
 @pytest.fixture(scope="module")
-def judge(test_set: TestSet) -> Scorer:
+def scorer(test_set: TestSet) -> Scorer:
     return Scorer(test_set)
 
 
@@ -90,44 +89,54 @@ def test_shipped_scenarios_load_and_others_are_named() -> None:
         load_scenario("slow")
 
 
-def test_the_air_is_that_of_the_services() -> None:
+def test_a_point_is_measured_over_the_chain_that_it_names() -> None:
     """Pilots in front, the link's own draws, estimate from the pilots, the receiver's equalizer: bit for bit."""
     (point,) = scenario(channel=[{"csi": "pilot", "settings": {"fading": "rayleigh"}}]).points()
     rng = np.random.default_rng(0)
     x = normalize_power((rng.normal(size=(4, 32)) + 1j * rng.normal(size=(4, 32))).astype(np.complex64))
-    found = Air(point, 3, np.arange(4)).carry(x)
+    found = point.chain(seed=3).carry(x, np.arange(4))
     link = Link.from_settings(point.channel.updated(seed=3))
     y = np.stack([link.transmit(place_pilots(x[n], 8, "preamble"), 0, n).y for n in range(4)])
     known = estimate_channel(y[:, :8])
     x_hat, n0_eff = equalize(y[:, 8:], known.gain, known.disturbance, "level")
     np.testing.assert_array_equal(found.x_hat, x_hat)
     np.testing.assert_array_equal(found.n0_eff, n0_eff)
-    alone = Air(point, 3, np.array([2])).carry(x[2:3])
+    alone = point.chain(seed=3).carry(x[2:3], np.array([2]))
     np.testing.assert_array_equal(alone.x_hat[0], found.x_hat[2])
     assert pilot_sequence(8).size == point.pilots
 
 
-def test_the_air_refuses_a_burst_of_another_power() -> None:
-    (point,) = scenario().points()
-    with pytest.raises(InvalidSymbols, match="power 2"):
-        Air(point, 0, np.arange(1)).carry(np.full((1, 8), np.sqrt(2), np.complex64))
+def test_a_scattered_pattern_of_pilots_can_be_evaluated(scorer: Scorer) -> None:
+    """Over Rayleigh fading that changes within the burst, where pilots in front tell nothing of its end."""
+    fast = {"fading": "rayleigh", "coherence_symbols": 32}
+    channels = [
+        {"pilot_symbols": 32, "pilot_pattern": pattern, "settings": fast} for pattern in ("preamble", "scattered")
+    ]
+    points = scenario(snr_db=[15], channel=channels).points()
+    front, scattered = (measure(point, raw_scheme(), scorer) for point in points)
+    assert front.cbr_total == scattered.cbr_total
+    assert scattered.semantic_accuracy > front.semantic_accuracy + 0.1
 
 
-def test_clean_raw_embeddings_give_the_clean_answer(judge: Scorer) -> None:
+def test_clean_raw_embeddings_give_the_clean_answer(scorer: Scorer) -> None:
     (point,) = scenario(snr_db=["inf"], queries=0).points()
-    row = measure(point, CodecScheme(Raw, 512), judge)
+    row = measure(point, raw_scheme(), scorer)
     assert (row.n, row.semantic_agreement, row.knn_overlap_at_10) == (1000, 1.0, 1.0)
-    assert row.semantic_accuracy == judge.nearest_accuracy
+    assert row.semantic_accuracy == scorer.nearest_accuracy
     assert row.ci_low < row.semantic_accuracy < row.ci_high
     assert row.cosine == pytest.approx(1, abs=1e-6)
     assert (row.cbr, row.cbr_total) == (256 / (3 * 64 * 64), (256 + 16) / (3 * 64 * 64))
 
 
-def test_stops_once_there_are_errors_enough(judge: Scorer) -> None:
+def test_stops_once_there_are_errors_enough(scorer: Scorer) -> None:
     (point,) = scenario(snr_db=[-20], queries=0, seeds=[1, 2], stop_errors=50).points()
-    assert measure(point, CodecScheme(Raw, 512), judge).n == 1000
+    assert measure(point, raw_scheme(), scorer).n == 1000
     (point,) = scenario(snr_db=[-20], queries=0, seeds=[1, 2]).points()
-    assert measure(point, CodecScheme(Raw, 512), judge).n == 2000
+    assert measure(point, raw_scheme(), scorer).n == 2000
+
+
+def raw_scheme() -> CodecScheme:
+    return CodecScheme(Raw.load(512, "cpu"), Raw.load(512, "cpu"))
 
 
 def same(first: pl.DataFrame, second: pl.DataFrame) -> bool:
@@ -198,22 +207,22 @@ class Whisperer(Raw):
         return cls()
 
 
-def test_a_side_channel_is_caught_over_a_dead_channel(judge: Scorer) -> None:
-    check_dead_channel("raw", CodecScheme(Raw, 512), judge)
+def test_a_side_channel_is_caught_over_a_dead_channel(scorer: Scorer) -> None:
+    check_dead_channel("raw", raw_scheme(), scorer)
     with pytest.raises(Leak, match="whisperer"):
-        check_dead_channel("whisperer", CodecScheme(Whisperer, 512), judge)
+        check_dead_channel("whisperer", CodecScheme(Whisperer(), Whisperer()), scorer)
 
 
-def test_labels_in_a_knowledge_base_do_not_reach_a_scheme(test_set: TestSet, judge: Scorer) -> None:
+def test_labels_in_a_knowledge_base_do_not_reach_a_scheme(test_set: TestSet, scorer: Scorer) -> None:
     """Other labels, same symbols and same items: a scheme that saw labels would send something else."""
     (point,) = scenario().points()
-    row = measure(point, CodecScheme(Raw, 512), judge)
+    row = measure(point, raw_scheme(), scorer)
     turned = {name: test_set.names[(n + 1) % 100] for n, name in enumerate(test_set.names)}
     other = Features(
         test_set.queries.embeddings, np.array([turned[name] for name in test_set.queries.labels]), test_set.queries.ids
     )
     renamed = Scorer(TestSet(other, test_set.items, test_set.pixels, test_set.clip_fingerprint))
-    wrong = measure(point, CodecScheme(Raw, 512), renamed)
+    wrong = measure(point, raw_scheme(), renamed)
     assert (wrong.cosine, wrong.knn_overlap_at_10, wrong.semantic_agreement) == (
         row.cosine,
         row.knn_overlap_at_10,
@@ -223,10 +232,10 @@ def test_labels_in_a_knowledge_base_do_not_reach_a_scheme(test_set: TestSet, jud
     assert row.semantic_accuracy > 0.5
 
 
-def test_rows_above_the_limit_are_pointed_out(judge: Scorer) -> None:
+def test_rows_above_the_limit_are_pointed_out(scorer: Scorer) -> None:
     (point,) = scenario(snr_db=[10]).points()
-    scheme = CodecScheme(Raw, 512)
-    measured = measure(point, scheme, judge)
+    scheme = raw_scheme()
+    measured = measure(point, scheme, scorer)
     honest, planted = asdict(replace(measured, limit=0.995)), asdict(replace(measured, limit=0.5))
     assert too_good([honest, planted]) == [planted]
 
@@ -268,7 +277,7 @@ def own(tmp_path: Path) -> Callable[[str], str]:
 
 
 def test_a_codec_in_a_file_of_ones_own(own: Callable[[str], str], test_set: TestSet, tmp_path: Path) -> None:
-    schemes = [{"name": "mine", "scheme": own(CODEC), "k": [512]}, {"name": "raw", "k": [512]}]
+    schemes = [{"name": "mine", "codec": own(CODEC), "k": [512]}, {"name": "raw", "k": [512]}]
     mine, raw = evaluate(scenario(scheme=schemes), test_set, tmp_path / "out").iter_rows(named=True)
     assert mine["scheme"] == "mine"
     assert mine["semantic_accuracy"] == raw["semantic_accuracy"]
@@ -283,13 +292,13 @@ def test_a_vote_answers_as_a_live_receiver_does(test_set: TestSet) -> None:
     """The answer is that of `receiver.decision.vote` over the twenty nearest; noise is what pilots tell."""
     (point,) = scenario(scheme=[{"name": "raw", "k": [512], "decision": "vote"}], channel=[{}], snr_db=[-10]).points()
     members = np.arange(50)
-    batch = Batch(test_set.queries.embeddings[members], test_set.pixels[members], None)
-    arrival = make_scheme(point.scheme, 512, test_set).send(batch, Air(point, 1, members))
+    batch = Batch(test_set.queries.embeddings[members], test_set.pixels[members], members, None)
+    arrival = make_scheme(point.scheme, 512, test_set).send(batch, point.chain(seed=1))
     assert arrival.found is not None
     e_hat = arrival.decoded.embeddings / np.linalg.norm(arrival.decoded.embeddings, axis=1, keepdims=True)
     cosines = e_hat @ test_set.items.embeddings.T
     nearest = np.argsort(-cosines, axis=1)[:, :20]
-    n0 = 10 ** (-Air(point, 1, members).carry(raw_symbols(batch)).snr_db / 10)
+    n0 = point.chain(seed=1).carry(raw_symbols(batch), members).n0
     ballot = vote(test_set.item_labels[nearest], 2 - 2 * np.take_along_axis(cosines, nearest, axis=1), n0)
     elected = nearest[members, ballot.winner]
     np.testing.assert_array_equal(arrival.found[:, 0], elected)

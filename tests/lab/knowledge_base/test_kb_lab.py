@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,16 +19,23 @@ from lab.knowledge_base.open_set import measure_open_set
 from lab.knowledge_base.prototypes import choose, herd, shares, thin
 from lab.knowledge_base.retrieval import compare_retrieval
 from lab.knowledge_base.tuning import TuningPlan, tune
-from lab.simulate.traffic import transmit
+from lab.simulate.chain import channel_chain
+from lab.simulate.embeddings import Received, transmit_embeddings
 from receiver.confidence import load_confidence, shipped_confidence
 from receiver.knowledge_base import KnowledgeBase, Origin, write_store
 from receiver.knowledge_base.index.tuning import read_tuning
 from shared.codecs.embedding.raw import Raw
 from shared.errors import InvalidInput, InvalidSetting, NotFound
 from shared.phy import ChannelSettings
+from shared.types import Embeddings
 
 RAW = Raw.load(512, "cpu")
 RUNNER = CliRunner()
+
+
+def over(vectors: Embeddings, counter: int = 0, **settings: Any) -> Received:
+    """Vectors after the channel, codec raw."""
+    return transmit_embeddings(vectors, RAW, channel_chain(ChannelSettings(**settings)), counter)
 
 
 def nothing(done: int, total: int) -> None:
@@ -63,7 +71,7 @@ def test_the_noise_of_what_was_sent_is_what_was_asked_for() -> None:
     Zero forcing with the gain from 8 pilots adds N0/8; the length is taken out again by the unit length.
     """
     vectors, _ = collection().block(0, 400)
-    received = transmit(vectors, RAW, [ChannelSettings(snr_db=10.0, seed=1)])
+    received = over(vectors, snr_db=10.0, seed=1)
     cosines = (received.embeddings * vectors).sum(axis=1)
     assert np.median(cosines) == pytest.approx(1 / np.sqrt(1.1), rel=0.1)
     assert np.mean(received.n0) == pytest.approx(0.1, rel=0.15)
@@ -72,8 +80,8 @@ def test_the_noise_of_what_was_sent_is_what_was_asked_for() -> None:
 
 def test_what_is_sent_depends_on_the_seed_and_the_counter_alone() -> None:
     vectors, _ = collection().block(0, 300)
-    whole = transmit(vectors, RAW, [ChannelSettings(snr_db=0.0)])
-    part = transmit(vectors[270:], RAW, [ChannelSettings(snr_db=0.0)], counter=270)
+    whole = over(vectors, snr_db=0.0)
+    part = over(vectors[270:], 270, snr_db=0.0)
     np.testing.assert_allclose(part.embeddings, whole.embeddings[270:], atol=1e-6)
 
 
@@ -95,7 +103,7 @@ def test_recall_counts_and_own_items_are_left_out() -> None:
 
 def test_an_item_is_not_its_own_neighbour(base: KnowledgeBase) -> None:
     own = own_queries(base.view, 50, seed=0)
-    answers = answer(base.view, own, transmit(own.embeddings, RAW, [ChannelSettings(snr_db=np.inf)]))
+    answers = answer(base.view, own, over(own.embeddings, snr_db=np.inf))
     assert answers.features[:, 1].max() < 0.999, "the item itself would have a cosine of 1"
     assert answers.right.mean() > 0.9
 

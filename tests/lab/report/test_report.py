@@ -10,10 +10,9 @@ import polars as pl
 import pytest
 
 from lab.evaluate.table import Row, write_table
-from lab.report.bars import bars
 from lab.report.gain import needed, snr_needed, symbols_needed
 from lab.report.markdown import write_page
-from lab.report.results import Results, best_known
+from lab.report.results import Results
 from shared.errors import DataLoss, NotFound
 
 SNRS_DB = (-4.0, 0.0, 4.0)
@@ -78,45 +77,6 @@ def test_a_page_shows_every_row(folder: Path) -> None:
     pictures = sorted(path.name for path in (folder / "figures").iterdir())
     assert pictures == ["cbr-1.png", "cosine-1.png", "latency.png", "snr-1.png"]
     assert all(f"figures/{name}" in page for name in pictures)
-
-
-def compared(folder: Path, rows: list[Row]) -> Results:
-    write_table(rows, folder)
-    return Results(pl.read_parquet(folder / "results.parquet"), {}, folder)
-
-
-def test_bars_by_hand(tmp_path: Path) -> None:
-    """A limit of 0.7 everywhere; `label` is 0.02 better at one point, and `kbsc` fidelity and accuracy at one each."""
-    rows = [
-        replace(row(name, k, snr_db, 0.66), cosine=0.9, knn_overlap_at_10=0.6)
-        for name in ("nested", "nested-nearest", "nested-unlabelled", "label", "kbsc")
-        for k in (16, 64)
-        for snr_db in SNRS_DB
-    ]
-    found = bars(compared(tmp_path, rows))
-    assert [round(bar.found, 3) for bar in found] == [0.943, 0.943, 0, 0, 0, 0]
-    assert [bar.holds for bar in found] == [True, False, True, True, True, True]
-    spoiled = {
-        ("label", 16, 0.0): {"semantic_accuracy": 0.68},
-        ("kbsc", 64, 4.0): {"cosine": 0.92},
-        ("kbsc", 16, 4.0): {"knn_overlap_at_10": 0.9, "semantic_accuracy": 0.67},
-        ("nested", 64, -4.0): {"semantic_accuracy": 0.6},
-    }
-    worse = [replace(one, **spoiled.get((one.scheme, one.k, one.snr_db), {})) for one in rows]
-    ratio, _, label, cosine, overlap, unlabelled = bars(compared(tmp_path, worse))
-    assert (round(ratio.found, 3), ratio.place, ratio.points, ratio.holds) == (0.857, "k = 64, −4 dB", 6, False)
-    assert (round(label.found, 2), label.place, label.holds) == (-0.06, "k = 64, −4 dB", False)
-    assert (round(cosine.found, 2), cosine.place, cosine.points, cosine.holds) == (-0.02, "k = 64, 4 dB", 3, False)
-    assert overlap.holds  # k = 16 is below what counts
-    assert (round(unlabelled.found, 2), unlabelled.holds) == (-0.01, False)
-    assert bars(compared(tmp_path, [row("raw", 512, 0.0, 0.5)])) == []
-
-
-def test_of_the_same_point_the_row_of_most_pictures_counts(folder: Path, tmp_path: Path) -> None:
-    more = replace(row("a", 16, 0.0, 0.47), n=5000)
-    (tmp_path / "more").mkdir()
-    known = best_known([Results.read(folder), compared(tmp_path / "more", [more])])
-    assert known.of(scheme="a", k=16)["semantic_accuracy"].to_list() == pytest.approx([0.2, 0.47, 0.6])
 
 
 def test_comparisons_in_sub_folders_are_chapters(folder: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import norm
 
-from lab.train.kbsc.authors import from_air, to_air
+from lab.simulate.authors_channel import from_air, to_air
 from shared.codecs.digital.modem import Mode, Modem
 from shared.codecs.digital.modes import ModeTable
 from shared.codecs.digital.quantizer import BUDGETS, ResidualQuantizer

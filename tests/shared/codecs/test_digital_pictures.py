@@ -16,7 +16,6 @@ from lab.evaluate.pictures import DigitalPictures
 from lab.evaluate.scenario import Scenario
 from lab.evaluate.scheme import Arrival, Batch, CannotExist, Setting
 from lab.evaluate.scorer import psnr_db
-from lab.simulate.air import Air
 from shared.clip import embed_pictures
 from shared.codecs.base.picture import GREY
 from shared.codecs.picture.formats import FORMATS
@@ -172,7 +171,7 @@ def outcome(name: str, k: int, snr_db: float, fading: str, pictures: tuple[np.nd
     known = test_set.queries.embeddings
     kind = DigitalMosaic if name.endswith("mosaic") else DigitalPictures
     scheme = kind(k, Setting(name, test_set.clip, known, np.arange(48)), adaptation())
-    return scheme.send(Batch(known, pixels, snr_db), Air(point, 0, np.arange(48)))
+    return scheme.send(Batch(known, pixels, np.arange(48), snr_db), point.chain(seed=0))
 
 
 @pytest.mark.parametrize("name", ["webp-ldpc", "webp-ldpc-mosaic", "jpeg-ldpc-mosaic"])
@@ -203,7 +202,7 @@ def test_what_is_lost_of_a_mosaic_is_grey_or_damaged(pictures) -> None:
     ).points()
     known = test_set.queries.embeddings
     scheme = DigitalMosaic(1024, Setting("webp-ldpc-mosaic", test_set.clip, known, np.arange(48)), hopeful)
-    arrived = scheme.send(Batch(known, pixels, 12.0), Air(point, 0, np.arange(48)))
+    arrived = scheme.send(Batch(known, pixels, np.arange(48), 12.0), point.chain(seed=0))
     assert arrived.lost.all()
     assert psnr_db(pixels, arrived.pixels).mean() < 20
 

@@ -10,9 +10,8 @@ import torch
 from lab.data.features import CLIP_TINY, load_choice
 from lab.evaluate.pictures import PictureScheme
 from lab.evaluate.scenario import ChannelSpec, Scenario, SchemeSpec
-from lab.evaluate.scheme import Batch, CannotExist, Setting
+from lab.evaluate.scheme import Batch, CannotExist, check_length
 from lab.evaluate.scorer import psnr_db
-from lab.simulate.air import Air
 from lab.train.common.output import export
 from lab.train.jscc import JsccSettings
 from lab.train.jscc.init import start_as_linear_code
@@ -167,8 +166,10 @@ def test_pictures_go_through_the_air_and_are_embedded() -> None:
         (point,) = Scenario(
             title="test", snr_db=(snr_db,), scheme=(SchemeSpec(name="swinjscc", k=(512,)),), channel=(ChannelSpec(),)
         ).points()
-        batch = Batch(np.zeros((40, 512), np.float32), pixels, snr_db)  # the sender has no use for embeddings
-        arrival = scheme.send(batch, Air(point, 1, np.arange(40)))
+        batch = Batch(
+            np.zeros((40, 512), np.float32), pixels, np.arange(40), snr_db
+        )  # the sender has no use for embeddings
+        arrival = scheme.send(batch, point.chain(seed=1))
         assert arrival.pixels is not None
         np.testing.assert_allclose(np.linalg.norm(arrival.decoded.embeddings, axis=1), 1, atol=1e-3)
         quality.append(psnr_db(pixels, arrival.pixels).mean())
@@ -178,6 +179,5 @@ def test_pictures_go_through_the_air_and_are_embedded() -> None:
 
 
 def test_a_length_that_makes_no_sense_is_shown_as_such() -> None:
-    setting = Setting("deepjscc", CLIP_TINY, np.zeros((1, 512), np.float32), np.zeros(1, np.int64))
     with pytest.raises(CannotExist, match="deepjscc has no length k = 16; it has 64, 128, 256, 512"):
-        PictureScheme.of(kind_of("deepjscc"), 16, setting)
+        check_length(kind_of("deepjscc"), 16)

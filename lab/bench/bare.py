@@ -6,22 +6,21 @@ from time import perf_counter
 
 import numpy as np
 
+from lab.simulate.chain import Chain
 from receiver.knowledge_base import KnowledgeBase
 from shared.clip import Clip
 from shared.codecs import Codec
 from shared.datasets.decoding import decode_picture
-from shared.phy import ChannelSettings, Link, equalize, estimate_channel, pilot_sequence
 
 
 class BareLoop:
-    """Preprocess, encode, compress, channel, equalize, decode, search."""
+    """Preprocess, encode, compress, chain, decode, search."""
 
-    def __init__(self, clip: Clip, codec: Codec, knowledge_base: KnowledgeBase, channel: ChannelSettings, pilots: int):
+    def __init__(self, clip: Clip, codec: Codec, knowledge_base: KnowledgeBase, chain: Chain) -> None:
         self._clip = clip
         self._codec = codec
         self._knowledge_base = knowledge_base
-        self._link = Link.from_settings(channel)
-        self._pilots = pilot_sequence(pilots)
+        self._chain = chain
 
     def run(self, pictures: Sequence[bytes], batch_size: int, seconds: float) -> float:
         """Pictures per second over at least `seconds`."""
@@ -35,12 +34,6 @@ class BareLoop:
         clip, codec = self._clip, self._codec
         decoded = [decode_picture(data, target_size=clip.image_size).image for data in pictures]
         embeddings = clip.embed_images(np.stack([clip.preprocess(image) for image in decoded]))
-        received = np.stack(
-            [
-                self._link.transmit(np.concatenate([self._pilots, payload]), 0, counter + row).y
-                for row, payload in enumerate(codec.encode(embeddings))
-            ]
-        )
-        known = estimate_channel(received[:, : self._pilots.size])
-        x_hat, n0_eff = equalize(received[:, self._pilots.size :], known.gain, known.n0)
-        self._knowledge_base.search(codec.decode(x_hat, n0_eff).embeddings, 5)
+        counters = counter + np.arange(len(pictures))
+        received = self._chain.carry(codec.encode(embeddings), counters, codec.equalizer)
+        self._knowledge_base.search(codec.decode(received.x_hat, received.n0_eff).embeddings, 5)
