@@ -40,10 +40,9 @@ async def test_a_receiver_that_only_reads_refuses_changes_and_shares(directory: 
 
 async def test_a_second_receiver_that_writes_is_refused_unless_it_may_share(directory: Path, tmp_path: Path) -> None:
     async with serving(*receiver(directory), tmp_path / "writer") as writer:
-        service, _ = receiver(directory)
+        kind, settings = receiver(directory)
         with pytest.raises(Unavailable, match="--read-only"):
-            await service.start()
-        await service.stop()
+            await kind.load(settings).__aenter__()
         async with serving(*receiver(directory, share=True), tmp_path / "follower") as follower:
             added = await ask(writer, lambda kb: [*kb.add([NewItem("late", "new", embedding=vectors(9)[8])], "c0ffee")])
             assert added[0].error is None
