@@ -62,7 +62,7 @@ class Chain:
             "codec": _NO_CODEC,
             "stream": 0,
             "csi": self.csi,
-            "pilots": pilots,
+            "pilot_symbols": pilots,
             "pilot_pattern": pattern,
         } | fields
         return [

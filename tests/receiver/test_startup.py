@@ -42,7 +42,8 @@ async def test_a_second_receiver_that_writes_is_refused_unless_it_may_share(dire
     async with serving(*receiver(directory), tmp_path / "writer") as writer:
         kind, settings = receiver(directory)
         with pytest.raises(Unavailable, match="--read-only"):
-            await kind.load(settings).__aenter__()
+            async with kind.load(settings):
+                pass
         async with serving(*receiver(directory, share=True), tmp_path / "follower") as follower:
             added = await ask(writer, lambda kb: [*kb.add([NewItem("late", "new", embedding=vectors(9)[8])], "c0ffee")])
             assert added[0].error is None
