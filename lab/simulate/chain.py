@@ -7,7 +7,7 @@ Each step is the function that the service itself calls, so a burst comes out as
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice, repeat
+from itertools import islice
 from typing import Any, Final
 
 from channel_proxy.relay import as_received
@@ -55,6 +55,7 @@ class Chain:
         """
         pilots = self.pilots if self.csi == "pilot" else 0
         pattern: PilotPattern = self.pilot_pattern if pilots else "preamble"
+        own = overrides or [{}] * len(payloads)
         return [
             Burst(
                 burst_id=counter,
@@ -67,7 +68,7 @@ class Chain:
                 channel_override=override,
                 pilot_pattern=pattern,
             )
-            for payload, counter, override in zip(payloads, counters.tolist(), overrides or repeat({}), strict=False)
+            for payload, counter, override in zip(payloads, counters.tolist(), own, strict=True)
         ]
 
     def carry(
