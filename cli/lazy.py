@@ -7,8 +7,7 @@ A command may need a package of an extra, such as torch. Where that is not insta
 """
 
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -62,22 +61,15 @@ def lazy_app(
 
 
 def load(target: str) -> Any:
-    """The attribute that "module:attribute" names. Raises NotFound, with the remedy, if a package is not installed."""
-    module, _, attribute = target.partition(":")
-    with loading():
-        return getattr(import_module(module), attribute)
+    """The attribute that "module:attribute" names. Raises NotFound, with the remedy, if a package is not installed.
 
-
-@contextmanager
-def loading() -> Iterator[None]:
-    """Import parts of SemLink in the body. Raises NotFound, with the remedy, if a foreign package is not installed.
-
-    Their log goes to standard error from then on, since standard output is for the command's answer.
+    The log goes to standard error from then on, since standard output is for the command's answer.
     """
     structlog = import_module("structlog")  # takes 0.1 s, which help need not wait for
     structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+    module, _, attribute = target.partition(":")
     try:
-        yield
+        return getattr(import_module(module), attribute)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package in _OWN:

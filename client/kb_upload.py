@@ -9,7 +9,7 @@ from client.pictures import picture_bytes
 from protos.semlink.v1 import knowledge_base_pb2 as api
 from shared.errors import SemLinkError
 from shared.frame.kb import Added, NewItem
-from shared.wire import to_message
+from shared.wire import from_message, to_message
 from shared.wire.failure import error_from_failure
 
 _REQUEST_ITEMS = 256
@@ -44,7 +44,7 @@ class Adding:
             yield self._request(gathered)
 
     def outcomes(self, response: api.AddResponse | None) -> Iterator[Added]:
-        """What became of the items of one request, and of those that could not be read; None at the end of the stream.
+        """Outcomes of the items of one request, and of those that could not be read; None at the end of the stream.
 
         At the end it raises what the caller's own iterable raised.
         """
@@ -83,5 +83,4 @@ def _outcomes(response: api.AddResponse, item_ids: list[str]) -> Iterator[Added]
         error = error_from_failure(response.failure)
         yield from (Added(item_id, error) for item_id in item_ids)
         return
-    for one in response.items:
-        yield Added(one.item_id, error_from_failure(one.failure) if one.HasField("failure") else None)
+    yield from (from_message(one, Added) for one in response.items)

@@ -53,7 +53,7 @@ ROUNDS: Final = 6
 def build_request(picture: Picture, options: SendOptions, request_id: int = 0) -> api.SendImageRequest:
     """The request of one picture. Raises a SemLinkError for an unreadable picture or a wrong option."""
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    _refuse_unknown(given)
+    _refuse_unknown(options)
     override = {name: given.pop(name) for name in ChannelOptions.__annotations__ if name in given}
     harq = _harq(given)
     if "counter" in given:

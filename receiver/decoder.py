@@ -39,7 +39,7 @@ class Equalized:
 
 
 class Arrived(NamedTuple):
-    """What arrived of a batch. missing: why no picture did, of each burst; empty if one did, or none was sent."""
+    """A decoded batch. missing: of each burst, why no picture arrived; empty if one did, or none was sent."""
 
     decoded: Decoded
     missing: Sequence[str]
@@ -82,10 +82,10 @@ def check_csi(burst: Burst) -> None:
 
 
 def estimate(bursts: Sequence[Burst]) -> ChannelEstimate:
-    """What the receiver knows about the payload's channel, of bursts of one group (see `receiver.pipeline`).
+    """Channel estimates of the payloads, of bursts of one group (see `receiver.pipeline`).
 
-    Pilots in front of a single carrier give one gain for the burst; spread ones, and those on subcarriers, one for each
-    symbol.
+    A preamble on a single carrier gives one gain for the burst; scattered pilots, and those on subcarriers, one for
+    each symbol.
     """
     first = bursts[0]
     if first.csi != "pilot":

@@ -1,6 +1,6 @@
 """Pictures and texts to embeddings, with the CLIP that the knowledge base was made with.
 
-It is loaded when it is first needed, in a thread: a receiver that only decodes bursts does without.
+CLIP is loaded at first use, in a thread; a receiver that only decodes bursts does not load it.
 """
 
 import threading

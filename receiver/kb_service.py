@@ -18,7 +18,7 @@ from receiver.embedder import Embedder
 from receiver.knowledge_base import ItemRecord, KnowledgeBase, View, read_original
 from shared.datasets import Picture
 from shared.errors import InvalidInput, NotFound, SemLinkError
-from shared.frame.kb import Found, Item, NewItem
+from shared.frame.kb import Added, Found, Item, NewItem
 from shared.rpc.status import answers_errors
 from shared.rpc.streams import StreamAnswerer
 from shared.runtime.batching import Batcher
@@ -37,7 +37,7 @@ from shared.wire.kb import (
 from shared.wire.link import top_k_from_wire
 
 Context = grpc.aio.ServicerContext[Any, Any]
-Outcome = int | Exception
+Outcome = int | InvalidInput
 Kind = TypeVar("Kind")
 
 _IN_FLIGHT = 16  # Add requests of one stream at work, of some MiB each
@@ -95,7 +95,7 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
 
     @answers_errors
     async def Search(self, request: pb.SearchRequest, context: Context) -> pb.SearchResponse:
-        """What is near a picture, a text, an embedding or an item."""
+        """The items nearest to a picture, a text, an embedding or an item."""
         top_k = top_k_from_wire(request.top_k)
         query = await self._query(request, Deadline.after(context.time_remaining()))
         found = await asyncio.to_thread(_search, self.knowledge_base.view, query, top_k, list(request.labels))
@@ -110,7 +110,7 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
 
     @answers_errors
     async def Snapshot(self, request: pb.SnapshotRequest, context: Context) -> pb.SnapshotResponse:
-        """Copy all of it as it is now."""
+        """Take a snapshot."""
         return snapshot_to_wire(await asyncio.to_thread(self.knowledge_base.snapshot, request.name))
 
     @answers_errors
@@ -121,12 +121,12 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
 
     @answers_errors
     async def Verify(self, request: pb.VerifyRequest, context: Context) -> pb.VerifyResponse:
-        """Read and prove everything."""
+        """Read and check everything."""
         return verification_to_wire(await asyncio.to_thread(self.knowledge_base.verify))
 
     @answers_errors
     async def Compact(self, request: pb.CompactRequest, context: Context) -> pb.KnowledgeBaseDescription:
-        """Build the index anew, give back room."""
+        """Rebuild the index and free the space of removed items."""
         await asyncio.to_thread(self.knowledge_base.compact)
         return await self._described()
 
@@ -156,13 +156,13 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
         return pb.AddResponse(request_id=request.request_id, items=added, version=self._version)
 
     async def _added(self, request: pb.AddRequest) -> list[Outcome]:
-        """What became of each item of a request; those that can be read are stored together."""
+        """The outcome for each item of a request; those that can be read are stored together."""
         if any(item.WhichOneof("content") == "embedding" for item in request.items):
             self.knowledge_base.require_clip(request.clip_fingerprint)
         given = [_parsed(item) for item in request.items]
         waiting = iter(await asyncio.gather(*map(self._embedded, _only(NewItem, given)), return_exceptions=True))
         ready = [next(waiting) if isinstance(one, NewItem) else one for one in given]
-        for one in ready:  # an error of CLIP, unlike one of a picture, concerns the whole request
+        for one in ready:  # an error of CLIP concerns the whole request, one of a picture does not
             if isinstance(one, BaseException) and not isinstance(one, InvalidInput):
                 raise one
         stored = iter((await self._adder.submit(_only(ItemRecord, ready), Deadline.after(None)))[0])
@@ -210,8 +210,7 @@ def _only(kind: type[Kind], items: Iterable[object]) -> list[Kind]:
 
 
 def _added_to_wire(item_id: str, outcome: Outcome) -> pb.Added:
-    failure = failure_from(outcome) if isinstance(outcome, Exception) else None
-    return pb.Added(item_id=item_id, failure=failure)
+    return to_message(Added(item_id, None if isinstance(outcome, int) else outcome), pb.Added)
 
 
 def _search(view: View, query: Embedding, top_k: int, labels: Sequence[str]) -> Found:

@@ -46,11 +46,11 @@ class ReceiverSettings(ServerSettings):
         (), description="a codec in a file that this service may run, FILE.py:Class; give it several times for several"
     )
     threads: int = Field(
-        1, ge=1, le=1024, description="torch threads; decoding is little work, more of them only fight for the cores"
+        1, ge=1, le=1024, description="torch threads; decoding is little work, more threads only compete for the cores"
     )
     equalizer: EqualizerName = Field(
         "level",
-        description="how the gain is undone: zf, mmse, or level (mmse, brought back to the level of what was sent)",
+        description="how the gain is undone: zf, mmse, or level (power-normalised MMSE)",
     )
     accept_confidence: float = Field(0.5, ge=0, le=1, description="answers less confident than this are not accepted")
     batch_size: int = Field(64, ge=1, le=4096, description="most bursts decoded together")
@@ -61,9 +61,12 @@ class ReceiverSettings(ServerSettings):
         MAX_SESSIONS,
         ge=1,
         le=1 << 20,
-        description="pictures in rounds whose earlier symbols are kept; of more, the least used are forgotten",
+        description="HARQ buffer: most sessions whose symbols are kept; the least recently used are dropped",
     )
     session_seconds: float = Field(
-        SESSION_SECONDS, gt=0, le=3600, description="how long they are kept after the last burst of their session"
+        SESSION_SECONDS,
+        gt=0,
+        le=3600,
+        description="HARQ buffer: how long symbols are kept after a session's last burst",
     )
     max_in_flight: int = Field(256, ge=1, le=65536, description="bursts of one stream at work; beyond it senders wait")

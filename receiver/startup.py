@@ -1,4 +1,4 @@
-"""What the receiver does once: open its knowledge base, or build it first, and load its codecs."""
+"""Start-up of the receiver: open or build its knowledge base, load its codecs."""
 
 import time
 
@@ -75,7 +75,7 @@ def _engine(settings: ReceiverSettings) -> EngineSettings:
 
 
 def _build(settings: ReceiverSettings, source: str) -> None:
-    WriterLock(settings.kb).release()  # another one that builds is seen before CLIP is loaded
+    WriterLock(settings.kb).release()  # notice another builder before loading CLIP
 
     from shared.clip import MODEL, load_clip  # noqa: PLC0415 - CLIP takes seconds to import and only building needs it
     from shared.datasets import open_collection  # noqa: PLC0415

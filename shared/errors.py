@@ -13,7 +13,7 @@
     │   └── Lost              a burst that the channel lost, as its settings ask it to
     └── DataLoss              a stored file that is damaged
 
-A message names the wrong value and says what to do. `shared.rpc.status` maps the tree to gRPC status codes.
+A message names the wrong value and says what to do. `shared.wire.failure` maps the tree to gRPC status codes.
 """
 
 

@@ -1,10 +1,10 @@
-"""The receiver's memory: searched by any number of threads while it changes.
+"""The knowledge base, searched by any number of threads while it changes.
 
     search, get ------> View of this moment
     add, remove ... --> StoreWriter: COMMIT, fsync --> next View --> acknowledged
     compact ---------> new engine from the store, in the background --> next View
 
-The store is the truth. What is acknowledged is on the disk; a search that begins after that finds it.
+The store is authoritative. An acknowledged change is on the disk, and every later search sees it.
 """
 
 import threading
@@ -36,7 +36,7 @@ from shared.frame.reception import Hit
 from shared.types import Floats, Positions
 
 MERGE_ITEMS = 16_384  # in the delta before it is merged into the bulk; searching it costs 8 ms of one core
-_SAVED_SHARE = 0.1  # of the items; the index file may lag by so many, which are read from the store at the next start
+_SAVED_SHARE = 0.1  # most items that the index file may lack; the next start reads them from the store
 
 _log = structlog.get_logger()
 
@@ -70,9 +70,9 @@ class KnowledgeBase:
     ) -> "KnowledgeBase":
         """Open a knowledge base and make its index ready.
 
-        settings: which engine, and where; by default what suits the number of items
+        settings: which engine, and where; by default chosen by the number of items
         writable: be its one writer
-        follow_seconds: how often a reader looks for what the writer has changed; None: it stays as it was opened
+        follow_seconds: how often a reader looks for changes of the writer; None: it stays as it was opened
         Raises NotFound without a knowledge base there, DataLoss when it is damaged, Mismatch for another schema,
         InvalidSetting for a device or an engine that is not there, Unavailable when it has another writer.
         """
@@ -108,7 +108,7 @@ class KnowledgeBase:
 
     @property
     def description(self) -> KnowledgeBaseInfo:
-        """What it is, in a few words."""
+        """A summary of its content."""
         return self._view.description
 
     @property
@@ -149,14 +149,14 @@ class KnowledgeBase:
         return self._view.item(item_id)
 
     def list_items(self, after: int = -1, count: int = 100, label: str | None = None) -> list[Listed]:
-        """Up to `count` items behind a position, in the order in which they came; of one label or of all."""
+        """Up to `count` items after a position, in order of position; of one label or of all."""
         return self._view.store.list_items(after, count, label)
 
     def add(self, items: Sequence[ItemRecord]) -> list[int | InvalidInput]:
-        """Add items in one transaction; returns once they are on the disk and will be found.
+        """Add items in one transaction; returns once they are on the disk and searches find them.
 
-        Returns for each its position, or why it alone was left out. Raises Exhausted when the disk is full; then none
-        was added.
+        Returns the position of each item, or the error of one that was refused. Raises Exhausted when the disk is full;
+        then none was added.
         """
         with self._changing() as writer:
             outcomes = writer.add(items)
@@ -181,7 +181,7 @@ class KnowledgeBase:
         return len(changed)
 
     def compact(self, settings: EngineSettings | None = None) -> None:
-        """Build the index anew, without removed items, and give the disk back what they took; searches go on.
+        """Rebuild the index without removed items and free their disk space; searches go on meanwhile.
 
         settings: another engine, from now on
         """
@@ -203,7 +203,7 @@ class KnowledgeBase:
         return take_snapshot(self._layout, self._view.store, name)
 
     def restore(self, name: str) -> None:
-        """Go back to a snapshot, in one step. Raises DataLoss for one that is damaged; then nothing has changed."""
+        """Go back to a snapshot, atomically. Raises DataLoss for a damaged one; then nothing has changed."""
         with self._upkeep_lock, self._changing() as writer:
             path = restored_store(self._layout, name, writer.head.version, writer.origin)
             view = open_view(self._layout, path, self._settings, writable=True)
@@ -213,7 +213,7 @@ class KnowledgeBase:
             self._layout.tidy()
 
     def verify(self) -> Verification:
-        """Read and prove everything that is on the disk."""
+        """Read and check everything that is on the disk."""
         return verify(self._layout.directory)
 
     def close(self) -> None:
@@ -224,7 +224,7 @@ class KnowledgeBase:
         with self._write_lock:
             self._view.store.close()
             if self._writer is not None:
-                self._writer.close()  # the last to close the file, it brings the log into the store
+                self._writer.close()  # the last connection, so SQLite merges its log into the store
             if self._lock is not None:
                 self._lock.release()
             self._writer = None
@@ -249,7 +249,7 @@ class KnowledgeBase:
         return self._writer
 
     def _follow(self, follower: Follower, seconds: float) -> None:
-        """Take over what the writer changes, until this is closed."""
+        """Follow the writer's changes until this is closed."""
         while not self._closed.wait(seconds):
             with self._upkeep_lock:
                 fresh = follower.refreshed(self._view)
@@ -273,19 +273,19 @@ class KnowledgeBase:
                 lag = covered - self._saved
                 if self._writer is not None and lag > max(MERGE_ITEMS, _SAVED_SHARE * view.head.items):
                     self._save_index()
-        except SemLinkError as error:  # the delta goes on serving
+        except SemLinkError as error:  # the delta remains in use
             if not self._closed.is_set():
                 _log.error("the delta could not be merged into the index", reason=str(error))
         finally:
             self._merging.clear()
 
     def _swap(self, engine: IndexEngine, covered: int) -> None:
-        """Let searches use another engine, and a delta of what came since."""
+        """Publish a view with another engine, and a delta of the items that it lacks."""
         with self._write_lock:
             self._view = self._view.with_engine(engine, covered)
 
     def _save_index(self) -> None:
-        """Bring the files that are derived from the store up to the engine; the index last, which readers look at."""
+        """Save the ranking file and then the index file, which readers watch."""
         view = self._view
         if not view.engine.exact:
             ranking_path = self._layout.ranking(view.store.path)

@@ -1,6 +1,6 @@
 """From the files of a knowledge base to its first view.
 
-store.sqlite -> ids, labels, proofs -------------------.
+store.sqlite -> ids, labels, digests ------------------.
 index file, or built anew -> bulk, up to `covered` -----+--> View
 ranking file, or brought up to `covered` ---------------+
 store.sqlite -> embeddings from `covered` on -> delta -'
@@ -24,7 +24,7 @@ _MOST_REMOVED = 2  # vectors in the bulk for each item that is left
 
 
 def open_view(layout: Layout, path: Path, settings: EngineSettings, *, writable: bool = False) -> View:
-    """Read and prove a store, and make its index ready, from its file where that is to be believed.
+    """Read and check a store, and load its index; the index is rebuilt if its file does not match the store.
 
     writable: bring the ranking file up to it
     Raises DataLoss when the store is damaged, Mismatch for another schema, InvalidSetting for a device or an engine
@@ -45,7 +45,7 @@ def open_view(layout: Layout, path: Path, settings: EngineSettings, *, writable:
 
 
 def index_store(layout: Layout, path: Path, settings: EngineSettings) -> None:
-    """Read and prove a new store, and lay its index beside it."""
+    """Read and check a new store, and write its index beside it."""
     store = Store(path)
     try:
         contents, engine = store.load(), new_engine(layout, settings, store, store.head.items)
@@ -56,7 +56,7 @@ def index_store(layout: Layout, path: Path, settings: EngineSettings) -> None:
 
 
 def new_engine(layout: Layout, settings: EngineSettings, store: Store, items: int) -> IndexEngine:
-    """An empty engine: the one asked for, else the one that was tuned, else one that suits so many items."""
+    """An empty engine: the one asked for, else the tuned one, else one chosen by the number of items."""
     named = replace(settings, collection=settings.collection or f"semlink_{store.store_id}")
     return make_engine(tuned_settings(layout.directory, named), items)
 

@@ -1,10 +1,10 @@
-"""How a reader keeps up with the writer, which is another process.
+"""A replica: a reader that follows the writer, which is another process.
 
     current      names another store?        open that one
-    index file   another one?                take it over, once it is proven
-    store        its data_version changed?   only additions: read those; anything else: read all rows anew
+    index file   replaced?                   load it, once its checksum is verified
+    store        its data_version changed?   only additions: read those; anything else: read all rows again
 
-Searches go on with the view that they have; the next ones get the next view.
+A search keeps the view that it began with; later ones use the next view.
 """
 
 from contextlib import suppress
@@ -27,7 +27,7 @@ IndexFiles = frozenset[tuple[str, int, int]]  # name, inode, time of the last ch
 
 
 class Follower:
-    """Looks for changes; for one thread. Made before the first view is opened, it misses none."""
+    """Looks for changes; for one thread. Make it before opening the first view, so that it misses none."""
 
     def __init__(self, layout: Layout, settings: EngineSettings) -> None:
         self._layout = layout
@@ -37,7 +37,7 @@ class Follower:
         self._complaint = ""
 
     def refreshed(self, view: View) -> View:
-        """The view of what is there now; the same one when nothing has changed, or, logged, cannot be read now."""
+        """The current view; the same one if nothing has changed. A change that cannot be read is logged and skipped."""
         try:
             fresh = self._refreshed(view)
         except (SemLinkError, OSError) as error:
@@ -54,7 +54,7 @@ class Follower:
             view = open_view(self._layout, path, self._settings)
             self._data_version = None
         elif index_files != self._index_files:
-            loaded = self._newer_index(view)  # before the content, which the writer could bring ahead of it
+            loaded = self._newer_index(view)  # before the content: the writer may be ahead of the index, never behind
             view = self._changed(view)
             if loaded is not None:
                 ranking = RankingFile(self._layout.ranking(path), view.store.origin.dim)
@@ -65,13 +65,13 @@ class Follower:
         return view
 
     def _newer_index(self, view: View) -> tuple[IndexEngine, int] | None:
-        """What the writer has saved, and up to which position it covers the store; None where that is less."""
+        """The saved index and the position up to which it covers the store; None if it covers less than this view."""
         engine = new_engine(self._layout, self._settings, view.store, view.head.items)
         covered = load_index(engine, self._layout.index(view.store.path, engine.name), view.store.store_id)
         return (engine, covered) if covered >= max(1, view.covered) else None
 
     def _changed(self, view: View) -> View:
-        """With what was added, removed and relabelled."""
+        """The view after additions, removals and new labels."""
         data_version = view.store.data_version()  # before the content, which may be newer then, never older
         if data_version == self._data_version:
             return view
@@ -84,7 +84,7 @@ class Follower:
         return view
 
     def _list_index_files(self) -> IndexFiles:
-        """Each with what changes when another takes its place."""
+        """Index files, each with what a replacement changes."""
         found = set()
         for path in self._layout.directory.glob("store-*.index"):
             with suppress(FileNotFoundError):  # the writer drops those of other engines

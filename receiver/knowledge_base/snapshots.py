@@ -1,4 +1,4 @@
-"""Copies of a store at one moment, and the way back."""
+"""Snapshots of a store, and restoring them."""
 
 import shutil
 from pathlib import Path
@@ -16,7 +16,7 @@ from shared.frame.kb import Snapshot
 
 
 def take_snapshot(layout: Layout, store: Store, name: str) -> Snapshot:
-    """Copy a store as it is at this moment, while it may be written; a snapshot of that name is replaced."""
+    """Copy the current state of a store, which may be written meanwhile; replaces a snapshot of that name."""
     path = layout.snapshot(name)
     with writing(store.path):
         _make_folder(path.parent)
@@ -32,7 +32,7 @@ def take_snapshot(layout: Layout, store: Store, name: str) -> Snapshot:
 
 
 def restore_snapshot(directory: Path, name: str) -> None:
-    """Put a snapshot in force in a directory that no receiver serves, whatever state the knowledge base there is in."""
+    """Restore a snapshot in a directory that no receiver serves, also where its knowledge base is damaged."""
     layout = Layout(directory)
     if not layout.snapshot(name).is_file():
         raise _no_snapshot(layout, name)  # before the lock, which would make the directory
@@ -43,7 +43,7 @@ def restore_snapshot(directory: Path, name: str) -> None:
 
 
 def _version(layout: Layout) -> int:
-    """Of the store in force; 0 where it cannot be told any more."""
+    """Version of the current store; 0 if it cannot be read."""
     try:
         store = Store(layout.current())
     except SemLinkError:
@@ -55,9 +55,9 @@ def _version(layout: Layout) -> int:
 
 
 def restored_store(layout: Layout, name: str, version: int, origin: Origin | None) -> Path:
-    """Make a new store of a snapshot, proven and of a version above the given one; nothing names it yet.
+    """Make a new store of a snapshot, checked and with a version above the given one; no pointer names it yet.
 
-    origin: whose CLIP the snapshot must have; None for any
+    origin: its CLIP must be the snapshot's; None for any
     """
     snapshot = layout.snapshot(name)
     if not snapshot.is_file():
@@ -103,4 +103,4 @@ def _make_folder(path: Path) -> None:
     try:
         make_directory(path)
     except OSError as error:
-        raise Exhausted(f"cannot make {path}: {error}; see to that disk and its room") from error
+        raise Exhausted(f"cannot make {path}: {error}; check that disk for space") from error

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from receiver.knowledge_base.index.index_file import index_disproof
+from receiver.knowledge_base.index.index_file import index_problem
 from receiver.knowledge_base.index.ranking_file import RankingFile
 from receiver.knowledge_base.ingest.pictures import read_original
 from receiver.knowledge_base.store import schema
-from receiver.knowledge_base.store.checksums import prove_item, read_meta
+from receiver.knowledge_base.store.checksums import check_item, read_meta
 from receiver.knowledge_base.store.layout import Layout
 from receiver.knowledge_base.store.schema import Head
 from receiver.knowledge_base.store.sqlite import connect_reader, store_uri
@@ -21,7 +21,7 @@ _DELETE_RANKING = "the store's is used; delete that file, and it is made anew wh
 
 
 def verify(directory: Path) -> Verification:
-    """Read and prove a knowledge base: store, embeddings, thumbnails, pictures here and outside, indexes.
+    """Check a knowledge base: store, embeddings, thumbnails, pictures here and outside, indexes.
 
     Raises NotFound without a knowledge base there, DataLoss where not even its pointer can be read.
     """
@@ -33,19 +33,19 @@ def verify(directory: Path) -> Verification:
         with closing(connect_reader(store_uri(path))) as connection:
             store_id = read_meta(connection, path)["store_id"]
     except (SemLinkError, sqlite3.DatabaseError):
-        return found  # said already; an index cannot be proven without its store
+        return found  # reported already; an index cannot be checked without its store
     problems = list(found.problems)
     for index in indexes:
         engine = index.name.removeprefix(f"{path.stem}.").removesuffix(".index")
-        if (why := index_disproof(engine, index, store_id)) is not None:
+        if (why := index_problem(engine, index, store_id)) is not None:
             problems.append(f"the index {index} is {why}; delete it, and it is built again from the store")
     return Verification(found.items, len(indexes), tuple(problems))
 
 
 def verify_store(path: Path, *, outside: bool = False, ranking_path: Path | None = None) -> Verification:
-    """Read and prove one store file, in one consistent state.
+    """Check one store file, in one consistent state.
 
-    outside: the pictures it points to as well. ranking_path: of a ranking file to be proven with it
+    outside: also the pictures that it points to. ranking_path: of a ranking file to be checked with it
     """
     problems: list[str] = []
     items = total = 0
@@ -74,7 +74,7 @@ def verify_store(path: Path, *, outside: bool = False, ranking_path: Path | None
 
 
 def _structure(connection: sqlite3.Connection) -> list[str]:
-    """What SQLite itself finds wrong: pages, and the index of ids against the items."""
+    """Problems that SQLite finds: pages, and the index of ids against the items."""
     lines = [line for (line,) in connection.execute("PRAGMA integrity_check(100)")]
     return [] if lines == ["ok"] else [f"SQLite: {line}" for line in lines]
 
@@ -92,7 +92,7 @@ def _rows(connection: sqlite3.Connection) -> Iterator[tuple]:  # type: ignore[ty
 def _item_problems(row: tuple, path: Path, outside: bool) -> list[str]:  # type: ignore[type-arg]
     *columns, proof = row
     try:
-        item = prove_item(tuple(columns), path)
+        item = check_item(tuple(columns), path)
         if proof != columns[6]:
             return [f"the proof of the embedding of {item.item_id!r} is not what was stored"]
     except SemLinkError as error:

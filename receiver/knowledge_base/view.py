@@ -1,11 +1,11 @@
-"""The knowledge base at one moment.
+"""One immutable state of the knowledge base, and its search.
 
     e_hat -> unit length -> bulk engine -> candidates --.
                        |                                 +--> drop what was removed --> rank --> ids and labels
                        '--> delta, exactly ------------'
 
-A view never changes, so a search that began before a change ends as if the change came after it. Each change makes a
-new view that shares nearly all of the old one's arrays (see `arrays`).
+A view never changes, so a search sees one state from begin to end. Each change makes a new view that shares nearly all
+arrays with the old one (see `index.append_only`).
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -28,7 +28,7 @@ from shared.frame.kb import Item, KnowledgeBaseInfo
 from shared.frame.reception import Hit
 from shared.types import Bools, Floats, Positions
 
-_FEW_ITEMS = 4096  # of the labels that a search is limited to: so many are read and compared one by one
+_FEW_ITEMS = 4096  # a search limited to labels with at most so many items compares all of them
 
 Search = Callable[[Floats, int], tuple[Positions, Floats]]
 Mask = Bools
@@ -36,10 +36,10 @@ Mask = Bools
 
 @dataclass(frozen=True)
 class View:
-    """All that a search needs; arrays go by position, and P = head.next_position of their rows count.
+    """The state that a search needs. Arrays are indexed by position; their first P = head.next_position rows are valid.
 
     engine: holds the items below the position `covered`; `delta` holds the others
-    ranking: embeddings to rank candidates by; of those that it lacks the store's are taken
+    ranking: embeddings to rank candidates by; missing ones are read from the store
     item_ids: at least P texts; room_codes, room_live: at least P rows, see `Contents`
     """
 
@@ -66,13 +66,13 @@ class View:
 
     @cached_property
     def fingerprint(self) -> str:
-        """The proof of the content: 64 hexadecimal digits."""
+        """Checksum of the content: 64 hexadecimal digits."""
         origin = self.store.origin
         return self.head.fingerprint(origin.clip_fingerprint, origin.dim)
 
     @cached_property
     def description(self) -> KnowledgeBaseInfo:
-        """What it is, in a few words."""
+        """A summary of its content."""
         origin = self.store.origin
         return KnowledgeBaseInfo(
             source=origin.source,
@@ -126,7 +126,7 @@ class View:
         return self.label_codes[positions]
 
     def embeddings_of(self, positions: Positions) -> Floats:
-        """Embeddings of items: positions [..., n] -> [..., n, dim], float32; NaN for one that was removed meanwhile."""
+        """Embeddings of items: positions [..., n] -> [..., n, dim], float32; NaN for one that was removed since."""
         flat, places = np.unique(positions, return_inverse=True)
         found = self.store.read_embeddings(flat)
         return found[places.reshape(-1)].reshape(*np.shape(positions), found.shape[-1])
@@ -146,7 +146,7 @@ class View:
         return item
 
     def _require_absent(self, item_id: str) -> None:
-        """Raise DataLoss if the item is here although the store's index of ids does not lead to it."""
+        """Raise DataLoss if the item exists although the store's index of ids lacks it."""
         start, stop = 0, self.head.next_position
         while item_id in islice(self.item_ids, start, stop):
             position = self.item_ids.index(item_id, start, stop)
@@ -155,7 +155,7 @@ class View:
             start = position + 1
 
     def with_added(self, added: Sequence[AddedRecord], head: Head, labels: tuple[str, ...]) -> "View":
-        """The next view, with items at the positions behind this one's. labels: all of them now."""
+        """The next view, with items appended after this one's. labels: all labels after the change."""
         count = self.head.next_position
         self.item_ids.extend(item.item_id for item in added)
         positions = np.array([item.position for item in added], np.int64)
@@ -175,13 +175,13 @@ class View:
         return replace(self, head=head, room_live=live)
 
     def with_labels(self, codes: Mapping[int, int], head: Head, labels: tuple[str, ...]) -> "View":
-        """The next view, with other labels: codes by position. labels: all of them now."""
+        """The next view, with changed labels: codes by position. labels: all labels after the change."""
         changed = self.label_codes.copy()
         changed[list(codes)] = list(codes.values())
         return replace(self, head=head, room_codes=changed, labels=labels)
 
     def with_contents(self, contents: Contents) -> "View":
-        """The next view, of everything anew; of the embeddings only those behind this one's are read."""
+        """The next view, read again from the store; of the embeddings only the new ones are read."""
         fresh = self.store.vectors(self.head.next_position, contents.head.next_position, contents.live)
         return replace(
             self,
@@ -205,7 +205,7 @@ class View:
         return positions, squared
 
     def _among(self, queries: Floats, positions: Positions) -> tuple[Positions, Floats]:
-        """All of a few items, with their distances."""
+        """A few items, compared one by one."""
         embeddings = self._ranking_embeddings(positions)
         squared = _true_distances(queries, np.broadcast_to(embeddings, (len(queries), *embeddings.shape)))
         return np.tile(positions, (len(queries), 1)), squared
@@ -216,7 +216,7 @@ class View:
         return _true_distances(queries, embeddings.reshape(*positions.shape, self.store.origin.dim))
 
     def _ranking_embeddings(self, positions: Positions) -> Floats:
-        """Embeddings of candidates: [n] -> [n, dim]; NaN for -1, and for an item that is not there any more."""
+        """Embeddings of candidates: [n] -> [n, dim]; NaN for -1 and for removed items."""
         found = self.ranking.read(positions)
         lacking = np.isnan(found[:, 0]) & (positions >= 0)
         if lacking.any():
@@ -233,9 +233,9 @@ class View:
 
 
 def _search_live(search: Search, size: int, queries: Floats, n: int, wanted: Mask) -> tuple[Positions, Floats]:
-    """What `search` finds among `size` vectors, asked for more until n of each query's are wanted.
+    """Search `size` vectors with growing k until each query has n wanted results.
 
-    wanted: [covered], which positions count; those behind it do not. The others have an infinite distance.
+    wanted: [covered], which positions count; those after it do not. The others get an infinite distance.
     """
     asked = n
     while size:
@@ -256,7 +256,7 @@ def _true_distances(queries: Floats, embeddings: Floats) -> Floats:
 
 
 def _best(positions: Positions, squared: Floats, n: int) -> tuple[Positions, Floats]:
-    """The n best of each row, fewer where a row has not so many."""
+    """The n best of each row, fewer if a row has fewer."""
     positions, squared = sort_neighbours(positions, squared)
     finite = np.isfinite(squared).sum(axis=1)
     n = min([n, *finite.tolist()])

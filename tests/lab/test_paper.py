@@ -27,7 +27,7 @@ from shared.codecs.base.weight_files import WEIGHTS_DIR, use_weights_dir, weight
 from shared.datasets import open_source
 from shared.errors import Mismatch, NotFound
 
-pytestmark = pytest.mark.timeout(600)  # trainings on a busy machine
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # trainings on a busy machine
 
 SCENARIO = """
 title = "One point for each codec"

@@ -86,6 +86,7 @@ def touched(root: Path) -> dict[str, list[Path]]:
     files = {name: carry_out(section, root) for name, section in SECTIONS.items()}
     protos = sorted(str(path.relative_to(root)) for path in root.glob("protos/semlink/v1/*.proto"))
     run(root, "-m", "grpc_tools.protoc", "-I.", "--python_out=.", "--grpc_python_out=.", *protos)
+    run(root, "-m", "tests.tools.write_channel_options")
     return files
 
 

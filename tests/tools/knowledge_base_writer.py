@@ -8,7 +8,7 @@ A line of standard input is a piece of Python about `kb` and `new`; "done VERSIO
 import sys
 
 from receiver.knowledge_base import EngineSettings, ItemRecord, KnowledgeBase, knowledge_base
-from tests.receiver.knowledge_base.test_knowledge_base import vectors
+from tests.tools.knowledge_base import vectors
 
 
 def new(count: int, seed: int, label: str = "new") -> list[ItemRecord]:

@@ -7,7 +7,6 @@ It runs on the CPU, on one GPU, or on several (`devices`), and a run that was ki
 """
 
 import logging
-import math
 import sys
 import warnings
 from collections.abc import Iterator
@@ -75,7 +74,7 @@ class Training(lightning.LightningModule):
 
     def validation_step(self, *_: object) -> None:
         """See `measure`."""
-        self.log_dict(self.measure(), prog_bar=True, batch_size=1)
+        self.log_dict(self.measure(), prog_bar=True, batch_size=1, sync_dist=True)
 
 
 class _Epochs:
@@ -113,7 +112,7 @@ class Curves(Callback):
         """Keep, log and print the figures; checkpoints are written after this."""
         assert self.spent is not None
         self._epoch.close()
-        pl_module.log_dict({name: value for name, value in self.spent.row.items() if not math.isnan(value)})
+        pl_module.log_dict({name: value for name, value in self.spent.row.items() if value >= 0}, sync_dist=True)
         figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.rows.append({"epoch": trainer.current_epoch + 1, **figures, **self.spent.row})
         if trainer.is_global_zero:

@@ -252,26 +252,26 @@ Global___AddRequest: _TypeAlias = AddRequest  # noqa: Y015
 
 @_typing.final
 class Added(_message.Message):
-    """What became of one item: stored if `failure` is unset."""
+    """The outcome for one item: stored if `error` is unset."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ITEM_ID_FIELD_NUMBER: _builtins.int
-    FAILURE_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
     item_id: _builtins.str
     @_builtins.property
-    def failure(self) -> _common_pb2.Failure:
+    def error(self) -> _common_pb2.Failure:
         """INVALID_ARGUMENT: the id is taken, the picture cannot be read, a text is too long, the embedding has no direction."""
 
     def __init__(
         self,
         *,
         item_id: _builtins.str = ...,
-        failure: _common_pb2.Failure | None = ...,
+        error: _common_pb2.Failure | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "item_id", b"item_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "item_id", b"item_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

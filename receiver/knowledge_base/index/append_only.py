@@ -1,7 +1,6 @@
-"""Arrays that grow at the end while others read their beginning.
+"""Append-only arrays: readers use the first rows while the one writer appends in place.
 
-Whoever holds an array and a length never sees what is written behind that length, so the one writer may fill the spare
-room in place. Only what is changed inside has to be copied.
+A reader holds an array and a length and never looks behind that length. Only a change inside needs a copy.
 """
 
 from dataclasses import dataclass
@@ -16,15 +15,15 @@ from shared.types import Floats, Positions
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-_LEAST_ROOM = 1024
+_LEAST_CAPACITY = 1024
 
 
 def appended(array: npt.NDArray[Scalar], count: int, rows: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
-    """An array whose first `count` rows are those of `array`, then `rows`; `array` itself where there is room."""
+    """An array whose first `count` rows are those of `array`, then `rows`; `array` itself if its capacity suffices."""
     wanted = count + len(rows)
     if wanted > len(array):
-        room = max(_LEAST_ROOM, 2 * wanted)
-        grown: npt.NDArray[Scalar] = np.empty((room, *array.shape[1:]), array.dtype)
+        capacity = max(_LEAST_CAPACITY, 2 * wanted)
+        grown: npt.NDArray[Scalar] = np.empty((capacity, *array.shape[1:]), array.dtype)
         grown[:count] = array[:count]
         array = grown
     array[count:wanted] = rows
@@ -44,11 +43,11 @@ class Delta:
 
     @classmethod
     def empty(cls, dim: int) -> "Delta":
-        """Without any."""
+        """An empty delta."""
         return cls(np.empty(0, np.int64), np.empty((0, dim), np.float32))
 
     def extended(self, positions: Positions, vectors: Floats) -> "Delta":
-        """With more, at higher positions; for the one writer, on the newest delta alone."""
+        """With more, at higher positions; for the one writer, on the newest delta only."""
         return Delta(
             appended(self.positions, self.count, positions),
             appended(self.vectors, self.count, vectors),
@@ -63,7 +62,7 @@ class Delta:
         return delta
 
     def since(self, position: int) -> "Delta":
-        """Only those from a position on, in arrays of their own."""
+        """A copy of those from a position on."""
         start = int(np.searchsorted(self.positions[: self.count], position))
         return Delta(
             self.positions[start : self.count].copy(), self.vectors[start : self.count].copy(), self.count - start

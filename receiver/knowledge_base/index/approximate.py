@@ -23,7 +23,7 @@ from shared.types import Floats, Positions
 _ITERATIONS = 10  # of k-means
 _OPQ_ITERATIONS = 4
 _OPQ_TRAINING = 1 << 14
-_CODE_BYTES = 8  # what one code of a list costs to look at, against a multiply-add of an exact search
+_CODE_BYTES = 8  # cost of scanning one code, against a multiply-add of an exact search
 
 
 class ApproximateIndex:
@@ -127,7 +127,7 @@ class ApproximateIndex:
         return found
 
     def _search_parameters(self, effort: int) -> Any:
-        """Of this one search, so that threads with different wishes do not meet in the index."""
+        """Parameters of one search, so that threads do not share settings of the index."""
         if self._recipe.effort == "efSearch":
             return faiss.SearchParametersHNSW(efSearch=effort)  # type: ignore[attr-defined]
         of_lists = faiss.SearchParametersIVF(nprobe=effort)  # type: ignore[call-arg]
@@ -159,7 +159,7 @@ class ApproximateIndex:
 
 
 def _few_iterations(index: Any) -> Any:
-    """Bound the time to learn; FAISS's defaults take several times as long for the same recall."""
+    """Limit the training time; FAISS's defaults take several times as long for the same recall."""
     inner: Any = index
     if _kinds(index)[0] == "IndexPreTransform":
         rotation: Any = faiss.downcast_VectorTransform(index.chain.at(0))

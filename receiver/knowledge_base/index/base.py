@@ -1,12 +1,12 @@
-"""What an index engine is, and how the knowledge base uses one.
+"""The interface of index engines, and how the knowledge base uses one.
 
     bulk:  engine, built once over the items below a position, then only searched        (derived, on disk)
     delta: the items since, searched exactly                                             (from the store, in memory)
     answer = the nearest of both, without the items removed since, distances from the store's own embeddings
 
-So an engine is never changed while it is searched. `compact` builds a new one, or adds the delta to a `clone`, and
-swaps it in. An engine holds positions, which are stable: an item keeps its own, and that of a removed item is never
-given again. It may go on answering with removed items: the knowledge base drops them and asks for more.
+An engine is never changed while it is searched: compaction builds a new one, merging adds the delta to a `clone`, and
+either is swapped in. An engine holds positions, which are stable: an item keeps its own, and that of a removed item is
+never reused. It may return removed items: the knowledge base drops them and asks for more.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from shared.types import Floats, Positions
 
 
 class Vectors(Protocol):
-    """Embeddings to build an engine of, read from the store piece by piece and proven on the way."""
+    """Embeddings to build an engine of, read from the store in chunks and checked."""
 
     @property
     def dim(self) -> int:
@@ -56,7 +56,7 @@ class IndexEngine(Protocol):
         """How many vectors it holds."""
 
     def build(self, vectors: Vectors) -> None:
-        """Take the place of what was there; trains where the engine needs it."""
+        """Replace the content; trains if the engine needs it."""
 
     def search(self, queries: Floats, k: int) -> tuple[Positions, Floats]:
         """Find the nearest, nearest first. Any number of threads may search one engine.
@@ -73,7 +73,7 @@ class IndexEngine(Protocol):
         """Add vectors: [n], int64, all above the positions that are there, and [n, dim], float32, unit length."""
 
     def save(self, path: Path) -> None:
-        """Write the index into a file. The knowledge base puts a proof of its own behind that."""
+        """Write the index into a file; the knowledge base appends a checksum."""
 
     def load(self, path: Path) -> None:
-        """Read what `save` wrote, minding nothing behind it. Raises RuntimeError for anything else."""
+        """Read what `save` wrote, ignoring bytes after it. Raises RuntimeError for anything else."""

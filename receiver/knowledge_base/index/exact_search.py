@@ -1,9 +1,9 @@
 """Exact nearest neighbours among vectors in memory.
 
-    queries -> FAISS: k + a few candidates -> distances anew -> sort by (distance, position) -> the first k
+    queries -> FAISS: k + a few candidates -> exact distances -> sort by (distance, position) -> the first k
 
-The order in which FAISS adds products up depends on the device and on the batch. So the distances of the few candidates
-are computed anew, one pair at a time, and a query has the same answer everywhere and in any batch.
+The order in which FAISS sums products depends on the device and on the batch. The distances of the few candidates are
+therefore computed again, one pair at a time: a query has the same answer on each device and in any batch.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def exact_nearest(vectors: Floats, queries: Floats, k: int, candidates: Candidat
         rows, squared = sort_neighbours(found, squared_distances(queries, vectors[found]))
         if wanted >= len(vectors) or not (squared[:, -1] - squared[:, k - 1] <= _TIE).any():
             return rows[:, :k], squared[:, :k]
-        wanted *= 4  # equally near items may lie beyond the edge: look further
+        wanted *= 4  # ties may continue beyond the last candidate
 
 
 def squared_distances(queries: Floats, found: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""What every engine on FAISS needs: a device, threads, and names for what is inside an index."""
+"""Tools of the FAISS engines: device, threads, copies on a GPU."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +11,13 @@ from shared.errors import InvalidSetting
 
 _GPU_TEMPORARY_BYTES = 256 << 20  # FAISS would take 1.5 GiB from the CLIP and the codec beside it
 GPU_MOST = 2048  # neighbours that FAISS finds on a GPU
-# Multiply-adds, about 50 ms of one core. Below it threads lose: on cores that other processes use too, waiting for each
-# other took 10 ms where the search takes 1 ms.
+# Multiply-adds, about 50 ms of one core; smaller searches take one thread. On cores that other processes use too,
+# synchronizing threads took 10 ms where the search takes 1 ms.
 ONE_THREAD = 1 << 30
 
 
 def resolve_device(device: Device) -> Literal["cpu", "cuda"]:
-    """Decide on a device: `auto` is a GPU where FAISS sees one.
+    """Choose a device: `auto` is a GPU if FAISS sees one.
 
     Raises InvalidSetting for a GPU that is not there.
     """

@@ -1,9 +1,9 @@
-"""The index on disk: derived from the store, and never believed without proof.
+"""Index file; used only if its checksum matches the store.
 
     | payload: what the engine wrote | magic | SHA-256 of (engine, store_id) | covered, uint64 | SHA-256 of all before |
 
-It covers the items below the position `covered`; those that came later are read from the store. The proof stands at the
-end, so that an engine can still map its part of the file into memory from the start.
+It covers the items below the position `covered`; later ones are read from the store. The checksum stands at the end, so
+that an engine can map its part of the file into memory from the start.
 """
 
 import hashlib
@@ -27,13 +27,13 @@ _log = structlog.get_logger()
 
 
 def load_index(engine: IndexEngine, path: Path, store_id: str) -> int:
-    """Fill the engine from its file; up to which position it covers the store, 0 for a file not to be believed."""
+    """Fill the engine from its file; the position up to which it covers the store, 0 if the file is not valid."""
     try:
         with path.open("rb") as file:
             covered, reason = _read_trailer(file, _key(engine, store_id))
             if reason is None:
                 engine.load(path)
-                # The open file keeps its number, so a writer that has put another in its place is seen.
+                # An open file keeps its inode, so a replacement by the writer is noticed.
                 if os.path.samestat(os.fstat(file.fileno()), path.stat()):
                     return covered
                 reason = "replaced meanwhile"
@@ -46,7 +46,7 @@ def load_index(engine: IndexEngine, path: Path, store_id: str) -> int:
 
 
 def save_index(engine: IndexEngine, path: Path, store_id: str, covered: int) -> bool:
-    """Write the engine's file with its proof; false, and logged, where the disk is full or cannot be written."""
+    """Write the engine's file with its checksum; False, and logged, if the disk is full or read-only."""
     try:
         with replacing(path) as temporary:
             engine.save(temporary)
@@ -55,17 +55,17 @@ def save_index(engine: IndexEngine, path: Path, store_id: str, covered: int) -> 
                 file.write(_MAGIC + _key(engine, store_id) + covered.to_bytes(_COVERED_BYTES, "little"))
                 size = file.tell()
                 file.seek(0)
-                proof = _digest(file, size)
+                checksum = _digest(file, size)
                 file.seek(size)
-                file.write(proof)
-    except (Exhausted, OSError, RuntimeError) as error:  # the index serves from memory all the same
+                file.write(checksum)
+    except (Exhausted, OSError, RuntimeError) as error:  # the index in memory remains in use
         _log.warning("index not saved, it will be built again at the next start", path=str(path), error=str(error))
         return False
     return True
 
 
-def index_disproof(engine_name: str, path: Path, store_id: str) -> str | None:
-    """What is wrong with an index file, None for one that is as it was written."""
+def index_problem(engine_name: str, path: Path, store_id: str) -> str | None:
+    """The problem of an index file, None for a valid one."""
     try:
         with path.open("rb") as file:
             return _read_trailer(file, digest((engine_name.encode(), store_id.encode())))[1]
@@ -78,17 +78,17 @@ def _key(engine: IndexEngine, store_id: str) -> bytes:
 
 
 def _read_trailer(file: BinaryIO, key: bytes) -> tuple[int, str | None]:
-    """What the file covers, and why it is not to be believed; None for one that is."""
+    """The position up to which the file covers the store, and why it is not valid; None if it is."""
     if file.seek(0, os.SEEK_END) < _TRAILER_BYTES:
         return 0, "damaged"
-    proven_bytes = file.seek(-_TRAILER_BYTES, os.SEEK_END) + _TRAILER_BYTES - 32
+    checked_bytes = file.seek(-_TRAILER_BYTES, os.SEEK_END) + _TRAILER_BYTES - 32
     trailer = file.read()
     if not trailer.startswith(_MAGIC):
         return 0, "damaged"
     if trailer[len(_MAGIC) :][:32] != key:
         return 0, "stale"
     file.seek(0)
-    if trailer[-32:] != _digest(file, proven_bytes):
+    if trailer[-32:] != _digest(file, checked_bytes):
         return 0, "damaged"
     return int.from_bytes(trailer[-32 - _COVERED_BYTES : -32], "little"), None
 

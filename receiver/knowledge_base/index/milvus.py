@@ -3,8 +3,8 @@
     uri FILE.db             Milvus Lite, inside this process       for one receiver
     uri http://HOST:19530   a Milvus server or cluster             for any number of receivers
 
-The same code serves both. Each store has a collection of its own, named after it, which grows with it; a position and
-its vector never change, so receivers that opened the knowledge base earlier go on finding what they know.
+The same code serves both. Each store has its own collection, named after it, which grows with it; a position and its
+vector never change, so receivers that opened the knowledge base earlier still find their items.
 """
 
 import json
@@ -84,7 +84,7 @@ class MilvusIndex:
         return positions, squared
 
     def clone(self) -> Self:
-        """The same collection: what is added to it is at positions that nobody else asks for yet."""
+        """The same collection: additions are at positions that no other view uses yet."""
         return copy(self)
 
     def add(self, positions: Positions, embeddings: Floats) -> None:
@@ -131,7 +131,7 @@ class MilvusIndex:
         self._client.upsert(self._collection, rows)
 
     def _drop_between(self, after: int, positions: Positions) -> None:
-        """Delete what stands between these positions, and behind `after`: items that were removed."""
+        """Delete removed items: the positions between these, and after `after`."""
         gone = np.setdiff1d(np.arange(after + 1, int(positions[-1])), positions)
         if gone.size:
             self._client.delete(self._collection, ids=gone.tolist())
@@ -142,7 +142,7 @@ class MilvusIndex:
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:
-        """Give Milvus's errors a name of our own."""
+        """Translate Milvus's errors."""
         from pymilvus import MilvusException  # noqa: PLC0415
 
         try:

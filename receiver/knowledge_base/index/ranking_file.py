@@ -1,10 +1,10 @@
-"""The embeddings of a store once more, in a file that ranks candidates fast: derived, proven row by row.
+"""Ranking file: a copy of the store's embeddings for fast ranking of candidates, with a checksum in each row.
 
     row p = | embedding of the item at position p, float32 [dim] | SHA-256 of it |
 
-SQLite reads a page of 16 KiB for each embedding; a row here is one read of 2 KiB, which halves what ranking costs. An
-embedding never changes, nor does its position, so rows are only added. Whoever meets a row that is missing or not
-proven asks the store.
+SQLite reads a page of 16 KiB for each embedding; a row here is one read of 2 KiB, which halves the cost of ranking. An
+embedding never changes, nor does its position, so rows are only added. A missing or damaged row is read from the store
+instead.
 """
 
 import os
@@ -44,7 +44,7 @@ class RankingFile:
         self.count = os.fstat(self._descriptor).st_size // self._row_bytes
 
     def read(self, positions: Positions) -> Floats:
-        """Embeddings: positions [n] -> [n, dim], float32; NaN in rows that are not here or not proven."""
+        """Embeddings: positions [n] -> [n, dim], float32; NaN in rows that are missing or damaged."""
         rows = b"".join([self._row(position) for position in positions.tolist()])
         return np.frombuffer(rows, "<f4").reshape(len(positions), self._embedding_bytes // 4)
 
@@ -61,7 +61,7 @@ class RankingFile:
 
 
 def extended_ranking_file(path: Path, store: Store, live: Bools, stop: int) -> RankingFile:
-    """The file with all rows below the position `stop`; without those that are lacking where it cannot be written.
+    """The file with all rows below the position `stop`; with fewer if it cannot be written.
 
     live: [P], which positions hold an item; for the store's one writer
     """
@@ -77,13 +77,13 @@ def extended_ranking_file(path: Path, store: Store, live: Bools, stop: int) -> R
 
 
 def _give_back(path: Path, size: int) -> None:
-    """Leave a full disk to what matters more."""
+    """Free the space again: other files need a full disk more."""
     with suppress(OSError):
         os.truncate(path, size)
 
 
 def _extend(path: Path, vectors: Vectors, stop: int) -> None:
-    """Add the rows of these items, all behind the file's end, and empty ones for the positions between."""
+    """Append the rows of these items, and empty ones for the positions between."""
     row_bytes = 4 * vectors.dim + _PROOF_BYTES
     with path.open("r+b" if path.exists() else "xb") as file:
         for start, rows in _runs(vectors):

@@ -1,11 +1,11 @@
-"""What FAISS builds for each approximate engine: one row each.
+"""FAISS index descriptions of the approximate engines: one row each.
 
     ivf-sq8      lists of near items, a byte for each value                     dim bytes an item
     ivf-rabitq   lists of near items, a bit for each value (arXiv 2405.12497)   dim / 8 bytes
     opq-ivf-pq   rotated, lists of near items, a byte for eight values          dim / 8 bytes, slow to train
     hnsw         a graph of near items, a byte for each value                   dim + 270 bytes, slow to build
 
-All of them find candidates, whose distances are then computed from the embeddings themselves.
+All find candidates, which are then ranked by their exact embeddings.
 """
 
 from collections.abc import Mapping
@@ -53,7 +53,7 @@ class Recipe:
         return min(items, max(_LEAST_TRAINING, _TRAIN_PER_LIST * list_count(items)))
 
     def defaults(self, items: int) -> dict[str, int]:
-        """Parameters of a search among so many items, as good as can be said without measuring."""
+        """Default parameters of a search among so many items, without tuning."""
         lists = list_count(items)
         effort = _EF_SEARCH if self.effort == "efSearch" else min(lists, max(_LEAST_NPROBE, lists // 32))
         return {self.effort: effort, "depth": self.depth}

@@ -1,4 +1,4 @@
-"""How a knowledge base is to be searched."""
+"""Settings of the index engine."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ Device = Literal["auto", "cpu", "cuda"]
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """Which engine, where, and how hard it tries.
+    """Which engine, where it runs, and its search parameters.
 
     name: as in the table of engines, or auto: what `semlink kb tune` chose, else by the number of items
     device: auto is a GPU where FAISS sees one and the engine has a part for it

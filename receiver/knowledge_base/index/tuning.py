@@ -1,4 +1,4 @@
-"""What `semlink kb tune` chose, kept beside a knowledge base and used when it is opened."""
+"""The result of `semlink kb tune`, stored beside a knowledge base and used when it is opened."""
 
 import json
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ TUNING_FILE = "tuning.json"
 
 @dataclass(frozen=True)
 class Tuning:
-    """A choice, and what it was measured on.
+    """The chosen engine, and the measurement behind it.
 
     engine, parameters: as in `EngineSettings`
     recall_at_1, recall_at_10: share of the true neighbours that it found
     milliseconds: median of one query's search
-    items, snr_db, codec: the knowledge base's size, and what the queries had been through
+    items: size of the knowledge base. snr_db, codec: that the queries were sent with
     """
 
     engine: str
@@ -33,13 +33,13 @@ class Tuning:
 
 
 def write_tuning(directory: Path, tuning: Tuning) -> None:
-    """Keep a choice; a crash leaves the old one or the new one."""
+    """Store a tuning, atomically."""
     with replacing(directory / TUNING_FILE) as temporary:
         temporary.write_text(json.dumps(asdict(tuning), indent=2) + "\n")
 
 
 def read_tuning(directory: Path) -> Tuning | None:
-    """The choice that was kept, None where there is none. Raises DataLoss for a file that holds none."""
+    """The stored tuning, None without one. Raises DataLoss for a damaged file."""
     path = directory / TUNING_FILE
     try:
         return Tuning(**json.loads(path.read_text()))
@@ -52,7 +52,7 @@ def read_tuning(directory: Path) -> Tuning | None:
 
 
 def tuned_settings(directory: Path, settings: EngineSettings) -> EngineSettings:
-    """Settings completed by the kept choice, where they leave the engine open or ask for the one that was tuned."""
+    """Settings completed by the tuning, if they name no engine or the tuned one."""
     tuning = read_tuning(directory)
     if tuning is None or settings.name not in ("auto", tuning.engine):
         return settings

@@ -3,7 +3,7 @@
     source -> read -> known already? -> thumbnail, pixels -> batch -> CLIP -> store -> index
 
 A picture that cannot be read is listed and skipped. Of equal pictures the first is stored and the others are listed. A
-build that was stopped goes on where it was.
+stopped build can be resumed.
 """
 
 import time
@@ -77,7 +77,7 @@ class BuildReport:
 
 @dataclass
 class _Sieve:
-    """Lets each readable item through once and keeps account of the rest."""
+    """Passes each readable item once and records the others."""
 
     stored: dict[str, bytes]
     copy: bool
@@ -145,14 +145,14 @@ def build_knowledge_base(
     copy: bool = False,
     resume: bool = True,
 ) -> BuildReport:
-    """Build a knowledge base in a directory; until the end, and after a crash, what was there before stays.
+    """Build a knowledge base in a directory; the old one stays in use until the build is complete.
 
-    clip: what embeds the pictures; for ready embeddings, what embedded them
+    clip: the model that embeds the pictures, or that made the ready embeddings
     batch_size: pictures that CLIP embeds together
     on_progress: called with (items seen, items in all) after each batch
     settings: which index engine
     copy: keep the pictures' files in the store
-    resume: go on with a build from this source that was stopped
+    resume: continue a stopped build from this source
     Raises InvalidInput for a source without a readable picture or with an id that comes twice, Unavailable when another
     process writes there, Exhausted when the disk is full.
     """

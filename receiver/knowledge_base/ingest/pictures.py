@@ -20,7 +20,7 @@ UNREADABLE = (InvalidInput, Exhausted, OSError, ValueError)
 
 @dataclass(frozen=True)
 class Prepared:
-    """A picture that only its embedding is missing from; fields as in `ItemRecord`. image: RGB."""
+    """A decoded picture without its embedding yet; fields as in `ItemRecord`. image: RGB."""
 
     item_id: str
     label: str

@@ -1,4 +1,4 @@
-"""Writing a store anew, beside the one in force, which it replaces when it is whole.
+"""Writes a new store beside the current one, which it replaces once it is complete.
 
 building -> store-XXXX.sqlite: batch, batch, ... -> index -> current -> the old one is removed
 """
@@ -22,10 +22,10 @@ _BATCH_ITEMS = 512
 
 
 class StagedStore:
-    """A store that is being written and that nobody reads. Made by `write_store`."""
+    """A store that is being written; it has no readers yet. Made by `write_store`."""
 
     def __init__(self, path: Path) -> None:
-        self._writer = StoreWriter(path, durable=False)  # what a power cut takes away is built again
+        self._writer = StoreWriter(path, durable=False)  # what a power cut loses is built again
         self._waiting: list[ItemRecord] = []
 
     @property
@@ -55,7 +55,7 @@ class StagedStore:
         return self._writer.contents()
 
     def finish(self) -> None:
-        """Bring everything to the disk and close the file."""
+        """Write everything through to the disk and close the file."""
         self.flush()
         if not self._writer.head.items:
             source = self._writer.origin.source
@@ -65,7 +65,7 @@ class StagedStore:
         fsync(self._writer.path)
 
     def close(self) -> None:
-        """Let go of the file, finished or not."""
+        """Close the file, finished or not."""
         self._writer.close()
 
 
@@ -73,11 +73,10 @@ class StagedStore:
 def write_store(
     directory: Path, origin: Origin, settings: EngineSettings | None = None, *, resume: bool = False
 ) -> Iterator[StagedStore]:
-    """Write a directory's store anew; it replaces the old one when the block ends, and not when the block raises.
+    """Write a new store for a directory; it replaces the old one when the block ends without an error.
 
-    Then the store is read back, which proves it, and the index is laid beside it.
-    settings: which engine; resume: go on with a build of the same origin that was stopped, and leave this one to be
-    resumed when it is stopped
+    Before that the store is read back and checked, and its index is written.
+    settings: which engine. resume: continue a stopped build of the same origin, and leave this one resumable
     Raises Unavailable when another process writes there, InvalidInput when nothing was added, Exhausted when the disk
     is full.
     """
@@ -105,13 +104,13 @@ def write_store(
 
 
 def _resumed(layout: Layout, origin: Origin) -> Path | None:
-    """The store of a build of the same origin that was stopped; None, and another's is forgotten, without one."""
+    """The store of a stopped build of the same origin; None if there is none."""
     path = layout.building()
     if path is None:
         return None
     try:
         writer = StoreWriter(path, durable=False)
-    except SemLinkError:  # torn by a power cut
+    except SemLinkError:  # damaged by a power cut
         return None
     try:
         return path if writer.origin == origin else None

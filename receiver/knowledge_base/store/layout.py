@@ -1,15 +1,14 @@
 """The files of a knowledge base's directory.
 
     lock                          held by the one writer
-    current                       names the store that is in force; replaced in one step
+    current                       names the current store; replaced atomically
     building                      names the store of a build that has not finished
     store-XXXX.sqlite             a store, with SQLite's -wal and -shm beside it while it is open
     store-XXXX.ENGINE.index       an index, derived from that store
     store-XXXX.ranking            its embeddings again, to rank what an index finds
     snapshots/NAME.sqlite         copies made by `snapshot`
 
-A store's name is never used again: what lies beside a file of the same name, such as an old -wal, can never be taken
-for its own.
+A store's name is never used again, so that SQLite cannot take an old -wal file for that of a new store.
 """
 
 import re
@@ -31,7 +30,7 @@ class Layout:
         self.directory = directory
 
     def current(self) -> Path:
-        """The store in force. Raises NotFound, with what to type, where there is none."""
+        """The current store. Raises NotFound, with the command to type, if there is none."""
         store = self._named_by("current")
         if store is None and (self.directory / _OLD_STORE).exists():
             return self.directory / _OLD_STORE  # opening it says that its schema is too old
@@ -51,7 +50,7 @@ class Layout:
         return None if store is not None and store == self._named_by("current") else store
 
     def new_store(self) -> Path:
-        """A name for a store that no store ever had."""
+        """A new name for a store."""
         return self.directory / f"store-{uuid4().hex[:16]}.sqlite"
 
     def begin(self, store: Path) -> None:
@@ -59,7 +58,7 @@ class Layout:
         self._write("building", store)
 
     def adopt(self, store: Path) -> None:
-        """Let `current` name a store, in one step; it is the store in force from now on, power or not."""
+        """Let `current` name a store, atomically and durably."""
         self._write("current", store)
 
     def drop_building(self) -> None:
@@ -92,13 +91,13 @@ class Layout:
         return sorted(path.stem for path in (self.directory / "snapshots").glob("*.sqlite"))
 
     def tidy(self) -> None:
-        """Remove what no pointer names; for the directory's one writer. Readers keep what they have open."""
+        """Remove files that no pointer names; for the directory's one writer. Readers keep their open files."""
         clear_temporaries(self.directory)
         if (self.directory / "snapshots").is_dir():
             clear_temporaries(self.directory / "snapshots")
         try:
             stores = (self._named_by("current"), self.building())
-        except DataLoss:  # without a pointer nobody can tell what may go
+        except DataLoss:  # without a pointer it is unknown what is in use
             return
         kept = {store.stem for store in stores if store is not None}
         leftovers = [path for path in self.directory.glob("store-*") if path.name.partition(".")[0] not in kept]

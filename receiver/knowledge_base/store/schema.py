@@ -1,4 +1,4 @@
-"""The tables of a store and the digests that prove its content.
+"""The tables of a store and the digests that protect its content.
 
     items.digest     = SHA-256 of (position, id, label, caption, path, content, the three digests below)
     items.*_digest   = SHA-256 of the embedding, the thumbnail, the picture's file
@@ -6,8 +6,8 @@
     meta.seal        = SHA-256 of all other rows of meta, the sum among them
     fingerprint      = SHA-256 of (CLIP fingerprint, dim, metric, number of items, sum)
 
-A flipped bit in anything that is given out breaks one of them; an item lost, doubled or taken from elsewhere breaks the
-sum. `sum` is a multiset hash; it guards against damage, not against a forger, who could write a new seal as well.
+A flipped bit in any value that is read breaks one of them; a lost, duplicated or foreign item breaks the sum. `sum` is
+a multiset hash; it detects damage, not forgery: a forger could write a new seal as well.
 
 Embeddings and pictures stand in tables of their own, so that opening reads some 200 bytes per item and not all.
 """
@@ -72,24 +72,24 @@ def blob_digest(blob: bytes) -> bytes:
 
 
 def item_digest(position: int, item_id: str, label: str, caption: str, blobs: Sequence[bytes]) -> bytes:
-    """Prove one row of items: 32 bytes. blobs: path, content, the three digests."""
+    """Digest of one row of items: 32 bytes. blobs: path, content, the three digests."""
     return digest((b"%d" % position, item_id.encode(), label.encode(), caption.encode(), *blobs))
 
 
 def sum_digests(start: int, added: Iterable[bytes] = (), removed: Iterable[bytes] = ()) -> int:
-    """The sum after items came and went."""
+    """The sum after items were added and removed."""
     change = sum(int.from_bytes(one, "big") for one in added) - sum(int.from_bytes(one, "big") for one in removed)
     return (start + change) % _MODULUS
 
 
 def seal(meta: Mapping[str, str]) -> str:
-    """Prove the table `meta`: 64 hexadecimal digits."""
+    """Digest of the table `meta`: 64 hexadecimal digits."""
     return digest([text.encode() for key in sorted(meta) if key != "seal" for text in (key, meta[key])]).hex()
 
 
 @dataclass(frozen=True)
 class Head:
-    """What changes with every change.
+    """Counters and the sum, which each change updates.
 
     items: how many there are. next_position: of the next item added. version: changes so far. total: sum of digests.
     """
@@ -114,6 +114,6 @@ class Head:
         return cls(int(meta["items"]), int(meta["next_position"]), int(meta["version"]), int(meta["sum"], 16))
 
     def fingerprint(self, clip_fingerprint: str, dim: int) -> str:
-        """Prove the whole content: 64 hexadecimal digits."""
+        """Digest of the whole content: 64 hexadecimal digits."""
         texts = (clip_fingerprint, str(dim), METRIC, str(self.items), f"{self.total:064x}")
         return digest([text.encode() for text in texts]).hex()

@@ -1,4 +1,4 @@
-"""What SQLite complains of, as SemLink's errors."""
+"""Translates sqlite3 errors into SemLink's."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from shared.errors import DataLoss, Exhausted, Unavailable
 
-# What a wrong byte in a row can lead to before its digest is looked at: another type, half a character, a huge length.
+# Errors that a wrong byte in a row can cause before its digest is checked: wrong type, broken UTF-8, huge length.
 _DAMAGE = (sqlite3.DatabaseError, AttributeError, KeyError, TypeError, ValueError, OverflowError, MemoryError)
 _DAMAGED_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _BUSY_CODES = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -15,7 +15,7 @@ _PRIMARY = 0xFF  # SQLite's extended codes carry the primary one in their lowest
 
 
 def damaged(path: Path, why: str) -> DataLoss:
-    """The error of a store that is not what was stored."""
+    """The error of a damaged store."""
     return DataLoss(
         f"{path} is damaged: {why}. `semlink kb verify --kb {path.parent}` lists all that is wrong. Put a copy back "
         f"(`semlink kb restore NAME --kb {path.parent}`), or build it again with `semlink kb build SOURCE --out DIR`."
@@ -24,7 +24,7 @@ def damaged(path: Path, why: str) -> DataLoss:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Give damage that is met in the body its name."""
+    """Translate errors of a read in the body."""
     try:
         yield
     except _DAMAGE as error:
@@ -35,11 +35,11 @@ def reading(path: Path) -> Iterator[None]:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Give what stops a write in the body its name: damage, another writer, a full or read-only disk."""
+    """Translate errors of a write in the body: damage, another writer, a full or read-only disk."""
     try:
         yield
     except sqlite3.IntegrityError:
-        raise  # a doubled id, which the caller knows better
+        raise  # a duplicate id, which the caller reports
     except sqlite3.DatabaseError as error:
         if _code(error) in _DAMAGED_CODES:
             raise damaged(path, str(error)) from error

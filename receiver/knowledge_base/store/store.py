@@ -1,10 +1,10 @@
-"""Reading a store, the SQLite file that is the truth of a knowledge base.
+"""Reading a store, the authoritative SQLite file of a knowledge base.
 
-    at `load`   every item's row is proven by its digest, and all of them together by the sum
-    when read   an embedding, a thumbnail and a picture are proven by their digests before they are given out
-    `verify`    reads and proves all of it
+    at `load`   each item's row is checked by its digest, and all of them together by the sum
+    when read   an embedding, a thumbnail and a picture are checked by their digests before use
+    `verify`    reads and checks all of it
 
-Writers go on meanwhile: SQLite's log (WAL) gives each reader one consistent state.
+The writer is not blocked: SQLite's write-ahead log gives each reader one consistent state.
 """
 
 import json
@@ -22,13 +22,13 @@ import numpy as np
 from receiver.knowledge_base.records import AddedRecord, Origin
 from receiver.knowledge_base.store import schema
 from receiver.knowledge_base.store.checksums import (
+    check_item,
+    check_row,
+    checked_embedding,
     origin_from_meta,
-    prove_embedding,
-    prove_item,
-    prove_row,
     read_labels,
     read_meta,
-    require_proven,
+    require_intact,
 )
 from receiver.knowledge_base.store.schema import Head
 from receiver.knowledge_base.store.sqlite import connect_reader, store_uri
@@ -42,7 +42,7 @@ CHUNK_ITEMS = 16_384  # embeddings read at once
 
 @dataclass(frozen=True)
 class Contents:
-    """All items at one moment; arrays go by position, P = head.next_position.
+    """All items of one state; arrays are indexed by position, P = head.next_position.
 
     item_ids: P texts; empty where an item was removed
     label_codes: [P], int64, places in `labels`; 0 where an item was removed
@@ -58,7 +58,7 @@ class Contents:
 
 
 class Additions(NamedTuple):
-    """What was added to a store; head and labels as they are now."""
+    """Items added to a store; head and labels after the additions."""
 
     head: Head
     items: list[AddedRecord]
@@ -88,7 +88,7 @@ class Store:
 
     @property
     def store_id(self) -> str:
-        """Of this store alone; a copy that is put in force gets one of its own."""
+        """Id of this store alone; a restored copy gets its own."""
         return self._meta["store_id"]
 
     @property
@@ -98,16 +98,16 @@ class Store:
 
     @property
     def head(self) -> Head:
-        """What changes with every change, as it was when this was opened."""
+        """Counters of changes, as they were when this was opened."""
         return Head.from_meta(self._meta)
 
     def copy_to(self, path: Path) -> None:
-        """Copy all of it as it is now into a new file, without holes; whoever writes goes on."""
+        """Copy the current state into a new file, compacted; the writer is not blocked."""
         with closing(connect_reader(self._uri)) as connection:
             connection.execute("VACUUM INTO ?", (str(path),))
 
     def load(self) -> Contents:
-        """Read and prove every item's row, in one consistent state. Raises DataLoss naming the first damaged one."""
+        """Read and check each item's row, in one consistent state. Raises DataLoss naming the first damaged one."""
         with self.consistent() as connection:
             head = Head.from_meta(read_meta(connection, self.path))
             labels = read_labels(connection)
@@ -116,7 +116,7 @@ class Store:
             live = np.zeros(head.next_position, np.bool_)
             total = items = 0
             for row in connection.execute(f"SELECT {schema.ITEM_COLUMNS} FROM items ORDER BY position"):
-                position = prove_row(row, labels, self.path)
+                position = check_row(row, labels, self.path)
                 item_ids[position], codes[position], live[position] = row[1], row[2], True
                 total += int.from_bytes(row[-1], "big")
                 items += 1
@@ -125,12 +125,12 @@ class Store:
         return Contents(head, item_ids, codes, live, tuple(labels.values()))
 
     def data_version(self) -> int:
-        """Another number whenever another connection, of any process, has changed the store; costs microseconds."""
+        """A number that changes when another connection, of any process, changes the store; costs microseconds."""
         with self._reading() as connection:
             return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
     def load_added(self, known: Head) -> Additions | None:
-        """Read and prove what was added since a head; None when anything else has changed as well."""
+        """Read and check the additions since a head; None if anything else has changed as well."""
         query = (
             f"SELECT {schema.ITEM_COLUMNS}, embedding FROM items JOIN embeddings USING (position) WHERE position >= ?"
         )
@@ -139,8 +139,8 @@ class Store:
             head = Head.from_meta(read_meta(connection, self.path))
             labels = read_labels(connection)
             for *row, embedding in connection.execute(query, (known.next_position,)):
-                position = prove_row(tuple(row), labels, self.path)
-                vector = prove_embedding(repr(row[1]), embedding, row[6], self.path)
+                position = check_row(tuple(row), labels, self.path)
+                vector = checked_embedding(repr(row[1]), embedding, row[6], self.path)
                 added.append(AddedRecord(position, row[1], row[2], vector))
                 proofs.append(row[-1])
         whole = head.next_position - known.next_position == head.items - known.items == len(added)
@@ -149,13 +149,13 @@ class Store:
         return Additions(head, added, tuple(labels.values()))
 
     def position_of(self, item_id: str) -> int | None:
-        """Where an id is now, None for one that is not there."""
+        """Position of an id, None for an unknown one."""
         with self._reading() as connection:
             row = connection.execute("SELECT position FROM items WHERE id = ?", (item_id,)).fetchone()
         return None if row is None else int(row[0])
 
     def read_item(self, position: int) -> Item | None:
-        """Read and prove one item with all that belongs to it; None for one that is not there any more."""
+        """Read and check one item with its blobs; None for a removed one."""
         query = (
             f"SELECT {schema.ITEM_COLUMNS}, labels.label, embedding, thumbnail, picture FROM items "
             "LEFT JOIN labels ON labels.code = items.label LEFT JOIN embeddings USING (position) "
@@ -163,10 +163,10 @@ class Store:
         )
         with self._reading() as connection:
             row = connection.execute(query, (position,)).fetchone()
-            return None if row is None else prove_item(row, self.path)
+            return None if row is None else check_item(row, self.path)
 
     def read_embeddings(self, positions: Sequence[int] | Positions) -> Floats:
-        """Read and prove embeddings: [n, dim], float32; NaN in the rows of items that are not there any more."""
+        """Read and check embeddings: [n, dim], float32; NaN in the rows of removed items."""
         query = "SELECT position, embedding, proof FROM embeddings WHERE position IN (SELECT value FROM json_each(?))"
         found = np.full((len(positions), self.origin.dim), np.nan, np.float32)
         rows = {position: row for row, position in enumerate(map(int, positions))}
@@ -174,14 +174,14 @@ class Store:
             stored = connection.execute(query, (json.dumps(list(rows)),)).fetchall()
         with reading(self.path):
             for position, embedding, proof in stored:
-                require_proven(position, embedding, proof, self.path)
+                require_intact(position, embedding, proof, self.path)
             if stored:
                 vectors = np.frombuffer(b"".join(row[1] for row in stored), dtype="<f4")
                 found[[rows[row[0]] for row in stored]] = vectors.reshape(len(stored), -1)
         return found
 
     def list_items(self, after: int, count: int, label: str | None = None) -> list[Listed]:
-        """Up to `count` items behind a position, in order of position, of one label or of all."""
+        """Up to `count` items after a position, in order of position, of one label or of all."""
         query = (
             f"SELECT {schema.ITEM_COLUMNS}, labels.label FROM items JOIN labels ON labels.code = items.label "
             "WHERE position > ? AND (? IS NULL OR labels.label = ?) ORDER BY position LIMIT ?"
@@ -189,7 +189,7 @@ class Store:
         with self._reading() as connection:
             rows = connection.execute(query, (after, label, label, count)).fetchall()
             for row in rows:
-                prove_row(row[:-1], {row[2]: row[-1]}, self.path)
+                check_row(row[:-1], {row[2]: row[-1]}, self.path)
         return [Listed(row[0], row[1], row[-1], row[3], os.fsdecode(row[4])) for row in rows]
 
     def vectors(self, start: int, stop: int, live: Bools) -> "StoreVectors":
@@ -205,7 +205,7 @@ class Store:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        """Lend the connection to one thread at a time, and give damage its name."""
+        """Lend the connection to one thread at a time, and translate errors."""
         with self._lock:
             if self._connection is None:
                 raise Unavailable(f"{self.path} is closed; open the knowledge base again")
@@ -214,7 +214,7 @@ class Store:
 
     @contextmanager
     def consistent(self) -> Iterator[sqlite3.Connection]:
-        """A connection of its own, for long reading of one state."""
+        """A separate connection, for a long read of one consistent state."""
         with reading(self.path), closing(connect_reader(self._uri)) as connection:
             connection.execute("BEGIN")
             yield connection
@@ -236,13 +236,13 @@ class StoreVectors:
         return len(self._positions)
 
     def chunks(self, items: int = CHUNK_ITEMS) -> Iterator[tuple[Positions, Floats]]:
-        """All of them, in order; those removed meanwhile are left out."""
+        """All of them, in order; removed ones are left out."""
         query = "SELECT position, embedding, proof FROM embeddings WHERE position BETWEEN ? AND ? ORDER BY position"
         for start in range(0, len(self._positions), items):
             piece = self._positions[start : start + items]
-            with self._store.consistent() as connection:  # the lock would keep searches waiting
+            with self._store.consistent() as connection:  # not the shared one, whose lock would block searches
                 rows = connection.execute(query, (int(piece[0]), int(piece[-1]))).fetchall()
-                vectors = [prove_embedding(at, vector, digest, self._store.path) for at, vector, digest in rows]
+                vectors = [checked_embedding(at, vector, digest, self._store.path) for at, vector, digest in rows]
             if rows:
                 yield np.array([row[0] for row in rows], np.int64), np.stack(vectors)
 

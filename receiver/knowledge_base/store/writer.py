@@ -1,4 +1,4 @@
-"""Writing a store: transactions that are on the disk, or did not happen.
+"""Writing a store, in durable transactions.
 
 items -> checked -> one transaction, its new sum and version in it -> COMMIT, fsync -> acknowledged
 """
@@ -21,15 +21,15 @@ from receiver.knowledge_base.store.sqlite_errors import damaged, writing
 from shared.errors import InvalidInput, NotFound, Unavailable
 from shared.types import Floats
 
-_WORTH_VACUUM = 0.2  # of the file, unused
+_VACUUM_SHARE = 0.2  # unused share of the file from which on it is vacuumed
 _ADD_ITEM = "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 class StoreWriter:
-    """The one writer of a store. Every method is one transaction; on an error nothing of it is there.
+    """The one writer of a store. Each method is one transaction; an error rolls it back.
 
-    durable: wait until the disk has it. Without, a crash of the machine may cost the last transactions, never the
-    store; a crash of the process costs none.
+    durable: fsync each commit. Without, a crash of the machine may lose the last transactions but not damage the store;
+    a crash of the process loses none.
     """
 
     def __init__(self, path: Path, *, durable: bool = True) -> None:
@@ -51,7 +51,7 @@ class StoreWriter:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Every label that ever was in use, by code."""
+        """Each label ever used, by code."""
         return tuple(self._codes)
 
     @property
@@ -60,7 +60,7 @@ class StoreWriter:
         return len(self._codes)
 
     def add(self, items: Sequence[ItemRecord]) -> list[AddedRecord | InvalidInput]:
-        """Add items; each one's outcome, or why it alone was left out: an id that is there, a text or an embedding that
+        """Add items; the outcome of each, or the error of one that is refused: a taken id, a text or an embedding that
         cannot be stored.
         """
         outcomes: list[AddedRecord | InvalidInput] = []
@@ -89,7 +89,7 @@ class StoreWriter:
             return {self._position(item_id): self._relabel(item_id, label) for item_id, label in labels.items()}
 
     def renew(self, version: int) -> None:
-        """Make a copy of a store one of its own: another store_id, and a version."""
+        """Give a copied store its own store_id, and a version."""
         with self._transaction():
             self._meta["store_id"] = uuid4().hex
             self.head = Head(self.head.items, self.head.next_position, version, self.head.total)
@@ -99,19 +99,19 @@ class StoreWriter:
         return dict(self._connection.execute("SELECT id, content FROM items"))
 
     def vacuum(self) -> None:
-        """Give the disk back what removed items took, where it is worth the while; then empty the log."""
+        """Free the space of removed items if it is a large share of the file; then empty the log."""
         with writing(self.path):
             free, pages = (self._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in _PAGES)
-            if free > _WORTH_VACUUM * pages:
+            if free > _VACUUM_SHARE * pages:
                 self._connection.execute("VACUUM")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
-        """Bring the log into the store and let go of the file."""
+        """Merge the log into the store and close the file."""
         self._connection.close()
 
     def _keep_log(self) -> None:
-        """Let SQLite write a log ahead of the store, so that readers and the writer do not wait for each other."""
+        """Use SQLite's write-ahead log, so that readers and the writer do not block each other."""
         mode = self._connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
         if mode != "wal":
             raise Unavailable(
@@ -149,10 +149,10 @@ class StoreWriter:
         position = self.head.next_position
         blobs = (embedding, item.thumbnail)
         digests = (*map(schema.blob_digest, blobs), item.picture_digest)
-        proven = (os.fsencode(item.path), item.content, *digests)
-        proof = schema.item_digest(position, item.item_id, item.label, item.caption, proven)
+        digested = (os.fsencode(item.path), item.content, *digests)
+        row_digest = schema.item_digest(position, item.item_id, item.label, item.caption, digested)
         code = self._code(item.label)
-        row = (position, item.item_id, code, item.caption, *proven, proof)
+        row = (position, item.item_id, code, item.caption, *digested, row_digest)
         try:
             self._connection.execute(_ADD_ITEM, row)
         except sqlite3.IntegrityError as error:
@@ -164,7 +164,7 @@ class StoreWriter:
         if item.thumbnail or item.picture:
             row = (position, item.thumbnail, item.picture)
             self._connection.execute("INSERT INTO pictures VALUES (?, ?, ?)", row)
-        self._change(items=1, added=[proof], positions=1)
+        self._change(items=1, added=[row_digest], positions=1)
         return AddedRecord(position, item.item_id, code, unit)
 
     def _remove(self, item_id: str) -> int:
@@ -179,11 +179,13 @@ class StoreWriter:
         position, before = self._find(item_id)
         columns = "caption, path, content, embedding_digest, thumbnail_digest, picture_digest"
         query = f"SELECT {columns} FROM items WHERE position = ?"
-        caption, *proven = self._connection.execute(query, (position,)).fetchone()
-        proof = schema.item_digest(position, item_id, label, caption, proven)
+        caption, *digested = self._connection.execute(query, (position,)).fetchone()
+        row_digest = schema.item_digest(position, item_id, label, caption, digested)
         code = self._code(label)
-        self._connection.execute("UPDATE items SET label = ?, digest = ? WHERE position = ?", (code, proof, position))
-        self._change(added=[proof], removed=[before])
+        self._connection.execute(
+            "UPDATE items SET label = ?, digest = ? WHERE position = ?", (code, row_digest, position)
+        )
+        self._change(added=[row_digest], removed=[before])
         return code
 
     def _find(self, item_id: str) -> tuple[int, bytes]:

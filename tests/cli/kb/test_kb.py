@@ -14,8 +14,8 @@ from local.health import wait_serving
 from receiver.knowledge_base import KnowledgeBase, Origin, write_store
 from receiver.knowledge_base.store.layout import Layout
 from shared.errors import NotFound, SemLinkError
-from tests.receiver.knowledge_base.test_knowledge_base import vectors
 from tests.tools.cli import invoke, printed
+from tests.tools.knowledge_base import vectors
 from tests.tools.rpc import PATIENCE, process
 
 

@@ -48,6 +48,7 @@ def small_cifar(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_clip_learns_a_few_steps(small_cifar: Path, tmp_path: Path) -> None:
     settings = ClipSettings(
         data=str(small_cifar), runs=tmp_path, epochs=2, batch_size=20, drawn_per_epoch=20, device="cpu"

@@ -54,6 +54,7 @@ def test_the_start_is_a_linear_code(name: str, many_pictures: Pixels) -> None:
     assert by_length[-1] > mean_psnr_db(network_of(name), 512, 30, many_pictures) + 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_training_learns(name: str, many_pictures: Pixels, tmp_path: Path) -> None:
     settings = JsccSettings(

@@ -32,6 +32,7 @@ def settings(folder: Path, **changes: Any) -> NestedSettings:
     return NestedSettings(data="", runs=folder, device="cpu", **(quick | changes))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("found", [0, 15], ids=["labels", "clusters"])
 def test_nested_learns_with_labels_and_without(data: CodecData, tmp_path: Path, found: int) -> None:
     """300 queries have a standard error under 0.03; chance is 0.1."""

@@ -16,7 +16,7 @@ from client import Added, KnowledgeBaseClient, NewItem
 from receiver.knowledge_base import ItemRecord, KnowledgeBase
 from receiver.knowledge_base.store.lock import WriterLock
 from shared.errors import Exhausted, SemLinkError, Unavailable
-from tests.receiver.knowledge_base.test_knowledge_base import ORIGIN, fill, vectors
+from tests.tools.knowledge_base import ORIGIN, fill, vectors
 from tests.tools.rpc import PATIENCE, Running, process
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # a process that forks must not have others

@@ -8,8 +8,7 @@ import pytest
 from receiver.knowledge_base import ItemRecord, KnowledgeBase, verify
 from receiver.knowledge_base.store.layout import Layout
 from receiver.knowledge_base.store.schema import blob_digest
-from tests.receiver.knowledge_base.test_knowledge_base import fill, vectors
-from tests.receiver.knowledge_base.test_live import found_ids
+from tests.tools.knowledge_base import fill, found_ids, vectors
 
 
 def flip(path: Path, place: int) -> None:

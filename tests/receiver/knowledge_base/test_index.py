@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from receiver.knowledge_base import ItemRecord, KnowledgeBase
 from receiver.knowledge_base.index.flat import FlatIndex
 from receiver.knowledge_base.store.layout import Layout
-from tests.receiver.knowledge_base.test_knowledge_base import fill, vectors
+from tests.tools.knowledge_base import fill, vectors
 
 
 def index_file(directory: Path) -> Path:

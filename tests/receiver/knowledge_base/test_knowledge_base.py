@@ -3,32 +3,16 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from receiver.knowledge_base import EngineSettings, KnowledgeBase, Origin, write_store
+from receiver.knowledge_base import EngineSettings, KnowledgeBase
 from shared.errors import InvalidInput, InvalidSetting, Mismatch, NotFound, Unavailable
 from shared.frame.reception import Hit
 from shared.types import Floats
-
-ORIGIN = Origin(source="synthetic", clip="fake-clip", clip_fingerprint="c0ffee")
-
-
-def vectors(count: int, seed: int = 0) -> Floats:
-    """[count, 512], float32, unit length."""
-    drawn = np.random.default_rng(seed).normal(size=(count, 512))
-    return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
-
-
-def fill(directory: Path, embeddings: Floats, prefix: str = "item", labels: Sequence[str] | None = None) -> None:
-    """Write a knowledge base of ready embeddings with 7 labels."""
-    with write_store(directory, ORIGIN) as writer:
-        for number, embedding in enumerate(embeddings):
-            label = labels[number] if labels else f"label {number % 7}"
-            writer.add(f"{prefix}-{number}", label, embedding, thumbnail=f"webp {number}".encode())
+from tests.tools.knowledge_base import fill, vectors
 
 
 @pytest.fixture(scope="module")

@@ -9,18 +9,7 @@ import pytest
 from receiver.knowledge_base import EngineSettings, ItemRecord, KnowledgeBase, knowledge_base
 from shared.errors import InvalidInput, NotFound
 from shared.types import Floats
-from tests.receiver.knowledge_base.test_knowledge_base import fill, vectors
-from tests.receiver.knowledge_base.test_store import HOSTILE
-
-ENGINES = ["flat", "ivf-sq8"]
-
-
-def new(embeddings: Floats, prefix: str = "new", label: str = "new") -> list[ItemRecord]:
-    return [ItemRecord(f"{prefix}-{n}", label, one, thumbnail=b"webp") for n, one in enumerate(embeddings)]
-
-
-def found_ids(kb: KnowledgeBase, queries: Floats, top_k: int = 1) -> list[list[str]]:
-    return [[hit.item_id for hit in hits] for hits in kb.search(queries, top_k)]
+from tests.tools.knowledge_base import ENGINES, HOSTILE, fill, found_ids, new, reopened, vectors
 
 
 @pytest.fixture(params=ENGINES)
@@ -28,11 +17,6 @@ def kb(tmp_path: Path, request: pytest.FixtureRequest):
     fill(tmp_path / "kb", vectors(300))
     with KnowledgeBase.open(tmp_path / "kb", EngineSettings(name=request.param), writable=True) as opened:
         yield opened
-
-
-def reopened(kb: KnowledgeBase) -> KnowledgeBase:
-    kb.close()
-    return KnowledgeBase.open(kb.view.store.path.parent, EngineSettings(name=kb.description.engine))
 
 
 def test_an_item_is_found_once_it_is_added_and_gone_once_it_is_removed(kb: KnowledgeBase) -> None:

@@ -15,7 +15,7 @@ from receiver.confidence import CONFIDENCE_FILE, shipped_confidence
 from receiver.knowledge_base import EngineSettings, ItemRecord, KnowledgeBase, knowledge_base, restore_snapshot
 from receiver.knowledge_base.index.tuning import Tuning, write_tuning
 from receiver.knowledge_base.store.layout import Layout
-from tests.receiver.knowledge_base.test_knowledge_base import fill, vectors
+from tests.tools.knowledge_base import fill, vectors
 
 FULL = 2  # of PRAGMA synchronous
 

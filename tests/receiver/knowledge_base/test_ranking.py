@@ -1,4 +1,4 @@
-"""The ranking file: what candidates are ranked by, derived from the store and never believed without proof."""
+"""The ranking file: what candidates are ranked by, a copy of embeddings, each row with its checksum."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from receiver.knowledge_base import EngineSettings, ItemRecord, KnowledgeBase, k
 from receiver.knowledge_base.index import ranking_file
 from receiver.knowledge_base.store.layout import Layout
 from receiver.knowledge_base.store.store import Store
-from tests.receiver.knowledge_base.test_knowledge_base import fill, vectors
+from tests.tools.knowledge_base import fill, vectors
 
 SQ8 = EngineSettings(name="ivf-sq8")
 DIM = vectors(1).shape[1]

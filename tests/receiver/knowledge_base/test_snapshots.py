@@ -8,8 +8,7 @@ import pytest
 from receiver.knowledge_base import EngineSettings, KnowledgeBase
 from receiver.knowledge_base.store.schema import seal
 from shared.errors import DataLoss, InvalidInput, Mismatch, NotFound
-from tests.receiver.knowledge_base.test_knowledge_base import fill, vectors
-from tests.receiver.knowledge_base.test_live import ENGINES, found_ids, new, reopened
+from tests.tools.knowledge_base import ENGINES, fill, found_ids, new, reopened, vectors
 
 
 @pytest.fixture(params=ENGINES)

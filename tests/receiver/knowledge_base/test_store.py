@@ -13,20 +13,7 @@ from receiver.knowledge_base import KnowledgeBase, write_store
 from receiver.knowledge_base.store.layout import Layout
 from shared.errors import DataLoss, InvalidInput, Mismatch, SemLinkError
 from shared.types import Floats
-from tests.receiver.knowledge_base.test_knowledge_base import ORIGIN, fill, vectors
-
-HOSTILE = [
-    "猫/ねこ 🐈‍⬛.png",
-    "e\u0301 and é are two",
-    "'; DROP TABLE items; --",
-    "../../../etc/passwd",
-    "with\x00nul",
-    "line\nbreak\ttab\x1b[31m",
-    " ",
-    '%s {0} \\ "quoted" `$(reboot)`',
-    "\u202egnp.exe",
-    "x" * 4096,
-]
+from tests.tools.knowledge_base import HOSTILE, ORIGIN, fill, vectors
 
 
 def store_file(directory: Path) -> Path:

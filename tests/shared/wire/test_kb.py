@@ -7,7 +7,7 @@ import pytest
 
 from protos.semlink.v1 import knowledge_base_pb2 as pb
 from shared.errors import InvalidInput, InvalidSetting
-from shared.frame.kb import Found, Item, KnowledgeBaseInfo, Listed, NewItem, Snapshot, Verification
+from shared.frame.kb import Added, Found, Item, KnowledgeBaseInfo, Listed, NewItem, Snapshot, Verification
 from shared.frame.reception import Hit
 from shared.wire.converter import from_message, to_message
 from shared.wire.kb import embedding_from_wire, item_to_wire, page_from_wire, page_to_wire, snapshot_to_wire
@@ -34,6 +34,13 @@ FOUND = Found((Hit("tom", "cat", 0.5), Hit("rex", "dog", 1.25)), "f00d", 7, 0.00
 )
 def test_a_record_comes_back_as_it_was(record: object, message: type) -> None:
     assert from_message(to_message(record, message), type(record)) == record
+
+
+def test_an_outcome_comes_back_with_its_error() -> None:
+    assert from_message(to_message(Added("tom", None), pb.Added), Added) == Added("tom", None)
+    refused = from_message(to_message(Added("tom", InvalidInput("the id comes twice")), pb.Added), Added)
+    assert isinstance(refused.error, InvalidInput)
+    assert str(refused.error) == "the id comes twice"
 
 
 def test_an_item_comes_back_with_its_embedding() -> None:

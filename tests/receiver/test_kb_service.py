@@ -24,7 +24,7 @@ from shared.errors import (
     NotFound,
     SemLinkError,
 )
-from tests.receiver.knowledge_base.test_knowledge_base import vectors
+from tests.tools.knowledge_base import vectors
 from tests.tools.knowledge_service import ask, receiver
 from tests.tools.rpc import dialled, serving, status_of
 

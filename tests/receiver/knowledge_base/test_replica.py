@@ -18,7 +18,7 @@ from receiver.knowledge_base import EngineSettings, HasWriter, ItemRecord, Knowl
 from receiver.settings import ReceiverSettings
 from receiver.startup import open_knowledge_base
 from shared.errors import Unavailable
-from tests.receiver.knowledge_base.test_knowledge_base import fill, vectors
+from tests.tools.knowledge_base import fill, vectors
 from tests.tools.knowledge_base_writer import new
 
 PATIENCE_SECONDS = 60  # of a busy machine
@@ -56,6 +56,14 @@ class Writer:
         raise AssertionError("the writer died")
 
 
+def wait_until(true: Callable[[], object]) -> None:
+    """Ask every 10 ms, until the patience ends."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 class Pair:
     """A reader and the writer that it follows."""
 
@@ -67,13 +75,7 @@ class Pair:
     def do(self, line: str) -> None:
         """Let the writer do something and the reader see it."""
         version = self.writer.do(line)
-        self.wait_until(lambda: self.kb.view.head.version >= version)
-
-    def wait_until(self, true: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not true():
-            assert time.monotonic() < deadline, self.kb.description
-            time.sleep(0.01)
+        wait_until(lambda: self.kb.view.head.version >= version)
 
     def close(self) -> None:
         self.kb.close()
@@ -113,7 +115,7 @@ def test_a_new_generation_of_the_index_is_taken_over(pair: Pair) -> None:
     pair.do("kb.add(new(64, 1)); kb.remove([f'item-{n}' for n in range(0, 100)])")
     assert pair.kb.view.covered == 300
     pair.do("kb.compact()")
-    pair.wait_until(lambda: pair.kb.view.covered == 364)
+    wait_until(lambda: pair.kb.view.covered == 364)
     assert pair.kb.view.delta.count == 0
     assert len(pair.kb.view.engine) == 264
     assert [first(pair.kb, 1, row) for row in range(64)] == [f"new-1-{row}" for row in range(64)]
@@ -126,7 +128,7 @@ def test_another_store_is_taken_over(pair: Pair) -> None:
     assert first(pair.kb, 1, 0) != "new-1-0"
     pair.writer.stop()
     fill(pair.directory, vectors(40, seed=5), prefix="other")  # built anew
-    pair.wait_until(lambda: pair.kb.description.items == 40)
+    wait_until(lambda: pair.kb.description.items == 40)
     assert first(pair.kb, 5, 17) == "other-17"
 
 
@@ -137,7 +139,7 @@ def test_a_reader_folds_what_it_follows(tmp_path: Path, monkeypatch: pytest.Monk
     try:
         files = sorted(tmp_path.joinpath("kb").glob("*.index"))
         pair.do("kb.add(new(64, 1))")
-        pair.wait_until(lambda: pair.kb.view.delta.count < 50)
+        wait_until(lambda: pair.kb.view.delta.count < 50)
         assert len(pair.kb.view.engine) == 364
         assert first(pair.kb, 1, 63) == "new-1-63"
         assert sorted(tmp_path.joinpath("kb").glob("*.index")) == files, "a reader writes nothing"
@@ -189,18 +191,13 @@ def test_a_damaged_change_is_not_served(tmp_path: Path) -> None:
         aside.write_bytes(pointer.read_bytes())
         tmp_path.joinpath("wrong").write_bytes(b"store-gone")
         tmp_path.joinpath("wrong").replace(pointer)
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not (said := [line for line in lines if "cannot follow" in line["event"]]):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        assert "damaged" in said[0]["reason"]
+        wait_until(lambda: any("cannot follow" in line["event"] for line in lines))
+        assert "damaged" in next(line["reason"] for line in lines if "cannot follow" in line["event"])
         assert first(kb, 0, 3) == "item-3"
         aside.replace(pointer)
         with KnowledgeBase.open(tmp_path, writable=True) as writer:
             writer.add([ItemRecord("late", "late", vectors(1, seed=9)[0])])
-            while kb.description.items != 31:
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+            wait_until(lambda: kb.description.items == 31)
     assert len([line for line in lines if "cannot follow" in line["event"]]) == 1
 
 
@@ -229,10 +226,7 @@ def test_of_receivers_that_start_at_once_one_builds_and_writes_and_the_others_fo
             open_knowledge_base(ReceiverSettings(kb=settings.kb))
         dim = writers[0].description.dim
         writers[0].add([ItemRecord("late", "late", np.ones(dim, np.float32))])
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while {kb.description.items for kb in opened} != {7}:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: {kb.description.items for kb in opened} == {7})
         reader = next(kb for kb in opened if kb is not writers[0])
         with pytest.raises(Unavailable, match=rf"the receiver that writes it \(pid {os.getpid()} on "):
             reader.remove(["late"])

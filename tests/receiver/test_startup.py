@@ -9,7 +9,7 @@ import pytest
 from client import NewItem
 from receiver.knowledge_base import Origin, write_store
 from shared.errors import InvalidInput, Mismatch, Unavailable
-from tests.receiver.knowledge_base.test_knowledge_base import vectors
+from tests.tools.knowledge_base import vectors
 from tests.tools.knowledge_service import ask, receiver
 from tests.tools.rpc import PATIENCE, serving
 
@@ -40,10 +40,10 @@ async def test_a_receiver_that_only_reads_refuses_changes_and_shares(directory: 
 
 async def test_a_second_receiver_that_writes_is_refused_unless_it_may_share(directory: Path, tmp_path: Path) -> None:
     async with serving(*receiver(directory), tmp_path / "writer") as writer:
-        service, _ = receiver(directory)
+        kind, settings = receiver(directory)
         with pytest.raises(Unavailable, match="--read-only"):
-            await service.start()
-        await service.stop()
+            async with kind.load(settings):
+                pass
         async with serving(*receiver(directory, share=True), tmp_path / "follower") as follower:
             added = await ask(writer, lambda kb: [*kb.add([NewItem("late", "new", embedding=vectors(9)[8])], "c0ffee")])
             assert added[0].error is None
