@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import bench, channel, kb
+from cli import bench, channel, kb, train
 from cli.console import complain
 from cli.lazy import Command, lazy_app
 from shared.errors import InvalidInput, NotFound, SemLinkError
@@ -30,9 +30,6 @@ app = lazy_app(
         "features": Command(
             "cli.features:features", "Embed every picture of a source into one file of arrays.", _MODELS
         ),
-        "train": Command(
-            "cli.train:train", "Train the models that the project ships, on any CLIP.", _MODELS, group=True
-        ),
         "evaluate": Command(
             "cli.evaluate:evaluate", "Compare schemes over many channels, off line, into one table.", _COMPARISONS
         ),
@@ -46,6 +43,7 @@ app = lazy_app(
 app.add_typer(channel.app, name="channel", rich_help_panel=_LINK)
 app.add_typer(bench.app, name="bench", rich_help_panel=_LINK)
 app.add_typer(kb.app, name="kb", rich_help_panel=_MODELS)
+app.add_typer(train.train, name="train", rich_help_panel=_MODELS)
 
 
 def _print_version(wanted: bool) -> None:

@@ -7,8 +7,7 @@ A command may need a package of an extra, such as torch. Where that is not insta
 """
 
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -22,16 +21,11 @@ _EXTRAS = {"matplotlib": "plot", "sigmf": "sigmf"}
 
 
 class Command(NamedTuple):
-    """One row of a group's table.
-
-    target: "module:function". help: one line in the list. panel: its heading there. group: target is the Typer app of a
-    group that takes more than a table to list.
-    """
+    """One row of a group's table. target: "module:function". help: one line in the list. panel: its heading there."""
 
     target: str
     help: str
     panel: str | None = None
-    group: bool = False
 
 
 def lazy_app(
@@ -59,7 +53,7 @@ def lazy_app(
 
         def resolve_command(self, ctx: Any, args: list[str]) -> Any:
             name, command, rest = super().resolve_command(ctx, args)
-            return name, _loaded(name, commands[name]) if name and name in commands else command, rest
+            return name, _loaded(name, commands[name].target) if name and name in commands else command, rest
 
     return typer.Typer(
         cls=LazyGroup, help=help_text, no_args_is_help=default is None, rich_markup_mode="markdown", **options
@@ -67,21 +61,15 @@ def lazy_app(
 
 
 def load(target: str) -> Any:
-    """The attribute that "module:attribute" names. Raises NotFound, with the remedy, if a package is not installed."""
-    with loading():
-        return _attribute(target)
+    """The attribute that "module:attribute" names. Raises NotFound, with the remedy, if a package is not installed.
 
-
-@contextmanager
-def loading() -> Iterator[None]:
-    """Import parts of SemLink in the body. Raises NotFound, with the remedy, if a foreign package is not installed.
-
-    Their log goes to standard error from then on, since standard output is for the command's answer.
+    The log goes to standard error from then on, since standard output is for the command's answer.
     """
     structlog = import_module("structlog")  # takes 0.1 s, which help need not wait for
     structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+    module, _, attribute = target.partition(":")
     try:
-        yield
+        return getattr(import_module(module), attribute)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package in _OWN:
@@ -90,15 +78,8 @@ def loading() -> Iterator[None]:
         raise NotFound(f"this command needs {package}, which is not installed: {remedy}") from error
 
 
-def _attribute(target: str) -> Any:
-    module, _, attribute = target.partition(":")
-    return getattr(import_module(module), attribute)
-
-
-def _loaded(name: str, row: Command) -> Any:
-    """The command of a row, with the flags of its function; or the group."""
-    if row.group:
-        return typer.main.get_group(_attribute(row.target))
+def _loaded(name: str, target: str) -> Any:
+    """The command of a row, with the flags of its function."""
     app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
-    app.command(name)(load(row.target))
+    app.command(name)(load(target))
     return typer.main.get_command(app)

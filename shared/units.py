@@ -1,6 +1,14 @@
 """Decibels and ratios; the one place where noise power comes from an SNR."""
 
 import math
+from typing import TYPE_CHECKING, TypeVar
+
+from shared.types import Doubles, Floats
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Values = TypeVar("Values", float, Floats, Doubles, "Tensor")
 
 
 def db_to_ratio(db: float) -> float:
@@ -13,12 +21,13 @@ def ratio_to_db(ratio: float) -> float:
     return 10.0 * math.log10(ratio) if ratio > 0 else -math.inf
 
 
-def n0_from_snr_db(snr_db: float) -> float:
+def n0_from_snr_db(snr_db: Values) -> Values:
     """Noise power per complex symbol for unit symbol energy, N0 = 10^(-snr_db/10); 0 for +infinity.
 
     snr_db: average Es/N0, dB. Each real dimension gets N0/2.
     """
-    return 0.0 if math.isinf(snr_db) and snr_db > 0 else db_to_ratio(-snr_db)
+    n0: Values = 10.0 ** (-snr_db / 10.0)
+    return n0
 
 
 def decibels(db: float, form: str = "g") -> str:

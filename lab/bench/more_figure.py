@@ -9,9 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lab.bench.more import MoreRow, frontier
-from lab.report.style import INK, MUTED, RC
+from lab.report.style import INK, MUTED, RC, look_of
+from shared.units import channel_name, decibels
 
-_FIXED, _ASKED = "#d97706", "#1d4ed8"
+_FIXED, _ASKED = look_of("kbsc").colour, look_of("nested").colour
 _AXES: Final = {
     "cbr": "1000 x mean cbr, payload",
     "cbr_total": "1000 x mean cbr, with pilots and headers",
@@ -33,7 +34,7 @@ def draw_more(document: dict[str, Any], file: Path) -> None:
             chosen = [row for row in rows if (row.fading, row.snr_db) == (fading, snr_db)]
             for axes, name in zip(panels[:, column], _AXES, strict=True):
                 _panel(axes, chosen, name)
-            panels[0, column].set_title(f"{_channel(fading)}, {snr_db:g} dB", loc="left")
+            panels[0, column].set_title(f"{channel_name(fading)}, {decibels(snr_db)}", loc="left")
         panels[0, 0].legend(loc="lower right")
         for axes in panels[:, 0]:
             axes.set_ylabel("semantic accuracy")
@@ -58,10 +59,6 @@ def _panel(axes: Axes, rows: Sequence[MoreRow], name: str) -> None:
     axes.set_xlabel(_AXES[name], color=MUTED, fontsize=8)
     axes.xaxis.set_major_formatter(lambda value, _: f"{1000 * value:.3g}")
     axes.set_ylim(0, None)
-
-
-def _channel(fading: str) -> str:
-    return "AWGN" if fading == "none" else fading.capitalize()
 
 
 def _named(data: str) -> str:

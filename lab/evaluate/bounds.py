@@ -1,4 +1,4 @@
-"""What rows are held against: the best classifier of the same embeddings, and the limit that follows from it."""
+"""What rows are held against: the best classifier of the same embeddings, and the upper bound that follows from it."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from lab.data.features import ClipChoice, cached_features, check_apart, load_cho
 from lab.evaluate.classifier import best_accuracy
 from lab.evaluate.data import TestSet
 from lab.evaluate.scenario import Point
-from lab.evaluate.upper_bound import limit
+from lab.evaluate.upper_bound import upper_bound
 from shared.types import Progress
 
 KNOWN_FADINGS = ("none", "rayleigh")
@@ -36,12 +36,12 @@ def classifier_accuracy(
     return float(json.loads(path.read_text()))
 
 
-def limit_of(point: Point, accuracy: float, classes: int) -> float:
-    """A (1 - Pe) of a point; NaN for a fading whose limit is not known, or where A is not.
+def upper_bound_of(point: Point, accuracy: float, classes: int) -> float:
+    """A (1 - Pe) of a point; NaN for a fading whose upper bound is not known, or where A is not.
 
-    Rounds fade each by itself, and the limit knows one gain: it holds for them without fading alone.
+    The bound is for one gain, and HARQ rounds fade independently: for them it holds without fading only.
     """
     fading = point.channel.fading
     if fading not in KNOWN_FADINGS or (fading != "none" and point.scheme.harq is not None):
         return math.nan
-    return limit(accuracy, classes, point.k, point.snr_db, point.channel.fading)
+    return upper_bound(accuracy, classes, point.k, point.snr_db, point.channel.fading)

@@ -1,4 +1,4 @@
-"""The best classifier of embeddings: what a receiver could know at most, were the embedding to arrive as it is."""
+"""Upper bound: accuracy of the best classifier on clean embeddings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from shared.types import Embeddings, Labels
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ClassifierSettings:
     """How a classifier is trained. hidden: widths of layers between. noise: added to unit vectors, as a length."""
 
     hidden: tuple[int, ...] = ()
@@ -20,7 +20,12 @@ class Recipe:
     epochs: int = 6
 
 
-RECIPES = (Recipe(), Recipe(noise=0.5), Recipe(noise=1.0), Recipe(hidden=(512,), noise=0.5))
+CLASSIFIERS = (
+    ClassifierSettings(),
+    ClassifierSettings(noise=0.5),
+    ClassifierSettings(noise=1.0),
+    ClassifierSettings(hidden=(512,), noise=0.5),
+)
 
 SCALE = 12.0
 """What unit-length embeddings are multiplied by before a classifier sees them."""
@@ -31,7 +36,7 @@ _BATCH, _LR = 512, 1e-3
 def best_accuracy(
     train: tuple[Embeddings, Labels],
     test: tuple[Embeddings, Labels],
-    recipes: Sequence[Recipe] = RECIPES,
+    settings: Sequence[ClassifierSettings] = CLASSIFIERS,
     seed: int = 0,
 ) -> float:
     """Accuracy on the test part of the best of several classifiers, each trained on the train part.
@@ -40,20 +45,20 @@ def best_accuracy(
     what is asked for is a ceiling, not a classifier to use.
     """
     classes = int(train[1].max()) + 1
-    return max(accuracy(fit(*train, classes, recipe, seed), *test) for recipe in recipes)
+    return max(accuracy(fit(*train, classes, chosen, seed), *test) for chosen in settings)
 
 
-def fit(embeddings: Embeddings, labels: Labels, classes: int, recipe: Recipe, seed: int) -> nn.Module:
+def fit(embeddings: Embeddings, labels: Labels, classes: int, chosen: ClassifierSettings, seed: int) -> nn.Module:
     """Train one classifier by cross-entropy: embeddings [B, D] to logits [B, C]."""
     torch.manual_seed(seed)
     x, y = torch.from_numpy(embeddings), torch.from_numpy(labels)
-    network = _network(x.shape[1], classes, recipe.hidden)
+    network = _network(x.shape[1], classes, chosen.hidden)
     optimizer = torch.optim.Adam(network.parameters(), _LR)
-    steps = recipe.epochs * -(-len(x) // _BATCH)
+    steps = chosen.epochs * -(-len(x) // _BATCH)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    for _ in range(recipe.epochs):
+    for _ in range(chosen.epochs):
         for members in torch.split(torch.randperm(len(x)), _BATCH):
-            loss = F.cross_entropy(network(_disturbed(x[members], recipe.noise) * SCALE), y[members])
+            loss = F.cross_entropy(network(_disturbed(x[members], chosen.noise) * SCALE), y[members])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()

@@ -1,7 +1,7 @@
-"""Figures that are too good to be true.
+"""Leak tests: schemes that know more than what arrives.
 
-`data.check_apart` looks for pictures that are on both sides. Here are two more nets: a scheme that answers rightly when
-nothing can arrive has a way around the air, and a row above the limit has one, or the limit is none.
+`data.check_apart` looks for pictures that are on both sides. Two more tests are here: a scheme must not answer better
+than chance over a dead channel, and a row must not exceed its upper bound.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,9 +17,9 @@ from shared.errors import InvalidInput
 
 DEAD_SNR_DB = -50.0
 CHANCE = 1e-6
-"""How seldom an honest scheme may be accused."""
+"""False-alarm rate of the leak test."""
 TOLERANCE = 0.02
-"""By how much a row may pass its limit: the limit's own classifier is measured on a sample and need not be the best."""
+"""Tolerance of the upper bound: its classifier is measured on a sample, and need not be the best."""
 
 
 class Leak(InvalidInput):
@@ -47,12 +47,12 @@ def check_dead_channel(name: str, scheme: Scheme, scorer: Scorer) -> None:
     if binomtest(int(right.sum()), right.size, guess, alternative="greater").pvalue < CHANCE:
         raise Leak(
             f"{name} k = {scheme.k} is right for {right.mean():.1%} of pictures at {DEAD_SNR_DB:g} dB, where nothing "
-            f"arrives and guessing gives {guess:.1%}: something passes beside the air"
+            f"arrives and guessing gives {guess:.1%}: something bypasses the channel"
         )
 
 
 def too_good(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Rows of a table that pass their limit by more than chance and `TOLERANCE` allow."""
+    """Rows of a table above their upper bound by more than chance and `TOLERANCE` allow."""
     return [
         row
         for row in rows

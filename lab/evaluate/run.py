@@ -13,7 +13,7 @@ from typing import NamedTuple
 import faiss
 import polars as pl
 
-from lab.evaluate.bounds import limit_of
+from lab.evaluate.bounds import upper_bound_of
 from lab.evaluate.data import TestSet
 from lab.evaluate.leak_test import check_dead_channel
 from lab.evaluate.run_point import measure, nothing_sent
@@ -45,8 +45,8 @@ def evaluate(
     """Measure every point of a scenario into `out`, and return the table.
 
     Points that are finished already are kept: `out/points` knows them by all that they depend on. `results.csv` and
-    `results.parquet` are written anew after each point. best_classifier: accuracy A of the limit, which is NaN without
-    it. report: told (points done, points in all).
+    `results.parquet` are written anew after each point. best_classifier: accuracy A of the upper bound, which is NaN
+    without it. report: told (points done, points in all).
     """
     store = PointStore(out / "points")
     _write_reference(out, scenario, test_set, best_classifier)
@@ -61,16 +61,16 @@ def evaluate(
     for key, row in _measured([task for task in tasks if task.key not in rows], test_set, out, jobs):
         store.put(key, row)
         rows[key] = row
-        write_table(_limited(tasks, rows, test_set, best_classifier), out)
+        write_table(_bounded(tasks, rows, test_set, best_classifier), out)
         tell(len(rows), len(tasks))
-    return write_table(_limited(tasks, rows, test_set, best_classifier), out)
+    return write_table(_bounded(tasks, rows, test_set, best_classifier), out)
 
 
-def _limited(tasks: Sequence[_Task], rows: Mapping[str, Row], test_set: TestSet, best_classifier: float) -> list[Row]:
-    """Rows of what is finished, each with its limit."""
+def _bounded(tasks: Sequence[_Task], rows: Mapping[str, Row], test_set: TestSet, best_classifier: float) -> list[Row]:
+    """Rows of what is finished, each with its upper bound."""
     classes = len(test_set.names)
     return [
-        replace(rows[task.key], limit=limit_of(task.point, best_classifier, classes))
+        replace(rows[task.key], limit=upper_bound_of(task.point, best_classifier, classes))
         for task in tasks
         if task.key in rows
     ]

@@ -15,26 +15,11 @@ from lab.knowledge_base.open_set import OpenSet
 from lab.knowledge_base.prototypes import Thinned
 from lab.knowledge_base.retrieval import RULES, RetrievalCurve
 from lab.knowledge_base.tuning import Point
+from lab.report.style import CYCLE, INK, MUTED, RC
 from receiver.knowledge_base.index.tuning import Tuning
+from shared.units import decibels
 
-_COLOURS = ("#2563eb", "#e2711d", "#15955a", "#9d4edd", "#d92d3a")
-_INK, _MUTED, _GRID = "#1b2433", "#66707f", "#e4e8ee"
-_STYLE: Any = {
-    "font.size": 10,
-    "text.color": _INK,
-    "axes.labelcolor": _MUTED,
-    "axes.edgecolor": _GRID,
-    "axes.grid": True,
-    "grid.color": _GRID,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "xtick.color": _MUTED,
-    "ytick.color": _MUTED,
-    "legend.frameon": False,
-    "legend.fontsize": 8.5,
-    "lines.linewidth": 1.8,
-}
+_STYLE: Any = {**RC, "font.size": 10, "legend.fontsize": 8.5, "lines.linewidth": 1.8}
 
 
 def draw_tuning(points: Sequence[Point], tuning: Tuning, target: float, path: Path) -> None:
@@ -42,10 +27,10 @@ def draw_tuning(points: Sequence[Point], tuning: Tuning, target: float, path: Pa
     with mpl.rc_context(_STYLE):
         figure, (axes,) = _figure(1, "Recall against speed", f"{tuning.items} items, {_passed(tuning)}")
         engines = list(dict.fromkeys(point.engine for point in points))
-        for engine, colour in zip(engines, _COLOURS, strict=False):
+        for engine, colour in zip(engines, CYCLE, strict=False):
             _engine_lines(axes, [point for point in points if point.engine == engine], engine, colour)
-        axes.plot(tuning.milliseconds, tuning.recall_at_1, "*", color=_INK, markersize=15, label="chosen", zorder=5)
-        axes.axhline(target, color=_MUTED, linestyle=":", linewidth=1.2)
+        axes.plot(tuning.milliseconds, tuning.recall_at_1, "*", color=INK, markersize=15, label="chosen", zorder=5)
+        axes.axhline(target, color=MUTED, linestyle=":", linewidth=1.2)
         axes.set(xscale="log", xlabel="ms for one query", ylabel="recall@1 against exact search")
         for formatter in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
             formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -63,7 +48,7 @@ def draw_calibration(calibration: Calibration, path: Path) -> None:
             ("model that ships", calibration.shipped),
             ("fitted to this knowledge base", calibration.fitted),
         )
-        for axes, (name, reliability), colour in zip(all_axes, parts, _COLOURS, strict=False):
+        for axes, (name, reliability), colour in zip(all_axes, parts, CYCLE, strict=False):
             _reliability(axes, name, reliability, colour)
         _save(figure, path)
 
@@ -88,9 +73,9 @@ def draw_thinning(steps: Sequence[Thinned], path: Path) -> None:
     """Semantic accuracy against the items that are left, a line for each SNR."""
     with mpl.rc_context(_STYLE):
         figure, (axes,) = _figure(1, "Thinning", "semantic accuracy against items that are left")
-        for snr_db, colour in zip(steps[0].accuracy, _COLOURS, strict=False):
+        for snr_db, colour in zip(steps[0].accuracy, CYCLE, strict=False):
             items = [step.items for step in steps]
-            axes.plot(items, [step.accuracy[snr_db] for step in steps], "o-", color=colour, label=f"{snr_db:g} dB")
+            axes.plot(items, [step.accuracy[snr_db] for step in steps], "o-", color=colour, label=decibels(snr_db))
             axes.axhline(steps[0].accuracy_before[snr_db], color=colour, linestyle=":", linewidth=1.2)
         axes.set(xscale="log", xlabel="items", ylabel="semantic accuracy (dotted: all items)")
         axes.legend()
@@ -108,7 +93,7 @@ def _engine_lines(axes: Axes, points: Sequence[Point], engine: str, colour: str)
 
 
 def _reliability(axes: Axes, name: str, reliability: Reliability, colour: str) -> None:
-    axes.plot([0, 1], [0, 1], color=_MUTED, linestyle=":", linewidth=1.2)
+    axes.plot([0, 1], [0, 1], color=MUTED, linestyle=":", linewidth=1.2)
     axes.plot(reliability.confidence, reliability.accuracy, "-", color=colour)
     axes.scatter(reliability.confidence, reliability.accuracy, s=600 * reliability.weight, color=colour, alpha=0.6)
     axes.set_title(f"{name}: ECE {reliability.ece:.3f}", loc="left", fontsize=10)
@@ -117,9 +102,7 @@ def _reliability(axes: Axes, name: str, reliability: Reliability, colour: str) -
 
 def _retrieval(axes: Axes, codec: str, curves: Sequence[RetrievalCurve]) -> None:
     for curve, style in zip(curves, ("-", "--"), strict=False):
-        for rule, colour, width in zip(
-            RULES, _COLOURS, (1.8, 4.5, 1.5, 1.8), strict=False
-        ):  # the votes nearly coincide
+        for rule, colour, width in zip(RULES, CYCLE, (1.8, 4.5, 1.5, 1.8), strict=False):  # the votes nearly coincide
             if rule not in curve.accuracy:
                 continue
             label = rule if style == "-" else None
@@ -130,16 +113,16 @@ def _retrieval(axes: Axes, codec: str, curves: Sequence[RetrievalCurve]) -> None
 
 
 def _roc(axes: Axes, open_set: OpenSet) -> None:
-    for (name, (false_alarms, hits)), colour in zip(open_set.curves.items(), _COLOURS, strict=False):
+    for (name, (false_alarms, hits)), colour in zip(open_set.curves.items(), CYCLE, strict=False):
         axes.plot(false_alarms, hits, color=colour, label=f"{name}: AUROC {open_set.auroc[name]:.3f}")
-    axes.plot([0, 1], [0, 1], color=_MUTED, linestyle=":", linewidth=1.2)
+    axes.plot([0, 1], [0, 1], color=MUTED, linestyle=":", linewidth=1.2)
     axes.set_title("known against lacking labels", loc="left", fontsize=10)
     axes.set(xlabel="lacking labels accepted", ylabel="known labels accepted", xlim=(0, 1), ylim=(0, 1))
     axes.legend(loc="lower right")
 
 
 def _risk(axes: Axes, open_set: OpenSet) -> None:
-    axes.plot(open_set.coverage, open_set.risk, color=_COLOURS[0])
+    axes.plot(open_set.coverage, open_set.risk, color=CYCLE[0])
     axes.set_title("as the threshold falls", loc="left", fontsize=10)
     axes.set(xlabel="share of answers accepted", ylabel="wrong or lacking among them", xlim=(0, 1), ylim=(0, None))
 
@@ -147,9 +130,9 @@ def _risk(axes: Axes, open_set: OpenSet) -> None:
 def _figure(panels: int, title: str, further: str) -> tuple[Figure, list[Axes]]:
     columns = min(panels, 3)
     rows = -(-panels // columns)
-    figure = Figure(figsize=(max(6.4, 4.4 * columns), 3.8 * rows + 0.8), dpi=130, layout="constrained")
+    figure = Figure(figsize=(max(6.4, 4.4 * columns), 3.8 * rows + 0.8), layout="constrained")
     figure.suptitle(f"{title}\n\n", x=0.01, ha="left", fontsize=13, fontweight="bold")
-    figure.text(0.01, 1 - 0.52 / figure.get_figheight(), further, color=_MUTED, fontsize=9)
+    figure.text(0.01, 1 - 0.52 / figure.get_figheight(), further, color=MUTED, fontsize=9)
     grid = np.atleast_1d(figure.subplots(rows, columns)).ravel()
     for axes in grid[panels:]:
         axes.set_visible(False)
@@ -157,7 +140,7 @@ def _figure(panels: int, title: str, further: str) -> tuple[Figure, list[Axes]]:
 
 
 def _passed(tuning: Tuning) -> str:
-    return f"queries after {tuning.codec} at {tuning.snr_db:g} dB"
+    return f"queries after {tuning.codec} at {decibels(tuning.snr_db)}"
 
 
 def _save(figure: Figure, path: Path) -> None:

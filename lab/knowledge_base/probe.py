@@ -7,13 +7,13 @@ knowledge base and the bare FAISS index inside it take turns at coming first.
 """
 
 import json
-import os
 import sys
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
+import psutil
 
 from receiver.decision import VOTERS, vote
 from receiver.knowledge_base import EngineSettings, KnowledgeBase
@@ -76,12 +76,11 @@ def _bare(view: View, query: Floats) -> Positions:
 
 
 def _resident_bytes() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    return int(psutil.Process().memory_info().rss)
 
 
 def _peak_resident_bytes() -> int:
-    """Of this process alone; getrusage would count what its parent had before it."""
+    """Of this process alone: psutil has no peak on Linux, and getrusage counts what the parent had before."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
 

@@ -15,15 +15,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from lab.report.style import BLUE, GREEN, ORANGE, RC
 from shared.phy import ChannelSettings, Link, Sending, equalize, pilot_positions, place_pilots, track_channel
 from shared.types import Complex, Doubles
 
-_INK, _MUTED, _GRID = "#1b2433", "#66707f", "#e4e8ee"
-_BLUE, _ORANGE, _GREEN = "#2563eb", "#e2711d", "#15955a"
-_RC: Final[Any] = {
-    "font.size": 9, "text.color": _INK, "axes.edgecolor": _GRID, "axes.labelcolor": _MUTED, "axes.titlesize": 9.5,
-    "axes.titlelocation": "left", "xtick.color": _MUTED, "ytick.color": _MUTED, "axes.grid": True, "grid.color": _GRID,
-}  # fmt: skip
+_RC: Final[Any] = {**RC, "axes.titlelocation": "left", "axes.titlesize": 9.5, "savefig.bbox": "standard"}
 _SYMBOLS: Final = 960
 Panel = Callable[[Axes], None]
 
@@ -38,8 +34,8 @@ def constellation(title: str, *, told: bool = False, bursts: int = 1, **settings
             n0 = np.zeros(1, np.float32)
             received.append(equalize(one.y[None], gain[None], n0, "zf")[0][0] if told else one.y)
         y = np.concatenate(received)
-        axes.plot(y.real, y.imag, ".", color=_BLUE, markersize=2.2, alpha=0.6)
-        axes.plot(sent.real, sent.imag, "x", color=_ORANGE, markersize=4)
+        axes.plot(y.real, y.imag, ".", color=BLUE, markersize=2.2, alpha=0.6)
+        axes.plot(sent.real, sent.imag, "x", color=ORANGE, markersize=4)
         axes.set(xlim=(-1.75, 1.75), ylim=(-1.75, 1.75), aspect="equal", xticks=(-1, 0, 1), yticks=(-1, 0, 1))
         axes.set_title(title)
 
@@ -50,7 +46,7 @@ def envelopes(title: str, curves: dict[str, dict[str, Any]], *, symbols: int, co
     """|h|^2 in dB, from symbol to symbol or from burst to burst."""
 
     def draw(axes: Axes) -> None:
-        for (label, settings), colour in zip(curves.items(), (_BLUE, _ORANGE, _GREEN), strict=False):
+        for (label, settings), colour in zip(curves.items(), (BLUE, ORANGE, GREEN), strict=False):
             bursts = [Sending(np.ones(symbols, np.complex64), 0, counter) for counter in range(counters)]
             gains = [np.broadcast_to(one.gain, symbols) for one in _link(**settings).transmit_many(bursts)]
             axes.plot(_decibels(np.concatenate(gains)), color=colour, linewidth=1, label=label)
@@ -63,7 +59,7 @@ def envelopes(title: str, curves: dict[str, dict[str, Any]], *, symbols: int, co
 
 def responses(axes: Axes) -> None:
     """|H|^2 over frequency of three delay profiles."""
-    for name, colour in (("tdl-a", _BLUE), ("tdl-c", _ORANGE), ("tdl-d", _GREEN)):
+    for name, colour in (("tdl-a", BLUE), ("tdl-c", ORANGE), ("tdl-d", GREEN)):
         one = _link(fading=name, waveform="ofdm", seed=4).transmit(_qam(64), 0, 3)
         axes.plot(_decibels(one.gain), color=colour, linewidth=1.2, label=name)
     axes.set(ylim=(-32, 12), ylabel="|H|², dB", xlabel="subcarrier")
@@ -92,7 +88,7 @@ def followed(title: str, pilots: int, **settings: Any) -> Panel:
         known = track_channel(one.y[None], pilots, "scattered", of.settings.grid)
         places = pilot_positions(pilots, sent.size, "scattered")
         at_pilots = one.y[places] / sent[places]
-        for part, colour in ((np.real, _BLUE), (np.imag, _ORANGE)):
+        for part, colour in ((np.real, BLUE), (np.imag, ORANGE)):
             axes.plot(part(one.gain), color=colour, linewidth=0.8, linestyle="--")
             axes.plot(part(known.gain[0]), color=colour, linewidth=1.4)
             axes.plot(places, part(at_pilots), ".", color=colour, markersize=4)

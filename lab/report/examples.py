@@ -14,11 +14,11 @@ from lab.evaluate.scheme import Batch, CannotExist
 from lab.evaluate.schemes import make_scheme
 from lab.evaluate.scorer import Scorer
 from lab.report.results import channel_name
-from lab.report.style import INK, MUTED, RC, save
+from lab.report.style import INK, MUTED, RC, RIGHT, WRONG, save
 from shared.datasets import open_source
 from shared.types import Ints, Pixels
+from shared.units import decibels
 
-RIGHT, WRONG = "#15955a", "#d92d3a"
 COUNT = 10
 LENGTH, SNR_DB = 16, 0.0
 
@@ -35,7 +35,7 @@ def draw_examples(scenario: Scenario, test_set: TestSet, spec: str, folder: Path
         rows = [(_title(point), found) for point in points if (found := _found(point, scorer, members)) is not None]
         name = channel_name(points[0].channel.fading, points[0].csi)
         figure = _figure(rows, scorer, members, items)
-        figure.suptitle(f"{name}, {points[0].snr_db:g} dB".replace("-", "−"), fontsize=10, color=INK)
+        figure.suptitle(f"{name}, {decibels(points[0].snr_db)}", fontsize=10, color=INK)
         source = open_source(spec, "kb").name
         caption = f"Sent, and retrieved by each scheme: {name}, {points[0].snr_db:g} dB, pictures of {source}."
         drawn.append((f"examples-{number}.png", caption))

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from lab.report.gain_figure import GAIN_CAPTION, draw_gain
 from lab.report.results import Results, channel_name
 from lab.report.style import INK, MUTED, RC, look_of, save
+from shared.units import decibels
 
 _WIDTH, _HEIGHT = 3.3, 2.7  # inches of one panel
 _MOST_COLUMNS = 3
@@ -99,7 +100,7 @@ def _compares(rows: pl.DataFrame, x: str) -> bool:
 
 def _title(panel: str, value: float, results: Results) -> str:
     if panel == "snr_db":
-        return f"{value:g} dB".replace("-", "−")
+        return decibels(value)
     return f"k = {value:g}, cbr = 1/{results.reference['source_values'] / (value / 2):.0f}"
 
 

@@ -1,13 +1,17 @@
-"""How a scheme looks, the same in every figure."""
+"""The palette, and how a scheme looks, the same in every figure."""
 
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from matplotlib import rc_params_from_file
 from matplotlib.figure import Figure
 from PIL import Image
 
 INK, MUTED, GRID = "#1b2433", "#66707f", "#e4e8ee"
+BLUE, ORANGE, GREEN, PURPLE, RED = "#2563eb", "#e2711d", "#15955a", "#9d4edd", "#d92d3a"
+CYCLE = (BLUE, ORANGE, GREEN, PURPLE, RED)
+RIGHT, WRONG = GREEN, RED
 
 
 class Look(NamedTuple):
@@ -44,22 +48,8 @@ LOOKS = {
 }
 _OTHERS = ("#be185d", "#4338ca", "#854d0e", "#155e75")
 
-RC: Any = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": MUTED,
-    "axes.titlesize": 10,
-    "axes.titleweight": "bold",
-    "axes.grid": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "grid.color": GRID,
-    "legend.frameon": False,
-    "lines.markersize": 4,
-    "savefig.dpi": 130,
-    "savefig.bbox": "tight",
-}
+RC: Any = rc_params_from_file(Path(__file__).with_name("semlink.mplstyle"), use_default_template=False)
+"""The style sheet, for `matplotlib.rc_context`."""
 
 
 def save(figure: Figure, path: Path) -> None:

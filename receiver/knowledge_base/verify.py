@@ -9,7 +9,7 @@ from receiver.knowledge_base.index.index_file import index_problem
 from receiver.knowledge_base.index.ranking_file import RankingFile
 from receiver.knowledge_base.ingest.pictures import read_original
 from receiver.knowledge_base.store import schema
-from receiver.knowledge_base.store.checksums import prove_item, read_meta
+from receiver.knowledge_base.store.checksums import check_item, read_meta
 from receiver.knowledge_base.store.layout import Layout
 from receiver.knowledge_base.store.schema import Head
 from receiver.knowledge_base.store.sqlite import connect_reader, store_uri
@@ -92,7 +92,7 @@ def _rows(connection: sqlite3.Connection) -> Iterator[tuple]:  # type: ignore[ty
 def _item_problems(row: tuple, path: Path, outside: bool) -> list[str]:  # type: ignore[type-arg]
     *columns, proof = row
     try:
-        item = prove_item(tuple(columns), path)
+        item = check_item(tuple(columns), path)
         if proof != columns[6]:
             return [f"the proof of the embedding of {item.item_id!r} is not what was stored"]
     except SemLinkError as error:

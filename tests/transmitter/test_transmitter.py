@@ -27,8 +27,8 @@ from shared.errors import InvalidSetting, Lost, NotFound, Unavailable
 from shared.phy import pilot_positions, pilot_sequence
 from shared.rpc.status import error_from_rpc
 from shared.wire.link import burst_from_wire
-from tests.shared.codecs.test_codecs import network, saved
 from tests.tools.channel import mean_power
+from tests.tools.kbsc import network, saved
 from tests.tools.rpc import FarEnd, dialled, echo, far_end, serving, status_of, until
 from transmitter.encoder import Encoder
 from transmitter.service import TransmitterService

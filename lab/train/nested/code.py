@@ -21,9 +21,9 @@ from shared.codecs.embedding.nested_model import (
     LENGTHS,
     SEGMENTS,
     Prefix,
+    axis_pattern,
     expected_coordinates,
     log_likelihood,
-    pilot_pattern,
     superpose,
 )
 from shared.units import n0_from_snr_db
@@ -74,7 +74,7 @@ class CodeParameters(nn.Module):
         super().__init__()
         classes, axes = material.spread.shape
         points = len(DESIGN_SNRS_DB)
-        self.register_buffer("place", pilot_pattern(axes))
+        self.register_buffer("place", axis_pattern(axes))
         self.directions = nn.Parameter(torch.randn(classes, LENGTHS[-1]))
         self.lean = nn.Parameter(torch.full((points,), 0.5))
         self.gains = nn.Parameter(_first_gains(material.spread.square().mean(dim=0).sqrt() @ self.place.T))

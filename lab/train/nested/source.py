@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lab.data.codec_data import LabelledEmbeddings
-from lab.evaluate.classifier import SCALE, Recipe, fit
+from lab.evaluate.classifier import SCALE, ClassifierSettings, fit
 from shared.types import Embeddings, Labels
 
 _SEEN = 300_000
@@ -64,8 +64,8 @@ def fit_source(train: LabelledEmbeddings, held_out: Embeddings, axes: int, seed:
 
 def _classifier(train: LabelledEmbeddings, classes: int, seed: int) -> tuple[Tensor, Tensor]:
     """Softmax regression, which no deeper network beats on these embeddings: weight [C, D] and bias [C]."""
-    epochs = max(Recipe().epochs, _SEEN // len(train.labels))
-    network = fit(train.embeddings, train.labels, classes, Recipe(epochs=epochs), seed)
+    epochs = max(ClassifierSettings().epochs, _SEEN // len(train.labels))
+    network = fit(train.embeddings, train.labels, classes, ClassifierSettings(epochs=epochs), seed)
     (layer,) = [module for module in network.modules() if isinstance(module, nn.Linear)]
     return SCALE * layer.weight.detach(), layer.bias.detach()
 

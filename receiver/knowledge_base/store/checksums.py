@@ -36,7 +36,7 @@ def origin_from_meta(meta: Mapping[str, str]) -> Origin:
     return Origin(*texts, dim=int(meta["dim"]), copied=meta["copied"] == "1")
 
 
-def prove_row(row: tuple, labels: dict[int, str], path: Path) -> int:  # type: ignore[type-arg]
+def check_row(row: tuple, labels: dict[int, str], path: Path) -> int:  # type: ignore[type-arg]
     """The position of one checked row of `schema.ITEM_COLUMNS`."""
     position, item_id, code, caption, *blobs, stored = row
     label = labels.get(code)
@@ -45,27 +45,27 @@ def prove_row(row: tuple, labels: dict[int, str], path: Path) -> int:  # type: i
     return int(position)
 
 
-def prove_item(row: tuple, path: Path) -> Item:  # type: ignore[type-arg]
+def check_item(row: tuple, path: Path) -> Item:  # type: ignore[type-arg]
     """One checked item, of a row of `schema.ITEM_COLUMNS`, label, embedding, thumbnail and picture."""
     *columns, label, embedding, thumbnail, picture = row
     thumbnail, picture = thumbnail or b"", picture or b""  # an item without a picture has no row there
-    prove_row(tuple(columns), {columns[2]: label}, path)
+    check_row(tuple(columns), {columns[2]: label}, path)
     item_id, digests = columns[1], columns[6:9]
     if schema.blob_digest(thumbnail) != digests[1]:
         raise damaged(path, f"the thumbnail of {item_id!r} is not what was stored")
     if picture and schema.blob_digest(picture) != digests[2]:
         raise damaged(path, f"the picture of {item_id!r} is not what was stored")
-    vector = prove_embedding(repr(item_id), embedding, digests[0], path)
+    vector = checked_embedding(repr(item_id), embedding, digests[0], path)
     return Item(item_id, label, thumbnail, vector, columns[3], os.fsdecode(columns[4]), picture, digests[2])
 
 
-def prove_embedding(whose: str | int, embedding: bytes, digest: bytes, path: Path) -> Floats:
+def checked_embedding(whose: str | int, embedding: bytes, digest: bytes, path: Path) -> Floats:
     """A checked embedding: [dim], float32. whose: for the error."""
-    require_proven(whose, embedding, digest, path)
+    require_intact(whose, embedding, digest, path)
     return np.frombuffer(embedding, dtype="<f4").astype(np.float32)
 
 
-def require_proven(whose: str | int, embedding: bytes, digest: bytes, path: Path) -> None:
+def require_intact(whose: str | int, embedding: bytes, digest: bytes, path: Path) -> None:
     """Raise DataLoss unless an embedding has this digest. whose: name or position of the item, for the error."""
     if schema.blob_digest(embedding) != digest:
         name = whose if isinstance(whose, str) else f"the item at position {whose}"

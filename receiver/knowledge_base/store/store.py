@@ -22,13 +22,13 @@ import numpy as np
 from receiver.knowledge_base.records import AddedRecord, Origin
 from receiver.knowledge_base.store import schema
 from receiver.knowledge_base.store.checksums import (
+    check_item,
+    check_row,
+    checked_embedding,
     origin_from_meta,
-    prove_embedding,
-    prove_item,
-    prove_row,
     read_labels,
     read_meta,
-    require_proven,
+    require_intact,
 )
 from receiver.knowledge_base.store.schema import Head
 from receiver.knowledge_base.store.sqlite import connect_reader, store_uri
@@ -116,7 +116,7 @@ class Store:
             live = np.zeros(head.next_position, np.bool_)
             total = items = 0
             for row in connection.execute(f"SELECT {schema.ITEM_COLUMNS} FROM items ORDER BY position"):
-                position = prove_row(row, labels, self.path)
+                position = check_row(row, labels, self.path)
                 item_ids[position], codes[position], live[position] = row[1], row[2], True
                 total += int.from_bytes(row[-1], "big")
                 items += 1
@@ -139,8 +139,8 @@ class Store:
             head = Head.from_meta(read_meta(connection, self.path))
             labels = read_labels(connection)
             for *row, embedding in connection.execute(query, (known.next_position,)):
-                position = prove_row(tuple(row), labels, self.path)
-                vector = prove_embedding(repr(row[1]), embedding, row[6], self.path)
+                position = check_row(tuple(row), labels, self.path)
+                vector = checked_embedding(repr(row[1]), embedding, row[6], self.path)
                 added.append(AddedRecord(position, row[1], row[2], vector))
                 proofs.append(row[-1])
         whole = head.next_position - known.next_position == head.items - known.items == len(added)
@@ -163,7 +163,7 @@ class Store:
         )
         with self._reading() as connection:
             row = connection.execute(query, (position,)).fetchone()
-            return None if row is None else prove_item(row, self.path)
+            return None if row is None else check_item(row, self.path)
 
     def read_embeddings(self, positions: Sequence[int] | Positions) -> Floats:
         """Read and check embeddings: [n, dim], float32; NaN in the rows of removed items."""
@@ -174,7 +174,7 @@ class Store:
             stored = connection.execute(query, (json.dumps(list(rows)),)).fetchall()
         with reading(self.path):
             for position, embedding, proof in stored:
-                require_proven(position, embedding, proof, self.path)
+                require_intact(position, embedding, proof, self.path)
             if stored:
                 vectors = np.frombuffer(b"".join(row[1] for row in stored), dtype="<f4")
                 found[[rows[row[0]] for row in stored]] = vectors.reshape(len(stored), -1)
@@ -189,7 +189,7 @@ class Store:
         with self._reading() as connection:
             rows = connection.execute(query, (after, label, label, count)).fetchall()
             for row in rows:
-                prove_row(row[:-1], {row[2]: row[-1]}, self.path)
+                check_row(row[:-1], {row[2]: row[-1]}, self.path)
         return [Listed(row[0], row[1], row[-1], row[3], os.fsdecode(row[4])) for row in rows]
 
     def vectors(self, start: int, stop: int, live: Bools) -> "StoreVectors":
@@ -242,7 +242,7 @@ class StoreVectors:
             piece = self._positions[start : start + items]
             with self._store.consistent() as connection:  # not the shared one, whose lock would block searches
                 rows = connection.execute(query, (int(piece[0]), int(piece[-1]))).fetchall()
-                vectors = [prove_embedding(at, vector, digest, self._store.path) for at, vector, digest in rows]
+                vectors = [checked_embedding(at, vector, digest, self._store.path) for at, vector, digest in rows]
             if rows:
                 yield np.array([row[0] for row in rows], np.int64), np.stack(vectors)
 

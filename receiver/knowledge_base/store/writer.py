@@ -149,10 +149,10 @@ class StoreWriter:
         position = self.head.next_position
         blobs = (embedding, item.thumbnail)
         digests = (*map(schema.blob_digest, blobs), item.picture_digest)
-        proven = (os.fsencode(item.path), item.content, *digests)
-        proof = schema.item_digest(position, item.item_id, item.label, item.caption, proven)
+        digested = (os.fsencode(item.path), item.content, *digests)
+        row_digest = schema.item_digest(position, item.item_id, item.label, item.caption, digested)
         code = self._code(item.label)
-        row = (position, item.item_id, code, item.caption, *proven, proof)
+        row = (position, item.item_id, code, item.caption, *digested, row_digest)
         try:
             self._connection.execute(_ADD_ITEM, row)
         except sqlite3.IntegrityError as error:
@@ -164,7 +164,7 @@ class StoreWriter:
         if item.thumbnail or item.picture:
             row = (position, item.thumbnail, item.picture)
             self._connection.execute("INSERT INTO pictures VALUES (?, ?, ?)", row)
-        self._change(items=1, added=[proof], positions=1)
+        self._change(items=1, added=[row_digest], positions=1)
         return AddedRecord(position, item.item_id, code, unit)
 
     def _remove(self, item_id: str) -> int:
@@ -179,11 +179,13 @@ class StoreWriter:
         position, before = self._find(item_id)
         columns = "caption, path, content, embedding_digest, thumbnail_digest, picture_digest"
         query = f"SELECT {columns} FROM items WHERE position = ?"
-        caption, *proven = self._connection.execute(query, (position,)).fetchone()
-        proof = schema.item_digest(position, item_id, label, caption, proven)
+        caption, *digested = self._connection.execute(query, (position,)).fetchone()
+        row_digest = schema.item_digest(position, item_id, label, caption, digested)
         code = self._code(label)
-        self._connection.execute("UPDATE items SET label = ?, digest = ? WHERE position = ?", (code, proof, position))
-        self._change(added=[proof], removed=[before])
+        self._connection.execute(
+            "UPDATE items SET label = ?, digest = ? WHERE position = ?", (code, row_digest, position)
+        )
+        self._change(added=[row_digest], removed=[before])
         return code
 
     def _find(self, item_id: str) -> tuple[int, bytes]:

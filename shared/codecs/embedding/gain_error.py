@@ -1,14 +1,14 @@
-"""What a code word tells of the channel's gain, which a receiver has from a few pilots alone.
+"""Refines the channel gain that a receiver estimated from a few pilots, using the codeword as a pilot.
 
 After zero forcing a burst is (1 + a + jb) x + n. Pilots of unit power leave a, b ~ N(0, noise / 2 PILOTS). Given the
-word w, and S, the covariance of all else, the received y is Gaussian with mean w and covariance
+codeword w, and S, the covariance of all else, the received y is Gaussian with mean w and covariance
 
     S + s [w Jw] [w Jw]',    s = noise / 2 PILOTS,    J: times j
 
-so the word itself is one long pilot, and at low SNR tells more of the gain than the pilots did. By the matrix inversion
-lemma, with S taken to be diagonal, e = w' S^-1 w and u = [w Jw]' S^-1 (y - w),
+so the codeword itself is one long pilot, and at low SNR gives a better gain than the pilots. By the matrix inversion
+lemma, with S assumed diagonal, e = w' S^-1 w and u = [w Jw]' S^-1 (y - w),
 
-    log p  grows by  s |u|^2 / 2 (1 + s e) - log(1 + s e),    E[(a, b) | y, w] = s u / (1 + s e)
+    log p  increases by  s |u|^2 / 2 (1 + s e) - log(1 + s e),    E[(a, b) | y, w] = s u / (1 + s e)
 """
 
 from typing import Final, NamedTuple
@@ -16,27 +16,27 @@ from typing import Final, NamedTuple
 from torch import Tensor, stack
 
 PILOTS: Final = 8
-"""Symbols that the gain is taken to be learned from. With more, or with a genie, to assume so costs next to nothing."""
+"""Assumed number of pilots. If there are more, or a genie, the loss by this assumption is negligible."""
 
 
 class GainError(NamedTuple):
-    """For each word: log_ratio: [..., B, C], to be added to its log-likelihood. along, across: [..., B, C], a and b."""
+    """Of each codeword, [..., B, C] each. log_ratio: added to its log-likelihood. along, across: a and b."""
 
     log_ratio: Tensor
     along: Tensor
     across: Tensor
 
 
-def gain_error(y: Tensor, noise: Tensor, words: Tensor, squares: Tensor, powers: Tensor) -> GainError:
-    """Look at bursts with each word for a pilot.
+def gain_error(y: Tensor, noise: Tensor, codewords: Tensor, squares: Tensor, powers: Tensor) -> GainError:
+    """Gain error of bursts under the hypothesis of each codeword.
 
-    y: [B, k]. noise: [B, 1] or [B, k], noise power of each dimension. words: [..., C, k]; squares: their squares.
-    powers: [..., 1, k], of what is superposed on them; it counts as noise.
+    y: [B, k]. noise: [B, 1] or [B, k], noise power of each dimension. codewords: [..., C, k]; squares: their squares.
+    powers: [..., 1, k], of the superposed refinement; it counts as noise.
     """
-    certainty = _of_symbols(1 / (noise + powers))
-    weighted = certainty * y
-    energy = certainty @ squares.mT
-    along, across = weighted @ words.mT - energy, turned(weighted, -1) @ words.mT
+    inverse_noise = _of_symbols(1 / (noise + powers))
+    weighted = inverse_noise * y
+    energy = inverse_noise @ squares.mT
+    along, across = weighted @ codewords.mT - energy, turned(weighted, -1) @ codewords.mT
     variance = noise.mean(dim=1, keepdim=True) / (2 * PILOTS)
     known = 1 + variance * energy
     ratio = variance * (along.square() + across.square()) / (2 * known) - known.log()
@@ -44,12 +44,12 @@ def gain_error(y: Tensor, noise: Tensor, words: Tensor, squares: Tensor, powers:
 
 
 def turned(x: Tensor, sign: int = 1) -> Tensor:
-    """Symbols [..., k] times j, or times -j: real and imaginary parts lie beside each other."""
+    """Symbols [..., k] times j, or times -j; real and imaginary parts alternate."""
     real, imaginary = x[..., 0::2], x[..., 1::2]
     return stack((-sign * imaginary, sign * real), dim=-1).flatten(-2)
 
 
-def _of_symbols(certainty: Tensor) -> Tensor:
-    """The same for both parts of a symbol, so that w and Jw are orthogonal."""
-    mean = (certainty[..., 0::2] + certainty[..., 1::2]) / 2
+def _of_symbols(inverse_noise: Tensor) -> Tensor:
+    """Mean over both parts of each symbol, so that w and Jw are orthogonal."""
+    mean = (inverse_noise[..., 0::2] + inverse_noise[..., 1::2]) / 2
     return mean.repeat_interleave(2, dim=-1)

@@ -1,7 +1,7 @@
-"""`label`: the number of the category and nothing else, as a word of a spherical code. The plain digital competitor.
+"""`label`: the number of the category as a codeword of a spherical code, nothing else; a digital baseline.
 
-e --classifier--> c --word--> x [k/2]
-x_hat --likelihood of each word--> log p(c | y) --> e_hat = prototype of the likeliest category
+e --classifier--> c --codeword--> x [k/2]
+x_hat --likelihood of each codeword--> log p(c | y) --> e_hat = prototype of the likeliest category
 """
 
 import copy
@@ -21,7 +21,7 @@ from shared.types import Complex, Embeddings, Floats
 
 
 class LabelTables(NamedTuple):
-    """weight: [C, D], bias: [C], logits of an embedding's category. prototypes: [C, D]. words: [C, k], unit power."""
+    """weight: [C, D], bias: [C], logits of an embedding's category. prototypes: [C, D]. words: [C, k], codewords."""
 
     weight: Floats
     bias: Floats
@@ -30,7 +30,7 @@ class LabelTables(NamedTuple):
 
 
 class Label(Codec):
-    """One length; its code words were trained for this length alone."""
+    """One length, with codewords trained for this length."""
 
     name: ClassVar[str] = "label"
     lengths: ClassVar[tuple[int, ...]] = (8, 16, 32, 64, 128, 256)
@@ -63,15 +63,15 @@ class Label(Codec):
 
     def encode(self, embeddings: Embeddings, snr_db: DesignSnr | None = None) -> Complex:  # noqa: ARG002
         """Symbols [B, k/2] of the categories of `embeddings`: [B, D]."""
-        words: Complex = self._symbols[self.categories(embeddings).argmax(axis=1)]
-        return words
+        codewords: Complex = self._symbols[self.categories(embeddings).argmax(axis=1)]
+        return codewords
 
     def decode(self, x_hat: Complex, n0_eff: Floats) -> Decoded:
         """The prototype of the likeliest category, and the log-probabilities of all."""
-        y, words = to_latent(x_hat), to_latent(self._symbols)
-        certainty = 2 / received_noise(x_hat, n0_eff)  # N0/2 in each real dimension
-        likelihood = (certainty * y) @ words.T - 0.5 * np.broadcast_to(certainty, y.shape) @ (words * words).T
-        log_posterior = _log_softmax(likelihood + self._log_prior)
+        y, codewords = to_latent(x_hat), to_latent(self._symbols)
+        precision = 2 / received_noise(x_hat, n0_eff)  # N0/2 in each real dimension
+        energy = np.broadcast_to(precision, y.shape) @ (codewords * codewords).T
+        log_posterior = _log_softmax((precision * y) @ codewords.T - 0.5 * energy + self._log_prior)
         return Decoded(self.tables.prototypes[log_posterior.argmax(axis=1)], log_posterior)
 
     def categories(self, embeddings: Embeddings) -> LogProbabilities:

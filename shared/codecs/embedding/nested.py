@@ -1,12 +1,13 @@
-"""`nested`: the category as a spherical code word, the place within it as an analogue refinement, superposed.
+"""`nested`: the category as a codeword of a spherical code, the position within it as an analogue refinement,
+superposed.
 
-    e --classifier--> c ----word----.
+    e --classifier--> c --codeword---.
     '--its axes-----> z ----gains---+--> 256 real dimensions; the first k of them are sent
                                             |
     e_hat, log p(c | y)  <--exact posterior of the mixture--'
 
-One file of weights serves every k: the first k dimensions of the long code are the short code. The model, and where it
-comes from, is in `nested_model`.
+One file of weights serves every k: the first k dimensions of the long code are the short code. The model, with its
+sources, is in `nested_model`.
 """
 
 import copy
@@ -41,7 +42,7 @@ class Nested(Codec):
     command: ClassVar[str] = "semlink train nested"
 
     def __init__(self, model: NestedModel, k: int, clip_fingerprint: str | None, device: str) -> None:
-        """`model` lies on `device`, and nobody changes it."""
+        """`model` is on `device` and is not modified."""
         self.k = k
         self.clip_fingerprint = clip_fingerprint
         self.device = device
@@ -100,7 +101,7 @@ class Nested(Codec):
 
 
 class NestedUnlabelled(Nested):
-    """The same code, trained without any label: its categories are clusters of embeddings."""
+    """The same code, trained without labels: its categories are clusters of embeddings."""
 
     name: ClassVar[str] = "nested-unlabelled"
     command: ClassVar[str] = "semlink train nested --unlabelled"
@@ -116,15 +117,15 @@ def _read_model(path: Path, _modified_ns: int, device: str) -> tuple[NestedModel
 
 
 def received_noise(x_hat: Complex, n0_eff: Floats) -> Floats:
-    """As `latent_noise`; where the receiver does not know it, the power of a burst, 1 + N0 in the mean, tells it."""
+    """As `latent_noise`; if unknown, estimated from the power of a burst, whose mean is 1 + N0."""
     noise, heard = latent_noise(n0_eff), np.mean(np.abs(x_hat) ** 2, axis=1, keepdims=True) - 1
     return np.maximum(np.where(np.isnan(noise), heard, noise), LEAST_NOISE).astype(np.float32)
 
 
 def latent_noise(n0_eff: Floats) -> Floats:
-    """Noise power of each real dimension of a latent of unit power: [B, 1] where bursts have one each, or [B, k].
+    """Noise power of each real dimension of a latent of unit power: [B, 1] if constant over a burst, or [B, k].
 
-    n0_eff: [B, k/2], after zero forcing, NaN where it is not known.
+    n0_eff: [B, k/2], after zero forcing, NaN if not known.
     """
     noise = np.asarray(n0_eff, np.float32)
     same = np.array_equal(noise, np.broadcast_to(noise[:, :1], noise.shape), equal_nan=True)

@@ -1,17 +1,17 @@
-"""The model behind `nested`: what embeddings look like, and what is sent for one.
+"""The model of `nested`: the source of embeddings, and the code.
 
 Source: a mixture of probabilistic principal components (Tipping, Bishop, "Mixtures of Probabilistic Principal Component
 Analyzers", Neural Computation 11, 1999), one component for each category (or cluster) c:
 
     e = m_c + B W_c z,   z ~ N(0, I),   few axes, strongest first
 
-Code: the number c as a word of a spherical code, superposed with the coordinates z as they are,
+Code: the number c as a codeword of a spherical code, superposed with the coordinates z as they are,
 
-    latent_i = s word_i(c) + gain_i z_axis(i),   i = 0 .. 255,   axis(i): place of i within its segment
+    latent_i = s codeword_i(c) + gain_i z_axis(i),   i = 0 .. 255,   axis(i): place of i within its segment
 
 Segments [0, 8), [8, 16), [16, 32), [32, 64), [64, 128), [128, 256) have unit mean power each, so every prefix of
-segments is a burst of its own. The scale s of the word fills what the coordinates leave of the segment's power. Words
-and gains depend on the operating point, the SNR that the sender believes in: little SNR, little gain.
+segments is a burst of its own. The scale s of the codeword fills the power that the coordinates leave in the segment.
+Codewords and gains depend on the design SNR: the lower it is, the smaller the gains.
 """
 
 from collections.abc import Sequence
@@ -22,14 +22,15 @@ from torch import Tensor, nn
 
 from shared.codecs.embedding.gain_error import GainError, gain_error, turned
 from shared.types import Floats
+from shared.units import n0_from_snr_db
 
 LENGTHS: Final = (8, 16, 32, 64, 128, 256)
 SEGMENTS: Final = tuple(zip((0, *LENGTHS), LENGTHS, strict=False))
 MOST_REFINEMENT: Final = 0.95
-"""Largest share of a segment's power that the coordinates of one burst may take: the word needs the rest."""
+"""Largest share of a segment's power that the coordinates of one burst may take; the codeword gets the rest."""
 
 LEAST_NOISE: Final = 1e-3
-"""Of a received dimension. With less, float32 would lose the differences of likelihoods."""
+"""Least noise power of a received dimension: with less, float32 loses the differences of likelihoods."""
 
 _ABOVE_DB, _BELOW_DB = 0.8, 3.0
 _LIKELY = 4  # categories whose coordinates are estimated; the others add their prototype alone
@@ -40,7 +41,7 @@ class NestedModel(nn.Module):
 
     weight: [C, D], bias: [C], logits of an embedding's category. prototypes: [C, D], m_c. basis: [D, m], B,
     orthonormal. axes: [C, m, n], W_c, orthogonal columns as long as their coordinate's standard deviation.
-    points_db: [T], dB, the operating points; words: [T, C, 256] and gains: [T, 256] for each.
+    points_db: [T], dB, the design SNRs; words (codewords): [T, C, 256] and gains: [T, 256] for each.
     """
 
     weight: Tensor
@@ -57,7 +58,7 @@ class NestedModel(nn.Module):
         super().__init__()
         for name in ("weight", "bias", "prototypes", "basis", "axes", "points_db", "words", "gains"):
             self.register_buffer(name, tensors[name].float())
-        self.register_buffer("place", pilot_pattern(self.axes.shape[2]), persistent=False)
+        self.register_buffer("place", axis_pattern(self.axes.shape[2]), persistent=False)
         self._prefixes: dict[int, Prefix] = {}
 
     def arrays(self) -> dict[str, Floats]:
@@ -75,7 +76,7 @@ class NestedModel(nn.Module):
         return torch.einsum("bm,bmn->bn", rest, axes) / axes.square().sum(dim=1).clamp(min=1e-12)
 
     def encode(self, embeddings: Tensor, points: Tensor) -> Tensor:
-        """Latent [B, 256] of embeddings [B, D] at operating points [B], positions in `points_db`."""
+        """Latent [B, 256] of embeddings [B, D] at design SNRs [B], positions in `points_db`."""
         categories = self.log_categories(embeddings).argmax(dim=1)
         z = self.coordinates(embeddings, categories)
         return superpose(self.words[points, categories], self.gains[points] * (z @ self.place.T))
@@ -84,14 +85,14 @@ class NestedModel(nn.Module):
         """Estimate embeddings [B, D], and log-probabilities of the categories [B, C].
 
         y: [B, k], received latent. noise: [B, 1] or [B, k], noise power of each real dimension where a sent one has
-        power 1; NaN, for all or for none, where it is not known. log_prior: [C]. The sender's operating point is not
-        told: see `hypotheses`.
+        power 1; NaN, for all or for none, where it is not known. log_prior: [C]. The receiver does not
+        know the sender's design SNR: see `hypotheses`.
         """
         noises, log_prior_of_point = hypotheses(noise, self.points_db)
         code = self.prefix(y.shape[1])
         found = log_likelihood(y.repeat(len(noises), 1), noises.flatten(0, 1), code)  # [T, N B, C]
         gains = [] if noise.isnan().any() else gain_errors(y, noises[0], code)
-        for _, gain in gains:  # who learned the noise from pilots learned the gain from them
+        for _, gain in gains:  # a noise estimate from pilots comes with a gain estimate from them
             found = found + gain.log_ratio
         joint = found.reshape(len(found), *noises.shape[:2], -1) + log_prior_of_point[..., None] + log_prior
         log_posterior = joint.logsumexp(dim=(0, 1)).log_softmax(dim=1)
@@ -100,7 +101,7 @@ class NestedModel(nn.Module):
         return self._expected_embeddings(y, noises, (supposed, points), log_posterior.exp(), gains), log_posterior
 
     def prefix(self, k: int) -> "Prefix":
-        """The code of the first k dimensions at all operating points; made once, and kept."""
+        """The code of the first k dimensions at all design SNRs, cached."""
         if k not in self._prefixes:
             self._prefixes[k] = Prefix.of(self.words, self.gains[..., None] * self.place, k)
         return self._prefixes[k]
@@ -115,8 +116,8 @@ class NestedModel(nn.Module):
     ) -> Tensor:
         """Sum over c of p(c | y) E[e | y, c]: [B, D].
 
-        noises: [N, B, 1] or [N, B, k]. likeliest: [B, C] each, which of them, and which operating point, are the
-        likeliest for each category. gains: what the words tell of the gain, burst by burst.
+        noises: [N, B, 1] or [N, B, k]. likeliest: [B, C] each, positions of the likeliest noise and
+        design SNR of each category. gains: gain errors estimated from the codewords, burst by burst.
         """
         supposed, points = likeliest
         embeddings = posterior @ self.prototypes
@@ -124,24 +125,24 @@ class NestedModel(nn.Module):
         rows = torch.arange(len(y), device=y.device)
         for share, category in zip(shares.T, likely.T, strict=True):
             noise, point = noises[supposed[rows, category], rows], points[rows, category]
-            word = self.words[point, category, : y.shape[1]]
+            codeword = self.words[point, category, : y.shape[1]]
             for part, gain in gains:
                 along, across = (each[point, rows, category][:, None] for each in (gain.along, gain.across))
-                word[:, part] += along * word[:, part] + across * turned(word[:, part])
-            z = expected_coordinates(y, noise, word, self.gains[point], self.place)
+                codeword[:, part] += along * codeword[:, part] + across * turned(codeword[:, part])
+            z = expected_coordinates(y, noise, codeword, self.gains[point], self.place)
             embeddings += share[:, None] * torch.einsum("bn,bmn->bm", z, self.axes[category]) @ self.basis.T
         return embeddings
 
 
 class Prefix(NamedTuple):
-    """The first k dimensions of a code, or of T codes, and what of a likelihood is the same for all bursts.
+    """The first k dimensions of a code, or of T codes, and terms of the likelihood that are the same for all bursts.
 
-    words: [..., C, k]. carried: [..., k, n], G, the gain of each dimension in the column of its coordinate.
-    through: [..., C, n], words G. energy: [..., 1, C], |word|^2. strength: [..., 1, n], diagonal of G'G.
-    squares: [..., C, k], of words. powers: [..., 1, k], diagonal of G G'.
+    codewords: [..., C, k]. carried: [..., k, n], G, the gain of each dimension in the column of its coordinate.
+    through: [..., C, n], codewords G. energy: [..., 1, C], |codeword|^2. strength: [..., 1, n], diagonal of G'G.
+    squares: [..., C, k], of codewords. powers: [..., 1, k], diagonal of G G'.
     """
 
-    words: Tensor
+    codewords: Tensor
     carried: Tensor
     through: Tensor
     energy: Tensor
@@ -150,14 +151,14 @@ class Prefix(NamedTuple):
     powers: Tensor
 
     @classmethod
-    def of(cls, words: Tensor, carried: Tensor, k: int) -> Self:
-        """Of words [..., C, 256] and gains [..., 256, n]."""
-        words, carried = words[..., :k], carried[..., :k, :]
-        squares, powers = words.square(), carried.square()
+    def of(cls, codewords: Tensor, carried: Tensor, k: int) -> Self:
+        """Of codewords [..., C, 256] and gains [..., 256, n]."""
+        codewords, carried = codewords[..., :k], carried[..., :k, :]
+        squares, powers = codewords.square(), carried.square()
         return cls(
-            words,
+            codewords,
             carried,
-            words @ carried,
+            codewords @ carried,
             squares.sum(dim=-1).unsqueeze(-2),
             powers.sum(dim=-2, keepdim=True),
             squares,
@@ -166,15 +167,15 @@ class Prefix(NamedTuple):
 
 
 def hypotheses(noise: Tensor, points_db: Tensor) -> tuple[Tensor, Tensor]:
-    """What a receiver holds for possible: noises [N, B, 1] or [N, B, k], and the log-prior of each with each of the T
-    operating points where the sender may be: [T, N, B], up to a constant.
+    """Noise hypotheses [N, B, 1] or [N, B, k], and their log-priors with each of the T design SNRs: [T, N, B], up to a
+    constant.
 
-    Noise that is known, [B, 1] or [B, k], is the only one. Noise that is not, NaN, may be that of any SNR of the list.
-    The distance of a sender's belief from the receiver's SNR is taken to be exponential on both sides. A careful sender
-    stays below what most bursts get, so it is seldom above.
+    Known noise, [B, 1] or [B, k], is the only hypothesis. For unknown noise, NaN, each SNR of the list is one.
+    The difference between design SNR and received SNR has an exponential prior on both sides; it is narrower above,
+    since a design SNR is usually below the SNR of most bursts.
     """
     if noise.isnan().any():
-        noises = (10 ** (-points_db / 10))[:, None, None].expand(-1, len(noise), 1)
+        noises = n0_from_snr_db(points_db)[:, None, None].expand(-1, len(noise), 1)
     else:
         noises = noise.clamp(min=LEAST_NOISE)[None]
     snr_db = 10 * (1 / noises).mean(dim=2).log10()
@@ -182,21 +183,21 @@ def hypotheses(noise: Tensor, points_db: Tensor) -> tuple[Tensor, Tensor]:
     return noises, -torch.where(above_db > 0, above_db / _ABOVE_DB, -above_db / _BELOW_DB)
 
 
-def pilot_pattern(axes: int) -> Tensor:
+def axis_pattern(axes: int) -> Tensor:
     """Which of `axes` coordinates each dimension carries: [256, axes], one 1 in each row."""
     axis = torch.cat([torch.arange(stop - start) % axes for start, stop in SEGMENTS])
     return nn.functional.one_hot(axis, axes).float()
 
 
-def superpose(words: Tensor, refinement: Tensor) -> Tensor:
-    """Sum of words and refinement, both [B, 256], with mean power 1 in each segment of each row.
+def superpose(codewords: Tensor, refinement: Tensor) -> Tensor:
+    """Sum of codewords and refinement, both [B, 256], with mean power 1 in each segment of each row.
 
-    The refinement stays as it is, so that the receiver knows its scale; the word is scaled to fill the segment:
+    The refinement stays as it is, so that the receiver knows its scale; the codeword is scaled to fill the segment:
     |s w + v|^2 = d  <=>  s = (-w.v + sqrt((w.v)^2 + |w|^2 (d - |v|^2))) / |w|^2 over a segment of d dimensions.
     """
     filled = []
     for start, stop in SEGMENTS:
-        size, w, v = stop - start, words[:, start:stop], refinement[:, start:stop]
+        size, w, v = stop - start, codewords[:, start:stop], refinement[:, start:stop]
         v = v * (MOST_REFINEMENT * size / v.square().sum(dim=1, keepdim=True).clamp(min=1e-9)).clamp(max=1).sqrt()
         energy, along = w.square().sum(dim=1, keepdim=True), (w * v).sum(dim=1, keepdim=True)
         left = size - v.square().sum(dim=1, keepdim=True)
@@ -205,11 +206,11 @@ def superpose(words: Tensor, refinement: Tensor) -> Tensor:
 
 
 def gain_errors(y: Tensor, noise: Tensor, code: Prefix) -> list[tuple[slice, GainError]]:
-    """What the words tell of the gain of each burst, and which dimensions the burst holds.
+    """Gain errors estimated from the codewords, and the dimensions of the burst of each.
 
-    noise: [B, 1], of one burst, or [B, k]. Of a code that came in rounds each segment is taken for a burst: a round is
-    one or more of them. Where noise differs within a segment, the gain was followed from symbol to symbol: no one error
-    is common to all, and the list is empty.
+    noise: [B, 1], of one burst, or [B, k]. For a code sent in HARQ rounds each segment counts as a burst: a round is
+    one or more of them. If noise differs within a segment, the gain was tracked from symbol to symbol: there is no
+    common error, and the list is empty.
     """
     k = y.shape[1]
     if noise.shape[1] == 1:
@@ -224,7 +225,7 @@ def gain_errors(y: Tensor, noise: Tensor, code: Prefix) -> list[tuple[slice, Gai
             gain_error(
                 y[:, part],
                 noise[:, :1] if noise.shape[1] == 1 else noise[:, part],
-                code.words[..., part],
+                code.codewords[..., part],
                 code.squares[..., part],
                 code.powers[..., part],
             ),
@@ -236,55 +237,55 @@ def gain_errors(y: Tensor, noise: Tensor, code: Prefix) -> list[tuple[slice, Gai
 def log_likelihood(y: Tensor, noise: Tensor, code: Prefix) -> Tensor:
     """Log-likelihood of each category, z averaged out, but for the constant k/2 log 2 pi: [..., B, C].
 
-    y: [B, k]. noise: [B, 1] or [B, k], variance of each dimension. Given c, y is Gaussian with mean word(c) and
+    y: [B, k]. noise: [B, 1] or [B, k], variance of each dimension. Given c, y is Gaussian with mean codeword(c) and
     covariance G G' + diag(noise). With P = I + G' diag(1/noise) G, the precision of z, which is diagonal because each
-    dimension carries one coordinate, and d = y - word(c),
+    dimension carries one coordinate, and d = y - codeword(c),
 
         -2 log p = d' diag(1/noise) d - (G' d/noise)' P^-1 (G' d/noise) + log det P + log det diag(noise) + k log 2 pi
     """
-    certainty = 1 / noise
-    uniform = certainty.shape[1] == 1  # the same for the whole burst: all of it is products of matrices
-    precision = 1 + (certainty * code.strength if uniform else certainty @ code.carried.square())
-    matched = (certainty * y) @ code.carried
+    inverse_noise = 1 / noise
+    uniform = inverse_noise.shape[1] == 1  # the same for the whole burst: matrix products suffice
+    precision = 1 + (inverse_noise * code.strength if uniform else inverse_noise @ code.carried.square())
+    matched = (inverse_noise * y) @ code.carried
     share = matched / precision
     if uniform:
-        cross = certainty * (share @ code.through.mT)
-        square = certainty.square() * ((1 / precision) @ code.through.square().mT)
+        cross = inverse_noise * (share @ code.through.mT)
+        square = inverse_noise.square() * ((1 / precision) @ code.through.square().mT)
     else:
-        each = _weighed_through(certainty, code)
+        each = _weighed_through(inverse_noise, code)
         cross = torch.einsum("...bn,...bcn->...bc", share, each)
         square = torch.einsum("...bn,...bcn->...bc", 1 / precision, each.square())
     explained = (matched * share).sum(dim=-1, keepdim=True) - 2 * cross + square
     volume = precision.log().sum(dim=-1, keepdim=True) + noise.log().expand_as(y).sum(dim=1, keepdim=True)
-    return -0.5 * (_squared_distance(y, certainty, code) - explained + volume)
+    return -0.5 * (_squared_distance(y, inverse_noise, code) - explained + volume)
 
 
-def expected_coordinates(y: Tensor, noise: Tensor, words: Tensor, gains: Tensor, place: Tensor) -> Tensor:
+def expected_coordinates(y: Tensor, noise: Tensor, codewords: Tensor, gains: Tensor, place: Tensor) -> Tensor:
     """E[z | y, c] = P^-1 G' d/noise, see `log_likelihood`: [B, n].
 
-    y: [B, k]. noise: [B, 1] or [B, k]. words, gains: [B, 256] of each burst. place: [256, n], from `pilot_pattern`.
+    y: [B, k]. noise: [B, 1] or [B, k]. codewords, gains: [B, 256] of each burst. place: [256, n], from `axis_pattern`.
     """
     k = y.shape[1]
-    gains, place, certainty = gains[:, :k], place[:k], 1 / noise
-    precision = 1 + (certainty * gains.square()) @ place
-    return ((certainty * gains * (y - words[:, :k])) @ place) / precision
+    gains, place, inverse_noise = gains[:, :k], place[:k], 1 / noise
+    precision = 1 + (inverse_noise * gains.square()) @ place
+    return ((inverse_noise * gains * (y - codewords[:, :k])) @ place) / precision
 
 
-def _weighed_through(certainty: Tensor, code: Prefix) -> Tensor:
-    """Words diag(certainty) G: [..., B, C, n]. certainty: [B, k]."""
-    if _is_constant_in_segments(certainty):  # rounds, one gain each: 3 to 14 times faster
-        segments = [(start, stop) for start, stop in SEGMENTS if stop <= certainty.shape[1]]
-        steps = torch.stack([certainty[:, start] for start, _ in segments], dim=1)
-        parts = [code.words[..., start:stop] @ code.carried[..., start:stop, :] for start, stop in segments]
+def _weighed_through(inverse_noise: Tensor, code: Prefix) -> Tensor:
+    """Codewords diag(inverse_noise) G: [..., B, C, n]. inverse_noise: [B, k]."""
+    if _is_constant_in_segments(inverse_noise):  # rounds, one gain each: 3 to 14 times faster
+        segments = [(start, stop) for start, stop in SEGMENTS if stop <= inverse_noise.shape[1]]
+        steps = torch.stack([inverse_noise[:, start] for start, _ in segments], dim=1)
+        parts = [code.codewords[..., start:stop] @ code.carried[..., start:stop, :] for start, stop in segments]
         return torch.einsum("bs,s...cn->...bcn", steps, torch.stack(parts))
-    return torch.einsum("bk,...ck,...kn->...bcn", certainty, code.words, code.carried)
+    return torch.einsum("bk,...ck,...kn->...bcn", inverse_noise, code.codewords, code.carried)
 
 
-def _squared_distance(y: Tensor, certainty: Tensor, code: Prefix) -> Tensor:
-    """Sum over dimensions of certainty (y - word)^2: [..., B, C]."""
-    itself = (certainty * y.square()).sum(dim=1, keepdim=True)
-    words = certainty * code.energy if certainty.shape[1] == 1 else certainty @ code.squares.mT
-    return itself - 2 * (certainty * y) @ code.words.mT + words
+def _squared_distance(y: Tensor, inverse_noise: Tensor, code: Prefix) -> Tensor:
+    """Sum over dimensions of inverse_noise (y - codeword)^2: [..., B, C]."""
+    itself = (inverse_noise * y.square()).sum(dim=1, keepdim=True)
+    codewords = inverse_noise * code.energy if inverse_noise.shape[1] == 1 else inverse_noise @ code.squares.mT
+    return itself - 2 * (inverse_noise * y) @ code.codewords.mT + codewords
 
 
 def _is_constant_in_segments(values: Tensor) -> bool:

@@ -1,19 +1,19 @@
-"""Ranks items by two kinds of evidence: where the codec puts the embedding, and which category it believes in.
+"""Ranks items by label posterior and distance to the decoded embedding.
 
     items, labels --codec.categories--> p(c | label)         once for a knowledge base
     e_hat, log p(c | y) --> score(i) = log p(label_i | y) - |e_hat - e_i|^2 / (2 v)         for each burst
 
-Items know their labels, and what the codec says of all items of a label tells what its categories mean here:
+The codec's category probabilities, averaged over the items of a label, link its categories to the labels:
 
     p(label | y) ~ p(label) sum over c of p(c | y) / p(c) p(c | label)
 
-Beside the labels stands one more, "none of these": a picture whose category the knowledge base lacks. Its prior is a
-tenth, and its p(c | none) what the labels leave uncovered, max(0, 1/C - mean p(c | label)), normalized. It is never an
-answer, but takes probability from those that are. The decoder is not told of it.
+One more label, "none of these", stands for pictures whose category is not in the knowledge base. Its prior is 0.1, and
+its p(c | none) = max(0, 1/C - mean p(c | label)), normalized. It is never an answer, but reduces the probability of the
+other labels. The decoder does not use it.
 
-v is the mean squared distance of an item from the centre of its label. Labels weigh the same, however many items one
-has. The score is computed for all items, N D operations a burst as in a flat index. On top of an approximate index one
-would search inside the few labels with the largest p(label | y), plus the nearest items overall: no other item can win.
+v is the mean squared distance of an item from the centre of its label. All labels have the same prior, however many
+items they have. The score is computed for all items, N D operations a burst as in a flat index. With an approximate
+index, searching the few labels with the largest p(label | y) and the nearest items overall would suffice.
 """
 
 import numpy as np
@@ -21,16 +21,16 @@ import numpy as np
 from shared.codecs.base.contract import Codec, Decoded, LogProbabilities
 from shared.types import Embeddings, Floats, Ints
 
-_LEAST = 1e-4  # probability of a category within a label: a handful of items does not rule one out
+_LEAST = 1e-4  # least probability of a category within a label: a few items do not rule one out
 _LEAST_SPREAD = 1e-3
 _NONE = 0.1  # prior of a picture that none of the labels fits
 
 
 class LabelPosterior:
-    """A knowledge base as one codec sees it."""
+    """Posterior of a knowledge base's labels and items under one codec."""
 
     def __init__(self, codec: Codec, embeddings: Embeddings, labels: Ints) -> None:
-        """Ask the codec about all items.
+        """Classify all items with the codec.
 
         codec: one with categories. embeddings: [N, D], float32, unit length, of all items or of some of each label.
         labels: [N], a number for each label, 0 or more; not all of them need have items.
@@ -49,14 +49,14 @@ class LabelPosterior:
 
     @property
     def log_prior(self) -> LogProbabilities:
-        """How likely each category is before anything is received, for `Codec.with_prior`: [C]."""
+        """Log-prior of each category, for `Codec.with_prior`: [C]."""
         prior: LogProbabilities = np.log(self._prior).astype(np.float32)
         return prior
 
     def log_labels(self, decoded: Decoded) -> LogProbabilities:
         """Log-probability of each label: [B, largest + 1], float32, minus infinity for a number without items.
 
-        `decoded` comes from a codec with this prior. What the probabilities leave of 1 is that of none of the labels.
+        `decoded` comes from a codec with this prior. The probabilities add up to 1 less that of "none of these".
         """
         assert decoded.log_posterior is not None
         ratio = np.exp(decoded.log_posterior) / self._prior
@@ -67,15 +67,15 @@ class LabelPosterior:
         return found
 
     def scores(self, decoded: Decoded, products: Embeddings, labels: Ints) -> Floats:
-        """What candidates of each burst are worth: [B, n].
+        """Scores of candidates of each burst: [B, n].
 
         products: [B, n], inner products of e_hat and each candidate, of unit length. labels: [B, n], of each.
         """
         log_labels = self.log_labels(decoded)
         rows = np.arange(len(log_labels))[:, None]
         # |e_i| = 1, so the rest of the squared distance is the same for all
-        worth: Floats = products / np.float32(self._variance) + log_labels[rows, labels]
-        return worth
+        scores: Floats = products / np.float32(self._variance) + log_labels[rows, labels]
+        return scores
 
     def rank(self, decoded: Decoded, count: int) -> tuple[Ints, Floats]:
         """The `count` best items of each burst, best first, or all: positions [B, count] and scores [B, count]."""

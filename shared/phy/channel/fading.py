@@ -53,7 +53,7 @@ class Rician(Gain):
 
 
 class Kbsc(Gain):
-    """The "Rayleigh" of arXiv 2504.01053: |h| of a CN(0, 1) for each symbol, real, without a phase.
+    """The "Rayleigh" channel of arXiv 2504.01053: |h| of a CN(0, 1) for each symbol, real, without a phase.
 
     No real channel is like this; it reproduces the paper. E|h|^2 = 1.
     """

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from lab.data.features import Features
-from lab.evaluate.bounds import limit_of
+from lab.evaluate.bounds import upper_bound_of
 from lab.evaluate.data import TestSet
 from lab.evaluate.leak_test import check_dead_channel
 from lab.evaluate.run_point import measure
@@ -99,6 +99,6 @@ def test_rounds_are_for_codecs_whose_code_can_be_cut_and_decide_by_category(scor
         SchemeSpec(codec="nested", harq={"certainty": 0.9}, k=(64,))
 
 
-def test_the_limit_of_one_gain_does_not_hold_for_rounds_that_fade_each_by_itself() -> None:
-    assert math.isnan(limit_of(point(64, 0.9, fading="rayleigh"), 0.7, 100))
-    assert limit_of(point(64, 0.9), 0.7, 100) == limit_of(point(64), 0.7, 100)
+def test_the_upper_bound_of_one_gain_does_not_hold_for_rounds_that_fade_each_by_itself() -> None:
+    assert math.isnan(upper_bound_of(point(64, 0.9, fading="rayleigh"), 0.7, 100))
+    assert upper_bound_of(point(64, 0.9), 0.7, 100) == upper_bound_of(point(64), 0.7, 100)

@@ -13,31 +13,16 @@ from shared.codecs.base.contract import fingerprint_of, to_latent, to_symbols
 from shared.codecs.base.weight_files import WEIGHTS_DIR
 from shared.codecs.digital.modes import ModeTable
 from shared.codecs.digital.vq import VqDigital
-from shared.codecs.embedding.kbsc import Kbsc, KbscNetwork
+from shared.codecs.embedding.kbsc import Kbsc
 from shared.codecs.embedding.raw import Raw
 from shared.codecs.picture.link_adaptation import MCS
 from shared.errors import DataLoss, InvalidInput, InvalidSetting, InvalidSymbols, Mismatch, NotFound
 from shared.types import Embeddings
+from tests.tools.kbsc import network, saved
 from tests.tools.paths import ROOT
 
 MODES = ROOT / "assets" / "vq-digital" / "modes.json"
 UNKNOWN_NOISE = np.full(8, np.nan, np.float32)
-
-
-def network(k: int = 64, seed: int = 0) -> KbscNetwork:
-    """An untrained network whose batch norms do something."""
-    torch.manual_seed(seed)
-    made = KbscNetwork(k)
-    for module in made.modules():
-        if isinstance(module, torch.nn.BatchNorm1d):
-            module.running_mean.normal_(0, 0.1)
-            module.running_var.uniform_(0.5, 2)
-    return made.eval()
-
-
-def saved(path: Path, made: KbscNetwork, clip: str = "c0ffee", **metadata: str) -> Path:
-    save_file(made.state_dict(), path, {"k": str(made.k), "clip_fingerprint": clip, **metadata})
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -110,7 +110,7 @@ def embeddings() -> Embeddings:
 def test_shipped_words_tell_more_with_more_bits() -> None:
     quantizer = VqDigital.load(64, "cpu").quantizer
     rng = np.random.default_rng(1)
-    drawn = quantizer.words.mean + 0.1 * rng.normal(size=(200, 128)) @ quantizer.words.axes
+    drawn = quantizer.codebooks.mean + 0.1 * rng.normal(size=(200, 128)) @ quantizer.codebooks.axes
     e = (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
     errors = []
     for bits in (8, 12, 32, 128):

@@ -15,9 +15,9 @@ from shared.codecs.embedding.nested_model import (
     SEGMENTS,
     NestedModel,
     Prefix,
+    axis_pattern,
     expected_coordinates,
     log_likelihood,
-    pilot_pattern,
     superpose,
 )
 from shared.errors import DataLoss, NotFound
@@ -130,7 +130,7 @@ def test_likelihood_and_estimate_are_those_of_the_gaussian_model(model: NestedMo
     y = rng.standard_normal((4, k))
     noise = rng.uniform(0.2, 2, (4, 1 if same else k))
     tensors = [torch.from_numpy(part.astype(np.float32)) for part in (y, noise)]
-    words, gains, place = model.words[3], model.gains[3], pilot_pattern(AXES)
+    words, gains, place = model.words[3], model.gains[3], axis_pattern(AXES)
     found = log_likelihood(*tensors, Prefix.of(words, gains[:, None] * place, k)).numpy()
     g = (gains[:, None] * place)[:k].double().numpy()
     means = words[:, :k].double().numpy()

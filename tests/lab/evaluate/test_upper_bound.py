@@ -1,11 +1,11 @@
-"""The limit of semantic accuracy, against its published table and against simulation."""
+"""The upper bound of semantic accuracy, against its published table and against simulation."""
 
 import numpy as np
 import pytest
 from scipy.stats import norm
 
-from lab.evaluate.classifier import Recipe, best_accuracy
-from lab.evaluate.upper_bound import error_probability, limit
+from lab.evaluate.classifier import ClassifierSettings, best_accuracy
+from lab.evaluate.upper_bound import error_probability, upper_bound
 from shared.errors import InvalidSetting
 
 SNRS_DB = (-7, -4, 0, 4, 7)
@@ -41,14 +41,14 @@ def test_more_power_and_more_dimensions_help() -> None:
     by_k = [error_probability(100, k, -7.0) for k in (8, 16, 32, 64, 128, 256, 512)]
     assert sorted(by_snr, reverse=True) == by_snr
     assert sorted(by_k, reverse=True) == by_k
-    assert limit(0.7, 100, 256, 30.0) == 0.7
-    assert limit(0.7, 100, 256, -60.0) == pytest.approx(0.007, abs=0.001)
+    assert upper_bound(0.7, 100, 256, 30.0) == 0.7
+    assert upper_bound(0.7, 100, 256, -60.0) == pytest.approx(0.007, abs=0.001)
 
 
-@pytest.mark.parametrize(("words", "k", "fading"), [(1, 8, "none"), (100, 1, "none"), (100, 8, "tdl-a")])
-def test_what_has_no_bound_is_refused(words: int, k: int, fading: str) -> None:
+@pytest.mark.parametrize(("codewords", "k", "fading"), [(1, 8, "none"), (100, 1, "none"), (100, 8, "tdl-a")])
+def test_what_has_no_bound_is_refused(codewords: int, k: int, fading: str) -> None:
     with pytest.raises(InvalidSetting):
-        error_probability(words, k, 0.0, fading)
+        error_probability(codewords, k, 0.0, fading)
 
 
 def test_the_best_classifier_of_separable_classes() -> None:
@@ -59,6 +59,5 @@ def test_the_best_classifier_of_separable_classes() -> None:
     drawn = centres[labels] + 0.3 * rng.normal(size=(4000, 32))
     unit = (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
     train, test = (unit[:2000], labels[:2000]), (unit[2000:], labels[2000:])
-    assert best_accuracy(train, test, (Recipe(epochs=100), Recipe(hidden=(16,), noise=0.5))) == pytest.approx(
-        0.75, abs=0.03
-    )
+    settings = (ClassifierSettings(epochs=100), ClassifierSettings(hidden=(16,), noise=0.5))
+    assert best_accuracy(train, test, settings) == pytest.approx(0.75, abs=0.03)

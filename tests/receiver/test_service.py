@@ -26,7 +26,7 @@ from shared.errors import Expired, InvalidInput, Mismatch, NotFound
 from shared.frame.burst import Burst, CodecSpec, Genie
 from shared.phy import ChannelSettings, Link, place_pilots
 from shared.types import Embeddings
-from tests.shared.codecs.test_codecs import network, saved
+from tests.tools.kbsc import network, saved
 from tests.tools.rpc import dialled, linked, make_burst, serving, status_of, to_receiver, until
 
 CLIP = "c0ffee"
