@@ -1,10 +1,11 @@
 """Addresses, channels, and gRPC's errors as SemLink's."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Self
+from typing import Any, Self, TypeVar
 
 import grpc
+from google.protobuf.message import Message
 
 from client.options import checked_timeout
 from shared import errors
@@ -14,6 +15,8 @@ from shared.rpc.status import error_from_rpc
 TRANSMITTER = "127.0.0.1:50051"
 CHANNEL = "127.0.0.1:50052"
 RECEIVER = "127.0.0.1:50053"
+
+Answered = TypeVar("Answered")
 
 _TRANSPORT = (
     "connections to all backends failing",
@@ -45,11 +48,15 @@ def open_aio_channel(address: str) -> grpc.aio.Channel:
 
 
 class Client:
-    """A connection that closes with its context."""
+    """A connection that closes with its context.
+
+    address: HOST:PORT of the service. timeout: seconds that a call may take where it says nothing else.
+    """
 
     def __init__(self, address: str, timeout: float) -> None:
         self.address = address
-        self._timeout = checked_timeout(timeout)
+        self.timeout = timeout
+        checked_timeout(timeout)
         self._channel = open_channel(address)
 
     def __enter__(self) -> Self:
@@ -59,8 +66,21 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection; calls in flight are cancelled."""
         self._channel.close()
+
+    def _call(self, method: Callable[..., Answered], request: Message, timeout: float | None = None) -> Answered:
+        """The answer to one request. timeout: seconds, where the connection's does not suit."""
+        with rpc_errors(self.address):
+            return method(request, timeout=checked_timeout(timeout or self.timeout))
+
+    def _stream(self, call: Any) -> Iterator[Any]:
+        """The messages of a stream, which is cancelled when the caller wants no more."""
+        try:
+            with rpc_errors(self.address):
+                yield from call
+        finally:
+            call.cancel()
 
 
 @contextmanager

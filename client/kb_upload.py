@@ -73,9 +73,8 @@ class Adding:
 
 
 def _message(item: NewItem) -> api.NewItem:
-    if item.embedding is not None or item.picture is None:
-        return to_message(replace(item, picture=None), api.NewItem)
-    return to_message(replace(item, picture=picture_bytes(item.picture)), api.NewItem)
+    picture = None if item.embedding is not None or item.picture is None else picture_bytes(item.picture)
+    return to_message(replace(item, picture=picture), api.NewItem)
 
 
 def _outcomes(response: api.AddResponse, item_ids: list[str]) -> Iterator[Added]:

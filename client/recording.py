@@ -9,7 +9,7 @@ does not know, is written as "inf". Received symbols of OFDM are those of its su
 
 import math
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import IO, Any, Final, Self
 
@@ -28,6 +28,10 @@ _PREFIX: Final = "semlink:"
 _EXTENSION: Final = {"name": "semlink", "version": "1.0.0", "optional": True}
 _DATA, _META, _SENT = ".sigmf-data", ".sigmf-meta", "-sent"
 _RECEIVED_TEXT, _SENT_TEXT = "symbols as the receiver got them", "symbols as they were sent"
+_SAME = ("burst_id", "stream", "counter", "pilot_pattern", "csi", "top_k", "session", "offset_symbols")
+_BURST: Final = {name: name for name in _SAME} | {"pilots": "pilot_symbols", "wanted_certainty": "required_posterior"}
+"""Names in the file, and fields of a burst."""
+_REPORT: Final = ("snr_db_achieved", "signal_power", "noise_power", "seconds", "papr_db")
 
 
 class RecordingWriter:
@@ -112,35 +116,22 @@ def read_recording(name: str | Path) -> list[RecordedBurst]:
 
 def _annotation(recorded: RecordedBurst, start: int) -> dict[str, Any]:
     burst, report = recorded.burst, recorded.report
-    fields = {
-        "burst_id": burst.burst_id,
-        "stream": burst.stream,
-        "counter": burst.counter,
+    own = {
+        **{name: getattr(burst, field) for name, field in _BURST.items()},
         **asdict(burst.codec),
-        "pilots": burst.pilot_symbols,
-        "pilot_pattern": burst.pilot_pattern,
-        "csi": burst.csi,
-        "top_k": burst.top_k,
-        "session": burst.session,
-        "offset_symbols": burst.offset_symbols,
-        "wanted_certainty": burst.required_posterior,
         "grid": None if burst.grid is None else list(burst.grid),
         "genie": None if burst.genie is None else {"gain": _pairs(burst.genie.gain), "n0": burst.genie.n0},
         "settings": report.settings.model_dump(exclude_defaults=True),
-        "snr_db_achieved": report.snr_db_achieved,
-        "signal_power": report.signal_power,
-        "noise_power": report.noise_power,
+        **{name: getattr(report, name) for name in _REPORT},
         "gain": [report.gain.real, report.gain.imag],
-        "seconds": report.seconds,
         "air_symbols": report.air_symbols,
-        "papr_db": report.papr_db,
         "lost": recorded.lost,
     }
     return {
         "core:sample_start": start,
         "core:sample_count": int(burst.symbols.size),
         "core:label": f"burst {burst.counter}",
-        **{f"{_PREFIX}{name}": _strict(value) for name, value in fields.items() if value is not None},
+        **{f"{_PREFIX}{name}": _strict(value) for name, value in own.items() if value is not None},
     }
 
 
@@ -149,34 +140,19 @@ def _recorded(annotation: dict[str, Any], received: Complex, sent: Complex | Non
     found = {name.removeprefix(_PREFIX): value for name, value in annotation.items() if name.startswith(_PREFIX)}
     genie, grid = found.get("genie"), found.get("grid")
     burst = Burst(
-        burst_id=found["burst_id"],
-        stream=found["stream"],
-        counter=found["counter"],
-        codec=CodecSpec(
-            found["codec"], found["k"], found["fingerprint"], found["clip_fingerprint"], found.get("mode", 0)
-        ),
-        pilot_symbols=found["pilots"],
+        **{field: found[name] for name, field in _BURST.items()},
+        codec=CodecSpec(**{field.name: found[field.name] for field in fields(CodecSpec)}),
         symbols=received[start : start + count],
-        csi=found["csi"],
-        top_k=found["top_k"],
         genie=None if genie is None else Genie(_symbols(genie["gain"]), float(genie["n0"])),
-        pilot_pattern=found["pilot_pattern"],
         grid=None if grid is None else Grid(*grid),
-        session=found.get("session", 0),
-        offset_symbols=found.get("offset_symbols", 0),
-        required_posterior=found.get("wanted_certainty", 0.0),
     )
     report = ChannelReport(
         settings=ChannelSettings().updated(**found["settings"]),
-        snr_db_achieved=float(found["snr_db_achieved"]),
         stream=burst.stream,
         counter=burst.counter,
-        signal_power=float(found["signal_power"]),
-        noise_power=float(found["noise_power"]),
         gain=complex(*found["gain"]),
-        seconds=float(found["seconds"]),
         air_symbols=found["air_symbols"],
-        papr_db=float(found["papr_db"]),
+        **{name: float(found[name]) for name in _REPORT},
     )
     return RecordedBurst(burst, None if sent is None else sent[start : start + count], report, found["lost"])
 

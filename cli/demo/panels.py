@@ -1,16 +1,15 @@
 """The panels of the demo's figure."""
 
 from collections.abc import Sequence
-from io import BytesIO
 
 import numpy as np
 from matplotlib.axes import Axes
-from PIL import Image
 
 from cli.demo.pairs import shown_positions
 from cli.demo.result import DemoResult, Row, stages_of
-from cli.demo.style import AWGN, CLEAN, PAPER, RIGHT, STAGES, WRONG, at, bare, colour_of
+from cli.demo.style import AWGN, CLEAN, PAPER, RIGHT, STAGES, WRONG, at, colour_of
 from lab.report.style import GRID, INK, MUTED
+from shared.datasets import Picture
 from shared.ledger import Kind
 from shared.types import Doubles
 from shared.units import channel_name, decibels
@@ -25,17 +24,17 @@ def draw_pairs(grid: Sequence[Sequence[Axes]], result: DemoResult, rows: Sequenc
 
     grid: [1 + len(rows)][columns] axes.
     """
-    for axes, position in zip(grid[0], shown_positions(len(result.pictures)), strict=True):
-        picture = result.pictures[position]
-        _show(axes, picture.data, picture.label, GRID)
-    for line, row in zip(grid[1:], rows, strict=True):
-        for axes, position in zip(line, shown_positions(len(result.pictures)), strict=True):
-            delivery, right = row.deliveries[position], row.right[position]
-            _show(axes, result.thumbnails[delivery.item_id], delivery.label, RIGHT if right else WRONG)
-            _mark(axes, right)
+    shown = shown_positions(len(result.pictures))
     _name(grid[0][0], "sent")
+    for axes, position in zip(grid[0], shown, strict=True):
+        _show(axes, result.pictures[position], GRID)
     for line, row in zip(grid[1:], rows, strict=True):
         _name(line[0], f"retrieved\n{at(row.setup.snr_db)}")
+        for axes, position in zip(line, shown, strict=True):
+            delivery, right = row.deliveries[position], row.right[position]
+            thumbnail = Picture(delivery.item_id, delivery.label, result.thumbnails[delivery.item_id])
+            _show(axes, thumbnail, RIGHT if right else WRONG)
+            _mark(axes, right)
 
 
 def draw_constellation(axes: Axes, row: Row, part: str, *, title: str, limit: float, marked: int) -> None:
@@ -138,13 +137,12 @@ def _share(row: Row, stage: str) -> float:
     return row.ledger_ms.get(stage, 0.0) / (sum(row.ledger_ms.values()) or 1.0)
 
 
-def _show(axes: Axes, data: bytes, label: str, frame: str) -> None:
-    bare(axes)
-    with Image.open(BytesIO(data)) as image:
-        axes.imshow(np.asarray(image.convert("RGB")), interpolation="lanczos")
+def _show(axes: Axes, picture: Picture, frame: str) -> None:
+    axes.set(xticks=[], yticks=[])
+    axes.imshow(np.asarray(picture.image()), interpolation="lanczos")
     for spine in axes.spines.values():
-        spine.set(visible=True, color=frame, linewidth=2.4)
-    axes.set_xlabel(label, fontsize=7.5, color=MUTED if frame == GRID else frame, labelpad=3)
+        spine.set(color=frame, linewidth=2.4)
+    axes.set_xlabel(picture.label, fontsize=7.5, color=MUTED if frame == GRID else frame, labelpad=3)
 
 
 def _mark(axes: Axes, right: bool) -> None:

@@ -9,19 +9,12 @@ from typing import Any
 import numpy as np
 
 from cli.demo.setups import Setup
+from shared.datasets import Picture
 from shared.frame.delivery import Delivery, TransmitterInfo, finite
 from shared.ledger import Kind, place_of
 from shared.units import ratio_to_db
 
 PERCENTILES = (50, 95, 99)
-
-
-@dataclass(frozen=True)
-class DemoPicture:
-    """One picture that the demo sends. data: a PNG file."""
-
-    label: str
-    data: bytes
 
 
 @dataclass(frozen=True)
@@ -127,7 +120,7 @@ class DemoResult:
     """All results of the demo. rows: the clean reference first. thumbnails: of retrieved items, WebP, by id."""
 
     transmitter: TransmitterInfo
-    pictures: tuple[DemoPicture, ...]
+    pictures: tuple[Picture, ...]
     rows: tuple[Row, ...]
     thumbnails: dict[str, bytes]
     concurrency: int
