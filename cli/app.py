@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from cli import bench, channel, kb, train
-from cli.console import complain
+from cli.console import complain, status_of
 from cli.lazy import Command, lazy_app
-from shared.errors import InvalidInput, NotFound, SemLinkError
+from shared.errors import SemLinkError
 from shared.version import VERSION
 
 _LINK, _MODELS, _COMPARISONS = "The link", "Pictures and models", "Comparisons"
@@ -67,7 +67,7 @@ def main() -> None:
         app()
     except SemLinkError as error:
         complain(f"semlink: {error}", "red")
-        sys.exit(2 if isinstance(error, InvalidInput | NotFound) else 1)
+        sys.exit(status_of(error))
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -61,7 +61,13 @@ def up(
     """
     stop_on_sigterm()
     ports = {"transmitter": transmitter_port, "channel_proxy": channel_port, "receiver": receiver_port}
-    models = {"clip": clip, "weights": weights, "device": device, "download": download, "own_codec": own_codec}
+    models: dict[str, Any] = {
+        "clip": clip,
+        "weights": weights,
+        "device": device,
+        "download": download,
+        "own_codec": own_codec,
+    }
     models["weights_dir"] = weights_dir
     plan = make_plan(directory, kb=kb, source=source, models=models, codec=codec, ports=ports)
     with running(plan) as link:

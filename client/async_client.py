@@ -6,14 +6,16 @@ from contextlib import suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
-from client.connection import TRANSMITTER, open_aio_channel, rpc_errors
-from client.delivery import read_delivery
+import grpc
+
+from client.connection import TRANSMITTER, checked_address, rpc_errors
 from client.options import SendOptions, build_request, checked_timeout, with_timeout
 from client.pictures import Picture
-from client.stream import IN_FLIGHT, Answer, Journal, Order, checked_in_flight
+from client.stream import IN_FLIGHT, Answer, Journal, Order, checked_in_flight, read_delivery
 from protos.semlink.v1 import transmitter_pb2 as api
 from protos.semlink.v1.transmitter_pb2_grpc import TransmitterStub
 from shared.frame.delivery import Delivery, TransmitterInfo
+from shared.rpc.options import channel_options
 from shared.wire import from_message
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ class AsyncSemLink:
         self.address = address
         self.timeout = timeout
         checked_timeout(timeout)
-        self._channel = open_aio_channel(address)
+        self._channel = grpc.aio.insecure_channel(checked_address(address), channel_options())
         self._stub: TransmitterAsyncStub = TransmitterStub(self._channel)
 
     async def __aenter__(self) -> Self:

@@ -7,10 +7,9 @@ from time import perf_counter
 from typing import Any, Unpack
 
 from client.connection import TRANSMITTER, Client, rpc_errors
-from client.delivery import read_delivery
 from client.options import SendOptions, build_request, with_timeout
 from client.pictures import Picture
-from client.stream import IN_FLIGHT, Answer, Journal, Order, checked_in_flight
+from client.stream import IN_FLIGHT, Answer, Journal, Order, checked_in_flight, read_delivery
 from protos.semlink.v1 import transmitter_pb2 as api
 from protos.semlink.v1.transmitter_pb2_grpc import TransmitterStub
 from shared.frame.delivery import Delivery, TransmitterInfo

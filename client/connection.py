@@ -37,16 +37,6 @@ def checked_address(address: str) -> str:
     return address
 
 
-def open_channel(address: str) -> grpc.Channel:
-    """A connection for blocking calls; it is made at the first call."""
-    return grpc.insecure_channel(checked_address(address), options=channel_options())
-
-
-def open_aio_channel(address: str) -> grpc.aio.Channel:
-    """A connection for this event loop; it is made at the first call."""
-    return grpc.aio.insecure_channel(checked_address(address), options=channel_options())
-
-
 class Client:
     """A connection that closes with its context.
 
@@ -57,7 +47,7 @@ class Client:
         self.address = address
         self.timeout = timeout
         checked_timeout(timeout)
-        self._channel = open_channel(address)
+        self._channel = grpc.insecure_channel(checked_address(address), channel_options())
 
     def __enter__(self) -> Self:
         return self

@@ -1,19 +1,22 @@
-"""What both forms of `send_many` share: who waits for an answer, and in which order answers leave."""
+"""What both clients share: the ledger of an answer, and who waits for one, and in which order answers leave."""
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from time import perf_counter
 from typing import NamedTuple
 
 import grpc
 
 from client.connection import error_of
-from client.delivery import read_delivery
 from client.options import SendOptions, build_request
 from client.pictures import Picture
 from protos.semlink.v1 import transmitter_pb2 as api
 from shared.errors import InvalidSetting, SemLinkError, Unavailable
 from shared.frame.delivery import Delivery
+from shared.ledger import Entry, Kind, Stage, place_of
+from shared.wire import from_message
 from shared.wire.failure import error_from_failure
 
 IN_FLIGHT = 16
@@ -27,6 +30,23 @@ class Answer(NamedTuple):
 
     position: int
     outcome: Delivery | SemLinkError
+
+
+def read_delivery(message: api.Delivery, round_trip_seconds: float) -> Delivery:
+    """The Delivery of an answer, with the access network booked in its ledger.
+
+    round_trip_seconds: measured by this client, from handing the request to gRPC to holding the answer.
+    """
+    delivery = from_message(message, Delivery)
+    ledger = _with_access(delivery.ledger, round_trip_seconds)
+    return replace(delivery, ledger=ledger, total_seconds=math.fsum(entry.seconds for entry in ledger))
+
+
+def _with_access(entries: Sequence[Entry], round_trip_seconds: float) -> tuple[Entry, ...]:
+    """Add what the round trip took beyond the transmitter's measured stages; all in the order of the way."""
+    inside = math.fsum(entry.seconds for entry in entries if entry.kind is Kind.MEASURED)
+    access = Entry(Stage.ACCESS, max(0.0, round_trip_seconds - inside))
+    return tuple(sorted((access, *entries), key=lambda entry: place_of(entry.stage)))
 
 
 class Journal:

@@ -66,9 +66,8 @@ def demo(
     options = SendOptions(codec=codec, k=k, ask_for_more=ask_for_more, certainty=certainty)
     plan = Plan(images, tuple(snr_db or (-10, -5, 0, 5, 10)), options, concurrency, tell_snr)
     models = {"clip": clip, "weights": weights, "device": device, "download": download, "own_codec": own_codec}
-    own = make_plan(
-        directory, kb=kb, source="drawn", models=models, codec=codec, read_only=True
-    )  # `semlink up` may be serving it
+    # `semlink up` may be serving the same knowledge base
+    own = make_plan(directory, kb=kb, source="drawn", models=models, codec=codec, read_only=True)
     with _addresses(transmitter, channel, receiver, own) as (near, far):
         result = run_demo(plan, near, far)
     _write(result, directory, json)

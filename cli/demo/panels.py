@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from cli.demo.pairs import shown_positions
-from cli.demo.result import DemoResult, Row, stages_of
+from cli.demo.result import DemoResult, Row, shown_positions, stages_of
 from cli.demo.style import AWGN, CLEAN, PAPER, RIGHT, STAGES, WRONG, at, colour_of
 from lab.report.style import GRID, INK, MUTED
 from shared.datasets import Picture

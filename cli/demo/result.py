@@ -1,7 +1,7 @@
 """Results of the demo, and their JSON."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,11 +10,13 @@ import numpy as np
 
 from cli.demo.setups import Setup
 from shared.datasets import Picture
-from shared.frame.delivery import Delivery, TransmitterInfo, finite
+from shared.frame.delivery import Delivery, TransmitterInfo
 from shared.ledger import Kind, place_of
+from shared.strict_json import finite
 from shared.units import ratio_to_db
 
 PERCENTILES = (50, 95, 99)
+SHOWN = 10  # pictures in the figure
 
 
 @dataclass(frozen=True)
@@ -152,3 +154,20 @@ def stages_of(rows: Iterable[Row]) -> dict[str, Kind]:
     """The stages of all rows, which may differ from row to row, in the order of the ledger."""
     kinds = {stage: kind for row in rows for stage, kind in row.stages.items()}
     return {stage: kinds[stage] for stage in sorted(kinds, key=place_of)}
+
+
+def shown_rows(rows: Sequence[Row]) -> list[Row]:
+    """The best and the worst AWGN row: the same pictures through a good and a bad channel."""
+    awgn = sorted((row for row in rows[1:] if row.setup.fading == "none"), key=lambda row: row.setup.snr_db)
+    return awgn if len(awgn) == 1 else [awgn[-1], awgn[0]]
+
+
+def shown_positions(count: int) -> list[int]:
+    """Positions spread evenly over all pictures, an unbiased choice; of 200 they show all ten shapes and colours."""
+    return [int(position) for position in np.linspace(0, count - 1, min(SHOWN, count))]
+
+
+def shown_items(rows: Sequence[Row]) -> set[str]:
+    """Items of the knowledge base that the figure shows."""
+    positions = shown_positions(len(rows[0].deliveries))
+    return {row.deliveries[position].item_id for row in shown_rows(rows) for position in positions}

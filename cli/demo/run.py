@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from time import perf_counter
 
-from cli.demo.pairs import shown_items
-from cli.demo.result import DemoResult, Row
+from cli.demo.result import DemoResult, Row, shown_items
 from cli.demo.setups import Setup, setups
 from cli.progress import progress
 from client.client import SemLink

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from cli.demo.pairs import shown_positions
+from cli.demo.result import shown_positions
 from cli.demo.setups import setups
 from local.supervisor import LocalLink
 from tests.tools.cli import semlink
