@@ -104,7 +104,9 @@ class ChannelControl(Client):
 
         for answer in self._stream(self._stub.Replay(messages())):
             waiting.discard(answer.burst_id)
-            yield Replayed(answer.burst_id, _outcome(answer))
+            failed = answer.HasField("failure")
+            outcome = error_from_failure(answer.failure) if failed else from_message(answer, Reception)
+            yield Replayed(answer.burst_id, outcome)
         if waiting:
             raise Unavailable(f"{self.address} ended the replay with {len(waiting)} bursts unanswered")
 
@@ -140,7 +142,3 @@ class Recording:
         """End the recording; may be called from another thread or a signal handler."""
         self._stopped = True
         self._call.cancel()
-
-
-def _outcome(answer: link.Reception) -> Reception | SemLinkError:
-    return error_from_failure(answer.failure) if answer.HasField("failure") else from_message(answer, Reception)

@@ -18,6 +18,7 @@ RECEIVER = "127.0.0.1:50053"
 
 Answered = TypeVar("Answered")
 
+# Beginnings of what gRPC itself says; a service that lost the next hop begins with that hop's address.
 _TRANSPORT = (
     "connections to all backends failing",
     "failed to connect",
@@ -87,11 +88,6 @@ def error_of(error: grpc.RpcError, address: str) -> errors.SemLinkError:
     found = error_from_rpc(error)
     if isinstance(found, errors.Expired) and "Deadline Exceeded" in str(found):
         return errors.Expired(f"{address} did not answer before the deadline; give it more with timeout")
-    if isinstance(found, errors.Unavailable) and _is_transport(str(found)):
+    if isinstance(found, errors.Unavailable) and str(found).startswith(_TRANSPORT):
         return errors.Unavailable(f"nothing answers at {address}; `semlink up` starts the services ({found})")
     return found
-
-
-def _is_transport(message: str) -> bool:
-    """Whether gRPC itself says so: a service that lost the next hop begins with that hop's address."""
-    return message.startswith(_TRANSPORT)

@@ -43,7 +43,7 @@ class RecordingWriter:
 
     def __init__(self, name: str | Path, *, sent: bool = False) -> None:
         _sigmf()  # now, rather than when all is recorded
-        self._names = [Path(name), *([_sent_name(Path(name))] if sent else [])]
+        self._names = [Path(name), *([_with(Path(name), _SENT)] if sent else [])]
         self.bursts = self.lost = self.symbols = 0
         self.files: list[str] = []
         self._annotations: list[dict[str, Any]] = []
@@ -107,7 +107,7 @@ def read_recording(name: str | Path) -> list[RecordedBurst]:
     path = Path(name)
     path = path.with_suffix("") if path.suffix in (_DATA, _META) else path
     annotations, received = _read(path)
-    sent = _read(_sent_name(path))[1] if _with(_sent_name(path), _META).exists() else None
+    sent = _read(_with(path, _SENT))[1] if _with(_with(path, _SENT), _META).exists() else None
     try:
         return [_recorded(annotation, received, sent) for annotation in annotations]
     except (KeyError, ValueError, TypeError) as error:
@@ -115,12 +115,12 @@ def read_recording(name: str | Path) -> list[RecordedBurst]:
 
 
 def _annotation(recorded: RecordedBurst, start: int) -> dict[str, Any]:
-    burst, report = recorded.burst, recorded.report
+    burst, report, genie = recorded.burst, recorded.report, recorded.burst.genie
     own = {
         **{name: getattr(burst, field) for name, field in _BURST.items()},
         **asdict(burst.codec),
         "grid": None if burst.grid is None else list(burst.grid),
-        "genie": None if burst.genie is None else {"gain": _pairs(burst.genie.gain), "n0": burst.genie.n0},
+        "genie": None if genie is None else {"gain": _pairs(genie.gain), "n0": genie.n0},
         "settings": report.settings.model_dump(exclude_defaults=True),
         **{name: getattr(report, name) for name in _REPORT},
         "gain": [report.gain.real, report.gain.imag],
@@ -185,16 +185,12 @@ def _strict(value: Any) -> Any:
     return str(value) if isinstance(value, float) and math.isinf(value) else value
 
 
-def _pairs(symbols: Complex) -> list[list[float]]:
-    return [[float(symbol.real), float(symbol.imag)] for symbol in symbols]
+def _pairs(symbols: Complex) -> Any:
+    return np.stack([symbols.real, symbols.imag], axis=-1).tolist()
 
 
 def _symbols(pairs: list[list[float]]) -> Complex:
     return np.array([complex(*pair) for pair in pairs], np.complex64)
-
-
-def _sent_name(name: Path) -> Path:
-    return name.with_name(name.name + _SENT)
 
 
 def _with(name: Path, suffix: str) -> Path:

@@ -1,7 +1,7 @@
 """What both clients share: the ledger of an answer, and who waits for one, and in which order answers leave."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from time import perf_counter
@@ -38,15 +38,10 @@ def read_delivery(message: api.Delivery, round_trip_seconds: float) -> Delivery:
     round_trip_seconds: measured by this client, from handing the request to gRPC to holding the answer.
     """
     delivery = from_message(message, Delivery)
-    ledger = _with_access(delivery.ledger, round_trip_seconds)
-    return replace(delivery, ledger=ledger, total_seconds=math.fsum(entry.seconds for entry in ledger))
-
-
-def _with_access(entries: Sequence[Entry], round_trip_seconds: float) -> tuple[Entry, ...]:
-    """Add what the round trip took beyond the transmitter's measured stages; all in the order of the way."""
-    inside = math.fsum(entry.seconds for entry in entries if entry.kind is Kind.MEASURED)
+    inside = math.fsum(entry.seconds for entry in delivery.ledger if entry.kind is Kind.MEASURED)
     access = Entry(Stage.ACCESS, max(0.0, round_trip_seconds - inside))
-    return tuple(sorted((access, *entries), key=lambda entry: place_of(entry.stage)))
+    ledger = tuple(sorted((access, *delivery.ledger), key=lambda entry: place_of(entry.stage)))
+    return replace(delivery, ledger=ledger, total_seconds=math.fsum(entry.seconds for entry in ledger))
 
 
 class Journal:

@@ -1,5 +1,6 @@
 """Sends the demo's pictures and measures."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -64,7 +65,7 @@ def _measure(link: SemLink, pictures: Sequence[Picture], plan: Plan) -> Iterator
     done = 0
     with progress("sending pictures") as report:
         for setup in rows:
-            _warm_up(link, pictures, setup)
+            deque(_send(link, pictures[:WARM_UP], setup, 1), maxlen=0)  # unmeasured, since first uses are slow
             deliveries = []
             for delivery in _send(link, pictures, setup, plan.concurrency):
                 deliveries.append(delivery)
@@ -79,9 +80,3 @@ def _send(link: SemLink, pictures: Sequence[Picture], setup: Setup, concurrency:
         if isinstance(answer.outcome, SemLinkError):
             raise answer.outcome
         yield answer.outcome
-
-
-def _warm_up(link: SemLink, pictures: Sequence[Picture], setup: Setup) -> None:
-    """Send some pictures outside the measurement, since first uses are slow."""
-    for _ in _send(link, pictures[:WARM_UP], setup, 1):
-        pass

@@ -51,5 +51,5 @@ def setups(snrs_db: Sequence[float], chosen: SendOptions, tell_snr: bool = False
             options["design_snr_db"] = snr_db
         rows.append(Setup(name, options))
     for stream, row in enumerate(rows):
-        row.options.update(seed=SEED, stream=stream, counter=0, top_k=1, trace=True)
+        row.options.update({"seed": SEED, "stream": stream, "counter": 0, "top_k": 1, "trace": True})
     return rows

@@ -45,7 +45,8 @@ class Picture:
         try:
             return decode_picture(file).image
         except InvalidPicture as error:
-            raise InvalidPicture(f"{self._where()}: {error}") from error
+            where = self.content if isinstance(self.content, Path) else self.id
+            raise InvalidPicture(f"{where}: {error}") from error
 
     def encoded(self) -> bytes:
         """The bytes of an image file: the file's own, or a PNG."""
@@ -59,9 +60,6 @@ class Picture:
             return self.content.read_bytes()
         except OSError as error:
             raise InvalidPicture(f"{self.content} cannot be read: {error.strerror}.") from error
-
-    def _where(self) -> str:
-        return str(self.content) if isinstance(self.content, Path) else self.id
 
 
 class PictureSource(Protocol):
