@@ -22,9 +22,7 @@ app = lazy_app(
     {
         "up": Command("cli.up:up", "Run transmitter, channel and receiver on this machine until Ctrl-C.", _LINK),
         "demo": Command(
-            "cli.demo.command:demo",
-            "Start a link, send pictures through good and bad channels, draw them.",
-            _LINK,
+            "cli.demo.command:demo", "Start a link, send pictures through good and bad channels, draw them.", _LINK
         ),
         "send": Command("cli.send:send", "Send pictures over the link and show the receiver's answers.", _LINK),
         "features": Command(

@@ -53,7 +53,7 @@ def lazy_app(
 
         def resolve_command(self, ctx: Any, args: list[str]) -> Any:
             name, command, rest = super().resolve_command(ctx, args)
-            if name in commands:
+            if name is not None and name in commands:
                 loaded = typer.Typer(add_completion=False, rich_markup_mode="markdown")
                 loaded.command(name)(load(commands[name].target))
                 command = typer.main.get_command(loaded)

@@ -8,7 +8,6 @@ does not know, is written as "inf". Received symbols of OFDM are those of its su
 """
 
 import math
-from contextlib import ExitStack
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import IO, Any, Final, Self
@@ -55,13 +54,12 @@ class RecordingWriter:
                 if _with(name, suffix).exists():
                     raise InvalidSetting(f"{_with(name, suffix)} exists already: choose another name, or remove it")
         self._names[0].parent.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as stack:
-            self._data: list[IO[bytes]] = [stack.enter_context(_with(name, _DATA).open("wb")) for name in self._names]
-            self._open = stack.pop_all()
+        self._data: list[IO[bytes]] = [_with(name, _DATA).open("wb") for name in self._names]
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._open.close()
+        for file in self._data:
+            file.close()
         for name, text in zip(self._names, (_RECEIVED_TEXT, _SENT_TEXT), strict=False):
             if self.bursts:
                 self._write_metadata(name, text)

@@ -71,7 +71,7 @@ class ServiceProcess:
         while not self.bound:
             self.check()
             if monotonic() > deadline:
-                raise self._late()
+                raise self._unavailable("was not ready in time")
             sleep(_POLL_SECONDS)
         return self._announce.read_text().strip()
 
@@ -81,7 +81,7 @@ class ServiceProcess:
             wait_serving(self.bound_address(deadline), deadline - monotonic())
         except Unavailable:
             self.check(_ENDING_SECONDS)
-            raise self._late() from None
+            raise self._unavailable("was not ready in time") from None
 
     def check(self, seconds: float = 0.0) -> None:
         """Raise Unavailable with the end of its log if the process has ended, or ends within `seconds`."""
@@ -91,7 +91,7 @@ class ServiceProcess:
             status = self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             return
-        raise Unavailable(f"{self.name} ended with status {status}; the end of {self.log}:\n{self.tail()}")
+        raise self._unavailable(f"ended with status {status}")
 
     def tail(self) -> str:
         """The last lines of its log."""
@@ -120,8 +120,8 @@ class ServiceProcess:
         if self._process.stdin:
             self._process.stdin.close()
 
-    def _late(self) -> Unavailable:
-        return Unavailable(f"{self.name} was not ready in time; the end of {self.log}:\n{self.tail()}")
+    def _unavailable(self, why: str) -> Unavailable:
+        return Unavailable(f"{self.name} {why}; the end of {self.log}:\n{self.tail()}")
 
 
 def command_line(**options: object) -> list[str]:

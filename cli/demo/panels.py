@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
 
 from cli.demo.result import DemoResult, Row, shown_positions, stages_of
 from cli.demo.style import AWGN, CLEAN, PAPER, RIGHT, STAGES, WRONG, at, colour_of
@@ -59,16 +60,14 @@ def draw_accuracy(axes: Axes, result: DemoResult) -> None:
         rows.sort(key=lambda row: row.setup.snr_db)
         if rows:
             _draw_curve(axes, rows, colour_of(fading), channel_name(fading))
-    axes.set(ylim=(0, 1.08), yticks=[0, 0.25, 0.5, 0.75, 1])
-    axes.set_yticklabels([f"{tick:.0%}" for tick in (0, 0.25, 0.5, 0.75, 1)])
+    axes.set(ylim=(0, 1.08), yticks=[0, 0.25, 0.5, 0.75, 1], xlabel="average Es/N0 in dB")
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.set_xticks(sorted({row.setup.snr_db for row in result.rows[1:] if np.isfinite(row.setup.snr_db)}))
-    axes.set_xlabel("average Es/N0 in dB")
     axes.grid(axis="y", color=GRID)
     axes.tick_params(length=0)
     words = f"clean reference {clean:.1%}"
     axes.text(0.012, clean + 0.02, words, transform=axes.get_yaxis_transform(), fontsize=9, color=CLEAN)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
+    axes.spines[["top", "right", "left"]].set_visible(False)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="best", frameon=False, fontsize=10, handlelength=1.6)
 
@@ -93,9 +92,7 @@ def draw_ledger(axes: Axes, rows: Sequence[Row]) -> None:
     axes.invert_yaxis()
     axes.tick_params(length=0, labelsize=9)
     axes.grid(axis="x", color=GRID)
-    axes.set_axisbelow(True)
-    for side in ("top", "right", "left", "bottom"):
-        axes.spines[side].set_visible(False)
+    axes.spines[:].set_visible(False)
     axes.legend(
         loc="upper left", bbox_to_anchor=(-0.33, -0.2), ncols=4, frameon=False, fontsize=8.8, handlelength=1.1,
         handletextpad=0.5, columnspacing=1.4, borderpad=0,
@@ -139,8 +136,7 @@ def _share(row: Row, stage: str) -> float:
 def _show(axes: Axes, picture: Picture, frame: str) -> None:
     axes.set(xticks=[], yticks=[])
     axes.imshow(np.asarray(picture.image()), interpolation="lanczos")
-    for spine in axes.spines.values():
-        spine.set(color=frame, linewidth=2.4)
+    axes.spines[:].set(color=frame, linewidth=2.4)
     axes.set_xlabel(picture.label, fontsize=7.5, color=MUTED if frame == GRID else frame, labelpad=3)
 
 

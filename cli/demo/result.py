@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -36,13 +37,12 @@ class Row:
     @property
     def semantic_accuracy(self) -> float:
         """Share of pictures whose retrieved label is right."""
-        return sum(self.right) / len(self.right)
+        return fmean(self.right)
 
     @property
     def semantic_agreement(self) -> float:
         """Share of pictures with the same label as from the clean embedding."""
-        same = [delivery.label == label for delivery, label in zip(self.deliveries, self.clean, strict=True)]
-        return sum(same) / len(same)
+        return fmean(delivery.label == label for delivery, label in zip(self.deliveries, self.clean, strict=True))
 
     @property
     def snr_db_achieved(self) -> float:
@@ -54,22 +54,22 @@ class Row:
     @property
     def rounds(self) -> float:
         """Mean number of bursts a picture."""
-        return self.mean(max(1, len(delivery.rounds)) for delivery in self.deliveries)
+        return fmean(max(1, len(delivery.rounds)) for delivery in self.deliveries)
 
     @property
     def symbols(self) -> float:
         """Mean complex symbols of the payload that arrived."""
-        return self.mean(delivery.k / 2 for delivery in self.deliveries)
+        return fmean(delivery.k / 2 for delivery in self.deliveries)
 
     @property
     def cbr(self) -> float:
         """Mean channel uses of the payload / (3 H W)."""
-        return self.mean(delivery.cbr for delivery in self.deliveries)
+        return fmean(delivery.cbr for delivery in self.deliveries)
 
     @property
     def cbr_total(self) -> float:
         """The same with pilots and header."""
-        return self.mean(delivery.cbr_total for delivery in self.deliveries)
+        return fmean(delivery.cbr_total for delivery in self.deliveries)
 
     @cached_property
     def latency_ms(self) -> dict[str, float]:
@@ -86,10 +86,6 @@ class Row:
     def stages(self) -> dict[str, Kind]:
         """The ledger's stages in their order, measured or emulated."""
         return {entry.stage: entry.kind for delivery in self.deliveries for entry in delivery.ledger}
-
-    def mean(self, values: Iterable[float]) -> float:
-        """Mean over the row."""
-        return float(np.mean(list(values)))
 
     def to_json(self) -> dict[str, Any]:
         """A strict JSON object: an infinite SNR (no noise) is null."""
@@ -108,7 +104,7 @@ class Row:
             "rounds": self.rounds,
             "semantic_accuracy": self.semantic_accuracy,
             "semantic_agreement": self.semantic_agreement,
-            "accepted": self.mean(delivery.accepted for delivery in self.deliveries),
+            "accepted": fmean(delivery.accepted for delivery in self.deliveries),
             "snr_db_achieved": finite(self.snr_db_achieved),
             "latency_ms": self.latency_ms,
             "ledger_ms": self.ledger_ms,
