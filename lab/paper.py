@@ -9,6 +9,7 @@ All lies in one folder: `features`, `weights`, `runs` (checkpoints and curves), 
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from pkgutil import resolve_name
 
 import polars as pl
 
@@ -19,7 +20,7 @@ from lab.evaluate.run import evaluate
 from lab.evaluate.scenario import Scenario, load_scenario
 from lab.report.markdown import write_page
 from lab.train.common.settings import TrainSettings
-from lab.train.registry import TRAINERS, load
+from lab.train.registry import TRAINERS
 from shared.codecs.base.weight_files import use_weights_dir
 from shared.types import Progress
 
@@ -71,7 +72,7 @@ def train(paper: Paper) -> None:
         wanted = _settings(paper, name)
         made_by, text = wanted.out / "made-by.txt", f"CLIP {clip}\n{wanted!r}\n"
         if not (made_by.exists() and made_by.read_text() == text):
-            load(TRAINERS[name].function)(wanted)
+            resolve_name(TRAINERS[name].function)(wanted)
             made_by.write_text(text)
 
 
@@ -89,7 +90,7 @@ def _settings(paper: Paper, name: str) -> TrainSettings:
         "device": paper.device,
     }
     trainer = TRAINERS[name]
-    settings: TrainSettings = load(trainer.settings)(**given, **(trainer.trial or {} if paper.trial else {}))
+    settings: TrainSettings = resolve_name(trainer.settings)(**given, **(trainer.trial or {} if paper.trial else {}))
     return settings
 
 

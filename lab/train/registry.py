@@ -4,7 +4,6 @@ Importing it loads no other module.
 """
 
 from collections.abc import Mapping
-from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -24,64 +23,33 @@ class Trainer(NamedTuple):
     trial: Mapping[str, Any] | None = None
 
 
+def _row(folder: str, about: str, trial: Mapping[str, Any] | None = None, function: str = "") -> Trainer:
+    """A trainer in `lab.train.FOLDER`, with names by convention: `train_label` in its `train` takes `LabelSettings`."""
+    settings = f"{folder.title().replace('_', '')}Settings"
+    return Trainer(
+        f"lab.train.{folder}.train:{function or f'train_{folder}'}", f"lab.train.{folder}:{settings}", about, trial
+    )
+
+
+_NESTED_TRIAL: Final = {"rounds": 1, "steps": 5, "axes": 16}
+
 TRAINERS: Final[Mapping[str, Trainer]] = MappingProxyType(
     {
-        "clip-tiny": Trainer("lab.train.clip.train:train_clip", "lab.train.clip:ClipSettings", "Train the small CLIP"),
-        "kbsc": Trainer(
-            "lab.train.kbsc.train:train_kbsc",
-            "lab.train.kbsc:KbscSettings",
-            "Train the codec of the first paper",
-            trial={"epochs": 2},
+        "clip-tiny": _row("clip", "Train the small CLIP"),
+        "kbsc": _row("kbsc", "Train the codec of the first paper", {"epochs": 2}),
+        "kbsc-authors": _row("kbsc", "Train the same network in its authors' own channel", function="train_authors"),
+        "nested": _row("nested", "Train the nested codec, one model for all lengths", _NESTED_TRIAL),
+        "nested-unlabelled": _row(
+            "nested", "Train the nested codec on clusters instead of labels", {**_NESTED_TRIAL, "clusters": 20}
         ),
-        "kbsc-authors": Trainer(
-            "lab.train.kbsc.train:train_authors",
-            "lab.train.kbsc:KbscSettings",
-            "Train the same network in its authors' own channel",
+        "label": _row("label", "Train the codec that sends the number of the category", {"epochs": 1, "steps": 20}),
+        "vq-digital": _row(
+            "vq", "Make the digital competitor that quantizes the embedding", {"bursts": 2, "budgets": (12, 32)}
         ),
-        "nested": Trainer(
-            "lab.train.nested.train:train_nested",
-            "lab.train.nested:NestedSettings",
-            "Train the nested codec, one model for all lengths",
-            trial={"rounds": 1, "steps": 5, "axes": 16},
-        ),
-        "nested-unlabelled": Trainer(
-            "lab.train.nested.train:train_nested",
-            "lab.train.nested:NestedSettings",
-            "Train the nested codec on clusters instead of labels",
-            trial={"rounds": 1, "steps": 5, "axes": 16, "clusters": 20},
-        ),
-        "label": Trainer(
-            "lab.train.label.train:train_label",
-            "lab.train.label:LabelSettings",
-            "Train the codec that sends the number of the category",
-            trial={"epochs": 1, "steps": 20},
-        ),
-        "vq-digital": Trainer(
-            "lab.train.vq.train:train_vq",
-            "lab.train.vq:VqSettings",
-            "Make the digital competitor that quantizes the embedding",
-            trial={"bursts": 2, "budgets": (12, 32)},
-        ),
-        "deepjscc": Trainer(
-            "lab.train.jscc.train:train_jscc",
-            "lab.train.jscc:JsccSettings",
-            "Train the convolutional codec of pictures",
-        ),
-        "swinjscc": Trainer(
-            "lab.train.jscc.train:train_jscc",
-            "lab.train.jscc:JsccSettings",
-            "Train the small Swin codec of pictures",
-        ),
-        "digital-pictures": Trainer(
-            "lab.train.digital_pictures.train:train_digital_pictures",
-            "lab.train.digital_pictures:DigitalPicturesSettings",
-            "Simulate at which SNR each modulation and code rate carries a picture",
+        "deepjscc": _row("jscc", "Train the convolutional codec of pictures"),
+        "swinjscc": _row("jscc", "Train the small Swin codec of pictures"),
+        "digital-pictures": _row(
+            "digital_pictures", "Simulate at which SNR each modulation and code rate carries a picture"
         ),
     }
 )
-
-
-def load(target: str) -> Any:
-    """The attribute that "module:name" names."""
-    module, _, name = target.partition(":")
-    return getattr(import_module(module), name)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from client import ChannelControl, Delivery, SemLink
 from client.options import ROUNDS
@@ -25,6 +26,7 @@ from receiver.settings import ReceiverSettings
 from shared.clip import Clip, embed_pictures, load_clip
 from shared.codecs import CODECS, CodecShelf, PictureCodec
 from shared.codecs.picture.ldpc import LOST
+from shared.device import use_threads
 from shared.errors import Lost
 from shared.frame.delivery import REQUIRED_POSTERIOR, Harq, SendRequest
 from shared.phy import ChannelSettings
@@ -142,9 +144,13 @@ def knowledge_base(live: LocalLink) -> Iterator[KnowledgeBase]:
 
 
 @pytest.fixture(scope="module")
-def receiver(live: LocalLink, clip: Clip, shelf: CodecShelf, knowledge_base: KnowledgeBase) -> ReceivePipeline:
-    settings = ReceiverSettings()
-    return ReceivePipeline(
+def receiver(
+    live: LocalLink, clip: Clip, shelf: CodecShelf, knowledge_base: KnowledgeBase
+) -> Iterator[ReceivePipeline]:
+    """With as many threads of torch as the live one: what codecs say of all items depends on them in its last bits."""
+    settings, before = ReceiverSettings(), torch.get_num_threads()
+    use_threads(settings.threads)
+    yield ReceivePipeline(
         shelf,
         knowledge_base,
         settings.equalizer,
@@ -152,6 +158,7 @@ def receiver(live: LocalLink, clip: Clip, shelf: CodecShelf, knowledge_base: Kno
         settings.accept_confidence,
         embed_pictures=lambda pixels: embed_pictures(pixels, clip),
     )
+    use_threads(before)
 
 
 def sent_live(client: SemLink, files: Sequence[bytes], **options: Any) -> list[Any]:
@@ -230,9 +237,11 @@ def test_a_schedule(
     options = {"stream": 7, "top_k": 3} | options
     with ChannelControl(live.channel) as control:
         control.schedule(schedule)
-        assert control.scheduled().scenario == schedule
-        deliveries = sent_live(client, files, counter=100, **options)
-        control.reset()
+        try:
+            assert control.scheduled().schedule == schedule
+            deliveries = sent_live(client, files, counter=100, **options)
+        finally:
+            control.reset()
     requests = [SendRequest(data, counter=100 + n, trace=True, **options) for n, data in enumerate(files)]
     outcomes = OfflineLink(schedule, clip, shelf, receiver).send(requests)
     arrived = [two for two in outcomes if isinstance(two, Delivery)]

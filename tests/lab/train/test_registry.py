@@ -2,10 +2,11 @@
 
 import subprocess
 import sys
+from pkgutil import resolve_name
 
 import pytest
 
-from lab.train.registry import TRAINERS, load
+from lab.train.registry import TRAINERS
 from tests.tools.paths import ROOT
 
 COMMON = {"--data", "--seed", "--device", "--out"}
@@ -14,8 +15,8 @@ CODEC = COMMON | {"--clip", "--weights", "--drawn", "--runs", "--features"}
 
 def test_settings_of_all_trainers_load_without_torch() -> None:
     program = (
-        "import sys; from lab.train.registry import TRAINERS, load;"
-        "[load(trainer.settings) for trainer in TRAINERS.values()];"
+        "import sys; from pkgutil import resolve_name; from lab.train.registry import TRAINERS;"
+        "[resolve_name(trainer.settings) for trainer in TRAINERS.values()];"
         "assert not {'torch', 'lightning', 'faiss'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
@@ -23,8 +24,8 @@ def test_settings_of_all_trainers_load_without_torch() -> None:
 
 @pytest.mark.parametrize("name", TRAINERS)
 def test_every_row_leads_to_a_function_and_settings_of_its_own_folders(name: str) -> None:
-    settings = load(TRAINERS[name].settings)(name=name, data="data")
-    assert callable(load(TRAINERS[name].function))
+    settings = resolve_name(TRAINERS[name].settings)(name=name, data="data")
+    assert callable(resolve_name(TRAINERS[name].function))
     assert (settings.name, settings.out.name) == (name, name)
     assert settings.runs.name in {name, ""}
 
@@ -43,13 +44,13 @@ def test_every_row_leads_to_a_function_and_settings_of_its_own_folders(name: str
     ],
 )
 def test_described_settings_are_flags(name: str, flags: set[str]) -> None:
-    fields = load(TRAINERS[name].settings).model_fields
+    fields = resolve_name(TRAINERS[name].settings).model_fields
     found = {f"--{field.replace('_', '-')}" for field, info in fields.items() if info.description}
     assert found - {"--devices"} == flags
 
 
 def test_unlabelled_has_two_names() -> None:
-    settings = load(TRAINERS["nested"].settings)
+    settings = resolve_name(TRAINERS["nested"].settings)
     assert settings(name="nested", data="", unlabelled=True) == settings(name="nested-unlabelled", data="")
 
 
