@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from contextlib import suppress
+from itertools import count
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from protos.semlink.v1.transmitter_pb2_grpc import TransmitterAsyncStub
 
 Built = TypeVar("Built")
+_END: Any = object()
 
 
 class AsyncSemLink:
@@ -118,16 +120,12 @@ class _Stream:
                     yield request
 
     async def _take(self) -> AsyncIterator[tuple[int, Picture]]:
-        iterator = aiter(_as_async(self._pictures))
-        position = 0
-        while True:
+        pictures = _as_async(self._pictures)
+        for position in count():
             await self._places.acquire()
-            try:
-                picture = await anext(iterator)
-            except StopAsyncIteration:
+            if (picture := await anext(pictures, _END)) is _END:
                 return
             yield position, picture
-            position += 1
 
     async def _read(self, call: AsyncIterable[api.SendImagesResponse]) -> None:
         with self._journal.reading():

@@ -114,12 +114,9 @@ class _Stream:
         numbered = enumerate(self._pictures)
         while True:
             self._places.acquire()
-            if self._closed:
+            if self._closed or (taken := next(numbered, None)) is None:
                 return
-            try:
-                yield next(numbered)
-            except StopIteration:
-                return
+            yield taken
 
     def _read(self, call: Iterable[api.SendImagesResponse]) -> None:
         with self._journal.reading():

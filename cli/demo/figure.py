@@ -37,9 +37,7 @@ def draw_figure(result: DemoResult, path: Path) -> None:
 
 def _title(figure: Figure, result: DemoResult) -> None:
     sent = result.rows[1:]
-    symbols, cbr, cbr_total = (
-        np.mean([getattr(row, name) for row in sent]) for name in ("symbols", "cbr", "cbr_total")
-    )
+    symbols, cbr, cbr_total = (np.mean([row.means[name] for row in sent]) for name in ("symbols", "cbr", "cbr_total"))
     words = (
         f"{len(result.pictures)} pictures a channel",
         f"{result.sent}: {symbols:.3g} complex symbols a picture",

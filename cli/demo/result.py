@@ -51,25 +51,17 @@ class Row:
         noise = math.fsum(delivery.channel.noise_power for delivery in self.deliveries)
         return ratio_to_db(signal / noise) if noise else math.inf
 
-    @property
-    def rounds(self) -> float:
-        """Mean number of bursts a picture."""
-        return fmean(max(1, len(delivery.rounds)) for delivery in self.deliveries)
-
-    @property
-    def symbols(self) -> float:
-        """Mean complex symbols of the payload that arrived."""
-        return fmean(delivery.k / 2 for delivery in self.deliveries)
-
-    @property
-    def cbr(self) -> float:
-        """Mean channel uses of the payload / (3 H W)."""
-        return fmean(delivery.cbr for delivery in self.deliveries)
-
-    @property
-    def cbr_total(self) -> float:
-        """The same with pilots and header."""
-        return fmean(delivery.cbr_total for delivery in self.deliveries)
+    @cached_property
+    def means(self) -> dict[str, float]:
+        """Means over the pictures: bursts; complex symbols of the payload that arrived; channel uses / (3 H W) of the
+        payload, and with pilots and header.
+        """
+        return {
+            "rounds": fmean(max(1, len(delivery.rounds)) for delivery in self.deliveries),
+            "symbols": fmean(delivery.k / 2 for delivery in self.deliveries),
+            "cbr": fmean(delivery.cbr for delivery in self.deliveries),
+            "cbr_total": fmean(delivery.cbr_total for delivery in self.deliveries),
+        }
 
     @cached_property
     def latency_ms(self) -> dict[str, float]:
@@ -95,13 +87,11 @@ class Row:
             "snr_db": finite(self.setup.snr_db),
             "fading": self.setup.fading,
             "codec": first.codec,
-            "k": 2 * self.symbols if first.rounds else first.k,
+            "k": 2 * self.means["symbols"] if first.rounds else first.k,
             "csi": first.csi,
             "pilot_symbols": first.pilot_symbols,
             "genies": list(first.genies),
-            "cbr": self.cbr,
-            "cbr_total": self.cbr_total,
-            "rounds": self.rounds,
+            **{name: self.means[name] for name in ("cbr", "cbr_total", "rounds")},
             "semantic_accuracy": self.semantic_accuracy,
             "semantic_agreement": self.semantic_agreement,
             "accepted": fmean(delivery.accepted for delivery in self.deliveries),

@@ -59,9 +59,9 @@ def _cells(row: Row, in_rounds: bool) -> list[str]:
         _db(row.setup.snr_db),
         _db(row.snr_db_achieved),
         f"{row.semantic_accuracy:.1%}",
-        f"{row.rounds:.1f}" if in_rounds else f"{row.semantic_agreement:.1%}",
-        f"{row.cbr:.5f}",
-        f"{row.cbr_total:.5f}",
+        f"{row.means['rounds']:.1f}" if in_rounds else f"{row.semantic_agreement:.1%}",
+        f"{row.means['cbr']:.5f}",
+        f"{row.means['cbr_total']:.5f}",
         *(f"{value:.1f}" for value in row.latency_ms.values()),
     ]
 
