@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from shared.codecs.digital.modem import Mode
 from shared.errors import DataLoss, NotFound
@@ -44,12 +44,13 @@ class ModeTable:
 
     def write(self, path: Path) -> None:
         """Write JSON, one line for each k."""
-        blocks = [
-            f'  "{fading}": {{\n'
-            + ",\n".join(
-                f'    "{k}": {json.dumps([[least, list(mode)] for least, mode in rows])}' for k, rows in t.items()
-            )
-            + "\n  }"
-            for fading, t in self.rows.items()
-        ]
-        path.write_text("{\n" + ",\n".join(blocks) + "\n}\n")
+        write_rows(path, self.rows)
+
+
+def write_rows(path: Path, tables: Mapping[str, Mapping[Any, Any]]) -> None:
+    """Write JSON: name -> name -> row, one line for each row."""
+    blocks = (
+        f'  "{name}": {{\n' + ",\n".join(f'    "{key}": {json.dumps(row)}' for key, row in table.items()) + "\n  }"
+        for name, table in tables.items()
+    )
+    path.write_text("{\n" + ",\n".join(blocks) + "\n}\n")
