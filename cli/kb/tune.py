@@ -138,7 +138,10 @@ def report(
             open_set = measure_open_set(view, asked, codecs, models, seed=0, progress=tell)
     draw_report(curves, open_set, plot)
     rows = [
-        (curve.codec, curve.fading, f"{level:g}", *(_rounded(curve.accuracy.get(rule), at) for rule in RULES))
+        (
+            *(curve.codec, curve.fading, f"{level:g}"),
+            *(f"{curve.accuracy[rule][at]:.3f}" if rule in curve.accuracy else "-" for rule in RULES),
+        )
         for curve in curves
         for at, level in enumerate(curve.levels_db)
     ]
@@ -146,10 +149,6 @@ def report(
     text = [f"open set, AUROC of {score:18} {area:.3f}" for score, area in open_set.auroc.items()]
     document = {"retrieval": curves, "auroc": open_set.auroc, "plot": str(plot)}
     answer(json, document, lambda: out.print(table, "\n".join([*text, f"drawn in {plot}"])))
-
-
-def _rounded(values: tuple[float, ...] | None, at: int) -> str:
-    return "-" if values is None else f"{values[at]:.3f}"
 
 
 def thin(
