@@ -43,13 +43,13 @@ class Encoder:
     def __init__(self, clip: Clip) -> None:
         self._clip = clip
 
-    def encode(self, items: Sequence[ToEncode]) -> list[Encoded | Exception]:
+    def encode(self, items: Sequence[ToEncode]) -> list[Encoded]:
         """Encode pictures, each with its codec at its operating point."""
         start = perf_counter()
         embeddings = self._embedded(items)
         snr_db = np.array([item.snr_db for item in items], np.float32)
         encode_seconds = perf_counter() - start
-        encoded: list[Encoded | Exception] = [_NOT_ENCODED] * len(items)
+        encoded: dict[int, Encoded] = {}
         for codec, rows in _rows_by_codec(items):
             given = np.stack([embeddings.get(row, items[row].pixels) for row in rows])
             start = perf_counter()
@@ -57,7 +57,7 @@ class Encoder:
             compress_seconds = perf_counter() - start
             for row, payload in zip(rows, symbols, strict=True):
                 encoded[row] = Encoded(payload, encode_seconds if row in embeddings else 0.0, compress_seconds)
-        return encoded
+        return [encoded[row] for row in range(len(items))]
 
     def encode_once(self, codec: AnyCodec) -> None:
         """Encode something, so that the first picture finds imported and built what the codec needs."""
@@ -72,9 +72,6 @@ class Encoder:
         if not rows:
             return {}
         return dict(zip(rows, self._clip.embed_images(np.stack([items[row].pixels for row in rows])), strict=True))
-
-
-_NOT_ENCODED = AssertionError("every row belongs to one codec")
 
 
 def _rows_by_codec(items: Sequence[ToEncode]) -> list[tuple[AnyCodec, list[int]]]:

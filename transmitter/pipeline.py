@@ -85,17 +85,13 @@ class SendPipeline:
         plan = self._plan(request)
         codec = plan.codecs[-1]
         await self._warm(codec)
-        picture = ToPrepare(request.image, isinstance(codec, PictureCodec))
-        prepared, prepare_queue_seconds = await self._prepare.submit(picture, deadline)
         expected_db = self._operating_point_db if request.design_snr_db is None else request.design_snr_db
-        encoded, encode_queue_seconds = await self._encode.submit(
-            ToEncode(prepared.pixels, codec, expected_db), deadline
-        )
+        prepared, encoded, queue_seconds = await self._encoded(request.image, codec, expected_db, deadline)
         bursts = self._bursts(request, plan, encoded.symbols, codec.mode(expected_db))
         exchanges = await exchange_rounds(bursts, self._next_hop, deadline)
         ledger = Ledger()
         ledger.book(Stage.PREPROCESS, prepared.seconds)
-        ledger.book(Stage.QUEUE, prepare_queue_seconds + encode_queue_seconds)
+        ledger.book(Stage.QUEUE, queue_seconds)
         ledger.book(Stage.ENCODE, encoded.encode_seconds)
         ledger.book(Stage.COMPRESS, encoded.compress_seconds)
         for exchange in exchanges:
@@ -108,11 +104,17 @@ class SendPipeline:
 
     async def warm_up(self) -> None:
         """Preprocess and encode one picture, so that the first request finds all of it loaded."""
-        file, codec = io.BytesIO(), self.default_codec()
+        file = io.BytesIO()
         Image.new("RGB", (64, 64)).save(file, "PNG")
-        picture = ToPrepare(file.getvalue(), isinstance(codec, PictureCodec))
-        prepared, _ = await self._prepare.submit(picture, Deadline.after(None))
-        await self._encode.submit(ToEncode(prepared.pixels, codec, self._operating_point_db), Deadline.after(None))
+        await self._encoded(file.getvalue(), self.default_codec(), self._operating_point_db, Deadline.after(None))
+
+    async def _encoded(
+        self, image: bytes, codec: AnyCodec, snr_db: float, deadline: Deadline
+    ) -> tuple[Prepared, Encoded, float]:
+        """A picture file prepared and encoded, and the seconds that it waited for its batches."""
+        prepared, first = await self._prepare.submit(ToPrepare(image, isinstance(codec, PictureCodec)), deadline)
+        encoded, second = await self._encode.submit(ToEncode(prepared.pixels, codec, snr_db), deadline)
+        return prepared, encoded, first + second
 
     async def stop(self) -> None:
         """End the threads; what waits for them is cancelled."""
