@@ -47,31 +47,26 @@ class Chain:
         """The settings in force before any schedule."""
         return self.conditions.settings
 
-    def bursts(
-        self, payloads: Complex, counters: Ints, overrides: Sequence[Override] | None = None, **fields: Any
-    ) -> list[Burst]:
+    def bursts(self, payloads: Complex, counters: Ints, overrides: Sequence[Override] | None = None) -> list[Burst]:
         """Bursts as a transmitter sends them.
 
         payloads: [B, n], complex64. counters: [B], numbers of the draws, stream 0. overrides: [B], channel settings of
-        each burst's own. fields: more of `Burst`, the same for all.
+        each burst's own.
         """
         pilots = self.pilots if self.csi == "pilot" else 0
         pattern: PilotPattern = self.pilot_pattern if pilots else "preamble"
-        own = [{}] * len(payloads) if overrides is None else overrides
-        given: dict[str, Any] = {
-            "codec": _NO_CODEC,
-            "stream": 0,
-            "csi": self.csi,
-            "pilot_symbols": pilots,
-            "pilot_pattern": pattern,
-        } | fields
+        own = overrides or [{}] * len(payloads)
         return [
             Burst(
                 burst_id=counter,
+                stream=0,
                 counter=counter,
+                codec=_NO_CODEC,
+                pilot_symbols=pilots,
                 symbols=place_pilots(payload, pilots, pattern),
+                csi=self.csi,
                 channel_override=override,
-                **given,
+                pilot_pattern=pattern,
             )
             for payload, counter, override in zip(payloads, counters.tolist(), own, strict=True)
         ]

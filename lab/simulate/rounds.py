@@ -10,7 +10,7 @@ As over the sockets: each round has its own pilots, header, fade and noise.
 import asyncio
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from time import perf_counter
 from typing import Final
@@ -93,14 +93,13 @@ class _Rounds:
         ends = list(self.codecs)
         for number, (start, stop) in enumerate(pairwise((0, *ends))):
             following = ends[number + 1] - stop if stop < ends[-1] else 0
-            (burst,) = self.chain.bursts(
-                code[None, start:stop],
-                np.array([counter + number * self.stride]),
+            (burst,) = self.chain.bursts(code[None, start:stop], np.array([counter + number * self.stride]))
+            yield replace(
+                burst,
                 session=row + 1,
                 offset_symbols=start,
                 required_posterior=required_posterior(self.posterior, following, ends[0]) if following else 0.0,
             )
-            yield burst
 
     def _answer(self, bursts: Sequence[Burst]) -> list[Reception]:
         """Answers to bursts of the same round."""

@@ -25,11 +25,18 @@ _PILOT_PATTERN: Final = Choices(_FIELDS["pilot_pattern"], unset="preamble")
 
 def burst_to_wire(burst: Burst) -> link.Burst:
     """One burst as a message."""
+    codec = burst.codec
     return link.Burst(
         burst_id=burst.burst_id,
         stream=burst.stream,
         counter=burst.counter,
-        codec=to_message(burst.codec, common.CodecSpec),
+        codec=common.CodecSpec(
+            codec=codec.codec,
+            k=codec.k,
+            fingerprint=codec.fingerprint,
+            clip_fingerprint=codec.clip_fingerprint,
+            mode=codec.mode,
+        ),
         pilot_symbols=burst.pilot_symbols,
         payload_symbols=burst.payload_symbols,
         symbols=pack_symbols(burst.symbols),

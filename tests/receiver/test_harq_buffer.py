@@ -75,7 +75,7 @@ def folders(tmp_path: Path) -> list[Path]:
 
 def answered(reception: Reception) -> dict[str, Any]:
     """What a reception says of the picture."""
-    names = ("top", "confidence", "certainty", "request_more", "accepted", "snr_db_estimated")
+    names = ("top", "confidence", "posterior", "request_more", "accepted", "snr_db_estimated")
     return {name: getattr(reception, name) for name in names}
 
 
@@ -94,7 +94,7 @@ async def test_what_arrives_in_rounds_is_decoded_together(link: LocalLink, tmp_p
         assert held(service) == 1
         again = await hop.exchange(rounds(7, snr_db=-6.0)[2])  # a duplicate that comes late
         later = await hop.exchange(rounds(7, snr_db=-6.0)[5])
-        fusions = service._pipeline._posteriors._known
+        posteriors = service._pipeline._posteriors._known
     assert answered(again) == answered(answers[2])
     assert answered(later) == answered(answers[5])
     parts: list[Part] = []
@@ -103,7 +103,7 @@ async def test_what_arrives_in_rounds_is_decoded_together(link: LocalLink, tmp_p
         assert answer.trace.equalized.tobytes() == one.x_hat[0].tobytes()
         parts.append(Part(one.x_hat[0], one.n0_eff[0]))
         x_hat, n0_eff = (np.concatenate(column)[None] for column in zip(*parts, strict=True))
-        decoded = codec.with_prior(fusions[codec.fingerprint].fusion.log_prior).decode(x_hat, n0_eff)
+        decoded = codec.with_prior(posteriors[codec.fingerprint].posterior.log_prior).decode(x_hat, n0_eff)
         assert answer.posterior == pytest.approx(np.exp(decoded.log_posterior.max()), rel=1e-5)
     assert [answer.request_more for answer in answers] == [a.posterior < 1 for a in answers[:-1]] + [False]
     assert answers[0].posterior < 0.9 < answers[-1].posterior

@@ -18,7 +18,6 @@ from shared.types import Floats, Ints
 
 SIZE = 64
 
-
 COLOURS: dict[str, tuple[int, int, int]] = {
     "red": (218, 22, 30),
     "orange": (255, 132, 0),

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from shared.phy.channel.distortion import distorted
-from shared.phy.channel.stage import Draw, Drawn, Signal
+from shared.phy.channel.stage import Drawn, Signal, Stage
 from shared.phy.conditions.settings import ChannelSettings
 from shared.types import Complex
 
@@ -11,7 +10,7 @@ _FLOOR = 1e-30
 """Full scale of a burst without power; its quantized values are 0 in complex64."""
 
 
-class Adc:
+class Adc(Stage):
     """Two uniform mid-rise quantizers of adc_bits = b bits, one for I and one for Q, that clip at full scale A.
 
         q(v) = D (floor(v / D) + 1/2),   D = 2 A / 2^b,   A^2 = 10^(adc_clip_db/10) x mean of (I^2 + Q^2) / 2
@@ -21,13 +20,9 @@ class Adc:
     signals", Bell Syst. Tech. J. 27, 1948.)
     """
 
-    def draw(self, draw: Draw, settings: ChannelSettings, n: int) -> Drawn:  # noqa: ARG002
-        """Nothing is random: [0]."""
-        return np.empty(0)
-
     def apply(self, signal: Signal, drawn: Drawn, settings: ChannelSettings) -> Signal:  # noqa: ARG002
         """Quantize; rounding and clipping count as noise."""
-        return distorted(signal, quantize(signal.received, settings.adc_bits, settings.adc_clip_db))
+        return signal.distorted(quantize(signal.received, settings.adc_bits, settings.adc_clip_db))
 
 
 def quantize(y: Complex, bits: int, clip_db: float) -> Complex:

@@ -4,8 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from shared.phy.channel.distortion import distorted
-from shared.phy.channel.stage import Draw, Drawn, Signal
+from shared.phy.channel.stage import Drawn, Signal, Stage
 from shared.phy.conditions.settings import ChannelSettings
 from shared.types import Complex, Doubles
 from shared.units import db_to_ratio
@@ -13,7 +12,7 @@ from shared.units import db_to_ratio
 _NO_POWER: Final = np.finfo(np.float64).tiny
 
 
-class Rapp:
+class Rapp(Stage):
     """Rapp model of a solid-state amplifier: soft saturation, no phase distortion.
 
         amplitude r becomes r / (1 + (r / r_sat)^(2p))^(1 / 2p),   r_sat^2 = 10^(pa_backoff_db / 10) for Es = 1
@@ -24,15 +23,11 @@ class Rapp:
     less.
     """
 
-    def draw(self, draw: Draw, settings: ChannelSettings, n: int) -> Drawn:  # noqa: ARG002
-        """Nothing is random: [0]."""
-        return np.empty(0)
-
     def apply(self, signal: Signal, drawn: Drawn, settings: ChannelSettings) -> Signal:  # noqa: ARG002
         """Amplify; the distortion counts as noise."""
         sent = signal.received.astype(np.complex128)
         amplified = sent * compression(np.abs(sent), settings)
-        return distorted(signal, amplified)._replace(launched=amplified.astype(np.complex64))
+        return signal.distorted(amplified)._replace(launched=amplified.astype(np.complex64))
 
 
 def compression(amplitude: Doubles, settings: ChannelSettings) -> Doubles:

@@ -3,11 +3,11 @@
 import numpy as np
 
 from shared.phy.channel.phase import phasor
-from shared.phy.channel.stage import Draw, Drawn, Signal
+from shared.phy.channel.stage import Draw, Drawn, Signal, Stage
 from shared.phy.conditions.settings import ChannelSettings
 
 
-class CarrierOffset:
+class CarrierOffset(Stage):
     """Rotates symbol i of a burst by exp(j theta_i); part of the gain that perfect CSI includes.
 
         theta_i = phase_deg + 2 pi cfo_hz i T + w_i,   w_i = w_(i-1) + N(0, 2 pi phase_noise_hz T),   w_0 = 0

@@ -10,21 +10,13 @@ from typing import Final
 import numpy as np
 
 from shared.phy.channel.jakes import line_of_sight, scattered
-from shared.phy.channel.stage import Draw, Drawn, Signal
+from shared.phy.channel.stage import Draw, Drawn, Gain
 from shared.phy.conditions.settings import ChannelSettings
 from shared.phy.randomness import standard_complex_normal
 from shared.types import Complex
 from shared.units import db_to_ratio
 
 _PER_DIMENSION: Final = np.float32(np.sqrt(0.5))
-
-
-class Gain:
-    """A stage that multiplies by its draw."""
-
-    def apply(self, signal: Signal, drawn: Drawn, settings: ChannelSettings) -> Signal:  # noqa: ARG002
-        """Multiply by h: [B, 1] or [B, n]."""
-        return signal.times(drawn)
 
 
 class Rayleigh(Gain):

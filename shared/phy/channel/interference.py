@@ -3,12 +3,12 @@
 import numpy as np
 
 from shared.phy.channel.phase import phasor
-from shared.phy.channel.stage import Draw, Drawn, Signal
+from shared.phy.channel.stage import Draw, Drawn, Signal, Stage
 from shared.phy.conditions.settings import ChannelSettings
 from shared.units import db_to_ratio
 
 
-class Tone:
+class Tone(Stage):
     """A narrow-band interferer: a carrier of its own, 10^(-sir_db/10) of power for Es = 1, interferer_hz away.
 
         n_i = 10^(-sir_db/20) exp(j (2 pi interferer_hz i T + phi)),   T = 1 / symbol_rate_hz

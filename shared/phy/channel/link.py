@@ -112,24 +112,12 @@ class Link:
     def _report(self, signal: Signal, launched: Complex, sendings: Sequence[Sending]) -> list[Transmission]:
         air = launched.shape[1]
         interval = interval_seconds(self.settings, air)
-        n0, received, peaks_db = n0_from_snr_db(self.settings.snr_db), signal.received, papr_db(launched).tolist()
-        signal_powers = mean_powers(signal.wanted)
+        n0, peaks_db = n0_from_snr_db(self.settings.snr_db), papr_db(launched).tolist()
         noise_powers = [0.0] * len(sendings) if signal.noise is None else mean_powers(signal.noise)
+        rows = zip(signal.received, signal.gain, mean_powers(signal.wanted), noise_powers, peaks_db, strict=True)
         return [
-            Transmission(
-                received[row],
-                signal.gain[row],
-                n0,
-                signal_powers[row],
-                noise_powers[row],
-                self.settings,
-                stream,
-                counter,
-                seconds=counter * interval,
-                air_symbols=air,
-                papr_db=peaks_db[row],
-            )
-            for row, (_, stream, counter) in enumerate(sendings)
+            Transmission(y, gain, n0, power, noise, self.settings, stream, counter, counter * interval, air, peak_db)
+            for (_, stream, counter), (y, gain, power, noise, peak_db) in zip(sendings, rows, strict=True)
         ]
 
 
@@ -139,19 +127,14 @@ def _rows(arrays: Sequence[Drawn]) -> Drawn:
 
 
 def _stacked(sendings: Sequence[Sending]) -> Complex:
-    """Symbols of all bursts: [B, n], complex64. Raises InvalidSymbols when one is no burst or the lengths differ."""
-    for sending in sendings:
-        _check(sending)
+    """Symbols of all bursts: [B, n], complex64. Raises as `Link.transmit_many` does."""
+    for x, stream, counter in sendings:
+        if x.ndim != 1 or x.dtype != np.complex64 or not x.size:
+            raise InvalidSymbols(
+                f"a burst of shape {x.shape} and type {x.dtype}: send at least one symbol as complex64 [n]"
+            )
+        if not (0 <= stream <= _LAST and 0 <= counter <= _LAST):
+            raise InvalidSetting(f"stream {stream}, counter {counter}: each must be an integer from 0 to 2^64 - 1")
     if len({sending.x.size for sending in sendings}) != 1:
         raise InvalidSymbols("bursts of different lengths: give one call bursts of one length")
     return _rows([sending.x for sending in sendings])
-
-
-def _check(sending: Sending) -> None:
-    x, stream, counter = sending
-    if x.ndim != 1 or x.dtype != np.complex64 or not x.size:
-        raise InvalidSymbols(
-            f"a burst of shape {x.shape} and type {x.dtype}: send at least one symbol as complex64 [n]"
-        )
-    if not (0 <= stream <= _LAST and 0 <= counter <= _LAST):
-        raise InvalidSetting(f"stream {stream}, counter {counter}: each must be an integer from 0 to 2^64 - 1")

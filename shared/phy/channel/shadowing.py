@@ -4,8 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from shared.phy.channel.fading import Gain
-from shared.phy.channel.stage import Draw, Drawn
+from shared.phy.channel.stage import Draw, Drawn, Gain
 from shared.phy.conditions.settings import ChannelSettings
 from shared.units import db_to_ratio
 

@@ -83,13 +83,27 @@ class Signal(NamedTuple):
         """Add `noise` [B, n]."""
         return self._replace(noise=noise if self.noise is None else self.noise + noise)
 
+    def distorted(self, output: Complex | npt.NDArray[np.complex128]) -> "Signal":
+        """The bursts after a non-linear component whose output is `output` [B, n], by Bussgang's decomposition.
+
+            output = a r + d,   a = sum conj(r) output / sum |r|^2
+
+        The distortion d is uncorrelated with r over the burst: a is a gain that pilots include, d counts as noise.
+        (Bussgang, "Crosscorrelation functions of amplitude-distorted Gaussian signals", MIT RLE report 216, 1952.)
+        """
+        received = self.received.astype(np.complex128)
+        power = np.sum(received.real**2 + received.imag**2, axis=-1, keepdims=True)
+        overlap = np.sum(received.conj() * output, axis=-1, keepdims=True)
+        gain = np.divide(overlap, power, out=np.ones_like(overlap), where=power > 0).astype(np.complex64)
+        return self.times(gain).plus((output - gain * received).astype(np.complex64))
+
 
 class Stage(Protocol):
     """One effect of the channel. It is stateless: its draws depend on its arguments alone."""
 
-    def draw(self, draw: Draw, settings: ChannelSettings, n: int) -> Drawn:
-        """Random numbers of a burst of `n` samples, in a shape that depends on settings and n alone."""
-        ...
+    def draw(self, draw: Draw, settings: ChannelSettings, n: int) -> Drawn:  # noqa: ARG002
+        """Random numbers of a burst of `n` samples, in a shape that depends on settings and n alone; [0] for none."""
+        return np.empty(0)
 
     def apply(self, signal: Signal, drawn: Drawn, settings: ChannelSettings) -> Signal:
         """Return the bursts after this stage; must not modify the arrays of `signal`.
@@ -97,3 +111,19 @@ class Stage(Protocol):
         drawn: [B, ...], one row for each burst.
         """
         ...
+
+
+class Gain(Stage):
+    """A stage that multiplies by its draw h: [1] or [n]."""
+
+    def apply(self, signal: Signal, drawn: Drawn, settings: ChannelSettings) -> Signal:  # noqa: ARG002
+        """Multiply by h."""
+        return signal.times(drawn)
+
+
+class Noise(Stage):
+    """A stage that adds its draw: [n]."""
+
+    def apply(self, signal: Signal, drawn: Drawn, settings: ChannelSettings) -> Signal:  # noqa: ARG002
+        """Add the noise."""
+        return signal.plus(drawn)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from shared.phy.channel.jakes import line_of_sight, scattered
 from shared.phy.channel.ofdm import bodies, to_frequency, to_time, with_prefix
-from shared.phy.channel.stage import Draw, Drawn, Signal
+from shared.phy.channel.stage import Draw, Drawn, Signal, Stage
 from shared.phy.conditions.settings import ChannelSettings, Grid
 from shared.phy.randomness import standard_complex_normal
 from shared.types import Complex, Doubles
@@ -121,7 +121,7 @@ def grid_of(settings: ChannelSettings) -> Grid:
     return settings.grid
 
 
-class TappedDelayLine:
+class TappedDelayLine(Stage):
     """Paths with fixed delays and independent gains, total mean power 1, so E|H[k]|^2 = 1.
 
     Every path is Rayleigh, constant for a burst or with Clarke's spectrum; TDL-D and TDL-E have a line of sight in

@@ -5,12 +5,13 @@ lab only counts it, and both draw the same.
 """
 
 from functools import lru_cache
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from shared.phy.conditions.settings import ChannelSettings
+from shared.phy.conditions.settings import ChannelSettings, FaultSettings
 from shared.phy.randomness import generator
 from shared.types import Bools
 
@@ -46,6 +47,8 @@ class FaultDraw(NamedTuple):
 
 
 NO_FAULT: Final = FaultDraw()
+_PROBABILITIES: Final = [name for name in FaultSettings.model_fields if name.endswith("_probability")]
+_faults_of: Final = attrgetter(*_PROBABILITIES, "good_to_bad", "loss_good", "delay_seconds", "jitter_seconds")
 
 
 def draw_faults(settings: ChannelSettings, stream: int, counter: int) -> FaultDraw:
@@ -56,7 +59,7 @@ def draw_faults(settings: ChannelSettings, stream: int, counter: int) -> FaultDr
     """
     if settings.blackout:
         return FaultDraw(0, "blackout = true")
-    if not _any_fault(settings):
+    if not any(_faults_of(settings)):
         return NO_FAULT
     rng = generator(settings.seed, stream, counter, FAULTS)
     alone, in_state, duplicated, reordered, stalled, reset = rng.random(6).tolist()
@@ -69,20 +72,6 @@ def draw_faults(settings: ChannelSettings, stream: int, counter: int) -> FaultDr
         reordered=overtaken,
         stalled_seconds=settings.stall_seconds if stalled < settings.stall_probability else 0.0,
         reset=reset < settings.reset_probability,
-    )
-
-
-def _any_fault(settings: ChannelSettings) -> bool:
-    return bool(
-        settings.loss_probability
-        or settings.good_to_bad
-        or settings.loss_good
-        or settings.delay_seconds
-        or settings.jitter_seconds
-        or settings.duplicate_probability
-        or settings.reorder_probability
-        or settings.stall_probability
-        or settings.reset_probability
     )
 
 

@@ -52,10 +52,6 @@ def _count(default: int, low: int, high: int, description: str) -> Any:
     return Field(default, ge=low, le=high, description=f"{description}: {low} to {high}")
 
 
-def _probability(default: float, description: str) -> Any:
-    return _number(default, 0, 1, description)
-
-
 class FadingSettings(BaseModel):
     """Multiplicative effects."""
 
@@ -86,7 +82,7 @@ class NoiseSettings(BaseModel):
         10.0, description="average Es/N0 in dB: -50 to 100, or inf for no noise"
     )
     impulses: ImpulsesName = Field("none", description="impulsive noise: none, bernoulli or middleton")
-    impulse_probability: float = _probability(0.01, "share of symbols that a Bernoulli-Gaussian impulse hits")
+    impulse_probability: float = _number(0.01, 0, 1, "share of symbols that a Bernoulli-Gaussian impulse hits")
     impulse_ratio_db: float = _number(20.0, 0, 60, "power of such an impulse over N0, dB")
     middleton_a: float = _number(0.1, 1e-4, 10, "overlap index A of Middleton class A noise")
     middleton_gamma: float = _number(0.01, 1e-6, 10, "power of its Gaussian part over its impulsive part")
@@ -114,20 +110,20 @@ class FaultSettings(BaseModel):
     airtime: AirtimeName = Field(
         "virtual", description="airtime and propagation: virtual (accounted for) or real (waited for, bursts queue)"
     )
-    loss_probability: float = _probability(0.0, "share of bursts lost, independently")
-    good_to_bad: float = _probability(0.0, "Gilbert-Elliott: chance to leave the good state at a burst")
+    loss_probability: float = _number(0.0, 0, 1, "share of bursts lost, independently")
+    good_to_bad: float = _number(0.0, 0, 1, "Gilbert-Elliott: chance to leave the good state at a burst")
     bad_to_good: float = _number(0.25, 1e-6, 1, "Gilbert-Elliott: chance to leave the bad state at a burst")
-    loss_good: float = _probability(0.0, "Gilbert-Elliott: share of bursts lost in the good state")
-    loss_bad: float = _probability(1.0, "Gilbert-Elliott: share of bursts lost in the bad state")
-    duplicate_probability: float = _probability(0.0, "share of bursts that arrive twice")
-    reorder_probability: float = _probability(0.0, "share of bursts held back so that later ones overtake them")
+    loss_good: float = _number(0.0, 0, 1, "Gilbert-Elliott: share of bursts lost in the good state")
+    loss_bad: float = _number(1.0, 0, 1, "Gilbert-Elliott: share of bursts lost in the bad state")
+    duplicate_probability: float = _number(0.0, 0, 1, "share of bursts that arrive twice")
+    reorder_probability: float = _number(0.0, 0, 1, "share of bursts held back so that later ones overtake them")
     reorder_seconds: float = _number(0.01, 0, 10, "how long those are held back, seconds")
     delay_seconds: float = _number(0.0, 0, 10, "delay of every burst, really waited for, seconds")
     jitter_seconds: float = _number(0.0, 0, 10, "scale of the random part of the delay, seconds")
     jitter: JitterName = Field("uniform", description="its distribution: uniform, normal or exponential")
-    stall_probability: float = _probability(0.0, "share of bursts at which the link stalls")
+    stall_probability: float = _number(0.0, 0, 1, "share of bursts at which the link stalls")
     stall_seconds: float = _number(1.0, 0, 60, "how long it stalls, seconds")
-    reset_probability: float = _probability(0.0, "share of bursts at which the connection to the receiver breaks")
+    reset_probability: float = _number(0.0, 0, 1, "share of bursts at which the connection to the receiver breaks")
     blackout: bool = Field(False, description="every burst is lost: true or false")
 
 

@@ -11,11 +11,13 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from shared.errors import InvalidSetting
 from shared.phy.conditions.settings import ChannelSettings
 
+_start: Final = attrgetter("start")
 _RAMPED: Final = frozenset(name for name, field in ChannelSettings.model_fields.items() if field.annotation is float)
 
 
@@ -100,17 +102,8 @@ class Timeline:
             self._base.updated(**under_way)  # values inside ramps must be valid too
 
     def _in_force(self, seconds: float) -> dict[str, Any]:
-        moves = ((name, _latest(track, seconds)) for name, track in self._tracks.items())
-        return {name: move.value(seconds) for name, move in moves if move is not None}
-
-
-def _latest(track: Sequence[_Move], seconds: float) -> _Move | None:
-    place = bisect_right(track, seconds, key=_start)
-    return track[place - 1] if place else None
-
-
-def _start(move: _Move) -> float:
-    return move.start
+        past = {name: bisect_right(track, seconds, key=_start) for name, track in self._tracks.items()}
+        return {name: self._tracks[name][moves - 1].value(seconds) for name, moves in past.items() if moves}
 
 
 def _checked(name: str, move: _Move) -> _Move:

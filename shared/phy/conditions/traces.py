@@ -7,7 +7,7 @@ seconds,gain_db
 
 import csv
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -32,7 +32,7 @@ def read_trace(path: Path) -> list[TraceRow]:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(_rows(csv.reader(file, skipinitialspace=True)))
+            rows = list(_rows(file))
     except OSError as error:
         raise NotFound(f"trace {path}: {error.strerror}; its place is beside the schedule") from error
     except (InvalidSetting, UnicodeDecodeError, csv.Error) as error:
@@ -44,33 +44,25 @@ def read_trace(path: Path) -> list[TraceRow]:
     return [TraceRow(row.seconds - rows[0].seconds, row.settings) for row in rows]
 
 
-def _rows(lines: Iterator[list[str]]) -> Iterator[TraceRow]:
-    heading = [name.strip() for name in next(lines, [])]
-    column = _value_column(heading)
-    setting, sign = _COLUMNS[heading[column]]
-    for line, fields in enumerate(lines, 2):
-        if fields:
-            seconds, value = _numbers(line, fields, heading, (heading.index("seconds"), column))
-            yield TraceRow(seconds, {setting: sign * value + 0.0})  # + 0.0 turns -0 into 0
-
-
-def _value_column(heading: Sequence[str]) -> int:
-    known = [place for place, name in enumerate(heading) if name in _COLUMNS]
+def _rows(lines: Iterable[str]) -> Iterator[TraceRow]:
+    table = csv.DictReader(lines, restval="", skipinitialspace=True)
+    table.fieldnames = heading = [name.strip() for name in table.fieldnames or ()]
+    known = [name for name in heading if name in _COLUMNS]
     if "seconds" not in heading or len(known) != 1:
         raise InvalidSetting(
             f"its columns are {', '.join(heading) or 'none'}: give seconds and one of {', '.join(_COLUMNS)} in the "
             "first line"
         )
-    return known[0]
+    setting, sign = _COLUMNS[known[0]]
+    for row in table:
+        seconds, value = (_number(table.line_num, name, row[name]) for name in ("seconds", known[0]))
+        yield TraceRow(seconds, {setting: sign * value + 0.0})  # + 0.0 turns -0 into 0
 
 
-def _numbers(line: int, fields: Sequence[str], heading: Sequence[str], columns: tuple[int, int]) -> Iterator[float]:
-    for column in columns:
-        text = fields[column] if column < len(fields) else ""
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            raise InvalidSetting(f"line {line}: {heading[column]} = {text!r}: give a number")
-        yield value
+def _number(line: int, column: str, text: str) -> float:
+    try:
+        if math.isfinite(value := float(text)):
+            return value
+    except ValueError:
+        pass
+    raise InvalidSetting(f"line {line}: {column} = {text!r}: give a number")

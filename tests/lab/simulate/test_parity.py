@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from client import ChannelControl, Delivery, SemLink
 from client.options import ROUNDS
@@ -25,11 +26,13 @@ from receiver.settings import ReceiverSettings
 from shared.clip import Clip, embed_pictures, load_clip
 from shared.codecs import CODECS, CodecShelf, PictureCodec
 from shared.codecs.picture.ldpc import LOST
+from shared.device import use_threads
 from shared.errors import Lost
 from shared.frame.delivery import REQUIRED_POSTERIOR, Harq, SendRequest
 from shared.phy import ChannelSettings
 from shared.phy.conditions.schedule import Schedule
 from tests.tools.own_codecs import own_codecs
+from tests.tools.schedules import OFDM, SINGLE_CARRIER
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -42,61 +45,6 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("raw", {"snr_db": 2.0, "fading": "rayleigh", "seed": 11}, {"csi": "perfect"}),
     ("nested", RAYLEIGH | {"coherence_symbols": 16}, {"pilot_symbols": 16, "pilot_pattern": "scattered"}),
 ]
-SINGLE_CARRIER = """
-name = "drive"
-repeat_seconds = 2.5
-
-[settings]
-seed = 3
-snr_db = 12
-fading = "rayleigh"
-doppler_hz = 7
-burst_interval_seconds = 0.1
-shadowing_db = 4
-shadowing_bursts = 5
-good_to_bad = 0.1
-bad_to_good = 0.5
-
-[[ramp]]
-from_seconds = 0.5
-to_seconds = 1.6
-snr_db = -2
-doppler_hz = 40
-
-[[at]]
-seconds = 1.8
-snr_db = 20
-loss_probability = 0.2
-duplicate_probability = 0.3
-reset_probability = 0.1
-
-[[blackout]]
-from_seconds = 2.2
-to_seconds = 2.4
-"""
-OFDM = """
-repeat_seconds = 1.5
-
-[settings]
-seed = 4
-snr_db = 15
-fading = "tdl-c"
-waveform = "ofdm"
-doppler_hz = 20
-burst_interval_seconds = 0.05
-phase_noise_hz = 2
-cfo_hz = 20
-pa_backoff_db = 6
-adc_bits = 8
-impulses = "bernoulli"
-loss_probability = 0.1
-
-[[ramp]]
-from_seconds = 0.2
-to_seconds = 1.0
-snr_db = 0
-delay_spread_seconds = 3e-6
-"""
 
 
 @pytest.fixture(scope="module")
@@ -142,9 +90,13 @@ def knowledge_base(live: LocalLink) -> Iterator[KnowledgeBase]:
 
 
 @pytest.fixture(scope="module")
-def receiver(live: LocalLink, clip: Clip, shelf: CodecShelf, knowledge_base: KnowledgeBase) -> ReceivePipeline:
-    settings = ReceiverSettings()
-    return ReceivePipeline(
+def receiver(
+    live: LocalLink, clip: Clip, shelf: CodecShelf, knowledge_base: KnowledgeBase
+) -> Iterator[ReceivePipeline]:
+    """With as many threads of torch as the live one: what codecs say of all items depends on them in its last bits."""
+    settings, before = ReceiverSettings(), torch.get_num_threads()
+    use_threads(settings.threads)
+    yield ReceivePipeline(
         shelf,
         knowledge_base,
         settings.equalizer,
@@ -152,6 +104,7 @@ def receiver(live: LocalLink, clip: Clip, shelf: CodecShelf, knowledge_base: Kno
         settings.accept_confidence,
         embed_pictures=lambda pixels: embed_pictures(pixels, clip),
     )
+    use_threads(before)
 
 
 def sent_live(client: SemLink, files: Sequence[bytes], **options: Any) -> list[Any]:
@@ -226,13 +179,15 @@ def test_a_schedule(
     """Settings that change, and bursts that are lost."""
     (tmp_path / "schedule.toml").write_text(text)
     schedule = Schedule.from_file(tmp_path / "schedule.toml")
-    files = [data for _, data in drawn_pngs[:30]]
+    files = [data for _, data in drawn_pngs[:40]]
     options = {"stream": 7, "top_k": 3} | options
     with ChannelControl(live.channel) as control:
         control.schedule(schedule)
-        assert control.scheduled().scenario == schedule
-        deliveries = sent_live(client, files, counter=100, **options)
-        control.reset()
+        try:
+            assert control.scheduled().schedule == schedule
+            deliveries = sent_live(client, files, counter=100, **options)
+        finally:
+            control.reset()
     requests = [SendRequest(data, counter=100 + n, trace=True, **options) for n, data in enumerate(files)]
     outcomes = OfflineLink(schedule, clip, shelf, receiver).send(requests)
     arrived = [two for two in outcomes if isinstance(two, Delivery)]

@@ -9,14 +9,7 @@ import pytest
 from receiver.knowledge_base import EngineSettings, ItemRecord, KnowledgeBase, knowledge_base
 from shared.errors import InvalidInput, NotFound
 from shared.types import Floats
-from tests.tools.knowledge_base import ENGINES, HOSTILE, fill, found_ids, new, reopened, vectors
-
-
-@pytest.fixture(params=ENGINES)
-def kb(tmp_path: Path, request: pytest.FixtureRequest):
-    fill(tmp_path / "kb", vectors(300))
-    with KnowledgeBase.open(tmp_path / "kb", EngineSettings(name=request.param), writable=True) as opened:
-        yield opened
+from tests.tools.knowledge_base import HOSTILE, fill, found_ids, new, reopened, vectors
 
 
 def test_an_item_is_found_once_it_is_added_and_gone_once_it_is_removed(kb: KnowledgeBase) -> None:

@@ -5,17 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from receiver.knowledge_base import EngineSettings, KnowledgeBase
+from receiver.knowledge_base import KnowledgeBase
 from receiver.knowledge_base.store.schema import seal
 from shared.errors import DataLoss, InvalidInput, Mismatch, NotFound
-from tests.tools.knowledge_base import ENGINES, fill, found_ids, new, reopened, vectors
-
-
-@pytest.fixture(params=ENGINES)
-def kb(tmp_path: Path, request: pytest.FixtureRequest):
-    fill(tmp_path / "kb", vectors(300))
-    with KnowledgeBase.open(tmp_path / "kb", EngineSettings(name=request.param), writable=True) as opened:
-        yield opened
+from tests.tools.knowledge_base import found_ids, new, reopened, vectors
 
 
 def test_a_snapshot_brings_everything_back(kb: KnowledgeBase) -> None:

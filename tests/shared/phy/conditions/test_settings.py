@@ -1,6 +1,7 @@
 """Settings: every accepted one runs, every refused one names its field, its value and its range."""
 
 import math
+import re
 from typing import get_args
 
 import numpy as np
@@ -15,53 +16,22 @@ from shared.phy.conditions.settings import SELECTIVE
 from tests.tools.channel import allowed
 
 WORD = (1 << 64) - 1
-NUMBERS = {
-    "rician_k_db": (-40, 40),
-    "doppler_hz": (0, 1e6),
-    "burst_interval_seconds": (0, 3600),
-    "shadowing_db": (0, 20),
-    "path_loss_db": (-100, 200),
-    "delay_spread_seconds": (0, 1e-3),
-    "impulse_probability": (0, 1),
-    "impulse_ratio_db": (0, 60),
-    "middleton_a": (1e-4, 10),
-    "middleton_gamma": (1e-6, 10),
-    "cfo_hz": (-1e6, 1e6),
-    "phase_deg": (-180, 180),
-    "phase_noise_hz": (0, 1e6),
-    "pa_smoothness": (0.5, 10),
-    "adc_clip_db": (-10, 40),
-    "interferer_hz": (-1e9, 1e9),
-    "symbol_rate_hz": (1, 1e12),
-    "propagation_seconds": (0, 10),
-    "loss_probability": (0, 1),
-    "good_to_bad": (0, 1),
-    "bad_to_good": (1e-6, 1),
-    "loss_good": (0, 1),
-    "loss_bad": (0, 1),
-    "duplicate_probability": (0, 1),
-    "reorder_probability": (0, 1),
-    "reorder_seconds": (0, 10),
-    "delay_seconds": (0, 10),
-    "jitter_seconds": (0, 10),
-    "stall_probability": (0, 1),
-    "stall_seconds": (0, 60),
-    "reset_probability": (0, 1),
-}
-NUMBERS_OR_INF = {"snr_db": (-50, 100), "pa_backoff_db": (-10, 40), "sir_db": (-50, 100)}
-COUNTS = {
-    "coherence_symbols": (0, 1 << 16),
-    "shadowing_bursts": (1, 1 << 20),
-    "cyclic_prefix_symbols": (0, 1024),
-    "adc_bits": (0, 16),
-}
-CHOICES = {
-    "fading": get_args(FadingName),
-    "waveform": ("single", "ofdm"),
-    "impulses": ("none", "bernoulli", "middleton"),
-    "jitter": ("uniform", "normal", "exponential"),
-    "airtime": ("virtual", "real"),
-}
+FIELDS = ChannelSettings.model_fields
+RANGE = re.compile(r"(-?\d[\d.e+-]*) to (-?\d[\d.e+-]*)(, or inf)?")
+OTHERS = {"fft_size": "a power of 2, 16 to 4096", "blackout": "true or false", "seed": "0 to 2^64 - 1"}
+
+
+def _ranges(kind, or_inf=False):
+    """Ends of the range in the description of each setting of this type, but for `OTHERS`."""
+    fields = {name: field for name, field in FIELDS.items() if field.annotation is kind and name not in OTHERS}
+    found = {name: RANGE.search(field.description).groups() for name, field in fields.items()}
+    return {name: (kind(low), kind(high)) for name, (low, high, inf) in found.items() if bool(inf) == or_inf}
+
+
+NUMBERS = _ranges(float)
+NUMBERS_OR_INF = _ranges(float, or_inf=True)
+COUNTS = _ranges(int)
+CHOICES = {name: names for name, field in FIELDS.items() if (names := get_args(field.annotation))}
 POWERS_OF_2 = [1 << i for i in range(4, 13)]
 
 
@@ -86,7 +56,7 @@ REFUSED = (
         for name, (low, high) in COUNTS.items()
     }
     | {
-        name: st.text().filter(lambda word, names=names: word not in names) | st.integers()
+        name: st.text("adelmnrst-", max_size=9).filter(lambda word, names=names: word not in names) | st.integers()
         for name, names in CHOICES.items()
     }
     | {
@@ -105,12 +75,12 @@ def range_in_words(name):
         return f"{low:g} to {high:g}" + (", or inf" if name in NUMBERS_OR_INF else "")
     if name in COUNTS:
         return "{} to {}".format(*COUNTS[name])
-    others = {"fft_size": "a power of 2, 16 to 4096", "blackout": "true or false", "seed": "0 to 2^64 - 1"}
-    return others.get(name) or CHOICES[name][-1]
+    return OTHERS.get(name) or CHOICES[name][-1]
 
 
-def test_every_setting_is_in_these_tables():
-    assert set(ACCEPTED) == set(REFUSED) == set(ChannelSettings.model_fields)
+def test_every_setting_is_tested():
+    assert set(ACCEPTED) == set(REFUSED) == set(FIELDS)
+    assert set(NUMBERS_OR_INF) == {"snr_db", "pa_backoff_db", "sir_db"}
 
 
 @settings(deadline=None)
