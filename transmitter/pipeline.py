@@ -27,9 +27,8 @@ from shared.runtime.batching import Batcher
 from shared.runtime.deadline import Deadline
 from shared.runtime.warming import Warming
 from shared.types import Complex
-from transmitter.encoder import Encoded, Encoder, ToEncode
+from transmitter.encoder import Encoded, Encoder, Prepared, Preparer, ToEncode, ToPrepare
 from transmitter.harq import Exchange, NextHop, exchange_rounds, joined_trace, required_posterior
-from transmitter.preparer import Prepared, Preparer, ToPrepare
 from transmitter.settings import TransmitterSettings
 
 PREPARE_SIZE = 8
