@@ -28,7 +28,7 @@ from shared.runtime.deadline import Deadline
 from shared.runtime.warming import Warming
 from shared.types import Complex
 from transmitter.encoder import Encoded, Encoder, Prepared, Preparer, ToEncode, ToPrepare
-from transmitter.harq import Exchange, NextHop, exchange_rounds, joined_trace, required_posterior
+from transmitter.harq import Exchange, NextHop, exchange_rounds, joined_trace, required_posteriors
 from transmitter.settings import TransmitterSettings
 
 PREPARE_SIZE = 8
@@ -175,7 +175,8 @@ class SendPipeline:
     def _bursts(self, request: SendRequest, plan: _Plan, payload: Complex, mode: int) -> Iterator[Burst]:
         """One burst for each length, with the part of the payload that reaches it; numbered when it is taken."""
         session = offset = 0
-        reached = [codec.symbols for codec in plan.codecs]
+        posterior = plan.harq.required_posterior if plan.harq else 0.0
+        required = required_posteriors(posterior, [codec.symbols for codec in plan.codecs])
         for place, codec in enumerate(plan.codecs):
             burst_id = next(self._burst_ids)
             session = session or (burst_id if plan.harq else 0)
@@ -193,16 +194,9 @@ class SendPipeline:
                 pilot_pattern=plan.pilot_pattern,
                 session=session,
                 offset_symbols=offset,
-                required_posterior=_required(plan.harq, reached, place),
+                required_posterior=required[place],
             )
             offset = codec.symbols
-
-
-def _required(harq: Harq | None, reached: Sequence[int], place: int) -> float:
-    """The required posterior after a round. reached: symbols after each; 0 after the last, to request no more."""
-    if harq is None or place + 1 == len(reached):
-        return 0.0
-    return required_posterior(harq.required_posterior, reached[place + 1] - reached[place], reached[0])
 
 
 def _delivery(
