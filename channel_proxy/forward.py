@@ -86,8 +86,6 @@ class Forwarder:
 
     async def _hold(self, seconds: float, deadline: Deadline) -> float:
         """Hold a burst or an answer back, and as long as the link stalls. Returns how long that was, seconds."""
-        if not seconds and not self._stalled_until:
-            return 0.0
         start = monotonic()
         until = start + seconds
         if max(until, self._stalled_until) <= start:

@@ -18,6 +18,7 @@ from shared.phy import ChannelSettings, Link, Sending, Transmission
 from shared.phy.channel.ofdm import air_symbols
 from shared.phy.conditions.faults import FaultDraw, draw_faults
 from shared.phy.power import check_power
+from shared.runtime.batching import settle
 
 THREAD_SYMBOLS = 8192
 """Bursts of more symbols together are computed off the event loop; fewer take less time than the hand-over."""
@@ -127,28 +128,18 @@ class _Group:
         try:
             return self.link.transmit_many(self.sendings)
         except Exception as error:
-            return [error] if len(self.sendings) == 1 else [_alone(self.link, sending) for sending in self.sendings]
+            if len(self.sendings) == 1:
+                return [error]
+            return [outcome for sending in self.sendings for outcome in replace(self, sendings=[sending]).compute()]
 
     def settle(self, outcomes: Sequence[Transmission | Exception]) -> None:
         """Give each its outcome."""
         for future, outcome in zip(self.futures, outcomes, strict=True):
-            if future.done():  # given up meanwhile
-                continue
-            if isinstance(outcome, Exception):
-                future.set_exception(outcome)
-            else:
-                future.set_result(outcome)
+            settle(future, outcome)
 
 
 async def _in_thread(group: _Group) -> None:
     group.settle(await asyncio.to_thread(group.compute))
-
-
-def _alone(link: Link, sending: Sending) -> Transmission | Exception:
-    try:
-        return link.transmit(*sending)
-    except Exception as error:
-        return error
 
 
 def as_received(burst: Burst, transmission: Transmission) -> Burst:

@@ -1,7 +1,7 @@
-"""Pictures to symbols, many at a time: CLIP on all that need it, then each codec on its part.
+"""Pictures to symbols. Several threads prepare files; one encodes, many at a time: CLIP where needed, then each codec.
 
-pixels --CLIP--> embeddings --codec--> symbols
-pixels ----codec of pictures---------> symbols
+file --decode, resize--> pixels --CLIP--> embeddings --codec--> symbols
+                         pixels ----codec of pictures---------> symbols
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,49 @@ import numpy as np
 
 from shared.clip import Clip
 from shared.codecs import AnyCodec, Codec, PictureCodec
-from shared.codecs.base.picture import GREY, SIDE
+from shared.codecs.base.picture import GREY, SIDE, fit_picture
+from shared.datasets.decoding import decode_picture
+from shared.errors import SemLinkError
 from shared.types import Complex, Pixels
+
+
+class ToPrepare(NamedTuple):
+    """One picture file. as_picture: as codecs of pictures take it, not as CLIP does."""
+
+    image: bytes
+    as_picture: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One picture. pixels: [S, S, 3] or [32, 32, 3], uint8. source_values: 3 x height x width of the file's picture."""
+
+    pixels: Pixels
+    source_values: int
+    seconds: float
+
+
+class Preparer:
+    """Decodes and resizes. max_bytes, max_pixels: larger pictures are refused."""
+
+    def __init__(self, clip: Clip, max_bytes: int, max_pixels: int) -> None:
+        self._clip = clip
+        self._max_bytes = max_bytes
+        self._max_pixels = max_pixels
+
+    def prepare(self, files: Sequence[ToPrepare]) -> list[Prepared | Exception]:
+        """Prepare files; one that is no picture gets an error of its own."""
+        return [self._prepare(file) for file in files]
+
+    def _prepare(self, file: ToPrepare) -> Prepared | Exception:
+        start = perf_counter()
+        size = SIDE if file.as_picture else self._clip.image_size
+        try:
+            picture = decode_picture(file.image, self._max_bytes, self._max_pixels, target_size=size)
+            pixels = fit_picture(picture.image) if file.as_picture else self._clip.preprocess(picture.image)
+        except SemLinkError as error:
+            return error
+        return Prepared(pixels, 3 * picture.source_height * picture.source_width, perf_counter() - start)
 
 
 class ToEncode(NamedTuple):
@@ -43,13 +84,13 @@ class Encoder:
     def __init__(self, clip: Clip) -> None:
         self._clip = clip
 
-    def encode(self, items: Sequence[ToEncode]) -> list[Encoded | Exception]:
+    def encode(self, items: Sequence[ToEncode]) -> list[Encoded]:
         """Encode pictures, each with its codec at its operating point."""
         start = perf_counter()
         embeddings = self._embedded(items)
         snr_db = np.array([item.snr_db for item in items], np.float32)
         encode_seconds = perf_counter() - start
-        encoded: list[Encoded | Exception] = [_NOT_ENCODED] * len(items)
+        encoded: dict[int, Encoded] = {}
         for codec, rows in _rows_by_codec(items):
             given = np.stack([embeddings.get(row, items[row].pixels) for row in rows])
             start = perf_counter()
@@ -57,7 +98,7 @@ class Encoder:
             compress_seconds = perf_counter() - start
             for row, payload in zip(rows, symbols, strict=True):
                 encoded[row] = Encoded(payload, encode_seconds if row in embeddings else 0.0, compress_seconds)
-        return encoded
+        return [encoded[row] for row in range(len(items))]
 
     def encode_once(self, codec: AnyCodec) -> None:
         """Encode something, so that the first picture finds imported and built what the codec needs."""
@@ -72,9 +113,6 @@ class Encoder:
         if not rows:
             return {}
         return dict(zip(rows, self._clip.embed_images(np.stack([items[row].pixels for row in rows])), strict=True))
-
-
-_NOT_ENCODED = AssertionError("every row belongs to one codec")
 
 
 def _rows_by_codec(items: Sequence[ToEncode]) -> list[tuple[AnyCodec, list[int]]]:

@@ -5,6 +5,7 @@ bursts, one for each length --the next one--> next hop --reception--> more reque
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from time import perf_counter
 
 import numpy as np
@@ -67,13 +68,15 @@ class Exchange:
         )
 
 
-def required_posterior(posterior: float, next_symbols: int, first_symbols: int) -> float:
-    """The posterior below which the next round, of so many payload symbols, is requested.
+def required_posteriors(posterior: float, reached: Sequence[int]) -> list[float]:
+    """The posterior below which the next round is requested, after each round; 0 after the last, which has no next.
 
-    posterior: the required one for a round as long as the first. The tolerated doubt grows in proportion to the
-    symbols of the next round, 1 - required = (1 - posterior) next / first, so long rounds need more doubt.
+    posterior: the required one for a round as long as the first. reached: payload symbols of all rounds so far, after
+    each. The tolerated doubt grows in proportion to the symbols of the next round,
+    1 - required = (1 - posterior) next / first, so long rounds need more doubt.
     """
-    return max(0.0, 1 - (1 - posterior) * next_symbols / first_symbols)
+    following = [after - before for before, after in pairwise(reached)]
+    return [*(max(0.0, 1 - (1 - posterior) * symbols / reached[0]) for symbols in following), 0.0]
 
 
 async def exchange_rounds(bursts: Iterator[Burst], next_hop: NextHop, deadline: Deadline) -> list[Exchange]:

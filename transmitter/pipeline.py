@@ -27,9 +27,8 @@ from shared.runtime.batching import Batcher
 from shared.runtime.deadline import Deadline
 from shared.runtime.warming import Warming
 from shared.types import Complex
-from transmitter.encoder import Encoded, Encoder, ToEncode
-from transmitter.harq import Exchange, NextHop, exchange_rounds, joined_trace, required_posterior
-from transmitter.preparer import Prepared, Preparer, ToPrepare
+from transmitter.encoder import Encoded, Encoder, Prepared, Preparer, ToEncode, ToPrepare
+from transmitter.harq import Exchange, NextHop, exchange_rounds, joined_trace, required_posteriors
 from transmitter.settings import TransmitterSettings
 
 PREPARE_SIZE = 8
@@ -85,17 +84,13 @@ class SendPipeline:
         plan = self._plan(request)
         codec = plan.codecs[-1]
         await self._warm(codec)
-        picture = ToPrepare(request.image, isinstance(codec, PictureCodec))
-        prepared, prepare_queue_seconds = await self._prepare.submit(picture, deadline)
         expected_db = self._operating_point_db if request.design_snr_db is None else request.design_snr_db
-        encoded, encode_queue_seconds = await self._encode.submit(
-            ToEncode(prepared.pixels, codec, expected_db), deadline
-        )
+        prepared, encoded, queue_seconds = await self._encoded(request.image, codec, expected_db, deadline)
         bursts = self._bursts(request, plan, encoded.symbols, codec.mode(expected_db))
         exchanges = await exchange_rounds(bursts, self._next_hop, deadline)
         ledger = Ledger()
         ledger.book(Stage.PREPROCESS, prepared.seconds)
-        ledger.book(Stage.QUEUE, prepare_queue_seconds + encode_queue_seconds)
+        ledger.book(Stage.QUEUE, queue_seconds)
         ledger.book(Stage.ENCODE, encoded.encode_seconds)
         ledger.book(Stage.COMPRESS, encoded.compress_seconds)
         for exchange in exchanges:
@@ -108,11 +103,17 @@ class SendPipeline:
 
     async def warm_up(self) -> None:
         """Preprocess and encode one picture, so that the first request finds all of it loaded."""
-        file, codec = io.BytesIO(), self.default_codec()
+        file = io.BytesIO()
         Image.new("RGB", (64, 64)).save(file, "PNG")
-        picture = ToPrepare(file.getvalue(), isinstance(codec, PictureCodec))
-        prepared, _ = await self._prepare.submit(picture, Deadline.after(None))
-        await self._encode.submit(ToEncode(prepared.pixels, codec, self._operating_point_db), Deadline.after(None))
+        await self._encoded(file.getvalue(), self.default_codec(), self._operating_point_db, Deadline.after(None))
+
+    async def _encoded(
+        self, image: bytes, codec: AnyCodec, snr_db: float, deadline: Deadline
+    ) -> tuple[Prepared, Encoded, float]:
+        """A picture file prepared and encoded, and the seconds that it waited for its batches."""
+        prepared, first = await self._prepare.submit(ToPrepare(image, isinstance(codec, PictureCodec)), deadline)
+        encoded, second = await self._encode.submit(ToEncode(prepared.pixels, codec, snr_db), deadline)
+        return prepared, encoded, first + second
 
     async def stop(self) -> None:
         """End the threads; what waits for them is cancelled."""
@@ -174,7 +175,8 @@ class SendPipeline:
     def _bursts(self, request: SendRequest, plan: _Plan, payload: Complex, mode: int) -> Iterator[Burst]:
         """One burst for each length, with the part of the payload that reaches it; numbered when it is taken."""
         session = offset = 0
-        reached = [codec.symbols for codec in plan.codecs]
+        posterior = plan.harq.required_posterior if plan.harq else 0.0
+        required = required_posteriors(posterior, [codec.symbols for codec in plan.codecs])
         for place, codec in enumerate(plan.codecs):
             burst_id = next(self._burst_ids)
             session = session or (burst_id if plan.harq else 0)
@@ -192,16 +194,9 @@ class SendPipeline:
                 pilot_pattern=plan.pilot_pattern,
                 session=session,
                 offset_symbols=offset,
-                required_posterior=_required(plan.harq, reached, place),
+                required_posterior=required[place],
             )
             offset = codec.symbols
-
-
-def _required(harq: Harq | None, reached: Sequence[int], place: int) -> float:
-    """The required posterior after a round. reached: symbols after each; 0 after the last, to request no more."""
-    if harq is None or place + 1 == len(reached):
-        return 0.0
-    return required_posterior(harq.required_posterior, reached[place + 1] - reached[place], reached[0])
 
 
 def _delivery(

@@ -27,7 +27,7 @@ from shared.frame.burst import Burst
 from shared.frame.reception import Reception
 from shared.runtime.deadline import Deadline
 from shared.types import Complex, Ints
-from transmitter.harq import Exchange, exchange_rounds, required_posterior
+from transmitter.harq import Exchange, exchange_rounds, required_posteriors
 
 ROUND_STRIDE: Final = 1 << 32
 """From the counter of one round of a picture to that of the next: below it counters number the pictures."""
@@ -91,14 +91,14 @@ class _Rounds:
     def _segments(self, row: int, code: Complex, counter: int) -> Iterator[Burst]:
         """The bursts of one picture."""
         ends = list(self.codecs)
+        required = required_posteriors(self.posterior, ends)
         for number, (start, stop) in enumerate(pairwise((0, *ends))):
-            following = ends[number + 1] - stop if stop < ends[-1] else 0
             (burst,) = self.chain.bursts(code[None, start:stop], np.array([counter + number * self.stride]))
             yield replace(
                 burst,
                 session=row + 1,
                 offset_symbols=start,
-                required_posterior=required_posterior(self.posterior, following, ends[0]) if following else 0.0,
+                required_posterior=required[number],
             )
 
     def _answer(self, bursts: Sequence[Burst]) -> list[Reception]:

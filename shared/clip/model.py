@@ -50,7 +50,8 @@ class Clip:
         self._tokenizer = open_clip.get_tokenizer(name)
         self._model = model.eval().requires_grad_(False).to(device)
         self._scale, self._shift = _normalisation(settings, device)
-        self.precision = cast_tower(model.visual, self._example(8), precision)
+        grey = torch.full((8, self.image_size, self.image_size, 3), 128, dtype=torch.uint8)
+        self.precision = cast_tower(model.visual, self._normalised(grey), precision)
 
     def preprocess(self, image: Image.Image) -> Pixels:
         """Bring an RGB picture of any size to the tower's: [S, S, 3], uint8."""
@@ -109,9 +110,6 @@ class Clip:
         """[B, S, S, 3] uint8 to [B, 3, S, S] float32, still channels-last in memory."""
         return pixels.to(self.device).permute(0, 3, 1, 2).float() * self._scale + self._shift
 
-    def _example(self, count: int) -> Tensor:
-        return self._normalised(torch.full((count, self.image_size, self.image_size, 3), 128, dtype=torch.uint8))
-
 
 def fingerprint(name: str, settings: dict[str, Any], model: nn.Module) -> str:
     """16 hexadecimal digits that tell one set of weights and preprocessing from another."""
@@ -124,8 +122,7 @@ def fingerprint(name: str, settings: dict[str, Any], model: nn.Module) -> str:
 
 def _normalisation(settings: dict[str, Any], device: torch.device) -> tuple[Tensor, Tensor]:
     """Scale and shift that turn bytes into (x / 255 - mean) / std: two tensors [1, 3, 1, 1]."""
-    mean = torch.tensor(settings["mean"], device=device).view(1, 3, 1, 1)
-    std = torch.tensor(settings["std"], device=device).view(1, 3, 1, 1)
+    mean, std = (torch.tensor(settings[name], device=device).view(1, 3, 1, 1) for name in ("mean", "std"))
     return 1 / (255 * std), -mean / std
 
 

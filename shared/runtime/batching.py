@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Generic, TypeVar
@@ -90,10 +91,10 @@ class Batcher(Generic[Item, Result]):
         try:
             results = await loop.run_in_executor(self._executor, self._work, [waiting.item for waiting in batch])
             for waiting, result in list(zip(batch, results, strict=True)):
-                _settle(waiting, result)
+                settle(waiting.answer, result)
         except Exception as error:  # the submitters get it, the worker goes on
             for waiting in batch:
-                _settle(waiting, error)
+                settle(waiting.answer, error)
         finally:
             for waiting in batch:
                 waiting.answer.cancel()  # stopped before the answer came
@@ -103,11 +104,9 @@ class Batcher(Generic[Item, Result]):
         await self._queued(1)
         left = self._queue[0].since + self._max_wait_seconds - perf_counter()
         if len(self._queue) < self._last_size and left > 0:
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await self._queued(self._last_size)
-            except TimeoutError:
-                return
 
     async def _queued(self, wanted: int) -> None:
         self._wanted = wanted
@@ -123,16 +122,17 @@ class Batcher(Generic[Item, Result]):
         for waiting in batch:
             waiting.queue_seconds = now - waiting.since
             if waiting.deadline.expired:
-                _settle(waiting, Expired("the deadline passed while the request waited: allow more time"))
+                settle(waiting.answer, Expired("the deadline passed while the request waited: allow more time"))
             elif not waiting.answer.done():
                 wanted.append(waiting)
         return wanted
 
 
-def _settle(waiting: _Waiting[Item, Result], result: Result | Exception) -> None:
-    if waiting.answer.done():
+def settle(answer: asyncio.Future[Result], result: Result | Exception) -> None:
+    """Give whoever waits for `answer` a result, or an exception to raise, unless it was given up meanwhile."""
+    if answer.done():
         return
     if isinstance(result, Exception):
-        waiting.answer.set_exception(result)
+        answer.set_exception(result)
     else:
-        waiting.answer.set_result(result)
+        answer.set_result(result)

@@ -4,7 +4,6 @@ A service's settings are a frozen, typed pydantic model. Each field is a flag (`
 variable (`SEMLINK_TRANSMITTER_BATCH_SIZE=32`); the flag wins, then the environment, then the default.
 """
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -41,10 +40,8 @@ def read_settings(kind: type[Settings], program: str, arguments: Sequence[str] |
     arguments: flags without the program's name; None takes those of this process.
     Raises InvalidSetting naming each wrong value; `--help` prints the flags and exits.
     """
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    flags: CliSettingsSource[Settings] = CliSettingsSource(
-        kind, cli_parse_args=given, cli_prog_name=program, cli_kebab_case=True, cli_implicit_flags=True
-    )
+    given = True if arguments is None else list(arguments)
+    flags: CliSettingsSource[Settings] = CliSettingsSource(kind, cli_parse_args=given, cli_prog_name=program)
     try:
         return kind(_cli_settings_source=flags)
     except ValidationError as error:

@@ -126,7 +126,7 @@ async def test_a_genie_that_the_sender_brings_is_taken_away(air) -> None:
     far, link, _ = air
     message = burst_to_wire(make_burst(1))
     message.genie.CopyFrom(pb.Genie(gain=bytes(8), n0=1.0))
-    await link._exchange(message)
+    await link._current_stream().exchange(message)
     assert not far.bursts[0].HasField("genie")
 
 
@@ -208,7 +208,7 @@ async def test_what_the_receiver_refuses_reaches_the_sender_as_it_is(air) -> Non
     far.answer = lambda burst: pb.Reception(
         burst_id=burst.burst_id, failure=common.Failure(code=9, message="other CLIP")
     )
-    answer = await link._exchange(burst_to_wire(make_burst(1)))
+    answer = await link._current_stream().exchange(burst_to_wire(make_burst(1)))
     assert (answer.failure.code, answer.failure.message) == (9, "other CLIP")
     far.answer = echo
     assert (await link.exchange(make_burst(2))).burst_id == 2
@@ -235,7 +235,7 @@ async def test_a_lost_receiver_is_unavailable_for_the_burst_and_not_for_the_stre
         pass
     settings = ProxySettings(receiver_address=receiver, grace_seconds=1, log_level="error")
     async with serving(ChannelService, settings, tmp_path) as address, linked(to_channel(address)) as link:
-        answer = await link._exchange(burst_to_wire(make_burst(1)))
+        answer = await link._current_stream().exchange(burst_to_wire(make_burst(1)))
         assert answer.failure.code == grpc.StatusCode.UNAVAILABLE.value[0]
         assert receiver in answer.failure.message
         stream = link._streams[0]

@@ -162,8 +162,4 @@ def _channels(values: Any) -> Tensor:
 
 def _one_cycle(optimizer: Optimizer, rise: float, steps: int) -> LambdaLR:
     """A linear rise over the warm-up, a linear fall to zero at the end."""
-
-    def factor(step: int) -> float:
-        return min((step + 1) / rise, (steps - step) / (steps - rise)) if step < steps else 0.0
-
-    return LambdaLR(optimizer, factor)
+    return LambdaLR(optimizer, lambda step: max(0.0, min((step + 1) / rise, (steps - step) / (steps - rise))))

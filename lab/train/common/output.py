@@ -21,14 +21,15 @@ def export(tensors: Mapping[str, Tensor], settings: TrainSettings, file: str, **
 
     metadata: beside the command that makes such weights; by default the codec is that of the settings
     """
-    make_directory(settings.out)
+    path = settings.out / file
+    make_directory(path.parent)
     metadata = {"codec": settings.name, "command": f"semlink train {settings.name}"} | metadata
     halved = {
-        name: tensor.half() if tensor.dtype == torch.float32 and tensor.ndim > 1 else tensor
+        name: (tensor.half() if tensor.dtype == torch.float32 and tensor.ndim > 1 else tensor).contiguous().cpu()
         for name, tensor in tensors.items()
     }
-    with replacing(settings.out / file) as draft:
-        save_file({name: tensor.contiguous().cpu() for name, tensor in halved.items()}, draft, metadata=metadata)
+    with replacing(path) as draft:
+        save_file(halved, draft, metadata=metadata)
         draft.chmod(0o644)  # safetensors makes it private
 
 

@@ -86,10 +86,7 @@ def train_kbsc(settings: KbscSettings) -> list[Row]:
         rows += [
             {"k": k, "set": name, "best epoch": epoch}
             | accuracies(network, *test)
-            | {
-                "no channel": retrieval(network, *test, math.inf),
-                "raw": semantic_accuracy(*test[0], *test[1]),
-            }
+            | {"no channel": retrieval(network, *test, math.inf), "raw": semantic_accuracy(*test[0], *test[1])}
             for name, test in data.tests.items()
         ]
     write_card("kbsc/card.md.j2", settings, time.monotonic() - started, rows=rows, learned=data.describe(clip))

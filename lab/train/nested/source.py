@@ -3,7 +3,7 @@
 The spread is measured on embeddings that the axes were not fitted to.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import faiss
 import numpy as np
@@ -37,7 +37,9 @@ class Source:
 
     def coordinates(self, embeddings: Tensor, categories: Tensor) -> Tensor:
         """Coordinates of embeddings [N, D] in their categories [N]: [N, n], of variance about 1."""
-        return _project(embeddings, categories, self.prototypes, self.basis, self.axes)
+        own = self.axes[categories]
+        rest = (embeddings - self.prototypes[categories]) @ self.basis
+        return torch.einsum("bm,bmn->bn", rest, own) / own.square().sum(dim=1)
 
 
 def find_clusters(embeddings: Embeddings, count: int, seed: int) -> Labels:
@@ -53,13 +55,13 @@ def fit_source(train: LabelledEmbeddings, held_out: Embeddings, axes: int, seed:
     classes = int(train.labels.max()) + 1
     weight, bias = _classifier(train, classes, seed)
     x, other = torch.from_numpy(train.embeddings), torch.from_numpy(held_out)
-    chosen, chosen_other = ((part @ weight.T + bias).argmax(dim=1) for part in (x, other))
+    chosen = (x @ weight.T + bias).argmax(dim=1)
     prototypes = _means(x, chosen, classes)
     rest = x - prototypes[chosen]
     basis = _principal(rest.T @ rest / len(rest), axes)[0]
-    local = _local_axes(rest @ basis, chosen, classes)
-    spread = _project(other, chosen_other, prototypes, basis, local).square().mean(dim=0).sqrt()
-    return Source(weight, bias, prototypes, basis, local * spread)
+    local = Source(weight, bias, prototypes, basis, _local_axes(rest @ basis, chosen, classes))
+    spread = local.coordinates(other, local.categorize(other)).square().mean(dim=0).sqrt()
+    return replace(local, axes=local.axes * spread)
 
 
 def _classifier(train: LabelledEmbeddings, classes: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -95,8 +97,3 @@ def _principal(covariance: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """The strongest `count` eigenvectors [D, count] and their eigenvalues [count], strongest first."""
     values, vectors = torch.linalg.eigh(covariance.double())
     return vectors.flip(1)[:, :count].float(), values.flip(0)[:count].float()
-
-
-def _project(x: Tensor, categories: Tensor, prototypes: Tensor, basis: Tensor, axes: Tensor) -> Tensor:
-    own = axes[categories]
-    return torch.einsum("bm,bmn->bn", (x - prototypes[categories]) @ basis, own) / own.square().sum(dim=1)

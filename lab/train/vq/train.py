@@ -1,6 +1,8 @@
 """Makes the codec `vq-digital`: learns the codebook of its quantizer, and simulates which mode is best at which SNR."""
 
 import time
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
@@ -13,10 +15,26 @@ from lab.evaluate.metrics import semantic_accuracy
 from lab.train.common.data import open_data
 from lab.train.common.output import export, write_card
 from lab.train.vq import VqSettings
-from lab.train.vq.link_adaptation import CLOSE, Worth, make_table
+from shared.codecs.digital.modem import LOWEST_RATE, Mode, Modem
 from shared.codecs.digital.modes import ModeTable
 from shared.codecs.digital.quantizer import ResidualQuantizer
 from shared.codecs.digital.vq import VqDigital
+from shared.phy import ChannelSettings, Link
+from shared.phy.power import normalize_power
+from shared.units import n0_from_snr_db
+
+SNRS_DB: Final = tuple(range(-8, 14, 2))
+ORDERS: Final = (2, 4, 6)
+CLOSE: Final = 0.005
+"""Modes within this of the best semantic accuracy: among them the mean cosine decides."""
+_ABOVE_CAPACITY: Final = 0.5  # bits a symbol over log2(1 + SNR): more need not be simulated
+
+
+class Worth(NamedTuple):
+    """Quality of decoded bits. accuracy: semantic accuracy. cosine: mean cos(e_hat, e)."""
+
+    accuracy: float
+    cosine: float
 
 
 def train_vq(settings: VqSettings) -> None:
@@ -48,6 +66,60 @@ def worth_of(quantizer: ResidualQuantizer, data: CodecData, bits: int) -> Worth:
     e_hat /= np.linalg.norm(e_hat, axis=1, keepdims=True)
     accuracy = semantic_accuracy(e_hat, data.sender.labels, *data.kb)
     return Worth(accuracy, float(np.mean(np.sum(e_hat * data.sender.embeddings, axis=1))))
+
+
+def make_table(
+    worth: Mapping[int, Worth], lengths: tuple[int, ...], bursts: int, seed: int, progress: Progress
+) -> ModeTable:
+    """Simulate every mode that might be the best, and keep the best one for each fading, k and SNR.
+
+    worth: of each budget of bits, without a channel, on validation pictures. A lost burst counts as wrong, cosine 0.
+    """
+    task = progress.add_task("modes", total=2 * len(lengths) * len(SNRS_DB))
+    rows: dict[str, dict[int, list[tuple[float, Mode]]]] = {}
+    for fading in ("none", "rayleigh"):
+        rows[fading] = {k: [] for k in lengths}
+        for k, modes in rows[fading].items():
+            for snr_db in SNRS_DB:
+                rates = {
+                    mode: bler(Modem(mode, k // 2), snr_db, fading, bursts, seed) for mode in _modes(worth, k, snr_db)
+                }
+                if rates:
+                    modes.append((float(snr_db), best(rates, worth)))
+                progress.advance(task)
+    return ModeTable(rows)
+
+
+def best(rates: Mapping[Mode, float], worth: Mapping[int, Worth]) -> Mode:
+    """The mode with the highest cosine among those whose semantic accuracy is `CLOSE` to the best.
+
+    rates: block error rate of each mode
+    """
+    accuracy = {mode: (1 - rate) * worth[mode.bits].accuracy for mode, rate in rates.items()}
+    near = [mode for mode in rates if accuracy[mode] >= max(accuracy.values()) - CLOSE]
+    return max(near, key=lambda mode: ((1 - rates[mode]) * worth[mode.bits].cosine, -mode.order))
+
+
+def bler(modem: Modem, snr_db: float, fading: str, bursts: int, seed: int) -> float:
+    """Block error rate of a modem over `bursts` bursts, gain and noise power known."""
+    rng = np.random.default_rng(seed)
+    bits = rng.integers(0, 2, (bursts, modem.mode.bits), dtype=np.uint8)
+    link = Link.from_settings(ChannelSettings().updated(snr_db=snr_db, fading=fading, seed=seed))
+    sent = [link.transmit(x, 0, counter) for counter, x in enumerate(normalize_power(modem.modulate(bits)))]
+    gain = np.stack([np.broadcast_to(np.complex64(burst.gain), burst.y.shape) for burst in sent])
+    x_hat = np.stack([burst.y for burst in sent]) / gain
+    noise = (n0_from_snr_db(snr_db) / np.abs(gain) ** 2).astype(np.float32)
+    return float(np.mean((modem.demodulate(x_hat.astype(np.complex64), noise) != bits).any(axis=1)))
+
+
+def _modes(worth: Mapping[int, Worth], k: int, snr_db: float) -> Iterator[Mode]:
+    """Modes of this length that may be the best: not much above capacity, large alphabets not at tiny rates."""
+    symbols = k // 2
+    most = symbols * (np.log2(1 + 10 ** (snr_db / 10)) + _ABOVE_CAPACITY)
+    for order in ORDERS:
+        least = LOWEST_RATE * symbols * order if order > ORDERS[0] else 0
+        fitting = [bits for bits in sorted(worth) if bits >= least and Mode(bits, order).fits(symbols)]
+        yield from (Mode(bits, order) for bits in fitting if bits <= max(most, fitting[0]))
 
 
 def _mode_rows(table: ModeTable) -> list[dict[str, str]]:
