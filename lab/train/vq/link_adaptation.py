@@ -7,7 +7,7 @@ import numpy as np
 from rich.progress import Progress
 
 from shared.codecs.digital.modem import LOWEST_RATE, Mode, Modem
-from shared.codecs.digital.modes import ModeTable
+from shared.codecs.digital.vq import ModeTable
 from shared.phy import ChannelSettings, Link
 from shared.phy.power import normalize_power
 from shared.units import n0_from_snr_db

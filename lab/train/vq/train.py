@@ -14,9 +14,8 @@ from lab.train.common.data import open_data
 from lab.train.common.output import export, write_card
 from lab.train.vq import VqSettings
 from lab.train.vq.link_adaptation import CLOSE, Worth, make_table
-from shared.codecs.digital.modes import ModeTable
 from shared.codecs.digital.quantizer import ResidualQuantizer
-from shared.codecs.digital.vq import VqDigital
+from shared.codecs.digital.vq import ModeTable, VqDigital
 
 
 def train_vq(settings: VqSettings) -> None:

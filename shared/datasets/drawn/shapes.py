@@ -18,16 +18,10 @@ def _length(x: Floats, y: Floats) -> Floats:
     return np.sqrt(x * x + y * y)
 
 
-def _both(first: Floats, second: Floats | np.float32) -> Floats:
-    """Distance to the intersection of two shapes."""
-    distance: Floats = np.maximum(first, second)
-    return distance
-
-
-def _either(first: Floats, second: Floats) -> Floats:
-    """Distance to the union of two shapes."""
-    distance: Floats = np.minimum(first, second)
-    return distance
+_both: Callable[[Floats, Floats | np.float32], Floats] = np.maximum
+"""Distance to the intersection of two shapes."""
+_either: Callable[[Floats, Floats], Floats] = np.minimum
+"""Distance to the union of two shapes."""
 
 
 def circle(x: Floats, y: Floats) -> Floats:
