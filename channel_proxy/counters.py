@@ -1,13 +1,18 @@
 """What passes the channel, counted."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from shared.phy import Transmission
 
 
 @dataclass(slots=True)
-class Counts:
-    """Counts since the start; fields as in ChannelStatistics, powers as sums over the bursts that were computed."""
+class Counters:
+    """Counts since the start; fields as in ChannelStatistics, powers as sums over the bursts that were computed.
+
+    in_flight: bursts inside now.
+    """
 
     bursts: int = 0
     lost: int = 0
@@ -18,27 +23,23 @@ class Counts:
     computed: int = 0
     signal_power: float = 0.0
     noise_power: float = 0.0
+    in_flight: int = 0
 
-
-class Counters:
-    """The counts, and how many bursts are inside now."""
-
-    def __init__(self) -> None:
-        self.counts = Counts()
-        self.in_flight = 0
-
-    def enter(self) -> None:
-        """Count a burst."""
-        self.counts.bursts += 1
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Count a burst, and whether it failed, while the body serves it."""
+        self.bursts += 1
         self.in_flight += 1
+        try:
+            yield
+        except Exception:
+            self.failed += 1
+            raise
+        finally:
+            self.in_flight -= 1
 
-    def leave(self) -> None:
-        """It is answered, or given up."""
-        self.in_flight -= 1
-
-    def computed(self, transmission: Transmission) -> None:
-        """Count the powers of a burst."""
-        counts = self.counts
-        counts.computed += 1
-        counts.signal_power += transmission.signal_power
-        counts.noise_power += transmission.noise_power
+    def add(self, transmission: Transmission) -> None:
+        """Count the powers of a computed burst."""
+        self.computed += 1
+        self.signal_power += transmission.signal_power
+        self.noise_power += transmission.noise_power

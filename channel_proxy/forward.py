@@ -18,7 +18,7 @@ from shared.ledger import Entry, Stage
 from shared.phy import ChannelSettings
 from shared.phy.conditions.faults import NO_FAULT, FaultDraw
 from shared.rpc.burst_link import BurstLink, StreamReset
-from shared.rpc.exchange import refusal
+from shared.rpc.status import refusal
 from shared.runtime.deadline import Deadline
 from shared.wire.link import add_channel, update_burst
 
@@ -60,7 +60,7 @@ class Forwarder:
             ledger += emulated(settings, air_symbols)
         self._apply_fault(relayed.fault)
         if cause := cause_of_loss(relayed.fault, settings):
-            self._counters.counts.lost += 1
+            self._counters.lost += 1
             reception = refusal(relayed.burst.burst_id, loss(relayed.burst, cause))
         else:
             held = await self._hold(relayed.fault.held_seconds, deadline)
@@ -76,13 +76,12 @@ class Forwarder:
         """Apply the fault drawn for this burst: stall, reset, counters."""
         if fault is NO_FAULT:
             return
-        counts = self._counters.counts
-        counts.duplicated += fault.copies > 1
-        counts.reordered += fault.reordered
+        self._counters.duplicated += fault.copies > 1
+        self._counters.reordered += fault.reordered
         if fault.stalled_seconds:
             self._stalled_until = max(self._stalled_until, monotonic() + fault.stalled_seconds)
         if fault.reset:
-            counts.resets += 1
+            self._counters.resets += 1
             self._hop.reset()
 
     async def _hold(self, seconds: float, deadline: Deadline) -> float:

@@ -1,7 +1,6 @@
 """What passes the channel, for whoever records it."""
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -17,40 +16,35 @@ class Tape:
     """Bursts in the order in which they passed, for one reader."""
 
     def __init__(self) -> None:
-        self._held: deque[RecordedBurst] = deque()
+        self._held: asyncio.Queue[RecordedBurst | None] = asyncio.Queue()  # None: nothing more comes
         self._bytes = 0
-        self._changed = asyncio.Event()
-        self._ended = self._overrun = False
+
+    @property
+    def _overrun(self) -> bool:
+        return self._bytes > TAPE_BYTES
 
     def put(self, recorded: RecordedBurst) -> None:
         """Add a burst; all is dropped once the reader is too far behind."""
         if self._overrun:
             return
         self._bytes += _bytes(recorded)
-        self._held.append(recorded)
-        if self._bytes > TAPE_BYTES:
-            self._overrun = True
-            self._held.clear()
-        self._changed.set()
+        self._held.put_nowait(recorded)
+        if self._overrun:
+            while not self._held.empty():
+                self._held.get_nowait()
+            self.end()
 
     def end(self) -> None:
         """Nothing more comes."""
-        self._ended = True
-        self._changed.set()
+        self._held.put_nowait(None)
 
     async def bursts(self) -> AsyncIterator[RecordedBurst]:
         """Bursts until the end. Raises Exhausted when the reader was too slow, rather than to leave a gap."""
-        while True:
-            self._changed.clear()
-            while self._held and not self._overrun:
-                recorded = self._held.popleft()
-                self._bytes -= _bytes(recorded)
-                yield recorded
-            if self._overrun:
-                raise Exhausted(f"the recording fell more than {TAPE_BYTES >> 20} MiB behind: record to a faster disk")
-            if self._ended:
-                return
-            await self._changed.wait()
+        while recorded := await self._held.get():
+            self._bytes -= _bytes(recorded)
+            yield recorded
+        if self._overrun:
+            raise Exhausted(f"the recording fell more than {TAPE_BYTES >> 20} MiB behind: record to a faster disk")
 
 
 class Recorder:

@@ -26,9 +26,8 @@ from shared.frame.channel_records import RecordedBurst
 from shared.phy.conditions.presets import PRESETS
 from shared.phy.conditions.schedule import Schedule
 from shared.rpc.burst_link import BurstLink, link_to_receiver
-from shared.rpc.exchange import answer_burst
 from shared.rpc.server import Service
-from shared.rpc.status import abort_with, answers_errors
+from shared.rpc.status import abort_with, answer_burst, answers_errors
 from shared.rpc.streams import StreamAnswerer
 from shared.runtime.deadline import Deadline
 from shared.wire import from_message, to_message
@@ -87,18 +86,12 @@ class ChannelService(Service, rpc.ChannelServicer):
     async def _relay(self, message: pb.Burst, burst: Burst) -> pb.Reception:
         """The receiver's answer as it is, with the channel's report and stages. burst: what the message says."""
         deadline = Deadline.after(burst.timeout_seconds)
-        self._counters.enter()
-        try:
+        with self._counters.inside():
             relayed = await self._air.carry(burst)
-            self._counters.computed(relayed.transmission)
+            self._counters.add(relayed.transmission)
             if self._recorder.running:
                 self._record(relayed)
             return await self._forwarder.deliver(message, relayed, deadline)
-        except Exception:
-            self._counters.counts.failed += 1
-            raise
-        finally:
-            self._counters.leave()
 
     def _record(self, relayed: Relayed) -> None:
         lost = bool(cause_of_loss(relayed.fault, relayed.settings))
@@ -109,11 +102,8 @@ class ChannelService(Service, rpc.ChannelServicer):
         """Recorded bursts, on a connection of their own: their ids may be those of bursts in flight."""
         hop = _hop_to_receiver(self._settings)
 
-        async def exchange(burst: Burst) -> pb.Reception:
-            return await hop.exchange_message(burst_to_wire(burst))
-
         async def answer(message: pb.Burst) -> pb.Reception:
-            return await answer_burst(message, exchange)
+            return await answer_burst(message, lambda burst: hop.exchange_message(burst_to_wire(burst)))
 
         try:
             async for reception in self._streams.map_unordered(request_iterator, answer):

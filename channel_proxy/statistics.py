@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from time import monotonic
 
 from channel_proxy.control import ChannelControl
-from channel_proxy.counters import Counters, Counts
+from channel_proxy.counters import Counters
 from channel_proxy.queue import AirQueue
 from shared.frame.channel_records import ChannelStatistics
 from shared.units import ratio_to_db
@@ -16,13 +16,14 @@ class StatisticsWatch:
 
     def __init__(self, counters: Counters, control: ChannelControl, queue: AirQueue) -> None:
         self._counters, self._control, self._queue = counters, control, queue
-        self._told, self._at = replace(counters.counts), monotonic()
+        self._told, self._at = replace(counters), monotonic()
 
     def read(self) -> ChannelStatistics:
         """Statistics since the previous call, or the beginning."""
-        before, self._told = self._told, replace(self._counters.counts)
+        before, self._told = self._told, replace(self._counters)
         since, self._at = self._at, monotonic()
-        new = {field.name: getattr(self._told, field.name) - getattr(before, field.name) for field in fields(Counts)}
+        new = {field.name: getattr(self._told, field.name) - getattr(before, field.name) for field in fields(Counters)}
+        new["in_flight"] = self._told.in_flight
         bursts = new.pop("computed")
         powers = [new.pop(name) / max(bursts, 1) for name in ("signal_power", "noise_power")]
         schedule = self._control.schedule
@@ -30,7 +31,6 @@ class StatisticsWatch:
             **new,
             seconds=self._at - since,
             settings=self._control.settings_now(),
-            in_flight=self._counters.in_flight,
             queued=self._queue.queued,
             signal_power=powers[0],
             noise_power=powers[1],

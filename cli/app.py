@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from cli import bench, channel, kb, train
-from cli.console import complain
+from cli.console import complain, status_of
 from cli.lazy import Command, lazy_app
-from shared.errors import InvalidInput, NotFound, SemLinkError
+from shared.errors import SemLinkError
 from shared.version import VERSION
 
 _LINK, _MODELS, _COMPARISONS = "The link", "Pictures and models", "Comparisons"
@@ -22,9 +22,7 @@ app = lazy_app(
     {
         "up": Command("cli.up:up", "Run transmitter, channel and receiver on this machine until Ctrl-C.", _LINK),
         "demo": Command(
-            "cli.demo.command:demo",
-            "Start a link, send pictures through good and bad channels, draw them.",
-            _LINK,
+            "cli.demo.command:demo", "Start a link, send pictures through good and bad channels, draw them.", _LINK
         ),
         "send": Command("cli.send:send", "Send pictures over the link and show the receiver's answers.", _LINK),
         "features": Command(
@@ -67,7 +65,7 @@ def main() -> None:
         app()
     except SemLinkError as error:
         complain(f"semlink: {error}", "red")
-        sys.exit(2 if isinstance(error, InvalidInput | NotFound) else 1)
+        sys.exit(status_of(error))
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -3,12 +3,15 @@
 import json as json_module
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
+
+from shared.errors import InvalidInput, NotFound, SemLinkError
+from shared.strict_json import strict_json
 
 out = Console(emoji=False)  # `first:x:drawn` is a source and no emoji
 err = Console(stderr=True, emoji=False)
@@ -17,13 +20,23 @@ _SHOWN = 20  # messages of one kind that are printed one by one
 
 
 def answer(json: bool, document: Any, show: Callable[[], object]) -> None:
-    """Print `document` as one strict JSON document, or let `show` print for people."""
+    """Print `document` as one strict JSON document, see `strict_json`, or let `show` print for people."""
     if json:
-        json_module.dump(document, sys.stdout, indent=2, allow_nan=False, ensure_ascii=False)
+        json_module.dump(strict_json(document), sys.stdout, indent=2, allow_nan=False, ensure_ascii=False)
         sys.stdout.write("\n")
         sys.stdout.flush()
     else:
         show()
+
+
+def status_of(error: SemLinkError) -> int:
+    """How a command ends: 2 for wrong input, 1 for any other error."""
+    return 2 if isinstance(error, InvalidInput | NotFound) else 1
+
+
+def error_json(error: SemLinkError) -> dict[str, Any]:
+    """An error in place of an answer, for JSON."""
+    return {"error": {"kind": type(error).__name__, "message": str(error)}}
 
 
 def complain(text: str, style: str = "yellow") -> None:
@@ -39,11 +52,15 @@ def complain_of(lines: Sequence[str]) -> None:
         complain(f"and {len(lines) - _SHOWN} more; --json lists all")
 
 
-def plain_table(*columns: str, numbers: Sequence[str] = (), **options: Any) -> Table:
+def plain_table(
+    *columns: str, numbers: Sequence[str] = (), rows: Iterable[Iterable[RenderableType]] = (), **options: Any
+) -> Table:
     """A table without lines. columns: headings; numbers: further ones, aligned to the right."""
     table = Table(*columns, **{"box": None, "header_style": "bold", "pad_edge": False, **options})
     for name in numbers:
         table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(*row)
     return table
 
 
@@ -68,8 +85,4 @@ def untrusted(text: str) -> Text:
 
 def stop_on_sigterm() -> None:
     """Let SIGTERM unwind this process like Ctrl-C, so that what it started is stopped."""
-
-    def stop(*_: object) -> NoReturn:
-        sys.exit(128 + signal.SIGTERM)
-
-    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

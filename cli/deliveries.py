@@ -96,10 +96,8 @@ def _rounds(delivery: Delivery) -> Table:
 
 
 def _hits(delivery: Delivery) -> Table:
-    table = plain_table("nearest item", "label", numbers=["distance"])
-    for hit in delivery.top:
-        table.add_row(hit.item_id, hit.label, f"{hit.distance:.3f}")
-    return table
+    rows = ((hit.item_id, hit.label, f"{hit.distance:.3f}") for hit in delivery.top)
+    return plain_table("nearest item", "label", numbers=["distance"], rows=rows)
 
 
 def _ledger(delivery: Delivery) -> Table:

@@ -53,7 +53,11 @@ def lazy_app(
 
         def resolve_command(self, ctx: Any, args: list[str]) -> Any:
             name, command, rest = super().resolve_command(ctx, args)
-            return name, _loaded(name, commands[name].target) if name and name in commands else command, rest
+            if name is not None and name in commands:
+                loaded = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+                loaded.command(name)(load(commands[name].target))
+                command = typer.main.get_command(loaded)
+            return name, command, rest
 
     return typer.Typer(
         cls=LazyGroup, help=help_text, no_args_is_help=default is None, rich_markup_mode="markdown", **options
@@ -76,10 +80,3 @@ def load(target: str) -> Any:
             raise
         remedy = f"pip install 'semlink[{_EXTRAS.get(package, 'lab')}]'"
         raise NotFound(f"this command needs {package}, which is not installed: {remedy}") from error
-
-
-def _loaded(name: str, target: str) -> Any:
-    """The command of a row, with the flags of its function."""
-    app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
-    app.command(name)(load(target))
-    return typer.main.get_command(app)

@@ -1,7 +1,7 @@
 """Options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import typer
 
@@ -14,16 +14,15 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on standar
 
 # --- addresses --------------------------------------------------------------------------------------------------------
 
-_AT = "HOST:PORT"
-Transmitter = Annotated[
-    str, typer.Option(envvar="SEMLINK_TRANSMITTER", metavar=_AT, help="The transmitter.", rich_help_panel="Addresses")
-]
-ChannelAt = Annotated[
-    str, typer.Option(envvar="SEMLINK_CHANNEL", metavar=_AT, help="The channel.", rich_help_panel="Addresses")
-]
-ReceiverAt = Annotated[
-    str, typer.Option(envvar="SEMLINK_RECEIVER", metavar=_AT, help="The receiver.", rich_help_panel="Addresses")
-]
+
+def _address(service: str) -> Any:
+    variable = f"SEMLINK_{service.upper()}"
+    return typer.Option(envvar=variable, metavar="HOST:PORT", help=f"The {service}.", rich_help_panel="Addresses")
+
+
+Transmitter = Annotated[str, _address("transmitter")]
+ChannelAt = Annotated[str, _address("channel")]
+ReceiverAt = Annotated[str, _address("receiver")]
 
 # --- CLIP -------------------------------------------------------------------------------------------------------------
 

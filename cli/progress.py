@@ -22,15 +22,11 @@ class _Rate(ProgressColumn):
 @contextmanager
 def progress(title: str) -> Iterator[Progress]:
     """Show a bar while the body runs, which calls `report(done, total)`."""
-    with _bars() as bars:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    with Bars(*columns, console=err, transient=True) as bars:
         bar = bars.add_task(title, total=None)
 
         def report(done: int, total: int) -> None:
             bars.update(bar, completed=done, total=total)
 
         yield report
-
-
-def _bars() -> Bars:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-    return Bars(*columns, console=err, transient=True)

@@ -6,54 +6,40 @@ from typing import Annotated, Any
 import typer
 
 from cli.channel.flags import given, takes_channel_options
-from cli.console import answer, complain, out
+from cli.console import answer, complain, error_json, out, status_of
 from cli.deliveries import show_deliveries, show_delivery
 from cli.options import ASK_FOR_MORE_HELP, CERTAINTY_HELP, CODEC_HELP, Json, PilotFlag, Transmitter, standard_pattern
 from client.client import SemLink
 from client.connection import TRANSMITTER
 from client.options import SendOptions
-from shared.errors import InvalidInput, NotFound, SemLinkError
+from shared.errors import SemLinkError
 from shared.frame.burst import Csi
-from shared.frame.delivery import Delivery
 
-_RADIO = "Radio"
+
+def _radio(text: str, *names: str) -> Any:
+    return typer.Option(*names, help=text, rich_help_panel="Radio")
 
 
 @takes_channel_options
 def send(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Picture files: JPEG, PNG, WebP ...")],
     *,
-    codec: Annotated[str | None, typer.Option(help=CODEC_HELP, rich_help_panel=_RADIO)] = None,
+    codec: Annotated[str | None, _radio(CODEC_HELP)] = None,
     k: Annotated[
-        int | None,
-        typer.Option(
-            help="Real dimensions; k/2 symbols go out. With --ask-for-more: of the first round.", rich_help_panel=_RADIO
-        ),
+        int | None, _radio("Real dimensions; k/2 symbols go out. With --ask-for-more: of the first round.")
     ] = None,
     design_snr_db: Annotated[
-        float | None,
-        typer.Option(help="Design SNR: the average Es/N0 that the encoder assumes, dB.", rich_help_panel=_RADIO),
+        float | None, _radio("Design SNR: the average Es/N0 that the encoder assumes, dB.")
     ] = None,
-    ask_for_more: Annotated[
-        bool, typer.Option("--ask-for-more", help=f"{ASK_FOR_MORE_HELP} Codec nested.", rich_help_panel=_RADIO)
-    ] = False,
-    certainty: Annotated[float | None, typer.Option(help=CERTAINTY_HELP, rich_help_panel=_RADIO)] = None,
-    k_max: Annotated[
-        int | None, typer.Option(help="Length at which HARQ stops; else the longest.", rich_help_panel=_RADIO)
-    ] = None,
-    csi: Annotated[
-        Csi | None, typer.Option(help="CSI: what the receiver knows of the channel.", rich_help_panel=_RADIO)
-    ] = None,
-    pilots: Annotated[int | None, typer.Option(help="Pilot symbols, 2 to 1024.", rich_help_panel=_RADIO)] = None,
+    ask_for_more: Annotated[bool, _radio(f"{ASK_FOR_MORE_HELP} Codec nested.", "--ask-for-more")] = False,
+    certainty: Annotated[float | None, _radio(CERTAINTY_HELP)] = None,
+    k_max: Annotated[int | None, _radio("Length at which HARQ stops; else the longest.")] = None,
+    csi: Annotated[Csi | None, _radio("CSI: what the receiver knows of the channel.")] = None,
+    pilots: Annotated[int | None, _radio("Pilot symbols, 2 to 1024.")] = None,
     pilot_pattern: PilotFlag = None,
-    stream: Annotated[
-        int | None, typer.Option(help="Random stream, with --seed and --counter for replay.", rich_help_panel=_RADIO)
-    ] = None,
+    stream: Annotated[int | None, _radio("Random stream, with --seed and --counter for replay.")] = None,
     counter: Annotated[
-        int | None,
-        typer.Option(
-            help="Burst counter of the first picture and its first round, for replay.", rich_help_panel=_RADIO
-        ),
+        int | None, _radio("Burst counter of the first picture and its first round, for replay.")
     ] = None,
     top: Annotated[int, typer.Option(help="Nearest items wanted, 1 to 100.")] = 5,
     trace: Annotated[bool, typer.Option("--trace", help="With --json: the symbols sent, received, equalized.")] = False,
@@ -99,20 +85,16 @@ def _send_one(image: Path, transmitter: str, options: SendOptions, json: bool) -
 def _send_several(images: list[Path], transmitter: str, options: SendOptions, json: bool) -> None:
     with SemLink(transmitter) as link:
         outcomes = [(images[sent.position], sent.outcome) for sent in link.send_many(images, ordered=True, **options)]
-    document = [{"image": str(image), **_as_json(outcome)} for image, outcome in outcomes]
+    document = [
+        {"image": str(image)} | (error_json(outcome) if isinstance(outcome, SemLinkError) else outcome.to_json())
+        for image, outcome in outcomes
+    ]
     answer(json, document, lambda: out.print(show_deliveries(outcomes)))
     failures = [(image, outcome) for image, outcome in outcomes if isinstance(outcome, SemLinkError)]
     for image, error in failures:
         complain(f"semlink: {_naming(image, error)}", "red")
     if failures:
-        wrong = all(isinstance(error, InvalidInput | NotFound) for _, error in failures)
-        raise typer.Exit(2 if wrong else 1)
-
-
-def _as_json(outcome: Delivery | SemLinkError) -> dict[str, Any]:
-    if isinstance(outcome, SemLinkError):
-        return {"error": {"kind": type(outcome).__name__, "message": str(outcome)}}
-    return outcome.to_json()
+        raise typer.Exit(min(status_of(error) for _, error in failures))
 
 
 def _naming(image: Path, error: SemLinkError) -> str:

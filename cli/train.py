@@ -30,7 +30,6 @@ def __getattr__(name: str) -> Callable[..., None]:
     flags.sort(key=lambda flag: flag.default is not Parameter.empty)
     run.__doc__ = f"{trainer.help}.\n\n- `semlink train {name} --data data`"
     run.__signature__ = Signature(flags)  # type: ignore[attr-defined]
-    run.__annotations__ = {flag.name: flag.annotation for flag in flags}
     return run
 
 

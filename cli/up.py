@@ -1,12 +1,11 @@
 """`semlink up`: the link on this machine."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from time import sleep
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -14,6 +13,7 @@ from rich.table import Table
 from cli.console import answer, err, out, stop_on_sigterm
 from cli.options import CODEC_HELP, OUT, Download, Json, OwnCodec, WeightsDir
 from client.connection import CHANNEL, TRANSMITTER
+from local.service_process import command_line
 from local.supervisor import SERVICES, LinkPlan, LocalLink
 
 Kb = Annotated[
@@ -61,37 +61,19 @@ def up(
     """
     stop_on_sigterm()
     ports = {"transmitter": transmitter_port, "channel_proxy": channel_port, "receiver": receiver_port}
-    models = Models(clip, weights, device, download, codec, weights_dir, tuple(own_codec or ()))
-    plan = make_plan(directory, kb=kb, source=source, models=models, ports=ports)
+    models: dict[str, Any] = {
+        "clip": clip,
+        "weights": weights,
+        "device": device,
+        "download": download,
+        "own_codec": own_codec,
+    }
+    models["weights_dir"] = weights_dir
+    plan = make_plan(directory, kb=kb, source=source, models=models, codec=codec, ports=ports)
     with running(plan) as link:
         addresses = {"transmitter": link.transmitter, "channel": link.channel, "receiver": link.receiver}
         answer(json, addresses, lambda: say_ready(link))
         _wait(link)
-
-
-@dataclass(frozen=True)
-class Models:
-    """CLIP and codec options of the services; None leaves a service its default."""
-
-    clip: str | None = None
-    weights: str | None = None
-    device: str | None = None
-    download: bool = False
-    codec: str | None = None
-    weights_dir: Path | None = None
-    own_codecs: tuple[str, ...] = ()
-
-    def flags(self) -> list[str]:
-        """Flags of both ends."""
-        folder = None if self.weights_dir is None else str(self.weights_dir)
-        given = {"--clip": self.clip, "--weights": self.weights, "--device": self.device, "--weights-dir": folder}
-        flags = [part for name, value in given.items() if value is not None for part in (name, value)]
-        flags += [part for source in self.own_codecs for part in ("--own-codec", source)]
-        return [*flags, "--download"] if self.download else flags
-
-    def transmitter_flags(self) -> list[str]:
-        """Flags of the transmitter, which chooses the codec."""
-        return [*self.flags(), "--codec", self.codec] if self.codec else self.flags()
 
 
 def make_plan(
@@ -99,18 +81,20 @@ def make_plan(
     *,
     kb: Path | None,
     source: str,
-    models: Models,
-    ports: dict[str, int] | None = None,
+    models: Mapping[str, Any],
+    codec: str | None = None,
+    ports: Mapping[str, int] | None = None,
     read_only: bool = False,
 ) -> LinkPlan:
-    """The plan from the options that `up` and `demo` share."""
+    """The plan from the options that `up` and `demo` share. models: flags of both ends, for `command_line`."""
+    flags = command_line(**models)
     return LinkPlan(
-        knowledge_base=kb or directory / "kb" / _slug(source, models.clip),
+        knowledge_base=kb or directory / "kb" / _slug(source, models.get("clip")),
         directory=directory / "logs",
         source=source,
         renew=kb is None,
         ports=ports or {},
-        flags={"transmitter": models.transmitter_flags(), "receiver": models.flags()},
+        flags={"transmitter": [*flags, *command_line(codec=codec)], "receiver": flags},
         read_only=read_only,
     )
 

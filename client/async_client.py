@@ -3,24 +3,27 @@
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from contextlib import suppress
+from itertools import count
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 import grpc
 
-from client.connection import TRANSMITTER, error_of, open_aio_channel, rpc_errors
-from client.delivery import read_delivery
+from client.connection import TRANSMITTER, checked_address, rpc_errors
 from client.options import SendOptions, build_request, checked_timeout, with_timeout
 from client.pictures import Picture
-from client.stream import IN_FLIGHT, Answer, Journal, Order, checked_in_flight
+from client.stream import IN_FLIGHT, Answer, Journal, Order, checked_in_flight, read_delivery
 from protos.semlink.v1 import transmitter_pb2 as api
 from protos.semlink.v1.transmitter_pb2_grpc import TransmitterStub
-from shared.errors import SemLinkError, Unavailable
 from shared.frame.delivery import Delivery, TransmitterInfo
+from shared.rpc.options import channel_options
 from shared.wire import from_message
 
 if TYPE_CHECKING:
     from protos.semlink.v1.transmitter_pb2_grpc import TransmitterAsyncStub
+
+Built = TypeVar("Built")
+_END: Any = object()
 
 
 class AsyncSemLink:
@@ -36,7 +39,7 @@ class AsyncSemLink:
         self.address = address
         self.timeout = timeout
         checked_timeout(timeout)
-        self._channel = open_aio_channel(address)
+        self._channel = grpc.aio.insecure_channel(checked_address(address), channel_options())
         self._stub: TransmitterAsyncStub = TransmitterStub(self._channel)
 
     async def __aenter__(self) -> Self:
@@ -75,40 +78,31 @@ class AsyncSemLink:
 
         pictures: a plain iterable is stepped on the event loop; give an asynchronous one if its steps block.
         """
-        journal = Journal(with_timeout(options, self.timeout))
-        stream = _Stream(self._stub, self.address, pictures, journal, checked_in_flight(in_flight))
-        return stream.answers(Order(ordered))
+        stream = _Stream(pictures, with_timeout(options, self.timeout), self.address, in_flight)
+        return stream.answers(self._stub.SendImages, Order(ordered))
 
 
 class _Stream:
     """One SendImages call; the places work as in `client.client`."""
 
     def __init__(
-        self,
-        stub: "TransmitterAsyncStub",
-        address: str,
-        pictures: Iterable[Picture] | AsyncIterable[Picture],
-        journal: Journal,
-        in_flight: int,
+        self, pictures: Iterable[Picture] | AsyncIterable[Picture], options: SendOptions, address: str, in_flight: int
     ) -> None:
-        self._stub = stub
-        self._address = address
         self._pictures = pictures
-        self._journal = journal
-        self._places = asyncio.Semaphore(in_flight)
+        self._places = asyncio.Semaphore(checked_in_flight(in_flight))
         self._inbox: asyncio.Queue[Answer | None] = asyncio.Queue()
-        self._raised: Exception | None = None
+        self._journal = Journal(options, address, self._inbox.put_nowait)
 
-    async def answers(self, order: Order) -> AsyncIterator[Answer]:
-        call = self._stub.SendImages(self._requests())
+    async def answers(self, send_images: Any, order: Order) -> AsyncIterator[Answer]:
+        call = send_images(self._requests())
         reader = asyncio.create_task(self._read(call))
         try:
             while (answer := await self._inbox.get()) is not None:
                 for ready in order.put(answer):
                     yield ready
                     self._places.release()
-            if self._raised is not None:
-                raise self._raised
+            if self._journal.raised is not None:
+                raise self._journal.raised
         finally:
             call.cancel()
             reader.cancel()
@@ -117,45 +111,29 @@ class _Stream:
 
     async def _requests(self) -> AsyncIterator[api.SendImageRequest]:
         """Requests for gRPC; a picture that cannot become one is answered here."""
-        try:
+        with self._journal.taking():
             async for position, picture in self._take():
-                try:
-                    request = await _off_loop(picture, self._journal.request, position, picture)
-                except SemLinkError as error:
-                    self._inbox.put_nowait(Answer(position, error))
+                request = await _off_loop(picture, self._journal.request, position, picture)
+                if isinstance(request, Answer):
+                    self._inbox.put_nowait(request)
                 else:
                     yield request
-        except Exception as error:  # of the caller's iterable: raised where the answers are read
-            self._raised = error
 
     async def _take(self) -> AsyncIterator[tuple[int, Picture]]:
-        iterator = aiter(_as_async(self._pictures))
-        position = 0
-        while True:
+        pictures = _as_async(self._pictures)
+        for position in count():
             await self._places.acquire()
-            try:
-                picture = await anext(iterator)
-            except StopAsyncIteration:
+            if (picture := await anext(pictures, _END)) is _END:
                 return
             yield position, picture
-            position += 1
 
     async def _read(self, call: AsyncIterable[api.SendImagesResponse]) -> None:
-        lost: SemLinkError = Unavailable(f"{self._address} ended the stream without an answer to this picture")
-        try:
+        with self._journal.reading():
             async for response in call:
-                if (answer := self._journal.settle(response)) is not None:
-                    self._inbox.put_nowait(answer)
-        except grpc.RpcError as error:
-            self._raised = lost = error_of(error, self._address)
-        except Exception as error:  # an answer that cannot be read
-            self._raised = error
-        for answer in self._journal.abandon(lost):
-            self._inbox.put_nowait(answer)
-        self._inbox.put_nowait(None)
+                self._journal.settle(response)
 
 
-async def _off_loop(picture: Picture, build: Callable[..., api.SendImageRequest], *args: Any) -> api.SendImageRequest:
+async def _off_loop(picture: Picture, build: Callable[..., Built], *args: Any) -> Built:
     """Build a request in a thread where that reads a file or encodes a picture; bytes are ready as they are."""
     return build(*args) if isinstance(picture, bytes) else await asyncio.to_thread(build, *args)
 

@@ -1,8 +1,8 @@
 """Control of a running channel: settings, presets, schedules, statistics, recordings."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import NamedTuple, Self, Unpack
+from typing import Any, NamedTuple, Self, Unpack
 
 import grpc
 
@@ -46,8 +46,7 @@ class ChannelControl(Client):
 
     def get(self) -> ChannelSettings:
         """The settings in force, without what a schedule changes."""
-        with rpc_errors(self.address):
-            return settings_from_wire(self._stub.GetChannel(api.GetChannelRequest(), timeout=self._timeout))
+        return settings_from_wire(self._call(self._stub.GetChannel, api.GetChannelRequest()))
 
     def set(self, preset: str = "", **settings: Unpack[ChannelOptions]) -> ChannelSettings:
         """Change some settings, all at once, and return all of them; see `ChannelOptions`.
@@ -56,41 +55,31 @@ class ChannelControl(Client):
         NotFound for one that is not there, InvalidInput for a refused setting; then nothing changes.
         """
         request = api.SetChannelRequest(settings=override_to_wire(settings), preset=preset)
-        with rpc_errors(self.address):
-            return settings_from_wire(self._stub.SetChannel(request, timeout=self._timeout))
+        return settings_from_wire(self._call(self._stub.SetChannel, request))
 
     def reset(self) -> ChannelSettings:
         """Back to the settings that the channel was started with; a schedule ends."""
-        with rpc_errors(self.address):
-            return settings_from_wire(self._stub.ResetChannel(api.ResetChannelRequest(), timeout=self._timeout))
+        return settings_from_wire(self._call(self._stub.ResetChannel, api.ResetChannelRequest()))
 
     def presets(self) -> list[Preset]:
         """Situations that one recognises, with the sources of their figures."""
-        with rpc_errors(self.address):
-            answer = self._stub.ListPresets(api.ListPresetsRequest(), timeout=self._timeout)
+        answer = self._call(self._stub.ListPresets, api.ListPresetsRequest())
         return [from_message(preset, Preset) for preset in answer.presets]
 
     def schedule(self, schedule: Schedule | None) -> ScheduleState:
         """Start a schedule, its settings in force; None ends the one that runs. Raises InvalidInput naming a change."""
         request = api.SetScheduleRequest(schedule=None if schedule is None else to_message(schedule, api.Schedule))
-        with rpc_errors(self.address):
-            return from_message(self._stub.SetSchedule(request, timeout=self._timeout), ScheduleState)
+        return from_message(self._call(self._stub.SetSchedule, request), ScheduleState)
 
     def scheduled(self) -> ScheduleState:
         """The schedule that runs."""
-        with rpc_errors(self.address):
-            state = self._stub.GetSchedule(api.GetScheduleRequest(), timeout=self._timeout)
-        return from_message(state, ScheduleState)
+        return from_message(self._call(self._stub.GetSchedule, api.GetScheduleRequest()), ScheduleState)
 
     def watch(self, interval_seconds: float = 1.0) -> Iterator[ChannelStatistics]:
         """What passes, every `interval_seconds`, 0.1 to 60, until the caller ends it or the channel stops."""
         call = self._stub.WatchChannel(api.WatchChannelRequest(interval_seconds=interval_seconds))
-        try:
-            with rpc_errors(self.address):
-                for message in call:
-                    yield from_message(message, ChannelStatistics)
-        finally:
-            call.cancel()
+        for message in self._stream(call):
+            yield from_message(message, ChannelStatistics)
 
     def record(self, sent: bool = False) -> "Recording":
         """Record every burst that passes from this moment on. sent: with the symbols as they were sent."""
@@ -99,7 +88,7 @@ class ChannelControl(Client):
         if not call.is_active():
             with rpc_errors(self.address):
                 next(call)
-        return Recording(call, call.cancel, self.address)
+        return Recording(call, self.address)
 
     def replay(self, bursts: Iterable[Burst], timeout: float = 30.0) -> Iterator[Replayed]:
         """Pass recorded bursts on to the receiver as they are; answers as they come.
@@ -113,14 +102,11 @@ class ChannelControl(Client):
                 waiting.add(position)
                 yield burst_to_wire(replace(burst, burst_id=position, timeout_seconds=timeout))
 
-        call = self._stub.Replay(messages())
-        try:
-            with rpc_errors(self.address):
-                for answer in call:
-                    waiting.discard(answer.burst_id)
-                    yield Replayed(answer.burst_id, _outcome(answer))
-        finally:
-            call.cancel()
+        for answer in self._stream(self._stub.Replay(messages())):
+            waiting.discard(answer.burst_id)
+            failed = answer.HasField("failure")
+            outcome = error_from_failure(answer.failure) if failed else from_message(answer, Reception)
+            yield Replayed(answer.burst_id, outcome)
         if waiting:
             raise Unavailable(f"{self.address} ended the replay with {len(waiting)} bursts unanswered")
 
@@ -132,9 +118,8 @@ class Recording:
         for recorded in recording: ...
     """
 
-    def __init__(self, messages: Iterator[api.RecordedBurst], cancel: Callable[[], object], address: str) -> None:
-        self._messages = messages
-        self._cancel = cancel
+    def __init__(self, call: Any, address: str) -> None:
+        self._call = call
         self._address = address
         self._stopped = False
 
@@ -147,7 +132,7 @@ class Recording:
     def __iter__(self) -> Iterator[RecordedBurst]:
         """Bursts in the order in which they passed. Raises Exhausted when this reader was too slow."""
         try:
-            for message in self._messages:
+            for message in self._call:
                 yield from_message(message, RecordedBurst)
         except grpc.RpcError as error:
             if not self._stopped:
@@ -156,8 +141,4 @@ class Recording:
     def stop(self) -> None:
         """End the recording; may be called from another thread or a signal handler."""
         self._stopped = True
-        self._cancel()
-
-
-def _outcome(answer: link.Reception) -> Reception | SemLinkError:
-    return error_from_failure(answer.failure) if answer.HasField("failure") else from_message(answer, Reception)
+        self._call.cancel()

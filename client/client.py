@@ -4,23 +4,19 @@ import threading
 from collections.abc import Iterable, Iterator
 from queue import SimpleQueue
 from time import perf_counter
-from typing import Self, Unpack
+from typing import Any, Unpack
 
-import grpc
-
-from client.connection import TRANSMITTER, error_of, open_channel, rpc_errors
-from client.delivery import read_delivery
-from client.options import SendOptions, build_request, checked_timeout, with_timeout
+from client.connection import TRANSMITTER, Client, rpc_errors
+from client.options import SendOptions, build_request, with_timeout
 from client.pictures import Picture
-from client.stream import IN_FLIGHT, Answer, Journal, Order, checked_in_flight
+from client.stream import IN_FLIGHT, Answer, Journal, Order, checked_in_flight, read_delivery
 from protos.semlink.v1 import transmitter_pb2 as api
 from protos.semlink.v1.transmitter_pb2_grpc import TransmitterStub
-from shared.errors import SemLinkError, Unavailable
 from shared.frame.delivery import Delivery, TransmitterInfo
 from shared.wire import from_message
 
 
-class SemLink:
+class SemLink(Client):
     """A connection to a transmitter.
 
         with SemLink() as link:
@@ -31,27 +27,12 @@ class SemLink:
     """
 
     def __init__(self, address: str = TRANSMITTER, timeout: float = 30.0) -> None:
-        self.address = address
-        self.timeout = timeout
-        checked_timeout(timeout)
-        self._channel = open_channel(address)
+        super().__init__(address, timeout)
         self._stub = TransmitterStub(self._channel)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connection; calls in flight are cancelled."""
-        self._channel.close()
 
     def describe(self) -> TransmitterInfo:
         """What the transmitter is: its CLIP, codecs, default codec and limits."""
-        with rpc_errors(self.address):
-            message = self._stub.Describe(api.DescribeTransmitterRequest(), timeout=checked_timeout(self.timeout))
-        return from_message(message, TransmitterInfo)
+        return from_message(self._call(self._stub.Describe, api.DescribeTransmitterRequest()), TransmitterInfo)
 
     def send(self, picture: Picture, **options: Unpack[SendOptions]) -> Delivery:
         """Send one picture and wait for its answer.
@@ -84,9 +65,8 @@ class SemLink:
         the stream itself break, the pictures on their way get that error as their answer and then it is raised; an
         exception of `pictures` is raised after the answers to those before it.
         """
-        journal = Journal(with_timeout(options, self.timeout))
-        stream = _Stream(self._stub, self.address, pictures, journal, checked_in_flight(in_flight))
-        return stream.answers(Order(ordered))
+        stream = _Stream(pictures, with_timeout(options, self.timeout), self.address, in_flight)
+        return stream.answers(self._stub.SendImages, Order(ordered))
 
 
 class _Stream:
@@ -98,28 +78,23 @@ class _Stream:
     the next, so neither a slow link nor a slow caller lets anything pile up.
     """
 
-    def __init__(
-        self, stub: TransmitterStub, address: str, pictures: Iterable[Picture], journal: Journal, in_flight: int
-    ) -> None:
-        self._stub = stub
-        self._address = address
+    def __init__(self, pictures: Iterable[Picture], options: SendOptions, address: str, in_flight: int) -> None:
         self._pictures = pictures
-        self._journal = journal
-        self._places = threading.Semaphore(in_flight)
+        self._places = threading.Semaphore(checked_in_flight(in_flight))
         self._inbox: SimpleQueue[Answer | None] = SimpleQueue()
+        self._journal = Journal(options, address, self._inbox.put)
         self._closed = False
-        self._raised: Exception | None = None
 
-    def answers(self, order: Order) -> Iterator[Answer]:
-        call = self._stub.SendImages(self._requests())
+    def answers(self, send_images: Any, order: Order) -> Iterator[Answer]:
+        call = send_images(self._requests())
         threading.Thread(target=self._read, args=(call,), name="semlink-answers", daemon=True).start()
         try:
             while (answer := self._inbox.get()) is not None:
                 for ready in order.put(answer):
                     yield ready
                     self._places.release()
-            if self._raised is not None:
-                raise self._raised
+            if self._journal.raised is not None:
+                raise self._journal.raised
         finally:
             self._closed = True
             self._places.release()
@@ -127,38 +102,23 @@ class _Stream:
 
     def _requests(self) -> Iterator[api.SendImageRequest]:
         """Requests for gRPC; a picture that cannot become one is answered here."""
-        try:
+        with self._journal.taking():
             for position, picture in self._take():
-                try:
-                    request = self._journal.request(position, picture)
-                except SemLinkError as error:
-                    self._inbox.put(Answer(position, error))
+                request = self._journal.request(position, picture)
+                if isinstance(request, Answer):
+                    self._inbox.put(request)
                 else:
                     yield request
-        except Exception as error:  # of the caller's iterable: raised in the caller's thread
-            self._raised = error
 
     def _take(self) -> Iterator[tuple[int, Picture]]:
         numbered = enumerate(self._pictures)
         while True:
             self._places.acquire()
-            if self._closed:
+            if self._closed or (taken := next(numbered, None)) is None:
                 return
-            try:
-                yield next(numbered)
-            except StopIteration:
-                return
+            yield taken
 
     def _read(self, call: Iterable[api.SendImagesResponse]) -> None:
-        lost: SemLinkError = Unavailable(f"{self._address} ended the stream without an answer to this picture")
-        try:
+        with self._journal.reading():
             for response in call:
-                if (answer := self._journal.settle(response)) is not None:
-                    self._inbox.put(answer)
-        except grpc.RpcError as error:
-            self._raised = lost = error_of(error, self._address)
-        except Exception as error:  # an answer that cannot be read
-            self._raised = error
-        for answer in self._journal.abandon(lost):
-            self._inbox.put(answer)
-        self._inbox.put(None)
+                self._journal.settle(response)

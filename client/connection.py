@@ -1,10 +1,11 @@
 """Addresses, channels, and gRPC's errors as SemLink's."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Self
+from typing import Any, Self, TypeVar
 
 import grpc
+from google.protobuf.message import Message
 
 from client.options import checked_timeout
 from shared import errors
@@ -15,6 +16,9 @@ TRANSMITTER = "127.0.0.1:50051"
 CHANNEL = "127.0.0.1:50052"
 RECEIVER = "127.0.0.1:50053"
 
+Answered = TypeVar("Answered")
+
+# Beginnings of what gRPC itself says; a service that lost the next hop begins with that hop's address.
 _TRANSPORT = (
     "connections to all backends failing",
     "failed to connect",
@@ -34,23 +38,17 @@ def checked_address(address: str) -> str:
     return address
 
 
-def open_channel(address: str) -> grpc.Channel:
-    """A connection for blocking calls; it is made at the first call."""
-    return grpc.insecure_channel(checked_address(address), options=channel_options())
-
-
-def open_aio_channel(address: str) -> grpc.aio.Channel:
-    """A connection for this event loop; it is made at the first call."""
-    return grpc.aio.insecure_channel(checked_address(address), options=channel_options())
-
-
 class Client:
-    """A connection that closes with its context."""
+    """A connection that closes with its context.
+
+    address: HOST:PORT of the service. timeout: seconds that a call may take where it says nothing else.
+    """
 
     def __init__(self, address: str, timeout: float) -> None:
         self.address = address
-        self._timeout = checked_timeout(timeout)
-        self._channel = open_channel(address)
+        self.timeout = timeout
+        checked_timeout(timeout)
+        self._channel = grpc.insecure_channel(checked_address(address), channel_options())
 
     def __enter__(self) -> Self:
         return self
@@ -59,8 +57,21 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection; calls in flight are cancelled."""
         self._channel.close()
+
+    def _call(self, method: Callable[..., Answered], request: Message, timeout: float | None = None) -> Answered:
+        """The answer to one request. timeout: seconds, where the connection's does not suit."""
+        with rpc_errors(self.address):
+            return method(request, timeout=checked_timeout(timeout or self.timeout))
+
+    def _stream(self, call: Any) -> Iterator[Any]:
+        """The messages of a stream, which is cancelled when the caller wants no more."""
+        try:
+            with rpc_errors(self.address):
+                yield from call
+        finally:
+            call.cancel()
 
 
 @contextmanager
@@ -77,11 +88,6 @@ def error_of(error: grpc.RpcError, address: str) -> errors.SemLinkError:
     found = error_from_rpc(error)
     if isinstance(found, errors.Expired) and "Deadline Exceeded" in str(found):
         return errors.Expired(f"{address} did not answer before the deadline; give it more with timeout")
-    if isinstance(found, errors.Unavailable) and _is_transport(str(found)):
+    if isinstance(found, errors.Unavailable) and str(found).startswith(_TRANSPORT):
         return errors.Unavailable(f"nothing answers at {address}; `semlink up` starts the services ({found})")
     return found
-
-
-def _is_transport(message: str) -> bool:
-    """Whether gRPC itself says so: a service that lost the next hop begins with that hop's address."""
-    return message.startswith(_TRANSPORT)

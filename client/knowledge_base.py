@@ -9,7 +9,7 @@ with KnowledgeBaseClient() as knowledge_base:
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
-from client.connection import RECEIVER, Client, rpc_errors
+from client.connection import RECEIVER, Client
 from client.kb_upload import Adding
 from client.pictures import Picture, picture_bytes
 from protos.semlink.v1 import knowledge_base_pb2 as api
@@ -41,17 +41,12 @@ class KnowledgeBaseClient(Client):
 
     def describe(self) -> KnowledgeBaseInfo:
         """What it was built from, how much it holds, and with which CLIP."""
-        with rpc_errors(self.address):
-            return from_message(
-                self._stub.Describe(api.DescribeKnowledgeBaseRequest(), timeout=self._timeout), KnowledgeBaseInfo
-            )
+        return from_message(self._call(self._stub.Describe, api.DescribeKnowledgeBaseRequest()), KnowledgeBaseInfo)
 
     def get_item(self, item_id: str, with_picture: bool = False) -> Item:
         """One item with its thumbnail, and its picture's file if asked. Raises NotFound for an id that is not there."""
         request = api.GetItemRequest(item_id=item_id, with_picture=with_picture)
-        with rpc_errors(self.address):
-            item = self._stub.GetItem(request, timeout=self._timeout)
-        return from_message(item, Item)
+        return from_message(self._call(self._stub.GetItem, request), Item)
 
     def add(self, items: Iterable[NewItem], clip_fingerprint: str = "") -> Iterator[Added]:
         """Add items while the receiver serves; yields each one's outcome once it is on the disk or refused.
@@ -60,24 +55,17 @@ class KnowledgeBaseClient(Client):
         clip_fingerprint: of the CLIP that made the embeddings; pictures need none
         """
         adding = Adding(items, clip_fingerprint)
-        with rpc_errors(self.address):
-            responses = self._stub.Add(adding.requests())
-            try:
-                for response in responses:
-                    yield from adding.outcomes(response)
-                yield from adding.outcomes(None)
-            finally:
-                responses.cancel()
+        for response in self._stream(self._stub.Add(adding.requests())):
+            yield from adding.outcomes(response)
+        yield from adding.outcomes(None)
 
     def remove(self, item_ids: Sequence[str]) -> int:
         """Remove items, all or none; how many. Raises NotFound for an id that is not there."""
-        with rpc_errors(self.address):
-            return self._stub.Remove(api.RemoveRequest(item_ids=item_ids), timeout=self._timeout).changed
+        return self._call(self._stub.Remove, api.RemoveRequest(item_ids=item_ids)).changed
 
     def relabel(self, labels: Mapping[str, str]) -> int:
         """Give items other labels, all or none: by id; how many. Raises NotFound for an id that is not there."""
-        with rpc_errors(self.address):
-            return self._stub.Relabel(api.RelabelRequest(labels=labels), timeout=self._timeout).changed
+        return self._call(self._stub.Relabel, api.RelabelRequest(labels=labels)).changed
 
     def search(self, top_k: int = 5, labels: Sequence[str] = (), **query: Unpack[Query]) -> Found:
         """The nearest items of a picture, a text, an embedding [dim] or an item. labels: only items with one of these.
@@ -85,17 +73,13 @@ class KnowledgeBaseClient(Client):
         The first search by picture or text may take long, while the receiver loads CLIP.
         """
         request = api.SearchRequest(top_k=top_k, labels=labels, **_query(query))
-        with rpc_errors(self.address):
-            response = self._stub.Search(request, timeout=self._timeout)
-        return from_message(response, Found)
+        return from_message(self._call(self._stub.Search, request), Found)
 
     def list_items(self, label: str | None = None, page_items: int = 1000) -> Iterator[Listed]:
         """All items, or those of one label, in the order in which they were added; fetched page by page."""
         page = ""
         while True:
-            request = api.ListRequest(page=page, count=page_items, label=label)
-            with rpc_errors(self.address):
-                response = self._stub.List(request, timeout=self._timeout)
+            response = self._call(self._stub.List, api.ListRequest(page=page, count=page_items, label=label))
             yield from (from_message(line, Listed) for line in response.items)
             page = response.next
             if not page:
@@ -103,28 +87,20 @@ class KnowledgeBaseClient(Client):
 
     def snapshot(self, name: str) -> Snapshot:
         """Copy it as it is now; changes and searches go on."""
-        with rpc_errors(self.address):
-            made = self._stub.Snapshot(api.SnapshotRequest(name=name), timeout=_LONG_SECONDS)
-        return from_message(made, Snapshot)
+        return from_message(self._call(self._stub.Snapshot, api.SnapshotRequest(name=name), _LONG_SECONDS), Snapshot)
 
     def restore(self, name: str) -> KnowledgeBaseInfo:
         """Go back to a snapshot. Raises NotFound naming the snapshots that there are, DataLoss for a damaged one."""
-        with rpc_errors(self.address):
-            return from_message(
-                self._stub.Restore(api.RestoreRequest(name=name), timeout=_LONG_SECONDS), KnowledgeBaseInfo
-            )
+        described = self._call(self._stub.Restore, api.RestoreRequest(name=name), _LONG_SECONDS)
+        return from_message(described, KnowledgeBaseInfo)
 
     def verify(self) -> Verification:
         """Read and check everything on the receiver's disk."""
-        with rpc_errors(self.address):
-            found = self._stub.Verify(api.VerifyRequest(), timeout=_LONG_SECONDS)
-        return from_message(found, Verification)
+        return from_message(self._call(self._stub.Verify, api.VerifyRequest(), _LONG_SECONDS), Verification)
 
     def compact(self) -> KnowledgeBaseInfo:
         """Build the index anew and give back the room of removed items; searches go on."""
-        with rpc_errors(self.address):
-            description = self._stub.Compact(api.CompactRequest(), timeout=_LONG_SECONDS)
-        return from_message(description, KnowledgeBaseInfo)
+        return from_message(self._call(self._stub.Compact, api.CompactRequest(), _LONG_SECONDS), KnowledgeBaseInfo)
 
 
 def _query(query: Query) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Options of one transmission, and the request that they make."""
 
 import math
-from collections.abc import Iterable
 from typing import Any, Final
 
 from client.channel_options import ChannelOptions
@@ -53,7 +52,9 @@ ROUNDS: Final = 6
 def build_request(picture: Picture, options: SendOptions, request_id: int = 0) -> api.SendImageRequest:
     """The request of one picture. Raises a SemLinkError for an unreadable picture or a wrong option."""
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    _refuse_unknown(options)
+    for name in options:
+        if name not in SendOptions.__annotations__:
+            raise TypeError(f"no option {name!r}; there are {', '.join(SendOptions.__annotations__)}")
     override = {name: given.pop(name) for name in ChannelOptions.__annotations__ if name in given}
     harq = _harq(given)
     if "counter" in given:
@@ -94,10 +95,3 @@ def with_timeout(options: SendOptions, default: float) -> SendOptions:
     timeout = default if own is None else own
     checked_timeout(timeout)
     return {**options, "timeout": timeout}
-
-
-def _refuse_unknown(options: Iterable[str]) -> None:
-    known = SendOptions.__annotations__
-    for name in options:
-        if name not in known:
-            raise TypeError(f"no option {name!r}; there are {', '.join(known)}")

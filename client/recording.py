@@ -8,8 +8,7 @@ does not know, is written as "inf". Received symbols of OFDM are those of its su
 """
 
 import math
-from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import IO, Any, Final, Self
 
@@ -28,6 +27,10 @@ _PREFIX: Final = "semlink:"
 _EXTENSION: Final = {"name": "semlink", "version": "1.0.0", "optional": True}
 _DATA, _META, _SENT = ".sigmf-data", ".sigmf-meta", "-sent"
 _RECEIVED_TEXT, _SENT_TEXT = "symbols as the receiver got them", "symbols as they were sent"
+_SAME = ("burst_id", "stream", "counter", "pilot_pattern", "csi", "top_k", "session", "offset_symbols")
+_BURST: Final = {name: name for name in _SAME} | {"pilots": "pilot_symbols", "wanted_certainty": "required_posterior"}
+"""Names in the file, and fields of a burst."""
+_REPORT: Final = ("snr_db_achieved", "signal_power", "noise_power", "seconds", "papr_db")
 
 
 class RecordingWriter:
@@ -39,7 +42,7 @@ class RecordingWriter:
 
     def __init__(self, name: str | Path, *, sent: bool = False) -> None:
         _sigmf()  # now, rather than when all is recorded
-        self._names = [Path(name), *([_sent_name(Path(name))] if sent else [])]
+        self._names = [Path(name), *([_with(Path(name), _SENT)] if sent else [])]
         self.bursts = self.lost = self.symbols = 0
         self.files: list[str] = []
         self._annotations: list[dict[str, Any]] = []
@@ -51,13 +54,12 @@ class RecordingWriter:
                 if _with(name, suffix).exists():
                     raise InvalidSetting(f"{_with(name, suffix)} exists already: choose another name, or remove it")
         self._names[0].parent.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as stack:
-            self._data: list[IO[bytes]] = [stack.enter_context(_with(name, _DATA).open("wb")) for name in self._names]
-            self._open = stack.pop_all()
+        self._data: list[IO[bytes]] = [_with(name, _DATA).open("wb") for name in self._names]
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._open.close()
+        for file in self._data:
+            file.close()
         for name, text in zip(self._names, (_RECEIVED_TEXT, _SENT_TEXT), strict=False):
             if self.bursts:
                 self._write_metadata(name, text)
@@ -103,7 +105,7 @@ def read_recording(name: str | Path) -> list[RecordedBurst]:
     path = Path(name)
     path = path.with_suffix("") if path.suffix in (_DATA, _META) else path
     annotations, received = _read(path)
-    sent = _read(_sent_name(path))[1] if _with(_sent_name(path), _META).exists() else None
+    sent = _read(_with(path, _SENT))[1] if _with(_with(path, _SENT), _META).exists() else None
     try:
         return [_recorded(annotation, received, sent) for annotation in annotations]
     except (KeyError, ValueError, TypeError) as error:
@@ -111,36 +113,23 @@ def read_recording(name: str | Path) -> list[RecordedBurst]:
 
 
 def _annotation(recorded: RecordedBurst, start: int) -> dict[str, Any]:
-    burst, report = recorded.burst, recorded.report
-    fields = {
-        "burst_id": burst.burst_id,
-        "stream": burst.stream,
-        "counter": burst.counter,
+    burst, report, genie = recorded.burst, recorded.report, recorded.burst.genie
+    own = {
+        **{name: getattr(burst, field) for name, field in _BURST.items()},
         **asdict(burst.codec),
-        "pilots": burst.pilot_symbols,
-        "pilot_pattern": burst.pilot_pattern,
-        "csi": burst.csi,
-        "top_k": burst.top_k,
-        "session": burst.session,
-        "offset_symbols": burst.offset_symbols,
-        "wanted_certainty": burst.required_posterior,
         "grid": None if burst.grid is None else list(burst.grid),
-        "genie": None if burst.genie is None else {"gain": _pairs(burst.genie.gain), "n0": burst.genie.n0},
+        "genie": None if genie is None else {"gain": _pairs(genie.gain), "n0": genie.n0},
         "settings": report.settings.model_dump(exclude_defaults=True),
-        "snr_db_achieved": report.snr_db_achieved,
-        "signal_power": report.signal_power,
-        "noise_power": report.noise_power,
+        **{name: getattr(report, name) for name in _REPORT},
         "gain": [report.gain.real, report.gain.imag],
-        "seconds": report.seconds,
         "air_symbols": report.air_symbols,
-        "papr_db": report.papr_db,
         "lost": recorded.lost,
     }
     return {
         "core:sample_start": start,
         "core:sample_count": int(burst.symbols.size),
         "core:label": f"burst {burst.counter}",
-        **{f"{_PREFIX}{name}": _strict(value) for name, value in fields.items() if value is not None},
+        **{f"{_PREFIX}{name}": _strict(value) for name, value in own.items() if value is not None},
     }
 
 
@@ -149,34 +138,19 @@ def _recorded(annotation: dict[str, Any], received: Complex, sent: Complex | Non
     found = {name.removeprefix(_PREFIX): value for name, value in annotation.items() if name.startswith(_PREFIX)}
     genie, grid = found.get("genie"), found.get("grid")
     burst = Burst(
-        burst_id=found["burst_id"],
-        stream=found["stream"],
-        counter=found["counter"],
-        codec=CodecSpec(
-            found["codec"], found["k"], found["fingerprint"], found["clip_fingerprint"], found.get("mode", 0)
-        ),
-        pilot_symbols=found["pilots"],
+        **{field: found[name] for name, field in _BURST.items()},
+        codec=CodecSpec(**{field.name: found[field.name] for field in fields(CodecSpec)}),
         symbols=received[start : start + count],
-        csi=found["csi"],
-        top_k=found["top_k"],
         genie=None if genie is None else Genie(_symbols(genie["gain"]), float(genie["n0"])),
-        pilot_pattern=found["pilot_pattern"],
         grid=None if grid is None else Grid(*grid),
-        session=found.get("session", 0),
-        offset_symbols=found.get("offset_symbols", 0),
-        required_posterior=found.get("wanted_certainty", 0.0),
     )
     report = ChannelReport(
         settings=ChannelSettings().updated(**found["settings"]),
-        snr_db_achieved=float(found["snr_db_achieved"]),
         stream=burst.stream,
         counter=burst.counter,
-        signal_power=float(found["signal_power"]),
-        noise_power=float(found["noise_power"]),
         gain=complex(*found["gain"]),
-        seconds=float(found["seconds"]),
         air_symbols=found["air_symbols"],
-        papr_db=float(found["papr_db"]),
+        **{name: float(found[name]) for name in _REPORT},
     )
     return RecordedBurst(burst, None if sent is None else sent[start : start + count], report, found["lost"])
 
@@ -209,16 +183,12 @@ def _strict(value: Any) -> Any:
     return str(value) if isinstance(value, float) and math.isinf(value) else value
 
 
-def _pairs(symbols: Complex) -> list[list[float]]:
-    return [[float(symbol.real), float(symbol.imag)] for symbol in symbols]
+def _pairs(symbols: Complex) -> Any:
+    return np.stack([symbols.real, symbols.imag], axis=-1).tolist()
 
 
 def _symbols(pairs: list[list[float]]) -> Complex:
     return np.array([complex(*pair) for pair in pairs], np.complex64)
-
-
-def _sent_name(name: Path) -> Path:
-    return name.with_name(name.name + _SENT)
 
 
 def _with(name: Path, suffix: str) -> Path:

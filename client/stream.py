@@ -1,15 +1,22 @@
-"""What both forms of `send_many` share: who waits for an answer, and in which order answers leave."""
+"""What both clients share: the ledger of an answer, and who waits for one, and in which order answers leave."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from time import perf_counter
 from typing import NamedTuple
 
-from client.delivery import read_delivery
+import grpc
+
+from client.connection import error_of
 from client.options import SendOptions, build_request
 from client.pictures import Picture
 from protos.semlink.v1 import transmitter_pb2 as api
-from shared.errors import InvalidSetting, SemLinkError
+from shared.errors import InvalidSetting, SemLinkError, Unavailable
 from shared.frame.delivery import Delivery
+from shared.ledger import Entry, Kind, Stage, place_of
+from shared.wire import from_message
 from shared.wire.failure import error_from_failure
 
 IN_FLIGHT = 16
@@ -25,33 +32,73 @@ class Answer(NamedTuple):
     outcome: Delivery | SemLinkError
 
 
+def read_delivery(message: api.Delivery, round_trip_seconds: float) -> Delivery:
+    """The Delivery of an answer, with the access network booked in its ledger.
+
+    round_trip_seconds: measured by this client, from handing the request to gRPC to holding the answer.
+    """
+    delivery = from_message(message, Delivery)
+    inside = math.fsum(entry.seconds for entry in delivery.ledger if entry.kind is Kind.MEASURED)
+    access = Entry(Stage.ACCESS, max(0.0, round_trip_seconds - inside))
+    ledger = tuple(sorted((access, *delivery.ledger), key=lambda entry: place_of(entry.stage)))
+    return replace(delivery, ledger=ledger, total_seconds=math.fsum(entry.seconds for entry in ledger))
+
+
 class Journal:
-    """The pictures of one stream that were handed over and not yet answered."""
+    """The pictures of one stream that were handed over and not yet answered.
 
-    def __init__(self, options: SendOptions) -> None:
+    address: of the transmitter. put: takes each answer to whoever waits for it, and None after the last.
+    raised: what ended the stream, if anything did.
+    """
+
+    def __init__(self, options: SendOptions, address: str, put: Callable[[Answer | None], None]) -> None:
         self._options = options
+        self._address = address
+        self._put = put
         self._waiting: dict[int, float] = {}
+        self.raised: Exception | None = None
 
-    def request(self, position: int, picture: Picture) -> api.SendImageRequest:
-        """The request of one picture; its round trip is counted from here."""
-        request = build_request(picture, self._options, position)
+    def request(self, position: int, picture: Picture) -> api.SendImageRequest | Answer:
+        """The request of one picture, whose round trip is counted from here; an answer if it cannot become one."""
+        try:
+            request = build_request(picture, self._options, position)
+        except SemLinkError as error:
+            return Answer(position, error)
         self._waiting[position] = perf_counter()
         return request
 
-    def settle(self, response: api.SendImagesResponse) -> Answer | None:
-        """The answer in a response; None for a picture that waits for none."""
+    @contextmanager
+    def taking(self) -> Iterator[None]:
+        """While pictures are taken: what the caller's iterable raises is raised where the answers are read."""
+        try:
+            yield
+        except Exception as error:
+            self.raised = error
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """While responses are read: at the end, pictures that still wait are answered with the error that ended it."""
+        lost: SemLinkError = Unavailable(f"{self._address} ended the stream without an answer to this picture")
+        try:
+            yield
+        except grpc.RpcError as error:
+            self.raised = lost = error_of(error, self._address)
+        except Exception as error:  # an answer that cannot be read
+            self.raised = error
+        for position in sorted(self._waiting):
+            self._put(Answer(position, lost))
+        self._waiting.clear()
+        self._put(None)
+
+    def settle(self, response: api.SendImagesResponse) -> None:
+        """Pass on the answer in a response, unless its picture waits for none."""
         start = self._waiting.pop(response.request_id, None)
         if start is None:
-            return None
+            return
         if response.WhichOneof("outcome") == "delivery":
-            return Answer(response.request_id, read_delivery(response.delivery, perf_counter() - start))
-        return Answer(response.request_id, error_from_failure(response.failure))
-
-    def abandon(self, error: SemLinkError) -> list[Answer]:
-        """The same answer to all that still wait."""
-        answers = [Answer(position, error) for position in sorted(self._waiting)]
-        self._waiting.clear()
-        return answers
+            self._put(Answer(response.request_id, read_delivery(response.delivery, perf_counter() - start)))
+        else:
+            self._put(Answer(response.request_id, error_from_failure(response.failure)))
 
 
 class Order:

@@ -55,7 +55,8 @@ class ServiceProcess:
         if self.bound:
             self._port = int(self._announce.read_text().rpartition(":")[2])
             self._announce.unlink()
-        command = [sys.executable, "-P", "-m", self.name, *self._own_flags(), *self._flags]
+        own = command_line(host="127.0.0.1", port=self._port, announce=self._announce, stop_with_stdin=True)
+        command = [sys.executable, "-P", "-m", self.name, *own, *self._flags]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, process_group=0
@@ -70,7 +71,7 @@ class ServiceProcess:
         while not self.bound:
             self.check()
             if monotonic() > deadline:
-                raise self._late()
+                raise self._unavailable("was not ready in time")
             sleep(_POLL_SECONDS)
         return self._announce.read_text().strip()
 
@@ -80,7 +81,7 @@ class ServiceProcess:
             wait_serving(self.bound_address(deadline), deadline - monotonic())
         except Unavailable:
             self.check(_ENDING_SECONDS)
-            raise self._late() from None
+            raise self._unavailable("was not ready in time") from None
 
     def check(self, seconds: float = 0.0) -> None:
         """Raise Unavailable with the end of its log if the process has ended, or ends within `seconds`."""
@@ -90,7 +91,7 @@ class ServiceProcess:
             status = self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             return
-        raise Unavailable(f"{self.name} ended with status {status}; the end of {self.log}:\n{self.tail()}")
+        raise self._unavailable(f"ended with status {status}")
 
     def tail(self) -> str:
         """The last lines of its log."""
@@ -119,16 +120,15 @@ class ServiceProcess:
         if self._process.stdin:
             self._process.stdin.close()
 
-    def _late(self) -> Unavailable:
-        return Unavailable(f"{self.name} was not ready in time; the end of {self.log}:\n{self.tail()}")
+    def _unavailable(self, why: str) -> Unavailable:
+        return Unavailable(f"{self.name} {why}; the end of {self.log}:\n{self.tail()}")
 
-    def _own_flags(self) -> list[str]:
-        return [
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(self._port),
-            "--announce",
-            str(self._announce),
-            "--stop-with-stdin",
-        ]
+
+def command_line(**options: object) -> list[str]:
+    """Flags of a service by their names: none for None and False, a bare one for True, one for each value of a list."""
+    flags: list[str] = []
+    for name, value in options.items():
+        for one in value if isinstance(value, list) else [value]:
+            if one is not None and one is not False:
+                flags += [f"--{name.replace('_', '-')}", *([] if one is True else [str(one)])]
+    return flags

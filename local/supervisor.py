@@ -17,7 +17,7 @@ from typing import Self
 
 from client.client import SemLink
 from client.knowledge_base import KnowledgeBaseClient
-from local.service_process import ServiceProcess
+from local.service_process import ServiceProcess, command_line
 
 RECEIVER, CHANNEL, TRANSMITTER = "receiver", "channel_proxy", "transmitter"
 SERVICES = (RECEIVER, CHANNEL, TRANSMITTER)
@@ -75,9 +75,11 @@ class LocalLink:
         self.plan.directory.mkdir(parents=True, exist_ok=True)
         deadline = monotonic() + self.plan.timeout
         try:
-            self.receiver = self._start(RECEIVER, self._receiver_flags(), deadline)
-            self.channel = self._start(CHANNEL, ["--receiver-address", self.receiver], deadline)
-            self.transmitter = self._start(TRANSMITTER, ["--channel-address", self.channel], deadline)
+            plan = self.plan
+            knowledge_base = command_line(kb=plan.knowledge_base, kb_source=plan.source, read_only=plan.read_only)
+            self.receiver = self._start(RECEIVER, knowledge_base, deadline)
+            self.channel = self._start(CHANNEL, command_line(receiver_address=self.receiver), deadline)
+            self.transmitter = self._start(TRANSMITTER, command_line(channel_address=self.channel), deadline)
             self.wait_ready(deadline=deadline)
             if self.plan.renew and self._clip_differs():
                 self._rebuild_knowledge_base(deadline)
@@ -137,8 +139,3 @@ class LocalLink:
         shutil.rmtree(self.plan.knowledge_base)
         service.start()
         self.wait_ready([RECEIVER], deadline)
-
-    def _receiver_flags(self) -> list[str]:
-        source = [] if self.plan.source is None else ["--kb-source", self.plan.source]
-        only = ["--read-only"] if self.plan.read_only else []
-        return ["--kb", str(self.plan.knowledge_base), *source, *only]

@@ -5,13 +5,15 @@ CLIP is loaded at first use, in a thread; a receiver that only decodes bursts do
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import structlog
 
 from receiver.knowledge_base import ItemRecord
-from receiver.knowledge_base.ingest.pictures import UNREADABLE, Prepared, prepare
+from receiver.knowledge_base.ingest.pictures import UNREADABLE, prepare
 from receiver.settings import ReceiverSettings
 from shared.datasets import Picture
 from shared.device import use_threads
@@ -21,6 +23,8 @@ from shared.runtime.deadline import Deadline
 from shared.types import Embedding, Embeddings, Pixels
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from shared.clip import Clip
 
 
@@ -49,8 +53,9 @@ class Embedder:
         self._fingerprint = fingerprint
         self._clip: Clip | None = None
         self._loading = threading.Lock()
-        self._pictures = Batcher(self._embed_pictures, _BATCH, _WAIT_SECONDS, "pictures", initializer=self._use_threads)
-        self._texts = Batcher(self._embed_texts, _BATCH, _WAIT_SECONDS, "texts", initializer=self._use_threads)
+        threads = partial(use_threads, settings.threads)
+        self._pictures = Batcher(self._embed_pictures, _BATCH, _WAIT_SECONDS, "pictures", initializer=threads)
+        self._texts = Batcher(self._embed_texts, _BATCH, _WAIT_SECONDS, "texts", initializer=threads)
 
     async def item(self, picture: Picture, deadline: Deadline, *, copy: bool = False) -> ItemRecord:
         """An item of a picture, ready to be stored. copy: with its file. Raises InvalidPicture for one unreadable.
@@ -75,9 +80,6 @@ class Embedder:
         await self._pictures.stop()
         await self._texts.stop()
 
-    def _use_threads(self) -> None:
-        use_threads(self._settings.threads)
-
     def _loaded(self) -> "Clip":
         with self._loading:
             if self._clip is None:
@@ -100,21 +102,16 @@ class Embedder:
     def _embed_pictures(self, given: Sequence[_Given]) -> list[ItemRecord | Exception]:
         clip = self._loaded()
         prepared = [_prepared(one) for one in given]
-        readable = [one for one in prepared if isinstance(one, Prepared)]
-        pixels = [clip.preprocess(one.image) for one in readable]
+        pixels = [clip.preprocess(one[0]) for one in prepared if isinstance(one, tuple)]
         embeddings = iter(clip.embed_images(np.stack(pixels)) if pixels else ())
-        return [one if isinstance(one, Exception) else _item(one, next(embeddings)) for one in prepared]
+        return [replace(one[1], embedding=next(embeddings)) if isinstance(one, tuple) else one for one in prepared]
 
     def _embed_texts(self, texts: Sequence[str]) -> list[Embedding | Exception]:
         return list(self._loaded().embed_texts(texts))
 
 
-def _prepared(given: _Given) -> Prepared | Exception:
+def _prepared(given: _Given) -> tuple[Image, ItemRecord] | Exception:
     try:
         return prepare(given.picture, copy=given.copy)
     except UNREADABLE as error:
         return error if isinstance(error, InvalidPicture) else InvalidPicture(f"{given.picture.id}: {error}")
-
-
-def _item(prepared: Prepared, embedding: Embedding) -> ItemRecord:
-    return ItemRecord(prepared.item_id, prepared.label, embedding, **prepared.fields())

@@ -29,9 +29,8 @@ from shared.device import resolve_device, use_threads
 from shared.frame.burst import Burst, CodecSpec
 from shared.frame.reception import Reception
 from shared.ledger import Entry, Stage
-from shared.rpc.exchange import answer_burst
 from shared.rpc.server import Service
-from shared.rpc.status import answers_errors
+from shared.rpc.status import answer_burst, answers_errors
 from shared.rpc.streams import StreamAnswerer
 from shared.runtime.batching import Batcher
 from shared.runtime.deadline import Deadline

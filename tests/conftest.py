@@ -23,4 +23,4 @@ def link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalLink]:
 @pytest.fixture(scope="session")
 def drawn_pngs() -> list[tuple[str, bytes]]:
     """Label and PNG file of 200 pictures that the knowledge base does not hold, two of each category."""
-    return [(picture.label, picture.data) for picture in demo_pictures(200)]
+    return [(picture.label, picture.encoded()) for picture in demo_pictures(200)]

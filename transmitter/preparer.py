@@ -38,17 +38,14 @@ class Preparer:
 
     def prepare(self, files: Sequence[ToPrepare]) -> list[Prepared | Exception]:
         """Prepare files; one that is no picture gets an error of its own."""
-        return [self._prepare_or_refuse(file) for file in files]
+        return [self._prepare(file) for file in files]
 
-    def _prepare_or_refuse(self, file: ToPrepare) -> Prepared | Exception:
-        try:
-            return self._prepare(file)
-        except SemLinkError as error:
-            return error
-
-    def _prepare(self, file: ToPrepare) -> Prepared:
+    def _prepare(self, file: ToPrepare) -> Prepared | Exception:
         start = perf_counter()
         size = SIDE if file.as_picture else self._clip.image_size
-        picture = decode_picture(file.image, self._max_bytes, self._max_pixels, target_size=size)
-        pixels = fit_picture(picture.image) if file.as_picture else self._clip.preprocess(picture.image)
+        try:
+            picture = decode_picture(file.image, self._max_bytes, self._max_pixels, target_size=size)
+            pixels = fit_picture(picture.image) if file.as_picture else self._clip.preprocess(picture.image)
+        except SemLinkError as error:
+            return error
         return Prepared(pixels, 3 * picture.source_height * picture.source_width, perf_counter() - start)

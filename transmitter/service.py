@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from math import inf
 from typing import Any, Self
 
@@ -15,19 +16,16 @@ from shared.clip import Clip, load_clip
 from shared.codecs import AnyCodec, CodecShelf
 from shared.codecs.base.weight_files import use_weights_dir
 from shared.errors import Exhausted, InvalidSetting, SemLinkError
-from shared.frame.burst import Burst
 from shared.frame.delivery import TransmitterInfo
-from shared.frame.reception import Reception
-from shared.rpc.burst_link import BurstLink, link_to_channel
+from shared.rpc.burst_link import link_to_channel
 from shared.rpc.server import Service
 from shared.rpc.status import answers_errors
 from shared.rpc.streams import StreamAnswerer
 from shared.runtime.deadline import Deadline
 from shared.version import VERSION
-from shared.wire import from_message, to_message
+from shared.wire import to_message
 from shared.wire.failure import failure_from
-from shared.wire.link import burst_to_wire, request_from_wire
-from transmitter.harq import NextHop
+from shared.wire.link import request_from_wire
 from transmitter.pipeline import SendPipeline
 from transmitter.settings import TransmitterSettings
 
@@ -57,7 +55,8 @@ class TransmitterService(Service, rpc.TransmitterServicer):
         shelf = await asyncio.to_thread(CodecShelf, clip.device.type, clip.fingerprint, settings.own_codec)
         codecs = await asyncio.to_thread(shelf.load_all)
         hop = link_to_channel(settings.channel_address, settings.max_message_bytes)
-        pipeline = SendPipeline(settings, clip, shelf, _over(hop))
+        next_hop = partial(hop.exchange, unread=("channel",))  # all of the channel's report is for the client
+        pipeline = SendPipeline(settings, clip, shelf, next_hop)
         try:
             await pipeline.warm_up()  # a wrong default codec is an error now, not at the first request
             log.info("encoder", **clip.describe())
@@ -138,12 +137,3 @@ def _load_clip(settings: TransmitterSettings) -> Clip:
     clip = load_clip(settings.clip, settings.weights, settings.device, settings.precision, settings.download)
     clip.warm_up(settings.batch_size)
     return clip
-
-
-def _over(hop: BurstLink) -> NextHop:
-    """The channel; its report stays unread, since all of it is for the client."""
-
-    async def exchange(burst: Burst) -> Reception:
-        return from_message(await hop.exchange_message(burst_to_wire(burst)), Reception, unread=("channel",))
-
-    return exchange

@@ -61,7 +61,7 @@ def more(
 
 def _tables(rows: Iterable[dict[str, Any]]) -> Iterator[Table]:
     """A table for each channel, a row for each way to send."""
-    for channel, ways in groupby(rows, _channel):
+    for channel, ways in groupby(rows, lambda row: f"{channel_name(row['fading'])}, {decibels(row['snr_db'])}"):
         table = Table(title=channel, box=box.SIMPLE, padding=(0, 0, 0, 1))
         table.add_column("sent", no_wrap=True)
         for name in _NUMBERS:
@@ -69,10 +69,6 @@ def _tables(rows: Iterable[dict[str, Any]]) -> Iterator[Table]:
         for row in ways:
             table.add_row(*_cells(row))
         yield table
-
-
-def _channel(row: dict[str, Any]) -> str:
-    return f"{channel_name(row['fading'])}, {decibels(row['snr_db'])}"
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

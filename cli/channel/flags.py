@@ -26,8 +26,9 @@ def takes_channel_options(command: Command) -> Command:
     """
     signature = inspect.signature(command, eval_str=True)
     own = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+    flags = [_flag(name, field) for name, field in ChannelSettings.model_fields.items()]
     inspected: Any = command
-    inspected.__signature__ = signature.replace(parameters=[*own, *_flags()])
+    inspected.__signature__ = signature.replace(parameters=[*own, *flags])
     return command
 
 
@@ -36,22 +37,11 @@ def given(settings: dict[str, Any]) -> ChannelOptions:
     return cast(ChannelOptions, {name: value for name, value in settings.items() if value is not None})
 
 
-def _flags() -> list[inspect.Parameter]:
-    return [_flag(name) for name in ChannelSettings.model_fields]
-
-
-def _flag(name: str) -> inspect.Parameter:
-    field: Any = ChannelSettings.model_fields[name]
-    description = f"{field.description[:1].upper()}{field.description[1:]} ({_text(field.default)} unless set)."
-    option = typer.Option(help=description, rich_help_panel=_panel(name))
-    return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[field.annotation | None, option]
+def _flag(name: str, field: Any) -> inspect.Parameter:
+    default = f"{field.default:g}" if isinstance(field.default, float) else field.default
+    option = typer.Option(
+        help=f"{field.description[:1].upper()}{field.description[1:]} ({default} unless set).",
+        rich_help_panel=next((panel for panel, group in _PANELS if name in group.model_fields), "Randomness"),
     )
-
-
-def _panel(name: str) -> str:
-    return next((panel for panel, group in _PANELS if name in group.model_fields), "Randomness")
-
-
-def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    kind = Annotated[field.annotation | None, option]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.console import answer, err, out, plain_table
+from cli.console import answer, err, error_json, out, plain_table
 from cli.options import ChannelAt, Json
 from client.channel_control import ChannelControl, Recording, Replayed
 from client.connection import CHANNEL
@@ -97,7 +97,7 @@ def _show(rows: list[dict[str, Any]]) -> None:
 def _row(recorded: RecordedBurst, answered: Replayed) -> dict[str, Any]:
     place = {"stream": recorded.burst.stream, "burst": recorded.burst.counter}
     if isinstance(answered.outcome, SemLinkError):
-        return place | {"error": {"kind": type(answered.outcome).__name__, "message": str(answered.outcome)}}
+        return place | error_json(answered.outcome)
     nearest = answered.outcome.top[0]
     return place | {
         "label": nearest.label,

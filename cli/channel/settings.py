@@ -1,6 +1,6 @@
-"""`semlink channel get`, `set`, `reset` and `presets`: the settings of the running channel."""
+"""`semlink channel get`, `set`, `reset`, `presets` and `schedule`: the settings of the running channel."""
 
-from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,8 +12,9 @@ from cli.options import ChannelAt, Json
 from client.channel_control import ChannelControl
 from client.connection import CHANNEL
 from shared.errors import InvalidSetting
-from shared.frame.delivery import strict_json
+from shared.frame.channel_records import ScheduleState
 from shared.phy import ChannelSettings
+from shared.phy.conditions.schedule import Schedule
 
 
 def get(channel: ChannelAt = CHANNEL, json: Json = False) -> None:
@@ -71,8 +72,28 @@ def presets(channel: ChannelAt = CHANNEL, json: Json = False) -> None:
     for preset in found:
         table.add_row(preset.name, preset.description, lines(preset.settings), preset.source)
         table.add_row()
-    document = [asdict(preset) | {"settings": strict_json(preset.settings)} for preset in found]
-    answer(json, document, lambda: out.print(table))
+    answer(json, found, lambda: out.print(table))
+
+
+def schedule(
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="The schedule, a TOML file.")] = None,
+    *,
+    end: Annotated[bool, typer.Option("--end", help="End the schedule that runs; its settings stay.")] = False,
+    channel: ChannelAt = CHANNEL,
+    json: Json = False,
+) -> None:
+    """Start a schedule: settings, ramps and faults over time. Without a file, show the one that runs.
+
+    - `semlink channel schedule train.toml`
+    - `semlink channel schedule` — which one runs, and where it stands
+    - `semlink channel schedule --end`
+    """
+    if file is not None and end:
+        raise InvalidSetting(f"--end with {file}: either start a schedule or end one")
+    wanted = None if file is None else Schedule.from_file(file)
+    with ChannelControl(channel) as control:
+        state = control.schedule(wanted) if wanted is not None or end else control.scheduled()
+    answer(json, _as_json(state), lambda: _show_schedule(state))
 
 
 def _show(settings: ChannelSettings, json: bool) -> None:
@@ -81,4 +102,31 @@ def _show(settings: ChannelSettings, json: bool) -> None:
     for name, value in ({"snr_db": settings.snr_db, "fading": settings.fading} | differing).items():
         table.add_row(name, str(value))
     note = "[dim]all else is as `semlink channel set --help` says by default"
-    answer(json, strict_json(dict(settings)), lambda: out.print(table, note))
+    answer(json, settings, lambda: out.print(table, note))
+
+
+def _show_schedule(state: ScheduleState) -> None:
+    running, seconds = state
+    if running is None:
+        out.print("no schedule runs")
+        return
+    out.print(f"{running.name}: {len(running.changes)} changes by the {running.clock} clock, at {seconds:.3f} s")
+    rows = (
+        (f"{change.seconds:g}", f"{change.ramp_seconds:g} s" if change.ramp_seconds else "", lines(change.settings))
+        for change in running.changes
+    )
+    out.print(plain_table("seconds", "over", "settings", rows=rows))
+
+
+def _as_json(state: ScheduleState) -> dict[str, Any]:
+    running, seconds = state
+    if running is None:
+        return {"schedule": None}
+    return {
+        "schedule": running.name,
+        "seconds": seconds,
+        "clock": running.clock,
+        "repeat_seconds": running.repeat_seconds,
+        "settings": running.settings,
+        "changes": running.changes,
+    }

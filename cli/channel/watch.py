@@ -3,9 +3,8 @@
 import json as json_module
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from itertools import islice
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 from rich.live import Live
@@ -16,7 +15,7 @@ from cli.options import ChannelAt
 from client.channel_control import ChannelControl
 from client.connection import CHANNEL
 from shared.frame.channel_records import ChannelStatistics
-from shared.frame.delivery import strict_json
+from shared.strict_json import strict_json
 from shared.units import ratio_to_db
 
 _ROWS: Final = 20
@@ -45,13 +44,9 @@ def watch(
         seen = islice(control.watch(interval), count)
         if json:
             for statistics in seen:
-                typer.echo(json_module.dumps(_as_json(statistics), allow_nan=False))
+                typer.echo(json_module.dumps(strict_json(statistics), allow_nan=False))
         else:
             _show_live(seen)
-
-
-def _as_json(statistics: ChannelStatistics) -> dict[str, Any]:
-    return strict_json(asdict(statistics) | {"settings": strict_json(dict(statistics.settings))})
 
 
 def _show_live(seen: Iterable[ChannelStatistics]) -> None:

@@ -1,6 +1,7 @@
 """`semlink demo`: everything in a minute."""
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from json import dumps
 from pathlib import Path
 from typing import Annotated
@@ -10,11 +11,12 @@ import typer
 from cli.console import answer, out, stop_on_sigterm
 from cli.demo.figure import draw_figure
 from cli.demo.result import DemoResult
-from cli.demo.run import Addresses, Plan, run_demo
+from cli.demo.run import Plan, run_demo
 from cli.demo.tables import accuracy_table, ledger_table
 from cli.options import ASK_FOR_MORE_HELP, CERTAINTY_HELP, CODEC_HELP, OUT, Download, Json, OwnCodec
-from cli.up import Clip, Device, Kb, Models, Out, Weights, make_plan, running
+from cli.up import Clip, Device, Kb, Out, Weights, make_plan, running
 from client.options import SendOptions
+from local.supervisor import LinkPlan
 from shared.errors import InvalidSetting
 
 _RUNNING = "A running link instead of one of its own"
@@ -63,22 +65,26 @@ def demo(
     stop_on_sigterm()
     options = SendOptions(codec=codec, k=k, ask_for_more=ask_for_more, certainty=certainty)
     plan = Plan(images, tuple(snr_db or (-10, -5, 0, 5, 10)), options, concurrency, tell_snr)
-    models = Models(clip, weights, device, download, codec, own_codecs=tuple(own_codec or ()))
-    own = make_plan(directory, kb=kb, source="drawn", models=models, read_only=True)  # `semlink up` may be serving it
-    with _named(transmitter, channel, receiver) or running(own) as link:
-        result = run_demo(plan, Addresses(link.transmitter, link.receiver))
+    models = {"clip": clip, "weights": weights, "device": device, "download": download, "own_codec": own_codec}
+    # `semlink up` may be serving the same knowledge base
+    own = make_plan(directory, kb=kb, source="drawn", models=models, codec=codec, read_only=True)
+    with _addresses(transmitter, channel, receiver, own) as (near, far):
+        result = run_demo(plan, near, far)
     _write(result, directory, json)
 
 
-def _named(
-    transmitter: str | None, channel: str | None, receiver: str | None
-) -> AbstractContextManager[Addresses] | None:
-    """The running link that was named; None if none was."""
+@contextmanager
+def _addresses(
+    transmitter: str | None, channel: str | None, receiver: str | None, own: LinkPlan
+) -> Iterator[tuple[str, str]]:
+    """Transmitter and receiver of the running link that was named, or of one of its own."""
     if transmitter is None and channel is None and receiver is None:
-        return None
-    if transmitter is None or receiver is None:
+        with running(own) as link:
+            yield link.transmitter, link.receiver
+    elif transmitter is None or receiver is None:
         raise InvalidSetting("a running link needs both --transmitter and --receiver, each HOST:PORT")
-    return nullcontext(Addresses(transmitter, receiver))
+    else:
+        yield transmitter, receiver
 
 
 def _write(result: DemoResult, directory: Path, json: bool) -> None:

@@ -13,9 +13,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 
-from cli.demo.pairs import SHOWN, shown_rows
 from cli.demo.panels import MARKED_SYMBOLS, draw_accuracy, draw_constellation, draw_ledger, draw_pairs
-from cli.demo.result import DemoResult, Row
+from cli.demo.result import SHOWN, DemoResult, Row, shown_rows
 from cli.demo.style import RC, at, heading
 from cli.demo.tables import load
 from lab.report.style import MUTED
@@ -38,9 +37,7 @@ def draw_figure(result: DemoResult, path: Path) -> None:
 
 def _title(figure: Figure, result: DemoResult) -> None:
     sent = result.rows[1:]
-    symbols, cbr, cbr_total = (
-        np.mean([getattr(row, name) for row in sent]) for name in ("symbols", "cbr", "cbr_total")
-    )
+    symbols, cbr, cbr_total = (np.mean([row.means[name] for row in sent]) for name in ("symbols", "cbr", "cbr_total"))
     words = (
         f"{len(result.pictures)} pictures a channel",
         f"{result.sent}: {symbols:.3g} complex symbols a picture",

@@ -1,16 +1,15 @@
 """The panels of the demo's figure."""
 
 from collections.abc import Sequence
-from io import BytesIO
 
 import numpy as np
 from matplotlib.axes import Axes
-from PIL import Image
+from matplotlib.ticker import PercentFormatter
 
-from cli.demo.pairs import shown_positions
-from cli.demo.result import DemoResult, Row, stages_of
-from cli.demo.style import AWGN, CLEAN, PAPER, RIGHT, STAGES, WRONG, at, bare, colour_of
+from cli.demo.result import DemoResult, Row, shown_positions, stages_of
+from cli.demo.style import AWGN, CLEAN, PAPER, RIGHT, STAGES, WRONG, at, colour_of
 from lab.report.style import GRID, INK, MUTED
+from shared.datasets import Picture
 from shared.ledger import Kind
 from shared.types import Doubles
 from shared.units import channel_name, decibels
@@ -25,17 +24,17 @@ def draw_pairs(grid: Sequence[Sequence[Axes]], result: DemoResult, rows: Sequenc
 
     grid: [1 + len(rows)][columns] axes.
     """
-    for axes, position in zip(grid[0], shown_positions(len(result.pictures)), strict=True):
-        picture = result.pictures[position]
-        _show(axes, picture.data, picture.label, GRID)
-    for line, row in zip(grid[1:], rows, strict=True):
-        for axes, position in zip(line, shown_positions(len(result.pictures)), strict=True):
-            delivery, right = row.deliveries[position], row.right[position]
-            _show(axes, result.thumbnails[delivery.item_id], delivery.label, RIGHT if right else WRONG)
-            _mark(axes, right)
+    shown = shown_positions(len(result.pictures))
     _name(grid[0][0], "sent")
+    for axes, position in zip(grid[0], shown, strict=True):
+        _show(axes, result.pictures[position], GRID)
     for line, row in zip(grid[1:], rows, strict=True):
         _name(line[0], f"retrieved\n{at(row.setup.snr_db)}")
+        for axes, position in zip(line, shown, strict=True):
+            delivery, right = row.deliveries[position], row.right[position]
+            thumbnail = Picture(delivery.item_id, delivery.label, result.thumbnails[delivery.item_id])
+            _show(axes, thumbnail, RIGHT if right else WRONG)
+            _mark(axes, right)
 
 
 def draw_constellation(axes: Axes, row: Row, part: str, *, title: str, limit: float, marked: int) -> None:
@@ -61,16 +60,14 @@ def draw_accuracy(axes: Axes, result: DemoResult) -> None:
         rows.sort(key=lambda row: row.setup.snr_db)
         if rows:
             _draw_curve(axes, rows, colour_of(fading), channel_name(fading))
-    axes.set(ylim=(0, 1.08), yticks=[0, 0.25, 0.5, 0.75, 1])
-    axes.set_yticklabels([f"{tick:.0%}" for tick in (0, 0.25, 0.5, 0.75, 1)])
+    axes.set(ylim=(0, 1.08), yticks=[0, 0.25, 0.5, 0.75, 1], xlabel="average Es/N0 in dB")
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.set_xticks(sorted({row.setup.snr_db for row in result.rows[1:] if np.isfinite(row.setup.snr_db)}))
-    axes.set_xlabel("average Es/N0 in dB")
     axes.grid(axis="y", color=GRID)
     axes.tick_params(length=0)
     words = f"clean reference {clean:.1%}"
     axes.text(0.012, clean + 0.02, words, transform=axes.get_yaxis_transform(), fontsize=9, color=CLEAN)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
+    axes.spines[["top", "right", "left"]].set_visible(False)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="best", frameon=False, fontsize=10, handlelength=1.6)
 
@@ -95,9 +92,7 @@ def draw_ledger(axes: Axes, rows: Sequence[Row]) -> None:
     axes.invert_yaxis()
     axes.tick_params(length=0, labelsize=9)
     axes.grid(axis="x", color=GRID)
-    axes.set_axisbelow(True)
-    for side in ("top", "right", "left", "bottom"):
-        axes.spines[side].set_visible(False)
+    axes.spines[:].set_visible(False)
     axes.legend(
         loc="upper left", bbox_to_anchor=(-0.33, -0.2), ncols=4, frameon=False, fontsize=8.8, handlelength=1.1,
         handletextpad=0.5, columnspacing=1.4, borderpad=0,
@@ -138,13 +133,11 @@ def _share(row: Row, stage: str) -> float:
     return row.ledger_ms.get(stage, 0.0) / (sum(row.ledger_ms.values()) or 1.0)
 
 
-def _show(axes: Axes, data: bytes, label: str, frame: str) -> None:
-    bare(axes)
-    with Image.open(BytesIO(data)) as image:
-        axes.imshow(np.asarray(image.convert("RGB")), interpolation="lanczos")
-    for spine in axes.spines.values():
-        spine.set(visible=True, color=frame, linewidth=2.4)
-    axes.set_xlabel(label, fontsize=7.5, color=MUTED if frame == GRID else frame, labelpad=3)
+def _show(axes: Axes, picture: Picture, frame: str) -> None:
+    axes.set(xticks=[], yticks=[])
+    axes.imshow(np.asarray(picture.image()), interpolation="lanczos")
+    axes.spines[:].set(color=frame, linewidth=2.4)
+    axes.set_xlabel(picture.label, fontsize=7.5, color=MUTED if frame == GRID else frame, labelpad=3)
 
 
 def _mark(axes: Axes, right: bool) -> None:

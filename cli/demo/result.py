@@ -1,27 +1,23 @@
 """Results of the demo, and their JSON."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 
 from cli.demo.setups import Setup
-from shared.frame.delivery import Delivery, TransmitterInfo, finite
+from shared.datasets import Picture
+from shared.frame.delivery import Delivery, TransmitterInfo
 from shared.ledger import Kind, place_of
+from shared.strict_json import finite
 from shared.units import ratio_to_db
 
 PERCENTILES = (50, 95, 99)
-
-
-@dataclass(frozen=True)
-class DemoPicture:
-    """One picture that the demo sends. data: a PNG file."""
-
-    label: str
-    data: bytes
+SHOWN = 10  # pictures in the figure
 
 
 @dataclass(frozen=True)
@@ -41,13 +37,12 @@ class Row:
     @property
     def semantic_accuracy(self) -> float:
         """Share of pictures whose retrieved label is right."""
-        return sum(self.right) / len(self.right)
+        return fmean(self.right)
 
     @property
     def semantic_agreement(self) -> float:
         """Share of pictures with the same label as from the clean embedding."""
-        same = [delivery.label == label for delivery, label in zip(self.deliveries, self.clean, strict=True)]
-        return sum(same) / len(same)
+        return fmean(delivery.label == label for delivery, label in zip(self.deliveries, self.clean, strict=True))
 
     @property
     def snr_db_achieved(self) -> float:
@@ -56,25 +51,17 @@ class Row:
         noise = math.fsum(delivery.channel.noise_power for delivery in self.deliveries)
         return ratio_to_db(signal / noise) if noise else math.inf
 
-    @property
-    def rounds(self) -> float:
-        """Mean number of bursts a picture."""
-        return self.mean(max(1, len(delivery.rounds)) for delivery in self.deliveries)
-
-    @property
-    def symbols(self) -> float:
-        """Mean complex symbols of the payload that arrived."""
-        return self.mean(delivery.k / 2 for delivery in self.deliveries)
-
-    @property
-    def cbr(self) -> float:
-        """Mean channel uses of the payload / (3 H W)."""
-        return self.mean(delivery.cbr for delivery in self.deliveries)
-
-    @property
-    def cbr_total(self) -> float:
-        """The same with pilots and header."""
-        return self.mean(delivery.cbr_total for delivery in self.deliveries)
+    @cached_property
+    def means(self) -> dict[str, float]:
+        """Means over the pictures: bursts; complex symbols of the payload that arrived; channel uses / (3 H W) of the
+        payload, and with pilots and header.
+        """
+        return {
+            "rounds": fmean(max(1, len(delivery.rounds)) for delivery in self.deliveries),
+            "symbols": fmean(delivery.k / 2 for delivery in self.deliveries),
+            "cbr": fmean(delivery.cbr for delivery in self.deliveries),
+            "cbr_total": fmean(delivery.cbr_total for delivery in self.deliveries),
+        }
 
     @cached_property
     def latency_ms(self) -> dict[str, float]:
@@ -92,10 +79,6 @@ class Row:
         """The ledger's stages in their order, measured or emulated."""
         return {entry.stage: entry.kind for delivery in self.deliveries for entry in delivery.ledger}
 
-    def mean(self, values: Iterable[float]) -> float:
-        """Mean over the row."""
-        return float(np.mean(list(values)))
-
     def to_json(self) -> dict[str, Any]:
         """A strict JSON object: an infinite SNR (no noise) is null."""
         first = self.deliveries[0]
@@ -104,16 +87,14 @@ class Row:
             "snr_db": finite(self.setup.snr_db),
             "fading": self.setup.fading,
             "codec": first.codec,
-            "k": 2 * self.symbols if first.rounds else first.k,
+            "k": 2 * self.means["symbols"] if first.rounds else first.k,
             "csi": first.csi,
             "pilot_symbols": first.pilot_symbols,
             "genies": list(first.genies),
-            "cbr": self.cbr,
-            "cbr_total": self.cbr_total,
-            "rounds": self.rounds,
+            **{name: self.means[name] for name in ("cbr", "cbr_total", "rounds")},
             "semantic_accuracy": self.semantic_accuracy,
             "semantic_agreement": self.semantic_agreement,
-            "accepted": self.mean(delivery.accepted for delivery in self.deliveries),
+            "accepted": fmean(delivery.accepted for delivery in self.deliveries),
             "snr_db_achieved": finite(self.snr_db_achieved),
             "latency_ms": self.latency_ms,
             "ledger_ms": self.ledger_ms,
@@ -127,7 +108,7 @@ class DemoResult:
     """All results of the demo. rows: the clean reference first. thumbnails: of retrieved items, WebP, by id."""
 
     transmitter: TransmitterInfo
-    pictures: tuple[DemoPicture, ...]
+    pictures: tuple[Picture, ...]
     rows: tuple[Row, ...]
     thumbnails: dict[str, bytes]
     concurrency: int
@@ -159,3 +140,20 @@ def stages_of(rows: Iterable[Row]) -> dict[str, Kind]:
     """The stages of all rows, which may differ from row to row, in the order of the ledger."""
     kinds = {stage: kind for row in rows for stage, kind in row.stages.items()}
     return {stage: kinds[stage] for stage in sorted(kinds, key=place_of)}
+
+
+def shown_rows(rows: Sequence[Row]) -> list[Row]:
+    """The best and the worst AWGN row: the same pictures through a good and a bad channel."""
+    awgn = sorted((row for row in rows[1:] if row.setup.fading == "none"), key=lambda row: row.setup.snr_db)
+    return awgn if len(awgn) == 1 else [awgn[-1], awgn[0]]
+
+
+def shown_positions(count: int) -> list[int]:
+    """Positions spread evenly over all pictures, an unbiased choice; of 200 they show all ten shapes and colours."""
+    return [int(position) for position in np.linspace(0, count - 1, min(SHOWN, count))]
+
+
+def shown_items(rows: Sequence[Row]) -> set[str]:
+    """Items of the knowledge base that the figure shows."""
+    positions = shown_positions(len(rows[0].deliveries))
+    return {row.deliveries[position].item_id for row in shown_rows(rows) for position in positions}

@@ -1,21 +1,19 @@
 """Sends the demo's pictures and measures."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from io import BytesIO
+from dataclasses import dataclass, replace
+from itertools import islice
 from time import perf_counter
 
-from PIL import Image
-
-from cli.demo.pairs import shown_items
-from cli.demo.result import DemoPicture, DemoResult, Row
+from cli.demo.result import DemoResult, Row, shown_items
 from cli.demo.setups import Setup, setups
 from cli.progress import progress
 from client.client import SemLink
 from client.knowledge_base import KnowledgeBaseClient
 from client.options import SendOptions
 from local.health import wait_serving
-from shared.datasets import drawn
+from shared.datasets import Picture, open_source
 from shared.errors import SemLinkError
 from shared.frame.delivery import Delivery
 
@@ -37,20 +35,15 @@ class Plan:
     tell_snr: bool = False
 
 
-@dataclass(frozen=True)
-class Addresses:
-    """Addresses of the link, HOST:PORT."""
+def run_demo(plan: Plan, transmitter: str, receiver: str) -> DemoResult:
+    """Send every picture with every setup. Raises the error of the first picture that has one.
 
-    transmitter: str
-    receiver: str
-
-
-def run_demo(plan: Plan, addresses: Addresses) -> DemoResult:
-    """Send every picture with every setup. Raises the error of the first picture that has one."""
+    transmitter, receiver: addresses of the link, HOST:PORT.
+    """
     start = perf_counter()
     pictures = demo_pictures(plan.images)
-    with SemLink(addresses.transmitter) as link, KnowledgeBaseClient(addresses.receiver) as knowledge_base:
-        for address in (addresses.transmitter, addresses.receiver):
+    with SemLink(transmitter) as link, KnowledgeBaseClient(receiver) as knowledge_base:
+        for address in (transmitter, receiver):
             wait_serving(address, _READY_SECONDS)
         described = link.describe()
         rows = tuple(_measure(link, pictures, plan))
@@ -58,21 +51,21 @@ def run_demo(plan: Plan, addresses: Addresses) -> DemoResult:
     return DemoResult(described, pictures, rows, thumbnails, plan.concurrency, perf_counter() - start)
 
 
-def demo_pictures(count: int) -> tuple[DemoPicture, ...]:
-    """The first pictures of the drawn set's query part, one category after the other."""
-    pixels, categories = drawn.draw_batch("query", range(count))
-    names = [drawn.CATEGORIES[category] for category in categories]
-    return tuple(DemoPicture(label, _png(picture)) for picture, label in zip(pixels, names, strict=True))
+def demo_pictures(count: int) -> tuple[Picture, ...]:
+    """The first pictures of the drawn set's query part as PNG files, one category after the other."""
+    return tuple(
+        replace(picture, content=picture.encoded()) for picture in islice(open_source("drawn", "query"), count)
+    )
 
 
-def _measure(link: SemLink, pictures: Sequence[DemoPicture], plan: Plan) -> Iterator[Row]:
+def _measure(link: SemLink, pictures: Sequence[Picture], plan: Plan) -> Iterator[Row]:
     rows = setups(plan.snrs_db, plan.options, plan.tell_snr)
     truth = tuple(picture.label for picture in pictures)
     clean: tuple[str, ...] = ()
     done = 0
     with progress("sending pictures") as report:
         for setup in rows:
-            _warm_up(link, pictures, setup)
+            deque(_send(link, pictures[:WARM_UP], setup, 1), maxlen=0)  # unmeasured, since first uses are slow
             deliveries = []
             for delivery in _send(link, pictures, setup, plan.concurrency):
                 deliveries.append(delivery)
@@ -81,21 +74,9 @@ def _measure(link: SemLink, pictures: Sequence[DemoPicture], plan: Plan) -> Iter
             yield Row(setup, tuple(deliveries), truth, clean)
 
 
-def _send(link: SemLink, pictures: Sequence[DemoPicture], setup: Setup, concurrency: int) -> Iterator[Delivery]:
-    files = (picture.data for picture in pictures)
+def _send(link: SemLink, pictures: Sequence[Picture], setup: Setup, concurrency: int) -> Iterator[Delivery]:
+    files = (picture.encoded() for picture in pictures)
     for answer in link.send_many(files, in_flight=concurrency, ordered=True, **setup.options):
         if isinstance(answer.outcome, SemLinkError):
             raise answer.outcome
         yield answer.outcome
-
-
-def _warm_up(link: SemLink, pictures: Sequence[DemoPicture], setup: Setup) -> None:
-    """Send some pictures outside the measurement, since first uses are slow."""
-    for _ in _send(link, pictures[:WARM_UP], setup, 1):
-        pass
-
-
-def _png(pixels: object) -> bytes:
-    buffer = BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")  # type: ignore[arg-type]
-    return buffer.getvalue()

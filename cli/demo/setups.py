@@ -3,10 +3,16 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
+from typing import Final
 
 from client.options import SendOptions
 
 SEED = 2025
+_CHANNELS: Final = {
+    "AWGN": SendOptions(fading="none", csi="none"),
+    "Rayleigh": SendOptions(fading="rayleigh", csi="pilot"),
+}
 
 
 @dataclass(frozen=True)
@@ -38,21 +44,12 @@ def setups(snrs_db: Sequence[float], chosen: SendOptions, tell_snr: bool = False
     nothing to estimate; under Rayleigh fading the receiver estimates it from pilots, which count in cbr_total.
     tell_snr: the average SNR of each row is its design SNR.
     """
-    reference = SendOptions(codec="raw", k=None, snr_db=math.inf, fading="none", csi="none")
-    rows = [Setup("clean", _numbered(reference, 0))]
-    for snr_db in snrs_db:
-        options: SendOptions = {**_at(chosen, snr_db, tell_snr), "fading": "none", "csi": "none"}
-        rows.append(Setup("AWGN", _numbered(options, len(rows))))
-    for snr_db in snrs_db:
-        options = {**_at(chosen, snr_db, tell_snr), "fading": "rayleigh", "csi": "pilot"}
-        rows.append(Setup("Rayleigh", _numbered(options, len(rows))))
+    rows = [Setup("clean", SendOptions(codec="raw", k=None, snr_db=math.inf, fading="none", csi="none"))]
+    for (name, channel), snr_db in product(_CHANNELS.items(), snrs_db):
+        options: SendOptions = {**chosen, **channel, "snr_db": snr_db}
+        if tell_snr:
+            options["design_snr_db"] = snr_db
+        rows.append(Setup(name, options))
+    for stream, row in enumerate(rows):
+        row.options.update({"seed": SEED, "stream": stream, "counter": 0, "top_k": 1, "trace": True})
     return rows
-
-
-def _at(chosen: SendOptions, snr_db: float, tell_snr: bool) -> SendOptions:
-    design: SendOptions = {"design_snr_db": snr_db} if tell_snr else {}
-    return {**chosen, "snr_db": snr_db, **design}
-
-
-def _numbered(options: SendOptions, stream: int) -> SendOptions:
-    return {**options, "seed": SEED, "stream": stream, "counter": 0, "top_k": 1, "trace": True}

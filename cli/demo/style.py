@@ -44,14 +44,6 @@ def heading(axes: Axes, text: str, further: str = "") -> None:
     axes.annotate(further, (0, 1), (0, 9), "axes fraction", "offset points", fontsize=9, color=MUTED)
 
 
-def bare(axes: Axes) -> None:
-    """Take away ticks and frame."""
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-
-
 def at(snr_db: float) -> str:
     """An SNR as the end of a phrase."""
     return f"at {decibels(snr_db)}" if math.isfinite(snr_db) else "without noise"

@@ -1,8 +1,8 @@
 """`semlink kb build`: a knowledge base from pictures or embeddings."""
 
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -28,8 +28,7 @@ BatchSize = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class _Identity:
+class _Identity(NamedTuple):
     """Name and fingerprint of a CLIP that is not loaded."""
 
     name: str
@@ -75,7 +74,12 @@ def build(
     settings = EngineSettings(engine, "cpu", uri=uri)
     with progress(f"embedding {source}") as report:
         built = build_knowledge_base(items, directory, model, size, report, settings=settings, copy=copy, resume=resume)
-    answer(json, _report(built, directory), lambda: _show(built, directory))
+    document = asdict(built) | {
+        "directory": str(directory),
+        "skipped": [{"item_id": name, "reason": why} for name, why in built.skipped],
+        "duplicates": [{"item_id": name, "same_as": first} for name, first in built.duplicates],
+    }
+    answer(json, document, lambda: _show(built, directory))
 
 
 def _named(items: PictureSource | EmbeddingSource, name: str | None, fingerprint: str | None) -> _Identity | None:
@@ -100,23 +104,10 @@ def _said(option: str, given: str | None, in_file: str) -> str | None:
 def _show(built: BuildReport, directory: Path) -> None:
     resumed = f", {built.resumed} of them before" if built.resumed else ""
     out.print(f"{built.items} items with {built.labels} labels in {directory}, in {built.seconds:.1f} s{resumed}")
-    _complain("skipped, they cannot be read", [f"  {name}: {why}" for name, why in built.skipped])
-    _complain("left out, the same pictures as others", [f"  {name}: {first}" for name, first in built.duplicates])
-
-
-def _complain(what: str, lines: list[str]) -> None:
-    if lines:
-        complain(f"{len(lines)} {what}:")
-        complain_of(lines)
-
-
-def _report(built: BuildReport, directory: Path) -> dict[str, Any]:
-    return {
-        "directory": str(directory),
-        "items": built.items,
-        "labels": built.labels,
-        "seconds": built.seconds,
-        "resumed": built.resumed,
-        "skipped": [{"item_id": name, "reason": why} for name, why in built.skipped],
-        "duplicates": [{"item_id": name, "same_as": first} for name, first in built.duplicates],
-    }
+    for what, found in [
+        ("skipped, they cannot be read", built.skipped),
+        ("left out, the same pictures as others", built.duplicates),
+    ]:
+        if found:
+            complain(f"{len(found)} {what}:")
+            complain_of([f"  {name}: {why}" for name, why in found])

@@ -46,12 +46,19 @@ def add(
     refused: list[dict[str, str]] = []
     start = perf_counter()
     with KnowledgeBaseClient(receiver) as knowledge_base, progress("adding") as report:
-        for done, added in enumerate(knowledge_base.add(items, clip_fingerprint), 1):
-            if added.error is not None:
-                refused.append({"item_id": added.item_id, "reason": str(added.error)})
+        for done, one in enumerate(knowledge_base.add(items, clip_fingerprint), 1):
+            if one.error is not None:
+                refused.append({"item_id": one.item_id, "reason": str(one.error)})
             report(done, total)
         version = knowledge_base.describe().version
-    _tell(total - len(refused), refused, perf_counter() - start, version, json)
+    added, seconds = total - len(refused), perf_counter() - start
+    document = {"added": added, "refused": refused, "seconds": seconds, "version": version}
+    text = f"added {added} items in {seconds:.1f} s, {added / seconds:.0f} a second; version {version}"
+    answer(json, document, lambda: out.print(text))
+    if refused:
+        if not json:
+            complain_of([f"refused {one['item_id']}: {one['reason']}" for one in refused])
+        raise typer.Exit(1)
 
 
 def remove(
@@ -96,18 +103,6 @@ def _items(collection: Iterable[Picture | Embedded], label: str | None, copy: bo
         else:
             picture = one.content if isinstance(one.content, Path) else one.encoded()
             yield NewItem(one.id, name, picture=picture, caption=one.caption, copy=copy)
-
-
-def _tell(added: int, refused: list[dict[str, str]], seconds: float, version: int, json: bool) -> None:
-    document = {"added": added, "refused": refused, "seconds": seconds, "version": version}
-    answer(json, document, lambda: _show(added, refused, seconds, version))
-    if refused:
-        raise typer.Exit(1)
-
-
-def _show(added: int, refused: list[dict[str, str]], seconds: float, version: int) -> None:
-    out.print(f"added {added} items in {seconds:.1f} s, {added / seconds:.0f} a second; version {version}")
-    complain_of([f"refused {one['item_id']}: {one['reason']}" for one in refused])
 
 
 def _tell_changed(what: str, changed: int, json: bool) -> None:

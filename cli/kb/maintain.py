@@ -1,17 +1,17 @@
 """`semlink kb snapshot`, `restore`, `verify`, `compact`: maintain a knowledge base."""
 
 from dataclasses import asdict
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from cli.console import answer, complain, out, show_fields
-from cli.kb.common import Folder, open_folder
+from cli.kb.common import Folder, describe, opened
 from cli.lazy import load
 from cli.options import Json, ReceiverAt
 from client.connection import RECEIVER
 from client.knowledge_base import KnowledgeBaseClient
+from shared.frame.kb import KnowledgeBaseInfo, Snapshot, Verification
 
 Name = Annotated[str, typer.Argument(help="Letters, digits and any of . _ -")]
 
@@ -23,13 +23,8 @@ def snapshot(name: Name, directory: Folder = None, receiver: ReceiverAt = RECEIV
 
     - `semlink kb snapshot monday` — then `semlink kb restore monday` brings it back
     """
-    if directory is not None:
-        with open_folder(directory, writable=True) as folder:
-            made = asdict(folder.snapshot(name))
-    else:
-        with KnowledgeBaseClient(receiver) as knowledge_base:
-            made = asdict(knowledge_base.snapshot(name))
-    _show(made | {"path": str(made["path"])}, json)
+    with opened(directory, receiver, writable=True) as knowledge_base:
+        _show(knowledge_base.snapshot(name), json)
 
 
 def restore(name: Name, directory: Folder = None, receiver: ReceiverAt = RECEIVER, json: Json = False) -> None:
@@ -42,12 +37,10 @@ def restore(name: Name, directory: Folder = None, receiver: ReceiverAt = RECEIVE
     """
     if directory is not None:
         load("receiver.knowledge_base:restore_snapshot")(directory, name)
-        with open_folder(directory) as folder:
-            found = asdict(folder.description)
-    else:
-        with KnowledgeBaseClient(receiver) as knowledge_base:
-            found = knowledge_base.restore(name).to_json()
-    _show(found, json)
+    with opened(directory, receiver) as knowledge_base:
+        if isinstance(knowledge_base, KnowledgeBaseClient):
+            knowledge_base.restore(name)
+        _show(describe(knowledge_base), json)
 
 
 def verify(directory: Folder = None, receiver: ReceiverAt = RECEIVER, json: Json = False) -> None:
@@ -59,9 +52,13 @@ def verify(directory: Folder = None, receiver: ReceiverAt = RECEIVER, json: Json
     - `semlink kb verify`
     - `semlink kb verify --kb out/kb`
     """
-    found = _verified(directory, receiver)
+    if directory is not None:
+        found = load("receiver.knowledge_base:verify")(directory)
+    else:
+        with KnowledgeBaseClient(receiver) as knowledge_base:
+            found = knowledge_base.verify()
     answer(json, found, lambda: _show_problems(found))
-    if found["problems"]:
+    if found.problems:
         raise typer.Exit(1)
 
 
@@ -70,29 +67,17 @@ def compact(directory: Folder = None, receiver: ReceiverAt = RECEIVER, json: Jso
 
     - `semlink kb compact`
     """
-    if directory is not None:
-        with open_folder(directory, writable=True) as folder:
-            folder.compact()
-            found = asdict(folder.description)
-    else:
-        with KnowledgeBaseClient(receiver) as knowledge_base:
-            found = knowledge_base.compact().to_json()
-    _show(found, json)
+    with opened(directory, receiver, writable=True) as knowledge_base:
+        knowledge_base.compact()
+        _show(describe(knowledge_base), json)
 
 
-def _verified(directory: Path | None, receiver: str) -> dict[str, Any]:
-    if directory is None:
-        with KnowledgeBaseClient(receiver) as knowledge_base:
-            return asdict(knowledge_base.verify())
-    return asdict(load("receiver.knowledge_base:verify")(directory))
-
-
-def _show_problems(found: dict[str, Any]) -> None:
-    for problem in found["problems"]:
+def _show_problems(found: Verification) -> None:
+    for problem in found.problems:
         complain(problem, "red")
-    state = f"{len(found['problems'])} problems" if found["problems"] else "no problem found"
-    out.print(f"{found['items']} items and {found['indexes']} indexes read: {state}")
+    state = f"{len(found.problems)} problems" if found.problems else "no problem found"
+    out.print(f"{found.items} items and {found.indexes} indexes read: {state}")
 
 
-def _show(fields: dict[str, Any], json: bool) -> None:
-    answer(json, fields, lambda: show_fields(fields))
+def _show(record: KnowledgeBaseInfo | Snapshot, json: bool) -> None:
+    answer(json, record, lambda: show_fields(asdict(record)))

@@ -1,6 +1,6 @@
 """`semlink kb info`, `get`, `search`, `list`: query a knowledge base."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -10,11 +10,12 @@ import numpy as np
 import typer
 
 from cli.console import answer, out, plain_table, show_fields, untrusted
-from cli.kb.common import Folder, open_folder
+from cli.kb.common import Folder, describe, opened
 from cli.options import Json, ReceiverAt
 from client.connection import RECEIVER
 from client.knowledge_base import KnowledgeBaseClient, Query
 from shared.errors import InvalidSetting, NotFound
+from shared.frame.kb import Listed
 from shared.frame.reception import Hit
 
 _COLUMNS = ("item_id", "label", "caption", "path")
@@ -33,8 +34,9 @@ def info(
     - `semlink kb info` — the running receiver's
     - `semlink kb info out/kb`
     """
-    found = _described(receiver, directory)
-    answer(json, found, lambda: show_fields(found))
+    with opened(directory, receiver) as knowledge_base:
+        found = describe(knowledge_base)
+    answer(json, found, lambda: show_fields(asdict(found)))
 
 
 def get(
@@ -87,8 +89,7 @@ def search(
     query = _query(text, picture, item, embedding)
     with KnowledgeBaseClient(receiver, timeout=_FIRST_SEARCH_SECONDS) as knowledge_base:
         found = knowledge_base.search(top, label or (), **query)
-    document = asdict(found) | {"hits": [hit._asdict() for hit in found.hits]}
-    answer(json, document, lambda: _show_hits(found.hits))
+    answer(json, found, lambda: _show_hits(found.hits))
 
 
 def list_(
@@ -103,31 +104,21 @@ def list_(
 
     - `semlink kb list --label cat --most 20`
     """
-    lines = list(islice(_lines(receiver, directory, label), most))
-    table = plain_table("id", *_COLUMNS[1:])
-    for line in lines:
-        table.add_row(*(untrusted(line[name]) for name in _COLUMNS))
+    with opened(directory, receiver) as knowledge_base:
+        found = islice(_listed(knowledge_base, label), most)
+        lines = [{name: getattr(one, name) for name in _COLUMNS} for one in found]
+    table = plain_table("id", *_COLUMNS[1:], rows=(map(untrusted, line.values()) for line in lines))
     answer(json, lines, lambda: out.print(table))
 
 
-def _described(address: str, directory: Path | None) -> dict[str, Any]:
-    if directory is not None:
-        with open_folder(directory) as folder:
-            return asdict(folder.description)
-    with KnowledgeBaseClient(address) as knowledge_base:
-        return knowledge_base.describe().to_json()
-
-
-def _lines(address: str, directory: Path | None, label: str | None) -> Iterable[dict[str, str]]:
-    if directory is not None:
-        with open_folder(directory) as folder:
-            after = -1
-            while page := folder.list_items(after, 1000, label):
-                yield from ({name: getattr(one, name) for name in _COLUMNS} for one in page)
-                after = page[-1].position
+def _listed(knowledge_base: Any, label: str | None) -> Iterator[Listed]:
+    if isinstance(knowledge_base, KnowledgeBaseClient):
+        yield from knowledge_base.list_items(label)
         return
-    with KnowledgeBaseClient(address) as knowledge_base:
-        yield from ({name: getattr(one, name) for name in _COLUMNS} for one in knowledge_base.list_items(label))
+    after = -1
+    while page := knowledge_base.list_items(after, 1000, label):
+        yield from page
+        after = page[-1].position
 
 
 def _query(text: str | None, picture: Path | None, item: str | None, embedding: Path | None) -> Query:
@@ -142,7 +133,6 @@ def _query(text: str | None, picture: Path | None, item: str | None, embedding: 
 
 
 def _vector(path: Path) -> Any:
-
     try:
         vector = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -153,7 +143,5 @@ def _vector(path: Path) -> Any:
 
 
 def _show_hits(hits: Iterable[Hit]) -> None:
-    table = plain_table("distance", "label", "id")
-    for hit in hits:
-        table.add_row(f"{hit.distance:.3f}", untrusted(hit.label), untrusted(hit.item_id))
-    out.print(table)
+    rows = ((f"{hit.distance:.3f}", untrusted(hit.label), untrusted(hit.item_id)) for hit in hits)
+    out.print(plain_table("distance", "label", "id", rows=rows))

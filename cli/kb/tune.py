@@ -1,6 +1,5 @@
 """`semlink kb tune`, `calibrate`, `report`, `thin`: measure a knowledge base and improve it."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -69,7 +68,7 @@ def tune(
     draw_tuning(points, tuning, recall, plot)
     table = _table("Recall and speed", ("engine", "parameters", "recall@1", "recall@10", "ms"), map(_point_row, points))
     text = f"{tuning.engine} {_text(tuning.parameters)} is used from now on; the curve is in {plot}"
-    document = {"chosen": asdict(tuning), "points": [asdict(point) for point in points], "plot": str(plot)}
+    document = {"chosen": tuning, "points": points, "plot": str(plot)}
     answer(json, document, lambda: out.print(table, text))
 
 
@@ -109,10 +108,9 @@ def calibrate(
     found.models.write(kept)
     draw_calibration(found, plot)
     errors = {"share": found.share.ece, "shipped": found.shipped.ece, "fitted": found.fitted.ece}
-    models = {name: asdict(model) for name, model in found.models._asdict().items()}
     text = [f"expected calibration error, {name:8} {ece:.3f}" for name, ece in errors.items()]
     text.append(f"kept in {kept}; reliability is in {plot}")
-    document = {"models": models, "ece": errors, "file": str(kept), "plot": str(plot)}
+    document = {"models": found.models, "ece": errors, "file": str(kept), "plot": str(plot)}
     answer(json, document, lambda: out.print("\n".join(text)))
 
 
@@ -146,7 +144,7 @@ def report(
     ]
     table = _table("Semantic accuracy", ("codec", "fading", "SNR dB", *RULES), rows)
     text = [f"open set, AUROC of {score:18} {area:.3f}" for score, area in open_set.auroc.items()]
-    document = {"retrieval": [asdict(curve) for curve in curves], "auroc": open_set.auroc, "plot": str(plot)}
+    document = {"retrieval": curves, "auroc": open_set.auroc, "plot": str(plot)}
     answer(json, document, lambda: out.print(table, "\n".join([*text, f"drawn in {plot}"])))
 
 
@@ -195,7 +193,7 @@ def thin(
         for step in steps
     ]
     table = _table("Semantic accuracy", columns, rows)
-    document = {"steps": [asdict(step) for step in steps], "directory": str(target)}
+    document = {"steps": steps, "directory": str(target)}
     answer(json, document, lambda: out.print(table, f"{steps[-1].items} items in {target}"))
 
 

@@ -1,6 +1,6 @@
-"""The pictures of clip-tiny: CIFAR-100's train split and fresh drawn pictures, as one set of 200 classes."""
+"""What clip-tiny learns from: pictures of CIFAR-100 and of the drawn set, one set of 200 classes, and captions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +9,23 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms import v2
 
-from shared.clip.preprocess import Preprocess
+from shared.clip.model import Preprocess
 from shared.datasets.cifar100 import read_cifar100
 from shared.datasets.drawn import CATEGORIES, draw_batch, split_length
 from shared.types import Labels, Pixels
+
+TEMPLATES: tuple[str, ...] = (
+    "{}",
+    "a {}",
+    "a photo of a {}",
+    "a picture of the {}",
+    "an image of one {}",
+    "a small picture of a {}",
+    "a blurry photo of the {}",
+    "this is a {}",
+)
+
+Tokenizer = Callable[[list[str]], Tensor]
 
 
 def augmentation(side: int) -> v2.Transform:
@@ -68,3 +81,19 @@ class ClipData:
         pictures, categories = draw_batch(split, np.arange(start, start + count))
         pixels = np.stack([self._preprocess(Image.fromarray(picture)) for picture in pictures])
         return pixels, categories + self.cifar_classes
+
+
+class Captions:
+    """Every caption of every class, tokenized once.
+
+    tokens: [classes, templates, context], int64
+    """
+
+    def __init__(self, names: Sequence[str], tokenizer: Tokenizer) -> None:
+        sentences = [template.format(name) for name in names for template in TEMPLATES]
+        self.tokens = tokenizer(sentences).reshape(len(names), len(TEMPLATES), -1)
+
+    def sample(self) -> Tensor:
+        """One random caption for each class, by torch's generator: [classes, context], int64."""
+        classes = len(self.tokens)
+        return self.tokens[torch.arange(classes), torch.randint(len(TEMPLATES), (classes,))]

@@ -1,7 +1,6 @@
 """Embeddings of a whole collection of pictures, computed once and kept in a file."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
@@ -67,8 +66,8 @@ def extract_features(
     progress: called with (pictures done, skipped ones included, pictures in all)
     """
     embeddings, labels, ids, skipped = [np.empty((0, clip.dim), dtype=np.float32)], [], [], []
-    done = 0
-    for pictures in _batches(source, batch_size):
+    done, walk = 0, iter(source)
+    while pictures := list(islice(walk, batch_size)):
         readable, wrong = _readable(pictures, clip)
         skipped += wrong
         if readable:
@@ -78,21 +77,8 @@ def extract_features(
         done += len(pictures)
         if progress:
             progress(done, len(source))
-    return Features(
-        np.concatenate(embeddings),
-        np.array(labels, np.str_),
-        np.array(ids, np.str_),
-        tuple(skipped),
-        clip.name,
-        clip.fingerprint,
-    )
-
-
-def _batches(pictures: Iterable[Picture], size: int) -> Iterator[list[Picture]]:
-    """Lists of `size` pictures, the last one shorter."""
-    walk = iter(pictures)
-    while batch := list(islice(walk, size)):
-        yield batch
+    names, numbers = np.array(labels, np.str_), np.array(ids, np.str_)
+    return Features(np.concatenate(embeddings), names, numbers, tuple(skipped), clip.name, clip.fingerprint)
 
 
 def _readable(pictures: list[Picture], clip: Clip) -> tuple[list[tuple[Picture, npt.NDArray[np.uint8]]], list[str]]:

@@ -16,7 +16,7 @@ from lab.knowledge_base.prototypes import Thinned
 from lab.knowledge_base.retrieval import RULES, RetrievalCurve
 from lab.knowledge_base.tuning import Point
 from lab.report.style import CYCLE, INK, MUTED, RC
-from receiver.knowledge_base.index.tuning import Tuning
+from receiver.knowledge_base.index.settings import Tuning
 from shared.units import decibels
 
 _STYLE: Any = {**RC, "font.size": 10, "legend.fontsize": 8.5, "lines.linewidth": 1.8}

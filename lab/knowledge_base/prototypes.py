@@ -14,7 +14,7 @@ import numpy as np
 from lab.knowledge_base.calibration import Queries, answer, queries_from
 from lab.simulate.chain import channel_chain
 from lab.simulate.embeddings import transmit_embeddings
-from receiver.knowledge_base import ItemRecord, KnowledgeBase, write_store
+from receiver.knowledge_base import KnowledgeBase, write_store
 from receiver.knowledge_base.view import View
 from receiver.label_posterior import LabelPosteriors
 from shared.codecs import Codec
@@ -82,9 +82,7 @@ def _copy(view: View, kept: Positions, target: Path, progress: Progress) -> None
         for number, position in enumerate(kept.tolist()):
             item = view.store.read_item(position)
             if item is not None:
-                store.add(
-                    **{name: value for name, value in vars(item).items() if name in ItemRecord.__dataclass_fields__}
-                )
+                store.add(**vars(item))
             progress(number + 1, len(kept))
 
 

@@ -23,8 +23,8 @@ from receiver.knowledge_base.index.append_only import Delta
 from receiver.knowledge_base.index.approximate import ApproximateIndex
 from receiver.knowledge_base.index.base import IndexEngine
 from receiver.knowledge_base.index.recipes import RECIPES, list_count
+from receiver.knowledge_base.index.settings import Tuning, write_tuning
 from receiver.knowledge_base.index.table import make_engine
-from receiver.knowledge_base.index.tuning import Tuning, write_tuning
 from receiver.knowledge_base.view import View
 from shared.codecs import Codec
 from shared.errors import InvalidSetting, NotFound

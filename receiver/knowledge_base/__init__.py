@@ -14,10 +14,10 @@ Each imports only from below (a contract in .importlinter). Snapshots stand abov
 restore verifies the copy first; staging stands in `ingest`, since a build ends with an index.
 """
 
-from receiver.knowledge_base.index.settings import Device, EngineSettings
+from receiver.knowledge_base.index.settings import EngineSettings
 from receiver.knowledge_base.ingest.build import BuildReport, build_knowledge_base
-from receiver.knowledge_base.ingest.pictures import UNREADABLE, Prepared, prepare, read_original
-from receiver.knowledge_base.ingest.staging import StagedStore, write_store
+from receiver.knowledge_base.ingest.pictures import read_original
+from receiver.knowledge_base.ingest.staging import write_store
 from receiver.knowledge_base.knowledge_base import KnowledgeBase
 from receiver.knowledge_base.records import ItemRecord, Origin
 from receiver.knowledge_base.snapshots import restore_snapshot
@@ -26,20 +26,15 @@ from receiver.knowledge_base.verify import verify
 from receiver.knowledge_base.view import View
 
 __all__ = [
-    "UNREADABLE",
     "BuildReport",
-    "Device",
     "EngineSettings",
     "HasWriter",
     "ItemRecord",
     "KnowledgeBase",
     "Origin",
-    "Prepared",
-    "StagedStore",
     "View",
     "WriterLock",
     "build_knowledge_base",
-    "prepare",
     "read_original",
     "restore_snapshot",
     "verify",

@@ -6,6 +6,7 @@ ranking file, or brought up to `covered` ---------------+
 store.sqlite -> embeddings from `covered` on -> delta -'
 """
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +14,8 @@ from receiver.knowledge_base.index.append_only import Delta
 from receiver.knowledge_base.index.base import IndexEngine
 from receiver.knowledge_base.index.index_file import load_index, save_index
 from receiver.knowledge_base.index.ranking_file import RankingFile, extended_ranking_file
-from receiver.knowledge_base.index.settings import EngineSettings
+from receiver.knowledge_base.index.settings import EngineSettings, tuned_settings
 from receiver.knowledge_base.index.table import make_engine
-from receiver.knowledge_base.index.tuning import tuned_settings
 from receiver.knowledge_base.store.layout import Layout
 from receiver.knowledge_base.store.store import Contents, Store
 from receiver.knowledge_base.view import View
@@ -38,7 +38,9 @@ def open_view(layout: Layout, path: Path, settings: EngineSettings, *, writable:
         if not 0 < covered <= contents.head.next_position:
             covered = _build_index(layout, store, contents, engine)
         ranking = _ranking(layout, store, contents, engine, covered, writable=writable)
-        return _view(store, contents, engine, covered, ranking)
+        later = store.vectors(covered, contents.head.next_position, contents.live)
+        delta = Delta.empty(store.origin.dim).extended_by(later)
+        return View(**vars(contents), store=store, engine=engine, covered=covered, delta=delta, ranking=ranking)
     except BaseException:
         store.close()
         raise
@@ -46,13 +48,10 @@ def open_view(layout: Layout, path: Path, settings: EngineSettings, *, writable:
 
 def index_store(layout: Layout, path: Path, settings: EngineSettings) -> None:
     """Read and check a new store, and write its index beside it."""
-    store = Store(path)
-    try:
+    with closing(Store(path)) as store:
         contents, engine = store.load(), new_engine(layout, settings, store, store.head.items)
         covered = _build_index(layout, store, contents, engine)
         _ranking(layout, store, contents, engine, covered, writable=True)
-    finally:
-        store.close()
 
 
 def new_engine(layout: Layout, settings: EngineSettings, store: Store, items: int) -> IndexEngine:
@@ -88,19 +87,3 @@ def _ranking(
     if writable and not engine.exact:
         return extended_ranking_file(path, store, contents.live, covered)
     return RankingFile(path, store.origin.dim)
-
-
-def _view(store: Store, contents: Contents, engine: IndexEngine, covered: int, ranking: RankingFile) -> View:
-    later = store.vectors(covered, contents.head.next_position, contents.live)
-    return View(
-        store=store,
-        head=contents.head,
-        engine=engine,
-        covered=covered,
-        delta=Delta.empty(store.origin.dim).extended_by(later),
-        ranking=ranking,
-        item_ids=contents.item_ids,
-        room_codes=contents.label_codes,
-        room_live=contents.live,
-        labels=contents.labels,
-    )

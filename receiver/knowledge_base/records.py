@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from shared.types import Floats
+from shared.frame.kb import Item
+from shared.types import Embedding
 
 
 @dataclass(frozen=True)
@@ -25,28 +26,15 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class ItemRecord:
-    """One item, complete, to be stored.
+class ItemRecord(Item):
+    """One item to be stored.
 
-    item_id: unique in the knowledge base, 1 to 4096 bytes of UTF-8
-    label, caption: at most 4096 bytes; may be empty
+    item_id: unique in the knowledge base, 1 to 4096 bytes of UTF-8. label, caption: at most 4096 bytes; may be empty
     embedding: [dim], any length but 0; stored as float32 of unit length
-    thumbnail: WebP, at most 96 pixels a side; empty for an item without a picture
     content: SHA-256 of the picture's size and pixels; empty without a picture
-    path: where the picture's file lies; empty where it has none
-    picture: the picture's file itself, to be kept in the store
-    picture_digest: SHA-256 of that file, kept here or there; empty where there is no file
     """
 
-    item_id: str
-    label: str
-    embedding: Floats
-    caption: str = ""
-    thumbnail: bytes = b""
     content: bytes = b""
-    path: str = ""
-    picture: bytes = b""
-    picture_digest: bytes = b""
 
 
 class AddedRecord(NamedTuple):
@@ -55,4 +43,4 @@ class AddedRecord(NamedTuple):
     position: int
     item_id: str
     code: int
-    embedding: Floats
+    embedding: Embedding

@@ -1,12 +1,13 @@
 """Snapshots of a store, and restoring them."""
 
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 from receiver.knowledge_base.records import Origin
 from receiver.knowledge_base.store.layout import Layout
 from receiver.knowledge_base.store.lock import WriterLock
-from receiver.knowledge_base.store.sqlite_errors import writing
+from receiver.knowledge_base.store.sqlite import writing
 from receiver.knowledge_base.store.store import Store
 from receiver.knowledge_base.store.writer import StoreWriter
 from receiver.knowledge_base.verify import verify_store
@@ -22,13 +23,9 @@ def take_snapshot(layout: Layout, store: Store, name: str) -> Snapshot:
         _make_folder(path.parent)
         with replacing(path) as temporary:
             store.copy_to(temporary)
-    copy = Store(path)
-    try:
-        origin, head = copy.origin, copy.head
-        print_ = head.fingerprint(origin.clip_fingerprint, origin.dim)
-        return Snapshot(name, str(path), path.stat().st_size, head.items, head.version, print_)
-    finally:
-        copy.close()
+    with closing(Store(path)) as copy:
+        head, fingerprint = copy.head, copy.head.fingerprint(copy.origin.clip_fingerprint, copy.origin.dim)
+        return Snapshot(name, str(path), path.stat().st_size, head.items, head.version, fingerprint)
 
 
 def restore_snapshot(directory: Path, name: str) -> None:
@@ -45,13 +42,10 @@ def restore_snapshot(directory: Path, name: str) -> None:
 def _version(layout: Layout) -> int:
     """Version of the current store; 0 if it cannot be read."""
     try:
-        store = Store(layout.current())
+        with closing(Store(layout.current())) as store:
+            return store.head.version
     except SemLinkError:
         return 0
-    try:
-        return store.head.version
-    finally:
-        store.close()
 
 
 def restored_store(layout: Layout, name: str, version: int, origin: Origin | None) -> Path:
@@ -69,12 +63,9 @@ def restored_store(layout: Layout, name: str, version: int, origin: Origin | Non
             shutil.copyfile(snapshot, temporary)
     except OSError as error:
         raise Exhausted(f"cannot copy {snapshot}: {error}; make room on that disk and try again") from error
-    writer = StoreWriter(path)
-    try:
+    with closing(StoreWriter(path)) as writer:
         _require_clip(writer.origin, origin, name)
         writer.renew(max(version, writer.head.version) + 1)
-    finally:
-        writer.close()
     fsync(path)
     return path
 

@@ -1,7 +1,6 @@
 """Checks everything on the disk (`semlink kb verify`). Read-only; reports all problems, not just the first."""
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -56,7 +55,7 @@ def verify_store(path: Path, *, outside: bool = False, ranking_path: Path | None
             head = Head.from_meta(meta)
             ranking = None if ranking_path is None else RankingFile(ranking_path, int(meta["dim"]))
             problems += _structure(connection)
-            for row in _rows(connection):
+            for row in connection.execute(f"{schema.WHOLE_ITEMS} ORDER BY position"):
                 items += 1
                 total += int.from_bytes(row[9], "big")
                 problems += _item_problems(row, path, outside)
@@ -77,16 +76,6 @@ def _structure(connection: sqlite3.Connection) -> list[str]:
     """Problems that SQLite finds: pages, and the index of ids against the items."""
     lines = [line for (line,) in connection.execute("PRAGMA integrity_check(100)")]
     return [] if lines == ["ok"] else [f"SQLite: {line}" for line in lines]
-
-
-def _rows(connection: sqlite3.Connection) -> Iterator[tuple]:  # type: ignore[type-arg]
-    query = (
-        f"SELECT {schema.ITEM_COLUMNS}, labels.label, embedding, thumbnail, picture, "
-        "proof FROM items "
-        "LEFT JOIN labels ON labels.code = items.label LEFT JOIN embeddings USING (position) "
-        "LEFT JOIN pictures USING (position) ORDER BY position"
-    )
-    yield from connection.execute(query)
 
 
 def _item_problems(row: tuple, path: Path, outside: bool) -> list[str]:  # type: ignore[type-arg]

@@ -21,7 +21,7 @@ from receiver.knowledge_base.index.exact_search import sort_neighbours, squared_
 from receiver.knowledge_base.index.ranking_file import RankingFile
 from receiver.knowledge_base.records import AddedRecord
 from receiver.knowledge_base.store.schema import METRIC, Head
-from receiver.knowledge_base.store.sqlite_errors import damaged
+from receiver.knowledge_base.store.sqlite import damaged
 from receiver.knowledge_base.store.store import Contents, Store
 from shared.errors import InvalidInput, NotFound
 from shared.frame.kb import Item, KnowledgeBaseInfo
@@ -31,38 +31,21 @@ from shared.types import Bools, Floats, Positions
 _FEW_ITEMS = 4096  # a search limited to labels with at most so many items compares all of them
 
 Search = Callable[[Floats, int], tuple[Positions, Floats]]
-Mask = Bools
 
 
 @dataclass(frozen=True)
-class View:
-    """The state that a search needs. Arrays are indexed by position; their first P = head.next_position rows are valid.
+class View(Contents):
+    """The state that a search needs.
 
     engine: holds the items below the position `covered`; `delta` holds the others
     ranking: embeddings to rank candidates by; missing ones are read from the store
-    item_ids: at least P texts; room_codes, room_live: at least P rows, see `Contents`
     """
 
     store: Store
-    head: Head
     engine: IndexEngine
     covered: int
     delta: Delta
     ranking: RankingFile
-    item_ids: list[str]
-    room_codes: Positions
-    room_live: Mask
-    labels: tuple[str, ...]
-
-    @property
-    def label_codes(self) -> Positions:
-        """Place in `labels` of each item's label: [P], int64."""
-        return self.room_codes[: self.head.next_position]
-
-    @property
-    def live(self) -> Mask:
-        """Which positions hold an item: [P]."""
-        return self.room_live[: self.head.next_position]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -183,21 +166,13 @@ class View:
     def with_contents(self, contents: Contents) -> "View":
         """The next view, read again from the store; of the embeddings only the new ones are read."""
         fresh = self.store.vectors(self.head.next_position, contents.head.next_position, contents.live)
-        return replace(
-            self,
-            head=contents.head,
-            delta=self.delta.extended_by(fresh),
-            item_ids=contents.item_ids,
-            room_codes=contents.label_codes,
-            room_live=contents.live,
-            labels=contents.labels,
-        )
+        return replace(self, delta=self.delta.extended_by(fresh), **vars(contents))
 
     def with_engine(self, engine: IndexEngine, covered: int) -> "View":
         """The next view, searched by an engine that holds the items below a position."""
         return replace(self, engine=engine, covered=covered, delta=self.delta.since(covered))
 
-    def _from_bulk(self, queries: Floats, n: int, wanted: Mask) -> tuple[Positions, Floats]:
+    def _from_bulk(self, queries: Floats, n: int, wanted: Bools) -> tuple[Positions, Floats]:
         size = len(self.engine)
         positions, squared = _search_live(self.engine.search, size, queries, n, wanted[: self.covered])
         if not self.engine.exact:
@@ -210,7 +185,7 @@ class View:
         squared = _true_distances(queries, np.broadcast_to(embeddings, (len(queries), *embeddings.shape)))
         return np.tile(positions, (len(queries), 1)), squared
 
-    def _exactly(self, queries: Floats, positions: Positions, counted: Mask) -> Floats:
+    def _exactly(self, queries: Floats, positions: Positions, counted: Bools) -> Floats:
         """True squared distances of candidates [B, n]; infinite for those that do not count."""
         embeddings = self._ranking_embeddings(np.where(counted, positions, -1).reshape(-1))
         return _true_distances(queries, embeddings.reshape(*positions.shape, self.store.origin.dim))
@@ -224,7 +199,7 @@ class View:
             found[lacking] = self.embeddings_of(positions[lacking])
         return found
 
-    def _labelled(self, labels: set[str]) -> Mask:
+    def _labelled(self, labels: set[str]) -> Bools:
         codes = [code for code, label in enumerate(self.labels) if label in labels]
         return np.isin(self.label_codes, codes)
 
@@ -232,7 +207,7 @@ class View:
         return Hit(self.item_ids[position], self.labels[self.room_codes[position]], distance)
 
 
-def _search_live(search: Search, size: int, queries: Floats, n: int, wanted: Mask) -> tuple[Positions, Floats]:
+def _search_live(search: Search, size: int, queries: Floats, n: int, wanted: Bools) -> tuple[Positions, Floats]:
     """Search `size` vectors with growing k until each query has n wanted results.
 
     wanted: [covered], which positions count; those after it do not. The others get an infinite distance.

@@ -7,7 +7,7 @@ import huggingface_hub
 import open_clip
 
 from shared.clip.model import Clip
-from shared.clip.registry import MODEL, register_clip_tiny
+from shared.clip.tower import MODEL, register_clip_tiny
 from shared.clip.weights import Weights, find_weights
 from shared.device import resolve_device
 from shared.errors import DataLoss, InvalidSetting, NotFound
@@ -32,7 +32,7 @@ def load_clip(
     target = resolve_device(device)
     config = _config(model)
     _refuse_hidden_download(model, config, download)
-    return Clip(model, _build(model, find_weights(model, weights, download)), target, precision)
+    return Clip(model, _build(model, config, find_weights(model, weights, download)), target, precision)
 
 
 def _config(model: str) -> dict[str, Any]:
@@ -54,8 +54,7 @@ def _refuse_hidden_download(model: str, config: dict[str, Any], download: bool) 
         )
 
 
-def _build(model: str, weights: Weights) -> Any:
-    config = open_clip.get_model_config(model)
+def _build(model: str, config: dict[str, Any], weights: Weights) -> Any:
     try:
         return _quietly(
             model,

@@ -7,19 +7,25 @@ text ----tokenize-----> int64 [context] --batch------------> text tower ----'
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import open_clip
 import torch
+from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 from torch import Tensor, nn
+from torchvision.transforms import Compose, Normalize
 
 from shared.clip.precision import cast_tower
-from shared.clip.preprocess import make_preprocess
 from shared.errors import InvalidInput
 from shared.types import Embeddings, Pixels
+
+Preprocess = Callable[[Image.Image], Pixels]
+
+_TO_BATCH = 2  # ToTensor and Normalize
+_BATCH = 500
 
 
 class Clip:
@@ -128,3 +134,29 @@ def _side(size: int | Sequence[int]) -> int:
     if len(sides) != 1:
         raise InvalidInput(f"SemLink takes models with square pictures, this one takes {size}.")
     return sides.pop()
+
+
+def make_preprocess(settings: dict[str, Any]) -> Preprocess:
+    """The transform of a picture of any size to [S, S, 3], uint8, RGB: open_clip's own without its last two steps.
+
+    Scaling to [0, 1] and normalising by mean and deviation are left to the batch, so a picture waits as bytes.
+    settings: open_clip's `preprocess_cfg` of a model
+    """
+    steps = image_transform_v2(PreprocessCfg(**settings), is_train=False).transforms
+    if not isinstance(steps[-1], Normalize):
+        raise TypeError(f"open_clip's transform ends in {steps[-1]}, not in Normalize; this version is not supported.")
+    resize = Compose(steps[:-_TO_BATCH])
+
+    def preprocess(image: Image.Image) -> Pixels:
+        return np.array(resize(image))  # its own memory: torch takes no read-only view
+
+    return preprocess
+
+
+def embed_pictures(pictures: Sequence[Pixels] | Pixels, clip: Clip) -> Embeddings:
+    """Embed decoded pictures [H, W, 3], uint8, RGB, of any size: [B, dim]."""
+    batches = [pictures[start : start + _BATCH] for start in range(0, len(pictures), _BATCH)]
+    parts = [
+        clip.embed_images(np.stack([clip.preprocess(Image.fromarray(pixels)) for pixels in batch])) for batch in batches
+    ]
+    return np.concatenate(parts)

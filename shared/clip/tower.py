@@ -1,4 +1,4 @@
-"""The image tower of clip-tiny: a small residual network for 32 x 32 pictures, registered with timm.
+"""The image tower of clip-tiny: a small residual network for 32 x 32 pictures, made known to timm and open_clip.
 
     3 -stem-> 32 -stage-> 64 -stage-> 160 -stage-> 320 -global max-> 320 features
       32x32     32x32      16x16      8x8           4x4
@@ -6,13 +6,17 @@
 A stage is conv, max-pool, batch norm, ReLU and then a residual pair of convolutions; all convolutions are 3 x 3.
 """
 
+from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
+import open_clip
 import torch
 from timm.models import register_model
 from torch import Tensor, nn
 
+MODEL = "clip-tiny"
 WIDTHS = (32, 64, 160, 320)
 
 
@@ -70,3 +74,9 @@ def semlink_resnet10(pretrained: bool = False, **_: Any) -> TinyResNet:
     if pretrained:
         raise ValueError("semlink_resnet10 has no weights of its own; load clip-tiny.")
     return TinyResNet()
+
+
+@cache
+def register_clip_tiny() -> None:
+    """Tell open_clip about clip-tiny; once is enough."""
+    open_clip.add_model_config(Path(__file__).with_name(f"{MODEL}.json"))

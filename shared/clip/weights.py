@@ -9,7 +9,7 @@ import huggingface_hub
 import open_clip
 from open_clip.pretrained import download_pretrained, get_pretrained_cfg
 
-from shared.clip.registry import MODEL
+from shared.clip.tower import MODEL
 from shared.errors import InvalidSetting, NotFound, Unavailable
 
 _PREPROCESS = ("mean", "std", "interpolation", "resize_mode", "fill_color", "size", "mode")
@@ -42,14 +42,13 @@ def find_weights(model: str, weights: str | None, download: bool) -> Weights:
         return _published(model, weights, published, download)
     path = Path(weights).expanduser()
     if not path.is_file():
-        raise NotFound(_no_such_weights(model, weights))
+        raise NotFound(f"Weights {weights!r} are neither a file nor a tag of {model}; its tags: {_tags(model)}.")
     return Weights(path)
 
 
 def _shipped(model: str) -> Path:
     if model != MODEL:
-        tags = ", ".join(open_clip.list_pretrained_tags_by_model(model)) or "none"
-        raise InvalidSetting(f"{model} comes without weights: give a file or one of its tags ({tags}).")
+        raise InvalidSetting(f"{model} comes without weights: give a file or one of its tags ({_tags(model)}).")
     path = Path(str(files("assets").joinpath("clip-tiny", "model.safetensors")))
     if not path.is_file():
         raise NotFound(f"The weights of clip-tiny are not at {path}; train them with `semlink train clip-tiny`.")
@@ -85,6 +84,5 @@ def _download(model: str, tag: str, published: dict[str, Any]) -> Path:
         raise Unavailable(f"The weights {tag!r} of {model} could not be downloaded: {error}") from error
 
 
-def _no_such_weights(model: str, weights: str) -> str:
-    tags = ", ".join(open_clip.list_pretrained_tags_by_model(model)) or "none"
-    return f"Weights {weights!r} are neither a file nor a tag of {model}; its tags: {tags}."
+def _tags(model: str) -> str:
+    return ", ".join(open_clip.list_pretrained_tags_by_model(model)) or "none"

@@ -64,7 +64,8 @@ def read_cifar100(folder: str | Path, split: str) -> Cifar100:
     if split not in SPLITS:
         raise InvalidSetting(f"CIFAR-100 has no split {split!r}; choose one of {', '.join(SPLITS)}.")
     root = find_cifar100(folder)
-    names = tuple(name.replace("_", " ") for name in _texts(_read(root / "meta")["fine_label_names"]))
+    texts = (name.decode() if isinstance(name, bytes) else name for name in _read(root / "meta")["fine_label_names"])
+    names = tuple(name.replace("_", " ") for name in texts)
     content = _read(root / ("train" if split == "train" else "test"))
     pixels, targets = _arrays(content, root)
     positions = _positions(targets, split)
@@ -123,10 +124,6 @@ def _read(path: Path) -> dict[str, Any]:
         return {key.decode() if isinstance(key, bytes) else key: value for key, value in content.items()}
     except (pickle.UnpicklingError, EOFError, AttributeError, ValueError, TypeError, IndexError) as error:
         raise DataLoss(f"{path} is no file of CIFAR-100 ({error}); unpack the official archive again.") from error
-
-
-def _texts(values: list[str | bytes]) -> list[str]:
-    return [value.decode() if isinstance(value, bytes) else value for value in values]
 
 
 def _arrays(content: dict[str, Any], root: Path) -> tuple[npt.NDArray[np.uint8], Ints]:

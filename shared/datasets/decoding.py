@@ -65,8 +65,9 @@ def decode_picture(
 
 def _open(data: bytes) -> Image.Image:
     """Read the header."""
+    Image.init()  # fills Image.OPEN
     try:
-        return Image.open(io.BytesIO(data), formats=[name for name in _FORMATS if name in _openers()])
+        return Image.open(io.BytesIO(data), formats=[name for name in _FORMATS if name in Image.OPEN])
     except UnidentifiedImageError as error:
         raise InvalidPicture(
             f"The {len(data)} bytes that begin with {data[:8]!r} are no image that can be read; "
@@ -76,11 +77,6 @@ def _open(data: bytes) -> Image.Image:
         raise Exhausted(f"The picture has too many pixels ({error}); scale it down.") from error
     except Exception as error:  # each decoder has its own
         raise _damaged(error) from error
-
-
-def _openers() -> dict[str, object]:
-    Image.init()
-    return dict(Image.OPEN)
 
 
 def _decode(image: Image.Image, target_size: int | None) -> DecodedPicture:

@@ -11,8 +11,6 @@ from shared.datasets.tables import Columns
 from shared.errors import InvalidInput
 from shared.types import Floats
 
-_COLUMN = "embedding"
-
 
 def read_npz(path: Path) -> EmbeddingSource:
     """Arrays `embeddings` [N, dim], `ids` and `labels` [N], as `semlink features` writes them.
@@ -26,10 +24,7 @@ def read_npz(path: Path) -> EmbeddingSource:
         raise InvalidInput(f"{path} is no .npz file that can be read ({error}); write one with numpy.savez") from error
     if missing := {"embeddings", "ids"} - given.keys():
         raise InvalidInput(f"{path} has no array {' and '.join(sorted(missing))}; it has {', '.join(given)}")
-    rows = len(given["ids"])
-    source = _source(
-        path, given["embeddings"], given["ids"], given.get("labels", [""] * rows), given.get("captions", ())
-    )
+    source = _source(path, given["embeddings"], given["ids"], given.get("labels"), given.get("captions"))
     source.clip, source.clip_fingerprint = (str(given.get(name, "")) for name in ("clip", "clip_fingerprint"))
     return source
 
@@ -41,12 +36,7 @@ def read_npy(path: Path) -> EmbeddingSource:
     except (OSError, ValueError, EOFError) as error:
         raise InvalidInput(f"{path} is no .npy file that can be read ({error}); write one with numpy.save") from error
     rows = len(embeddings) if embeddings.ndim else 0
-    return _source(path, embeddings, [f"{path.stem}/{row}" for row in range(rows)], [""] * rows, ())
-
-
-def has_embeddings(columns: Columns) -> bool:
-    """Whether a table holds embeddings, not paths of pictures."""
-    return _COLUMN in columns
+    return _source(path, embeddings, [f"{path.stem}/{row}" for row in range(rows)])
 
 
 def read_columns(path: Path, columns: Columns) -> EmbeddingSource:
@@ -54,26 +44,27 @@ def read_columns(path: Path, columns: Columns) -> EmbeddingSource:
     if "id" not in columns:
         raise InvalidInput(f"{path} has a column 'embedding' but no column 'id'; it has {', '.join(columns)}")
     try:
-        embeddings = np.stack(list(columns[_COLUMN])).astype(np.float32)
+        embeddings = np.stack(list(columns["embedding"])).astype(np.float32)
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"{path}: the column 'embedding' holds no vectors of one length ({error})") from error
-    rows = len(embeddings)
-    labels, captions = (columns.get(name, [""] * rows) for name in ("label", "caption"))
-    return _source(path, embeddings, columns["id"], labels, captions)
+    return _source(path, embeddings, columns["id"], columns.get("label"), columns.get("caption"))
 
 
 def _source(
     path: Path,
     embeddings: Floats,
     ids: Sequence[str],
-    labels: Sequence[str],
-    captions: Sequence[str],
+    labels: Sequence[str] | None = None,
+    captions: Sequence[str] | None = None,
 ) -> EmbeddingSource:
+    """A source of these rows. labels, captions: none where there are no texts."""
     if embeddings.ndim != 2 or not np.issubdtype(embeddings.dtype, np.floating):
         raise InvalidInput(
             f"{path}: the embeddings are {embeddings.dtype} {list(embeddings.shape)}; they must be floats [N, dim]"
         )
-    lengths = {len(embeddings), len(ids), len(labels)} | ({len(captions)} if len(captions) else set())
+    blank = [""] * len(embeddings)
+    columns = (ids, blank if labels is None else labels, captions if captions is not None and len(captions) else blank)
+    lengths = {len(embeddings), *map(len, columns)}
     if len(lengths) != 1:
         raise InvalidInput(f"{path}: embeddings, ids, labels and captions have different lengths {sorted(lengths)}")
-    return EmbeddingSource(path.stem, embeddings, ids, labels, captions)
+    return EmbeddingSource(path.stem, embeddings, *columns)

@@ -13,17 +13,12 @@ def list_pictures(root: Path) -> list[tuple[str, Path]]:
     """Label and path of every picture below a folder, sorted by path; hidden files and other kinds are passed over."""
     if not root.is_dir():
         raise NotFound(f"There is no folder {str(root)!r}; give a folder with one sub-folder of pictures per label.")
-    files = [(_label(path, root), path) for path in sorted(root.rglob("*")) if _is_picture(path, root)]
+    files = []
+    for path in sorted(root.rglob("*")):
+        *folders, name = path.relative_to(root).parts
+        hidden = any(part.startswith(".") for part in (*folders, name))
+        if path.suffix.lower() in SUFFIXES and not hidden and path.is_file():
+            files.append((folders[0] if folders else "", path))
     if not files:
         raise NotFound(f"The folder {str(root)!r} holds no pictures ({', '.join(sorted(SUFFIXES))}).")
     return files
-
-
-def _label(path: Path, root: Path) -> str:
-    parts = path.relative_to(root).parts
-    return parts[0] if len(parts) > 1 else ""
-
-
-def _is_picture(path: Path, root: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-    return path.suffix.lower() in SUFFIXES and not hidden and path.is_file()

@@ -45,7 +45,8 @@ class Picture:
         try:
             return decode_picture(file).image
         except InvalidPicture as error:
-            raise InvalidPicture(f"{self._where()}: {error}") from error
+            where = self.content if isinstance(self.content, Path) else self.id
+            raise InvalidPicture(f"{where}: {error}") from error
 
     def encoded(self) -> bytes:
         """The bytes of an image file: the file's own, or a PNG."""
@@ -59,9 +60,6 @@ class Picture:
             return self.content.read_bytes()
         except OSError as error:
             raise InvalidPicture(f"{self.content} cannot be read: {error.strerror}.") from error
-
-    def _where(self) -> str:
-        return str(self.content) if isinstance(self.content, Path) else self.id
 
 
 class PictureSource(Protocol):
@@ -94,48 +92,38 @@ class Embedded:
     caption: str = ""
 
 
+@dataclass(eq=False)
 class EmbeddingSource:
     """A collection of ready embeddings.
 
-    embeddings: [N, dim], float; may be mapped from a file. ids, labels, captions: N texts
+    embeddings: [N, dim], float; may be mapped from a file. ids, item_labels, captions: N texts, or no captions
     clip, clip_fingerprint: of the CLIP that made them; empty where the file does not say
     """
 
     split = None
 
-    def __init__(
-        self,
-        name: str,
-        embeddings: Floats,
-        ids: Sequence[str],
-        labels: Sequence[str],
-        captions: Sequence[str] = (),
-        *,
-        clip: str = "",
-        clip_fingerprint: str = "",
-    ) -> None:
-        self.name = name
-        self.clip = clip
-        self.clip_fingerprint = clip_fingerprint
-        self._embeddings = embeddings
-        self._ids = ids
-        self._labels = labels
-        self._captions = captions
+    name: str
+    embeddings: Floats
+    ids: Sequence[str]
+    item_labels: Sequence[str]
+    captions: Sequence[str] = ()
+    clip: str = ""
+    clip_fingerprint: str = ""
 
     @property
     def dim(self) -> int:
         """Values in an embedding."""
-        return int(self._embeddings.shape[1])
+        return int(self.embeddings.shape[1])
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The distinct labels."""
-        return tuple(sorted(set(map(str, self._labels))))
+        return tuple(sorted(set(map(str, self.item_labels))))
 
     def __len__(self) -> int:
-        return len(self._embeddings)
+        return len(self.embeddings)
 
     def __iter__(self) -> Iterator[Embedded]:
-        for row, embedding in enumerate(self._embeddings):
-            caption = str(self._captions[row]) if len(self._captions) else ""
-            yield Embedded(str(self._ids[row]), str(self._labels[row]), np.asarray(embedding), caption)
+        for row, embedding in enumerate(self.embeddings):
+            caption = str(self.captions[row]) if len(self.captions) else ""
+            yield Embedded(str(self.ids[row]), str(self.item_labels[row]), np.asarray(embedding), caption)

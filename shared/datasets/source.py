@@ -1,13 +1,14 @@
 """One face for every collection: the drawn set, CIFAR-100, folders, tables, tar files, ready embeddings."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from shared.datasets import cifar100, drawn
-from shared.datasets.embeddings import has_embeddings, read_columns, read_npy, read_npz
+from shared.datasets.embeddings import read_columns, read_npy, read_npz
 from shared.datasets.folder import list_pictures
 from shared.datasets.picture import EmbeddingSource, Picture, PictureSource
-from shared.datasets.tables import Columns, TableSource, read_csv, read_parquet
+from shared.datasets.tables import TableSource, read_csv, read_parquet
 from shared.datasets.webdataset import TarSource
 from shared.errors import InvalidSetting, NotFound
 
@@ -38,42 +39,20 @@ class DrawnSource:
                 yield Picture(f"drawn/{self.split}/{index:05d}", self.labels[category], picture)
 
 
-class Cifar100Source:
-    """One split of CIFAR-100, in memory."""
+@dataclass(frozen=True)
+class ListedSource:
+    """Pictures in a list; files are read while one walks over it."""
 
-    name = "cifar100"
-
-    def __init__(self, folder: str | Path, split: str) -> None:
-        self.split = split
-        self._part = cifar100.read_cifar100(folder, split)
-        self.labels = self._part.names
-        self._file = "train" if split == "train" else "test"
+    name: str
+    split: str | None
+    labels: tuple[str, ...]
+    pictures: Sequence[Picture]
 
     def __len__(self) -> int:
-        return len(self._part.pixels)
+        return len(self.pictures)
 
     def __iter__(self) -> Iterator[Picture]:
-        part = self._part
-        for position, target, pixels in zip(part.positions, part.targets, part.pixels, strict=True):
-            yield Picture(f"cifar100/{self._file}/{position:05d}", self.labels[target], pixels)
-
-
-class FolderSource:
-    """A folder of pictures, one sub-folder for each label. Files are read while one walks over it."""
-
-    def __init__(self, folder: Path, split: str | None = None) -> None:
-        self.name = folder.name
-        self.split = split
-        self._root = folder  # ids are paths in it, so that pictures of two parts never have the same
-        self._files = list_pictures(folder if split is None else folder / split)
-        self.labels = tuple(sorted({label for label, _ in self._files}))
-
-    def __len__(self) -> int:
-        return len(self._files)
-
-    def __iter__(self) -> Iterator[Picture]:
-        for label, path in self._files:
-            yield Picture(path.relative_to(self._root).as_posix(), label, path)
+        return iter(self.pictures)
 
 
 class FirstOfEachLabel:
@@ -118,7 +97,7 @@ def open_collection(spec: str, split: str | None = None, download: bool = False)
         return DrawnSource(split or DEFAULT_SPLIT)
     kind, colon, rest = spec.partition(":")
     if colon and kind == "cifar100":
-        return Cifar100Source(cifar100.download_cifar100(rest) if download else rest, split or DEFAULT_SPLIT)
+        return _open_cifar100(cifar100.download_cifar100(rest) if download else rest, split or DEFAULT_SPLIT)
     if colon and kind == "first":
         return _open_first(rest, split, download)
     path = Path(spec).expanduser()
@@ -141,14 +120,27 @@ def _open_first(rest: str, split: str | None, download: bool) -> FirstOfEachLabe
     return FirstOfEachLabel(open_source(whole, split, download), int(count))
 
 
-def _open_folder(folder: Path, split: str | None) -> PictureSource:
+def _open_cifar100(folder: str | Path, split: str) -> ListedSource:
+    """One split of CIFAR-100, in memory."""
+    part, file = cifar100.read_cifar100(folder, split), "train" if split == "train" else "test"
+    rows = zip(part.positions, part.targets, part.pixels, strict=True)
+    pictures = [
+        Picture(f"cifar100/{file}/{position:05d}", part.names[target], pixels) for position, target, pixels in rows
+    ]
+    return ListedSource("cifar100", split, part.names, pictures)
+
+
+def _open_folder(folder: Path, split: str | None) -> ListedSource:
     if cifar100.is_cifar100(folder):
-        return Cifar100Source(folder, split or DEFAULT_SPLIT)
+        return _open_cifar100(folder, split or DEFAULT_SPLIT)
     if split is not None and not (folder / split).is_dir():
         raise InvalidSetting(
             f"The folder {str(folder)!r} has no part {split!r}; leave the split out, or name a sub-folder."
         )
-    return FolderSource(folder, split)
+    files = list_pictures(folder if split is None else folder / split)
+    # ids are paths in the whole folder, so that pictures of two parts never have the same
+    pictures = [Picture(path.relative_to(folder).as_posix(), label, path) for label, path in files]
+    return ListedSource(folder.name, split, tuple(sorted({label for label, _ in files})), pictures)
 
 
 def _open_file(path: Path) -> PictureSource | EmbeddingSource:
@@ -158,13 +150,14 @@ def _open_file(path: Path) -> PictureSource | EmbeddingSource:
     return reader(path)
 
 
-def _open_columns(path: Path, columns: Columns) -> PictureSource | EmbeddingSource:
-    return read_columns(path, columns) if has_embeddings(columns) else TableSource(path, columns)
+def _open_parquet(path: Path) -> PictureSource | EmbeddingSource:
+    columns = read_parquet(path)
+    return read_columns(path, columns) if "embedding" in columns else TableSource(path, columns)
 
 
 _FILES: dict[str, Callable[[Path], PictureSource | EmbeddingSource]] = {
     ".csv": lambda path: TableSource(path, read_csv(path)),
-    ".parquet": lambda path: _open_columns(path, read_parquet(path)),
+    ".parquet": _open_parquet,
     ".tar": TarSource,
     ".npz": read_npz,
     ".npy": read_npy,

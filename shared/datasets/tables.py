@@ -25,7 +25,9 @@ class TableSource:
         self._folder = path.parent
         self._paths = [str(value) for value in columns["path"]]
         blank = [""] * len(self._paths)
-        self._labels, self._captions = ([_text(value) for value in columns.get(n, blank)] for n in ("label", "caption"))
+        self._labels, self._captions = (
+            ["" if value is None else str(value) for value in columns.get(name, blank)] for name in ("label", "caption")
+        )
         self._ids = [str(value) for value in columns.get("id", self._paths)]
         self.labels = tuple(sorted(set(self._labels)))
 
@@ -61,18 +63,11 @@ def read_parquet(path: Path) -> Columns:
     except ModuleNotFoundError as error:
         raise NotFound("Parquet files need pyarrow, which is not installed: pip install 'semlink[lab]'") from error
     try:
-        return _columns(parquet.read_table(path))
+        table = parquet.read_table(path)
+        # embeddings as they are, without a Python object for each value
+        return {
+            name: table.column(name).to_numpy() if name == "embedding" else table.column(name).to_pylist()
+            for name in table.column_names
+        }
     except (arrow.ArrowException, OSError) as error:
         raise InvalidInput(f"{path} is no Parquet file that can be read: {error}") from error
-
-
-def _columns(table: Any) -> Columns:
-    """Text columns as lists, and embeddings as they are, without a Python object for each value."""
-    return {
-        name: table.column(name).to_numpy() if name == "embedding" else table.column(name).to_pylist()
-        for name in table.column_names
-    }
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)

@@ -17,8 +17,7 @@ from shared.datasets.folder import SUFFIXES
 from shared.datasets.picture import Picture
 from shared.errors import InvalidInput
 
-_LABEL = (".cls", ".label")
-_CAPTION = (".txt", ".caption")
+_TEXTS = {"label": (".cls", ".label"), "caption": (".txt", ".caption")}
 _TEXT_BYTES = 1 << 20
 
 Members = dict[str, tarfile.TarInfo]
@@ -51,8 +50,10 @@ class TarSource:
     def __iter__(self) -> Iterator[Picture]:
         with tarfile.open(self._path) as archive:
             for key, members in self._groups.items():
-                label, caption = _texts(archive, members)
-                yield Picture(key, label, _picture(archive, members), caption)
+                picture = _read(archive, members[_picture_suffix(members) or ""], MAX_BYTES + 1)
+                described = _json(archive, members)
+                label, caption = (_text(archive, members, described, name) for name in _TEXTS)
+                yield Picture(key, label, picture, caption)
 
 
 def _groups(archive: tarfile.TarFile) -> dict[str, Members]:
@@ -71,20 +72,9 @@ def _picture_suffix(members: Members) -> str | None:
     return next((suffix for suffix in members if f".{suffix.rpartition('.')[2]}" in SUFFIXES), None)
 
 
-def _picture(archive: tarfile.TarFile, members: Members) -> bytes:
-    return _read(archive, members[_picture_suffix(members) or ""], MAX_BYTES + 1)
-
-
-def _texts(archive: tarfile.TarFile, members: Members) -> tuple[str, str]:
-    """Label and caption; empty where there is none."""
-    described = _json(archive, members)
-    return _text(archive, members, _LABEL, described, "label"), _text(archive, members, _CAPTION, described, "caption")
-
-
-def _text(
-    archive: tarfile.TarFile, members: Members, suffixes: tuple[str, ...], described: dict[str, Any], name: str
-) -> str:
-    for suffix in suffixes:
+def _text(archive: tarfile.TarFile, members: Members, described: dict[str, Any], name: str) -> str:
+    """The label or the caption, from a member of its own or from `described`; empty where there is none."""
+    for suffix in _TEXTS[name]:
         if suffix in members:
             return _read(archive, members[suffix], _TEXT_BYTES).decode("utf-8", "replace").strip()
     return str(described.get(name, ""))

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
 from shared.frame.burst import CodecSpec, Csi
 from shared.frame.reception import ChannelReport, Hit, Trace
 from shared.ledger import Entry, Stage
 from shared.phy import PilotPattern
+from shared.strict_json import strict_json
 
 REQUIRED_POSTERIOR: Final = 0.99
 """Of a HARQ request that names none."""
@@ -70,7 +71,7 @@ class HarqRound:
 
     def to_json(self) -> dict[str, Any]:
         """A strict JSON object."""
-        return strict_json({"certainty" if name == "posterior" else name: part for name, part in asdict(self).items()})
+        return {"certainty" if name == "posterior" else name: part for name, part in strict_json(self).items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,33 +123,17 @@ class Delivery:
 
     def to_json(self) -> dict[str, Any]:
         """A strict JSON object: an infinite SNR (no noise) is null."""
-        document: dict[str, Any] = {
-            "item_id": self.item_id,
-            "label": self.label,
-            "distance": finite(self.distance),
-            "confidence": finite(self.confidence),
-            "accepted": self.accepted,
-            "reason": self.reason,
-            "top": [{"item_id": hit.item_id, "label": hit.label, "distance": finite(hit.distance)} for hit in self.top],
-            "codec": self.codec,
-            "k": self.k,
-            "cbr": finite(self.cbr),
-            "cbr_total": finite(self.cbr_total),
-            "csi": self.csi,
-            "genies": list(self.genies),
-            "pilot_symbols": self.pilot_symbols,
-            "snr_db_estimated": finite(self.snr_db_estimated),
+        own = {
             "channel": _channel_json(self.channel),
-            "ledger": [
-                {"stage": entry.stage, "seconds": finite(entry.seconds), "kind": entry.kind.value}
-                for entry in self.ledger
-            ],
-            "total_seconds": finite(self.total_seconds),
-            "knowledge_base": self.knowledge_base,
-            "knowledge_base_version": self.knowledge_base_version,
             "rounds": [one.to_json() for one in self.rounds],
+            "trace": None if self.trace is None else _trace_json(self.trace),
         }
-        return document if self.trace is None else document | {"trace": _trace_json(self.trace)}
+        document = {field.name: own.get(field.name, getattr(self, field.name)) for field in fields(self)}
+        del document["pilot_pattern"]
+        if self.trace is None:
+            del document["trace"]
+        strict: dict[str, Any] = strict_json(document)
+        return strict
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,31 +156,21 @@ class TransmitterInfo:
         return asdict(self)
 
 
-def finite(value: float | None) -> float | None:
-    """The value as JSON can say it: null for an infinity or NaN."""
-    return value if value is not None and math.isfinite(value) else None
-
-
-def strict_json(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as a strict JSON object: an infinity (no noise, no interferer, a linear amplifier) is null."""
-    return {name: finite(value) if isinstance(value, float) else value for name, value in settings.items()}
-
-
 def _channel_json(report: ChannelReport) -> dict[str, Any]:
     return {
-        "snr_db_asked": finite(report.snr_db_asked),
-        "snr_db_achieved": finite(report.snr_db_achieved),
+        "snr_db_asked": report.snr_db_asked,
+        "snr_db_achieved": report.snr_db_achieved,
         "fading": report.fading,
         "seed": report.seed,
         "stream": report.stream,
         "burst": report.counter,
-        "signal_power": finite(report.signal_power),
-        "noise_power": finite(report.noise_power),
-        "seconds": finite(report.seconds),
+        "signal_power": report.signal_power,
+        "noise_power": report.noise_power,
+        "seconds": report.seconds,
         "air_symbols": report.air_symbols,
-        "papr_db": finite(report.papr_db),
-        "settings": strict_json(report.settings.model_dump(exclude_defaults=True)),
-        "gain": [finite(report.gain.real), finite(report.gain.imag)],
+        "papr_db": report.papr_db,
+        "settings": report.settings.model_dump(exclude_defaults=True),
+        "gain": [report.gain.real, report.gain.imag],
     }
 
 

@@ -74,8 +74,8 @@ class Added:
 class Item:
     """One stored item.
 
-    thumbnail: WebP, at most 96 pixels a side; empty for an item that came without a picture
     embedding: [dim], float32, unit length
+    thumbnail: WebP, at most 96 pixels a side; empty for an item that came without a picture
     path: where the picture's file lay when it was added; empty without one
     picture: that file; a client gets it if it asks. picture_missing: why it is not there although it was asked for
     picture_digest: SHA-256 of that file, kept here or there; empty where there is no file
@@ -83,9 +83,9 @@ class Item:
 
     item_id: str
     label: str
-    thumbnail: bytes
     embedding: Floats
     caption: str = ""
+    thumbnail: bytes = b""
     path: str = ""
     picture: bytes = b""
     picture_digest: bytes = b""

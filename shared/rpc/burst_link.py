@@ -118,34 +118,32 @@ class BurstLink:
         self._turn = 0
         self._closing: set[asyncio.Task[None]] = set()
 
-    async def exchange(self, burst: Burst) -> Reception:
+    async def exchange(self, burst: Burst, unread: tuple[str, ...] = ()) -> Reception:
         """The answer to `burst`, within `burst.timeout_seconds` (0: no limit).
 
+        unread: fields of the answer that stay messages, as for `from_message`.
         Raises Unavailable when the far end is lost, Expired when time is up, InvalidInput when a burst of the same id
         waits already, and what the far end answers as the burst's failure.
         """
-        return from_message(await self.exchange_message(burst_to_wire(burst)), Reception)
+        return from_message(await self.exchange_message(burst_to_wire(burst)), Reception, unread)
 
     async def exchange_message(self, burst: pb.Burst) -> pb.Reception:
         """The same on messages, for who passes them on."""
-        answer = await self._exchange(burst)
-        if answer.HasField("failure"):
-            raise error_from_failure(answer.failure)
-        return answer
-
-    async def _exchange(self, burst: pb.Burst) -> pb.Reception:
         stream = self._current_stream(burst.session)
         if any(other is not None and burst.burst_id in other.waiting for other in self._streams):
             raise InvalidInput(f"burst id {burst.burst_id} is in flight already: choose ids that differ")
         try:
             async with asyncio.timeout(burst.timeout_seconds or None):
-                return await stream.exchange(burst)
+                answer = await stream.exchange(burst)
         except TimeoutError:
             raise Expired(f"no answer from {self.address} within the {burst.timeout_seconds:.3f} s left") from None
         except StreamReset:
             raise
         except Unavailable as error:
             raise Unavailable(f"{self.address} cannot be reached: {error}") from error
+        if answer.HasField("failure"):
+            raise error_from_failure(answer.failure)
+        return answer
 
     def _dial(self) -> grpc.aio.Channel:
         """Connect at once: streams opened before all addresses are connected would crowd on the first."""

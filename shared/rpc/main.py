@@ -1,17 +1,58 @@
-"""What every service's `__main__` does: read settings, serve, and say in one line why it could not."""
+"""What every service's `__main__` does: read settings, log, serve, and say in one line why it could not."""
 
+import logging
+import os
 import sys
 
+import structlog
+
 from shared.errors import SemLinkError
-from shared.rpc.server import Service, run
+from shared.rpc.server import Service, serve
 from shared.runtime.config import ServerSettings, read_settings
 
 
 def main(program: str, settings_kind: type[ServerSettings], service: type[Service]) -> None:
-    """Run a service until it is told to stop. Exits 2 for a wrong setting."""
+    """Serve until SIGTERM or SIGINT. Exits 2 for a wrong setting; 1, with the reason logged, if it cannot start."""
     try:
         settings = read_settings(settings_kind, program)
     except SemLinkError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
-    run(service, settings)
+    import uvloop  # noqa: PLC0415 - not on every platform that can import this module
+
+    _configure_logging(service.name, settings.log_level, settings.log_format)
+    try:
+        uvloop.run(_serve_and_exit(service, settings))
+    except SemLinkError as error:
+        structlog.get_logger().error("stopped", reason=str(error))
+        sys.exit(1)
+
+
+async def _serve_and_exit(kind: type[Service], settings: ServerSettings) -> None:
+    await serve(kind, settings)
+    os._exit(0)  # nothing is left to save, and Python would wait for a thread that loads, and seconds for torch to end
+
+
+def _configure_logging(service: str, level: str, log_format: str) -> None:
+    """Send structlog's events of this process to standard error.
+
+    service: bound to every line. level: debug, info, warning or error. log_format: console or json.
+    """
+    render: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=service)

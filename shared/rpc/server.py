@@ -19,12 +19,11 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from shared.errors import SemLinkError, Unavailable
+from shared.errors import Unavailable
 from shared.files import replacing
 from shared.rpc.options import server_options
 from shared.rpc.status import abort_with
 from shared.runtime.config import ServerSettings
-from shared.runtime.telemetry import configure_logging
 
 log = structlog.get_logger()
 
@@ -72,23 +71,6 @@ class _Gate(grpc.aio.ServerInterceptor):
 
     async def _refuse(self, _: object, context: grpc.aio.ServicerContext[Any, Any]) -> None:
         await abort_with(context, Unavailable(self.reason or ""))
-
-
-def run(kind: type[Service], settings: ServerSettings) -> None:
-    """Serve until SIGTERM or SIGINT. Exits 1, with the reason logged, when the service cannot start."""
-    import uvloop  # noqa: PLC0415 - not on every platform that can import this module
-
-    configure_logging(kind.name, settings.log_level, settings.log_format)
-    try:
-        uvloop.run(_serve_and_exit(kind, settings))
-    except SemLinkError as error:
-        log.error("stopped", reason=str(error))
-        sys.exit(1)
-
-
-async def _serve_and_exit(kind: type[Service], settings: ServerSettings) -> None:
-    await serve(kind, settings)
-    os._exit(0)  # nothing is left to save, and Python would wait for a thread that loads, and seconds for torch to end
 
 
 async def serve(kind: type[Service], settings: ServerSettings, stop: asyncio.Event | None = None) -> None:
@@ -155,10 +137,9 @@ async def _unless_stopped(loading: Awaitable[Loaded], stop: asyncio.Event) -> Lo
 def _bind(server: grpc.aio.Server, settings: ServerSettings) -> int:
     address = f"{settings.host}:{settings.port}"
     try:
-        port = server.add_insecure_port(address)
+        return server.add_insecure_port(address)
     except RuntimeError as error:
         raise Unavailable(f"cannot listen on {address}: is the port taken? Choose another, or 0") from error
-    return port
 
 
 def _announce(path: Path, address: str) -> None:

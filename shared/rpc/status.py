@@ -1,13 +1,19 @@
-"""How a call ends with one of SemLink's errors, and what a failed call raises."""
+"""How a call or the answer to a burst ends with one of SemLink's errors, and what a failed call raises."""
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any, Final, NoReturn, ParamSpec, TypeVar, cast
 
 import grpc
+import structlog
 
+from protos.semlink.v1 import link_pb2 as pb
 from shared import errors
+from shared.frame.burst import Burst
 from shared.wire.failure import BY_NUMBER, error_from_status, failure_from
+from shared.wire.link import burst_from_wire
+
+log = structlog.get_logger()
 
 _LOST: Final = (
     "Internal error from Core"  # what grpc.aio makes, with INTERNAL, of a connection lost at the wrong moment
@@ -48,3 +54,19 @@ async def abort_with(context: grpc.aio.ServicerContext[Any, Any], error: Excepti
     failure = failure_from(error)
     trailing = ((_LOST_BURST, "1"),) if failure.lost else ()
     await context.abort(BY_NUMBER[failure.code], failure.message, trailing)
+
+
+async def answer_burst(message: pb.Burst, handle: Callable[[Burst], Awaitable[pb.Reception]]) -> pb.Reception:
+    """The answer of `handle` to one burst; what it raises becomes the reception's failure."""
+    try:
+        return await handle(burst_from_wire(message))
+    except errors.SemLinkError as error:
+        log.info("burst refused", burst=message.burst_id, reason=str(error))
+        return refusal(message.burst_id, error)
+    except Exception as error:  # the stream must go on for the other bursts
+        return refusal(message.burst_id, error)
+
+
+def refusal(burst_id: int, error: Exception) -> pb.Reception:
+    """The answer to a burst that could not be served."""
+    return pb.Reception(burst_id=burst_id, failure=failure_from(error))

@@ -14,12 +14,13 @@ import pytest
 from safetensors import safe_open
 
 from client import SemLink
-from lab.data.codec_data import load_codec_data
-from lab.data.features import ClipChoice, load_choice
+from lab.data.features import ClipChoice
 from lab.evaluate.data import open_test_set
 from lab.evaluate.run import evaluate
 from lab.evaluate.scenario import Scenario, load_scenario
 from lab.paper import TRIAL_QUERIES, Paper, compare, train
+from lab.train.common.data import open_data
+from lab.train.common.settings import EmbeddingSettings
 from lab.train.registry import TRAINERS
 from local.supervisor import LinkPlan, LocalLink
 from shared.codecs import codec_class
@@ -153,18 +154,20 @@ def test_a_link_sends_with_those_weights(paper: Paper, tmp_path: Path, drawn_png
 
 def test_test_pictures_among_those_to_learn_from_are_found(tmp_path: Path) -> None:
     """Twenty drawn pictures in each part; then a query is put among the train pictures, under another name."""
-    clip = load_choice(ClipChoice(), "cpu")
+    settings = EmbeddingSettings(
+        name="any", data=str(tmp_path / "data"), features=tmp_path / "cache", drawn=False, device="cpu"
+    )
     for split in ("train", "query", "kb"):
         for number, picture in enumerate(islice(open_source("drawn", split), 20)):
             folder = tmp_path / "data" / split / picture.label
             folder.mkdir(parents=True, exist_ok=True)
             picture.image().save(folder / f"{number}.png")
-    data = load_codec_data(clip, str(tmp_path / "data"), tmp_path / "cache", 1, drawn=False)
-    assert len(data.train) == 16
+    _, data = open_data(settings)
+    assert len(data.train.labels) == 16
     planted = next((tmp_path / "data" / "query").rglob("*.png"))
     shutil.copy(planted, tmp_path / "data" / "train" / planted.parent.name / "holiday.png")
     with pytest.raises(Mismatch, match="have a twin on the other side"):
-        load_codec_data(clip, str(tmp_path / "data"), tmp_path / "cache", 1, drawn=False)
+        open_data(settings)
 
 
 def test_the_first_pictures_of_each_label() -> None:

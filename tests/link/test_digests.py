@@ -94,7 +94,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SemLink]:
 
 @pytest.fixture(scope="module")
 def pictures() -> list[bytes]:
-    return [picture.data for picture in demo_pictures(4)]
+    return [picture.encoded() for picture in demo_pictures(4)]
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from time import monotonic, sleep
 import psutil
 import pytest
 
-from cli.up import Models, make_plan, say_ready
+from cli.up import make_plan, say_ready
 from local.health import is_serving, wait_serving
 from local.service_process import ServiceProcess
 from local.supervisor import LinkPlan, LocalLink
@@ -132,7 +132,7 @@ def test_up_says_what_to_try_next(link: LocalLink, capsys: pytest.CaptureFixture
 
 def test_knowledge_bases_of_different_content_have_different_folders(tmp_path: Path) -> None:
     folders = {
-        make_plan(tmp_path, kb=None, source=source, models=Models(clip)).knowledge_base
+        make_plan(tmp_path, kb=None, source=source, models={"clip": clip}).knowledge_base
         for source, clip in (("drawn", None), ("drawn", "ViT-B-32"), ("my pictures/", None), ("cifar100:data", None))
     }
     assert len(folders) == 4

@@ -18,4 +18,7 @@ def clusters(count: int, seed: int, dim: int = 512) -> LabelledEmbeddings:
 
 def clustered_data(count: int, dim: int = 512) -> CodecData:
     """Split as in the paper, with 300 queries and a knowledge base of 300."""
-    return split_train(clusters(count, 0, dim), 0, {"clusters": (clusters(300, 1, dim), clusters(300, 2, dim))})
+    collections = np.zeros(CLASSES, np.int64)
+    return split_train(
+        clusters(count, 0, dim), collections, 0, {"clusters": (clusters(300, 1, dim), clusters(300, 2, dim))}
+    )

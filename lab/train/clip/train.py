@@ -17,15 +17,15 @@ from torch.nn.functional import interpolate, normalize
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from lab.data.captions import TEMPLATES, Captions
-from lab.data.clip_data import ClipData
+from lab.data.clip_data import TEMPLATES, Captions, ClipData
+from lab.data.codec_data import LabelledEmbeddings
 from lab.evaluate.metrics import semantic_accuracy, zero_shot_accuracy
 from lab.train.clip import ClipSettings
 from lab.train.clip.losses import caption_to_picture, picture_to_caption, picture_to_picture
 from lab.train.common.fit import Training, fit, moving_average
 from lab.train.common.output import export, write_card
-from shared.clip.preprocess import make_preprocess
-from shared.clip.registry import MODEL, register_clip_tiny
+from shared.clip.model import make_preprocess
+from shared.clip.tower import MODEL, register_clip_tiny
 from shared.types import Embeddings, Labels, Pixels
 
 
@@ -118,18 +118,18 @@ class ClipTraining(Training):
 
     def measure(self) -> dict[str, float]:
         """The three figures of the card, on pictures that the model never learned from."""
-        query, query_labels, kb, kb_labels = cifar = self._embedded(self._data.cifar)
-        tests, labels = np.concatenate([query, kb]), np.concatenate([query_labels, kb_labels])
+        query, kb = self._embedded(self._data.cifar)
+        tests, labels = np.concatenate([query.embeddings, kb.embeddings]), np.concatenate([query.labels, kb.labels])
+        drawn_query, drawn_kb = self._embedded(self._data.drawn)
         return {
             "cifar_zero_shot": zero_shot_accuracy(tests, labels, self.prototypes()[: self._data.cifar_classes]),
-            "cifar_nearest": semantic_accuracy(*cifar),
-            "drawn_nearest": semantic_accuracy(*self._embedded(self._data.drawn)),
+            "cifar_nearest": semantic_accuracy(*query, *kb),
+            "drawn_nearest": semantic_accuracy(*drawn_query, *drawn_kb),
         }
 
-    def _embedded(self, part: Callable[[str], tuple[Pixels, Labels]]) -> tuple[Embeddings, Labels, Embeddings, Labels]:
-        """Queries with labels, then knowledge base with labels."""
-        (query, query_labels), (kb, kb_labels) = part("query"), part("kb")
-        return self.embed(query), query_labels, self.embed(kb), kb_labels
+    def _embedded(self, part: Callable[[str], tuple[Pixels, Labels]]) -> list[LabelledEmbeddings]:
+        """Queries, then knowledge base."""
+        return [LabelledEmbeddings(self.embed(pixels), labels) for pixels, labels in map(part, ("query", "kb"))]
 
 
 def train_clip(settings: ClipSettings) -> dict[str, float]:

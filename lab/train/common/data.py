@@ -3,23 +3,31 @@
 from rich.console import Console
 from rich.progress import Progress
 
-from lab.data.codec_data import CodecData, load_codec_data
-from lab.data.features import ClipChoice, load_choice
+from lab.data.codec_data import CodecData, merge, split_train
+from lab.data.features import ClipChoice, cached_features, check_apart, load_choice, training_source
 from lab.train.common.settings import EmbeddingSettings
 from shared.clip import Clip
+from shared.datasets import open_source
 
 
 def open_data(settings: EmbeddingSettings) -> tuple[Clip, CodecData]:
-    """Load the CLIP, and embed the pictures or take their embeddings from the cache."""
+    """Load the CLIP, and embed the pictures or take their embeddings from the cache.
+
+    Raises Mismatch where the train part of a source holds test pictures.
+    """
     clip = load_choice(ClipChoice(settings.clip, settings.weights), settings.device)
+    parts, tests = [], {}
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("embedding pictures", total=None)
-        data = load_codec_data(
-            clip,
-            settings.data,
-            settings.features,
-            settings.seed,
-            drawn=settings.drawn,
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
-        )
-    return clip, data
+
+        def report(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        for spec in [settings.data, "drawn"] if settings.drawn else [settings.data]:
+            sources = (training_source(spec), open_source(spec, "query"), open_source(spec, "kb"))
+            train, query, kb = (cached_features(source, clip, settings.features, report) for source in sources)
+            check_apart(query, train)
+            check_apart(kb, train)
+            parts.append(train)
+            tests[sources[0].name] = (merge([query])[0], merge([kb])[0])
+    return clip, split_train(*merge(parts), settings.seed, tests)

@@ -1,10 +1,10 @@
 """Scores of trained codecs for their model cards, by the scorer of `semlink evaluate`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from lab.data.codec_data import LabelledEmbeddings
+from lab.data.codec_data import Tests
 from lab.data.features import CLIP_TINY, load_choice
 from lab.evaluate.data import TestSet
 from lab.evaluate.pictures import PictureScheme
@@ -21,17 +21,12 @@ Row = dict[str, Any]
 SNRS_DB = (-7.0, -4.0, 0.0, 4.0, 7.0, 10.0)
 
 
-def score_embeddings(
-    codecs: Iterable[Codec], tests: Mapping[str, tuple[LabelledEmbeddings, LabelledEmbeddings]]
-) -> list[Row]:
-    """A row for each test set, codec with categories, and SNR over AWGN without pilots: set, and a row of the table.
-
-    tests: name -> (queries, knowledge base)
-    """
+def score_embeddings(codecs: Iterable[Codec], tests: Tests) -> list[Row]:
+    """A row for each test set, codec with categories, and SNR over AWGN without pilots: set, and a row of the table."""
     codecs, rows = list(codecs), []
     for name, (query, kb) in tests.items():
-        scorer = Scorer(TestSet.of_embeddings((query.embeddings, query.labels), (kb.embeddings, kb.labels)))
-        schemes = [FusedScheme(codec, codec, kb.embeddings, kb.labels) for codec in codecs]
+        scorer = Scorer(TestSet.of_embeddings(query, kb))
+        schemes = [FusedScheme(codec, codec, *kb) for codec in codecs]
         found = measure_schemes(schemes, scorer, snrs_db=SNRS_DB, channels=[ChannelSpec(csi=("none",))])
         rows += [{"set": name} | asdict(row) for row in found]
     return rows

@@ -3,10 +3,8 @@
 The result is the table by which `jpeg-ldpc`, `webp-ldpc` and `hevc-ldpc` adapt to the link.
 """
 
-import json
 import time
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +15,7 @@ from lab.evaluate.metrics import semantic_accuracy
 from lab.train.common.output import write_card
 from lab.train.digital_pictures import DigitalPicturesSettings
 from shared.clip import Clip, embed_pictures, load_clip
+from shared.codecs.base.weight_files import write_rows
 from shared.codecs.digital.modem import Modem
 from shared.codecs.picture.formats import FORMATS, Format
 from shared.codecs.picture.link_adaptation import BLOCK_SYMBOLS, MCS, Mcs
@@ -52,9 +51,8 @@ def _lost(modem: Modem, snr_db: float, fast: bool, blocks: int, seed: int) -> fl
 
 def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.complex128]:
     """CN(0, 1)."""
-    drawn: npt.NDArray[np.complex128] = rng.normal(size=shape, scale=0.5**0.5) + 1j * rng.normal(
-        size=shape, scale=0.5**0.5
-    )
+    real, imaginary = (rng.normal(size=shape, scale=0.5**0.5) for _ in range(2))
+    drawn: npt.NDArray[np.complex128] = real + 1j * imaginary
     return drawn
 
 
@@ -70,12 +68,11 @@ def worth_of_bytes(kind: Format, settings: DigitalPicturesSettings, clip: Clip) 
     for size in _BYTES:
         encoded = [kind.best_within(pixels, size) for pixels in sent]
         decoded = [None if data is None else kind.decode(data) for data in encoded]
-        rows = [row for row, pixels in enumerate(decoded) if pixels is not None]
+        arrived = {row: pixels for row, pixels in enumerate(decoded) if pixels is not None}
         right = 0.0
-        if rows:
-            embedded = embed_pictures([pixels for pixels in decoded if pixels is not None], clip)
-            right = semantic_accuracy(embedded, labels[rows], items, item_labels)
-        found.append(round(right * len(rows) / count, 3))
+        if arrived:
+            right = semantic_accuracy(embed_pictures([*arrived.values()], clip), labels[[*arrived]], items, item_labels)
+        found.append(round(right * len(arrived) / count, 3))
     return found
 
 
@@ -92,14 +89,7 @@ def train_digital_pictures(settings: DigitalPicturesSettings) -> None:
         for name, fast in (("none", False), ("fast", True))
     }
     make_directory(settings.out)
-    tables: dict[str, dict[str, Any]] = {"thresholds_db": thresholds, "worth": worth}
-    parts = [f'  "{name}": {{\n{_lines(table)}\n  }}' for name, table in tables.items()]
     with replacing(settings.out / "adaptation.json") as draft:
-        draft.write_text("{\n" + ",\n".join(parts) + "\n}\n")
+        write_rows(draft, {"thresholds_db": thresholds, "worth": worth})
     values = {"count": len(MCS), "symbols": BLOCK_SYMBOLS}
     write_card("digital_pictures/card.md.j2", settings, time.monotonic() - started, **values)
-
-
-def _lines(table: Mapping[str, Any]) -> str:
-    """A row of JSON in each line."""
-    return ",\n".join(f"    {json.dumps(name)}: {json.dumps(row)}" for name, row in table.items())

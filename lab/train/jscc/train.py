@@ -31,6 +31,7 @@ from shared.datasets.cifar100 import read_cifar100
 from shared.device import use_threads
 from shared.errors import InvalidSetting
 from shared.types import Pixels
+from shared.units import n0_from_snr_db
 
 LOWEST_DB: Final = -7.0
 HIGHEST_DB: Final = 10.0
@@ -106,7 +107,7 @@ class JsccTraining(Training):
             for value in VALIDATION_DB:
                 snr_db = torch.full((len(pictures), 1), value, device=self.device)
                 unit = torch.randn(len(pictures), k, generator=generator).to(self.device)
-                decoded = carry(self.average.module, Sent(pictures, snr_db, 10 ** (-snr_db / 10), unit))
+                decoded = carry(self.average.module, Sent(pictures, snr_db, n0_from_snr_db(snr_db), unit))
                 found.append(peak_signal_noise_ratio(decoded, pictures, (0.0, 1.0), dim=(1, 2, 3)).item())
         return {"validation_psnr_db": float(np.mean(found))}
 
@@ -116,7 +117,7 @@ def draw_channels(count: int) -> tuple[Tensor, Tensor]:
     snr_db = LOWEST_DB + (HIGHEST_DB - LOWEST_DB) * torch.rand(count, 1)
     gain = torch.empty(count, 1).exponential_().clamp_min(LEAST_GAIN)
     gain[::2] = 1
-    return snr_db, 10 ** (-snr_db / 10) / gain
+    return snr_db, n0_from_snr_db(snr_db) / gain
 
 
 def carry(network: JsccNetwork, sent: Sent) -> Tensor:

@@ -23,7 +23,6 @@ from lab.train.common.fit import Training, fit
 from lab.train.common.output import export, write_card
 from lab.train.kbsc import KbscSettings
 from shared.codecs.embedding.kbsc import KbscNetwork
-from shared.types import Embeddings
 from shared.units import n0_from_snr_db
 
 TRAINING_SNRS_DB: Final = (-7.0, -4.0, 0.0, 4.0, 7.0, 10.0)
@@ -50,11 +49,11 @@ class KbscTraining(Training):
     monitor = "validation_accuracy"
 
     def __init__(self, k: int, data: CodecData, settings: KbscSettings, carry: Carry = over_awgn) -> None:
-        whole, rest = divmod(len(data.train), settings.batch_size)
+        whole, rest = divmod(len(data.train.labels), settings.batch_size)
         super().__init__(whole + (rest > 1), settings.seed)  # batch norm has no variance of one
         self.network = KbscNetwork(k)
-        self._settings, self._carry, self._learned = settings, carry, torch.from_numpy(data.train)
-        self._validation = _first(data.sender, _QUERIES), _first(data.kb, _ITEMS)
+        self._settings, self._carry, self._learned = settings, carry, torch.from_numpy(data.train.embeddings)
+        self._validation = data.sender.take(slice(_QUERIES)), data.kb.take(slice(_ITEMS))
 
     def batches(self) -> Iterator[tuple[Tensor, float]]:
         """Every embedding once, one SNR for each batch."""
@@ -73,9 +72,8 @@ class KbscTraining(Training):
 
     def measure(self) -> dict[str, float]:
         """Mean over the training SNRs."""
-        parts = (self.network, *self._validation)
-        found = [retrieval(*parts, snr_db, self._carry) for snr_db in TRAINING_SNRS_DB]
-        return {"validation_accuracy": float(np.mean(found))}
+        found = accuracies(self.network, *self._validation, self._carry)
+        return {"validation_accuracy": float(np.mean(list(found.values())))}
 
 
 def train_kbsc(settings: KbscSettings) -> list[Row]:
@@ -90,7 +88,7 @@ def train_kbsc(settings: KbscSettings) -> list[Row]:
             | accuracies(network, *test)
             | {
                 "no channel": retrieval(network, *test, math.inf),
-                "raw": semantic_accuracy(*_parts(test[0]), *_parts(test[1])),
+                "raw": semantic_accuracy(*test[0], *test[1]),
             }
             for name, test in data.tests.items()
         ]
@@ -136,27 +134,15 @@ def accuracies(
 
 
 @torch.inference_mode()
-def through_channel(
-    network: KbscNetwork, embeddings: Embeddings, snr_db: float, carry: Carry = over_awgn
-) -> Embeddings:
-    """Received embeddings of embeddings [N, 512]; the same noise on every call, so that epochs compare."""
-    device = next(network.parameters()).device
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(0)
-        arrived: Embeddings = carry(network.eval(), torch.from_numpy(embeddings).to(device), snr_db).cpu().numpy()
-    return arrived
-
-
 def retrieval(
     network: KbscNetwork, sender: LabelledEmbeddings, kb: LabelledEmbeddings, snr_db: float, carry: Carry = over_awgn
 ) -> float:
-    """Semantic accuracy of 1-nearest-neighbour retrieval through the channel; infinity is no noise."""
-    return semantic_accuracy(through_channel(network, sender.embeddings, snr_db, carry), sender.labels, *_parts(kb))
+    """Semantic accuracy of 1-nearest-neighbour retrieval through the channel; infinity is no noise.
 
-
-def _first(whole: LabelledEmbeddings, count: int) -> LabelledEmbeddings:
-    return LabelledEmbeddings(whole.embeddings[:count], whole.labels[:count])
-
-
-def _parts(whole: LabelledEmbeddings) -> tuple[Any, Any]:
-    return whole.embeddings, whole.labels
+    The noise is the same on every call, so that epochs compare.
+    """
+    device = next(network.parameters()).device
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(0)
+        received = carry(network.eval(), torch.from_numpy(sender.embeddings).to(device), snr_db).cpu().numpy()
+    return semantic_accuracy(received, sender.labels, *kb)

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lab.data.codec_data import LabelledEmbeddings
 from lab.train.common.data import open_data
 from lab.train.common.fit import Training, fit
 from lab.train.common.output import export, write_card
@@ -29,8 +28,7 @@ _EXCLUDED = -30.0
 def train_label(settings: LabelSettings) -> None:
     """Train the code of each length, or finish a run that was killed; write tables and card."""
     started, (clip, data) = time.monotonic(), open_data(settings)
-    train = LabelledEmbeddings(data.train, data.train_labels)
-    source = fit_source(train, data.sender.embeddings, 1, settings.seed)
+    source = fit_source(data.train, data.sender.embeddings, 1, settings.seed)
     collections = torch.from_numpy(data.collections)
     tables = {"weight": source.weight, "bias": source.bias, "prototypes": source.prototypes}
     for k in Label.lengths:

@@ -42,7 +42,7 @@ def fit_model(data: CodecData, settings: NestedSettings) -> NestedModel:
     train, collections = _categories(data, settings)
     source = fit_source(train, data.sender.embeddings, settings.axes, settings.seed)
     held_out = _material(source, data.sender.embeddings, collections)
-    training = CodeTraining(_material(source, data.train, collections), held_out, settings)
+    training = CodeTraining(_material(source, data.train.embeddings, collections), held_out, settings)
     fit(training, settings, f"{_name(settings)}-{data.fingerprint}", settings.rounds, settings.patience)
     return _assemble(source, training.code.cpu())
 
@@ -50,9 +50,9 @@ def fit_model(data: CodecData, settings: NestedSettings) -> NestedModel:
 def _categories(data: CodecData, settings: NestedSettings) -> tuple[LabelledEmbeddings, torch.Tensor]:
     """Embeddings with the number of their category, and the collection of each category; clusters are of one."""
     if not settings.unlabelled:
-        return LabelledEmbeddings(data.train, data.train_labels), torch.from_numpy(data.collections)
-    found = find_clusters(data.train, settings.clusters, settings.seed)
-    return LabelledEmbeddings(data.train, found), torch.zeros(settings.clusters, dtype=torch.int64)
+        return data.train, torch.from_numpy(data.collections)
+    found = find_clusters(data.train.embeddings, settings.clusters, settings.seed)
+    return data.train._replace(labels=found), torch.zeros(settings.clusters, dtype=torch.int64)
 
 
 def _material(source: Source, embeddings: Embeddings, collections: torch.Tensor) -> Material:

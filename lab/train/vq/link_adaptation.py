@@ -36,15 +36,14 @@ def make_table(
     task = progress.add_task("modes", total=2 * len(lengths) * len(SNRS_DB))
     rows: dict[str, dict[int, list[tuple[float, Mode]]]] = {}
     for fading in ("none", "rayleigh"):
-        rows[fading] = {}
-        for k in lengths:
-            rows[fading][k] = []
+        rows[fading] = {k: [] for k in lengths}
+        for k, modes in rows[fading].items():
             for snr_db in SNRS_DB:
                 rates = {
                     mode: bler(Modem(mode, k // 2), snr_db, fading, bursts, seed) for mode in _modes(worth, k, snr_db)
                 }
                 if rates:
-                    rows[fading][k].append((float(snr_db), best(rates, worth)))
+                    modes.append((float(snr_db), best(rates, worth)))
                 progress.advance(task)
     return ModeTable(rows)
 

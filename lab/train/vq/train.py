@@ -23,7 +23,7 @@ def train_vq(settings: VqSettings) -> None:
     started, (clip, data) = time.monotonic(), open_data(settings)
     with Progress(console=Console(stderr=True)) as progress, spent_on(torch.device("cpu")) as spent:
         task = progress.add_task("codebook", total=None)
-        quantizer = ResidualQuantizer.train(data.train[: settings.learned])
+        quantizer = ResidualQuantizer.train(data.train.embeddings[: settings.learned])
         progress.remove_task(task)
         worth = {bits: worth_of(quantizer, data, bits) for bits in settings.budgets}
         table = make_table(worth, VqDigital.lengths, settings.bursts, settings.seed, progress)
@@ -45,7 +45,7 @@ def worth_of(quantizer: ResidualQuantizer, data: CodecData, bits: int) -> Worth:
     """Accuracy and cosine of so many bits on the validation pictures, without a channel."""
     e_hat = quantizer.dequantize(quantizer.quantize(data.sender.embeddings, bits))
     e_hat /= np.linalg.norm(e_hat, axis=1, keepdims=True)
-    accuracy = semantic_accuracy(e_hat, data.sender.labels, data.kb.embeddings, data.kb.labels)
+    accuracy = semantic_accuracy(e_hat, data.sender.labels, *data.kb)
     return Worth(accuracy, float(np.mean(np.sum(e_hat * data.sender.embeddings, axis=1))))
 
 

@@ -8,7 +8,7 @@ stopped build can be resumed.
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
@@ -17,10 +17,10 @@ import numpy as np
 from PIL import Image
 
 from receiver.knowledge_base.index.settings import EngineSettings
-from receiver.knowledge_base.ingest.pictures import UNREADABLE, Prepared, prepare
-from receiver.knowledge_base.ingest.staging import StagedStore, write_store
-from receiver.knowledge_base.records import Origin
-from receiver.knowledge_base.store.writer import check_text
+from receiver.knowledge_base.ingest.pictures import UNREADABLE, prepare
+from receiver.knowledge_base.ingest.staging import write_store
+from receiver.knowledge_base.records import ItemRecord, Origin
+from receiver.knowledge_base.store.writer import check_texts
 from shared.datasets import Embedded, EmbeddingSource, Picture, PictureSource
 from shared.errors import InvalidInput, Mismatch
 from shared.types import Floats, Pixels, Progress
@@ -92,21 +92,25 @@ class _Sieve:
     def __post_init__(self) -> None:
         self._by_content = {content: item_id for item_id, content in self.stored.items() if content}
 
-    def pictures(self, source: Iterable[Picture], clip: ImageEncoder) -> Iterator[tuple[Prepared, Pixels]]:
+    def pictures(self, source: Iterable[Picture], clip: ImageEncoder) -> Iterator[tuple[Pixels, ItemRecord]]:
         """Yield what is to be embedded. Raises InvalidInput for an id that comes twice."""
         for picture in self._new(source):
             try:
-                prepared = self._prepare(picture)
-                if prepared is not None:
-                    yield prepared, clip.preprocess(prepared.image)
+                image, item = self._prepare(picture)
+                first = self._by_content.setdefault(item.content, item.item_id)
+                if first == item.item_id:
+                    self.labels.add(item.label)
+                    yield clip.preprocess(image), item
+                else:
+                    self.duplicates.append((item.item_id, first))
             except UNREADABLE as error:
                 self.skipped.append((picture.id, str(error) or type(error).__name__))
 
-    def embedded(self, source: Iterable[Embedded]) -> Iterator[Embedded]:
+    def embedded(self, source: Iterable[Embedded]) -> Iterator[ItemRecord]:
         """Yield ready embeddings that are not stored yet. Raises InvalidInput for an id that comes twice."""
         for item in self._new(source):
             self.labels.add(item.label)
-            yield item
+            yield ItemRecord(item.id, item.label, item.embedding, item.caption)
 
     def _new(self, source: Iterable[Given]) -> Iterator[Given]:
         for item in source:
@@ -120,18 +124,9 @@ class _Sieve:
             else:
                 yield item
 
-    def _prepare(self, picture: Picture) -> Prepared | None:
-        """Read one picture; None for one that is stored already."""
-        check_text("id", picture.id)
-        check_text("label", picture.label, empty=True)
-        check_text("caption", picture.caption, empty=True)
-        prepared = prepare(picture, copy=self.copy)
-        first = self._by_content.setdefault(prepared.content, picture.id)
-        if first != picture.id:
-            self.duplicates.append((picture.id, first))
-            return None
-        self.labels.add(picture.label)
-        return prepared
+    def _prepare(self, picture: Picture) -> tuple[Image.Image, ItemRecord]:
+        check_texts(picture.id, picture.label, picture.caption)
+        return prepare(picture, copy=self.copy)
 
 
 def build_knowledge_base(
@@ -162,50 +157,31 @@ def build_knowledge_base(
     origin = Origin(_source_name(source), clip.name, clip.fingerprint, clip.dim, copy)
     with write_store(Path(directory), origin, settings, resume=resume) as staged:
         sieve = _Sieve(staged.contents(), copy)
-        for _ in _fill(staged, source, sieve, clip, batch_size):
+        for items in _records(source, sieve, clip, batch_size):
+            for item in items:
+                staged.add(**vars(item))
+            staged.flush()
             if on_progress is not None:
                 on_progress(sieve.seen, len(source))
         if not staged.items:
             raise InvalidInput(_nothing(origin.source, sieve))
-        items = staged.items
+        stored = staged.items
     seconds = time.monotonic() - started
-    return BuildReport(items, len(sieve.labels), seconds, sieve.skipped, sieve.duplicates, sieve.resumed)
+    return BuildReport(stored, len(sieve.labels), seconds, sieve.skipped, sieve.duplicates, sieve.resumed)
 
 
-def _fill(
-    staged: StagedStore,
-    source: PictureSource | EmbeddingSource,
-    sieve: _Sieve,
-    clip: ImageEncoder | ClipIdentity,
-    batch_size: int,
-) -> Iterator[None]:
-    """Store a source's items; yields after each batch."""
+def _records(
+    source: PictureSource | EmbeddingSource, sieve: _Sieve, clip: ImageEncoder | ClipIdentity, batch_size: int
+) -> Iterator[list[ItemRecord]]:
+    """A source's new items in batches."""
     if isinstance(source, EmbeddingSource):
         _require_dim(source, clip)
-        stored = _store_embedded(staged, _batches(sieve.embedded(source), batch_size))
-    else:
-        assert isinstance(clip, ImageEncoder), "pictures are embedded by a CLIP that is loaded"
-        stored = _embed_and_store(staged, _batches(sieve.pictures(source, clip), batch_size), clip)
-    for _ in stored:
-        staged.flush()
-        yield
-
-
-def _store_embedded(staged: StagedStore, batches: Iterable[list[Embedded]]) -> Iterator[None]:
-    for batch in batches:
-        for item in batch:
-            staged.add(item.id, item.label, item.embedding, caption=item.caption)
-        yield
-
-
-def _embed_and_store(
-    staged: StagedStore, batches: Iterable[list[tuple[Prepared, Pixels]]], clip: ImageEncoder
-) -> Iterator[None]:
-    for batch in batches:
-        embeddings = clip.embed_images(np.stack([pixels for _, pixels in batch]))
-        for (prepared, _), embedding in zip(batch, embeddings, strict=True):
-            staged.add(prepared.item_id, prepared.label, embedding, **prepared.fields())
-        yield
+        yield from _batches(sieve.embedded(source), batch_size)
+        return
+    assert isinstance(clip, ImageEncoder), "pictures are embedded by a CLIP that is loaded"
+    for batch in _batches(sieve.pictures(source, clip), batch_size):
+        embeddings = clip.embed_images(np.stack([pixels for pixels, _ in batch]))
+        yield [replace(item, embedding=one) for (_, item), one in zip(batch, embeddings, strict=True)]
 
 
 def _require_dim(source: EmbeddingSource, clip: ClipIdentity) -> None:

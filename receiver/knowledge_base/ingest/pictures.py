@@ -1,13 +1,13 @@
 """Pictures of a knowledge base: decoding, content digest, thumbnail, and reading the original file again."""
 
 import os
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 from PIL import Image
 
+from receiver.knowledge_base.records import ItemRecord
 from receiver.knowledge_base.store.schema import blob_digest, digest
 from shared.datasets import Picture
 from shared.errors import Exhausted, InvalidInput, NotFound
@@ -18,40 +18,23 @@ THUMBNAIL_SIDE = 96  # pixels, at most
 UNREADABLE = (InvalidInput, Exhausted, OSError, ValueError)
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A decoded picture without its embedding yet; fields as in `ItemRecord`. image: RGB."""
+def prepare(picture: Picture, *, copy: bool) -> tuple[Image.Image, ItemRecord]:
+    """Read and decode one picture: RGB, and its item, whose embedding is still empty.
 
-    item_id: str
-    label: str
-    caption: str
-    image: Image.Image
-    content: bytes
-    thumbnail: bytes
-    path: str
-    picture: bytes
-    picture_digest: bytes
-
-    def fields(self) -> dict[str, Any]:
-        """What a `ItemRecord` has beside id, label and embedding."""
-        names = ("caption", "content", "thumbnail", "path", "picture", "picture_digest")
-        return {name: getattr(self, name) for name in names}
-
-
-def prepare(picture: Picture, *, copy: bool) -> Prepared:
-    """Read and decode one picture. copy: keep its file's bytes. Raises one of `UNREADABLE`."""
+    copy: keep its file's bytes. Raises one of `UNREADABLE`.
+    """
     file = picture.encoded() if copy or picture.has_file else b""
     image = picture.decode(file) if picture.has_file else picture.image()
-    return Prepared(
-        item_id=picture.id,
-        label=picture.label,
-        caption=picture.caption,
-        image=image,
-        content=content_digest(image),
+    return image, ItemRecord(
+        picture.id,
+        picture.label,
+        np.empty(0, np.float32),
+        picture.caption,
         thumbnail=make_thumbnail(image),
         path=str(picture.content.absolute()) if isinstance(picture.content, Path) else "",
         picture=file if copy else b"",
         picture_digest=blob_digest(file) if copy or isinstance(picture.content, Path) else b"",
+        content=content_digest(image),
     )
 
 

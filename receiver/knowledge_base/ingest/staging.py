@@ -4,7 +4,7 @@ building -> store-XXXX.sqlite: batch, batch, ... -> index -> current -> the old 
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -109,10 +109,7 @@ def _resumed(layout: Layout, origin: Origin) -> Path | None:
     if path is None:
         return None
     try:
-        writer = StoreWriter(path, durable=False)
+        with closing(StoreWriter(path, durable=False)) as writer:
+            return path if writer.origin == origin else None
     except SemLinkError:  # damaged by a power cut
         return None
-    try:
-        return path if writer.origin == origin else None
-    finally:
-        writer.close()

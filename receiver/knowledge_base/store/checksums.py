@@ -9,7 +9,7 @@ import numpy as np
 
 from receiver.knowledge_base.records import Origin
 from receiver.knowledge_base.store import schema
-from receiver.knowledge_base.store.sqlite_errors import damaged
+from receiver.knowledge_base.store.sqlite import damaged
 from shared.errors import Mismatch
 from shared.frame.kb import Item
 from shared.types import Floats
@@ -56,7 +56,7 @@ def check_item(row: tuple, path: Path) -> Item:  # type: ignore[type-arg]
     if picture and schema.blob_digest(picture) != digests[2]:
         raise damaged(path, f"the picture of {item_id!r} is not what was stored")
     vector = checked_embedding(repr(item_id), embedding, digests[0], path)
-    return Item(item_id, label, thumbnail, vector, columns[3], os.fsdecode(columns[4]), picture, digests[2])
+    return Item(item_id, label, vector, columns[3], thumbnail, os.fsdecode(columns[4]), picture, digests[2])
 
 
 def checked_embedding(whose: str | int, embedding: bytes, digest: bytes, path: Path) -> Floats:

@@ -52,6 +52,11 @@ CREATE TABLE pictures (
 ITEM_COLUMNS = (
     "position, id, items.label, caption, path, content, embedding_digest, thumbnail_digest, picture_digest, digest"
 )
+WHOLE_ITEMS = (
+    f"SELECT {ITEM_COLUMNS}, labels.label, embedding, thumbnail, picture, proof FROM items "
+    "LEFT JOIN labels ON labels.code = items.label LEFT JOIN embeddings USING (position) "
+    "LEFT JOIN pictures USING (position)"
+)
 
 _MODULUS = 1 << 256
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from receiver.knowledge_base.records import AddedRecord, Origin
+from receiver.knowledge_base.records import AddedRecord
 from receiver.knowledge_base.store import schema
 from receiver.knowledge_base.store.checksums import (
     check_item,
@@ -31,8 +31,7 @@ from receiver.knowledge_base.store.checksums import (
     require_intact,
 )
 from receiver.knowledge_base.store.schema import Head
-from receiver.knowledge_base.store.sqlite import connect_reader, store_uri
-from receiver.knowledge_base.store.sqlite_errors import damaged, reading
+from receiver.knowledge_base.store.sqlite import connect_reader, damaged, reading, store_uri
 from shared.errors import Unavailable
 from shared.frame.kb import Item, Listed
 from shared.types import Bools, Floats, Positions
@@ -42,19 +41,29 @@ CHUNK_ITEMS = 16_384  # embeddings read at once
 
 @dataclass(frozen=True)
 class Contents:
-    """All items of one state; arrays are indexed by position, P = head.next_position.
+    """All items of one state, indexed by position; the first P = head.next_position rows are valid, there may be more.
 
-    item_ids: P texts; empty where an item was removed
-    label_codes: [P], int64, places in `labels`; 0 where an item was removed
-    live: [P], bool, false where an item was removed
+    item_ids: at least P texts; empty where an item was removed
+    room_codes: [at least P], int64, places in `labels`; 0 where an item was removed
+    room_live: [at least P], bool, false where an item was removed
     labels: each label that ever was in use, by code
     """
 
     head: Head
     item_ids: list[str]
-    label_codes: Positions
-    live: Bools
+    room_codes: Positions
+    room_live: Bools
     labels: tuple[str, ...]
+
+    @property
+    def label_codes(self) -> Positions:
+        """Place in `labels` of each item's label: [P], int64."""
+        return self.room_codes[: self.head.next_position]
+
+    @property
+    def live(self) -> Bools:
+        """Which positions hold an item: [P]."""
+        return self.room_live[: self.head.next_position]
 
 
 class Additions(NamedTuple):
@@ -66,7 +75,11 @@ class Additions(NamedTuple):
 
 
 class Store:
-    """One open store. Safe for use from several threads; it stays readable when its file is removed."""
+    """One open store. Safe for use from several threads; it stays readable when its file is removed.
+
+    head: counters of changes, as they were when this was opened. origin: where the items come from
+    store_id: of this store alone; a restored copy gets its own. created_at: when it was built: ISO 8601, UTC
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -76,30 +89,12 @@ class Store:
             self._connection: sqlite3.Connection | None = connect_reader(self._uri)
         try:
             with self._reading() as connection:
-                self._meta = read_meta(connection, path)
+                meta = read_meta(connection, path)
+                self.head, self.origin = Head.from_meta(meta), origin_from_meta(meta)
+                self.store_id, self.created_at = meta["store_id"], meta["created_at"]
         except BaseException:
             self.close()
             raise
-
-    @property
-    def origin(self) -> Origin:
-        """Where the items come from."""
-        return origin_from_meta(self._meta)
-
-    @property
-    def store_id(self) -> str:
-        """Id of this store alone; a restored copy gets its own."""
-        return self._meta["store_id"]
-
-    @property
-    def created_at(self) -> str:
-        """When it was built: ISO 8601, UTC."""
-        return self._meta["created_at"]
-
-    @property
-    def head(self) -> Head:
-        """Counters of changes, as they were when this was opened."""
-        return Head.from_meta(self._meta)
 
     def copy_to(self, path: Path) -> None:
         """Copy the current state into a new file, compacted; the writer is not blocked."""
@@ -156,14 +151,9 @@ class Store:
 
     def read_item(self, position: int) -> Item | None:
         """Read and check one item with its blobs; None for a removed one."""
-        query = (
-            f"SELECT {schema.ITEM_COLUMNS}, labels.label, embedding, thumbnail, picture FROM items "
-            "LEFT JOIN labels ON labels.code = items.label LEFT JOIN embeddings USING (position) "
-            "LEFT JOIN pictures USING (position) WHERE position = ?"
-        )
         with self._reading() as connection:
-            row = connection.execute(query, (position,)).fetchone()
-            return None if row is None else check_item(row, self.path)
+            row = connection.execute(f"{schema.WHOLE_ITEMS} WHERE position = ?", (position,)).fetchone()
+            return None if row is None else check_item(row[:-1], self.path)
 
     def read_embeddings(self, positions: Sequence[int] | Positions) -> Floats:
         """Read and check embeddings: [n, dim], float32; NaN in the rows of removed items."""

@@ -6,7 +6,8 @@ items -> checked -> one transaction, its new sum and version in it -> COMMIT, fs
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -17,7 +18,7 @@ from receiver.knowledge_base.records import AddedRecord, ItemRecord, Origin
 from receiver.knowledge_base.store import schema
 from receiver.knowledge_base.store.checksums import origin_from_meta, read_meta
 from receiver.knowledge_base.store.schema import Head
-from receiver.knowledge_base.store.sqlite_errors import damaged, writing
+from receiver.knowledge_base.store.sqlite import damaged, writing
 from shared.errors import InvalidInput, NotFound, Unavailable
 from shared.types import Floats
 
@@ -28,6 +29,7 @@ _ADD_ITEM = "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 class StoreWriter:
     """The one writer of a store. Each method is one transaction; an error rolls it back.
 
+    origin: where the items come from. head: counters after the last change
     durable: fsync each commit. Without, a crash of the machine may lose the last transactions but not damage the store;
     a crash of the process loses none.
     """
@@ -42,12 +44,7 @@ class StoreWriter:
             self._codes: dict[str, int] = {
                 label: code for code, label in self._connection.execute("SELECT code, label FROM labels")
             }
-        self.head = Head.from_meta(self._meta)
-
-    @property
-    def origin(self) -> Origin:
-        """Where the items come from."""
-        return origin_from_meta(self._meta)
+        self.head, self.origin = Head.from_meta(self._meta), origin_from_meta(self._meta)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -86,13 +83,13 @@ class StoreWriter:
     def relabel(self, labels: Mapping[str, str]) -> dict[int, int]:
         """Give items other labels, all or none: by id. Returns the new codes by position."""
         with self._transaction():
-            return {self._position(item_id): self._relabel(item_id, label) for item_id, label in labels.items()}
+            return dict(self._relabel(item_id, label) for item_id, label in labels.items())
 
     def renew(self, version: int) -> None:
         """Give a copied store its own store_id, and a version."""
         with self._transaction():
             self._meta["store_id"] = uuid4().hex
-            self.head = Head(self.head.items, self.head.next_position, version, self.head.total)
+            self.head = replace(self.head, version=version)
 
     def contents(self) -> dict[str, bytes]:
         """Content digests of all items, by id."""
@@ -141,14 +138,11 @@ class StoreWriter:
         self._connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", self._meta.items())
 
     def _add(self, item: ItemRecord) -> AddedRecord:
-        check_text("id", item.item_id)
-        check_text("label", item.label, empty=True)
-        check_text("caption", item.caption, empty=True)
+        check_texts(item.item_id, item.label, item.caption)
         unit = unit_embedding(item.item_id, item.embedding, self.origin.dim)
         embedding = unit.tobytes()
         position = self.head.next_position
-        blobs = (embedding, item.thumbnail)
-        digests = (*map(schema.blob_digest, blobs), item.picture_digest)
+        digests = (schema.blob_digest(embedding), schema.blob_digest(item.thumbnail), item.picture_digest)
         digested = (os.fsencode(item.path), item.content, *digests)
         row_digest = schema.item_digest(position, item.item_id, item.label, item.caption, digested)
         code = self._code(item.label)
@@ -162,21 +156,21 @@ class StoreWriter:
             ) from error
         self._connection.execute("INSERT INTO embeddings VALUES (?, ?, ?)", (position, embedding, digests[0]))
         if item.thumbnail or item.picture:
-            row = (position, item.thumbnail, item.picture)
-            self._connection.execute("INSERT INTO pictures VALUES (?, ?, ?)", row)
-        self._change(items=1, added=[row_digest], positions=1)
+            pictures = (position, item.thumbnail, item.picture)
+            self._connection.execute("INSERT INTO pictures VALUES (?, ?, ?)", pictures)
+        self._change(added=[row_digest], positions=1)
         return AddedRecord(position, item.item_id, code, unit)
 
     def _remove(self, item_id: str) -> int:
         position, digest = self._find(item_id)
         for table in ("items", "embeddings", "pictures"):
             self._connection.execute(f"DELETE FROM {table} WHERE position = ?", (position,))
-        self._change(items=-1, removed=[digest])
+        self._change(removed=[digest])
         return position
 
-    def _relabel(self, item_id: str, label: str) -> int:
-        check_text("label", label, empty=True)
+    def _relabel(self, item_id: str, label: str) -> tuple[int, int]:
         position, before = self._find(item_id)
+        check_text("label", label, empty=True)
         columns = "caption, path, content, embedding_digest, thumbnail_digest, picture_digest"
         query = f"SELECT {columns} FROM items WHERE position = ?"
         caption, *digested = self._connection.execute(query, (position,)).fetchone()
@@ -186,7 +180,7 @@ class StoreWriter:
             "UPDATE items SET label = ?, digest = ? WHERE position = ?", (code, row_digest, position)
         )
         self._change(added=[row_digest], removed=[before])
-        return code
+        return position, code
 
     def _find(self, item_id: str) -> tuple[int, bytes]:
         """Position and digest of an item."""
@@ -199,9 +193,6 @@ class StoreWriter:
             raise damaged(self.path, f"its index of ids does not lead to {item_id!r}")
         return int(found[0]), bytes(row[1])
 
-    def _position(self, item_id: str) -> int:
-        return self._find(item_id)[0]
-
     def _code(self, label: str) -> int:
         """The code of a label, a new one for a new label."""
         if label not in self._codes:
@@ -209,16 +200,10 @@ class StoreWriter:
             self._connection.execute("INSERT INTO labels VALUES (?, ?)", (self._codes[label], label))
         return self._codes[label]
 
-    def _change(
-        self, items: int = 0, added: Sequence[bytes] = (), removed: Sequence[bytes] = (), positions: int = 0
-    ) -> None:
-        head = self.head
-        self.head = Head(
-            head.items + items,
-            head.next_position + positions,
-            head.version + 1,
-            schema.sum_digests(head.total, added, removed),
-        )
+    def _change(self, added: Sequence[bytes] = (), removed: Sequence[bytes] = (), positions: int = 0) -> None:
+        head, items = self.head, self.head.items + len(added) - len(removed)
+        total = schema.sum_digests(head.total, added, removed)
+        self.head = Head(items, head.next_position + positions, head.version + 1, total)
 
 
 _PAGES = ("freelist_count", "page_count")
@@ -238,16 +223,12 @@ def create_store(path: Path, origin: Origin) -> None:
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         **Head().to_meta(),
     }
-    with writing(path):
-        connection = sqlite3.connect(path, isolation_level=None)
-        try:
-            connection.executescript(f"PRAGMA page_size = {schema.PAGE_BYTES};{schema.TABLES}")
-            rows = [*meta.items(), ("seal", schema.seal(meta))]
-            connection.execute("BEGIN")
-            connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
-            connection.execute("COMMIT")
-        finally:
-            connection.close()
+    with writing(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.executescript(f"PRAGMA page_size = {schema.PAGE_BYTES};{schema.TABLES}")
+        rows = [*meta.items(), ("seal", schema.seal(meta))]
+        connection.execute("BEGIN")
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
+        connection.execute("COMMIT")
 
 
 def unit_embedding(item_id: str, embedding: Floats, dim: int) -> Floats:
@@ -259,6 +240,13 @@ def unit_embedding(item_id: str, embedding: Floats, dim: int) -> Floats:
     if not np.isfinite(norm) or norm == 0:
         raise InvalidInput(f"the embedding of {item_id!r} has length {norm}; it needs a finite one above 0")
     return (vector / norm).astype("<f4")
+
+
+def check_texts(item_id: str, label: str, caption: str) -> None:
+    """Raise InvalidInput unless these texts of an item can be stored."""
+    check_text("id", item_id)
+    check_text("label", label, empty=True)
+    check_text("caption", caption, empty=True)
 
 
 def check_text(what: str, text: str, *, empty: bool = False) -> None:

@@ -4,12 +4,13 @@ User-supplied weights, for another CLIP model or of another training, are in a f
 codec, as in assets. It is searched first.
 """
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -74,6 +75,15 @@ def fingerprint_of_weights(arrays: Mapping[str, Floats] | Mapping[str, Tensor], 
     raw = {name: torch.as_tensor(array).cpu().numpy().tobytes() for name, array in arrays.items()}
     pieces = [piece for name in sorted(raw) for piece in (name.encode(), raw[name])]
     return fingerprint_of([*(part.encode() for part in parts), *pieces])
+
+
+def write_rows(path: Path, tables: Mapping[str, Mapping[Any, Any]]) -> None:
+    """Write JSON: name -> name -> row, one line for each row."""
+    blocks = (
+        f'  "{name}": {{\n' + ",\n".join(f'    "{key}": {json.dumps(row)}' for key, row in table.items()) + "\n  }"
+        for name, table in tables.items()
+    )
+    path.write_text("{\n" + ",\n".join(blocks) + "\n}\n")
 
 
 def _checked(folder: Path) -> Path:

@@ -6,7 +6,6 @@
 Modulation and code rate (a mode) come from a table by (fading, k, SNR) that the lab made. The header names the mode.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import ClassVar, Final, Self
 from pydantic import TypeAdapter
 
 from shared.codecs.base.contract import Codec, Decoded, DesignFading, DesignSnr, ModeSelector, fingerprint_of
-from shared.codecs.base.weight_files import holding_weights, read_weights, weights_path
+from shared.codecs.base.weight_files import holding_weights, read_weights, weights_path, write_rows
 from shared.codecs.digital.modem import Mode, modem_of, require_sionna
 from shared.codecs.digital.quantizer import Codebooks, ResidualQuantizer
 from shared.errors import DataLoss, NotFound
@@ -56,7 +55,7 @@ class ModeTable:
 
     def write(self, path: Path) -> None:
         """Write JSON, one line for each k."""
-        path.write_text(json.dumps(self.rows).replace("]], ", "]],\n") + "\n")
+        write_rows(path, self.rows)
 
 
 class VqDigital(ModeSelector[Embeddings, Decoded], Codec):

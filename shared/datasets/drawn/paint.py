@@ -7,7 +7,7 @@ and three colours would make it a short one.
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -45,35 +45,6 @@ class Field(NamedTuple):
     noise: Floats
 
 
-def _plain(field: Field) -> Floats:
-    return np.zeros_like(field.u)
-
-
-def _gradient(field: Field) -> Floats:
-    return _clip(np.float32(0.5) + field.u * np.float32(1 / 14))
-
-
-def _radial(field: Field) -> Floats:
-    return _clip(np.sqrt(field.u * field.u + field.v * field.v) * np.float32(1 / 9))
-
-
-def _stripes(field: Field) -> Floats:
-    return _soft_step(np.sin(field.u))
-
-
-def _checks(field: Field) -> Floats:
-    return _soft_step(np.sin(field.u) * np.sin(field.v) * np.float32(1.4))
-
-
-def _dots(field: Field) -> Floats:
-    return _soft_step(np.sin(field.u) + np.sin(field.v) - np.float32(0.9))
-
-
-def _grain(field: Field) -> Floats:
-    coarse: Floats = field.noise[:, ::4, ::4].repeat(4, axis=1).repeat(4, axis=2)
-    return _clip(np.float32(0.5) + np.float32(0.35) * coarse + np.float32(0.2) * field.noise)
-
-
 def _soft_step(value: Floats) -> Floats:
     return _clip(value * np.float32(2.5) + np.float32(0.5))
 
@@ -83,7 +54,20 @@ def _clip(value: Floats) -> Floats:
     return clipped
 
 
-PATTERNS: tuple[Callable[[Field], Floats], ...] = (_plain, _gradient, _radial, _stripes, _checks, _dots, _grain)
+def _grain(field: Field) -> Floats:
+    coarse: Floats = field.noise[:, ::4, ::4].repeat(4, axis=1).repeat(4, axis=2)
+    return _clip(np.float32(0.5) + np.float32(0.35) * coarse + np.float32(0.2) * field.noise)
+
+
+PATTERNS: Final[dict[str, Callable[[Field], Floats]]] = {
+    "plain": lambda field: np.zeros_like(field.u),
+    "gradient": lambda field: _clip(np.float32(0.5) + field.u * np.float32(1 / 14)),
+    "radial": lambda field: _clip(np.sqrt(field.u * field.u + field.v * field.v) * np.float32(1 / 9)),
+    "stripes": lambda field: _soft_step(np.sin(field.u)),
+    "checks": lambda field: _soft_step(np.sin(field.u) * np.sin(field.v) * np.float32(1.4)),
+    "dots": lambda field: _soft_step(np.sin(field.u) + np.sin(field.v) - np.float32(0.9)),
+    "grain": _grain,
+}
 
 
 class Dice:
@@ -124,10 +108,10 @@ def _pattern(dice: Dice, shortest: float, longest: float, noise: Floats) -> Floa
     kinds = dice.choice(len(PATTERNS))
     scale = np.float32(2 * np.pi) / dice.between(shortest, longest)
     field = Field(*_rotate(dice.between(0, np.pi), scale), noise)
-    value: Floats = np.empty_like(field.u)
+    value, formulas = np.empty_like(field.u), tuple(PATTERNS.values())
     for kind in np.unique(kinds):
         members = kinds == kind
-        value[members] = PATTERNS[kind](Field(*(part[members] for part in field)))
+        value[members] = formulas[kind](Field(*(part[members] for part in field)))
     return value
 
 

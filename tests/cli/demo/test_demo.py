@@ -9,7 +9,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from cli.demo.pairs import shown_positions
+from cli.demo.result import shown_positions
 from cli.demo.setups import setups
 from local.supervisor import LocalLink
 from tests.tools.cli import semlink
@@ -62,7 +62,7 @@ def test_demo_through_a_running_link_reproduces(link: LocalLink, tmp_path: Path)
 def test_the_client_image_has_what_its_commands_import() -> None:
     """The light install and matplotlib; the extras `services` and `lab` are not there."""
     modules = ["cli.demo.command", "cli.send", "cli.up", "cli.kb.query", "cli.kb.edit", "cli.kb.maintain"]
-    modules += [f"cli.channel.{name}" for name in ("recording", "schedule", "settings", "watch")]
+    modules += [f"cli.channel.{name}" for name in ("recording", "settings", "watch")]
     missing = ["torch", "torchvision", "open_clip", "faiss", "safetensors", "sionna", "polars", "sklearn", "scipy"]
     missing += ["psutil", "pyarrow", "sigmf", "lightning", "jinja2", "torchmetrics"]
     code = (

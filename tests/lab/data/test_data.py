@@ -7,8 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lab.data.captions import TEMPLATES, Captions
-from lab.data.clip_data import augmentation
+from lab.data.clip_data import TEMPLATES, Captions, augmentation
 from lab.data.features import extract_features, load_features, save_features
 from lab.evaluate.metrics import semantic_accuracy, zero_shot_accuracy
 from shared.clip import Clip, load_clip
@@ -92,8 +91,8 @@ def test_captions_cover_every_class_and_template() -> None:
 
 def test_the_papers_split() -> None:
     data = clustered_data(2000)
-    assert [len(data.train), len(data.sender.labels), len(data.kb.labels)] == [1600, 200, 200]
-    parts = (data.train, data.sender.embeddings, data.kb.embeddings)
+    parts = [part.embeddings for part in (data.train, data.sender, data.kb)]
+    assert [len(part) for part in parts] == [1600, 200, 200]
     assert len(np.unique(np.concatenate(parts), axis=0)) == 2000
 
 

@@ -17,7 +17,7 @@ from lab.evaluate.run_point import measure
 from lab.evaluate.scenario import SHIPPED, Scenario, load_scenario
 from lab.evaluate.scheme import Batch, CodecScheme
 from lab.evaluate.schemes import make_scheme
-from lab.evaluate.scorer import Scorer, psnr_db
+from lab.evaluate.scorer import Scorer
 from lab.evaluate.table import Row
 from receiver.decision import vote
 from shared.codecs.embedding.raw import Raw
@@ -243,13 +243,6 @@ def test_rows_above_the_limit_are_pointed_out(scorer: Scorer) -> None:
 def test_a_codec_of_another_clip_is_refused(test_set: TestSet, tmp_path: Path) -> None:
     with pytest.raises(Mismatch, match="trained on CLIP"):
         evaluate(scenario(scheme=[{"name": "kbsc", "k": [64]}]), replace(test_set, clip_fingerprint="c0ffee"), tmp_path)
-
-
-def test_psnr_by_hand() -> None:
-    black = np.zeros((2, 4, 4, 3), np.uint8)
-    grey = black.copy()
-    grey[1] = 16
-    assert psnr_db(black, grey).tolist() == pytest.approx([60, 20 * np.log10(255 / 16)])
 
 
 CODEC = '''

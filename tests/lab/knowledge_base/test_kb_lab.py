@@ -23,7 +23,7 @@ from lab.simulate.chain import channel_chain
 from lab.simulate.embeddings import Received, transmit_embeddings
 from receiver.confidence import load_confidence, shipped_confidence
 from receiver.knowledge_base import KnowledgeBase, Origin, write_store
-from receiver.knowledge_base.index.tuning import read_tuning
+from receiver.knowledge_base.index.settings import read_tuning
 from shared.codecs.embedding.raw import Raw
 from shared.errors import InvalidInput, InvalidSetting, NotFound
 from shared.phy import ChannelSettings

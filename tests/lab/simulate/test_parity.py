@@ -32,6 +32,7 @@ from shared.frame.delivery import REQUIRED_POSTERIOR, Harq, SendRequest
 from shared.phy import ChannelSettings
 from shared.phy.conditions.schedule import Schedule
 from tests.tools.own_codecs import own_codecs
+from tests.tools.schedules import OFDM, SINGLE_CARRIER
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -44,61 +45,6 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("raw", {"snr_db": 2.0, "fading": "rayleigh", "seed": 11}, {"csi": "perfect"}),
     ("nested", RAYLEIGH | {"coherence_symbols": 16}, {"pilot_symbols": 16, "pilot_pattern": "scattered"}),
 ]
-SINGLE_CARRIER = """
-name = "drive"
-repeat_seconds = 2.5
-
-[settings]
-seed = 3
-snr_db = 12
-fading = "rayleigh"
-doppler_hz = 7
-burst_interval_seconds = 0.1
-shadowing_db = 4
-shadowing_bursts = 5
-good_to_bad = 0.1
-bad_to_good = 0.5
-
-[[ramp]]
-from_seconds = 0.5
-to_seconds = 1.6
-snr_db = -2
-doppler_hz = 40
-
-[[at]]
-seconds = 1.8
-snr_db = 20
-loss_probability = 0.2
-duplicate_probability = 0.3
-reset_probability = 0.1
-
-[[blackout]]
-from_seconds = 2.2
-to_seconds = 2.4
-"""
-OFDM = """
-repeat_seconds = 1.5
-
-[settings]
-seed = 4
-snr_db = 15
-fading = "tdl-c"
-waveform = "ofdm"
-doppler_hz = 20
-burst_interval_seconds = 0.05
-phase_noise_hz = 2
-cfo_hz = 20
-pa_backoff_db = 6
-adc_bits = 8
-impulses = "bernoulli"
-loss_probability = 0.1
-
-[[ramp]]
-from_seconds = 0.2
-to_seconds = 1.0
-snr_db = 0
-delay_spread_seconds = 3e-6
-"""
 
 
 @pytest.fixture(scope="module")
@@ -233,7 +179,7 @@ def test_a_schedule(
     """Settings that change, and bursts that are lost."""
     (tmp_path / "schedule.toml").write_text(text)
     schedule = Schedule.from_file(tmp_path / "schedule.toml")
-    files = [data for _, data in drawn_pngs[:30]]
+    files = [data for _, data in drawn_pngs[:40]]
     options = {"stream": 7, "top_k": 3} | options
     with ChannelControl(live.channel) as control:
         control.schedule(schedule)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from lab.data.codec_data import CodecData, LabelledEmbeddings
+from lab.data.codec_data import CodecData
 from lab.train.common.fit import fit
 from lab.train.common.scores import score_embeddings
 from lab.train.label import LabelSettings
@@ -52,8 +52,8 @@ def test_the_same_seed_gives_the_same_model(data: CodecData, tmp_path: Path) -> 
 
 
 def material(data: CodecData) -> Material:
-    source = fit_source(LabelledEmbeddings(data.train, data.train_labels), data.sender.embeddings, 8, 0)
-    x = torch.from_numpy(data.train)
+    source = fit_source(data.train, data.sender.embeddings, 8, 0)
+    x = torch.from_numpy(data.train.embeddings)
     categories = source.categorize(x)
     spread = source.axes.square().sum(dim=1).sqrt()
     return Material(categories, source.coordinates(x, categories), spread, torch.zeros(CLASSES, dtype=torch.int64))
@@ -82,7 +82,7 @@ def test_a_killed_run_resumes_to_the_same_result(data: CodecData, tmp_path: Path
 
 def test_spread_is_that_of_embeddings_which_the_axes_have_not_seen(data: CodecData) -> None:
     """The coordinates of the held-out part have variance 1, whatever the axes made of the part they were fitted to."""
-    source = fit_source(LabelledEmbeddings(data.train, data.train_labels), data.sender.embeddings, 8, 0)
+    source = fit_source(data.train, data.sender.embeddings, 8, 0)
     x = torch.from_numpy(data.sender.embeddings)
     variance = source.coordinates(x, source.categorize(x)).square().mean(dim=0)
     torch.testing.assert_close(variance, torch.ones(8), atol=1e-3, rtol=0)
@@ -98,8 +98,8 @@ def test_codewords_leave_the_refinement_its_share_of_each_segment(data: CodecDat
 
 
 def test_clusters_are_found_without_labels(data: CodecData) -> None:
-    found = find_clusters(data.train, CLASSES, seed=0)
-    pure = sum(np.bincount(data.train_labels[found == number]).max() for number in range(CLASSES))
+    found = find_clusters(data.train.embeddings, CLASSES, seed=0)
+    pure = sum(np.bincount(data.train.labels[found == number]).max() for number in range(CLASSES))
     assert pure / len(found) > 0.7  # two centres may share a class
 
 

@@ -12,9 +12,15 @@ from receiver.knowledge_base.index.base import IndexEngine
 from receiver.knowledge_base.index.faiss_tools import resolve_device
 from receiver.knowledge_base.index.flat import FlatIndex
 from receiver.knowledge_base.index.recipes import RECIPES, list_count
-from receiver.knowledge_base.index.settings import Device, EngineSettings
+from receiver.knowledge_base.index.settings import (
+    TUNING_FILE,
+    Device,
+    EngineSettings,
+    Tuning,
+    tuned_settings,
+    write_tuning,
+)
 from receiver.knowledge_base.index.table import ENGINES, choose_engine, make_engine
-from receiver.knowledge_base.index.tuning import TUNING_FILE, Tuning, tuned_settings, write_tuning
 from shared.errors import DataLoss, InvalidSetting
 from shared.types import Floats
 from tests.tools.array_vectors import ArrayVectors

@@ -13,7 +13,7 @@ import pytest
 
 from receiver.confidence import CONFIDENCE_FILE, shipped_confidence
 from receiver.knowledge_base import EngineSettings, ItemRecord, KnowledgeBase, knowledge_base, restore_snapshot
-from receiver.knowledge_base.index.tuning import Tuning, write_tuning
+from receiver.knowledge_base.index.settings import Tuning, write_tuning
 from receiver.knowledge_base.store.layout import Layout
 from tests.tools.knowledge_base import fill, vectors
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from shared.clip import Clip, load_clip
 from shared.clip.precision import cast_tower
-from shared.clip.registry import register_clip_tiny
+from shared.clip.tower import register_clip_tiny
 from shared.clip.weights import find_weights
 from shared.datasets.cifar100 import read_cifar100
 from shared.datasets.drawn import CATEGORIES, draw_batch

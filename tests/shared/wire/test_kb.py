@@ -44,7 +44,7 @@ def test_an_outcome_comes_back_with_its_error() -> None:
 
 
 def test_an_item_comes_back_with_its_embedding() -> None:
-    item = Item("tom", "cat", b"webp", VECTOR, "a cat", "/tom.png", b"a file", b"digest", "")
+    item = Item("tom", "cat", VECTOR, "a cat", b"webp", "/tom.png", b"a file", b"digest", "")
     back = from_message(item_to_wire(item), Item)
     assert np.array_equal(back.embedding, VECTOR)
     assert vars(back) | {"embedding": None} == vars(item) | {"embedding": None}
@@ -55,7 +55,7 @@ def test_an_item_comes_back_with_its_embedding() -> None:
 
 def test_paths_that_are_not_utf_8_go_as_printable_text() -> None:
     printable = "/pictures/\\udcff.png"
-    assert item_to_wire(Item("tom", "cat", b"", VECTOR, path=ODD_PATH)).path == printable
+    assert item_to_wire(Item("tom", "cat", VECTOR, path=ODD_PATH)).path == printable
     assert page_to_wire([Listed(0, "tom", "cat", "", ODD_PATH)], 1).items[0].path == printable
     assert snapshot_to_wire(Snapshot("one", ODD_PATH, 1, 1, 1, "f00d")).path == printable
     assert to_verify(Verification(1, 0, (f"{ODD_PATH} is gone",))).problems == [f"{printable} is gone"]
