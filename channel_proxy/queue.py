@@ -5,7 +5,6 @@ from time import monotonic
 
 from shared.ledger import Entry, Kind, Stage
 from shared.phy import ChannelSettings
-from shared.phy.conditions.timing import airtime_seconds
 from shared.runtime.deadline import Deadline
 
 
@@ -22,7 +21,7 @@ class AirQueue:
 
     async def cross(self, settings: ChannelSettings, air_symbols: int, deadline: Deadline) -> tuple[Entry, ...]:
         """Be on the air, and on the way, and wait for both. Returns what that took. Raises Expired."""
-        airtime, propagation = airtime_seconds(settings, air_symbols), settings.propagation_seconds
+        airtime, propagation = settings.airtime_seconds(air_symbols), settings.propagation_seconds
         arrived = monotonic()
         async with deadline.enforced():
             left_at = await self._occupy(arrived, airtime)
@@ -52,7 +51,7 @@ class AirQueue:
 def emulated(settings: ChannelSettings, air_symbols: int) -> tuple[Entry, ...]:
     """What being on the air, and on the way, would take."""
     return (
-        Entry(Stage.AIRTIME, airtime_seconds(settings, air_symbols), Kind.EMULATED),
+        Entry(Stage.AIRTIME, settings.airtime_seconds(air_symbols), Kind.EMULATED),
         Entry(Stage.PROPAGATION, settings.propagation_seconds, Kind.EMULATED),
     )
 

@@ -1,32 +1,32 @@
-"""Every error that SemLink raises on purpose.
+"""The tree of SemLink's errors.
 
     SemLinkError
-    ├── InvalidInput          what the caller gave is wrong: picture, setting, request
+    ├── InvalidInput          wrong input of the caller: picture, setting, request
     │   ├── InvalidPicture    not an image, truncated, empty, too many pixels
     │   ├── InvalidSetting    a setting out of its range
     │   └── InvalidSymbols    a burst whose bytes, count or power are wrong
-    ├── Mismatch              two halves that do not belong together: codec, CLIP, knowledge base
+    ├── Mismatch              parts that do not match: codec, CLIP, knowledge base
     ├── NotFound              an item, codec, file or weight that does not exist
-    ├── Exhausted             too large, or too much in flight; try later or smaller
+    ├── Exhausted             a limit was reached: too large, or too much in flight
     ├── Expired               the deadline passed before the work was done
     ├── Unavailable           a service that cannot be reached now
-    │   └── Lost              a burst that the channel lost, as its settings ask it to
+    │   └── Lost              a burst that the channel lost, as its settings require
     └── DataLoss              a stored file that is damaged
 
-A message names the wrong value and says what to do. `shared.wire.failure` maps the tree to gRPC status codes.
+A message names the wrong value and the remedy. `shared.wire.failure` maps the tree to gRPC status codes.
 """
 
 
 class SemLinkError(Exception):
-    """Base of every error that SemLink raises on purpose."""
+    """Base of all errors that SemLink raises itself."""
 
 
 class InvalidInput(SemLinkError):
-    """What the caller gave is wrong."""
+    """The input of the caller is wrong."""
 
 
 class InvalidPicture(InvalidInput):
-    """The bytes are no picture that can be sent."""
+    """The bytes are not a picture that can be sent."""
 
 
 class InvalidSetting(InvalidInput):
@@ -34,15 +34,15 @@ class InvalidSetting(InvalidInput):
 
 
 class InvalidSymbols(InvalidInput):
-    """A burst's bytes, count or power are wrong."""
+    """The bytes, the number or the power of a burst's symbols are wrong."""
 
 
 class Mismatch(SemLinkError):
-    """Two halves that do not belong together."""
+    """Parts that must match differ, such as codec and CLIP."""
 
 
 class NotFound(SemLinkError):
-    """Something that was named does not exist."""
+    """An item, codec, file or weight does not exist."""
 
 
 class Exhausted(SemLinkError):
@@ -58,7 +58,7 @@ class Unavailable(SemLinkError):
 
 
 class Lost(Unavailable):
-    """The channel lost the burst, as its settings ask it to; nothing is broken."""
+    """The channel lost the burst, as its settings require; no service failed."""
 
 
 class DataLoss(SemLinkError):

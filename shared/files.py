@@ -23,20 +23,16 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{uuid4().hex}{_SUFFIX}")
     try:
         yield temporary
-        _put_in_place(temporary, path)
+        try:
+            fsync(temporary)
+            temporary.replace(path)
+            fsync(path.parent)
+        except OSError as error:
+            raise Exhausted(
+                f"cannot put {path} in place: {error}; check that disk and its space, then try again"
+            ) from error
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _put_in_place(temporary: Path, path: Path) -> None:
-    try:
-        fsync(temporary)
-        temporary.replace(path)
-        fsync(path.parent)
-    except OSError as error:
-        raise Exhausted(
-            f"cannot put {path} in place: {error}; check that disk and its space, then try again"
-        ) from error
 
 
 def fsync(path: Path) -> None:

@@ -1,12 +1,11 @@
-"""The ledger: where the time of one delivery went.
+"""The ledger: the time that each stage of one delivery took.
 
-Durations only, each measured on the monotonic clock of one host; never a difference between clocks of two hosts.
-Stages in the order in which a delivery meets them:
+It holds durations only, each measured on the monotonic clock of one host. The stages in their order:
 
     access -> preprocess -> queue -> encode -> compress -> wire -> channel -> air_queue -> airtime -> propagation
            -> delay -> receive_queue -> equalize -> decode -> embed -> search -> other
 
-Airtime and propagation are emulated unless the channel is told to wait for them.
+Airtime and propagation are emulated, unless `airtime = "real"` makes the channel wait for them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,7 +17,7 @@ from typing import NamedTuple
 
 
 class Kind(StrEnum):
-    """Whether a duration was waited for or computed."""
+    """Whether a duration was measured or only computed."""
 
     MEASURED = "measured"
     EMULATED = "emulated"
@@ -34,27 +33,26 @@ class Stage(StrEnum):
     COMPRESS = "compress"  # codec
     WIRE = "wire"  # sockets and relaying: transmitter to receiver and back
     CHANNEL = "channel"  # computing fading and noise
-    AIR_QUEUE = "air_queue"  # wait until the air is free; where airtime is real
+    AIR_QUEUE = "air_queue"  # wait until the channel is free; real airtime only
     AIRTIME = "airtime"  # symbols / symbol rate
-    PROPAGATION = "propagation"  # there; the answer's way back is not emulated
-    DELAY = "delay"  # held back by a fault: delay, jitter, reordering, a stall
+    PROPAGATION = "propagation"  # of the burst; that of the answer is not emulated
+    DELAY = "delay"  # by a fault: delay, jitter, reordering, a stall
     RECEIVE_QUEUE = "receive_queue"  # wait for a place in a decoder batch
     EQUALIZE = "equalize"
     DECODE = "decode"
-    EMBED = "embed"  # CLIP in the receiver, of a picture that arrived
+    EMBED = "embed"  # CLIP in the receiver, on decoded pictures
     SEARCH = "search"
-    OTHER = "other"  # what is left
+    OTHER = "other"  # the rest of the measured total
 
 
 AIR = frozenset({Stage.CHANNEL, Stage.AIR_QUEUE, Stage.AIRTIME, Stage.PROPAGATION, Stage.DELAY})
 """Stages that the channel books."""
 
-
 _PLACES = {stage.value: place for place, stage in enumerate(Stage)}
 
 
 def place_of(stage: str) -> int:
-    """Where a stage stands on the way; one that this version does not know stands last."""
+    """Position of a stage in the order above; unknown stages come last."""
     return _PLACES.get(stage, len(_PLACES))
 
 
@@ -77,11 +75,11 @@ class Ledger:
         self.entries.append(Entry(stage, max(0.0, seconds), kind))
 
     def extend(self, entries: Iterable[Entry]) -> None:
-        """Add entries that another host booked."""
+        """Add entries of another host."""
         self.entries.extend(entries)
 
     def merged(self) -> tuple[Entry, ...]:
-        """The entries, those of one stage and kind added up, in the order of their first booking."""
+        """One entry for each stage and kind, the sum of its bookings, in the order of the first ones."""
         sums: dict[tuple[str, Kind], float] = {}
         for stage, seconds, kind in self.entries:
             sums[stage, kind] = sums.get((stage, kind), 0.0) + seconds
@@ -89,7 +87,7 @@ class Ledger:
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
-        """Book the time that the body takes."""
+        """Book the duration of the `with` block."""
         start = perf_counter()
         try:
             yield
@@ -97,14 +95,14 @@ class Ledger:
             self.book(stage, perf_counter() - start)
 
     def seconds(self, kind: Kind) -> float:
-        """Sum of one kind of entries, in seconds."""
+        """Sum of the entries of one kind, seconds."""
         return sum(entry.seconds for entry in self.entries if entry.kind == kind)
 
     @property
     def total_seconds(self) -> float:
-        """Sum of all entries, in seconds."""
+        """Sum of all entries, seconds."""
         return sum(entry.seconds for entry in self.entries)
 
     def close(self, elapsed_seconds: float) -> None:
-        """Book what of `elapsed_seconds`, the measured whole, no stage accounts for."""
+        """Book the part of `elapsed_seconds`, the measured total, that no stage accounts for, as `other`."""
         self.book(Stage.OTHER, elapsed_seconds - self.seconds(Kind.MEASURED))

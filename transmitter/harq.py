@@ -15,7 +15,7 @@ from shared.frame.burst import Burst
 from shared.frame.delivery import HarqRound
 from shared.frame.reception import Reception, Trace
 from shared.ledger import AIR, Entry, Kind, Stage
-from shared.phy.conditions.timing import HEADER_SYMBOLS
+from shared.phy.conditions.settings import HEADER_SYMBOLS
 from shared.runtime.deadline import Deadline
 from shared.types import Complex
 

@@ -6,8 +6,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from shared.codecs.base.contract import DesignFading
-from shared.codecs.base.design_snr import DEFAULT_DESIGN_SNR_DB
+from shared.codecs.base.contract import DEFAULT_DESIGN_SNR_DB, DesignFading
 from shared.frame.burst import Csi
 from shared.phy import PilotPattern
 from shared.runtime.config import ServerSettings

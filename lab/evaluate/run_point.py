@@ -14,7 +14,7 @@ from lab.evaluate.scenario import ChannelSpec, Point, Scenario, SchemeSpec
 from lab.evaluate.scheme import Arrival, Batch, Scheme
 from lab.evaluate.scorer import Score, Scorer
 from lab.evaluate.table import Row
-from shared.phy.conditions.timing import HEADER_SYMBOLS
+from shared.phy.conditions.settings import HEADER_SYMBOLS
 
 NOTHING = float("nan")
 CONFIDENCE = 0.95

@@ -19,8 +19,7 @@ from receiver.decoder import Equalized
 from receiver.knowledge_base.index.exact_search import exact_nearest
 from shared.clip import Clip
 from shared.codecs import AnyCodec, Codec, Decoded
-from shared.codecs.base.contract import DesignFading, DesignSnr
-from shared.codecs.base.design_snr import outage_snr_db
+from shared.codecs.base.contract import DesignFading, DesignSnr, outage_snr_db
 from shared.codecs.embedding.posterior import LabelPosterior
 from shared.errors import InvalidSetting
 from shared.phy.conditions.settings import FadingName

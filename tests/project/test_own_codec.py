@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from shared.codecs.base.plugin import codec_from_file
+from shared.codecs.base.registry import codec_from_file
 from shared.errors import InvalidSetting, NotFound
 from tests.tools.paths import ROOT
 

@@ -15,8 +15,8 @@ from lab.evaluate.metrics import semantic_accuracy
 from lab.train.common.output import write_card
 from lab.train.digital_pictures import DigitalPicturesSettings
 from shared.clip import Clip, embed_pictures, load_clip
+from shared.codecs.base.weight_files import write_rows
 from shared.codecs.digital.modem import Modem
-from shared.codecs.digital.modes import write_rows
 from shared.codecs.picture.formats import FORMATS, Format
 from shared.codecs.picture.link_adaptation import BLOCK_SYMBOLS, MCS, Mcs
 from shared.datasets.cifar100 import read_cifar100

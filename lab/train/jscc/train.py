@@ -26,8 +26,7 @@ from lab.train.common.settings import FEATURES
 from lab.train.jscc import JsccSettings
 from lab.train.jscc.init import start_as_linear_code
 from shared.codecs import codec_class
-from shared.codecs.picture.jscc.codec import JsccCodec, to_unit_range
-from shared.codecs.picture.jscc.network import JsccNetwork, reliability_of
+from shared.codecs.picture.jscc.codec import JsccCodec, JsccNetwork, reliability_of, to_unit_range
 from shared.datasets.cifar100 import read_cifar100
 from shared.device import use_threads
 from shared.errors import InvalidSetting

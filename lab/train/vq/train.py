@@ -16,9 +16,8 @@ from lab.train.common.data import open_data
 from lab.train.common.output import export, write_card
 from lab.train.vq import VqSettings
 from shared.codecs.digital.modem import LOWEST_RATE, Mode, Modem
-from shared.codecs.digital.modes import ModeTable
 from shared.codecs.digital.quantizer import ResidualQuantizer
-from shared.codecs.digital.vq import VqDigital
+from shared.codecs.digital.vq import ModeTable, VqDigital
 from shared.phy import ChannelSettings, Link
 from shared.phy.power import normalize_power
 from shared.units import n0_from_snr_db

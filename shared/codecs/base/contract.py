@@ -3,28 +3,42 @@
     e [B, 512] --encode--> x [B, k/2] --channel, equalizer--> x_hat [B, k/2] --decode--> e_hat [B, 512]
 
 A codec is one file with both halves side by side, and one row in `registry`. CONTRIBUTING.md shows how to add one.
-Codecs of pixels instead of embeddings are in `shared.codecs.base.picture`, codecs that choose a modulation and code
-rate in `shared.codecs.base.mode_selector`.
+Codecs of pixels instead of embeddings are in `shared.codecs.base.picture`.
 """
 
+import copy
 import hashlib
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, Literal, Self, TypeVar
+from typing import ClassVar, Final, Generic, Literal, Self, TypeVar
 
 import numpy as np
 
-from shared.codecs.base.design_snr import ADAPTIVE_DESIGN_SNR_DB
 from shared.errors import InvalidInput
+from shared.phy.conditions.settings import FadingName
+from shared.phy.power import normalize_power
 from shared.phy.receive.equalizer import EqualizerName
-from shared.types import Complex, Embeddings, Floats
+from shared.types import Bools, Complex, Embeddings, Floats
 
 DesignSnr = Floats
 """SNR that the sender designs each burst for: [B], float32, dB; NaN takes the codec's default."""
 DesignFading = Literal["none", "rayleigh"]
 """Fading that the sender designs for: a constant gain, or one that fades from burst to burst."""
 LogProbabilities = Floats
+
+OUTAGE: Final = 0.1
+
+DEFAULT_DESIGN_SNR_DB: Final = 0.0
+"""Design SNR of the transmitter and of `nested` if none is given, dB.
+
+Measured with `nested`, k = 64, 8 pilots, AWGN: at -7 dB it costs 0.08 of accuracy against a code made for -8 dB, at
+10 dB 0.03 of cosine against one made for 12 dB. Of the points in between it loses the least.
+"""
+
+ADAPTIVE_DESIGN_SNR_DB: Final = 5.0
+"""Design SNR of the other codecs that adapt if none is given, dB. The transmitter always gives one."""
 
 Source = TypeVar("Source")
 Result = TypeVar("Result")
@@ -116,6 +130,59 @@ class BaseCodec(ABC, Generic[Source, Result]):
         given = np.full(count, np.nan, np.float32) if snr_db is None else snr_db
         return np.where(np.isnan(given), np.float32(self.default_design_snr_db), given)
 
+    def _with(self, **attributes: object) -> Self:
+        """A copy that shares all attributes but these."""
+        other = copy.copy(self)
+        vars(other).update(attributes)
+        return other
+
+
+class ModeSelector(BaseCodec[Source, Result]):
+    """A codec that chooses a mode (modulation and code rate) for each burst; a number names it.
+
+    design SNR, design fading --choose--> mode --header, 6 bits--> receiver
+    """
+
+    _fading: DesignFading = "none"
+    _mode: int | None = None  # that the header named
+
+    @abstractmethod
+    def choose(self, snr_db: float, fading: DesignFading) -> int:
+        """Number of the best mode at this design SNR, dB, and design fading."""
+
+    @property
+    @abstractmethod
+    def mode_numbers(self) -> Sequence[int]:
+        """All modes that a burst of this length may have."""
+
+    def mode(self, snr_db: float) -> int:
+        """See `BaseCodec.mode`."""
+        return self.choose(self.default_design_snr_db if math.isnan(snr_db) else snr_db, self._fading)
+
+    def with_mode(self, mode: int) -> Self:
+        """See `BaseCodec.with_mode`."""
+        if mode not in self.mode_numbers:
+            numbers = f"{self.mode_numbers[0]} to {self.mode_numbers[-1]}"
+            raise InvalidInput(f"codec {self.name} k = {self.k} has no mode {mode}: it has {numbers}")
+        return self._with(_mode=mode)
+
+    def for_fading(self, fading: DesignFading) -> Self:
+        """See `BaseCodec.for_fading`."""
+        return self._with(_fading=fading)
+
+    @property
+    def received_mode(self) -> int:
+        """The mode that the header named; without a header, that of the default design SNR."""
+        return self.mode(math.nan) if self._mode is None else self._mode
+
+    def send(self, snr_db: DesignSnr | None, count: int, modulate: Callable[[Bools, int], Complex]) -> Complex:
+        """Symbols [count, k/2], complex64, unit power: `modulate(rows, mode)` makes those of all rows of one mode."""
+        numbers = np.array([self.mode(float(point)) for point in self.design_snr_db(snr_db, count)])
+        x = np.empty((count, self.symbols), np.complex64)
+        for number in np.unique(numbers).tolist():
+            x[numbers == number] = normalize_power(modulate(numbers == number, number))
+        return x
+
 
 class Codec(BaseCodec[Embeddings, Decoded]):
     """A codec of embeddings."""
@@ -132,6 +199,15 @@ class Codec(BaseCodec[Embeddings, Decoded]):
         return self
 
 
+def outage_snr_db(snr_db: float, fading: FadingName) -> float:
+    """The SNR that 90 % of the bursts exceed. snr_db: average Es/N0, dB.
+
+    Without fading that is the average. Otherwise it is taken as for Rayleigh fading, where P(|h|^2 < x) = 1 - exp(-x):
+    10 log10(-ln 0.9) = -9.8 dB from the average.
+    """
+    return snr_db if fading == "none" else snr_db + 10 * math.log10(-math.log(1 - OUTAGE))
+
+
 def fingerprint_of(parts: Iterable[bytes]) -> str:
     """16 hexadecimal digits of the SHA-256 of `parts`, each preceded by its length."""
     digest = hashlib.sha256()
@@ -139,6 +215,12 @@ def fingerprint_of(parts: Iterable[bytes]) -> str:
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
     return digest.hexdigest()[:16]
+
+
+def known_noise(x_hat: Complex, n0_eff: Floats) -> Floats:
+    """Noise power of each symbol after zero forcing: [B, n]; where `n0_eff` is NaN, E|x_hat|^2 - 1 of the burst."""
+    measured = np.maximum(np.mean(np.abs(x_hat) ** 2, axis=1, keepdims=True) - 1, 0)
+    return np.where(np.isnan(n0_eff), measured, n0_eff)
 
 
 def to_symbols(latent: Floats) -> Complex:

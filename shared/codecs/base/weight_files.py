@@ -4,12 +4,15 @@ User-supplied weights, for another CLIP model or of another training, are in a f
 codec, as in assets. It is searched first.
 """
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -49,21 +52,38 @@ def weights_path(codec: str, file: str, command: str | None = None) -> Path:
 
 def read_weights(path: Path, codec: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors by name, as float32, and metadata of a safetensors file. Raises DataLoss for anything else."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - not a dict
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise DataLoss(f"{path} holds no weights of {codec}: {error}") from error
-    if not all(tensor.isfinite().all() for tensor in tensors.values()):
-        raise DataLoss(f"{path} holds no weights of {codec}: there is a NaN or an infinity among them")
+    with holding_weights(path, codec), safe_open(path, framework="pt") as file:
+        metadata = file.metadata() or {}
+        tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - not a dict
+        if not all(tensor.isfinite().all() for tensor in tensors.values()):
+            raise ValueError("there is a NaN or an infinity among them")
     return tensors, metadata
 
 
-def fingerprint_of_weights(arrays: Mapping[str, Floats], *parts: str) -> str:
-    """Fingerprint of named arrays, in the order of their names, and of strings that belong to them."""
-    pieces = [piece for name in sorted(arrays) for piece in (name.encode(), arrays[name].tobytes())]
+@contextmanager
+def holding_weights(path: Path, codec: str) -> Iterator[None]:
+    """Raise DataLoss that names `path` when the block finds that it does not hold the weights of the codec."""
+    try:
+        yield
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise DataLoss(f"{path} holds no weights of codec {codec}: {reason}") from error
+
+
+def fingerprint_of_weights(arrays: Mapping[str, Floats] | Mapping[str, Tensor], *parts: str) -> str:
+    """Fingerprint of named arrays or tensors, in the order of their names, and of strings that belong to them."""
+    raw = {name: torch.as_tensor(array).cpu().numpy().tobytes() for name, array in arrays.items()}
+    pieces = [piece for name in sorted(raw) for piece in (name.encode(), raw[name])]
     return fingerprint_of([*(part.encode() for part in parts), *pieces])
+
+
+def write_rows(path: Path, tables: Mapping[str, Mapping[Any, Any]]) -> None:
+    """Write JSON: name -> name -> row, one line for each row."""
+    blocks = (
+        f'  "{name}": {{\n' + ",\n".join(f'    "{key}": {json.dumps(row)}' for key, row in table.items()) + "\n  }"
+        for name, table in tables.items()
+    )
+    path.write_text("{\n" + ",\n".join(blocks) + "\n}\n")
 
 
 def _checked(folder: Path) -> Path:

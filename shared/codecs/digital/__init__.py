@@ -1,1 +1,1 @@
-"""Digital transmission: bits to symbols and back by 5G LDPC and QAM, and codecs made of it."""
+"""Digital transmission by 5G LDPC and QAM, and the codec `vq-digital`."""

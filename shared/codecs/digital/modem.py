@@ -1,4 +1,4 @@
-"""Bits to symbols and back: 5G LDPC, QAM, soft demapping, all by Sionna.
+"""Channel coding and modulation by Sionna: 5G LDPC, QAM, soft demapping.
 
 bits [K] -> LDPC -> coded [c] -> repeated [n m] -> QAM -> x [n]
 x_hat [n], n0_eff [n] -> LLRs [n m] -> summed [c] -> belief propagation -> bits [K]
@@ -18,27 +18,27 @@ from shared.types import Complex, Floats
 Bits = npt.NDArray[np.uint8]
 
 MIN_BITS: Final = 12
-"""Fewest information bits of 3GPP TS 38.212's code."""
+"""Least number of information bits of the code of 3GPP TS 38.212."""
 MAX_BITS: Final = 8448
 LOWEST_RATE: Final = 1 / 5
 HIGHEST_RATE: Final = 948 / 1024
 _ITERATIONS: Final = 20
-_N0_FLOOR: Final = 1e-4  # -40 dB: keeps LLRs finite where there is no noise
+_N0_FLOOR: Final = 1e-4  # -40 dB: keeps LLRs finite without noise
 
 
 class Mode(NamedTuple):
-    """How bits are sent. bits: information bits of a burst. order: coded bits of a QAM symbol, 2, 4 or 6."""
+    """Code rate and modulation. bits: information bits per burst. order: coded bits per QAM symbol, 2, 4 or 6."""
 
     bits: int
     order: int
 
     def fits(self, symbols: int) -> bool:
-        """Whether there is a code for so many symbols: 12 to 8448 bits, at a rate of at most 948/1024."""
+        """Whether a code of this length exists: 12 to 8448 bits, rate at most 948/1024."""
         return MIN_BITS <= self.bits <= MAX_BITS and self.bits <= HIGHEST_RATE * symbols * self.order
 
 
 def require_sionna(codec: str) -> None:
-    """Raise NotFound, with what to type, where the library is not installed."""
+    """Raise NotFound, with the command that installs it, if Sionna is missing."""
     if find_spec("sionna") is None:
         raise NotFound(f"codec {codec} needs Sionna, which is not installed: pip install 'semlink[services]'")
 
@@ -46,8 +46,8 @@ def require_sionna(codec: str) -> None:
 class Modem:
     """Sends bursts of `mode.bits` bits as `symbols` symbols.
 
-    Under a rate of 1/5 the code word is sent again from its start, as 5G's circular buffer does, and the receiver adds
-    up what it hears of each bit. Raises InvalidSetting for a mode that does not fit.
+    Below rate 1/5 the codeword is repeated from its start, as in 5G's circular buffer, and the receiver adds the LLRs
+    of repeated bits. Raises InvalidSetting for a mode that does not fit.
     """
 
     def __init__(self, mode: Mode, symbols: int) -> None:
@@ -63,34 +63,34 @@ class Modem:
         self._places = torch.arange(self._sent) % self._coded
 
     def modulate(self, bits: Bits) -> Complex:
-        """Symbols [B, n], complex64, E|x|^2 = 1 over the constellation, of bits [B, K], 0 or 1."""
+        """Bits [B, K], 0 or 1, to symbols [B, n], complex64, with E|x|^2 = 1 over the constellation."""
         coded = self._chain.encode(torch.from_numpy(bits).float())
         x: Complex = self._chain.map(coded[:, self._places]).cpu().numpy().astype(np.complex64)
         return x
 
     def demodulate(self, x_hat: Complex, n0_eff: Floats) -> Bits:
-        """Bits [B, K] of equalized symbols [B, n] and their noise power [B, n], after zero forcing.
+        """Bits [B, K] of zero-forced symbols [B, n] and their noise power [B, n].
 
-        Where n0_eff is NaN it is estimated from the burst, as the larger of two guesses: E|x_hat|^2 - 1, which is good
-        where noise is strong, and the distance to the nearest points of the constellation, where it is weak.
+        NaN in n0_eff is replaced by an estimate from the burst, the larger of two: E|x_hat|^2 - 1, which is accurate
+        for strong noise, and the squared distance to the nearest points of the constellation, for weak noise.
         """
-        noise = torch.from_numpy(np.maximum(np.where(np.isnan(n0_eff), self._guess(x_hat), n0_eff), _N0_FLOOR))
+        noise = torch.from_numpy(np.maximum(np.where(np.isnan(n0_eff), self._estimate(x_hat), n0_eff), _N0_FLOOR))
         llr = self._chain.demap(torch.from_numpy(np.ascontiguousarray(x_hat)), noise)
         summed = torch.zeros(len(llr), self._coded).index_add_(1, self._places, llr)
         bits: Bits = self._chain.decode(summed).cpu().numpy().astype(np.uint8)
         return bits
 
-    def _guess(self, x_hat: Complex) -> Floats:
-        """Noise power of each burst from its symbols alone: [B, 1], float32."""
+    def _estimate(self, x_hat: Complex) -> Floats:
+        """Noise power of each burst, estimated from its symbols alone: [B, 1], float32."""
         moment = np.mean(np.abs(x_hat) ** 2, axis=1) - 1
         nearest = np.abs(x_hat[:, :, None] - self._chain.points).min(axis=2)
-        guess: Floats = np.maximum(moment, np.mean(nearest**2, axis=1))[:, None].astype(np.float32)
-        return guess
+        estimate: Floats = np.maximum(moment, np.mean(nearest**2, axis=1))[:, None].astype(np.float32)
+        return estimate
 
 
 @lru_cache(maxsize=256)
 def modem_of(mode: Mode, symbols: int) -> Modem:
-    """The modem of a mode, built when it is first asked for."""
+    """The modem of a mode, cached."""
     return Modem(mode, symbols)
 
 

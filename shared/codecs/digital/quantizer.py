@@ -1,8 +1,8 @@
-"""A residual vector quantizer: an embedding to bits and back, any number of whole stages.
+"""A residual vector quantizer: embeddings to bits and back, with any number of whole stages.
 
-    e [512] --centre, project--> z [dim] --stage 1: nearest word--> 8 bits, what is left --stage 2--> 4 bits, ...
+    e [512] --centre, project--> z [dim] --stage 1: nearest codeword--> 8 bits, residual --stage 2--> 4 bits, ...
 
-The search keeps the best few paths (beam search). It is FAISS's: Babenko, Lempitsky, "Additive quantization for extreme
+The search is FAISS's beam search: Babenko, Lempitsky, "Additive quantization for extreme
 vector compression", CVPR 2014; Liu, Lu, Wang, "Generalized residual vector quantization", 2016.
 """
 
@@ -17,15 +17,15 @@ from shared.errors import InvalidInput
 from shared.types import Embeddings, Floats
 
 STAGES: Final = (8, 4, 4, *(8,) * 14)
-"""Bits of each stage. 12, 16 and every 8 more up to 128 are whole numbers of stages."""
+"""Bits of each stage. Whole stages give 8, 12, 16 and then multiples of 8 bits up to 128."""
 BUDGETS: Final = tuple(accumulate(STAGES))
 BOOKS: Final = tuple(accumulate(2**bits for bits in STAGES))
-"""Codebooks of the first stages together."""
+"""Total number of codewords of the first stages."""
 _BEAM: Final = 8
 
 
 class Codebooks(NamedTuple):
-    """What a quantizer learned. mean: [512]. axes: [dim, 512], orthonormal. books: [sum of 2^bits, dim], all stages."""
+    """Parameters of a quantizer. mean: [512]. axes: [dim, 512], orthonormal. books: [sum of 2^bits, dim]."""
 
     mean: Floats
     axes: Floats
@@ -41,18 +41,17 @@ class ResidualQuantizer:
 
     @classmethod
     def train(cls, embeddings: Embeddings, dim: int = 128, stages: int = len(STAGES)) -> Self:
-        """Learn from embeddings [N, 512]: `dim` principal axes, then one stage after the other.
+        """Train on embeddings [N, 512]: first `dim` principal axes, then the stages in order.
 
-        Raises InvalidInput for fewer embeddings than the words of a stage.
+        Raises InvalidInput for fewer embeddings than a stage has codewords.
         """
         if len(embeddings) < (words := 1 << max(STAGES)):
             raise InvalidInput(f"{len(embeddings)} embeddings to learn from: a stage has {words} words, give more")
         mean = embeddings.mean(axis=0)
         values, vectors = np.linalg.eigh(np.cov(embeddings.T))
         axes = np.ascontiguousarray(vectors[:, np.argsort(values)[::-1][:dim]].T, np.float32)
-        engine = faiss.ResidualQuantizer(dim, _sizes(stages))
-        engine.max_beam_size = _BEAM
-        engine.cp.min_points_per_centroid = 1  # FAISS would warn of a small set twice for each stage
+        engine = _engine(dim, stages)
+        engine.cp.min_points_per_centroid = 1  # silences two warnings per stage for a small set
         engine.train(_projected(embeddings, mean, axes))
         books = faiss.vector_to_array(engine.codebooks).reshape(-1, dim)
         return cls(Codebooks(mean, axes, books))
@@ -69,9 +68,12 @@ class ResidualQuantizer:
         return decoded @ self.codebooks.axes + self.codebooks.mean
 
     def _engine(self, bits: int) -> Any:
-        """FAISS's quantizer of so many bits, made when it is asked for."""
+        """FAISS's quantizer of so many bits with the trained codewords; built at the first call."""
         if bits not in self._engines:
-            self._engines[bits] = _engine(self.codebooks, BUDGETS.index(bits) + 1)
+            axes, books, stages = self.codebooks.axes, self.codebooks.books, BUDGETS.index(bits) + 1
+            engine = self._engines[bits] = _engine(len(axes), stages)
+            faiss.copy_array_to_vector(np.ascontiguousarray(books[: BOOKS[stages - 1]]).ravel(), engine.codebooks)
+            engine.is_trained = True
         return self._engines[bits]
 
 
@@ -79,17 +81,11 @@ def _projected(embeddings: Embeddings, mean: Floats, axes: Floats) -> Floats:
     return np.ascontiguousarray((embeddings - mean) @ axes.T, np.float32)
 
 
-def _sizes(stages: int) -> Any:
-    sizes = faiss.UInt64Vector()
+def _engine(dim: int, stages: int) -> Any:
+    """FAISS's quantizer of the first stages, without codewords."""
+    sizes: Any = faiss.UInt64Vector()
     for bits in STAGES[:stages]:
         sizes.push_back(bits)
-    return sizes
-
-
-def _engine(codebooks: Codebooks, stages: int) -> Any:
-    """FAISS's quantizer of the first stages, with words that were learned before."""
-    engine = faiss.ResidualQuantizer(codebooks.axes.shape[0], _sizes(stages))
+    engine = faiss.ResidualQuantizer(dim, sizes)
     engine.max_beam_size = _BEAM
-    faiss.copy_array_to_vector(np.ascontiguousarray(codebooks.books[: BOOKS[stages - 1]]).ravel(), engine.codebooks)
-    engine.is_trained = True
     return engine

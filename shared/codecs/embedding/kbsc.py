@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from torch.nn.utils import fuse_linear_bn_eval
 
 from shared.codecs.base.contract import Codec, Decoded, DesignSnr
-from shared.codecs.base.weight_files import fingerprint_of_weights, read_weights, weights_path
-from shared.errors import DataLoss
+from shared.codecs.base.weight_files import fingerprint_of_weights, holding_weights, read_weights, weights_path
 from shared.types import Complex, Embeddings, Floats
 
 DIM, HIDDEN = 512, 384
@@ -60,8 +59,7 @@ class Kbsc(Codec):
         self.k = network.k
         self.clip_fingerprint = clip_fingerprint
         self.device = device
-        arrays = {name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()}
-        self.fingerprint = fingerprint_of_weights(arrays)
+        self.fingerprint = fingerprint_of_weights(network.state_dict())
         self.params = sum(parameter.numel() for parameter in network.parameters())  # as published
         self.network = copy.deepcopy(network).to(device).eval().fuse()
 
@@ -74,11 +72,9 @@ class Kbsc(Codec):
     def from_file(cls, path: Path, device: str) -> Self:
         """A network from a safetensors file whose metadata holds `k` and `clip_fingerprint`."""
         state, metadata = read_weights(path, cls.name)
-        try:
+        with holding_weights(path, cls.name):
             network = KbscNetwork(int(metadata["k"]))
             network.load_state_dict(state)
-        except (KeyError, ValueError, RuntimeError) as error:
-            raise DataLoss(f"{path} holds no weights of {cls.name}: {error}") from error
         return cls(network, metadata.get("clip_fingerprint"), device)
 
     @torch.inference_mode()

@@ -4,17 +4,16 @@ e --classifier--> c --codeword--> x [k/2]
 x_hat --likelihood of each codeword--> log p(c | y) --> e_hat = prototype of the likeliest category
 """
 
-import copy
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
+from scipy.special import log_softmax
 
-from shared.codecs.base.contract import Codec, Decoded, DesignSnr, LogProbabilities, to_latent, to_symbols
-from shared.codecs.base.weight_files import fingerprint_of_weights, read_weights, weights_path
-from shared.codecs.embedding.nested import received_noise
-from shared.errors import DataLoss
+from shared.codecs.base.contract import Codec, Decoded, DesignSnr, LogProbabilities, known_noise, to_latent, to_symbols
+from shared.codecs.base.weight_files import fingerprint_of_weights, holding_weights, read_weights, weights_path
+from shared.codecs.embedding.nested import latent_noise
+from shared.codecs.embedding.nested_model import LEAST_NOISE
 from shared.phy.power import normalize_power
 from shared.phy.receive.equalizer import EqualizerName
 from shared.types import Complex, Embeddings, Floats
@@ -55,11 +54,9 @@ class Label(Codec):
     def from_file(cls, path: Path, k: int) -> Self:
         """The tables of one length from a safetensors file whose metadata holds `clip_fingerprint`."""
         tensors, metadata = read_weights(path, cls.name)
-        try:
+        with holding_weights(path, cls.name):
             tables = LabelTables._make(tensors[name].numpy() for name in ("weight", "bias", "prototypes", f"words_{k}"))
             return cls(tables, metadata["clip_fingerprint"])
-        except KeyError as error:
-            raise DataLoss(f"{path} holds no tables of codec label at k = {k}: {error} is missing") from error
 
     def encode(self, embeddings: Embeddings, snr_db: DesignSnr | None = None) -> Complex:  # noqa: ARG002
         """Symbols [B, k/2] of the categories of `embeddings`: [B, D]."""
@@ -69,23 +66,17 @@ class Label(Codec):
     def decode(self, x_hat: Complex, n0_eff: Floats) -> Decoded:
         """The prototype of the likeliest category, and the log-probabilities of all."""
         y, codewords = to_latent(x_hat), to_latent(self._symbols)
-        precision = 2 / received_noise(x_hat, n0_eff)  # N0/2 in each real dimension
+        precision = 2 / np.maximum(latent_noise(known_noise(x_hat, n0_eff)), LEAST_NOISE)  # N0/2 in each real dimension
         energy = np.broadcast_to(precision, y.shape) @ (codewords * codewords).T
-        log_posterior = _log_softmax((precision * y) @ codewords.T - 0.5 * energy + self._log_prior)
+        log_likelihood = (precision * y) @ codewords.T - 0.5 * energy
+        log_posterior = log_softmax(log_likelihood + self._log_prior, axis=1).astype(np.float32)
         return Decoded(self.tables.prototypes[log_posterior.argmax(axis=1)], log_posterior)
 
     def categories(self, embeddings: Embeddings) -> LogProbabilities:
         """See `Codec.categories`."""
-        return _log_softmax(embeddings @ self.tables.weight.T + self.tables.bias)
+        logits = embeddings @ self.tables.weight.T + self.tables.bias
+        return np.asarray(log_softmax(logits, axis=1), np.float32)
 
     def with_prior(self, log_prior: LogProbabilities) -> Self:
         """See `Codec.with_prior`."""
-        other = copy.copy(self)
-        other._log_prior = log_prior
-        return other
-
-
-def _log_softmax(scores: npt.NDArray[np.floating]) -> LogProbabilities:
-    scores = scores - scores.max(axis=1, keepdims=True)
-    normalized: LogProbabilities = (scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))).astype(np.float32)
-    return normalized
+        return self._with(_log_prior=log_prior)

@@ -10,7 +10,6 @@ One file of weights serves every k: the first k dimensions of the long code are 
 sources, is in `nested_model`.
 """
 
-import copy
 from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, Self
@@ -19,11 +18,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shared.codecs.base.contract import Codec, Decoded, DesignSnr, LogProbabilities, to_latent, to_symbols
-from shared.codecs.base.design_snr import DEFAULT_DESIGN_SNR_DB
-from shared.codecs.base.weight_files import fingerprint_of_weights, read_weights, weights_path
-from shared.codecs.embedding.nested_model import LEAST_NOISE, LENGTHS, NestedModel
-from shared.errors import DataLoss
+from shared.codecs.base.contract import (
+    DEFAULT_DESIGN_SNR_DB,
+    Codec,
+    Decoded,
+    DesignSnr,
+    LogProbabilities,
+    to_latent,
+    to_symbols,
+)
+from shared.codecs.base.weight_files import fingerprint_of_weights, holding_weights, read_weights, weights_path
+from shared.codecs.embedding.nested_model import LENGTHS, NestedModel
 from shared.phy.receive.equalizer import EqualizerName
 from shared.types import Complex, Embeddings, Floats
 
@@ -46,7 +51,7 @@ class Nested(Codec):
         self.k = k
         self.clip_fingerprint = clip_fingerprint
         self.device = device
-        self.fingerprint = fingerprint_of_weights(model.arrays(), str(k))
+        self.fingerprint = fingerprint_of_weights(model.state_dict(), str(k))
         self.model = model
         self._log_prior = torch.zeros(len(model.bias), device=device)
 
@@ -87,9 +92,7 @@ class Nested(Codec):
 
     def with_prior(self, log_prior: LogProbabilities) -> Self:
         """See `Codec.with_prior`."""
-        other = copy.copy(self)
-        other._log_prior = self._tensor(log_prior)
-        return other
+        return self._with(_log_prior=self._tensor(log_prior))
 
     def _nearest_points(self, snr_db: DesignSnr | None, count: int) -> Tensor:
         """Positions in the model's `points_db` of the nearest design SNRs: [count]."""
@@ -110,16 +113,8 @@ class NestedUnlabelled(Nested):
 @lru_cache(maxsize=2)
 def _read_model(path: Path, _modified_ns: int, device: str) -> tuple[NestedModel, str]:
     tensors, metadata = read_weights(path, Nested.name)
-    try:
+    with holding_weights(path, Nested.name):
         return NestedModel(**tensors).to(device), metadata["clip_fingerprint"]
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise DataLoss(f"{path} holds no model of codec nested: {error}") from error
-
-
-def received_noise(x_hat: Complex, n0_eff: Floats) -> Floats:
-    """As `latent_noise`; if unknown, estimated from the power of a burst, whose mean is 1 + N0."""
-    noise, heard = latent_noise(n0_eff), np.mean(np.abs(x_hat) ** 2, axis=1, keepdims=True) - 1
-    return np.maximum(np.where(np.isnan(noise), heard, noise), LEAST_NOISE).astype(np.float32)
 
 
 def latent_noise(n0_eff: Floats) -> Floats:

@@ -21,7 +21,6 @@ import torch
 from torch import Tensor, nn
 
 from shared.codecs.embedding.gain_error import GainError, gain_error, turned
-from shared.types import Floats
 from shared.units import n0_from_snr_db
 
 LENGTHS: Final = (8, 16, 32, 64, 128, 256)
@@ -60,10 +59,6 @@ class NestedModel(nn.Module):
             self.register_buffer(name, tensors[name].float())
         self.register_buffer("place", axis_pattern(self.axes.shape[2]), persistent=False)
         self._prefixes: dict[int, Prefix] = {}
-
-    def arrays(self) -> dict[str, Floats]:
-        """The parameters by name."""
-        return {name: tensor.cpu().numpy() for name, tensor in self.state_dict().items()}
 
     def log_categories(self, embeddings: Tensor) -> Tensor:
         """Log-probability of each category: [B, D] to [B, C]."""
@@ -212,26 +207,12 @@ def gain_errors(y: Tensor, noise: Tensor, code: Prefix) -> list[tuple[slice, Gai
     one or more of them. If noise differs within a segment, the gain was tracked from symbol to symbol: there is no
     common error, and the list is empty.
     """
-    k = y.shape[1]
     if noise.shape[1] == 1:
-        parts = [slice(0, k)]
-    elif _is_constant_in_segments(noise):
-        parts = [slice(start, stop) for start, stop in SEGMENTS if stop <= k]
+        parts = [slice(0, y.shape[1])]
     else:
-        parts = []
-    return [
-        (
-            part,
-            gain_error(
-                y[:, part],
-                noise[:, :1] if noise.shape[1] == 1 else noise[:, part],
-                code.codewords[..., part],
-                code.squares[..., part],
-                code.powers[..., part],
-            ),
-        )
-        for part in parts
-    ]
+        parts = _segments(y.shape[1]) if _is_constant_in_segments(noise) else []
+    of_code = (code.codewords, code.squares, code.powers)
+    return [(part, gain_error(y[:, part], noise[:, part], *(each[..., part] for each in of_code))) for part in parts]
 
 
 def log_likelihood(y: Tensor, noise: Tensor, code: Prefix) -> Tensor:
@@ -274,9 +255,9 @@ def expected_coordinates(y: Tensor, noise: Tensor, codewords: Tensor, gains: Ten
 def _weighed_through(inverse_noise: Tensor, code: Prefix) -> Tensor:
     """Codewords diag(inverse_noise) G: [..., B, C, n]. inverse_noise: [B, k]."""
     if _is_constant_in_segments(inverse_noise):  # rounds, one gain each: 3 to 14 times faster
-        segments = [(start, stop) for start, stop in SEGMENTS if stop <= inverse_noise.shape[1]]
-        steps = torch.stack([inverse_noise[:, start] for start, _ in segments], dim=1)
-        parts = [code.codewords[..., start:stop] @ code.carried[..., start:stop, :] for start, stop in segments]
+        segments = _segments(inverse_noise.shape[1])
+        steps = torch.stack([inverse_noise[:, segment.start] for segment in segments], dim=1)
+        parts = [code.codewords[..., segment] @ code.carried[..., segment, :] for segment in segments]
         return torch.einsum("bs,s...cn->...bcn", steps, torch.stack(parts))
     return torch.einsum("bk,...ck,...kn->...bcn", inverse_noise, code.codewords, code.carried)
 
@@ -290,5 +271,10 @@ def _squared_distance(y: Tensor, inverse_noise: Tensor, code: Prefix) -> Tensor:
 
 def _is_constant_in_segments(values: Tensor) -> bool:
     """Whether values [B, k] are the same throughout each segment."""
-    parts = [values[:, start:stop] for start, stop in SEGMENTS if stop <= values.shape[1]]
+    parts = [values[:, segment] for segment in _segments(values.shape[1])]
     return all(torch.equal(part[:, :1].expand_as(part), part) for part in parts)
+
+
+def _segments(k: int) -> list[slice]:
+    """Segments of a code of k dimensions."""
+    return [slice(start, stop) for start, stop in SEGMENTS if stop <= k]

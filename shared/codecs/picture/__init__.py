@@ -1,1 +1,1 @@
-"""Pictures as messages: conventional picture coding, and networks that send pixels."""
+"""Codecs of pictures: file formats over LDPC, and networks (JSCC)."""

@@ -14,7 +14,7 @@ from shared.errors import NotFound
 from shared.types import Pixels
 
 QUALITIES: Final = tuple(range(0, 100, 5))
-"""What is tried; in each format 0 is the smallest file."""
+"""Qualities that are tried; 0 gives the smallest file in each format."""
 
 
 @dataclass(frozen=True)
@@ -26,27 +26,34 @@ class Format:
     header_bytes: Callable[[bytes], int]
 
     def require(self) -> None:
-        """Raise NotFound, with what to type, where what codes and decodes it is not installed."""
-        _prepare(self.name)
+        """Raise NotFound, with the command that installs it, if the library of the format is missing."""
+        if self.name == "HEIF":
+            try:
+                import pillow_heif  # noqa: PLC0415 - an extra of its own
+            except ModuleNotFoundError as error:
+                raise NotFound(
+                    "HEVC pictures need pillow-heif, which is not installed: pip install 'semlink[heif]'"
+                ) from error
+            pillow_heif.register_heif_opener()
 
     def encode(self, pixels: Pixels, quality: int) -> bytes:
         """Encode [H, W, 3], uint8, RGB as a file."""
-        _prepare(self.name)
+        self.require()
         file = io.BytesIO()
         Image.fromarray(pixels).save(file, self.name, quality=quality, **dict(self.options))
         return file.getvalue()
 
     def decode(self, data: bytes) -> Pixels | None:
-        """Decode a file to [H, W, 3], uint8; None where it is damaged beyond reading."""
-        _prepare(self.name)
+        """Decode a file to [H, W, 3], uint8; None if it is too damaged to decode."""
+        self.require()
         try:
             with Image.open(io.BytesIO(data), formats=[self.name]) as picture:
                 return np.asarray(picture.convert("RGB"))
         except (OSError, ValueError, SyntaxError, EOFError, UnidentifiedImageError, struct.error):
-            return None  # damaged bytes are what the channel delivers: each decoder has its own way to say so
+            return None  # the channel damages files, and each decoder raises errors of its own
 
     def best_within(self, pixels: Pixels, budget_bytes: int, free_header: bool = False) -> bytes | None:
-        """The file of highest quality within a budget; None where even the smallest is too large.
+        """The file of highest quality within a budget; None if even the smallest is too large.
 
         free_header: do not count the header, as the literature does for its mosaics
         """
@@ -61,36 +68,20 @@ class Format:
 
 @lru_cache(maxsize=1 << 14)
 def _encoded(kind: Format, data: bytes, shape: tuple[int, ...], quality: int) -> bytes:
-    """A comparison asks for the same pictures at every SNR."""
+    """Cached, because comparisons encode the same pictures at every SNR."""
     return kind.encode(np.frombuffer(data, np.uint8).reshape(shape), quality)
 
 
-def _prepare(name: str) -> None:
-    if name != "HEIF":
-        return
-    try:
-        import pillow_heif  # noqa: PLC0415 - an extra of its own
-    except ModuleNotFoundError as error:
-        raise NotFound("HEVC pictures need pillow-heif, which is not installed: pip install 'semlink[heif]'") from error
-    pillow_heif.register_heif_opener()
-
-
-def _before(marker: bytes, length_of: Callable[[bytes, int], int]) -> Callable[[bytes], int]:
-    def header_bytes(data: bytes) -> int:
-        return length_of(data, data.index(marker))
-
-    return header_bytes
-
-
-def _after_scan_header(data: bytes, at: int) -> int:
-    """JPEG: the start-of-scan marker is followed by the length of its header, then by the coded picture."""
+def _jpeg_header_bytes(data: bytes) -> int:
+    """The start-of-scan marker is followed by the length of its header, then by the coded picture."""
+    at = data.index(b"\xff\xda")
     return at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
 
 
 FORMATS: Final = {
-    "jpeg": Format("JPEG", (("optimize", True), ("subsampling", 2)), _before(b"\xff\xda", _after_scan_header)),
+    "jpeg": Format("JPEG", (("optimize", True), ("subsampling", 2)), _jpeg_header_bytes),
     # RIFF and chunk headers, 20 bytes, then VP8's frame header of 10.
     "webp": Format("WEBP", (("method", 6),), lambda _data: 30),
     # All boxes before the payload of `mdat`: among them the parameter sets of HEVC.
-    "hevc": Format("HEIF", (("chroma", 420),), _before(b"mdat", lambda _data, at: at + 4)),
+    "hevc": Format("HEIF", (("chroma", 420),), lambda data: data.index(b"mdat") + 4),
 }

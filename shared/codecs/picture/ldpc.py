@@ -1,11 +1,11 @@
-"""`jpeg-ldpc`, `webp-ldpc`, `hevc-ldpc`: a picture's file over 5G LDPC and QAM.
+"""`jpeg-ldpc`, `webp-ldpc`, `hevc-ldpc`: picture files over 5G LDPC and QAM.
 
     pixels --format at a budget--> file --CRC, LDPC, QAM--> x [k/2]
     x_hat [k/2] --soft demapping, LDPC, CRC--> file --> pixels, or grey
 
-One LDPC block fills a burst. Modulation and code rate (an MCS) are those that promise the best semantic accuracy for
-the sender's operating point, by a table that `lab.train.digital_pictures` makes; the header
-names the MCS. The quality is as high as fits. HEVC intra in HEIF stands for BPG.
+One LDPC block fills a burst. The sender uses the modulation and coding scheme (MCS) with the highest expected semantic
+accuracy at its design SNR, from a table that `lab.train.digital_pictures` makes; the header names it. The picture
+quality is the highest that fits. HEVC intra in HEIF stands for BPG.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,7 @@ from typing import Any, ClassVar, Final, Self
 import numpy as np
 import torch
 
-from shared.codecs.base.contract import DesignFading, DesignSnr, fingerprint_of
-from shared.codecs.base.mode_selector import ModeSelector
+from shared.codecs.base.contract import DesignFading, DesignSnr, ModeSelector, fingerprint_of
 from shared.codecs.base.picture import GREY, SIDE, DecodedPictures, PictureCodec, check_pixels
 from shared.codecs.digital.modem import Bits, Modem, modem_of, require_sionna
 from shared.codecs.picture.formats import FORMATS, Format
@@ -26,7 +25,7 @@ from shared.phy.receive.equalizer import EqualizerName
 from shared.types import Bools, Complex, Floats, Pixels
 
 CRC_BITS: Final = 24
-"""Of each block: how the receiver knows that it is right. 3GPP TS 38.212, gCRC24A."""
+"""Checksum of each block, by which the receiver detects errors. 3GPP TS 38.212, gCRC24A."""
 
 LOST: Final = "the picture was lost on the air"
 NO_FILE: Final = "the picture had no file as small as this burst"
@@ -36,9 +35,10 @@ DAMAGED: Final = "the picture's file cannot be read"
 class PictureLdpc(ModeSelector[Pixels, DecodedPictures], PictureCodec):
     """One format and one length."""
 
-    kind: ClassVar[str]  # its row of the table
+    kind: ClassVar[str]  # row of `Adaptation.worth`
     format: ClassVar[Format]
-    equalizer: ClassVar[EqualizerName | None] = "zf"  # what soft demapping is made for
+    default_k: ClassVar[int] = 4096
+    equalizer: ClassVar[EqualizerName | None] = "zf"  # soft demapping expects unbiased symbols
     quick: ClassVar[bool] = False  # Sionna takes seconds to import
 
     def __init__(self, k: int, adaptation: Adaptation) -> None:
@@ -50,14 +50,14 @@ class PictureLdpc(ModeSelector[Pixels, DecodedPictures], PictureCodec):
         self._adaptation = adaptation
 
     @classmethod
-    def load(cls, k: int, device: str) -> Self:  # noqa: ARG003 - picture files and belief propagation, on the processor
-        """There is nothing to load but the table, which ships. Raises NotFound where a library is missing."""
+    def load(cls, k: int, device: str) -> Self:  # noqa: ARG003 - runs on the processor
+        """Load the shipped table. Raises NotFound if a library is missing."""
         require_sionna(cls.name)
         cls.format.require()
         return cls(k, Adaptation.load())
 
     def encode(self, pixels: Pixels, snr_db: DesignSnr | None = None) -> Complex:
-        """See `PictureCodec.encode`. A picture that has no file so small is sent as an empty one."""
+        """See `PictureCodec.encode`. A picture whose smallest file is too large is sent as an empty file."""
         check_pixels(self.name, pixels)
 
         def modulate(rows: Bools, number: int) -> Complex:
@@ -83,19 +83,19 @@ class PictureLdpc(ModeSelector[Pixels, DecodedPictures], PictureCodec):
         return DecodedPictures(pixels, missing)
 
     def files(self, pixels: Pixels, mode: int) -> list[bytes | None]:
-        """The best file of each picture that a burst in this mode holds; None where even the smallest is too large."""
+        """The best file of each picture that fits a burst in this mode; None if even the smallest is too large."""
         budget = payload_bytes(MCS[mode], self.symbols)
         return [self.format.best_within(picture, budget) for picture in pixels]
 
     def choose(self, snr_db: float, fading: DesignFading) -> int:
-        """See `ModeSelector.choose`: the place in `MCS`."""
+        """See `ModeSelector.choose`: the position in `MCS`."""
         best = self._adaptation.choose(snr_db, "none" if fading == "none" else "block", self._worth)
         number = MCS.index(best)
         return number if number in self._possible else self._possible[0]
 
     @property
     def mode_numbers(self) -> Sequence[int]:
-        """See `ModeSelector.mode_numbers`: those that hold a byte."""
+        """See `ModeSelector.mode_numbers`: those that carry at least a byte."""
         return self._possible
 
     def _modem(self, number: int) -> Modem:
@@ -105,7 +105,7 @@ class PictureLdpc(ModeSelector[Pixels, DecodedPictures], PictureCodec):
         return self._adaptation.accuracy(self.kind, payload_bytes(mcs, self.symbols))
 
     def _picture(self, file: bytes) -> Pixels | str:
-        """The picture of a file that arrived, or why there is none."""
+        """The picture of a received file, or the reason why there is none."""
         if not any(file):
             return NO_FILE
         pixels = self.format.decode(file)
@@ -113,43 +113,40 @@ class PictureLdpc(ModeSelector[Pixels, DecodedPictures], PictureCodec):
 
 
 class JpegLdpc(PictureLdpc):
-    """JPEG; its smallest file of 32 x 32 has some 300 bytes."""
+    """JPEG; the smallest file of a 32 x 32 picture has about 300 bytes."""
 
     name: ClassVar[str] = "jpeg-ldpc"
     kind: ClassVar[str] = "jpeg"
     format: ClassVar[Format] = FORMATS["jpeg"]
     lengths: ClassVar[tuple[int, ...]] = (1024, 2048, 4096, 8192)
-    default_k: ClassVar[int] = 4096
 
 
 class WebpLdpc(PictureLdpc):
-    """WebP; its smallest file of 32 x 32 has some 70 bytes."""
+    """WebP; the smallest file of a 32 x 32 picture has about 70 bytes."""
 
     name: ClassVar[str] = "webp-ldpc"
     kind: ClassVar[str] = "webp"
     format: ClassVar[Format] = FORMATS["webp"]
     lengths: ClassVar[tuple[int, ...]] = (512, 1024, 2048, 4096, 8192)
-    default_k: ClassVar[int] = 4096
 
 
 class HevcLdpc(PictureLdpc):
-    """HEVC intra in HEIF; its smallest file of 32 x 32 has some 450 bytes, nearly all of them header."""
+    """HEVC intra in HEIF; the smallest file of a 32 x 32 picture has about 450 bytes, nearly all header."""
 
     name: ClassVar[str] = "hevc-ldpc"
     kind: ClassVar[str] = "hevc"
     format: ClassVar[Format] = FORMATS["hevc"]
     lengths: ClassVar[tuple[int, ...]] = (2048, 4096, 8192)
-    default_k: ClassVar[int] = 4096
 
 
 def payload_bytes(mcs: Mcs, symbols: int) -> int:
-    """Whole bytes that a block carries beside its CRC; 0 for an MCS that has no code of this length."""
+    """Payload of a block in whole bytes, without its CRC; 0 for an MCS that has no code of this length."""
     mode = mcs.mode(symbols)
     return max(0, mode.bits - CRC_BITS) // 8 if mode.fits(symbols) else 0
 
 
 def to_bits(data: bytes, count: int) -> Bits:
-    """Bits [count] of a message, filled up with zeros."""
+    """Bits [count] of a message, padded with zeros."""
     return np.unpackbits(np.frombuffer(data.ljust(-(-count // 8), b"\0"), np.uint8), count=count)
 
 
@@ -174,7 +171,7 @@ def checked(blocks: Bits) -> tuple[Bits, Bools]:
 
 @lru_cache(maxsize=64)
 def _crc(bits: int) -> tuple[Any, Any]:
-    """Sionna's encoder and decoder for messages of so many bits."""
+    """Sionna's encoder and decoder for messages of `bits` bits."""
     from sionna.phy.fec.crc import CRCDecoder, CRCEncoder  # noqa: PLC0415 - see `shared.codecs.digital.modem`
 
     encoder = CRCEncoder("CRC24A", k=bits, device="cpu")

@@ -1,4 +1,4 @@
-"""Which modulation and code rate carries a picture at which SNR: 5G's own table, by simulated thresholds."""
+"""Link adaptation for pictures: the MCS table of 5G, with simulated SNR thresholds."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -13,17 +13,17 @@ from shared.errors import DataLoss
 
 
 class Mcs(NamedTuple):
-    """order: coded bits of a QAM symbol. rate: information bits of a coded bit."""
+    """Modulation and coding scheme. order: coded bits per QAM symbol. rate: information bits per coded bit."""
 
     order: int
     rate: float
 
     def mode(self, symbols: int) -> Mode:
-        """The mode that fills so many symbols."""
+        """The mode that fills `symbols` symbols."""
         return Mode(int(symbols * self.order * self.rate), self.order)
 
 
-# 3GPP TS 38.214, table 5.1.3.1-1, before it the low rates of table 5.1.3.1-3: rates in 1/1024.
+# 3GPP TS 38.214, table 5.1.3.1-1, preceded by the low rates of table 5.1.3.1-3; rates in 1/1024.
 _RATES = {
     2: (30, 40, 50, 64, 78, 99, 120, 157, 193, 251, 308, 379, 449, 526, 602, 679),
     4: (340, 378, 434, 490, 553, 616, 658),
@@ -33,26 +33,26 @@ MCS: Final = tuple(Mcs(order, rate / 1024) for order, rates in _RATES.items() fo
 
 BLOCK_SYMBOLS: Final = 1024
 BACK_OFF_DB: Final = {"none": 0.5, "fast": 1.5, "block": 0.5}
-"""Above the simulated threshold: for shorter blocks, because a mosaic is lost with one of its many blocks, and under
-fading because the gain is an estimate."""
+"""Margin over the simulated threshold: blocks may be shorter, one lost block loses a whole mosaic, and under fading the
+gain is an estimate."""
 
 
 @dataclass(frozen=True)
 class Adaptation:
-    """What a sender of pictures adapts by.
+    """Tables for the choice of the MCS.
 
-    thresholds_db: SNR from which on at most 1 % of blocks are lost, one for each of `MCS`: `none` over AWGN, `fast`
-    with a Rayleigh gain of its own for each symbol, known. worth: format -> (bytes, accuracy) of single pictures.
+    thresholds_db: lowest SNR at which at most 1 % of blocks are lost, for each of `MCS`: `none` over AWGN, `fast` with
+    a known Rayleigh gain for each symbol. worth: format -> (bytes, accuracy) of single pictures.
     """
 
     thresholds_db: Mapping[str, Sequence[float]]
     worth: Mapping[str, Sequence[tuple[int, float]]]
 
     def choose(self, snr_db: float, fading: str, worth_of: Callable[[Mcs], float]) -> Mcs:
-        """The MCS with the highest expected worth; the most robust one where none is worth anything.
+        """The MCS with the highest expected worth; the most robust one if all are worth 0.
 
-        fading: `none` or `fast` for a threshold; `block` for one Rayleigh gain for the whole block, which is then
-        decoded with probability P(|h|^2 SNR > threshold) = exp(-threshold / SNR).
+        fading: `none` and `fast` compare with the threshold; `block` is one Rayleigh gain for the whole block, which
+        is decoded with probability P(|h|^2 SNR > threshold) = exp(-threshold / SNR).
         """
         thresholds = np.array(self.thresholds_db["fast" if fading == "fast" else "none"]) + BACK_OFF_DB[fading]
         if fading == "block":
@@ -63,7 +63,7 @@ class Adaptation:
         return MCS[int(np.argmax(expected))]
 
     def accuracy(self, kind: str, size: int) -> float:
-        """Semantic accuracy that single pictures of `size` bytes have; 0 under the smallest measured."""
+        """Semantic accuracy of single pictures of `size` bytes; 0 below the smallest measured size."""
         sizes, values = zip(*self.worth[kind], strict=True)
         return float(np.interp(size, sizes, values, left=0.0))
 

@@ -6,18 +6,17 @@ Colours are float32 in [0, 255] until the last step, and pictures [N, 3, S, S]: 
 and three colours would make it a short one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from shared.datasets.drawn.patterns import PATTERNS, Field, weave
 from shared.datasets.drawn.randomness import Keys, pixel_noise, uniforms
 from shared.datasets.drawn.shapes import SHAPES
 from shared.types import Floats, Ints
 
 SIZE = 64
-
 COLOURS: dict[str, tuple[int, int, int]] = {
     "red": (218, 22, 30),
     "orange": (255, 132, 0),
@@ -36,6 +35,39 @@ _CLUTTER = 4
 _NUMBERS = 96  # random numbers of one picture, a few more than it takes
 _ZERO = np.float32(0)
 _GRID_Y, _GRID_X = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32) - np.float32((SIZE - 1) / 2)
+
+
+class Field(NamedTuple):
+    """Where the pixels lie, in radians of the pattern's wave, and their noise in [-1, 1): each [N, S, S], float32."""
+
+    u: Floats
+    v: Floats
+    noise: Floats
+
+
+def _soft_step(value: Floats) -> Floats:
+    return _clip(value * np.float32(2.5) + np.float32(0.5))
+
+
+def _clip(value: Floats) -> Floats:
+    clipped: Floats = np.clip(value, 0, 1)
+    return clipped
+
+
+def _grain(field: Field) -> Floats:
+    coarse: Floats = field.noise[:, ::4, ::4].repeat(4, axis=1).repeat(4, axis=2)
+    return _clip(np.float32(0.5) + np.float32(0.35) * coarse + np.float32(0.2) * field.noise)
+
+
+PATTERNS: Final[dict[str, Callable[[Field], Floats]]] = {
+    "plain": lambda field: np.zeros_like(field.u),
+    "gradient": lambda field: _clip(np.float32(0.5) + field.u * np.float32(1 / 14)),
+    "radial": lambda field: _clip(np.sqrt(field.u * field.u + field.v * field.v) * np.float32(1 / 9)),
+    "stripes": lambda field: _soft_step(np.sin(field.u)),
+    "checks": lambda field: _soft_step(np.sin(field.u) * np.sin(field.v) * np.float32(1.4)),
+    "dots": lambda field: _soft_step(np.sin(field.u) + np.sin(field.v) - np.float32(0.9)),
+    "grain": _grain,
+}
 
 
 class Dice:
@@ -75,7 +107,12 @@ def _pattern(dice: Dice, shortest: float, longest: float, noise: Floats) -> Floa
     """A random pattern of a wavelength between two bounds in pixels: [N, S, S], in [0, 1]."""
     kinds = dice.choice(len(PATTERNS))
     scale = np.float32(2 * np.pi) / dice.between(shortest, longest)
-    return weave(kinds, Field(*_rotate(dice.between(0, np.pi), scale), noise))
+    field = Field(*_rotate(dice.between(0, np.pi), scale), noise)
+    value, formulas = np.empty_like(field.u), tuple(PATTERNS.values())
+    for kind in np.unique(kinds):
+        members = kinds == kind
+        value[members] = formulas[kind](Field(*(part[members] for part in field)))
+    return value
 
 
 def _rotate(

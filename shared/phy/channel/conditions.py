@@ -11,7 +11,6 @@ from shared.phy.channel.link import Link
 from shared.phy.channel.ofdm import air_symbols
 from shared.phy.conditions.schedule import Schedule
 from shared.phy.conditions.settings import ChannelSettings
-from shared.phy.conditions.timing import start_seconds
 
 _Layers = tuple[tuple[str, Any], ...]
 
@@ -45,7 +44,7 @@ class Conditions:
         """Time of a burst on the schedule's clock."""
         if self.schedule is not None and self.schedule.clock == "wall":
             return wall_seconds
-        return start_seconds(self.settings, air_symbols(self.settings.grid, symbols), counter)
+        return counter * self.settings.interval_seconds(air_symbols(self.settings.grid, symbols))
 
     def at(self, seconds: float) -> ChannelSettings:
         """The settings in force at a time of the schedule's clock."""

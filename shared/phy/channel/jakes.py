@@ -55,22 +55,16 @@ def scattered(draw: Draw, settings: ChannelSettings, n: int, path: int = 0) -> C
 def line_of_sight(draw: Draw, settings: ChannelSettings, n: int) -> Complex:
     """Gain of the line of sight, |h| = 1, its phase drawn once per stream: complex64.
 
-    [1], read-only and the same for all bursts, without motion; else [n] with the Doppler shift 0.7 f_D.
+    [1], the same for all bursts, without motion; else [n] with the Doppler shift 0.7 f_D.
     """
     if not settings.doppler_hz:
-        return _standing_still(draw.of_stream())
+        return phasor(_phase(draw.of_stream()))
     hz = np.array([LINE_OF_SIGHT * settings.doppler_hz])
     begin = _phase(draw.of_stream()) + turns_at(draw.counter, draw.interval_seconds, hz)
     return phasor(begin + np.arange(n) * np.fmod(hz / settings.symbol_rate_hz, 1.0))
 
 
 @lru_cache(maxsize=4096)
-def _standing_still(stream: Draw) -> Complex:
-    gain = phasor(_phase(stream))
-    gain.flags.writeable = False
-    return gain
-
-
 def _phase(stream: Draw) -> Turns:
     return stream.shared(_LINE_OF_SIGHT_PATH).random(1)
 

@@ -21,7 +21,6 @@ from shared.phy.channel.ofdm import demodulate_signal, modulate
 from shared.phy.channel.registry import Row, stages_of
 from shared.phy.channel.stage import Draw, Drawn, Signal
 from shared.phy.conditions.settings import ChannelSettings
-from shared.phy.conditions.timing import interval_seconds
 from shared.phy.power import mean_powers
 from shared.types import Complex
 from shared.units import n0_from_snr_db, ratio_to_db
@@ -101,7 +100,7 @@ class Link:
     def _pass(self, samples: Complex, sendings: Sequence[Sending]) -> Signal:
         """Apply all stages to samples [B, n]."""
         seed, n = self.settings.seed, samples.shape[1]
-        interval = interval_seconds(self.settings, n)
+        interval = self.settings.interval_seconds(n)
         signal = Signal(samples, None, np.ones((len(samples), 1), np.complex64))
         for number, stage, _ in self.stages:
             draws = [Draw(seed, stream, counter, number, interval) for _, stream, counter in sendings]
@@ -111,7 +110,7 @@ class Link:
 
     def _report(self, signal: Signal, launched: Complex, sendings: Sequence[Sending]) -> list[Transmission]:
         air = launched.shape[1]
-        interval = interval_seconds(self.settings, air)
+        interval = self.settings.interval_seconds(air)
         n0, peaks_db = n0_from_snr_db(self.settings.snr_db), papr_db(launched).tolist()
         noise_powers = [0.0] * len(sendings) if signal.noise is None else mean_powers(signal.noise)
         rows = zip(signal.received, signal.gain, mean_powers(signal.wanted), noise_powers, peaks_db, strict=True)

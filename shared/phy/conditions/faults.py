@@ -4,6 +4,7 @@ A fault draw depends on (seed, stream, burst counter) alone, as every draw does:
 lab only counts it, and both draw the same.
 """
 
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from operator import attrgetter
 from typing import Final, NamedTuple
@@ -11,7 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from shared.phy.conditions.settings import ChannelSettings, FaultSettings
+from shared.phy.conditions.settings import ChannelSettings, FaultSettings, JitterName
 from shared.phy.randomness import generator
 from shared.types import Bools
 
@@ -49,6 +50,13 @@ class FaultDraw(NamedTuple):
 NO_FAULT: Final = FaultDraw()
 _PROBABILITIES: Final = [name for name in FaultSettings.model_fields if name.endswith("_probability")]
 _faults_of: Final = attrgetter(*_PROBABILITIES, "good_to_bad", "loss_good", "delay_seconds", "jitter_seconds")
+
+
+_JITTER: Final[Mapping[JitterName, Callable[[np.random.Generator], float]]] = {
+    "uniform": lambda rng: rng.uniform(-1, 1),
+    "normal": np.random.Generator.standard_normal,
+    "exponential": np.random.Generator.standard_exponential,
+}
 
 
 def draw_faults(settings: ChannelSettings, stream: int, counter: int) -> FaultDraw:
@@ -91,14 +99,7 @@ def _delay_seconds(settings: ChannelSettings, rng: np.random.Generator) -> float
     """
     if not settings.jitter_seconds:
         return settings.delay_seconds
-    match settings.jitter:
-        case "uniform":
-            unit = rng.uniform(-1, 1)
-        case "normal":
-            unit = rng.standard_normal()
-        case "exponential":
-            unit = rng.standard_exponential()
-    return max(0.0, settings.delay_seconds + settings.jitter_seconds * float(unit))
+    return max(0.0, settings.delay_seconds + settings.jitter_seconds * float(_JITTER[settings.jitter](rng)))
 
 
 def is_bad(settings: ChannelSettings, stream: int, counter: int) -> bool:

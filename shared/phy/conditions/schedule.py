@@ -5,12 +5,14 @@
 Traces are inlined when read, so a schedule can be sent to a channel on another host.
 """
 
+import csv
+import math
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -18,13 +20,15 @@ from shared.errors import InvalidSetting, NotFound, SemLinkError
 from shared.phy.conditions.presets import preset_named
 from shared.phy.conditions.settings import ChannelSettings
 from shared.phy.conditions.timeline import Change, Timeline
-from shared.phy.conditions.traces import read_trace
 
 ClockName = Literal["burst", "wall"]
 _CLOCK_SETTINGS: Final = ("burst_interval_seconds", "symbol_rate_hz")
 """Settings that define the burst clock; they cannot change while it runs."""
 MAX_CHANGES: Final = 10_000
 """Limit of changes in one schedule; the channel validates each when it accepts the schedule, about 50 us each."""
+
+_COLUMNS: Final = {"snr_db": ("snr_db", 1.0), "gain_db": ("path_loss_db", -1.0)}
+"""Column of a trace: the setting that it controls, and the sign."""
 
 _Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -69,7 +73,7 @@ class Schedule:
         except OSError as error:
             raise NotFound(f"schedule {path}: {error.strerror}") from error
         except ValidationError as error:
-            raise InvalidSetting(f"{path}: {_explain(error)}") from error
+            raise InvalidSetting(f"{path}: {'; '.join(map(_explain, error.errors()))}") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise InvalidSetting(f"{path}: no TOML: {error}") from error
         except SemLinkError as error:
@@ -131,7 +135,7 @@ class _Blackout(_Window):
 
 
 class _Trace(_Entry):
-    """Settings that follow a table of times and values, see `traces`.
+    """Settings that follow a table of times and values, see `read_trace`.
 
     shape: interpolation between two rows. times: number of repetitions; each ends with the last row.
     """
@@ -197,11 +201,7 @@ def _check_order(blackouts: tuple[_Blackout, ...]) -> None:
             )
 
 
-def _explain(error: ValidationError) -> str:
-    return "; ".join(_explain_one(item) for item in error.errors())
-
-
-def _explain_one(item: Any) -> str:
+def _explain(item: Any) -> str:
     match item["loc"]:
         case (str(kind), int(place), *field):
             where = f"[[{kind}]] {place + 1}: {'.'.join(map(str, field))}"
@@ -213,3 +213,53 @@ def _explain_one(item: Any) -> str:
         case "extra_forbidden":
             return f"{where}: no such key; docs/how-to/schedules.md lists them"
     return f"{where} = {item['input']!r}: {item['msg']}"
+
+
+class TraceRow(NamedTuple):
+    """One row. seconds: from the first row. settings: what is in force then."""
+
+    seconds: float
+    settings: dict[str, float]
+
+
+def read_trace(path: Path) -> list[TraceRow]:
+    """Read measurements over time: CSV with columns `seconds` and `snr_db` or `gain_db`, two or more rows by time.
+
+    Raises NotFound without a file, InvalidSetting that names file, line, value and remedy.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(_rows(file))
+    except OSError as error:
+        raise NotFound(f"trace {path}: {error.strerror}; its place is beside the schedule") from error
+    except (InvalidSetting, UnicodeDecodeError, csv.Error) as error:
+        raise InvalidSetting(f"trace {path.name}: {error}") from error
+    if len(rows) < 2:
+        raise InvalidSetting(f"trace {path.name}: {len(rows)} rows; give at least two under the heading")
+    if not all(one.seconds < two.seconds for one, two in pairwise(rows)):
+        raise InvalidSetting(f"trace {path.name}: seconds do not increase from row to row; sort them, drop duplicates")
+    return [TraceRow(row.seconds - rows[0].seconds, row.settings) for row in rows]
+
+
+def _rows(lines: Iterable[str]) -> Iterator[TraceRow]:
+    table = csv.DictReader(lines, restval="", skipinitialspace=True)
+    table.fieldnames = heading = [name.strip() for name in table.fieldnames or ()]
+    known = [name for name in heading if name in _COLUMNS]
+    if "seconds" not in heading or len(known) != 1:
+        raise InvalidSetting(
+            f"its columns are {', '.join(heading) or 'none'}: give seconds and one of {', '.join(_COLUMNS)} in the "
+            "first line"
+        )
+    setting, sign = _COLUMNS[known[0]]
+    for row in table:
+        seconds, value = (_number(table.line_num, name, row[name]) for name in ("seconds", known[0]))
+        yield TraceRow(seconds, {setting: sign * value + 0.0})  # + 0.0 turns -0 into 0
+
+
+def _number(line: int, column: str, text: str) -> float:
+    try:
+        if math.isfinite(value := float(text)):
+            return value
+    except ValueError:
+        pass
+    raise InvalidSetting(f"line {line}: {column} = {text!r}: give a number")

@@ -16,6 +16,13 @@ ImpulsesName = Literal["none", "bernoulli", "middleton"]
 JitterName = Literal["uniform", "normal", "exponential"]
 AirtimeName = Literal["virtual", "real"]
 
+HEADER_SYMBOLS: Final = 16
+"""Channel uses of a burst's header: 16 bits in QPSK at rate 1/2, 1 bit a symbol.
+
+4 bits name the codec, 3 its length, 6 the mode that it is sent in (modulation and code rate), 3 are the burst's number.
+They count in cbr_total and in the airtime. The header itself is assumed to be received without errors.
+"""
+
 SELECTIVE: Final = tuple(name for name in get_args(FadingName) if name.startswith("tdl-"))
 """Frequency-selective fadings."""
 
@@ -165,6 +172,18 @@ class ChannelSettings(FaultSettings, NoiseSettings, FadingSettings):
         """The grid of OFDM; None on a single carrier."""
         return Grid(self.fft_size, self.cyclic_prefix_symbols) if self.waveform == "ofdm" else None
 
+    def airtime_seconds(self, air_symbols: int) -> float:
+        """Airtime of a burst and its header. air_symbols: pilots, payload and overhead of the waveform."""
+        return (air_symbols + HEADER_SYMBOLS) / self.symbol_rate_hz
+
+    def interval_seconds(self, air_symbols: int) -> float:
+        """Time from the start of one burst of a stream to the next; burst number n starts after n intervals.
+
+        `burst_interval_seconds`, or, if that is 0, the burst's airtime: back to back if all bursts of the stream have
+        the same length. Bursts of different lengths share a time line only with a `burst_interval_seconds`.
+        """
+        return self.burst_interval_seconds or self.airtime_seconds(air_symbols)
+
     def updated(self, **fields: Any) -> "ChannelSettings":
         """Return these settings with `fields` changed; None leaves a field unchanged.
 
@@ -174,22 +193,12 @@ class ChannelSettings(FaultSettings, NoiseSettings, FadingSettings):
         try:
             return ChannelSettings.model_validate(self.model_dump() | changes)
         except ValidationError as error:
-            raise InvalidSetting(_explain(error)) from error
+            raise InvalidSetting("; ".join(map(_explain, error.errors()))) from error
 
 
-def _explain(error: ValidationError) -> str:
-    return "; ".join(_explain_one(item) for item in error.errors())
-
-
-def _explain_one(item: Any) -> str:
+def _explain(item: Any) -> str:
     if not item["loc"]:  # of several fields together: `_fits_together` names them
         return str(item["ctx"]["error"])
-    name = str(item["loc"][0])
-    return f"{name} = {item['input']!r}: {_range(name)}"
-
-
-def _range(name: str) -> str:
-    known = ChannelSettings.model_fields
-    if name not in known:
-        return f"no such setting of the channel; choose from {', '.join(known)}"
-    return f"refused; {known[name].description}"
+    name, known = str(item["loc"][0]), ChannelSettings.model_fields
+    unknown = f"no such setting of the channel; choose from {', '.join(known)}"
+    return f"{name} = {item['input']!r}: {f'refused; {known[name].description}' if name in known else unknown}"

@@ -12,8 +12,7 @@ from lab.train.jscc import JsccSettings
 from lab.train.jscc.init import start_as_linear_code
 from lab.train.jscc.train import JsccTraining, Sent, carry, draw_channels
 from shared.codecs import codec_class
-from shared.codecs.picture.jscc.codec import JsccCodec, to_pixels, to_unit_range
-from shared.codecs.picture.jscc.network import JsccNetwork
+from shared.codecs.picture.jscc.codec import JsccCodec, JsccNetwork, to_pixels, to_unit_range
 from shared.types import Pixels
 from tests.tools.pictures import coarse_pictures
 

@@ -11,8 +11,7 @@ from lab.evaluate.cost import cost_of
 from shared.codecs import CODECS, AnyCodec, Codec, CodecShelf, codec_class
 from shared.codecs.base.contract import fingerprint_of, to_latent, to_symbols
 from shared.codecs.base.weight_files import WEIGHTS_DIR
-from shared.codecs.digital.modes import ModeTable
-from shared.codecs.digital.vq import VqDigital
+from shared.codecs.digital.vq import ModeTable, VqDigital
 from shared.codecs.embedding.kbsc import Kbsc
 from shared.codecs.embedding.raw import Raw
 from shared.codecs.picture.link_adaptation import MCS

@@ -7,9 +7,8 @@ from scipy.stats import norm
 
 from lab.simulate.authors_channel import from_air, to_air
 from shared.codecs.digital.modem import Mode, Modem
-from shared.codecs.digital.modes import ModeTable
 from shared.codecs.digital.quantizer import BUDGETS, ResidualQuantizer
-from shared.codecs.digital.vq import VqDigital
+from shared.codecs.digital.vq import ModeTable, VqDigital
 from shared.errors import InvalidInput, InvalidSetting, NotFound
 from shared.types import Complex, Embeddings
 from shared.units import n0_from_snr_db

@@ -16,8 +16,7 @@ from lab.train.common.output import export
 from lab.train.jscc import JsccSettings
 from lab.train.jscc.init import start_as_linear_code
 from shared.codecs import codec_class
-from shared.codecs.picture.jscc.codec import JsccCodec
-from shared.codecs.picture.jscc.network import JsccNetwork, reliability_of
+from shared.codecs.picture.jscc.codec import JsccCodec, JsccNetwork, reliability_of
 from shared.errors import DataLoss, InvalidPicture, InvalidSetting, NotFound
 from shared.types import Complex, Pixels
 from shared.units import n0_from_snr_db

@@ -1,1 +1,1 @@
-"""Learned joint source-channel coding of pictures: pixels to symbols, and symbols to pixels."""
+"""Learned joint source-channel coding (JSCC) of pictures."""

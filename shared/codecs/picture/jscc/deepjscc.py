@@ -3,9 +3,9 @@
     3 --5x5 /2--> 16 --5x5 /2--> 32 --5x5--> 32 --5x5--> 32 --5x5--> 8 maps of 8 x 8, the latent
     8 + 1 --5x5--> 32 --5x5--> 32 --5x5--> 32 --5x5 x2--> 16 --5x5 x2--> 3, sigmoid
 
-Layers and widths are those of Bourtsoulatze, Burth Kurka and Gündüz (IEEE TCCN 2019, figure 2), PReLU between them. Two
-things differ. They train a network for each bandwidth and SNR; here one serves all: the first c maps are the code of
-k = 64 c, and the decoder sees one more map, which holds the reliability everywhere. The sender does not use the SNR.
+Layers and widths are those of Bourtsoulatze, Burth Kurka and Gündüz (IEEE TCCN 2019, figure 2), PReLU between them.
+They train a network for each bandwidth and SNR. Here one network serves all: the first c maps are the code of k = 64 c,
+and the decoder gets the reliability as one more, constant map. The encoder does not use the SNR.
 """
 
 from typing import ClassVar
@@ -13,8 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from shared.codecs.picture.jscc.codec import JsccCodec
-from shared.codecs.picture.jscc.network import JsccNetwork
+from shared.codecs.picture.jscc.codec import JsccCodec, JsccNetwork
 
 MAPS, MAP_SIDE = 8, 8
 
@@ -33,12 +32,12 @@ class DeepJsccNetwork(JsccNetwork):
             *_up(MAPS + 1, 32), *_up(32, 32), *_up(32, 32), *_up(32, 16, 2), *_up(16, 3, 2)[:1], nn.Sigmoid()
         )
 
-    def analyze(self, pictures: Tensor, reliability: Tensor, k: int) -> Tensor:  # noqa: ARG002 - blind to both
+    def analyze(self, pictures: Tensor, reliability: Tensor, k: int) -> Tensor:  # noqa: ARG002 - uses neither
         """See `JsccNetwork`."""
         latent: Tensor = self.encoder(2 * pictures - 1).flatten(1)
         return latent
 
-    def synthesize(self, latent: Tensor, reliability: Tensor, k: int) -> Tensor:  # noqa: ARG002 - zeros tell k
+    def synthesize(self, latent: Tensor, reliability: Tensor, k: int) -> Tensor:  # noqa: ARG002 - k shows as zeros
         """See `JsccNetwork`."""
         maps = latent.reshape(-1, MAPS, MAP_SIDE, MAP_SIDE)
         known = reliability[:, :, None, None].expand(-1, 1, MAP_SIDE, MAP_SIDE)

@@ -3,9 +3,9 @@
     4 x 4 patches --> 8 x 8 tokens of 64: 2 blocks --merge--> 4 x 4 tokens of 128: 2 blocks --ModNet--> 32 maps of 4 x 4
     32 maps --> 4 x 4 tokens of 128 --ModNet--> 2 blocks --expand--> 8 x 8 tokens of 64: 2 blocks --> patches
 
-The published network for 32 x 32 has patches of 2 x 2, 128 and 256 wide, 2 and 4 blocks. This one is small, and named
-as such wherever it is shown. One model serves all k by a mask: the first c maps are the code of k = 16 c. The published
-mask picks maps for each picture, which has to be told to the receiver; the first ones cost nothing.
+The published network for 32 x 32 has patches of 2 x 2, 128 and 256 wide, 2 and 4 blocks. This one is
+smaller, and reports name it so. One model serves all k by a mask: the first c maps are the code of k = 16 c. The
+published mask selects maps for each picture, which costs side information; the first c need none.
 """
 
 from typing import ClassVar
@@ -15,8 +15,7 @@ from timm.models.swin_transformer import SwinTransformerBlock
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from shared.codecs.picture.jscc.codec import JsccCodec
-from shared.codecs.picture.jscc.network import LATENT, JsccNetwork
+from shared.codecs.picture.jscc.codec import LATENT, JsccCodec, JsccNetwork
 
 PATCH, MERGE = 4, 2
 FINE, COARSE = 64, 128
@@ -26,7 +25,7 @@ MAPS = 32
 
 
 class ModNet(nn.Module):
-    """Weighs channels by SNR and rate: x * sigmoid(W2 (W1 (W0 x * g0) * g1)), g_i = sigmoid(MLP_i(r, k / 512)).
+    """Weights channels by SNR and rate: x * sigmoid(W2 (W1 (W0 x * g0) * g1)), g_i = sigmoid(MLP_i(r, k / 512)).
 
     "SwinJSCC", section III-C, with fewer layers.
     """
@@ -91,7 +90,7 @@ class SwinJscc(JsccCodec):
 
 
 def _blocks(width: int, side: int) -> nn.Sequential:
-    """Every second one in windows that are shifted by half, where there is more than one."""
+    """Blocks of windowed attention; the windows of every second one are shifted by half."""
     shifts = [0 if n % 2 == 0 else WINDOW // 2 for n in range(BLOCKS)]
     return nn.Sequential(
         *(
@@ -106,7 +105,7 @@ def _condition(reliability: Tensor, k: int) -> Tensor:
 
 
 def _gather(tokens: Tensor, side: int) -> Tensor:
-    """Squares of side x side tokens as one each: [B, H, W, C] to [B, H / side, W / side, C side^2]."""
+    """Squares of side x side tokens merged into one each: [B, H, W, C] to [B, H / side, W / side, C side^2]."""
     return F.pixel_unshuffle(tokens.permute(0, 3, 1, 2), side).permute(0, 2, 3, 1)
 
 

@@ -9,7 +9,7 @@ from sionna.phy.ofdm import OFDMDemodulator, OFDMModulator
 
 from shared.phy import Grid, Sending
 from shared.phy.channel.ofdm import air_symbols, demodulate, modulate, ofdm_symbols
-from shared.phy.conditions.timing import HEADER_SYMBOLS
+from shared.phy.conditions.settings import HEADER_SYMBOLS
 from shared.phy.power import normalize_power
 from shared.units import ratio_to_db
 from tests.tools.channel import HALF_DB, burst, link, refused, spoiled

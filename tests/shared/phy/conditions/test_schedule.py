@@ -12,7 +12,6 @@ from shared.phy.conditions.faults import draw_faults
 from shared.phy.conditions.presets import PRESETS
 from shared.phy.conditions.schedule import Schedule
 from shared.phy.conditions.timeline import Change, Timeline
-from shared.phy.conditions.timing import start_seconds
 from tests.tools.paths import ROOT
 
 SHIPPED = sorted((ROOT / "lab/experiments/channel").glob("*.toml"))
@@ -317,7 +316,7 @@ def test_a_shipped_scenario_runs(path):
     base, line, x = scenario.base(), scenario.timeline(), pilot_sequence(40)
     lost = 0
     for counter in range(450):
-        now = base.updated(**line.at(start_seconds(base, x.size, counter)))
+        now = base.updated(**line.at(counter * base.interval_seconds(x.size)))
         lost += draw_faults(now, 0, counter).lost
         assert math.isfinite(Link.from_settings(now).transmit(x, 0, counter).signal_power)
     assert (lost > 0) == (path.stem != "train")
