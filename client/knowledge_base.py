@@ -6,8 +6,10 @@ with KnowledgeBaseClient() as knowledge_base:
     print(knowledge_base.search(text="a cat").hits)
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypedDict, Unpack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypedDict, TypeVar, Unpack
+
+from google.protobuf.message import Message
 
 from client.connection import RECEIVER, Client, rpc_errors
 from client.kb_upload import Adding
@@ -19,6 +21,9 @@ from shared.frame.kb import Added, Found, Item, KnowledgeBaseInfo, Listed, NewIt
 from shared.frame.symbols import pack_floats
 from shared.types import Embedding
 from shared.wire import from_message
+
+Response = TypeVar("Response", bound=Message)
+Record = TypeVar("Record")
 
 _LONG_SECONDS = 3600.0  # for what reads or writes all of it
 
@@ -41,17 +46,12 @@ class KnowledgeBaseClient(Client):
 
     def describe(self) -> KnowledgeBaseInfo:
         """What it was built from, how much it holds, and with which CLIP."""
-        with rpc_errors(self.address):
-            return from_message(
-                self._stub.Describe(api.DescribeKnowledgeBaseRequest(), timeout=self._timeout), KnowledgeBaseInfo
-            )
+        return self._call(self._stub.Describe, api.DescribeKnowledgeBaseRequest(), KnowledgeBaseInfo)
 
     def get_item(self, item_id: str, with_picture: bool = False) -> Item:
         """One item with its thumbnail, and its picture's file if asked. Raises NotFound for an id that is not there."""
         request = api.GetItemRequest(item_id=item_id, with_picture=with_picture)
-        with rpc_errors(self.address):
-            item = self._stub.GetItem(request, timeout=self._timeout)
-        return from_message(item, Item)
+        return self._call(self._stub.GetItem, request, Item)
 
     def add(self, items: Iterable[NewItem], clip_fingerprint: str = "") -> Iterator[Added]:
         """Add items while the receiver serves; yields each one's outcome once it is on the disk or refused.
@@ -71,13 +71,11 @@ class KnowledgeBaseClient(Client):
 
     def remove(self, item_ids: Sequence[str]) -> int:
         """Remove items, all or none; how many. Raises NotFound for an id that is not there."""
-        with rpc_errors(self.address):
-            return self._stub.Remove(api.RemoveRequest(item_ids=item_ids), timeout=self._timeout).changed
+        return self._ask(self._stub.Remove, api.RemoveRequest(item_ids=item_ids)).changed
 
     def relabel(self, labels: Mapping[str, str]) -> int:
         """Give items other labels, all or none: by id; how many. Raises NotFound for an id that is not there."""
-        with rpc_errors(self.address):
-            return self._stub.Relabel(api.RelabelRequest(labels=labels), timeout=self._timeout).changed
+        return self._ask(self._stub.Relabel, api.RelabelRequest(labels=labels)).changed
 
     def search(self, top_k: int = 5, labels: Sequence[str] = (), **query: Unpack[Query]) -> Found:
         """The nearest items of a picture, a text, an embedding [dim] or an item. labels: only items with one of these.
@@ -85,17 +83,14 @@ class KnowledgeBaseClient(Client):
         The first search by picture or text may take long, while the receiver loads CLIP.
         """
         request = api.SearchRequest(top_k=top_k, labels=labels, **_query(query))
-        with rpc_errors(self.address):
-            response = self._stub.Search(request, timeout=self._timeout)
-        return from_message(response, Found)
+        return self._call(self._stub.Search, request, Found)
 
     def list_items(self, label: str | None = None, page_items: int = 1000) -> Iterator[Listed]:
         """All items, or those of one label, in the order in which they were added; fetched page by page."""
         page = ""
         while True:
             request = api.ListRequest(page=page, count=page_items, label=label)
-            with rpc_errors(self.address):
-                response = self._stub.List(request, timeout=self._timeout)
+            response = self._ask(self._stub.List, request)
             yield from (from_message(line, Listed) for line in response.items)
             page = response.next
             if not page:
@@ -103,28 +98,30 @@ class KnowledgeBaseClient(Client):
 
     def snapshot(self, name: str) -> Snapshot:
         """Copy it as it is now; changes and searches go on."""
-        with rpc_errors(self.address):
-            made = self._stub.Snapshot(api.SnapshotRequest(name=name), timeout=_LONG_SECONDS)
-        return from_message(made, Snapshot)
+        return self._call(self._stub.Snapshot, api.SnapshotRequest(name=name), Snapshot, _LONG_SECONDS)
 
     def restore(self, name: str) -> KnowledgeBaseInfo:
         """Go back to a snapshot. Raises NotFound naming the snapshots that there are, DataLoss for a damaged one."""
-        with rpc_errors(self.address):
-            return from_message(
-                self._stub.Restore(api.RestoreRequest(name=name), timeout=_LONG_SECONDS), KnowledgeBaseInfo
-            )
+        return self._call(self._stub.Restore, api.RestoreRequest(name=name), KnowledgeBaseInfo, _LONG_SECONDS)
 
     def verify(self) -> Verification:
         """Read and check everything on the receiver's disk."""
-        with rpc_errors(self.address):
-            found = self._stub.Verify(api.VerifyRequest(), timeout=_LONG_SECONDS)
-        return from_message(found, Verification)
+        return self._call(self._stub.Verify, api.VerifyRequest(), Verification, _LONG_SECONDS)
 
     def compact(self) -> KnowledgeBaseInfo:
         """Build the index anew and give back the room of removed items; searches go on."""
+        return self._call(self._stub.Compact, api.CompactRequest(), KnowledgeBaseInfo, _LONG_SECONDS)
+
+    def _ask(self, method: Callable[..., Response], request: Message, seconds: float | None = None) -> Response:
+        """The response to one request. seconds: until the deadline; None for the client's timeout."""
         with rpc_errors(self.address):
-            description = self._stub.Compact(api.CompactRequest(), timeout=_LONG_SECONDS)
-        return from_message(description, KnowledgeBaseInfo)
+            return method(request, timeout=seconds or self._timeout)
+
+    def _call(
+        self, method: Callable[..., Message], request: Message, kind: type[Record], seconds: float | None = None
+    ) -> Record:
+        """The same, as a record of `kind`."""
+        return from_message(self._ask(method, request, seconds), kind)
 
 
 def _query(query: Query) -> dict[str, Any]:
