@@ -26,14 +26,7 @@ from shared.runtime.deadline import Deadline
 from shared.types import Embedding
 from shared.wire import from_message, to_message
 from shared.wire.failure import failure_from
-from shared.wire.kb import (
-    embedding_from_wire,
-    item_to_wire,
-    page_from_wire,
-    page_to_wire,
-    snapshot_to_wire,
-    verification_to_wire,
-)
+from shared.wire.kb import embedding_from_wire, page_from_wire, page_to_wire, verification_to_wire, with_path_to_wire
 from shared.wire.link import top_k_from_wire
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -72,7 +65,7 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
     @answers_errors
     async def GetItem(self, request: pb.GetItemRequest, context: Context) -> pb.Item:
         """One item as it is stored."""
-        return item_to_wire(await asyncio.to_thread(self._get_item, request))
+        return with_path_to_wire(await asyncio.to_thread(self._get_item, request), pb.Item)
 
     async def Add(
         self, request_iterator: AsyncIterator[pb.AddRequest], context: Context
@@ -111,7 +104,8 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
     @answers_errors
     async def Snapshot(self, request: pb.SnapshotRequest, context: Context) -> pb.SnapshotResponse:
         """Take a snapshot."""
-        return snapshot_to_wire(await asyncio.to_thread(self.knowledge_base.snapshot, request.name))
+        made = await asyncio.to_thread(self.knowledge_base.snapshot, request.name)
+        return with_path_to_wire(made, pb.SnapshotResponse)
 
     @answers_errors
     async def Restore(self, request: pb.RestoreRequest, context: Context) -> pb.KnowledgeBaseDescription:

@@ -11,7 +11,7 @@ from shared.errors import InvalidInput, InvalidSetting
 from shared.frame.kb import Item, Listed, Snapshot, Verification
 from shared.frame.symbols import unpack_floats
 from shared.types import Embedding
-from shared.wire.converter import to_message
+from shared.wire.converter import AnyMessage, to_message
 
 _PAGE_ITEMS = 100
 _MOST_PAGE_ITEMS = 1000
@@ -25,9 +25,9 @@ def embedding_from_wire(data: bytes, what: str) -> Embedding:
         raise InvalidInput(f"the embedding of {what} has {error}") from error
 
 
-def item_to_wire(item: Item) -> pb.Item:
-    """One stored item."""
-    return to_message(replace(item, path=_printable(item.path)), pb.Item)
+def with_path_to_wire(record: Item | Listed | Snapshot, kind: type[AnyMessage]) -> AnyMessage:
+    """A record that has a path."""
+    return to_message(replace(record, path=_printable(record.path)), kind)
 
 
 def page_from_wire(request: pb.ListRequest) -> tuple[int, int, str | None]:
@@ -42,13 +42,8 @@ def page_from_wire(request: pb.ListRequest) -> tuple[int, int, str | None]:
 
 def page_to_wire(items: Sequence[Listed], count: int) -> pb.ListResponse:
     """One page of at most `count` items, and how to ask for the next; `items` has one more where there is one."""
-    lines = [to_message(replace(one, path=_printable(one.path)), pb.ListResponse.Line) for one in items[:count]]
+    lines = [with_path_to_wire(one, pb.ListResponse.Line) for one in items[:count]]
     return pb.ListResponse(items=lines, next=str(items[count - 1].position) if len(items) > count else "")
-
-
-def snapshot_to_wire(snapshot: Snapshot) -> pb.SnapshotResponse:
-    """A snapshot that was made."""
-    return to_message(replace(snapshot, path=_printable(snapshot.path)), pb.SnapshotResponse)
 
 
 def verification_to_wire(found: Verification) -> pb.VerifyResponse:

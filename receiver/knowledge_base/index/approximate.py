@@ -4,17 +4,16 @@ Every engine of `recipes` is this one class with another row.
 """
 
 import os
-import threading
 from collections.abc import Mapping
 from copy import copy
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import faiss
 import numpy as np
 
 from receiver.knowledge_base.index.base import Vectors
-from receiver.knowledge_base.index.faiss_tools import GPU_MOST, ONE_THREAD, faiss_threads, resolve_device, to_gpu
+from receiver.knowledge_base.index.faiss_tools import FaissEngine, faiss_threads, resolve_device
 from receiver.knowledge_base.index.recipes import RECIPES
 from receiver.knowledge_base.index.settings import EngineSettings
 from shared.errors import InvalidSetting
@@ -26,7 +25,7 @@ _OPQ_TRAINING = 1 << 14
 _CODE_BYTES = 8  # cost of scanning one code, against a multiply-add of an exact search
 
 
-class ApproximateIndex:
+class ApproximateIndex(FaissEngine):
     """Finds candidates among compressed vectors, on the CPU or, where the recipe allows it, on a GPU."""
 
     exact: ClassVar[bool] = False
@@ -36,11 +35,7 @@ class ApproximateIndex:
         self.growing = True  # until it is mapped from a file
         self._recipe = RECIPES[name]
         self._settings = settings
-        self._device = self._resolve(settings)
-        self._gpu_lock = threading.Lock()
-
-    def __len__(self) -> int:
-        return int(self._index.ntotal)
+        super().__init__(self._resolve(settings), settings.threads)
 
     @property
     def parameters(self) -> Mapping[str, int]:
@@ -65,7 +60,7 @@ class ApproximateIndex:
                 f"{items}; choose 'flat'"
             )
         index = _few_iterations(faiss.index_factory(vectors.dim, self._recipe.factory(items, vectors.dim)))
-        with faiss_threads(self._settings.threads):
+        with faiss_threads(self._threads):
             index.train(vectors.sample(self._recipe.training(items)))
             for positions, embeddings in vectors.chunks():
                 index.add_with_ids(embeddings, positions)
@@ -76,27 +71,12 @@ class ApproximateIndex:
         k = min(k, len(self))
         count = min(k + self._parameters["depth"], len(self))
         effort = max(self._parameters[self._recipe.effort], 1)
+        work = 0 if len(queries) == 1 else queries.size * len(self) // _CODE_BYTES  # one query takes one thread
         while True:
-            squared, positions = self._find(queries, count, effort)
+            squared, positions = self._find(queries, count, work, self._search_parameters(effort))
             if effort >= len(self) or (positions[:, :k] >= 0).all():
                 return positions, np.clip(squared, 0, 4)
             effort = min(4 * effort, len(self))
-
-    def clone(self) -> Self:
-        """See `IndexEngine.clone`."""
-        twin = copy(self)
-        twin._adopt(faiss.clone_index(self._index))
-        return twin
-
-    def add(self, positions: Positions, embeddings: Floats) -> None:
-        """See `IndexEngine.add`."""
-        with faiss_threads(self._settings.threads):
-            self._index.add_with_ids(np.ascontiguousarray(embeddings, np.float32), positions)
-        self._adopt(self._index)
-
-    def save(self, path: Path) -> None:
-        """Write FAISS's own format."""
-        faiss.write_index(self._index, str(path))
 
     def load(self, path: Path) -> None:
         """Read FAISS's own format; a file too large for the memory stays on disk, mapped."""
@@ -109,22 +89,9 @@ class ApproximateIndex:
         self.growing = mapping is None
 
     def _adopt(self, index: Any) -> None:
-        self._index = index
+        super()._adopt(index)
         self._parameters = {**self._recipe.defaults(len(self)), **self._checked(self._settings.parameters)}
-        if self._device == "cuda":
-            self._gpu_lock = threading.Lock()
-            self._gpu_index, self._resources = to_gpu(index, half_tables=True)
-
-    def _find(self, queries: Floats, count: int, effort: int) -> tuple[Floats, Positions]:
-        parameters = self._search_parameters(effort)
-        if self._device == "cuda" and count <= GPU_MOST:
-            with self._gpu_lock:  # a GPU index serves one thread at a time
-                found: tuple[Floats, Positions] = self._gpu_index.search(queries, count, params=parameters)
-        else:
-            work = queries.size * len(self) // _CODE_BYTES
-            with faiss_threads(1 if len(queries) == 1 or work < ONE_THREAD else self._settings.threads):
-                found = self._index.search(queries, count, params=parameters)
-        return found
+        self._search_in(index, half_tables=True)
 
     def _search_parameters(self, effort: int) -> Any:
         """Parameters of one search, so that threads do not share settings of the index."""
@@ -150,7 +117,7 @@ class ApproximateIndex:
             limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
         return path.stat().st_size > limit
 
-    def _resolve(self, settings: EngineSettings) -> str:
+    def _resolve(self, settings: EngineSettings) -> Literal["cpu", "cuda"]:
         if self._recipe.gpu:
             return resolve_device(settings.device)
         if settings.device == "cuda":

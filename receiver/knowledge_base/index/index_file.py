@@ -30,7 +30,7 @@ def load_index(engine: IndexEngine, path: Path, store_id: str) -> int:
     """Fill the engine from its file; the position up to which it covers the store, 0 if the file is not valid."""
     try:
         with path.open("rb") as file:
-            covered, reason = _read_trailer(file, _key(engine, store_id))
+            covered, reason = _read_trailer(file, _key(engine.name, store_id))
             if reason is None:
                 engine.load(path)
                 # An open file keeps its inode, so a replacement by the writer is noticed.
@@ -52,7 +52,7 @@ def save_index(engine: IndexEngine, path: Path, store_id: str, covered: int) -> 
             engine.save(temporary)
             with temporary.open("r+b") as file:
                 file.seek(0, os.SEEK_END)
-                file.write(_MAGIC + _key(engine, store_id) + covered.to_bytes(_COVERED_BYTES, "little"))
+                file.write(_MAGIC + _key(engine.name, store_id) + covered.to_bytes(_COVERED_BYTES, "little"))
                 size = file.tell()
                 file.seek(0)
                 checksum = _digest(file, size)
@@ -68,13 +68,13 @@ def index_problem(engine_name: str, path: Path, store_id: str) -> str | None:
     """The problem of an index file, None for a valid one."""
     try:
         with path.open("rb") as file:
-            return _read_trailer(file, digest((engine_name.encode(), store_id.encode())))[1]
+            return _read_trailer(file, _key(engine_name, store_id))[1]
     except OSError as error:
         return f"unreadable: {error}"
 
 
-def _key(engine: IndexEngine, store_id: str) -> bytes:
-    return digest((engine.name.encode(), store_id.encode()))
+def _key(engine_name: str, store_id: str) -> bytes:
+    return digest((engine_name.encode(), store_id.encode()))
 
 
 def _read_trailer(file: BinaryIO, key: bytes) -> tuple[int, str | None]:

@@ -10,7 +10,7 @@ from shared.errors import InvalidInput, InvalidSetting
 from shared.frame.kb import Added, Found, Item, KnowledgeBaseInfo, Listed, NewItem, Snapshot, Verification
 from shared.frame.reception import Hit
 from shared.wire.converter import from_message, to_message
-from shared.wire.kb import embedding_from_wire, item_to_wire, page_from_wire, page_to_wire, snapshot_to_wire
+from shared.wire.kb import embedding_from_wire, page_from_wire, page_to_wire, with_path_to_wire
 from shared.wire.kb import verification_to_wire as to_verify
 
 VECTOR = np.array([0.6, -0.8], np.float32)
@@ -45,7 +45,7 @@ def test_an_outcome_comes_back_with_its_error() -> None:
 
 def test_an_item_comes_back_with_its_embedding() -> None:
     item = Item("tom", "cat", VECTOR, "a cat", b"webp", "/tom.png", b"a file", b"digest", "")
-    back = from_message(item_to_wire(item), Item)
+    back = from_message(with_path_to_wire(item, pb.Item), Item)
     assert np.array_equal(back.embedding, VECTOR)
     assert vars(back) | {"embedding": None} == vars(item) | {"embedding": None}
     given = from_message(to_message(NewItem("tom", embedding=VECTOR), pb.NewItem), NewItem)
@@ -55,9 +55,9 @@ def test_an_item_comes_back_with_its_embedding() -> None:
 
 def test_paths_that_are_not_utf_8_go_as_printable_text() -> None:
     printable = "/pictures/\\udcff.png"
-    assert item_to_wire(Item("tom", "cat", VECTOR, path=ODD_PATH)).path == printable
+    assert with_path_to_wire(Item("tom", "cat", VECTOR, path=ODD_PATH), pb.Item).path == printable
     assert page_to_wire([Listed(0, "tom", "cat", "", ODD_PATH)], 1).items[0].path == printable
-    assert snapshot_to_wire(Snapshot("one", ODD_PATH, 1, 1, 1, "f00d")).path == printable
+    assert with_path_to_wire(Snapshot("one", ODD_PATH, 1, 1, 1, "f00d"), pb.SnapshotResponse).path == printable
     assert to_verify(Verification(1, 0, (f"{ODD_PATH} is gone",))).problems == [f"{printable} is gone"]
 
 
