@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from shared.frame.burst import Burst
 from shared.frame.reception import Reception
+from shared.runtime.batching import settle
 
 AnswerAll = Callable[[Sequence[Burst]], Sequence[Reception | Exception]]
 
@@ -31,7 +32,4 @@ class Together:
         except Exception as error:
             outcomes = [error] * len(waiting)
         for (_, future), outcome in zip(waiting, outcomes, strict=True):
-            if isinstance(outcome, Exception):
-                future.set_exception(outcome)
-            else:
-                future.set_result(outcome)
+            settle(future, outcome)
