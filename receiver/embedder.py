@@ -110,7 +110,7 @@ class Embedder:
         return list(self._loaded().embed_texts(texts))
 
 
-def _prepared(given: _Given) -> tuple[Image, ItemRecord] | Exception:
+def _prepared(given: _Given) -> "tuple[Image, ItemRecord] | Exception":
     try:
         return prepare(given.picture, copy=given.copy)
     except UNREADABLE as error:
