@@ -49,7 +49,11 @@ class Adding:
         At the end it raises what the caller's own iterable raised.
         """
         if response is not None:
-            yield from _outcomes(response, self._waiting.pop(response.request_id))
+            item_ids = self._waiting.pop(response.request_id)
+            if response.HasField("failure"):
+                error = error_from_failure(response.failure)
+                yield from (Added(item_id, error) for item_id in item_ids)
+            yield from (from_message(one, Added) for one in response.items)
         while self._unreadable:
             yield self._unreadable.popleft()
         if response is None and self._broken is not None:
@@ -73,14 +77,5 @@ class Adding:
 
 
 def _message(item: NewItem) -> api.NewItem:
-    if item.embedding is not None or item.picture is None:
-        return to_message(replace(item, picture=None), api.NewItem)
-    return to_message(replace(item, picture=picture_bytes(item.picture)), api.NewItem)
-
-
-def _outcomes(response: api.AddResponse, item_ids: list[str]) -> Iterator[Added]:
-    if response.HasField("failure"):
-        error = error_from_failure(response.failure)
-        yield from (Added(item_id, error) for item_id in item_ids)
-        return
-    yield from (from_message(one, Added) for one in response.items)
+    picture = None if item.embedding is not None or item.picture is None else picture_bytes(item.picture)
+    return to_message(replace(item, picture=picture), api.NewItem)
