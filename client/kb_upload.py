@@ -53,8 +53,7 @@ class Adding:
             if response.HasField("failure"):
                 error = error_from_failure(response.failure)
                 yield from (Added(item_id, error) for item_id in item_ids)
-            else:
-                yield from (from_message(one, Added) for one in response.items)
+            yield from (from_message(one, Added) for one in response.items)
         while self._unreadable:
             yield self._unreadable.popleft()
         if response is None and self._broken is not None:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import structlog
@@ -34,13 +34,6 @@ _WAIT_SECONDS = 0.002
 log = structlog.get_logger()
 
 
-class _Given(NamedTuple):
-    """A picture to embed. copy: keep its file."""
-
-    picture: Picture
-    copy: bool
-
-
 class Embedder:
     """Embeds in batches, off the event loop.
 
@@ -63,7 +56,7 @@ class Embedder:
         Like `text` it raises NotFound or InvalidSetting, and says what to set, where CLIP's weights are not there, and
         Mismatch for another CLIP than the knowledge base's.
         """
-        return (await self._pictures.submit(_Given(picture, copy), deadline))[0]
+        return (await self._pictures.submit((picture, copy), deadline))[0]
 
     async def text(self, text: str, deadline: Deadline) -> Embedding:
         """A sentence's embedding: [dim]."""
@@ -99,9 +92,9 @@ class Embedder:
             )
         return clip
 
-    def _embed_pictures(self, given: Sequence[_Given]) -> list[ItemRecord | Exception]:
+    def _embed_pictures(self, given: Sequence[tuple[Picture, bool]]) -> list[ItemRecord | Exception]:
         clip = self._loaded()
-        prepared = [_prepared(one) for one in given]
+        prepared = [_prepared(picture, copy) for picture, copy in given]
         pixels = [clip.preprocess(one[0]) for one in prepared if isinstance(one, tuple)]
         embeddings = iter(clip.embed_images(np.stack(pixels)) if pixels else ())
         return [replace(one[1], embedding=next(embeddings)) if isinstance(one, tuple) else one for one in prepared]
@@ -110,8 +103,8 @@ class Embedder:
         return list(self._loaded().embed_texts(texts))
 
 
-def _prepared(given: _Given) -> "tuple[Image, ItemRecord] | Exception":
+def _prepared(picture: Picture, copy: bool) -> "tuple[Image, ItemRecord] | Exception":
     try:
-        return prepare(given.picture, copy=given.copy)
+        return prepare(picture, copy=copy)
     except UNREADABLE as error:
-        return error if isinstance(error, InvalidPicture) else InvalidPicture(f"{given.picture.id}: {error}")
+        return error if isinstance(error, InvalidPicture) else InvalidPicture(f"{picture.id}: {error}")

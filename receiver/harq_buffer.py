@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from receiver.settings import MAX_SESSIONS, SESSION_SECONDS
 from shared.errors import Mismatch
 from shared.frame.burst import Burst
 from shared.types import Complex, Floats
@@ -39,9 +38,7 @@ class HarqBuffer:
     so many. clock: seconds.
     """
 
-    def __init__(
-        self, most: int = MAX_SESSIONS, seconds: float = SESSION_SECONDS, clock: Callable[[], float] = monotonic
-    ) -> None:
+    def __init__(self, most: int, seconds: float, clock: Callable[[], float] = monotonic) -> None:
         self._most, self._seconds, self._clock = most, seconds, clock
         self._held: OrderedDict[tuple[int, str], _Session] = OrderedDict()  # least recently used first
 

@@ -5,10 +5,10 @@ Search: picture or text --embedder--> embedding --thread--> hits
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
 
@@ -31,7 +31,6 @@ from shared.wire.link import top_k_from_wire
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Outcome = int | InvalidInput
-Kind = TypeVar("Kind")
 
 _IN_FLIGHT = 16  # Add requests of one stream at work, of some MiB each
 _TRANSACTION_REQUESTS = 256  # of all streams, stored together
@@ -146,26 +145,33 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
             outcomes = await self._added(request)
         except SemLinkError as error:
             return pb.AddResponse(request_id=request.request_id, version=self._version, failure=failure_from(error))
-        added = [_added_to_wire(item.item_id, outcome) for item, outcome in zip(request.items, outcomes, strict=True)]
+        added = [
+            to_message(Added(item.item_id, None if isinstance(outcome, int) else outcome), pb.Added)
+            for item, outcome in zip(request.items, outcomes, strict=True)
+        ]
         return pb.AddResponse(request_id=request.request_id, items=added, version=self._version)
 
     async def _added(self, request: pb.AddRequest) -> list[Outcome]:
         """The outcome for each item of a request; those that can be read are stored together."""
         if any(item.WhichOneof("content") == "embedding" for item in request.items):
             self.knowledge_base.require_clip(request.clip_fingerprint)
-        given = [_parsed(item) for item in request.items]
-        waiting = iter(await asyncio.gather(*map(self._embedded, _only(NewItem, given)), return_exceptions=True))
-        ready = [next(waiting) if isinstance(one, NewItem) else one for one in given]
-        for one in ready:  # an error of CLIP concerns the whole request, one of a picture does not
-            if isinstance(one, BaseException) and not isinstance(one, InvalidInput):
-                raise one
-        stored = iter((await self._adder.submit(_only(ItemRecord, ready), Deadline.after(None)))[0])
-        return [next(stored) if isinstance(one, ItemRecord) else _refusal(one) for one in ready]
+        ready = await asyncio.gather(*map(self._ready, request.items))
+        items = [one for one in ready if isinstance(one, ItemRecord)]
+        stored = iter((await self._adder.submit(items, Deadline.after(None)))[0])
+        return [next(stored) if isinstance(one, ItemRecord) else one for one in ready]
 
-    async def _embedded(self, item: NewItem) -> ItemRecord:
-        assert isinstance(item.picture, bytes)  # as all that comes from the wire
-        picture = Picture(item.item_id, item.label, item.picture, item.caption)
-        return await self._embedder.item(picture, Deadline.after(None), copy=item.copy)
+    async def _ready(self, message: pb.NewItem) -> ItemRecord | InvalidInput:
+        """An item to store, or why it alone is refused. Raises errors of CLIP, which concern the whole request."""
+        try:
+            item = from_message(message, NewItem)
+            if item.embedding is not None:
+                return ItemRecord(item.item_id, item.label, item.embedding, item.caption)
+            if not isinstance(item.picture, bytes):
+                raise InvalidInput(f"the item {item.item_id!r} has neither a picture nor an embedding; send one")
+            picture = Picture(item.item_id, item.label, item.picture, item.caption)
+            return await self._embedder.item(picture, Deadline.after(None), copy=item.copy)
+        except InvalidInput as error:
+            return error
 
     def _store(self, requests: Sequence[Sequence[ItemRecord]]) -> list[list[Outcome] | Exception]:
         """One transaction for many requests; the outcomes of each one's items."""
@@ -186,33 +192,7 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
         raise InvalidInput("the search has no query; send a picture, a text, an embedding or an item_id")
 
 
-def _parsed(message: pb.NewItem) -> ItemRecord | NewItem | InvalidInput:
-    """A new item from the wire: complete, or to be embedded, or why it is refused."""
-    try:
-        item = from_message(message, NewItem)
-    except InvalidInput as error:
-        return error
-    if item.embedding is not None:
-        return ItemRecord(item.item_id, item.label, item.embedding, caption=item.caption)
-    if not item.picture:
-        return InvalidInput(f"the item {item.item_id!r} has neither a picture nor an embedding; send one")
-    return item
-
-
-def _only(kind: type[Kind], items: Iterable[object]) -> list[Kind]:
-    return [item for item in items if isinstance(item, kind)]
-
-
-def _added_to_wire(item_id: str, outcome: Outcome) -> pb.Added:
-    return to_message(Added(item_id, None if isinstance(outcome, int) else outcome), pb.Added)
-
-
 def _search(view: View, query: Embedding, top_k: int, labels: Sequence[str]) -> Found:
     start = perf_counter()
     hits = view.hits(*view.nearest(query[None], top_k, labels or None))[0]
     return Found(tuple(hits), view.fingerprint, view.head.version, perf_counter() - start)
-
-
-def _refusal(error: object) -> Outcome:
-    assert isinstance(error, InvalidInput)
-    return error

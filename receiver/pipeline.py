@@ -7,11 +7,10 @@ answers <-- decide <-- vote, or fusion with the category <-- search <-----------
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import NamedTuple
 
 import numpy as np
 
-from receiver.confidence import Confidences
+from receiver.confidence import load_confidence
 from receiver.decision import VOTERS, Ballot, answer_first, confidence_features, decide, vote
 from receiver.decoder import (
     Arrived,
@@ -27,13 +26,13 @@ from receiver.decoder import (
 from receiver.harq_buffer import HarqBuffer, Part
 from receiver.knowledge_base import KnowledgeBase, View
 from receiver.label_posterior import CANDIDATES, LabelPosteriors, rank_by_posterior
+from receiver.settings import ReceiverSettings
 from shared.codecs import AnyCodec, CodecShelf, Decoded, PictureCodec
 from shared.codecs.embedding.posterior import LabelPosterior
 from shared.errors import InvalidInput, Mismatch, SemLinkError
 from shared.frame.burst import Burst
 from shared.frame.reception import Hit, Reception, Trace
 from shared.ledger import Entry, Stage
-from shared.phy import EqualizerName
 from shared.types import Complex, Doubles, Floats, Ints
 
 
@@ -66,23 +65,18 @@ class ReceivePipeline:
 
     def __init__(
         self,
+        settings: ReceiverSettings,
         shelf: CodecShelf,
         knowledge_base: KnowledgeBase,
-        equalizer: EqualizerName,
-        confidences: Confidences,
-        accept_confidence: float,
-        *,
         embed_pictures: EmbedPictures = without_clip,
-        harq_buffer: HarqBuffer | None = None,
     ) -> None:
+        self._settings = settings
         self._shelf = shelf
         self._knowledge_base = knowledge_base
-        self._equalizer = equalizer
-        self._confidences = confidences
-        self._accept_confidence = accept_confidence
-        self._posteriors = LabelPosteriors()
         self._embed_pictures = embed_pictures
-        self._harq_buffer = HarqBuffer() if harq_buffer is None else harq_buffer
+        self._confidences = load_confidence(settings.kb)
+        self._posteriors = LabelPosteriors()
+        self._harq_buffer = HarqBuffer(settings.max_sessions, settings.session_seconds)
 
     def admit(self, burst: Burst) -> AnyCodec:
         """The codec of a burst. Raises Mismatch, NotFound or InvalidInput when this receiver cannot serve it."""
@@ -116,9 +110,8 @@ class ReceivePipeline:
 
     def _decode(self, group: list[_Work], view: View) -> None:
         start = perf_counter()
-        equalized: Equalized = equalize_bursts(
-            [work.burst for work in group], group[0].codec.equalizer or self._equalizer
-        )
+        equalizer = group[0].codec.equalizer or self._settings.equalizer
+        equalized = equalize_bursts([work.burst for work in group], equalizer)
         middle = perf_counter()
         group, equalized = self._joined(group, equalized)
         if not group:
@@ -165,19 +158,20 @@ class ReceivePipeline:
         embeddings = np.stack([work.embedding for work in works if work.embedding is not None])
         n0 = np.array([work.n0 for work in works])
         if (fusion := works[0].fusion) is None:
-            ranked, model = _elect(embeddings, n0, view, most), self._confidences.vote
+            model, (ballot, positions, squared) = self._confidences.vote, _elect(embeddings, n0, view, most)
         else:
             log_posteriors = np.stack([work.log_posterior for work in works if work.log_posterior is not None])
-            ranked, model = _fuse(fusion, Decoded(embeddings, log_posteriors), view), self._confidences.fusion
+            model, decoded = self._confidences.fusion, Decoded(embeddings, log_posteriors)
+            ballot, positions, squared = _fuse(fusion, decoded, view)
         symbols = np.array([work.codec.symbols for work in works])
-        confidences = model.of(confidence_features(ranked.ballot, n0, symbols))
-        hits = view.hits(ranked.positions[:, :most], ranked.squared[:, :most])
+        confidences = model.of(confidence_features(ballot, n0, symbols))
+        hits = view.hits(positions[:, :most], squared[:, :most])
         entry = Entry(Stage.SEARCH, perf_counter() - start)
         for work, top, confidence in zip(works, hits, confidences, strict=True):
             work.answer = self._answer(work, top, float(confidence), entry, view=view)
 
     def _answer(self, work: _Work, top: Sequence[Hit], confidence: float, search: Entry, *, view: View) -> Reception:
-        decision = decide(confidence, self._accept_confidence, work.missing)
+        decision = decide(confidence, self._settings.accept_confidence, work.missing)
         return Reception(
             burst_id=work.burst.burst_id,
             top=tuple(top[: work.burst.top_k]),
@@ -195,26 +189,22 @@ class ReceivePipeline:
         )
 
 
-class _Ranked(NamedTuple):
-    """Items of each burst, the answer first, their squared distances, and the vote or fusion that chose it."""
-
-    ballot: Ballot
-    positions: Ints
-    squared: Floats
+_Ranked = tuple[Ballot, Ints, Floats]
+"""The vote or fusion that chose each burst's answer, and items, the answer first, with their squared distances."""
 
 
 def _elect(embeddings: Floats, n0: Doubles, view: View, most: int) -> _Ranked:
     """The nearest items, the winner of their vote first."""
     positions, squared = view.nearest(embeddings, max(VOTERS, most))
     ballot = vote(view.labels_of(positions), squared, n0)
-    return _Ranked(ballot, *answer_first(ballot, positions, squared, most))
+    return ballot, *answer_first(ballot, positions, squared, most)
 
 
 def _fuse(fusion: LabelPosterior, decoded: Decoded, view: View) -> _Ranked:
     """The nearest items, in the order of what distance and category together say of them."""
     positions, squared = view.nearest(decoded.embeddings, CANDIDATES)
     ballot, order = rank_by_posterior(fusion, decoded, view.labels_of(positions), squared)
-    return _Ranked(ballot, np.take_along_axis(positions, order, axis=1), np.take_along_axis(squared, order, axis=1))
+    return ballot, np.take_along_axis(positions, order, axis=1), np.take_along_axis(squared, order, axis=1)
 
 
 def _groups(works: Sequence[_Work]) -> list[list[_Work]]:

@@ -16,9 +16,7 @@ from protos.semlink.v1 import knowledge_base_pb2 as kb_pb
 from protos.semlink.v1 import knowledge_base_pb2_grpc as kb_rpc
 from protos.semlink.v1 import link_pb2 as pb
 from protos.semlink.v1 import link_pb2_grpc as rpc
-from receiver.confidence import load_confidence
 from receiver.embedder import Embedder
-from receiver.harq_buffer import HarqBuffer
 from receiver.kb_service import KnowledgeBaseService
 from receiver.knowledge_base import KnowledgeBase
 from receiver.pipeline import ReceivePipeline
@@ -82,15 +80,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             description = knowledge_base.description
             shelf, codecs = await asyncio.to_thread(load_codecs, settings, description.clip_fingerprint)
             embedder = Embedder(settings, description.clip, description.clip_fingerprint)
-            pipeline = ReceivePipeline(
-                shelf,
-                knowledge_base,
-                settings.equalizer,
-                load_confidence(settings.kb),
-                settings.accept_confidence,
-                embed_pictures=embedder.pixels,
-                harq_buffer=HarqBuffer(settings.max_sessions, settings.session_seconds),
-            )
+            pipeline = ReceivePipeline(settings, shelf, knowledge_base, embedder.pixels)
             await asyncio.to_thread(pipeline.warm_up, codecs)
             service = cls(settings, knowledge_base, codecs, pipeline, embedder)
             log.info("knowledge base", **vars(description))

@@ -1,16 +1,13 @@
 """Settings of the receiver."""
 
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from shared.phy import EqualizerName
 from shared.runtime.config import ServerSettings
-
-MAX_SESSIONS: Final = 4096
-SESSION_SECONDS: Final = 60.0
 
 
 class ReceiverSettings(ServerSettings):
@@ -49,8 +46,7 @@ class ReceiverSettings(ServerSettings):
         1, ge=1, le=1024, description="torch threads; decoding is little work, more threads only compete for the cores"
     )
     equalizer: EqualizerName = Field(
-        "level",
-        description="how the gain is undone: zf, mmse, or level (power-normalised MMSE)",
+        "level", description="how the gain is undone: zf, mmse, or level (power-normalised MMSE)"
     )
     accept_confidence: float = Field(0.5, ge=0, le=1, description="answers less confident than this are not accepted")
     batch_size: int = Field(64, ge=1, le=4096, description="most bursts decoded together")
@@ -58,15 +54,12 @@ class ReceiverSettings(ServerSettings):
         0.002, ge=0, le=1, description="how long a free decoder waits for a batch as large as the last one"
     )
     max_sessions: int = Field(
-        MAX_SESSIONS,
+        4096,
         ge=1,
         le=1 << 20,
         description="HARQ buffer: most sessions whose symbols are kept; the least recently used are dropped",
     )
     session_seconds: float = Field(
-        SESSION_SECONDS,
-        gt=0,
-        le=3600,
-        description="HARQ buffer: how long symbols are kept after a session's last burst",
+        60.0, gt=0, le=3600, description="HARQ buffer: how long symbols are kept after a session's last burst"
     )
     max_in_flight: int = Field(256, ge=1, le=65536, description="bursts of one stream at work; beyond it senders wait")

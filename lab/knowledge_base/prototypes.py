@@ -60,7 +60,7 @@ def thin(
         asked = _left_out(whole.view, kept) if queries is None else queries
         before = _accuracies(whole.view, asked, codec, levels_db)
         items = whole.view.head.items
-        names = [whole.labels[code] if code >= 0 else "" for code in asked.labels]
+        names = [whole.view.labels[code] if code >= 0 else "" for code in asked.labels]
         _copy(whole.view, kept, target, progress)
     with KnowledgeBase.open(target) as thinned:
         after = _accuracies(thinned.view, queries_from(thinned.view, asked.embeddings, names), codec, levels_db)

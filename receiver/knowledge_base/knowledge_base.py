@@ -33,7 +33,7 @@ from receiver.knowledge_base.view import View
 from shared.errors import InvalidInput, Mismatch, SemLinkError, Unavailable
 from shared.frame.kb import Item, KnowledgeBaseInfo, Listed, Snapshot, Verification
 from shared.frame.reception import Hit
-from shared.types import Floats, Positions
+from shared.types import Floats
 
 MERGE_ITEMS = 16_384  # in the delta before it is merged into the bulk; searching it costs 8 ms of one core
 _SAVED_SHARE = 0.1  # most items that the index file may lack; the next start reads them from the store
@@ -111,17 +111,6 @@ class KnowledgeBase:
         """A summary of its content."""
         return self._view.description
 
-    @property
-    def item_ids(self) -> tuple[str, ...]:
-        """Ids by position: [P]; empty where an item was removed."""
-        view = self._view
-        return tuple(view.item_ids[: view.head.next_position])
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Each label once, by code."""
-        return self._view.labels
-
     def require_clip(self, fingerprint: str) -> None:
         """Raise Mismatch unless the embeddings come from the CLIP model with this fingerprint."""
         origin, directory = self._view.store.origin, self._layout.directory
@@ -131,10 +120,6 @@ class KnowledgeBase:
                 f"(fingerprint {origin.clip_fingerprint}), but CLIP with fingerprint {fingerprint} is in use; "
                 f"use the same CLIP, or build it again with this one: `semlink kb build SOURCE --out {directory}`"
             )
-
-    def nearest(self, e_hat: Floats, n: int) -> tuple[Positions, Floats]:
-        """See `View.nearest`."""
-        return self._view.nearest(e_hat, n)
 
     def search(self, e_hat: Floats, top_k: int, labels: Collection[str] | None = None) -> list[list[Hit]]:
         """Find the top_k nearest items of each query, nearest first. e_hat: [B, dim], float, any length but 0.

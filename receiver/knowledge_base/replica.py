@@ -78,8 +78,8 @@ class Follower:
         added = view.store.load_added(view.head)
         if added is None:
             view = view.with_contents(view.store.load())
-        elif added.items:
-            view = view.with_added(added.items, added.head, added.labels)
+        elif added[0]:
+            view = view.with_added(*added)
         self._data_version = data_version
         return view
 

@@ -20,7 +20,10 @@ def take_snapshot(layout: Layout, store: Store, name: str) -> Snapshot:
     """Copy the current state of a store, which may be written meanwhile; replaces a snapshot of that name."""
     path = layout.snapshot(name)
     with writing(store.path):
-        _make_folder(path.parent)
+        try:
+            make_directory(path.parent)
+        except OSError as error:
+            raise Exhausted(f"cannot make {path.parent}: {error}; check that disk for space") from error
         with replacing(path) as temporary:
             store.copy_to(temporary)
     with closing(Store(path)) as copy:
@@ -88,10 +91,3 @@ def _require_clip(found: Origin, wanted: Origin | None, name: str) -> None:
             f"the snapshot {name!r} was made with CLIP {found.clip!r} (fingerprint {found.clip_fingerprint}), "
             f"the receiver serves {wanted.clip!r} ({wanted.clip_fingerprint}); restore it while no receiver runs"
         )
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        make_directory(path)
-    except OSError as error:
-        raise Exhausted(f"cannot make {path}: {error}; check that disk for space") from error

@@ -8,11 +8,10 @@ from receiver.knowledge_base.index.index_file import index_problem
 from receiver.knowledge_base.index.ranking_file import RankingFile
 from receiver.knowledge_base.ingest.pictures import read_original
 from receiver.knowledge_base.store import schema
-from receiver.knowledge_base.store.checksums import check_item, read_meta
 from receiver.knowledge_base.store.layout import Layout
 from receiver.knowledge_base.store.schema import Head
 from receiver.knowledge_base.store.sqlite import connect_reader, store_uri
-from shared.errors import NotFound, SemLinkError
+from shared.errors import SemLinkError
 from shared.frame.kb import Verification
 
 _MOST_PROBLEMS = 1000
@@ -30,7 +29,7 @@ def verify(directory: Path) -> Verification:
     indexes = sorted(directory.glob(f"{path.stem}.*.index"))
     try:
         with closing(connect_reader(store_uri(path))) as connection:
-            store_id = read_meta(connection, path)["store_id"]
+            store_id = schema.read_meta(connection, path)["store_id"]
     except (SemLinkError, sqlite3.DatabaseError):
         return found  # reported already; an index cannot be checked without its store
     problems = list(found.problems)
@@ -51,14 +50,16 @@ def verify_store(path: Path, *, outside: bool = False, ranking_path: Path | None
     try:
         with closing(connect_reader(store_uri(path))) as connection:
             connection.execute("BEGIN")
-            meta = read_meta(connection, path)
+            meta = schema.read_meta(connection, path)
             head = Head.from_meta(meta)
             ranking = None if ranking_path is None else RankingFile(ranking_path, int(meta["dim"]))
-            problems += _structure(connection)
+            structure = [line for (line,) in connection.execute("PRAGMA integrity_check(100)")]
+            problems += [f"SQLite: {line}" for line in structure if structure != ["ok"]]
             for row in connection.execute(f"{schema.WHOLE_ITEMS} ORDER BY position"):
                 items += 1
                 total += int.from_bytes(row[9], "big")
-                problems += _item_problems(row, path, outside)
+                if (problem := _item_problem(row, path, outside)) is not None:
+                    problems.append(problem)
                 if ranking is not None and row[0] < ranking.count and not ranking.holds(row[0], row[6]):
                     problems.append(f"the row of {row[1]!r} in {ranking_path} is damaged; {_DELETE_RANKING}")
                 if len(problems) > _MOST_PROBLEMS:
@@ -72,26 +73,16 @@ def verify_store(path: Path, *, outside: bool = False, ranking_path: Path | None
     return Verification(items, 0, tuple(problems))
 
 
-def _structure(connection: sqlite3.Connection) -> list[str]:
-    """Problems that SQLite finds: pages, and the index of ids against the items."""
-    lines = [line for (line,) in connection.execute("PRAGMA integrity_check(100)")]
-    return [] if lines == ["ok"] else [f"SQLite: {line}" for line in lines]
-
-
-def _item_problems(row: tuple, path: Path, outside: bool) -> list[str]:  # type: ignore[type-arg]
+def _item_problem(row: tuple, path: Path, outside: bool) -> str | None:  # type: ignore[type-arg]
     *columns, proof = row
     try:
-        item = check_item(tuple(columns), path)
+        item = schema.check_item(tuple(columns), path)
         if proof != columns[6]:
-            return [f"the proof of the embedding of {item.item_id!r} is not what was stored"]
+            return f"the proof of the embedding of {item.item_id!r} is not what was stored"
+        if outside and item.path and not item.picture:
+            read_original(item)
     except SemLinkError as error:
-        return [str(error)]
+        return str(error)
     except (AttributeError, TypeError, ValueError) as error:
-        return [f"the item {row[1]!r} at position {row[0]} is not what was stored: {error}"]
-    if not outside or not item.path or item.picture:
-        return []
-    try:
-        read_original(item)
-    except NotFound as error:
-        return [str(error)]
-    return []
+        return f"the item {row[1]!r} at position {row[0]} is not what was stored: {error}"
+    return None

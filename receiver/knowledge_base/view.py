@@ -56,20 +56,15 @@ class View(Contents):
     @cached_property
     def description(self) -> KnowledgeBaseInfo:
         """A summary of its content."""
-        origin = self.store.origin
         return KnowledgeBaseInfo(
-            source=origin.source,
+            **vars(self.store.origin),
             items=self.head.items,
             labels=len(np.unique(self.label_codes[self.live])),
-            clip=origin.clip,
-            clip_fingerprint=origin.clip_fingerprint,
             fingerprint=self.fingerprint,
             engine=self.engine.name,
-            dim=origin.dim,
             version=self.head.version,
             metric=METRIC,
             created_at=self.store.created_at,
-            copied=origin.copied,
         )
 
     def nearest(self, e_hat: Floats, n: int, labels: Collection[str] | None = None) -> tuple[Positions, Floats]:
@@ -100,7 +95,7 @@ class View(Contents):
         """Hits of what `nearest` of this view found: both [B, n]."""
         distances = np.sqrt(squared.astype(np.float64))
         return [
-            [self._hit(position, distance) for position, distance in zip(found, away, strict=True)]
+            [Hit(self.item_ids[at], self.labels[self.room_codes[at]], one) for at, one in zip(found, away, strict=True)]
             for found, away in zip(positions.tolist(), distances.tolist(), strict=True)
         ]
 
@@ -176,19 +171,15 @@ class View(Contents):
         size = len(self.engine)
         positions, squared = _search_live(self.engine.search, size, queries, n, wanted[: self.covered])
         if not self.engine.exact:
-            squared = self._exactly(queries, positions, np.isfinite(squared))
+            embeddings = self._ranking_embeddings(np.where(np.isfinite(squared), positions, -1).reshape(-1))
+            squared = squared_distances(queries, embeddings.reshape(*positions.shape, self.store.origin.dim))
         return positions, squared
 
     def _among(self, queries: Floats, positions: Positions) -> tuple[Positions, Floats]:
         """A few items, compared one by one."""
         embeddings = self._ranking_embeddings(positions)
-        squared = _true_distances(queries, np.broadcast_to(embeddings, (len(queries), *embeddings.shape)))
+        squared = squared_distances(queries, np.broadcast_to(embeddings, (len(queries), *embeddings.shape)))
         return np.tile(positions, (len(queries), 1)), squared
-
-    def _exactly(self, queries: Floats, positions: Positions, counted: Bools) -> Floats:
-        """True squared distances of candidates [B, n]; infinite for those that do not count."""
-        embeddings = self._ranking_embeddings(np.where(counted, positions, -1).reshape(-1))
-        return _true_distances(queries, embeddings.reshape(*positions.shape, self.store.origin.dim))
 
     def _ranking_embeddings(self, positions: Positions) -> Floats:
         """Embeddings of candidates: [n] -> [n, dim]; NaN for -1 and for removed items."""
@@ -202,9 +193,6 @@ class View(Contents):
     def _labelled(self, labels: set[str]) -> Bools:
         codes = [code for code, label in enumerate(self.labels) if label in labels]
         return np.isin(self.label_codes, codes)
-
-    def _hit(self, position: int, distance: float) -> Hit:
-        return Hit(self.item_ids[position], self.labels[self.room_codes[position]], distance)
 
 
 def _search_live(search: Search, size: int, queries: Floats, n: int, wanted: Bools) -> tuple[Positions, Floats]:
@@ -221,13 +209,6 @@ def _search_live(search: Search, size: int, queries: Floats, n: int, wanted: Boo
             return positions, np.where(counted, squared, np.float32(np.inf))
         asked *= 4
     return np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32)
-
-
-def _true_distances(queries: Floats, embeddings: Floats) -> Floats:
-    """|q - v|^2, see `squared_distances`; infinite where the embedding is NaN."""
-    squared = squared_distances(queries, embeddings)
-    squared[np.isnan(squared)] = np.inf
-    return squared
 
 
 def _best(positions: Positions, squared: Floats, n: int) -> tuple[Positions, Floats]:

@@ -209,4 +209,4 @@ def test_a_receiver_is_stopped_in_time_while_it_builds(tmp_path: Path) -> None:
         assert receiver.exit_code() == 0, receiver.log.read_text()
         assert monotonic() - start < 5
     with suppress(SemLinkError), KnowledgeBase.open(tmp_path / "kb") as kb:
-        assert len(kb.item_ids) > 0
+        assert len(kb.view.item_ids) > 0

@@ -216,7 +216,7 @@ def test_the_least_used_goes_first_and_age_counts_from_the_last_use() -> None:
 
 def test_parts_are_joined_by_their_place() -> None:
     """A duplicate replaces itself, a new beginning of another length takes the place of the old one."""
-    buffer = HarqBuffer()
+    buffer = HarqBuffer(most=4, seconds=60)
     buffer.join(burst(1, 0), part(4, 1))
     for _ in range(2):
         joined = buffer.join(burst(1, 4), part(4, 2))

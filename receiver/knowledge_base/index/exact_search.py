@@ -42,12 +42,13 @@ def exact_nearest(vectors: Floats, queries: Floats, k: int, candidates: Candidat
 def squared_distances(queries: Floats, found: Floats) -> Floats:
     """|q - v|^2 of each query [B, dim] to its own vectors [B, n, dim]: [B, n], float32.
 
-    The same pair gives the same value always; NaN where the vector is NaN.
+    The same pair gives the same value always; infinite where the vector is NaN.
     """
     squared = np.empty(found.shape[:2], np.float32)
     for row, (query, vectors) in enumerate(zip(queries, found, strict=True)):
         difference = vectors - query
         squared[row] = np.einsum("nd,nd->n", difference, difference)
+    squared[np.isnan(squared)] = np.inf
     return squared
 
 

@@ -72,14 +72,9 @@ def extended_ranking_file(path: Path, store: Store, live: Bools, stop: int) -> R
         _extend(path, store.vectors(ranking.count, stop, live), stop)
     except OSError as error:
         _log.warning("candidates are ranked by the store, the ranking file is not whole", error=str(error))
-        _give_back(path, ranking.count * (4 * store.origin.dim + _PROOF_BYTES))
+        with suppress(OSError):  # free the space again: other files need a full disk more
+            os.truncate(path, ranking.count * (4 * store.origin.dim + _PROOF_BYTES))
     return RankingFile(path, store.origin.dim)
-
-
-def _give_back(path: Path, size: int) -> None:
-    """Free the space again: other files need a full disk more."""
-    with suppress(OSError):
-        os.truncate(path, size)
 
 
 def _extend(path: Path, vectors: Vectors, stop: int) -> None:

@@ -56,7 +56,7 @@ class ImageEncoder(ClipIdentity, Protocol):
         """[B, S, S, 3], uint8 -> [B, dim], float32, unit length."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class BuildReport:
     """What a build did.
 
@@ -67,44 +67,38 @@ class BuildReport:
     resumed: items that a stopped build had stored before
     """
 
-    items: int
-    labels: int
-    seconds: float
-    skipped: list[tuple[str, str]]
-    duplicates: list[tuple[str, str]]
-    resumed: int = 0
-
-
-@dataclass
-class _Sieve:
-    """Passes each readable item once and records the others."""
-
-    stored: dict[str, bytes]
-    copy: bool
-    seen: int = 0
-    labels: set[str] = field(default_factory=set)
+    items: int = 0
+    labels: int = 0
+    seconds: float = 0.0
     skipped: list[tuple[str, str]] = field(default_factory=list)
     duplicates: list[tuple[str, str]] = field(default_factory=list)
     resumed: int = 0
-    _ids: set[str] = field(default_factory=set)
-    _by_content: dict[bytes, str] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self._by_content = {content: item_id for item_id, content in self.stored.items() if content}
+
+class _Sieve:
+    """Passes each readable item once and reports the others. stored: content digests by id. copy: keep the files."""
+
+    def __init__(self, stored: dict[str, bytes], copy: bool) -> None:
+        self.report = BuildReport()
+        self.ids: set[str] = set()
+        self.labels: set[str] = set()
+        self._stored, self._copy = stored, copy
+        self._by_content = {content: item_id for item_id, content in stored.items() if content}
 
     def pictures(self, source: Iterable[Picture], clip: ImageEncoder) -> Iterator[tuple[Pixels, ItemRecord]]:
         """Yield what is to be embedded. Raises InvalidInput for an id that comes twice."""
         for picture in self._new(source):
             try:
-                image, item = self._prepare(picture)
+                check_texts(picture.id, picture.label, picture.caption)
+                image, item = prepare(picture, copy=self._copy)
                 first = self._by_content.setdefault(item.content, item.item_id)
                 if first == item.item_id:
                     self.labels.add(item.label)
                     yield clip.preprocess(image), item
                 else:
-                    self.duplicates.append((item.item_id, first))
+                    self.report.duplicates.append((item.item_id, first))
             except UNREADABLE as error:
-                self.skipped.append((picture.id, str(error) or type(error).__name__))
+                self.report.skipped.append((picture.id, str(error) or type(error).__name__))
 
     def embedded(self, source: Iterable[Embedded]) -> Iterator[ItemRecord]:
         """Yield ready embeddings that are not stored yet. Raises InvalidInput for an id that comes twice."""
@@ -114,19 +108,14 @@ class _Sieve:
 
     def _new(self, source: Iterable[Given]) -> Iterator[Given]:
         for item in source:
-            self.seen += 1
-            if item.id in self._ids:
+            if item.id in self.ids:
                 raise InvalidInput(f"the id {item.id!r} comes twice; give each item an id of its own")
-            self._ids.add(item.id)
-            if item.id in self.stored:
-                self.resumed += 1
+            self.ids.add(item.id)
+            if item.id in self._stored:
+                self.report.resumed += 1
                 self.labels.add(item.label)
             else:
                 yield item
-
-    def _prepare(self, picture: Picture) -> tuple[Image.Image, ItemRecord]:
-        check_texts(picture.id, picture.label, picture.caption)
-        return prepare(picture, copy=self.copy)
 
 
 def build_knowledge_base(
@@ -157,17 +146,16 @@ def build_knowledge_base(
     origin = Origin(_source_name(source), clip.name, clip.fingerprint, clip.dim, copy)
     with write_store(Path(directory), origin, settings, resume=resume) as staged:
         sieve = _Sieve(staged.contents(), copy)
-        for items in _records(source, sieve, clip, batch_size):
-            for item in items:
+        for batch in _records(source, sieve, clip, batch_size):
+            for item in batch:
                 staged.add(**vars(item))
             staged.flush()
             if on_progress is not None:
-                on_progress(sieve.seen, len(source))
+                on_progress(len(sieve.ids), len(source))
         if not staged.items:
             raise InvalidInput(_nothing(origin.source, sieve))
-        stored = staged.items
-    seconds = time.monotonic() - started
-    return BuildReport(stored, len(sieve.labels), seconds, sieve.skipped, sieve.duplicates, sieve.resumed)
+        items = staged.items
+    return replace(sieve.report, items=items, labels=len(sieve.labels), seconds=time.monotonic() - started)
 
 
 def _records(
@@ -202,7 +190,7 @@ def _source_name(source: PictureSource | EmbeddingSource) -> str:
 
 
 def _nothing(source: str, sieve: _Sieve) -> str:
-    if not sieve.skipped:
+    if not sieve.report.skipped:
         return f"the source {source!r} is empty; a knowledge base needs at least one picture"
-    item_id, why = sieve.skipped[0]
-    return f"none of the {sieve.seen} pictures of {source!r} can be read; the first: {item_id!r}: {why}"
+    item_id, why = sieve.report.skipped[0]
+    return f"none of the {len(sieve.ids)} pictures of {source!r} can be read; the first: {item_id!r}: {why}"

@@ -15,21 +15,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from receiver.knowledge_base.records import AddedRecord
 from receiver.knowledge_base.store import schema
-from receiver.knowledge_base.store.checksums import (
-    check_item,
-    check_row,
-    checked_embedding,
-    origin_from_meta,
-    read_labels,
-    read_meta,
-    require_intact,
-)
 from receiver.knowledge_base.store.schema import Head
 from receiver.knowledge_base.store.sqlite import connect_reader, damaged, reading, store_uri
 from shared.errors import Unavailable
@@ -66,14 +56,6 @@ class Contents:
         return self.room_live[: self.head.next_position]
 
 
-class Additions(NamedTuple):
-    """Items added to a store; head and labels after the additions."""
-
-    head: Head
-    items: list[AddedRecord]
-    labels: tuple[str, ...]
-
-
 class Store:
     """One open store. Safe for use from several threads; it stays readable when its file is removed.
 
@@ -89,8 +71,8 @@ class Store:
             self._connection: sqlite3.Connection | None = connect_reader(self._uri)
         try:
             with self._reading() as connection:
-                meta = read_meta(connection, path)
-                self.head, self.origin = Head.from_meta(meta), origin_from_meta(meta)
+                meta = schema.read_meta(connection, path)
+                self.head, self.origin = Head.from_meta(meta), schema.origin_from_meta(meta)
                 self.store_id, self.created_at = meta["store_id"], meta["created_at"]
         except BaseException:
             self.close()
@@ -104,14 +86,14 @@ class Store:
     def load(self) -> Contents:
         """Read and check each item's row, in one consistent state. Raises DataLoss naming the first damaged one."""
         with self.consistent() as connection:
-            head = Head.from_meta(read_meta(connection, self.path))
-            labels = read_labels(connection)
+            head = Head.from_meta(schema.read_meta(connection, self.path))
+            labels = schema.read_labels(connection)
             item_ids = [""] * head.next_position
             codes = np.zeros(head.next_position, np.int64)
             live = np.zeros(head.next_position, np.bool_)
             total = items = 0
             for row in connection.execute(f"SELECT {schema.ITEM_COLUMNS} FROM items ORDER BY position"):
-                position = check_row(row, labels, self.path)
+                position = schema.check_row(row, labels, self.path)
                 item_ids[position], codes[position], live[position] = row[1], row[2], True
                 total += int.from_bytes(row[-1], "big")
                 items += 1
@@ -124,24 +106,24 @@ class Store:
         with self._reading() as connection:
             return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
-    def load_added(self, known: Head) -> Additions | None:
-        """Read and check the additions since a head; None if anything else has changed as well."""
+    def load_added(self, known: Head) -> tuple[list[AddedRecord], Head, tuple[str, ...]] | None:
+        """Read and check the additions since a head, and head and labels now; None if anything else has changed."""
         query = (
             f"SELECT {schema.ITEM_COLUMNS}, embedding FROM items JOIN embeddings USING (position) WHERE position >= ?"
         )
         added, proofs = [], []
         with self.consistent() as connection:
-            head = Head.from_meta(read_meta(connection, self.path))
-            labels = read_labels(connection)
+            head = Head.from_meta(schema.read_meta(connection, self.path))
+            labels = schema.read_labels(connection)
             for *row, embedding in connection.execute(query, (known.next_position,)):
-                position = check_row(tuple(row), labels, self.path)
-                vector = checked_embedding(repr(row[1]), embedding, row[6], self.path)
+                position = schema.check_row(tuple(row), labels, self.path)
+                vector = schema.checked_embedding(repr(row[1]), embedding, row[6], self.path)
                 added.append(AddedRecord(position, row[1], row[2], vector))
                 proofs.append(row[-1])
         whole = head.next_position - known.next_position == head.items - known.items == len(added)
         if not whole or head.total != schema.sum_digests(known.total, proofs):
             return None
-        return Additions(head, added, tuple(labels.values()))
+        return added, head, tuple(labels.values())
 
     def position_of(self, item_id: str) -> int | None:
         """Position of an id, None for an unknown one."""
@@ -153,7 +135,7 @@ class Store:
         """Read and check one item with its blobs; None for a removed one."""
         with self._reading() as connection:
             row = connection.execute(f"{schema.WHOLE_ITEMS} WHERE position = ?", (position,)).fetchone()
-            return None if row is None else check_item(row[:-1], self.path)
+            return None if row is None else schema.check_item(row[:-1], self.path)
 
     def read_embeddings(self, positions: Sequence[int] | Positions) -> Floats:
         """Read and check embeddings: [n, dim], float32; NaN in the rows of removed items."""
@@ -164,7 +146,7 @@ class Store:
             stored = connection.execute(query, (json.dumps(list(rows)),)).fetchall()
         with reading(self.path):
             for position, embedding, proof in stored:
-                require_intact(position, embedding, proof, self.path)
+                schema.require_intact(position, embedding, proof, self.path)
             if stored:
                 vectors = np.frombuffer(b"".join(row[1] for row in stored), dtype="<f4")
                 found[[rows[row[0]] for row in stored]] = vectors.reshape(len(stored), -1)
@@ -179,7 +161,7 @@ class Store:
         with self._reading() as connection:
             rows = connection.execute(query, (after, label, label, count)).fetchall()
             for row in rows:
-                check_row(row[:-1], {row[2]: row[-1]}, self.path)
+                schema.check_row(row[:-1], {row[2]: row[-1]}, self.path)
         return [Listed(row[0], row[1], row[-1], row[3], os.fsdecode(row[4])) for row in rows]
 
     def vectors(self, start: int, stop: int, live: Bools) -> "StoreVectors":
@@ -214,13 +196,9 @@ class StoreVectors:
     """Some items' embeddings, read piece by piece; see `index.base.Vectors`."""
 
     def __init__(self, store: Store, positions: Positions) -> None:
+        self.dim = store.origin.dim
         self._store = store
         self._positions = positions
-
-    @property
-    def dim(self) -> int:
-        """Values in an embedding."""
-        return self._store.origin.dim
 
     def __len__(self) -> int:
         return len(self._positions)
@@ -232,7 +210,9 @@ class StoreVectors:
             piece = self._positions[start : start + items]
             with self._store.consistent() as connection:  # not the shared one, whose lock would block searches
                 rows = connection.execute(query, (int(piece[0]), int(piece[-1]))).fetchall()
-                vectors = [checked_embedding(at, vector, digest, self._store.path) for at, vector, digest in rows]
+                vectors = [
+                    schema.checked_embedding(at, vector, digest, self._store.path) for at, vector, digest in rows
+                ]
             if rows:
                 yield np.array([row[0] for row in rows], np.int64), np.stack(vectors)
 

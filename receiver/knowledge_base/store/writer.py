@@ -16,7 +16,6 @@ import numpy as np
 
 from receiver.knowledge_base.records import AddedRecord, ItemRecord, Origin
 from receiver.knowledge_base.store import schema
-from receiver.knowledge_base.store.checksums import origin_from_meta, read_meta
 from receiver.knowledge_base.store.schema import Head
 from receiver.knowledge_base.store.sqlite import damaged, writing
 from shared.errors import InvalidInput, NotFound, Unavailable
@@ -40,11 +39,11 @@ class StoreWriter:
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._keep_log()
             self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            self._meta = read_meta(self._connection, path)
+            self._meta = schema.read_meta(self._connection, path)
             self._codes: dict[str, int] = {
                 label: code for code, label in self._connection.execute("SELECT code, label FROM labels")
             }
-        self.head, self.origin = Head.from_meta(self._meta), origin_from_meta(self._meta)
+        self.head, self.origin = Head.from_meta(self._meta), schema.origin_from_meta(self._meta)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -214,10 +213,7 @@ def create_store(path: Path, origin: Origin) -> None:
     meta = {
         "schema": str(schema.VERSION),
         "store_id": uuid4().hex,
-        "source": origin.source,
-        "clip": origin.clip,
-        "clip_fingerprint": origin.clip_fingerprint,
-        "dim": str(origin.dim),
+        **{name: str(value) for name, value in vars(origin).items()},
         "copied": str(int(origin.copied)),
         "metric": schema.METRIC,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),

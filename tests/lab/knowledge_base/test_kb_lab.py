@@ -198,7 +198,7 @@ def test_a_thinned_base_keeps_every_label_and_all_of_an_item(directory: Path, ba
     assert thinned.accuracy[10.0] > thinned.accuracy_before[10.0] - 0.05
     with KnowledgeBase.open(tmp_path / "thin") as small:
         assert set(small.labels) == set(base.labels)
-        item = small.get_item(small.item_ids[0])
+        item = small.get_item(small.view.item_ids[0])
         assert vars(item).keys() == vars(base.get_item(item.item_id)).keys()
         assert (item.caption, item.thumbnail) == (f"number {item.item_id.split('/')[1]}", b"webp")
     with pytest.raises(InvalidSetting, match="19 items cannot stand for 20 labels"):

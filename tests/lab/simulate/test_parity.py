@@ -18,7 +18,6 @@ from lab.simulate.chain import channel_chain
 from lab.simulate.link import OfflineLink
 from lab.simulate.rounds import send_rounds
 from local.supervisor import LinkPlan, LocalLink
-from receiver.confidence import load_confidence
 from receiver.knowledge_base import KnowledgeBase
 from receiver.label_posterior import LabelPosteriors
 from receiver.pipeline import ReceivePipeline
@@ -94,16 +93,9 @@ def receiver(
     live: LocalLink, clip: Clip, shelf: CodecShelf, knowledge_base: KnowledgeBase
 ) -> Iterator[ReceivePipeline]:
     """With as many threads of torch as the live one: what codecs say of all items depends on them in its last bits."""
-    settings, before = ReceiverSettings(), torch.get_num_threads()
+    settings, before = ReceiverSettings(kb=live.plan.knowledge_base), torch.get_num_threads()
     use_threads(settings.threads)
-    yield ReceivePipeline(
-        shelf,
-        knowledge_base,
-        settings.equalizer,
-        load_confidence(live.plan.knowledge_base),
-        settings.accept_confidence,
-        embed_pictures=lambda pixels: embed_pictures(pixels, clip),
-    )
+    yield ReceivePipeline(settings, shelf, knowledge_base, lambda pixels: embed_pictures(pixels, clip))
     use_threads(before)
 
 

@@ -75,7 +75,7 @@ def test_a_folder_of_pictures_is_built_and_found(tmp_path: Path) -> None:
     assert all("broken.jpg" in why or "empty.png" in why for _, why in report.skipped)
     with KnowledgeBase.open(tmp_path / "kb") as kb:
         kb.require_clip("c0ffee")
-        assert (kb.description.source, kb.description.clip, kb.labels) == ("pets", "fake-clip", ("dog", "猫"))
+        assert (kb.description.source, kb.description.clip, kb.view.labels) == ("pets", "fake-clip", ("dog", "猫"))
         query = clip.embed_images(clip.preprocess(Image.fromarray(pixels(12)))[None])
         assert kb.search(query, 1)[0][0].item_id == "猫/2.png"
 
@@ -126,7 +126,7 @@ def test_a_source_without_pictures_is_refused_and_leaves_the_old(tmp_path: Path)
         build_knowledge_base(Shelf([]), tmp_path, FakeClip())
     with pytest.raises(InvalidInput, match="none of the 1 pictures of 'shelf' can be read; the first: 'gone'"):
         build_knowledge_base(Shelf([Picture("gone", "a", tmp_path / "gone.png")]), tmp_path, FakeClip())
-    assert KnowledgeBase.open(tmp_path).item_ids == ("p0", "p1", "p2")
+    assert KnowledgeBase.open(tmp_path).view.item_ids == ["p0", "p1", "p2"]
 
 
 def test_an_id_that_comes_twice_is_refused(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_model_that_gives_no_direction_leaves_the_old(tmp_path: Path) -> None:
     build_knowledge_base(shelf(3), tmp_path, FakeClip())
     with pytest.raises(InvalidInput, match="the embedding of 'p0' has length nan"):
         build_knowledge_base(shelf(3), tmp_path, Broken())
-    assert len(KnowledgeBase.open(tmp_path).item_ids) == 3
+    assert len(KnowledgeBase.open(tmp_path).view.item_ids) == 3
 
 
 class Stopped(FakeClip):

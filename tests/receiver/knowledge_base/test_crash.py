@@ -169,8 +169,8 @@ def _fill_disk(directory: Path, limited: bool) -> None:
 
 
 def _require(kb: KnowledgeBase, added: int) -> None:
-    found = kb.nearest(vectors(30, seed=1), 1)[0][:, 0]
-    assert [kb.item_ids[position] for position in found] == [f"new-{n}" for n in range(30)]
+    found = kb.view.nearest(vectors(30, seed=1), 1)[0][:, 0]
+    assert [kb.view.item_ids[position] for position in found] == [f"new-{n}" for n in range(30)]
     assert kb.get_item(f"new-{added - 1}").label == "new"
     assert np.isfinite(kb.view.embeddings_of(found)).all()
 

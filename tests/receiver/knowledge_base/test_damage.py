@@ -72,7 +72,7 @@ def test_verify_finds_every_flipped_bit_that_matters(with_picture: Path) -> None
         if not verify(with_picture).problems:
             missed += 1
             with KnowledgeBase.open(with_picture) as kb:
-                items = [kb.get_item(one) for one in kb.item_ids]
+                items = [kb.get_item(one) for one in kb.view.item_ids]
                 assert kb.description.items == len(items) == 32
                 assert [one.embedding.tobytes() for one in items[:30]] == [
                     one.astype("<f4").tobytes() for one in vectors(30)

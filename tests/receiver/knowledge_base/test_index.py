@@ -19,7 +19,7 @@ def index_file(directory: Path) -> Path:
 def open_and_reason(directory: Path) -> str | None:
     """Open the knowledge base, check one answer; why its index was rebuilt, if it was."""
     with capture_logs() as lines, KnowledgeBase.open(directory) as kb:
-        assert kb.nearest(vectors(40)[17:18], 1)[0].tolist() == [[17]]
+        assert kb.view.nearest(vectors(40)[17:18], 1)[0].tolist() == [[17]]
     reasons = [line["reason"] for line in lines if line["event"] == "index rebuilt from the store"]
     return reasons[0] if reasons else None
 
@@ -83,7 +83,7 @@ def test_an_index_that_cannot_be_written_serves_from_memory(directory: Path) -> 
     index_file(directory).unlink()
     index_file(directory).mkdir()
     with capture_logs() as lines, KnowledgeBase.open(directory) as kb:
-        assert kb.nearest(vectors(40)[3:4], 1)[0].tolist() == [[3]]
+        assert kb.view.nearest(vectors(40)[3:4], 1)[0].tolist() == [[3]]
     assert [line["log_level"] for line in lines] == ["info", "warning"]
 
 

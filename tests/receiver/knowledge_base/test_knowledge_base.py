@@ -48,9 +48,9 @@ def test_what_was_written_is_read(kb: KnowledgeBase, embeddings: Floats) -> None
 
 
 def test_labels_and_codes_belong_together(kb: KnowledgeBase) -> None:
-    assert kb.labels == tuple(f"label {number}" for number in range(7))
+    assert kb.view.labels == tuple(f"label {number}" for number in range(7))
     assert kb.view.label_codes.tolist() == [number % 7 for number in range(1000)]
-    assert kb.item_ids[999] == "item-999"
+    assert kb.view.item_ids[999] == "item-999"
 
 
 def test_the_same_content_has_the_same_fingerprint(directory: Path, embeddings: Floats, tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_the_same_content_has_the_same_fingerprint(directory: Path, embeddings: 
 def test_search_is_exact(kb: KnowledgeBase, embeddings: Floats, batch: int) -> None:
     rng = np.random.default_rng(batch)
     queries = (embeddings[rng.integers(0, 1000, batch)] * 5 + rng.normal(size=(batch, 512)) * 0.4).astype(np.float32)
-    positions, squared = kb.nearest(queries, 10)
+    positions, squared = kb.view.nearest(queries, 10)
     wide = queries.astype(np.float64) / np.linalg.norm(queries.astype(np.float64), axis=1, keepdims=True)
     every = wide @ embeddings.T.astype(np.float64)
     expected = np.argsort(-every, axis=1, kind="stable")[:, :10]
@@ -76,9 +76,9 @@ def test_search_is_exact(kb: KnowledgeBase, embeddings: Floats, batch: int) -> N
 
 def test_a_batch_answers_as_one_by_one(kb: KnowledgeBase) -> None:
     queries = vectors(50, seed=3)
-    positions, squared = kb.nearest(queries, 5)
+    positions, squared = kb.view.nearest(queries, 5)
     for row, query in enumerate(queries):
-        alone = kb.nearest(query[None], 5)
+        alone = kb.view.nearest(query[None], 5)
         np.testing.assert_array_equal(alone[0][0], positions[row])
         np.testing.assert_array_equal(alone[1][0], squared[row])
 
@@ -97,7 +97,7 @@ def test_the_opposite_is_at_distance_two(tmp_path: Path) -> None:
 
 
 def test_asking_for_more_than_there_is_gives_all(kb: KnowledgeBase) -> None:
-    positions, _ = kb.nearest(vectors(2), 5000)
+    positions, _ = kb.view.nearest(vectors(2), 5000)
     assert positions.shape == (2, 1000)
     assert (np.sort(positions, axis=1) == np.arange(1000)).all()
     assert len(kb.search(vectors(1), 10**9)[0]) == 1000
@@ -121,13 +121,13 @@ def test_one_bad_value_is_enough(kb: KnowledgeBase) -> None:
     queries = vectors(1)
     queries[0, 300] = -np.inf
     with pytest.raises(InvalidInput, match="finite"):
-        kb.nearest(queries, 5)
+        kb.view.nearest(queries, 5)
 
 
 @pytest.mark.parametrize("scale", [1e-38, 3e35])
 def test_any_finite_length_will_do(kb: KnowledgeBase, scale: float) -> None:
     query = vectors(1, seed=9)
-    np.testing.assert_array_equal(kb.nearest(query * np.float32(scale), 3)[0], kb.nearest(query, 3)[0])
+    np.testing.assert_array_equal(kb.view.nearest(query * np.float32(scale), 3)[0], kb.view.nearest(query, 3)[0])
 
 
 @pytest.mark.parametrize("shape", [(512,), (2, 511), (1, 2, 512)])
@@ -180,7 +180,7 @@ def test_threads_search_and_read_at_once(kb: KnowledgeBase, embeddings: Floats) 
 
     def search() -> None:
         for start in range(0, 400, 8):
-            found = kb.nearest(embeddings[start : start + 8], 1)[0][:, 0]
+            found = kb.view.nearest(embeddings[start : start + 8], 1)[0][:, 0]
             wrong.extend(np.flatnonzero(found != np.arange(start, start + 8)))
 
     def read() -> None:

@@ -33,7 +33,7 @@ def test_every_search_gives_each_item_exactly_once(kb: KnowledgeBase) -> None:
     kb.remove([f"item-{n}" for n in range(0, 300, 3)] + ["new-0", "new-49"])
     live = np.flatnonzero(kb.view.live)
     queries = vectors(20, seed=2)
-    positions, squared = kb.nearest(queries, len(live))
+    positions, squared = kb.view.nearest(queries, len(live))
     expected = queries @ kb.view.embeddings_of(live).T
     np.testing.assert_array_equal(np.sort(positions, axis=1), np.tile(live, (20, 1)))
     np.testing.assert_allclose(squared, 2 - 2 * -np.sort(-expected, axis=1), atol=2e-6)
@@ -95,7 +95,7 @@ def test_a_search_can_be_limited_to_labels(kb: KnowledgeBase) -> None:
     queries = vectors(5, seed=4)
     kb.add(new(vectors(30, seed=5), label="rare"))
     for labels in (["rare"], ["label 2", "rare"], ["nothing"]):
-        wanted = np.isin(np.array(kb.labels, object)[kb.view.label_codes], labels)
+        wanted = np.isin(np.array(kb.view.labels, object)[kb.view.label_codes], labels)
         hits = kb.search(queries, 400, labels)
         assert all({hit.label for hit in found} <= set(labels) for found in hits)
         assert [len(found) for found in hits] == [wanted.sum()] * 5

@@ -93,12 +93,12 @@ def test_a_knowledge_base_lives_on_it(uri: str, tmp_path: Path) -> None:
         assert kb.description.engine == "milvus"
         kb.add([ItemRecord(f"new-{row}", "new", vector) for row, vector in enumerate(vectors(20, seed=4))])
         kb.remove([f"item-{row}" for row in range(0, 300, 3)])
-        before = kb.nearest(queries, 10)
+        before = kb.view.nearest(queries, 10)
         kb.compact()
-        after = kb.nearest(queries, 10)
+        after = kb.view.nearest(queries, 10)
     with KnowledgeBase.open(tmp_path / "kb", EngineSettings(name="flat")) as flat:
         for found in (before, after):
-            for one, other in zip(flat.nearest(queries, 10), found, strict=True):
+            for one, other in zip(flat.view.nearest(queries, 10), found, strict=True):
                 np.testing.assert_array_equal(one, other)
 
 

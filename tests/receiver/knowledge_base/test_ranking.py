@@ -23,7 +23,7 @@ def ranking_path(directory: Path) -> Path:
 
 
 def answers(kb: KnowledgeBase) -> list[list[int]]:
-    return kb.nearest(vectors(300), 5)[0].tolist()
+    return kb.view.nearest(vectors(300), 5)[0].tolist()
 
 
 def without_store(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +88,7 @@ def test_a_flipped_bit_is_never_believed_and_verify_names_the_item(directory: Pa
         path.write_bytes(data)
         with KnowledgeBase.open(directory, SQ8) as kb:
             row = place // ROW_BYTES
-            assert kb.nearest(vectors(300)[row : row + 1], 5)[0].tolist() == [right[row]]
+            assert kb.view.nearest(vectors(300)[row : row + 1], 5)[0].tolist() == [right[row]]
         problems = verify(directory).problems
         assert len(problems) == 1, problems
         assert f"the row of 'item-{row}' in {path} is damaged" in problems[0]
@@ -105,7 +105,7 @@ def test_it_grows_when_the_delta_is_folded(directory: Path, monkeypatch: pytest.
         kb._merge()
         assert kb.view.ranking.count == kb.view.covered == 364
         without_store(monkeypatch)
-        assert kb.nearest(more, 1)[0].ravel().tolist() == list(range(300, 364))
+        assert kb.view.nearest(more, 1)[0].ravel().tolist() == list(range(300, 364))
 
 
 def test_compaction_forgets_removed_embeddings(directory: Path) -> None:
@@ -113,9 +113,9 @@ def test_compaction_forgets_removed_embeddings(directory: Path) -> None:
     assert gone in path.read_bytes()
     with KnowledgeBase.open(directory, SQ8, writable=True) as kb:
         kb.remove(["item-7", "item-298", "item-299"])
-        assert kb.nearest(vectors(300)[7:8], 1)[0][0, 0] != 7
+        assert kb.view.nearest(vectors(300)[7:8], 1)[0][0, 0] != 7
         kb.compact()
-        assert kb.nearest(vectors(300)[8:9], 1)[0].tolist() == [[8]]
+        assert kb.view.nearest(vectors(300)[8:9], 1)[0].tolist() == [[8]]
     assert gone not in path.read_bytes()
     assert verify(directory).problems == ()
 

@@ -108,7 +108,7 @@ def test_changes_are_followed(pair: Pair) -> None:
     pair.writer.stop()
     with KnowledgeBase.open(pair.directory) as there:
         assert there.view.fingerprint == pair.kb.view.fingerprint
-        assert there.item_ids == pair.kb.item_ids
+        assert there.view.item_ids == pair.kb.view.item_ids
 
 
 def test_a_new_generation_of_the_index_is_taken_over(pair: Pair) -> None:
@@ -207,7 +207,7 @@ def test_a_reader_that_does_not_follow_stays_as_it_was(tmp_path: Path) -> None:
         writer.add(new(5, 1))
         assert kb.description.items == 30
         assert kb._following is None
-        assert np.array_equal(kb.nearest(vectors(30), 1)[0].ravel(), np.arange(30))
+        assert np.array_equal(kb.view.nearest(vectors(30), 1)[0].ravel(), np.arange(30))
 
 
 def test_of_receivers_that_start_at_once_one_builds_and_writes_and_the_others_follow(tmp_path: Path) -> None:

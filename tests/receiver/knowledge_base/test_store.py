@@ -23,7 +23,7 @@ def store_file(directory: Path) -> Path:
 def everything(directory: Path) -> list[tuple[str, str, bytes, bytes]]:
     """All that the knowledge base gives out."""
     with KnowledgeBase.open(directory) as kb:
-        items = [kb.get_item(item_id) for item_id in kb.item_ids]
+        items = [kb.get_item(item_id) for item_id in kb.view.item_ids]
     return [(item.item_id, item.label, item.thumbnail, item.embedding.tobytes()) for item in items]
 
 
@@ -94,7 +94,7 @@ def test_nothing_added_is_refused(directory: Path) -> None:
 def test_embeddings_are_stored_with_unit_length(tmp_path: Path) -> None:
     fill(tmp_path, vectors(5) * 17)
     with KnowledgeBase.open(tmp_path) as kb:
-        lengths = [np.linalg.norm(kb.get_item(item_id).embedding) for item_id in kb.item_ids]
+        lengths = [np.linalg.norm(kb.get_item(item_id).embedding) for item_id in kb.view.item_ids]
     np.testing.assert_allclose(lengths, 1, atol=1e-6)
 
 
