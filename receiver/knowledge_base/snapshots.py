@@ -59,7 +59,10 @@ def restored_store(layout: Layout, name: str, version: int, origin: Origin | Non
     snapshot = layout.snapshot(name)
     if not snapshot.is_file():
         raise _no_snapshot(layout, name)
-    _require_whole(snapshot)
+    if problems := verify_store(snapshot).problems:
+        raise DataLoss(
+            f"the snapshot {snapshot} is damaged: {problems[0]}; restore another. The knowledge base is unchanged."
+        )
     path = layout.new_store()
     try:
         with replacing(path) as temporary:
@@ -76,13 +79,6 @@ def restored_store(layout: Layout, name: str, version: int, origin: Origin | Non
 def _no_snapshot(layout: Layout, name: str) -> NotFound:
     there = ", ".join(layout.snapshots()) or "none"
     return NotFound(f"there is no snapshot {name!r} in {layout.directory}; there are: {there}")
-
-
-def _require_whole(snapshot: Path) -> None:
-    if problems := verify_store(snapshot).problems:
-        raise DataLoss(
-            f"the snapshot {snapshot} is damaged: {problems[0]}; restore another. The knowledge base is unchanged."
-        )
 
 
 def _require_clip(found: Origin, wanted: Origin | None, name: str) -> None:

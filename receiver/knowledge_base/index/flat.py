@@ -37,13 +37,14 @@ class FlatIndex(FaissEngine):
     def load(self, path: Path) -> None:
         """Read FAISS's own format."""
         index = faiss.read_index(str(path))
-        if not isinstance(index, faiss.IndexIDMap2) or not isinstance(_inner(index), faiss.IndexFlatIP):
+        inner: Any = faiss.downcast_index(index.index) if isinstance(index, faiss.IndexIDMap2) else None
+        if not isinstance(inner, faiss.IndexFlatIP):
             raise RuntimeError(f"{path} holds a {type(index).__name__}, not a flat index with positions")
         self._adopt(index)
 
     def _adopt(self, index: Any) -> None:
         super()._adopt(index)
-        flat = _inner(index)
+        flat: Any = faiss.downcast_index(index.index)
         stored: Floats = faiss.rev_swig_ptr(flat.get_xb(), index.ntotal * index.d)  # no copy
         self._vectors = stored.reshape(index.ntotal, index.d)
         self._positions: Positions = faiss.vector_to_array(index.id_map)
@@ -52,7 +53,3 @@ class FlatIndex(FaissEngine):
     def _candidates(self, queries: Floats, count: int) -> Positions:
         """Rows of the vectors, so positions in the same order: [B, count]."""
         return self._find(queries, count, work=queries.size * len(self))[1]
-
-
-def _inner(index: Any) -> Any:
-    return faiss.downcast_index(index.index)

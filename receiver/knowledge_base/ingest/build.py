@@ -143,7 +143,8 @@ def build_knowledge_base(
     started = time.monotonic()
     if batch_size < 1:
         raise InvalidInput(f"batch_size = {batch_size}; embed at least 1 picture at a time")
-    origin = Origin(_source_name(source), clip.name, clip.fingerprint, clip.dim, copy)
+    name = source.name if source.split is None else f"{source.name}/{source.split}"
+    origin = Origin(name, clip.name, clip.fingerprint, clip.dim, copy)
     with write_store(Path(directory), origin, settings, resume=resume) as staged:
         sieve = _Sieve(staged.contents(), copy)
         for batch in _records(source, sieve, clip, batch_size):
@@ -153,7 +154,7 @@ def build_knowledge_base(
             if on_progress is not None:
                 on_progress(len(sieve.ids), len(source))
         if not staged.items:
-            raise InvalidInput(_nothing(origin.source, sieve))
+            raise InvalidInput(_nothing(name, sieve))
         items = staged.items
     return replace(sieve.report, items=items, labels=len(sieve.labels), seconds=time.monotonic() - started)
 
@@ -163,7 +164,11 @@ def _records(
 ) -> Iterator[list[ItemRecord]]:
     """A source's new items in batches."""
     if isinstance(source, EmbeddingSource):
-        _require_dim(source, clip)
+        if source.dim != clip.dim:
+            raise Mismatch(
+                f"the embeddings of {source.name!r} have {source.dim} values and those of {clip.name!r} have "
+                f"{clip.dim}; name the CLIP that made them with --clip"
+            )
         yield from _batches(sieve.embedded(source), batch_size)
         return
     assert isinstance(clip, ImageEncoder), "pictures are embedded by a CLIP that is loaded"
@@ -172,21 +177,9 @@ def _records(
         yield [replace(item, embedding=one) for (_, item), one in zip(batch, embeddings, strict=True)]
 
 
-def _require_dim(source: EmbeddingSource, clip: ClipIdentity) -> None:
-    if source.dim != clip.dim:
-        raise Mismatch(
-            f"the embeddings of {source.name!r} have {source.dim} values and those of {clip.name!r} have {clip.dim}; "
-            f"name the CLIP that made them with --clip"
-        )
-
-
 def _batches(items: Iterator[Taken], size: int) -> Iterator[list[Taken]]:
     while batch := list(islice(items, size)):
         yield batch
-
-
-def _source_name(source: PictureSource | EmbeddingSource) -> str:
-    return source.name if source.split is None else f"{source.name}/{source.split}"
 
 
 def _nothing(source: str, sieve: _Sieve) -> str:

@@ -197,7 +197,7 @@ def test_a_thinned_base_keeps_every_label_and_all_of_an_item(directory: Path, ba
     assert (thinned.items_before, thinned.items, thinned.fewest, thinned.most) == (600, 40, 2, 2)
     assert thinned.accuracy[10.0] > thinned.accuracy_before[10.0] - 0.05
     with KnowledgeBase.open(tmp_path / "thin") as small:
-        assert set(small.labels) == set(base.labels)
+        assert set(small.view.labels) == set(base.view.labels)
         item = small.get_item(small.view.item_ids[0])
         assert vars(item).keys() == vars(base.get_item(item.item_id)).keys()
         assert (item.caption, item.thumbnail) == (f"number {item.item_id.split('/')[1]}", b"webp")
@@ -216,7 +216,7 @@ def test_queries_from_elsewhere(base: KnowledgeBase, tmp_path: Path) -> None:
     queries = queries_for(base.view, tmp_path / "q.npz", 100)
     assert sorted(queries.labels.tolist())[0] == -1
     assert (queries.positions == -1).all()
-    assert queries_from(base.view, vectors, ["class 0"]).labels.tolist() == [base.labels.index("class 0")]
+    assert queries_from(base.view, vectors, ["class 0"]).labels.tolist() == [base.view.labels.index("class 0")]
 
 
 def test_the_commands_print_json_and_draw(directory: Path, tmp_path: Path) -> None:
