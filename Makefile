@@ -65,11 +65,11 @@ trained: $(DEVELOPS)
 .PHONY: setup test test-quick check docs protos compose-test clean
 setup: $(DEVELOPS)  ## make .venv and install everything, the tools of developers too
 
-test: $(DEVELOPS)  ## run the tests
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(DEVELOPS)  ## run all tests, in two processes
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-quick: $(DEVELOPS)  ## run the tests but those that take more than 5 s, in two processes
-	@$(BIN)/python -m pytest -m 'not slow' -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile $(ARGS)
 
 check: lint types layers protos-check docs  ## lint, types, layers, generated code, documentation: what CI checks beside the tests
 
