@@ -7,6 +7,16 @@ import pytest
 from cli.demo.run import demo_pictures
 from local.supervisor import LinkPlan, LocalLink
 
+_SLOW = (
+    "tests/link/",
+    "tests/acceptance/",
+    "lab/train/",
+    "lab/simulate/",
+    "test_contributing",
+    "test_own_codec",
+    "test_paper",
+)
+
 
 @pytest.fixture(scope="session")
 def link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalLink]:
@@ -24,3 +34,10 @@ def link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalLink]:
 def drawn_pngs() -> list[tuple[str, bytes]]:
     """Label and PNG file of 200 pictures that the knowledge base does not hold, two of each category."""
     return [(picture.label, picture.encoded()) for picture in demo_pictures(200)]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests that start the three services, train, or work on a copy of the project: each takes more than 5 s."""
+    for item in items:
+        if "link" in getattr(item, "fixturenames", ()) or any(part in str(item.path) for part in _SLOW):
+            item.add_marker(pytest.mark.slow)
