@@ -1,6 +1,7 @@
 """The compose files and the Dockerfile, read as text; `make compose-test` runs them."""
 
 import re
+import tomllib
 from itertools import combinations
 from typing import Any
 
@@ -96,3 +97,10 @@ def test_the_milvus_file_lets_several_receivers_read_one_knowledge_base() -> Non
     for service in services.values():
         assert service.get("networks", ["downlink"]) == ["downlink"], "none beside the transmitter"
         assert "ports" not in service
+
+
+def test_the_build_context_has_every_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packages = {name.rstrip("*") for name in project["tool"]["setuptools"]["packages"]["find"]["include"]}
+    kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert packages <= kept
