@@ -79,7 +79,7 @@ def waterfall(axes: Axes) -> None:
 
 
 def followed(title: str, pilots: int, **settings: Any) -> Panel:
-    """The true gain, and what the receiver makes of spread pilots."""
+    """The true gain, and what the receiver makes of scattered pilots."""
 
     def draw(axes: Axes) -> None:
         of = _link(snr_db=15, **settings)
@@ -123,8 +123,8 @@ PANELS: Final[Sequence[Panel]] = (
     waterfall,
     constellation("tdl-d, no prefix, perfect CSI", told=True, fading="tdl-d", delay_spread_seconds=2e-6,
                   cyclic_prefix_symbols=0, bursts=3, **_OFDM),
-    followed("32 spread pilots, doppler_hz = 5000, 15 dB", 32, fading="rayleigh", doppler_hz=5000),
-    followed("32 spread pilots, tdl-c, 15 dB", 32, fading="tdl-c", delay_spread_seconds=3e-7, **_OFDM),
+    followed("32 scattered pilots, doppler_hz = 5000, 15 dB", 32, fading="rayleigh", doppler_hz=5000),
+    followed("32 scattered pilots, tdl-c, 15 dB", 32, fading="tdl-c", delay_spread_seconds=3e-7, **_OFDM),
 )  # fmt: skip
 
 

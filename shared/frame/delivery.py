@@ -109,8 +109,8 @@ class Delivery:
     total_seconds: float
     knowledge_base: str
     knowledge_base_version: int = 0
-    trace: Trace | None = None
     rounds: tuple[HarqRound, ...] = ()
+    trace: Trace | None = None
 
     def seconds(self, stage: str) -> float:
         """Time of one stage of the ledger; 0 for a stage that is not in it."""

@@ -70,7 +70,7 @@ def test_training_learns(name: str, many_pictures: Pixels, tmp_path: Path) -> No
     )
     training = JsccTraining(network_of(name), many_pictures, settings)
     before = training.measure()["validation_psnr_db"]
-    rows = fit(training, settings, "run", 3)
+    rows = fit(training, settings, "run", 6)
     assert max(row["validation_psnr_db"] for row in rows) > before + 0.2
     assert training.measure()["validation_psnr_db"] == pytest.approx(
         max(row["validation_psnr_db"] for row in rows), abs=1e-3
