@@ -8,11 +8,13 @@ import typer
 from cli.channel.flags import given, takes_channel_options
 from cli.console import answer, complain, error_json, out, status_of
 from cli.deliveries import show_deliveries, show_delivery
+from cli.embeddings import embeddings_in
 from cli.options import ASK_FOR_MORE_HELP, CERTAINTY_HELP, CODEC_HELP, Json, PilotFlag, Transmitter, standard_pattern
 from client.client import SemLink
 from client.connection import TRANSMITTER
 from client.options import SendOptions
-from shared.errors import SemLinkError
+from client.pictures import Picture
+from shared.errors import InvalidSetting, SemLinkError
 from shared.frame.burst import Csi
 
 
@@ -22,8 +24,20 @@ def _radio(text: str, *names: str) -> Any:
 
 @takes_channel_options
 def send(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Picture files: JPEG, PNG, WebP ...")],
+    images: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="IMAGE...", help="Picture files: JPEG, PNG, WebP ...", show_default=False),
+    ] = None,
     *,
+    embedding: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.npy", help="In place of pictures: ready embeddings, .npy, .npz or .parquet, one or more."
+        ),
+    ] = None,
+    clip_fingerprint: Annotated[
+        str | None, typer.Option(metavar="HEX", help="Of the CLIP that made them, where the file does not say it.")
+    ] = None,
     codec: Annotated[str | None, _radio(CODEC_HELP)] = None,
     k: Annotated[
         int | None, _radio("Real dimensions; k/2 symbols go out. With --ask-for-more: of the first round.")
@@ -57,6 +71,7 @@ def send(
     - `semlink send cat.jpg --seed 7 --stream 1 --counter 3` — the same noise every time
     - `semlink send cat.jpg --fading rayleigh --coherence-symbols 16 --pilot-pattern scattered --pilots 32`
     - `semlink send cat.jpg --ask-for-more --certainty 0.95` — only as many symbols as it takes
+    - `semlink send --embedding e.npy --clip-fingerprint 88f5e606cf4b5f2b` — no picture: no CLIP runs
 
     The link must be up: `semlink up` starts it. Settings of the channel hold for these pictures alone;
     `semlink channel set` changes them for all.
@@ -66,25 +81,37 @@ def send(
         pilot_pattern=standard_pattern(pilot_pattern), stream=stream, counter=counter, top_k=top, trace=trace,
         timeout=timeout, ask_for_more=ask_for_more, certainty=certainty, k_max=k_max, **given(settings),
     )  # fmt: skip
-    if len(images) == 1:
-        _send_one(images[0], transmitter, options, json)
+    to_send = _to_send(images or [], embedding, clip_fingerprint)
+    if len(to_send) == 1:
+        _send_one(*to_send[0], transmitter, options, json)
     else:
-        _send_several(images, transmitter, options, json)
+        _send_several(to_send, transmitter, options, json)
 
 
-def _send_one(image: Path, transmitter: str, options: SendOptions, json: bool) -> None:
+def _to_send(images: list[Path], embedding: Path | None, clip_fingerprint: str | None) -> list[tuple[Path, Picture]]:
+    """Pictures or embeddings, each with what it is called."""
+    if embedding is not None and not images:
+        return [*embeddings_in(embedding, clip_fingerprint)]
+    if embedding is not None or clip_fingerprint is not None or not images:
+        raise InvalidSetting("give picture files, or --embedding FILE.npy (with --clip-fingerprint) in their place")
+    return [(image, image) for image in images]
+
+
+def _send_one(image: Path, given: Picture, transmitter: str, options: SendOptions, json: bool) -> None:
     try:
         with SemLink(transmitter) as link:
-            delivery = link.send(image, **options)
+            delivery = link.send(given, **options)
     except SemLinkError as error:
         raise type(error)(_naming(image, error)) from error
     document = {"image": str(image), **delivery.to_json()}
     answer(json, document, lambda: out.print(show_delivery(image, delivery)))
 
 
-def _send_several(images: list[Path], transmitter: str, options: SendOptions, json: bool) -> None:
+def _send_several(to_send: list[tuple[Path, Picture]], transmitter: str, options: SendOptions, json: bool) -> None:
+    given = [picture for _, picture in to_send]
     with SemLink(transmitter) as link:
-        outcomes = [(images[sent.position], sent.outcome) for sent in link.send_many(images, ordered=True, **options)]
+        answers = link.send_many(given, ordered=True, **options)
+        outcomes = [(to_send[sent.position][0], sent.outcome) for sent in answers]
     document = [
         {"image": str(image)} | (error_json(outcome) if isinstance(outcome, SemLinkError) else outcome.to_json())
         for image, outcome in outcomes

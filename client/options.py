@@ -8,7 +8,7 @@ from client.pictures import Picture, picture_bytes
 from protos.semlink.v1 import transmitter_pb2 as api
 from shared.errors import InvalidSetting
 from shared.frame.burst import Csi
-from shared.frame.delivery import REQUIRED_POSTERIOR, Harq, SendRequest
+from shared.frame.delivery import REQUIRED_POSTERIOR, Harq, ReadyEmbedding, SendRequest
 from shared.phy import PilotPattern
 from shared.wire import to_message
 
@@ -50,7 +50,7 @@ ROUNDS: Final = 6
 
 
 def build_request(picture: Picture, options: SendOptions, request_id: int = 0) -> api.SendImageRequest:
-    """The request of one picture. Raises a SemLinkError for an unreadable picture or a wrong option."""
+    """The request of one picture or embedding. Raises a SemLinkError for an unreadable one or a wrong option."""
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     for name in options:
         if name not in SendOptions.__annotations__:
@@ -66,6 +66,7 @@ def build_request(picture: Picture, options: SendOptions, request_id: int = 0) -
         channel_override=override or None,
         timeout_seconds=0.0 if math.isinf(timeout) else timeout,
         harq=harq,
+        embedding=picture if isinstance(picture, ReadyEmbedding) else None,
         **given,
     )
     return to_message(request, api.SendImageRequest)

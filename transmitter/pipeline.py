@@ -4,6 +4,7 @@ image --decode, resize--> pixels --batch: CLIP, codec--> payload --pilots--> bur
 """
 
 import io
+import math
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from shared.codecs import AnyCodec, CodecShelf, PictureCodec
 from shared.device import use_threads
 from shared.errors import InvalidSetting
 from shared.frame.burst import Burst, CodecSpec, Csi
-from shared.frame.delivery import Delivery, Harq, SendRequest
+from shared.frame.delivery import Delivery, Harq, ReadyEmbedding, SendRequest
 from shared.frame.reception import ChannelReport, Trace
 from shared.ledger import Ledger, Stage
 from shared.phy import PilotPattern, place_pilots
@@ -27,7 +28,7 @@ from shared.runtime.batching import Batcher
 from shared.runtime.deadline import Deadline
 from shared.runtime.warming import Warming
 from shared.types import Complex
-from transmitter.encoder import Encoded, Encoder, Prepared, Preparer, ToEncode, ToPrepare
+from transmitter.encoder import Encoded, Encoder, Prepared, Preparer, ToEncode, ToPrepare, checked_embedding
 from transmitter.harq import Exchange, NextHop, exchange_rounds, joined_trace, required_posteriors
 from transmitter.settings import TransmitterSettings
 
@@ -56,7 +57,7 @@ class SendPipeline:
 
     def __init__(self, settings: TransmitterSettings, clip: Clip, shelf: CodecShelf, next_hop: NextHop) -> None:
         self._settings = settings
-        self._clip_fingerprint = clip.fingerprint
+        self._clip, self._clip_fingerprint = clip, clip.fingerprint
         self._shelf = shelf
         self._next_hop = next_hop
         preparer = Preparer(clip, settings.max_picture_bytes, settings.max_picture_pixels)
@@ -85,13 +86,15 @@ class SendPipeline:
         codec = plan.codecs[-1]
         await self._warm(codec)
         expected_db = self._operating_point_db if request.design_snr_db is None else request.design_snr_db
-        prepared, encoded, queue_seconds = await self._encoded(request.image, codec, expected_db, deadline)
+        prepared, encoded, queue_seconds = await self._encoded(request, codec, expected_db, deadline)
         bursts = self._bursts(request, plan, encoded.symbols, codec.mode(expected_db))
         exchanges = await exchange_rounds(bursts, self._next_hop, deadline)
         ledger = Ledger()
-        ledger.book(Stage.PREPROCESS, prepared.seconds)
+        if request.embedding is None:
+            ledger.book(Stage.PREPROCESS, prepared.seconds)
         ledger.book(Stage.QUEUE, queue_seconds)
-        ledger.book(Stage.ENCODE, encoded.encode_seconds)
+        if request.embedding is None:
+            ledger.book(Stage.ENCODE, encoded.encode_seconds)
         ledger.book(Stage.COMPRESS, encoded.compress_seconds)
         for exchange in exchanges:
             ledger.extend(exchange.ledger())
@@ -105,15 +108,26 @@ class SendPipeline:
         """Preprocess and encode one picture, so that the first request finds all of it loaded."""
         file = io.BytesIO()
         Image.new("RGB", (64, 64)).save(file, "PNG")
-        await self._encoded(file.getvalue(), self.default_codec(), self._operating_point_db, Deadline.after(None))
+        picture = SendRequest(file.getvalue())
+        await self._encoded(picture, self.default_codec(), self._operating_point_db, Deadline.after(None))
 
     async def _encoded(
-        self, image: bytes, codec: AnyCodec, snr_db: float, deadline: Deadline
+        self, request: SendRequest, codec: AnyCodec, snr_db: float, deadline: Deadline
     ) -> tuple[Prepared, Encoded, float]:
-        """A picture file prepared and encoded, and the seconds that it waited for its batches."""
-        prepared, first = await self._prepare.submit(ToPrepare(image, isinstance(codec, PictureCodec)), deadline)
+        """A picture file prepared and encoded, or an embedding encoded, and the seconds in queues."""
+        if request.embedding is not None:
+            return await self._encoded_embedding(request.embedding, codec, snr_db, deadline)
+        to_prepare = ToPrepare(request.image, isinstance(codec, PictureCodec))
+        prepared, first = await self._prepare.submit(to_prepare, deadline)
         encoded, second = await self._encode.submit(ToEncode(prepared.pixels, codec, snr_db), deadline)
         return prepared, encoded, first + second
+
+    async def _encoded_embedding(
+        self, given: ReadyEmbedding, codec: AnyCodec, snr_db: float, deadline: Deadline
+    ) -> tuple[Prepared, Encoded, float]:
+        unit = checked_embedding(given, codec, self._clip)
+        encoded, queue_seconds = await self._encode.submit(ToEncode(unit, codec, snr_db), deadline)
+        return Prepared(unit, given.source_values or math.nan, 0.0), encoded, queue_seconds
 
     async def stop(self) -> None:
         """End the threads; what waits for them is cancelled."""
@@ -200,7 +214,7 @@ class SendPipeline:
 
 
 def _delivery(
-    plan: _Plan, exchanges: Sequence[Exchange], ledger: Ledger, trace: Trace | None, source_values: int
+    plan: _Plan, exchanges: Sequence[Exchange], ledger: Ledger, trace: Trace | None, source_values: float
 ) -> Delivery:
     """The last answer that came, with what was sent in all rounds."""
     arrived = [(each.burst, each.reception) for each in exchanges if each.reception is not None]

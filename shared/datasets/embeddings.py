@@ -30,11 +30,12 @@ def read_npz(path: Path) -> EmbeddingSource:
 
 
 def read_npy(path: Path) -> EmbeddingSource:
-    """One array [N, dim]; ids are the rows' numbers, and there are no labels."""
+    """One array [N, dim], or [dim] for a single one; ids are the rows' numbers, and there are no labels."""
     try:
         embeddings = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise InvalidInput(f"{path} is no .npy file that can be read ({error}); write one with numpy.save") from error
+    embeddings = embeddings[None] if embeddings.ndim == 1 else embeddings
     rows = len(embeddings) if embeddings.ndim else 0
     return _source(path, embeddings, [f"{path.stem}/{row}" for row in range(rows)])
 

@@ -113,6 +113,14 @@ def open_collection(spec: str, split: str | None = None, download: bool = False)
     return _open_file(path)
 
 
+def open_embeddings(path: Path) -> EmbeddingSource:
+    """Ready embeddings of one file. Raises InvalidSetting for a file of anything else."""
+    source = open_collection(str(path))
+    if not isinstance(source, EmbeddingSource):
+        raise InvalidSetting(f"{str(path)!r} holds pictures; give ready embeddings, .npy, .npz or .parquet")
+    return source
+
+
 def _open_first(rest: str, split: str | None, download: bool) -> FirstOfEachLabel:
     count, _, whole = rest.partition(":")
     if not (count.isdecimal() and int(count) and whole):
