@@ -184,7 +184,7 @@ class SendPipeline:
         last = self._codec(name, max(kind.lengths) if harq.k_max is None else harq.k_max)
         if last.k < first.k:
             raise InvalidSetting(f"k_max = {last.k} is below k = {first.k}, the length of the first round")
-        return tuple(self._codec(name, k) for k in sorted(kind.lengths) if first.k <= k <= last.k)
+        return tuple(self._codec(name, k).in_rounds() for k in sorted(kind.lengths) if first.k <= k <= last.k)
 
     def _bursts(self, request: SendRequest, plan: _Plan, payload: Complex, mode: int) -> Iterator[Burst]:
         """One burst for each length, with the part of the payload that reaches it; numbered when it is taken."""

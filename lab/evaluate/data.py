@@ -48,8 +48,13 @@ class TestSet:
             Features(embeddings, labels.astype(np.str_), np.arange(len(labels)).astype(np.str_))
             for embeddings, labels in (queries, items)
         )
-        pixels = np.broadcast_to(np.zeros((), np.uint8), (len(asking.labels), 32, 32, 3))
-        return cls(asking, answering, pixels, clip_fingerprint="")
+        return cls.of_features(asking, answering)
+
+    @classmethod
+    def of_features(cls, queries: Features, items: Features, clip_fingerprint: str = "") -> Self:
+        """A test set of ready embeddings, as if of pictures 32 x 32, for codecs of embeddings."""
+        pixels = np.broadcast_to(np.zeros((), np.uint8), (len(queries.labels), 32, 32, 3))
+        return cls(queries, items, pixels, clip_fingerprint, ClipChoice("(ready embeddings)"))
 
     @cached_property
     def names(self) -> list[str]:

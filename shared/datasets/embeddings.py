@@ -7,7 +7,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from shared.datasets.picture import EmbeddingSource
-from shared.datasets.tables import Columns
+from shared.datasets.tables import EMBEDDING_COLUMNS, Columns
 from shared.errors import InvalidInput
 from shared.types import Floats
 
@@ -15,16 +15,20 @@ from shared.types import Floats
 def read_npz(path: Path) -> EmbeddingSource:
     """Arrays `embeddings` [N, dim], `ids` and `labels` [N], as `semlink features` writes them.
 
-    Also taken where they are there: `captions` [N], and the texts `clip` and `clip_fingerprint`.
+    `image_embeddings` and the like will do; without `ids` the rows are numbered. Also taken where they are there:
+    `captions` and `splits` [N], and the texts `clip` and `clip_fingerprint`.
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
             given = {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise InvalidInput(f"{path} is no .npz file that can be read ({error}); write one with numpy.savez") from error
-    if missing := {"embeddings", "ids"} - given.keys():
-        raise InvalidInput(f"{path} has no array {' and '.join(sorted(missing))}; it has {', '.join(given)}")
-    source = _source(path, given["embeddings"], given["ids"], given.get("labels"), given.get("captions"))
+    name = embedding_column(given)
+    if name is None:
+        raise InvalidInput(f"{path} has no array {' or '.join(EMBEDDING_COLUMNS)}; it has {', '.join(given)}")
+    ids = given.get("ids", [f"{path.stem}/{row}" for row in range(len(given[name]))])
+    source = _source(path, given[name], ids, given.get("labels"), given.get("captions"))
+    source.splits = given.get("splits", ())
     source.clip, source.clip_fingerprint = (str(given.get(name, "")) for name in ("clip", "clip_fingerprint"))
     return source
 
@@ -41,14 +45,22 @@ def read_npy(path: Path) -> EmbeddingSource:
 
 
 def read_columns(path: Path, columns: Columns) -> EmbeddingSource:
-    """A table with the columns `id` and `embedding`, and `label` and `caption` if there."""
-    if "id" not in columns:
-        raise InvalidInput(f"{path} has a column 'embedding' but no column 'id'; it has {', '.join(columns)}")
+    """A table with a column of embeddings, and `id`, `label`, `caption` and `split` if there."""
+    name = embedding_column(columns)
+    assert name is not None
     try:
-        embeddings = np.stack(list(columns["embedding"])).astype(np.float32)
+        embeddings = np.stack(list(columns[name])).astype(np.float32)
     except (TypeError, ValueError) as error:
-        raise InvalidInput(f"{path}: the column 'embedding' holds no vectors of one length ({error})") from error
-    return _source(path, embeddings, columns["id"], columns.get("label"), columns.get("caption"))
+        raise InvalidInput(f"{path}: the column {name!r} holds no vectors of one length ({error})") from error
+    ids = columns.get("id", [f"{path.stem}/{row}" for row in range(len(embeddings))])
+    source = _source(path, embeddings, ids, columns.get("label"), columns.get("caption"))
+    source.splits = columns.get("split", ())
+    return source
+
+
+def embedding_column(columns: Columns) -> str | None:
+    """The column that holds embeddings, by its name; None if there is none."""
+    return next((name for name in EMBEDDING_COLUMNS if name in columns), None)
 
 
 def _source(

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.datasets import cifar100, drawn
-from shared.datasets.embeddings import read_columns, read_npy, read_npz
+from shared.datasets.embedding_folders import is_embedding_folder, read_embedding_folder
+from shared.datasets.embeddings import embedding_column, read_columns, read_npy, read_npz
 from shared.datasets.folder import list_pictures
 from shared.datasets.picture import EmbeddingSource, Picture, PictureSource
 from shared.datasets.tables import TableSource, read_csv, read_parquet
@@ -90,8 +91,8 @@ def open_source(spec: str, split: str | None = None, download: bool = False) -> 
 
 
 def open_collection(spec: str, split: str | None = None, download: bool = False) -> PictureSource | EmbeddingSource:
-    """Open a collection of pictures as `open_source` does, or of ready embeddings: .npz, .npy, or a .parquet with the
-    columns id, embedding, label, caption.
+    """Open a collection of pictures as `open_source` does, or of ready embeddings: .npz, .npy, a .parquet with the
+    columns id, embedding, label, caption, or a folder of them, see `embedding_folders`.
     """
     if spec == "drawn":
         return DrawnSource(split or DEFAULT_SPLIT)
@@ -102,7 +103,7 @@ def open_collection(spec: str, split: str | None = None, download: bool = False)
         return _open_first(rest, split, download)
     path = Path(spec).expanduser()
     if path.is_dir():
-        return _open_folder(path, split)
+        return read_embedding_folder(path, split) if is_embedding_folder(path) else _open_folder(path, split)
     if not path.is_file():
         raise NotFound(
             f"There is no source {spec!r}; type drawn, cifar100:DIR, or the path of a folder or of a file "
@@ -160,7 +161,7 @@ def _open_file(path: Path) -> PictureSource | EmbeddingSource:
 
 def _open_parquet(path: Path) -> PictureSource | EmbeddingSource:
     columns = read_parquet(path)
-    return read_columns(path, columns) if "embedding" in columns else TableSource(path, columns)
+    return read_columns(path, columns) if embedding_column(columns) else TableSource(path, columns)
 
 
 _FILES: dict[str, Callable[[Path], PictureSource | EmbeddingSource]] = {

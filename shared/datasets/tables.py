@@ -1,9 +1,10 @@
 """Tables of pictures: CSV or Parquet with the columns path, label, caption. Only `path` must be there."""
 
 import csv
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from shared.datasets.picture import Picture
 from shared.errors import InvalidInput, NotFound
@@ -55,19 +56,37 @@ def read_csv(path: Path) -> Columns:
     return {name: [row[name] for row in rows] for name in names}
 
 
-def read_parquet(path: Path) -> Columns:
-    """Columns of a Parquet file."""
+EMBEDDING_COLUMNS: Final = ("embedding", "embeddings", "image_embedding", "image_embeddings", "image_embeds", "emb")
+
+
+def read_parquet(path: Path, rows: int | None = None) -> Columns:
+    """Columns of a Parquet file. rows: how many, all by default.
+
+    Numbers of classes become their names where Hugging Face's `datasets` has left them in the file.
+    """
     try:
         import pyarrow as arrow  # noqa: PLC0415 - large, and only this needs it
         from pyarrow import parquet  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise NotFound("Parquet files need pyarrow, which is not installed: pip install 'semlink[lab]'") from error
     try:
-        table = parquet.read_table(path)
+        table = parquet.read_table(path).slice(0, rows)
         # embeddings as they are, without a Python object for each value
-        return {
-            name: table.column(name).to_numpy() if name == "embedding" else table.column(name).to_pylist()
+        columns = {
+            name: table.column(name).to_numpy() if name in EMBEDDING_COLUMNS else table.column(name).to_pylist()
             for name in table.column_names
         }
+        return columns | _class_names(table.schema.metadata or {}, columns)
     except (arrow.ArrowException, OSError) as error:
         raise InvalidInput(f"{path} is no Parquet file that can be read: {error}") from error
+
+
+def _class_names(metadata: Mapping[bytes, bytes], columns: Columns) -> dict[str, list[str]]:
+    """Columns of class numbers as names, by what `datasets` writes beside them."""
+    features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
+    named = {name: about["names"] for name, about in features.items() if isinstance(about, dict) and "names" in about}
+    return {
+        name: ["" if number is None or number < 0 else names[number] for number in columns[name]]
+        for name, names in named.items()
+        if name in columns
+    }

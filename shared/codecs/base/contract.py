@@ -120,6 +120,10 @@ class BaseCodec(ABC, Generic[Source, Result]):
         """The same codec for a sender that designs for this fading."""
         return self
 
+    def in_rounds(self) -> Self:
+        """The same codec for a sender of HARQ rounds, in the mode whose shorter codes are prefixes."""
+        return self
+
     @property
     def symbols(self) -> int:
         """Complex channel uses of one burst's payload."""

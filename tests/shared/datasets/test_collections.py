@@ -178,7 +178,7 @@ def test_arrays_that_do_not_belong_together_are_named(tmp_path: Path, arrays, sa
 
 def test_an_npz_without_the_arrays_says_which(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", features=embeddings())
-    with pytest.raises(InvalidInput, match="no array embeddings and ids; it has features"):
+    with pytest.raises(InvalidInput, match="no array embedding or .*; it has features"):
         open_collection(str(tmp_path / "x.npz"))
 
 
@@ -197,3 +197,45 @@ def test_a_file_or_folder_that_cannot_be_a_source_says_what_can(tmp_path: Path) 
         open_collection(str(tmp_path / "nothing"))
     with pytest.raises(InvalidSetting, match="no part 'test'"):
         open_collection(str(save_npz(tmp_path / "x.npz")), split="test")
+
+
+def test_the_folder_of_clip_retrieval_is_one_source(tmp_path: Path) -> None:
+    """More than nine parts, in the order of their numbers; a part without metadata is numbered; float16 stays."""
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet  # noqa: PLC0415
+
+    for place in ("img_emb", "metadata"):
+        (tmp_path / "laion" / place).mkdir(parents=True)
+    for part in range(11):
+        rows = np.full((2, 4), part, np.float16)
+        np.save(tmp_path / "laion" / "img_emb" / f"img_emb_{part}.npy", rows)
+        if part != 3:
+            table = arrow.table({"image_path": [f"{part}/a", f"{part}/b"], "caption": ["x", None]})
+            parquet.write_table(table, tmp_path / "laion" / "metadata" / f"metadata_{part}.parquet")
+    source = open_collection(str(tmp_path / "laion"))
+    assert isinstance(source, EmbeddingSource)
+    assert source.embeddings[:, 0].tolist() == np.repeat(np.arange(11), 2).tolist()
+    assert [item.id for item in source][5:9] == ["2/b", "img_emb_3/0", "img_emb_3/1", "4/a"]
+    assert {item.caption for item in source} == {"x", ""}
+    np.save(tmp_path / "laion" / "img_emb" / "img_emb_0.npy", np.zeros((3, 4)))
+    with pytest.raises(InvalidInput, match=r"img_emb_0.npy has 3 embeddings.*\[2, 3\]"):
+        open_collection(str(tmp_path / "laion"))
+
+
+def test_a_saved_data_set_of_hugging_face_has_names_of_classes(tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet  # noqa: PLC0415
+
+    (tmp_path / "set" / "data").mkdir(parents=True)
+    about = {"info": {"features": {"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}}}
+    for split, numbers in (("train", [1, 0]), ("test", [0, 1])):
+        table = arrow.table({"image_embeds": embeddings()[:2].tolist(), "label": numbers})
+        named = table.replace_schema_metadata({"huggingface": json.dumps(about)})
+        parquet.write_table(named, tmp_path / "set" / "data" / f"{split}-00000-of-00001.parquet")
+    both, test = open_collection(str(tmp_path / "set")), open_collection(str(tmp_path / "set"), "test")
+    assert isinstance(both, EmbeddingSource)
+    assert isinstance(test, EmbeddingSource)
+    assert [item.label for item in both] == ["cat", "dog", "dog", "cat"]
+    assert [item.label for item in test] == ["cat", "dog"]
+    with pytest.raises(InvalidInput, match="no part 'kb'; there are test, train"):
+        open_collection(str(tmp_path / "set"), "kb")
