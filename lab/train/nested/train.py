@@ -4,7 +4,6 @@ Categories are the labels of the train split, or, with `--unlabelled`, clusters 
 """
 
 import time
-from math import inf
 from typing import Final
 
 import torch
@@ -18,7 +17,7 @@ from lab.train.nested import NestedSettings
 from lab.train.nested.code import DESIGN_SNRS_DB, CodeParameters, CodeTraining, Material
 from lab.train.nested.source import Source, find_clusters, fit_source
 from lab.train.nested.unlabelled import choose
-from shared.codecs.embedding.analogue import Analogue
+from shared.codecs.embedding.analogue import ALWAYS_DB, NEVER_DB, Analogue
 from shared.codecs.embedding.nested import Nested
 from shared.codecs.embedding.nested_model import NestedModel
 from shared.types import Embeddings
@@ -90,7 +89,7 @@ def _categories(data: CodecData, seed: int, clusters: int | None) -> tuple[Label
 
 def _thresholds(analogue: Analogue) -> list[dict[str, str]]:
     """One row for the card: the design SNR from which on each length is sent without a category."""
-    said = ("always" if point == -inf else "never" if point == inf else f"{point:g} dB" for point in analogue.from_db)
+    said = ("always" if point == ALWAYS_DB else "never" if point == NEVER_DB else f"{point:g} dB" for point in analogue.from_db.tolist())
     return [{f"k = {k}": one for k, one in zip(Nested.lengths, said, strict=True)}]
 
 

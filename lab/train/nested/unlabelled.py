@@ -22,7 +22,7 @@ from lab.train.nested.code import DESIGN_SNRS_DB
 from receiver.decision import VOTERS, vote
 from receiver.knowledge_base.index.exact_search import exact_nearest
 from shared.codecs.base.contract import Decoded
-from shared.codecs.embedding.analogue import LEAST, Analogue
+from shared.codecs.embedding.analogue import ALWAYS_DB, LEAST, NEVER_DB, Analogue
 from shared.codecs.embedding.nested import Nested
 from shared.codecs.embedding.nested_model import LENGTHS, NestedModel
 from shared.codecs.embedding.posterior import LabelPosterior
@@ -38,6 +38,8 @@ _AXES: Final = LENGTHS[-1]
 _GROUP: Final = 16
 """Learned vectors in a group that stands in for a label."""
 _ITEMS: Final = 2000
+_WORTH: Final = 1.2
+"""By so much more right answers the mode without clusters has to win: groups follow the strongest axes more than labels do."""
 
 Quality = dict[int, Doubles]
 """Of each length: the share of right answers at each of `DESIGN_SNRS_DB`."""
@@ -75,7 +77,7 @@ def fit_analogue(data: CodecData) -> Analogue:
     spread = np.sqrt((((other - mean) @ axes.T) ** 2).mean(axis=0))
     falling = np.maximum(np.maximum.accumulate(spread[::-1])[::-1], LEAST)
     parts = (torch.from_numpy(part.astype(np.float32)) for part in (mean, axes, falling))
-    return Analogue._make([*parts, torch.full((len(LENGTHS),), torch.inf)])
+    return Analogue._make([*parts, torch.full((len(LENGTHS),), NEVER_DB)])
 
 
 def held_out(data: CodecData) -> Embeddings:
@@ -112,13 +114,13 @@ def choose(
 
 
 def first_better(clusters: Doubles, plain: Doubles) -> float:
-    """The design SNR, dB, from which on `plain` is at least as good at every higher one; infinity for never."""
-    better = np.flatnonzero(plain < clusters)
+    """The design SNR, dB, from which on `plain` is better by `_WORTH` at every higher one."""
+    better = np.flatnonzero(plain < _WORTH * clusters)
     after = int(better[-1]) + 1 if better.size else 0
     if after == len(DESIGN_SNRS_DB):
-        return np.inf
-    # Half-way to the last point that clusters win; from minus infinity on where they never do.
-    return (DESIGN_SNRS_DB[after - 1] + DESIGN_SNRS_DB[after]) / 2 if after else -np.inf
+        return NEVER_DB
+    # Half-way to the last point that clusters win.
+    return (DESIGN_SNRS_DB[after - 1] + DESIGN_SNRS_DB[after]) / 2 if after else ALWAYS_DB
 
 
 def plainly(k: int, analogue: Analogue) -> Nested:
@@ -127,7 +129,7 @@ def plainly(k: int, analogue: Analogue) -> Nested:
     one = {"weight": torch.zeros(1, dim), "bias": torch.zeros(1), "prototypes": torch.zeros(1, dim)}
     axes = {"basis": torch.eye(dim, 1), "axes": torch.ones(1, 1, 1), "gains": torch.zeros(1, LENGTHS[-1])}
     code = {"points_db": torch.zeros(1), "words": torch.ones(1, 1, LENGTHS[-1])}
-    always = analogue._replace(from_db=torch.full((len(LENGTHS),), -torch.inf))
+    always = analogue._replace(from_db=torch.full((len(LENGTHS),), ALWAYS_DB))
     return Nested(NestedModel(**one, **axes, **code), k, None, "cpu", always).with_mode(1)
 
 

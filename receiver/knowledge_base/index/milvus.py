@@ -18,7 +18,7 @@ import numpy as np
 
 from receiver.knowledge_base.index.base import Vectors
 from receiver.knowledge_base.index.settings import EngineSettings
-from shared.errors import InvalidSetting, NotFound, Unavailable
+from shared.errors import InvalidSetting, Mismatch, NotFound, Unavailable
 from shared.types import Floats, Positions
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class MilvusIndex:
         with self._reporting():
             if not self._client.has_collection(self._collection):
                 self._create(vectors.dim)
+            self._check_dim(vectors.dim)
             after = -1
             for positions, embeddings in vectors.chunks(_BATCH_ITEMS):
                 self._upsert(positions, embeddings)
@@ -138,6 +139,16 @@ class MilvusIndex:
         index.add_index("embedding", index_type="AUTOINDEX", metric_type="L2")
         self._client.create_collection(self._collection, schema=schema, index_params=index)
 
+    def _check_dim(self, dim: int) -> None:
+        """Raise Mismatch where the collection holds vectors of another dimension."""
+        fields = self._client.describe_collection(self._collection, timeout=_TIMEOUT_SECONDS)["fields"]
+        found = next(int(field["params"]["dim"]) for field in fields if field["name"] == "embedding")
+        if found != dim:
+            raise Mismatch(
+                f"the collection {self._collection} of {self._uri} holds vectors of dimension {found}, this knowledge "
+                f"base {dim}: drop that collection, or name another Milvus"
+            )
+
     def _upsert(self, positions: Positions, embeddings: Floats) -> None:
         rows: list[dict[str, Any]] = [
             {"position": position, "embedding": embedding}
@@ -164,10 +175,15 @@ class MilvusIndex:
     @contextmanager
     def _reporting(self) -> Iterator[None]:
         """Translate Milvus's errors."""
+        from grpc import RpcError  # noqa: PLC0415 - what pymilvus lets through when a deadline passes
         from pymilvus import MilvusException  # noqa: PLC0415
 
         try:
             yield
+        except RpcError as error:
+            raise Unavailable(
+                f"Milvus at {self._uri} did not answer in time ({error.code().name}); see that it runs and is not stuck"
+            ) from error
         except MilvusException as error:
             raise Unavailable(f"Milvus at {self._uri} answered: {error}; see that it runs and has room") from error
 

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 LEAST: Final = 1e-6
+ALWAYS_DB, NEVER_DB = -1000.0, 1000.0
+"""Design SNRs from which on a length is always, or never, sent this way."""
 
 
 class Analogue(NamedTuple):
