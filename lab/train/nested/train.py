@@ -89,7 +89,10 @@ def _categories(data: CodecData, seed: int, clusters: int | None) -> tuple[Label
 
 def _thresholds(analogue: Analogue) -> list[dict[str, str]]:
     """One row for the card: the design SNR from which on each length is sent without a category."""
-    said = ("always" if point == ALWAYS_DB else "never" if point == NEVER_DB else f"{point:g} dB" for point in analogue.from_db.tolist())
+    said = (
+        "always" if point == ALWAYS_DB else "never" if point == NEVER_DB else f"{point:g} dB"
+        for point in analogue.from_db.tolist()
+    )
     return [{f"k = {k}": one for k, one in zip(Nested.lengths, said, strict=True)}]
 
 
