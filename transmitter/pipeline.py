@@ -17,6 +17,7 @@ from PIL import Image
 
 from shared.clip import Clip
 from shared.codecs import AnyCodec, CodecShelf, PictureCodec
+from shared.codecs.base.contract import outage_snr_db
 from shared.device import use_threads
 from shared.errors import InvalidSetting
 from shared.frame.burst import Burst, CodecSpec, Csi
@@ -86,6 +87,8 @@ class SendPipeline:
         codec = plan.codecs[-1]
         await self._warm(codec)
         expected_db = self._operating_point_db if request.design_snr_db is None else request.design_snr_db
+        if not codec.plans_fading:
+            expected_db = outage_snr_db(expected_db, self._settings.design_fading)
         prepared, encoded, queue_seconds = await self._encoded(request, codec, expected_db, deadline)
         bursts = self._bursts(request, plan, encoded.symbols, codec.mode(expected_db))
         exchanges = await exchange_rounds(bursts, self._next_hop, deadline)

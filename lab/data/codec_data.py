@@ -21,9 +21,12 @@ class Named(Protocol):
     """A CLIP, or what is known of one."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Of the model."""
+
     @property
-    def fingerprint(self) -> str: ...
+    def fingerprint(self) -> str:
+        """Of weights and preprocessing."""
 
 
 class LabelledEmbeddings(NamedTuple):

@@ -55,7 +55,8 @@ def save_cone(path: Path, count: int, cosine: float, labels: int = 50, labelled:
     fingerprint = f"c0{round(1000 * cosine):03d}{count:011x}"
     make_directory(path.parent)
     embeddings = np.concatenate([embeddings for embeddings, _ in drawn])
-    np.savez(path, embeddings=embeddings, ids=ids, splits=splits, clip=CLIP, clip_fingerprint=fingerprint, **arrays)
+    arrays |= {"embeddings": embeddings, "ids": ids, "splits": splits}
+    np.savez(path, clip=np.array(CLIP), clip_fingerprint=np.array(fingerprint), **arrays)  # type: ignore[arg-type]
 
 
 def main(count: int, out: Path = Path("out/cone.npz"), cosine: float = 0.65, labels: int = 50) -> None:

@@ -36,8 +36,7 @@ class ClipName(NamedTuple):
 class ReadySet:
     """Embeddings in three parts.
 
-    train, query, kb: positions in `features`; train and kb are the same where the file names no parts. labelled: whether
-    there are at least two labels
+    train, query, kb: positions in `features`; train and kb are the same where the file names no parts
     """
 
     name: str
@@ -95,7 +94,7 @@ class ReadySet:
         counts = np.unique(self.numbered(self.train).labels, return_counts=True)[1]
         if self.labelled and np.median(counts) < _FEW_OF_A_LABEL:
             print(
-                f"semlink: half of the {len(counts)} labels of {self.name} have fewer than {int(np.median(counts)) + 1} "
+                f"semlink: half of the {len(counts)} labels of {self.name} have at most {int(np.median(counts))} "
                 f"vectors to learn from; categories can be trusted from about {_FEW_OF_A_LABEL} on. Compare with "
                 "`semlink evaluate safe --features`, or learn without labels, --unlabelled",
                 file=sys.stderr,
@@ -113,8 +112,8 @@ def nearest_items(queries: Embeddings, items: Embeddings) -> Ints:
 def open_ready(spec: str, clip: ClipName | None = None) -> ReadySet:
     """Open embeddings: .npz, .npy, .parquet, a folder of them, or a knowledge base on disk.
 
-    clip: which CLIP made them, where they do not say it. Raises InvalidSetting where neither says it, Mismatch where both
-    do and differ, InvalidInput for too few, or without the parts.
+    clip: which CLIP made them, where they do not say it. Raises InvalidSetting where neither says it, Mismatch where
+    both do and differ, InvalidInput for too few, or without the parts.
     """
     source = _knowledge_base(Path(spec)) if _is_knowledge_base(Path(spec)) else open_embeddings(Path(spec))
     said = ClipName(source.clip or "CLIP", source.clip_fingerprint) if source.clip_fingerprint else None
@@ -122,9 +121,9 @@ def open_ready(spec: str, clip: ClipName | None = None) -> ReadySet:
         raise Mismatch(f"{spec} was made by CLIP {said.fingerprint}, not by {clip.fingerprint}: leave the option out")
     if (made_by := said or clip) is None:
         raise InvalidSetting(
-            f"{spec} does not say which CLIP made it: give --clip-fingerprint HEX (`semlink features --json` prints it for "
-            "a model that you have, `semlink kb info` for a knowledge base). A codec fits one CLIP alone, and the link "
-            "compares fingerprints"
+            f"{spec} does not say which CLIP made it: give --clip-fingerprint HEX (`semlink features --json` prints it "
+            "for a model that you have, `semlink kb info` for a knowledge base). A codec fits one CLIP alone, and the "
+            "link compares fingerprints"
         )
     if len(source) < _LEAST:
         raise InvalidInput(f"{spec} holds {len(source)} embeddings; learning needs at least {_LEAST}, better 1,000")

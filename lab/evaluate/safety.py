@@ -5,9 +5,9 @@
     semlink train kbsc --features out/cone.npz
     python -m lab.evaluate.safety out/cone.npz --weights-dir out/weights
 
-Semantic accuracy over AWGN of known gain and noise, of all queries of the file. What needs no training: the smaller one of
-the clean embedding's nearest item, and of the first k values of the embedding, sent as they are over the same channel
-uses, which is `raw` where k = 512.
+Semantic accuracy over AWGN of known gain and noise, of all queries of the file. What needs no training: the smaller one
+of the clean embedding's nearest item, and of the first k values of the embedding, sent as they are over the same
+channel uses; where k = 512 that is `raw`.
 """
 
 from collections.abc import Iterator
@@ -118,9 +118,8 @@ def main(
     ready = open_ready(str(features), ClipName("CLIP", clip_fingerprint) if clip_fingerprint else None)
     test_set = TestSet.of_features(*ready.test(), clip_fingerprint=ready.clip.fingerprint)
     table = compared(test_set)
-    print(
-        f"{features}: {len(ready.query)} queries, {len(ready.kb)} items, clean 1-NN {Scorer(test_set).nearest_accuracy:.3f}"
-    )
+    clean = Scorer(test_set).nearest_accuracy
+    print(f"{features}: {len(ready.query)} queries, {len(ready.kb)} items, clean 1-NN {clean:.3f}")
     with pl.Config(tbl_rows=-1, float_precision=3, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True):
         print(table)
     raise typer.Exit(int((table["verdict"] == "BELOW").any()))

@@ -30,8 +30,8 @@ def _ready(settings: EmbeddingSettings) -> tuple[ClipName, CodecData]:
     data = ready.codec_data(settings.seed)
     labels = f"{len(data.collections)} labels" if data.labelled else "no labels"
     print(
-        f"{settings.features}: CLIP {ready.clip.fingerprint}, {labels}; {len(data.train.labels)} vectors to learn from, "
-        f"{len(data.sender.labels) + len(data.kb.labels)} for validation, {len(ready.query)} queries to measure with",
+        f"{settings.features}: CLIP {ready.clip.fingerprint}, {labels}; {len(data.train.labels)} vectors to learn "
+        f"from, {len(data.sender.labels) + len(data.kb.labels)} for validation, {len(ready.query)} queries",
         file=sys.stderr,
     )
     return ready.clip, data

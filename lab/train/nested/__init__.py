@@ -30,7 +30,7 @@ class NestedSettings(EmbeddingSettings):
         if self.unlabelled or data.labelled:
             return self
         print("there are no labels to learn from: nested learns clusters, as with --unlabelled", file=sys.stderr)
-        return self.model_copy(update={"unlabelled": True})
+        return self.model_copy(update={"unlabelled": True, "name": "nested"})
 
     @model_validator(mode="before")
     @classmethod

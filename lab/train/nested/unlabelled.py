@@ -3,9 +3,9 @@
     learned ---k-means, code---> one model for each number of clusters --.
     learned ---principal axes--> analogue mode (no training) ------------+--> held-out vectors decide
 
-Labels stand in for those that a receiver will have: groups that k-means finds with another number of means than any code.
-Held-out vectors ask the learned ones through the channel, each mode with the decision that a receiver makes of it (fusion
-or vote), and the share of answers from the query's group decides. No label of the data is used.
+Groups stand in for the labels that a receiver will have: k-means finds them, other ones than those of any code.
+Held-out vectors ask the learned ones through the channel, each mode with the decision that a receiver makes of it
+(fusion or vote), and the share of answers from the query's group decides. No label of the data is used.
 """
 
 import sys
@@ -39,7 +39,7 @@ _GROUP: Final = 16
 """Learned vectors in a group that stands in for a label."""
 _ITEMS: Final = 2000
 _WORTH: Final = 1.2
-"""By so much more right answers the mode without clusters has to win: groups follow the strongest axes more than labels do."""
+"""The mode without clusters has to win by this factor: groups follow the strongest axes more than labels do."""
 
 Quality = dict[int, Doubles]
 """Of each length: the share of right answers at each of `DESIGN_SNRS_DB`."""

@@ -2,10 +2,10 @@
 
     e --less mean, axes--> z [k] --gains, unit power--> latent [k]         y [k] --LMMSE, axes, mean--> e_hat
 
-With squared gains proportional to the axis' standard deviation: for k parallel Gaussian sources over as many uses of a
-Gaussian channel that is the linear code of least squared error as N0 -> 0 (Lee and Petersen, "Optimal linear coding for
-vector channels", IEEE Trans. Communications 24, 1976). The gains do not depend on the SNR, so the receiver need not know
-for which SNR the sender designed. Taking the mean away saves most of the power for embeddings in a narrow cone.
+The squared gains are proportional to the axis' standard deviation: for k parallel Gaussian sources over as many uses of
+a Gaussian channel that is the linear code of least squared error as N0 -> 0 (Lee and Petersen, "Optimal linear coding
+for vector channels", IEEE Trans. Communications 24, 1976). The gains do not depend on the SNR, so the receiver need
+not know for which SNR the sender designed. Taking the mean away saves most of the power for embeddings in a narrow cone.
 """
 
 from typing import Final, NamedTuple, Self
@@ -41,7 +41,7 @@ class Analogue(NamedTuple):
         return torch.where(power > LEAST**2, latent / power.clamp(min=LEAST**2).sqrt(), torch.ones_like(latent))
 
     def decode(self, y: Tensor, noise: Tensor) -> Tensor:
-        """Embeddings [B, D] of received latents [B, k]. noise: [B, 1] or [B, k], of each dimension, NaN if not known."""
+        """Embeddings [B, D] of received latents [B, k]. noise: [B, 1] or [B, k], of each dimension, NaN if unknown."""
         axes, spread, gains = self._first(y.shape[1])
         measured = (y.square().mean(dim=1, keepdim=True) - 1).clamp(min=0)
         noise = torch.where(noise.isnan(), measured, noise).expand_as(y)[:, : len(axes)]

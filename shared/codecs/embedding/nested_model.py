@@ -129,7 +129,7 @@ class NestedModel(nn.Module):
 
 
 def coordinates_of(rest: Tensor, axes: Tensor, categories: Tensor) -> Tensor:
-    """Coordinates [B, n] of what a prototype leaves, [B, m], along the axes of categories [B]: [C, m, n] or [1, m, n]."""
+    """Coordinates [B, n] of what prototypes leave, [B, m], along the axes of categories [B]. axes: [C or 1, m, n]."""
     lengths = axes.square().sum(dim=1).clamp(min=1e-12)
     if len(axes) == 1:
         return rest @ axes[0] / lengths

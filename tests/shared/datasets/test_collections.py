@@ -178,7 +178,7 @@ def test_arrays_that_do_not_belong_together_are_named(tmp_path: Path, arrays, sa
 
 def test_an_npz_without_the_arrays_says_which(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", features=embeddings())
-    with pytest.raises(InvalidInput, match="no array embedding or .*; it has features"):
+    with pytest.raises(InvalidInput, match=r"no array embedding or .*; it has features"):
         open_collection(str(tmp_path / "x.npz"))
 
 
