@@ -31,15 +31,15 @@ from shared.units import n0_from_snr_db
 
 _SHARES: Final = (32, 8)
 """Learned vectors for each cluster, of the numbers of clusters that are tried."""
-_MOST_CLUSTERS: Final = 200
+_LEAST_CLUSTERS, _MOST_CLUSTERS = 32, 200
 _JUDGES: Final = 500
 _AXES: Final = LENGTHS[-1]
 
 _GROUP: Final = 16
 """Learned vectors in a group that stands in for a label."""
 _ITEMS: Final = 2000
-_WORTH: Final = 1.2
-"""The mode without clusters has to win by this factor: groups follow the strongest axes more than labels do."""
+_MORE_RIGHT, _FEWER_WRONG = 1.2, 0.9
+"""The mode without clusters has to win by one of these: groups follow the strongest axes more than labels do."""
 
 Quality = dict[int, Doubles]
 """Of each length: the share of right answers at each of `DESIGN_SNRS_DB`."""
@@ -65,8 +65,8 @@ def make_trial(data: CodecData, seed: int) -> Trial:
 
 
 def candidates(learned: int) -> list[int]:
-    """Numbers of clusters to try, fewest first; none for too few vectors."""
-    return sorted({count for share in _SHARES if (count := min(learned // share, _MOST_CLUSTERS)) >= 2})
+    """Numbers of clusters to try, fewest first; none where there would be so few that a cluster says little."""
+    return sorted({count for share in _SHARES if (count := min(learned // share, _MOST_CLUSTERS)) >= _LEAST_CLUSTERS})
 
 
 def fit_analogue(data: CodecData) -> Analogue:
@@ -94,7 +94,10 @@ def choose(
     fit: trains a model of so many clusters
     """
     trial, analogue = make_trial(data, settings.seed), fit_analogue(data)
-    counts = [settings.clusters] if settings.clusters else candidates(len(data.train.labels)) or [2]
+    counts = [settings.clusters] if settings.clusters else candidates(len(data.train.labels))
+    if not counts:
+        print(f"no clusters: {len(data.train.labels)} vectors are too few to find some", file=sys.stderr)
+        return fit(1), analogue._replace(from_db=torch.full((len(LENGTHS),), ALWAYS_DB))
     plain_codecs = {k: plainly(k, analogue) for k in LENGTHS}
     plain = quality(plain_codecs, trial)
     tried: list[tuple[float, NestedModel, Quality]] = []
@@ -114,8 +117,9 @@ def choose(
 
 
 def first_better(clusters: Doubles, plain: Doubles) -> float:
-    """The design SNR, dB, from which on `plain` is better by `_WORTH` at every higher one."""
-    better = np.flatnonzero(plain < _WORTH * clusters)
+    """The design SNR, dB, from which on `plain` is clearly better at every higher one."""
+    needed = np.minimum(_MORE_RIGHT * clusters, 1 - _FEWER_WRONG * (1 - clusters))
+    better = np.flatnonzero(plain < needed)
     after = int(better[-1]) + 1 if better.size else 0
     if after == len(DESIGN_SNRS_DB):
         return NEVER_DB

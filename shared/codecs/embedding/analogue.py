@@ -5,7 +5,8 @@
 The squared gains are proportional to the axis' standard deviation: for k parallel Gaussian sources over as many uses of
 a Gaussian channel that is the linear code of least squared error as N0 -> 0 (Lee and Petersen, "Optimal linear coding
 for vector channels", IEEE Trans. Communications 24, 1976). The gains do not depend on the SNR, so the receiver need
-not know for which SNR the sender designed. Taking the mean away saves most of the power for embeddings in a narrow cone.
+not know for which SNR the sender designed. Taking the mean away saves most of the power for embeddings in a narrow
+cone.
 """
 
 from typing import Final, NamedTuple, Self
