@@ -107,7 +107,7 @@ def _warn_of_few(network: KbscNetwork, data: CodecData) -> None:
     )
     clean = semantic_accuracy(*data.sender, *data.kb)
     print(
-        f"semlink: kbsc k = {network.k} learned from {len(data.train.labels)} vectors; with fewer than {ENOUGH:,} expect "
+        f"semlink: kbsc k = {network.k} learned from {len(data.train.labels)} vectors; below {ENOUGH:,} expect "
         f"little. Validation accuracy {learned:.3f}, untrained {untrained:.3f}, without codec and channel {clean:.3f}",
         file=sys.stderr,
     )
