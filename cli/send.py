@@ -13,7 +13,7 @@ from client.client import SemLink
 from client.connection import TRANSMITTER
 from client.options import SendOptions
 from shared.errors import SemLinkError
-from shared.frame.burst import Csi
+from shared.frame.burst import Csi, Framing
 
 
 def _radio(text: str, *names: str) -> Any:
@@ -35,6 +35,13 @@ def send(
     certainty: Annotated[float | None, _radio(CERTAINTY_HELP)] = None,
     k_max: Annotated[int | None, _radio("Length at which HARQ stops; else the longest.")] = None,
     csi: Annotated[Csi | None, _radio("CSI: what the receiver knows of the channel.")] = None,
+    framing: Annotated[
+        Framing | None,
+        _radio(
+            "How the receiver learns what a burst is: implicit, configured before; explicit, by a coded header, which "
+            "can be lost; ideal, a genie."
+        ),
+    ] = None,
     pilots: Annotated[int | None, _radio("Pilot symbols, 2 to 1024.")] = None,
     pilot_pattern: PilotFlag = None,
     stream: Annotated[int | None, _radio("Random stream, with --seed and --counter for replay.")] = None,
@@ -62,7 +69,7 @@ def send(
     `semlink channel set` changes them for all.
     """
     options = SendOptions(
-        codec=codec, k=k, design_snr_db=design_snr_db, csi=csi, pilot_symbols=pilots,
+        codec=codec, k=k, design_snr_db=design_snr_db, csi=csi, framing=framing, pilot_symbols=pilots,
         pilot_pattern=standard_pattern(pilot_pattern), stream=stream, counter=counter, top_k=top, trace=trace,
         timeout=timeout, ask_for_more=ask_for_more, certainty=certainty, k_max=k_max, **given(settings),
     )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from shared.frame.burst import AcceptedFraming
 from shared.phy import EqualizerName
 from shared.runtime.config import ServerSettings
 
@@ -47,6 +48,9 @@ class ReceiverSettings(ServerSettings):
     )
     equalizer: EqualizerName = Field(
         "level", description="how the gain is undone: zf, mmse, or level (power-normalised MMSE)"
+    )
+    framing: AcceptedFraming = Field(
+        "any", description="framing that bursts must have: ideal (a genie), implicit, explicit, or any of them"
     )
     accept_confidence: float = Field(0.5, ge=0, le=1, description="answers less confident than this are not accepted")
     batch_size: int = Field(64, ge=1, le=4096, description="most bursts decoded together")

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from math import inf
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import grpc
 import structlog
@@ -30,6 +30,7 @@ from transmitter.pipeline import SendPipeline
 from transmitter.settings import TransmitterSettings
 
 log = structlog.get_logger()
+_CONFIGURE_SECONDS: Final = 10.0
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -56,7 +57,9 @@ class TransmitterService(Service, rpc.TransmitterServicer):
         codecs = await asyncio.to_thread(shelf.load_all)
         hop = link_to_channel(settings.channel_address, settings.max_message_bytes)
         next_hop = partial(hop.exchange, unread=("channel",))  # all of the channel's report is for the client
-        pipeline = SendPipeline(settings, clip, shelf, next_hop)
+        pipeline = SendPipeline(
+            settings, clip, shelf, next_hop, partial(hop.configure, timeout_seconds=_CONFIGURE_SECONDS)
+        )
         try:
             await pipeline.warm_up()  # a wrong default codec is an error now, not at the first request
             log.info("encoder", **clip.describe())

@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from shared.codecs.base.contract import DEFAULT_DESIGN_SNR_DB, DesignFading
-from shared.frame.burst import Csi
+from shared.frame.burst import Csi, Framing
 from shared.phy import PilotPattern
 from shared.runtime.config import ServerSettings
 
@@ -41,6 +41,11 @@ class TransmitterSettings(ServerSettings):
     pilot_symbols: int = Field(8, ge=2, le=1024, description="pilots of a burst with csi pilot")
     pilot_pattern: PilotPattern = Field(
         "preamble", description="pilot pattern: preamble, one gain for the burst; scattered, the gain is tracked"
+    )
+    framing: Framing = Field(
+        "implicit",
+        description="how the receiver learns what a burst is: implicit (configured before), explicit (a coded header, "
+        "which can be lost), or ideal, a genie",
     )
     design_snr_db: float = Field(
         DEFAULT_DESIGN_SNR_DB,

@@ -26,7 +26,7 @@ class HarqScheme(FusedScheme):
         if k not in lengths:
             raise CannotExist(f"the rounds of {kind.name} reach {kind.lengths} from {harq.start} on, and never k = {k}")
         super().__init__(kind.load(k, "cpu"), kind.load(k, "cpu"), items, labels)
-        self._harq = harq
+        self._harq, self.lengths = harq, tuple(lengths)
         self._receivers = [kind.load(length, "cpu").with_prior(self._fusion.log_prior) for length in lengths]
         self.fingerprint = fingerprint_of([self._sender.fingerprint.encode(), repr(harq).encode()])
 
@@ -42,5 +42,6 @@ class HarqScheme(FusedScheme):
             sent.decode_seconds,
             found=self._fusion.rank(sent.decoded, NEIGHBOURS)[0],
             payload_symbols=sent.payload_symbols,
-            bursts=sent.bursts,
+            channel_uses=sent.channel_uses,
+            headers=sent.headers,
         )

@@ -115,7 +115,7 @@ async def test_a_picture_becomes_a_burst_of_its_embedding(near: Near, clip: Clip
     np.testing.assert_allclose(burst.payload.view(np.float32) / 16, embedding, atol=1e-5)
     assert (delivery.item_id, delivery.codec, delivery.k) == ("item-9", "raw", 512)
     assert delivery.cbr == pytest.approx(256 / (3 * 80 * 60))
-    assert delivery.cbr_total == pytest.approx((256 + 8 + 16) / (3 * 80 * 60))
+    assert delivery.cbr_total == pytest.approx((256 + 8) / (3 * 80 * 60))
     assert list(delivery.genies) == []
 
 
@@ -142,7 +142,7 @@ async def test_what_is_on_the_air_is_counted_as_the_channel_reports_it(near: Nea
     near.far.answer = answer
     delivery = await near.send(png(1, (80, 60)))
     assert delivery.cbr == pytest.approx(256 / (3 * 80 * 60))
-    assert delivery.cbr_total == pytest.approx((400 + 16) / (3 * 80 * 60))
+    assert delivery.cbr_total == pytest.approx(400 / (3 * 80 * 60))
 
 
 async def test_a_lost_burst_is_named_as_lost_alone_and_in_a_stream(near: Near) -> None:
