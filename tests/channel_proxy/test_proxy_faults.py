@@ -5,7 +5,6 @@ Waits are checked against what the ledger books and against lower bounds; nothin
 
 import asyncio
 from collections import Counter
-from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -15,28 +14,15 @@ import numpy as np
 import pytest
 
 from channel_proxy.relay import report_of
-from channel_proxy.service import ChannelService
-from channel_proxy.settings import ProxySettings
 from shared.errors import Expired, InvalidSymbols, Lost, Unavailable
 from shared.ledger import Kind
 from shared.phy import ChannelSettings, Link
 from shared.phy.conditions.faults import draw_faults
 from shared.wire.link import burst_to_wire
-from tests.tools.rpc import FarEnd, echo, far_end, linked, make_burst, payload, remembering, serving, to_channel, until
+from tests.tools.proxy import proxy
+from tests.tools.rpc import FarEnd, echo, make_burst, payload, until
 
 PATIENCE = 60.0
-
-
-@asynccontextmanager
-async def proxy(directory: Path, far: FarEnd | None = None, **settings: Any):
-    """A proxy in this loop before a fake receiver. Yields the hop to it, the receiver, and the service."""
-    receiver = far or FarEnd()
-    async with far_end(receiver) as address:
-        chosen = ProxySettings(receiver_address=address, grace_seconds=1, log_level="error", **settings)
-        kind, found = remembering(ChannelService)
-        async with serving(kind, chosen, directory) as at, linked(to_channel(at)) as link:
-            yield link, receiver, found[0]
-            receiver.open.set()
 
 
 async def outcomes(link, bursts) -> list[Any]:
