@@ -1,4 +1,4 @@
-"""What a receiver gets through the channel is what a real one could have: poisoned messages, looked at on the far side."""
+"""What a receiver gets is what a real one could have: poisoned messages, looked at behind the channel."""
 
 import asyncio
 from pathlib import Path

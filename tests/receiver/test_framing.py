@@ -83,7 +83,7 @@ def test_noise_is_no_header_and_says_so() -> None:
         (
             replace(sent(IMPLICIT, 0, payload(4)), configuration=99),
             Unconfigured,
-            "configuration 99 of framing implicit",
+            "configuration 99 of framing",
         ),
         (replace(sent(IMPLICIT, 0, payload(4)), framing="explicit"), Unconfigured, "7 of framing explicit"),
         (replace(sent(IMPLICIT, 0, payload(4)), round=3), InvalidInput, "round 3 of configuration 7, which has 3"),

@@ -65,7 +65,7 @@ def test_a_number_that_does_not_fit_is_refused_by_name(fields: dict[str, int]) -
 @pytest.mark.parametrize("each", CLASSES, ids=[f"{each.snr_db:g} dB" for each in CLASSES])
 @pytest.mark.parametrize("header", [FIRST, LATER], ids=["first", "later"])
 def test_at_most_one_in_a_hundred_is_lost_at_the_design_snr(each: HeaderClass, header: Header) -> None:
-    """Of 1,500 headers; 25 would be lost of them with odds of 0.01 if it were 1 %. And two decibels less are too few."""
+    """Of 1,500; if it were 1 %, 25 of them would be lost with odds of 0.01. And two decibels less are too few."""
     symbols = each.short_symbols if header.round else each.symbols
     assert losses(header, symbols, each.snr_db) <= 25 / 1500
     if symbols > 36:  # the shortest ones cannot be shorter

@@ -1,4 +1,4 @@
-"""The header's code against Sionna: CRC and codewords bit for bit, decisions of the list decoder, and its error rate."""
+"""The header's code against Sionna: CRC and codewords bit for bit, and what the list decoder decides."""
 
 import numpy as np
 import pytest
@@ -58,7 +58,6 @@ def test_the_decoder_decides_as_sionnas_does() -> None:
     decoder = PolarSCLDecoder(frozen, CODE.length, list_size=8, crc_degree="CRC16", device="cpu")
     logits = -4 / np.sqrt(2) / n0_from_snr_db(-1.0) * y.view(np.float32)
     theirs = (decoder(torch.from_numpy(logits)).numpy()[:, : CODE.message_bits] != sent).any(axis=1)
-    ours = wrong(CODE, sent, y)
     assert theirs.mean() > 0.02, "a check on words that all arrive would check nothing"
     apart = [int(np.sum(wrong(CODE, sent, y, paths) != theirs)) for paths in (8, 1)]
     assert apart[0] <= 12 < apart[1], "and without a list it is found out"
