@@ -41,7 +41,6 @@ class HarqScheme(FusedScheme):
             encode_seconds,
             sent.decode_seconds,
             found=self._fusion.rank(sent.decoded, NEIGHBOURS)[0],
-            payload_symbols=sent.payload_symbols,
-            channel_uses=sent.channel_uses,
+            sent=sent.sent,
             headers=sent.headers,
         )

@@ -14,7 +14,9 @@ from lab.evaluate.scenario import ChannelSpec, Point, Scenario, SchemeSpec
 from lab.evaluate.scheme import Arrival, Batch, Scheme
 from lab.evaluate.scorer import Score, Scorer
 from lab.evaluate.table import Row
+from lab.simulate.rounds import Sent
 from shared.frame.burst import IDEAL_HEADER_SYMBOLS, CodecSpec
+from shared.phy.channel.ofdm import air_symbols
 from shared.wire.link import configuration_symbols
 
 NOTHING = float("nan")
@@ -61,13 +63,16 @@ def nothing_sent(point: Point, test_set: TestSet, genie: tuple[str, ...] = (), l
     header, configured = _framing_symbols(point, test_set.clip_fingerprint, lengths or (point.k,))
     if point.framing == "ideal":
         told = (*told, "header")
+    sent = symbols + point.pilots + (0 if point.framing == "ideal" else header)
+    waveform = air_symbols(point.channel.grid, sent) - sent
     return Row(
         scheme=point.scheme.name,
         k=point.k,
         cbr=symbols / test_set.source_values,
-        cbr_total=(symbols + point.pilots + header) / test_set.source_values,
+        cbr_total=(symbols + point.pilots + header + waveform) / test_set.source_values,
         framing=point.framing,
-        header_symbols=header,
+        header_symbols=float(header),
+        waveform_symbols=float(waveform),
         configuration_symbols=configured,
         fading=point.channel.fading,
         csi=point.csi,
@@ -118,8 +123,17 @@ def _filled(row: Row, outcomes: Sequence[tuple[Arrival, Score]], source_values: 
 
 def _with_channel_uses(row: Row, arrivals: Sequence[Arrival], source_values: int) -> Row:
     """The row with the mean cbr and cbr_total of a scheme that sends more of some pictures than of others."""
-    symbols, uses = (_mean([getattr(each, name) for each in arrivals]) for name in ("payload_symbols", "channel_uses"))
-    return row if np.isnan(symbols) else replace(row, cbr=symbols / source_values, cbr_total=uses / source_values)
+    parts = [each.sent for each in arrivals if each.sent is not None]
+    if not parts:
+        return row
+    mean = Sent(*(float(np.mean(np.concatenate(column))) for column in zip(*parts, strict=True)))
+    return replace(
+        row,
+        cbr=mean.payload / source_values,
+        cbr_total=mean.total / source_values,
+        header_symbols=mean.header,
+        waveform_symbols=mean.waveform,
+    )
 
 
 def _mean(parts: Sequence[npt.NDArray[Any] | None]) -> float:

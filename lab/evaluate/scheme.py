@@ -14,6 +14,7 @@ import numpy as np
 from lab.data.features import ClipChoice, load_choice
 from lab.evaluate.cost import Cost, cost_of
 from lab.simulate.chain import Chain, Headers
+from lab.simulate.rounds import Sent
 from receiver.decision import VOTERS, answer_first, vote
 from receiver.decoder import Equalized
 from receiver.knowledge_base.index.exact_search import exact_nearest
@@ -64,9 +65,9 @@ class Arrival:
     decoded: of the whole batch. encode_seconds, decode_seconds: of the whole batch, codec alone.
     lost: [M], bool, whether each message was decoded wrongly; None for schemes without messages.
     pixels: [B, H, W, 3], uint8, decoded pictures; None for schemes that send none. found: [B, 10], positions of the
-    items that the receiver chooses, best first; None for the nearest ones. payload_symbols, channel_uses: [B], what was
-    sent of each picture, without and with pilots and headers; None where that is one burst of k/2 symbols. headers:
-    what became of the headers; None where none are on the air. A picture without its header is decoded to zeros.
+    items that the receiver chooses, best first; None for the nearest ones. sent: channel uses of each picture; None
+    where that is one burst of k/2 symbols. headers: what became of the headers; None where none are on the air. A
+    picture without its header is decoded to zeros.
     """
 
     decoded: Decoded
@@ -75,8 +76,7 @@ class Arrival:
     lost: Bools | None = None
     pixels: Pixels | None = None
     found: Ints | None = None
-    payload_symbols: Ints | None = None
-    channel_uses: Ints | None = None
+    sent: Sent[Ints] | None = None
     headers: Headers | None = None
 
 

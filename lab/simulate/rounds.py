@@ -8,13 +8,14 @@ As over the sockets: each round has its own pilots, header, fade and noise.
 """
 
 import asyncio
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from itertools import chain, pairwise
+from itertools import pairwise
 from time import perf_counter
-from typing import Final
+from typing import Final, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from shared.errors import Lost
 from shared.frame.burst import NO_CODEC, Burst
 from shared.frame.header import Sessions, session_of
 from shared.frame.reception import Reception
+from shared.phy.channel.ofdm import air_symbols
 from shared.runtime.deadline import Deadline
 from shared.types import Complex, Ints
 from transmitter.harq import Exchange, exchange_rounds, required_posteriors
@@ -36,17 +38,33 @@ ROUND_STRIDE: Final = 1 << 32
 """From the counter of one round of a picture to that of the next: below it counters number the pictures."""
 
 
+Counted = TypeVar("Counted", Ints, float)
+
+
+class Sent(NamedTuple, Generic[Counted]):
+    """Channel uses of pictures: [B] each, or their means. waveform: cyclic prefixes and unused subcarriers."""
+
+    payload: Counted
+    pilots: Counted
+    header: Counted
+    waveform: Counted
+
+    @property
+    def total(self) -> Counted:
+        """All of them."""
+        return self.payload + self.pilots + self.header + self.waveform
+
+
 @dataclass(frozen=True)
 class RoundsOutcome:
     """What was sent, and what arrived, of each picture: [B].
 
-    decoded: after its last round that arrived; zeros where the first one's header was lost. channel_uses: of all
-    rounds, with pilots and headers. headers: of all rounds of all pictures, in no order; None without any on the air.
+    decoded: after its last round that arrived; zeros where the first one's header was lost. headers: of all rounds of
+    all pictures, in no order; None without any on the air.
     """
 
     decoded: Decoded
-    payload_symbols: Ints
-    channel_uses: Ints
+    sent: Sent[Ints]
     bursts: Ints
     decode_seconds: float
     headers: Headers | None
@@ -71,11 +89,20 @@ def send_rounds(
     nothing = _nothing(receivers[0], rounds.decoded)
     return RoundsOutcome(
         joined([rounds.decoded.get(row, nothing) for row in range(len(payloads))]),
-        payload_symbols=np.array([sum(one.burst.payload_symbols for one in each) for each in exchanges]),
-        channel_uses=np.array([sum(one.channel_uses for one in each) for each in exchanges]),
+        sent=Sent(*np.array([_sent(chain, [one.burst for one in each]) for each in exchanges]).T),
         bursts=np.array([len(each) for each in exchanges]),
         decode_seconds=rounds.decode_seconds,
         headers=rounds.headers,
+    )
+
+
+def _sent(chain: Chain, bursts: Sequence[Burst]) -> tuple[int, int, int, int]:
+    """Channel uses of one picture, as in `Sent`."""
+    return (
+        sum(burst.payload_symbols for burst in bursts),
+        sum(burst.pilot_symbols for burst in bursts),
+        sum(burst.header_symbols + burst.unsent_symbols for burst in bursts),
+        sum(air_symbols(chain.channel.grid, burst.symbols.size) - burst.symbols.size for burst in bursts),
     )
 
 
@@ -128,7 +155,7 @@ class _Rounds:
         """The rounds of one picture; one that failed where the first header was lost."""
         first = next(bursts)
         try:
-            return await exchange_rounds(chain((first,), bursts), self._hop, Deadline.after(None))
+            return await exchange_rounds(itertools.chain((first,), bursts), self._hop, Deadline.after(None))
         except Lost as error:
             return [Exchange(first, 0.0, failure=error)]
 

@@ -53,13 +53,13 @@ def sent(scorer: Scorer, at: Point) -> Arrival:
 
 def test_more_is_sent_of_pictures_below_the_certainty_and_of_no_other(scorer: Scorer) -> None:
     arrival = sent(scorer, point(64, 0.9))
-    assert set(arrival.payload_symbols.tolist()) <= {4, 8, 16, 32}
-    assert len(set(arrival.payload_symbols.tolist())) == 4
-    rounds = (arrival.channel_uses - arrival.payload_symbols) / 8  # each has pilots of its own
-    assert (arrival.payload_symbols == 4 * 2 ** (rounds - 1)).all()
+    assert set(arrival.sent.payload.tolist()) <= {4, 8, 16, 32}
+    assert len(set(arrival.sent.payload.tolist())) == 4
+    rounds = arrival.sent.pilots / 8  # each has pilots of its own
+    assert (arrival.sent.payload == 4 * 2 ** (rounds - 1)).all()
     certainty = np.exp(arrival.decoded.log_posterior.max(axis=1))
     for symbols, least in ((4, 0.9), (8, 0.8), (16, 0.6)):  # the next round is as long as all before it
-        assert (certainty[arrival.payload_symbols == symbols] >= least).all()
+        assert (certainty[arrival.sent.payload == symbols] >= least).all()
 
 
 def test_a_budget_of_the_first_round_is_the_plain_burst(scorer: Scorer) -> None:
