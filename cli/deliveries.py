@@ -17,7 +17,7 @@ from shared.units import channel_name, decibels
 _BAR = 28
 
 
-def show_delivery(image: Path, delivery: Delivery) -> RenderableType:
+def show_delivery(image: str, delivery: Delivery) -> RenderableType:
     """One delivery: the answer, the nearest items, the channel, and the time of each stage."""
     return Group(
         _headline(image, delivery),
@@ -28,7 +28,7 @@ def show_delivery(image: Path, delivery: Delivery) -> RenderableType:
     )
 
 
-def show_deliveries(pairs: Iterable[tuple[Path, Delivery | SemLinkError]]) -> Table:
+def show_deliveries(pairs: Iterable[tuple[str, Delivery | SemLinkError]]) -> Table:
     """One row for each picture that was delivered."""
     table = plain_table("picture", "label", "nearest item", numbers=("distance", "confidence", "SNR", "time"))
     for column in table.columns[:3]:
@@ -36,7 +36,7 @@ def show_deliveries(pairs: Iterable[tuple[Path, Delivery | SemLinkError]]) -> Ta
     for image, delivery in pairs:
         if isinstance(delivery, Delivery):
             table.add_row(
-                image.name,
+                image_name(image),
                 _verdict(delivery),
                 delivery.item_id,
                 f"{delivery.distance:.3f}",
@@ -47,8 +47,13 @@ def show_deliveries(pairs: Iterable[tuple[Path, Delivery | SemLinkError]]) -> Ta
     return table
 
 
-def _headline(image: Path, delivery: Delivery) -> Text:
-    line = Text.assemble((image.name, "bold"), "  →  ", _verdict(delivery), f"   item {delivery.item_id}")
+def image_name(image: str, folders: bool = False) -> str:
+    """What a picture of the command line is called, without or with its folders."""
+    return "standard input" if image == "-" else image if folders else Path(image).name
+
+
+def _headline(image: str, delivery: Delivery) -> Text:
+    line = Text.assemble((image_name(image), "bold"), "  →  ", _verdict(delivery), f"   item {delivery.item_id}")
     if not delivery.accepted:
         line.append(f"   not accepted: {delivery.reason}", "yellow")
     return line
