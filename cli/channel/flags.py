@@ -73,7 +73,7 @@ def _setting(pair: str) -> tuple[str, Any]:
     field = ChannelSettings.model_fields.get(name)
     if field is None:
         raise InvalidSetting(
-            f"--set {pair}: the channel has no {name}; it has {', '.join(ChannelSettings.model_fields)}"
+            f"--set {pair}: the channel has no setting {name!r}; it has {', '.join(ChannelSettings.model_fields)}"
         )
     try:
         kind: Any = Annotated[field.annotation, field]
