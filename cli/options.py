@@ -28,9 +28,9 @@ HelpAll = Annotated[
 ]
 
 
-def rare(help_text: str, *names: str, panel: str = "Radio") -> Any:
+def rare(help_text: str, *names: str, panel: str = "Radio", metavar: str | None = None) -> Any:
     """An option that only --help-all lists."""
-    return typer.Option(*names, help=help_text, rich_help_panel=panel, hidden=True)
+    return typer.Option(*names, help=help_text, rich_help_panel=panel, metavar=metavar, hidden=True)
 
 
 # --- addresses --------------------------------------------------------------------------------------------------------

@@ -102,6 +102,16 @@ def test_equal_pictures_are_stored_once_whatever_their_file(tmp_path: Path) -> N
     report = build_knowledge_base(Shelf(shelf(3).pictures + copies), tmp_path / "kb", FakeClip())
     assert report.duplicates == [("copy.png", "p1"), ("copy.webp", "p1")]
     assert (report.items, report.labels) == (3, 3)
+    assert report.conflicts == [(name, "other", "p1", "label 1") for name in ("copy.png", "copy.webp")]
+
+
+def test_equal_pictures_under_two_labels_are_a_conflict_and_may_be_stored_or_refused(tmp_path: Path) -> None:
+    source = Shelf([*shelf(2).pictures, Picture("twin", "label 1", pixels(1)), Picture("rival", "cat", pixels(1))])
+    report = build_knowledge_base(source, tmp_path / "all", FakeClip(), duplicates="all")
+    assert (report.items, report.labels) == (4, 3)
+    assert report.conflicts == [("rival", "cat", "p1", "label 1")]
+    with pytest.raises(InvalidInput, match=r"'twin' is the same picture as 'p1'; .* --duplicates all"):
+        build_knowledge_base(source, tmp_path / "error", FakeClip(), duplicates="error")
 
 
 def test_turned_pictures_are_not_equal(tmp_path: Path) -> None:
