@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.transmitter import FakeTransmitter, serve
-from tests.tools.cli import semlink
+from tests.tools.cli import as_documented, semlink
 
 LABEL = "grün → 日本"
 ASCII_LABEL = "grun -> \\u65e5\\u672c"
@@ -40,7 +40,7 @@ def test_a_terminal_that_is_not_utf_8_gets_ascii(at: list[str], picture: Path, e
     assert "####" in run.stdout
     assert "\\u65e5" in run.stdout
     as_json = semlink("send", picture, *at, "--json", env=environment(PYTHONIOENCODING=encoding), encoding=encoding)
-    assert json.loads(as_json.stdout)["label"] == LABEL
+    assert as_documented(json.loads(as_json.stdout), "send")["label"] == LABEL
     for command in (["send", "--help"], ["channel", "--help"]):
         shown = semlink(*command, env=environment(PYTHONIOENCODING=encoding), encoding=encoding)
         assert (shown.returncode, shown.stderr) == (0, "")

@@ -12,7 +12,7 @@ from client import ChannelControl, KnowledgeBaseClient
 from local.supervisor import LocalLink
 from shared.errors import NotFound
 from shared.phy import ChannelSettings
-from tests.tools.cli import printed, semlink
+from tests.tools.cli import as_documented, printed, semlink
 
 DELIVERY_KEYS = {
     "item_id", "label", "distance", "confidence", "accepted", "top", "codec", "k", "cbr", "cbr_total", "channel",
@@ -30,7 +30,7 @@ def cat(tmp_path: Path, drawn_pngs: list[tuple[str, bytes]]) -> Path:
 def run_json(*arguments: str | Path) -> Any:
     result = semlink(*arguments, "--json")
     assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout, parse_constant=pytest.fail)
+    return as_documented(json.loads(result.stdout, parse_constant=pytest.fail), *arguments)
 
 
 def test_send_one_prints_one_object(link: LocalLink, cat: Path) -> None:
@@ -66,7 +66,7 @@ def test_same_seed_stream_and_counter_replay(link: LocalLink, cat: Path) -> None
     first, second = (run_json("send", cat, "--transmitter", link.transmitter, *options) for _ in range(2))
     assert first["trace"] == second["trace"]
     assert first["channel"] == second["channel"]
-    assert first["channel"]["burst"] == 5
+    assert first["channel"]["counter"] == 5
 
 
 @pytest.mark.parametrize("flag", ["--pilot-pattern", "--pilot-placing"])
