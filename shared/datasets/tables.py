@@ -14,6 +14,7 @@ Columns = Mapping[str, Sequence[Any]]
 
 _MOST_FIELD_BYTES = 1 << 20  # of one field in a CSV file
 _VECTORS = frozenset(SYNONYMS["embedding"])
+_ABOUT_URLS = "; pictures at URLs are not fetched: img2dataset makes shards of them"
 _SEPARATORS = ",;\t|"
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
@@ -31,7 +32,7 @@ class TableSource:
         if where is None:
             raise InvalidInput(
                 f"{path} has no column 'path' or one of its usual names; it has {', '.join(columns) or 'none'}: "
-                "name it with --path-column"
+                f"name it with --path-column{_ABOUT_URLS if 'url' in map(str.lower, columns) else ''}"
             )
         self.name = path.stem
         self._folder = path.parent

@@ -130,6 +130,10 @@ class _Sieve:
     def embedded(self, source: Iterable[Embedded]) -> Iterator[ItemRecord]:
         """Yield ready embeddings that are not stored yet. Raises InvalidInput for an id that comes twice."""
         for item in self._new(source):
+            length = float(np.linalg.norm(item.embedding.astype(np.float64)))
+            if not 0 < length < np.inf:
+                self.report.skipped.append((item.id, f"its embedding has length {length:g}; a finite one is needed"))
+                continue
             self.labels.add(item.label)
             yield ItemRecord(item.id, item.label, item.embedding, item.caption)
 

@@ -244,6 +244,18 @@ def test_ready_embeddings_are_stored_as_they_are(tmp_path: Path) -> None:
             read_original(kb.get_item("id3"))
 
 
+def test_embeddings_without_a_direction_are_skipped_and_named(tmp_path: Path) -> None:
+    embeddings = np.eye(5, 512, dtype=np.float32)
+    embeddings[1], embeddings[3, 7] = 0, np.nan
+    source = EmbeddingSource("ready", embeddings, list("abcde"), [""] * 5)
+    report = build_knowledge_base(source, tmp_path, FakeClip())
+    assert (report.items, [name for name, _ in report.skipped]) == (3, ["b", "d"])
+    with KnowledgeBase.open(tmp_path) as kb:
+        found = [hit.item_id for hit in kb.search(embeddings[:1], 10)[0]]
+        assert found[0] == "a"
+        assert len(found) == 3  # no more than there are, and none without an item
+
+
 def test_embeddings_of_another_length_are_refused(tmp_path: Path) -> None:
     source = EmbeddingSource("ready", np.ones((3, 8), np.float32), ["a", "b", "c"], [""] * 3)
     with pytest.raises(Mismatch, match=r"have 8 values and those of 'fake-clip' have 512"):

@@ -107,6 +107,14 @@ def test_a_tar_holds_pictures_with_labels_and_captions(tmp_path: Path) -> None:
     assert found[0].image().size == (8, 8)
 
 
+def test_names_with_dots_are_names_of_their_own(tmp_path: Path) -> None:
+    names = ("v1.0.png", "v1.0.cls", "v1.1.png", "v1.1.cls")
+    members = {name: png(number) if name.endswith("png") else name.encode() for number, name in enumerate(names)}
+    found = pictures(write_tar(tmp_path / "shard.tar", members))
+    assert described(found) == [("v1.0", "v1.0.cls", ""), ("v1.1", "v1.1.cls", "")]
+    assert [one.encoded() for one in found] == [png(0), png(2)]
+
+
 @pytest.mark.parametrize("content", [b"", b"no tar at all" * 100])
 def test_a_tar_that_cannot_be_read_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "shard.tar").write_bytes(content)
@@ -210,6 +218,12 @@ def test_usual_names_separators_and_marks_are_found(folder: Path, header: str, e
     assert described(pictures(folder / "list.csv")) == [("a.png", "Bär", "a bear, brown")]
 
 
+def test_a_table_of_urls_says_who_fetches_them(folder: Path) -> None:
+    (folder / "list.csv").write_text("URL,text\nhttps://example.org/a.png,a\n")
+    with pytest.raises(InvalidInput, match="not fetched: img2dataset"):
+        pictures(folder / "list.csv")
+
+
 def test_a_table_in_another_encoding_names_the_flag(folder: Path) -> None:
     (folder / "list.csv").write_bytes("photo;kind\na.png;Bär\n".encode("latin-1"))
     with pytest.raises(InvalidInput, match=r"no CSV file in UTF-8.*--encoding latin-1"):
@@ -291,23 +305,13 @@ def test_a_folder_of_clip_retrieval_is_read_in_the_order_of_its_parts(tmp_path: 
 def test_arrays_are_found_by_usual_names_or_named(tmp_path: Path) -> None:
     np.savez(tmp_path / "usual.npz", image_embeddings=embeddings())
     np.savez(tmp_path / "named.npz", mystery=embeddings(), who=list("wxyz"))
-    assert [one.id for one in open_collection(str(tmp_path / "usual.npz"))] == [
-        "usual/0",
-        "usual/1",
-        "usual/2",
-        "usual/3",
-    ]
+    assert [one.id for one in open_collection(str(tmp_path / "usual.npz"))] == [f"usual/{row}" for row in range(4)]
     reading = Reading(keys={"embeddings": "mystery", "ids": "who"})
     assert [one.id for one in open_collection(str(tmp_path / "named.npz"), reading=reading)] == list("wxyz")
     np.save(tmp_path / "bare.npy", embeddings())
     (tmp_path / "names.txt").write_text("e\nf\ng\nh\n")
     named = Reading(names=str(tmp_path / "names.txt"))
-    assert [one.id for one in open_collection(str(tmp_path / "bare.npy"), reading=named)] == [
-        "one",
-        "two",
-        "three",
-        "four",
-    ]
+    assert [one.id for one in open_collection(str(tmp_path / "bare.npy"), reading=named)] == list("efgh")
     (tmp_path / "names.txt").write_text("one\n")
     with pytest.raises(InvalidInput, match=r"has 1 lines and .* has 4 embeddings"):
         open_collection(str(tmp_path / "bare.npy"), reading=named)
