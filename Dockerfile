@@ -2,7 +2,7 @@
 #
 #   base -- light -+- channel_proxy
 #                  +- client            + matplotlib
-#                  +- services -+- transmitter       + torch, faiss, open_clip
+#                  +- services -+- transmitter       + torch, faiss, open_clip, HEIC
 #                               +- receiver
 #
 # SemLink itself is built once, as a wheel, and put in last: when only code changes, the dependencies stay as they are.
@@ -16,7 +16,7 @@ RUN python -c "import pathlib, tomllib; \
 project = tomllib.load(open('pyproject.toml', 'rb')); \
 lists = {'build': project['build-system']['requires'], 'light': project['project']['dependencies'], \
          **project['project']['optional-dependencies']}; \
-[pathlib.Path(name + '.txt').write_text('\n'.join(lists[name])) for name in ('build', 'light', 'plot', 'services', 'milvus')]"
+[pathlib.Path(name + '.txt').write_text('\n'.join(lists[name])) for name in ('build', 'light', 'plot', 'services', 'heif', 'milvus')]"
 
 FROM ${BASE} AS base
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONUNBUFFERED=1
@@ -39,8 +39,9 @@ COPY --from=requirements /requirements/plot.txt /requirements/
 RUN pip install --quiet --requirement /requirements/plot.txt
 
 FROM light-dependencies AS services-dependencies
-COPY --from=requirements /requirements/services.txt /requirements/milvus.txt /requirements/
-RUN pip install --quiet --requirement /requirements/services.txt
+COPY --from=requirements /requirements/services.txt /requirements/heif.txt /requirements/milvus.txt /requirements/
+# HEIC too, which phones send.
+RUN pip install --quiet --requirement /requirements/services.txt --requirement /requirements/heif.txt
 # What else the services need: "milvus", see docker-compose.milvus.yml, or nothing.
 ARG FURTHER=""
 RUN if [ -n "$FURTHER" ]; then pip install --quiet --requirement "/requirements/$FURTHER.txt"; fi

@@ -74,7 +74,8 @@ class HarqRound:
 
     def to_json(self) -> dict[str, Any]:
         """A strict JSON object."""
-        return {"certainty" if name == "posterior" else name: part for name, part in strict_json(self).items()}
+        document: dict[str, Any] = strict_json(self)
+        return document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +139,6 @@ class Delivery:
             "trace": None if self.trace is None else _trace_json(self.trace),
         }
         document = {field.name: own.get(field.name, getattr(self, field.name)) for field in fields(self)}
-        del document["pilot_pattern"]
         if self.trace is None:
             del document["trace"]
         strict: dict[str, Any] = strict_json(document)
@@ -172,7 +172,7 @@ def _channel_json(report: ChannelReport) -> dict[str, Any]:
         "fading": report.fading,
         "seed": report.seed,
         "stream": report.stream,
-        "burst": report.counter,
+        "counter": report.counter,
         "signal_power": report.signal_power,
         "noise_power": report.noise_power,
         "seconds": report.seconds,

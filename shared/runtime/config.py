@@ -6,12 +6,13 @@ variable (`SEMLINK_TRANSMITTER_BATCH_SIZE=32`); the flag wins, then the environm
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDict
 
 from shared.errors import InvalidSetting
+from shared.quantity import without_unit
 
 
 class ServerSettings(BaseSettings):
@@ -29,6 +30,11 @@ class ServerSettings(BaseSettings):
     max_message_bytes: int = Field(48 << 20, ge=1 << 16, le=1 << 30, description="largest gRPC message")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe log line shown")
     log_format: Literal["console", "json"] = Field("console", description="log lines for people or for machines")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read_unit(cls, value: Any, info: ValidationInfo) -> Any:
+        return without_unit(str(info.field_name), value) if isinstance(value, str) else value
 
 
 Settings = TypeVar("Settings", bound=BaseSettings)
