@@ -29,6 +29,9 @@ class TransmitterSettings(ServerSettings):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="arithmetic of CLIP; auto: the faster"
     )
+    clip_engine: Literal["auto", "torch", "openvino"] = Field(
+        "auto", description="what runs CLIP's image tower; auto: the faster, found by measuring at start"
+    )
     threads: int | None = Field(
         None, ge=1, le=1024, description="processor threads of the encoder; default: one a core"
     )
