@@ -8,7 +8,7 @@ from shared.errors import InvalidSetting, Mismatch
 from shared.frame.delivery import ReadyEmbedding
 
 
-def embeddings_in(file: Path, clip_fingerprint: str | None) -> list[tuple[Path, ReadyEmbedding]]:
+def embeddings_in(file: Path, clip_fingerprint: str | None) -> list[tuple[str, ReadyEmbedding]]:
     """The embeddings of an .npy (one, or [N, D]), .npz or Parquet file, each with what it is called.
 
     Raises InvalidSetting where neither file nor `clip_fingerprint` names the CLIP, Mismatch where they differ.
@@ -22,4 +22,4 @@ def embeddings_in(file: Path, clip_fingerprint: str | None) -> list[tuple[Path, 
             f"{file} does not say which CLIP made it: give --clip-fingerprint HEX, which `semlink features --json`, "
             "`semlink kb info` and the transmitter name; embeddings of another CLIP mean something else"
         )
-    return [(Path(item.id), ready_embedding(item.embedding, said or clip_fingerprint)) for item in source]
+    return [(item.id, ready_embedding(item.embedding, said or clip_fingerprint)) for item in source]

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from shared.errors import Exhausted, InvalidInput, InvalidPicture, InvalidSetting, NotFound
 from shared.frame.delivery import ReadyEmbedding
+from shared.local_path import local_path
 from shared.rpc.options import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def picture_bytes(picture: Picture) -> bytes:
     if isinstance(picture, ReadyEmbedding):
         return b""
     if isinstance(picture, str | Path):
-        return _read_file(Path(picture))
+        return _read_file(local_path(picture))
     if isinstance(picture, bytes | bytearray | memoryview):
         return _checked(bytes(picture), "the picture")
     return _checked(_encode(picture), "the picture as PNG")
