@@ -114,6 +114,8 @@ class SendPipeline:
         start = perf_counter()
         plan = self._plan(request)
         codec = plan.codecs[-1]
+        if request.embedding is not None:
+            checked_embedding(request.embedding, codec, self._clip)  # before a codec that is slow at first
         await self._warm(codec)
         expected_db = self._operating_point_db if request.design_snr_db is None else request.design_snr_db
         design_db = self._design_db(codec, expected_db)

@@ -36,8 +36,9 @@ def settings(folder: Path, **changes: Any) -> NestedSettings:
 @pytest.mark.parametrize("found", [0, 15], ids=["labels", "clusters"])
 def test_nested_learns_with_labels_and_without(data: CodecData, tmp_path: Path, found: int) -> None:
     """300 queries have a standard error under 0.03; chance is 0.1."""
-    model = fit_model(data, settings(tmp_path, **({"unlabelled": True, "clusters": found} if found else {})))
-    codecs = [Nested(model, k, None, "cpu") for k in (8, 64)]
+    model, analogue = fit_model(data, settings(tmp_path, **({"unlabelled": True, "clusters": found} if found else {})))
+    assert (analogue is None) == (not found)
+    codecs = [Nested(model, k, None, "cpu", analogue) for k in (8, 64)]
     rows = {(row["k"], row["snr_db"]): row for row in score_embeddings(codecs, data.tests)}
     assert rows[8, 10]["semantic_accuracy"] > 0.85
     assert rows[64, 0]["semantic_accuracy"] > 0.85
@@ -46,7 +47,7 @@ def test_nested_learns_with_labels_and_without(data: CodecData, tmp_path: Path, 
 
 def test_the_same_seed_gives_the_same_model(data: CodecData, tmp_path: Path) -> None:
     """To the rounding of sums, whose order several threads of torch do not keep."""
-    first, second = (fit_model(data, settings(tmp_path / name, rounds=1, steps=5)) for name in "ab")
+    first, second = (fit_model(data, settings(tmp_path / name, rounds=1, steps=5))[0] for name in "ab")
     for name, one in first.state_dict().items():
         torch.testing.assert_close(one, second.state_dict()[name], atol=1e-4, rtol=1e-4)
 
