@@ -28,7 +28,7 @@ from shared.units import n0_from_snr_db
 
 TRAINING_SNRS_DB: Final = (-7.0, -4.0, 0.0, 4.0, 7.0, 10.0)
 ENOUGH: Final = 8000
-"""Vectors that kbsc needs about, whatever their kind: see docs/results-own-embeddings.md."""
+"""Vectors below which it warns: 1,000 were seen to be too few, see docs/results-own-embeddings.md, 40,000 enough."""
 _QUERIES, _ITEMS = 1500, 3000  # of the validation parts after each epoch: a standard error of half a percent will do
 
 Carry = Callable[[KbscNetwork, Tensor, float], Tensor]
