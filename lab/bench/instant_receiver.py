@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Self
 
+from protos.semlink.v1 import link_pb2 as pb
 from receiver.kb_service import KnowledgeBaseService
 from receiver.service import ReceiverService
 from receiver.settings import ReceiverSettings
@@ -30,6 +31,8 @@ class InstantReceiver(ReceiverService):
         yield cls(settings)
 
     async def _answer(self, message: Any) -> Any:
+        if message.HasField("configure"):
+            return pb.Reception(burst_id=message.burst_id, configured=message.configure.version)
         return reception_to_wire(Reception(message.burst_id, _TOP, 0.9, True, "", (), 1e-6, "none"))
 
 
