@@ -66,7 +66,7 @@ def _build(model: str, config: dict[str, Any], weights: Weights) -> Any:
         )
     except UnpicklingError as error:
         raise DataLoss(
-            f"{weights.path} holds more than weights, such as the state of a training, and code of strangers is not run. "
+            f"{weights.path} holds more than weights, such as a training's state, and code of strangers is not run. "
             "If you trust it, keep the weights: torch.save(torch.load(FILE, weights_only=False)['state_dict'], NEW)"
         ) from error
     except Exception as error:  # torch, safetensors, pickle and zip each have their own
