@@ -49,11 +49,10 @@ RUN if [ -n "$FURTHER" ]; then pip install --quiet --requirement "/requirements/
 # --- SemLink ----------------------------------------------------------------------------------------------------------
 FROM light-dependencies AS channel_proxy
 RUN --mount=type=bind,from=wheel,source=/wheel,target=/wheel pip install --quiet --no-deps /wheel/*.whl
-ENV SEMLINK_CHANNEL_HOST=0.0.0.0
+ENV SEMLINK_CHANNEL_HOST=0.0.0.0 SEMLINK_CHANNEL_HEARTBEAT=/tmp/heartbeat
 USER semlink
 EXPOSE 50052
-HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import sys; from local.health import is_serving; sys.exit(not is_serving('127.0.0.1:50052', 3))"]
+HEALTHCHECK --interval=5s --timeout=10s --start-period=30s --retries=6 CMD test -n "$(find /tmp/heartbeat -mmin -0.5)"
 ENTRYPOINT ["python", "-m", "channel_proxy"]
 
 FROM client-dependencies AS client
@@ -69,15 +68,13 @@ RUN install --directory --owner=semlink --group=semlink /kb
 USER semlink
 
 FROM services AS transmitter
-ENV SEMLINK_TRANSMITTER_HOST=0.0.0.0
+ENV SEMLINK_TRANSMITTER_HOST=0.0.0.0 SEMLINK_TRANSMITTER_HEARTBEAT=/tmp/heartbeat
 EXPOSE 50051
-HEALTHCHECK --interval=5s --timeout=5s --start-period=180s --retries=3 \
-    CMD ["python", "-c", "import sys; from local.health import is_serving; sys.exit(not is_serving('127.0.0.1:50051', 3))"]
+HEALTHCHECK --interval=5s --timeout=10s --start-period=180s --retries=6 CMD test -n "$(find /tmp/heartbeat -mmin -0.5)"
 ENTRYPOINT ["python", "-m", "transmitter"]
 
 FROM services AS receiver
-ENV SEMLINK_RECEIVER_HOST=0.0.0.0 SEMLINK_RECEIVER_KB=/kb
+ENV SEMLINK_RECEIVER_HOST=0.0.0.0 SEMLINK_RECEIVER_HEARTBEAT=/tmp/heartbeat SEMLINK_RECEIVER_KB=/kb
 EXPOSE 50053
-HEALTHCHECK --interval=5s --timeout=5s --start-period=300s --retries=3 \
-    CMD ["python", "-c", "import sys; from local.health import is_serving; sys.exit(not is_serving('127.0.0.1:50053', 3))"]
+HEALTHCHECK --interval=5s --timeout=10s --start-period=300s --retries=6 CMD test -n "$(find /tmp/heartbeat -mmin -0.5)"
 ENTRYPOINT ["python", "-m", "receiver"]

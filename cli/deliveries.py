@@ -74,7 +74,8 @@ def _facts(delivery: Delivery) -> Table:
     table.add_row("confidence", f"{delivery.confidence:.2f}")
     what = "of the picture, embedded by the receiver" if delivery.sent_picture else "of the meaning"
     table.add_row("codec", f"{delivery.codec}, k = {delivery.k}: {delivery.k // 2} complex symbols {what}")
-    table.add_row("bandwidth", f"cbr {delivery.cbr:.5f}, with pilots and header {delivery.cbr_total:.5f}")
+    table.add_row("bandwidth", f"cbr {delivery.cbr:.5f}, with all that was sent {delivery.cbr_total:.5f}")
+    table.add_row("framing", _framing(delivery))
     table.add_row(
         "channel",
         f"{channel_name(channel.fading)}, asked {decibels(channel.snr_db_asked, '.1f')}, "
@@ -103,6 +104,12 @@ def _rounds(delivery: Delivery) -> Table:
             Text(one.failure, "yellow"),
         )
     return table
+
+
+def _framing(delivery: Delivery) -> str:
+    if delivery.framing == "implicit":
+        return f"implicit, configured once by {delivery.configuration_symbols} symbols; no header"
+    return f"{delivery.framing}, header of {delivery.header_symbols} symbols"
 
 
 def _hits(delivery: Delivery) -> Table:

@@ -29,7 +29,7 @@ from client.knowledge_base import KnowledgeBaseClient
 from client.options import SendOptions
 from client.pictures import MAX_PICTURE_BYTES, picture_bytes
 from shared.errors import InvalidPicture, InvalidSetting, SemLinkError
-from shared.frame.burst import Csi
+from shared.frame.burst import Csi, Framing
 from shared.frame.delivery import Delivery
 
 _STDIN = "-"
@@ -92,6 +92,13 @@ def send(
     ] = None,
     csi: Annotated[Csi | None, _option("Radio", "CSI: what the receiver knows of the channel.")] = None,
     ask_for_more: Annotated[bool, _option("Radio", f"{ASK_FOR_MORE_HELP} Codec nested.", "--ask-for-more")] = False,
+    framing: Annotated[
+        Framing | None,
+        rare(
+            "How the receiver learns what a burst is: implicit, configured before; explicit, by a coded header, which "
+            "can be lost; ideal, a genie."
+        ),
+    ] = None,
     design_snr_db: Annotated[float | None, rare("Design SNR: the average Es/N0 that the encoder assumes, dB.")] = None,
     certainty: Annotated[float | None, rare(CERTAINTY_HELP)] = None,
     k_max: Annotated[int | None, rare("Length at which HARQ stops; else the longest.")] = None,
@@ -132,7 +139,7 @@ def send(
     `semlink channel set` changes them for all. `--help-all` lists every option.
     """
     options = SendOptions(
-        codec=codec, k=k, design_snr_db=design_snr_db, csi=csi, pilot_symbols=pilots,
+        codec=codec, k=k, design_snr_db=design_snr_db, csi=csi, framing=framing, pilot_symbols=pilots,
         pilot_pattern=standard_pattern(pilot_pattern), stream=stream, counter=counter, top_k=top, trace=trace,
         timeout=timeout, ask_for_more=ask_for_more, certainty=certainty, k_max=k_max, **given(settings),
     )  # fmt: skip

@@ -1,7 +1,4 @@
-"""Whether a service is ready, as the standard gRPC health service says.
-
-It imports gRPC alone, since containers run it every few seconds.
-"""
+"""Whether a service is ready, as the standard gRPC health service says."""
 
 import math
 

@@ -19,7 +19,9 @@ def load_clip(
     weights: str | None = None,
     device: str = "auto",
     precision: str = "auto",
+    *,
     download: bool = False,
+    engine: str = "torch",
 ) -> Clip:
     """Load a CLIP model.
 
@@ -27,13 +29,14 @@ def load_clip(
     weights: a file or a tag such as `openai`; None for clip-tiny's own
     device: `auto`, `cpu` or `cuda`
     precision: of the image tower: `auto`, `float32` or `bfloat16`
+    engine: what runs the image tower: `auto`, `torch` or `openvino`. With `auto` the faster one is found by measuring
     download: fetch what the cache does not hold; without it, no network is touched
     """
     register_clip_tiny()
     target = resolve_device(device)
     config = _config(model)
     _refuse_hidden_download(model, config, download)
-    return Clip(model, _build(model, config, find_weights(model, weights, download)), target, precision)
+    return Clip(model, _build(model, config, find_weights(model, weights, download)), target, precision, engine)
 
 
 def _config(model: str) -> dict[str, Any]:

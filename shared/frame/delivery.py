@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
-from shared.frame.burst import CodecSpec, Csi
+from shared.frame.burst import CodecSpec, Csi, Framing
 from shared.frame.reception import ChannelReport, Hit, Trace
 from shared.ledger import Entry, Stage
 from shared.phy import PilotPattern
@@ -46,13 +46,15 @@ class SendRequest:
     timeout_seconds: float = 0.0
     design_snr_db: float | None = None
     harq: Harq | None = None
+    framing: Framing | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class HarqRound:
     """One HARQ round of a picture.
 
-    k: length reached with it. counter: of its random draw. cbr_total: of this round, with pilots and header.
+    k: length reached with it. counter: of its random draw. cbr_total: of this round, with all that was sent.
+    header_symbols: of its header, where it has one.
     confidence, posterior, snr_db_estimated: what the receiver answered; None for a round that failed. posterior:
     probability of the likeliest category given all that arrived, by which the receiver requests more. seconds: the
     round trip, emulated stages included. failure: why it failed, empty if it did not.
@@ -68,6 +70,7 @@ class HarqRound:
     snr_db_estimated: float | None
     seconds: float
     failure: str = ""
+    header_symbols: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """A strict JSON object."""
@@ -81,9 +84,12 @@ class Delivery:
 
     item_id, label, distance: of the answer, the nearest item with the label that won the vote. top: the answer first,
     then other items, nearest first. confidence: 0 to 1, how likely the label is right. accepted, reason: whether the
-    receiver trusts it, and why not. cbr: complex channel uses / (3 H W) of the payload; cbr_total: with pilots and
-    header. genies: what the receiver was given that a real one would not have. ledger: sums to total_seconds, the round
-    trip that the transmitter, or the client, measured, and the emulated stages. knowledge_base, knowledge_base_version:
+    receiver trusts it, and why not. cbr: complex channel uses / (3 H W) of the payload; cbr_total: with all that was
+    sent: pilots, headers, what the waveform adds. framing: how the receiver learned what the bursts are;
+    header_symbols: of all rounds; configuration_symbols: of the control message that configured the link, once for all
+    pictures that are sent in the same way, so not in cbr_total. genies: what the receiver was given that a real one
+    would not have. ledger: sums to total_seconds, the round trip that the transmitter, or the client, measured, and the
+    emulated stages. knowledge_base, knowledge_base_version:
     fingerprint of the knowledge base that answered, and how many changes it had seen. pilot_pattern: None without
     pilots. rounds: with HARQ, at least one; k, cbr and cbr_total are those of all rounds together, channel and
     snr_db_estimated those of the last one that arrived.
@@ -110,6 +116,9 @@ class Delivery:
     total_seconds: float
     knowledge_base: str
     knowledge_base_version: int = 0
+    framing: Framing = "ideal"
+    header_symbols: int = 0
+    configuration_symbols: int = 0
     rounds: tuple[HarqRound, ...] = ()
     trace: Trace | None = None
 

@@ -11,7 +11,7 @@ import socket
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeAlias, TypeVar
 
@@ -29,6 +29,8 @@ from shared.runtime.config import ServerSettings
 log = structlog.get_logger()
 
 _LOOPBACK = "127.0.0.1"
+_BEAT_SECONDS = 1.0
+
 Loaded = TypeVar("Loaded")
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"  # generic to the type checker only
 
@@ -98,7 +100,7 @@ async def serve(kind: type[Service], settings: ServerSettings, stop: asyncio.Eve
             gate.reason = None
             await _set_health(kind, checks, health_pb2.HealthCheckResponse.SERVING)
             log.info("ready", address=address)
-            await stop.wait()
+            await _beat_until(stop, settings.heartbeat)
     finally:
         gate.reason = "the service is stopping"
         await checks.enter_graceful_shutdown()
@@ -164,6 +166,18 @@ def _announce(path: Path, address: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         temporary.write_text(address)
+
+
+async def _beat_until(stop: asyncio.Event, heartbeat: Path | None) -> None:
+    """Wait for `stop`; meanwhile touch the file every second, then remove it. A loop that hangs does not."""
+    if heartbeat is None:
+        await stop.wait()
+        return
+    while not stop.is_set():
+        await asyncio.to_thread(heartbeat.touch)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _BEAT_SECONDS)
+    await asyncio.to_thread(heartbeat.unlink, missing_ok=True)
 
 
 def _stop_on_signals() -> asyncio.Event:

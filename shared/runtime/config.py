@@ -25,6 +25,9 @@ class ServerSettings(BaseSettings):
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(0, ge=0, le=65535, description="port to listen on; 0 lets the system choose")
     announce: Path | None = Field(None, description="file to write HOST:PORT to once the port is bound")
+    heartbeat: Path | None = Field(
+        None, description="file that is touched every second while the service is ready, for cheap health checks"
+    )
     grace_seconds: float = Field(4.0, ge=0, le=60, description="time for work in flight to finish on SIGTERM")
     stop_with_stdin: bool = Field(False, description="stop when standard input ends, so as not to outlive a supervisor")
     max_message_bytes: int = Field(48 << 20, ge=1 << 16, le=1 << 30, description="largest gRPC message")

@@ -26,12 +26,8 @@ ImpulsesName = Literal["none", "bernoulli", "middleton"]
 JitterName = Literal["uniform", "normal", "exponential"]
 AirtimeName = Literal["virtual", "real"]
 
-HEADER_SYMBOLS: Final = 16
-"""Channel uses of a burst's header: 16 bits in QPSK at rate 1/2, 1 bit a symbol.
-
-4 bits name the codec, 3 its length, 6 the mode that it is sent in (modulation and code rate), 3 are the burst's number.
-They count in cbr_total and in the airtime. The header itself is assumed to be received without errors.
-"""
+GUARD_SYMBOLS: Final = 16
+"""From the end of one burst to the start of the next, where they go out back to back; nothing is sent in between."""
 
 SELECTIVE: Final = tuple(name for name in get_args(FadingName) if name.startswith("tdl-"))
 """Frequency-selective fadings."""
@@ -86,7 +82,7 @@ class FadingSettings(_Settings):
     coherence_symbols: int = _count(0, 0, 1 << 16, "symbols under one gain of rayleigh or rician, 0 for all")
     doppler_hz: float = _number(0.0, 0, 1e6, "greatest Doppler shift, Clarke's spectrum, 0 for no motion, Hz")
     burst_interval_seconds: float = _number(
-        0.0, 0, 3600, "from the start of one burst to the next, 0 for its airtime, seconds"
+        0.0, 0, 3600, "from the start of one burst to the next, 0 for its airtime and a guard, seconds"
     )
     shadowing_db: float = _number(0.0, 0, 20, "standard deviation of log-normal shadowing, mean power kept, dB")
     shadowing_bursts: int = _count(1, 1, 1 << 20, "bursts that share one shadowing")
@@ -190,16 +186,17 @@ class ChannelSettings(FaultSettings, NoiseSettings, FadingSettings):
         return Grid(self.fft_size, self.cyclic_prefix_symbols) if self.waveform == "ofdm" else None
 
     def airtime_seconds(self, air_symbols: int) -> float:
-        """Airtime of a burst and its header. air_symbols: pilots, payload and overhead of the waveform."""
-        return (air_symbols + HEADER_SYMBOLS) / self.symbol_rate_hz
+        """Airtime of a burst. air_symbols: pilots, header, payload and overhead of the waveform."""
+        return air_symbols / self.symbol_rate_hz
 
     def interval_seconds(self, air_symbols: int) -> float:
         """Time from the start of one burst of a stream to the next; burst number n starts after n intervals.
 
-        `burst_interval_seconds`, or, if that is 0, the burst's airtime: back to back if all bursts of the stream have
-        the same length. Bursts of different lengths share a time line only with a `burst_interval_seconds`.
+        `burst_interval_seconds`, or, if that is 0, the burst's airtime and a guard of 16 symbols: back to back if all
+        bursts of the stream have the same length. Bursts of different lengths share a time line only with a
+        `burst_interval_seconds`.
         """
-        return self.burst_interval_seconds or self.airtime_seconds(air_symbols)
+        return self.burst_interval_seconds or self.airtime_seconds(air_symbols + GUARD_SYMBOLS)
 
     def updated(self, **fields: Any) -> "ChannelSettings":
         """Return these settings with `fields` changed; None leaves a field unchanged.

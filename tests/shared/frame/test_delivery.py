@@ -20,12 +20,14 @@ DELIVERY = Delivery(
 )  # fmt: skip
 KEYS = {
     "": "item_id label distance confidence accepted reason top codec k cbr cbr_total csi genies pilot_symbols "
-    "pilot_pattern snr_db_estimated channel ledger total_seconds knowledge_base knowledge_base_version rounds trace",
+    "pilot_pattern snr_db_estimated channel ledger total_seconds knowledge_base knowledge_base_version "
+    "framing header_symbols configuration_symbols rounds trace",
     "top": "item_id label distance",
     "channel": "snr_db_asked snr_db_achieved fading seed stream counter signal_power noise_power seconds air_symbols "
     "papr_db settings gain",
     "ledger": "stage seconds kind",
-    "rounds": "k counter pilot_symbols payload_symbols cbr_total confidence posterior snr_db_estimated seconds failure",
+    "rounds": "k counter pilot_symbols payload_symbols cbr_total confidence posterior snr_db_estimated seconds failure "
+    "header_symbols",
     "trace": "sent received equalized",
 }
 

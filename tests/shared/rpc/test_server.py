@@ -77,7 +77,7 @@ async def health(address: str, service: str = "") -> int:
 async def slow(tmp_path: Path):
     """(service, address, stop, the task that serves): bound and announced, and not yet warm."""
     announce, stop = tmp_path / "deep" / "address", asyncio.Event()
-    settings = ProxySettings(port=0, announce=announce, grace_seconds=1)
+    settings = ProxySettings(port=0, announce=announce, heartbeat=tmp_path / "heartbeat", grace_seconds=1)
     service = Slow()
     running = asyncio.create_task(serve(service.kind, settings, stop))
     await until(announce.exists)
@@ -138,6 +138,20 @@ async def test_watchers_are_told_of_the_stop(slow) -> None:
         stop.set()
         assert (await watch.read()).status == HealthCheckResponse.NOT_SERVING
         watch.cancel()
+
+
+async def test_the_heart_beats_while_the_service_is_ready(slow, tmp_path: Path) -> None:
+    service, address, stop, running = slow
+    heartbeat = tmp_path / "heartbeat"
+    assert not heartbeat.exists()
+    service.warm.set()
+    await ready(address)
+    await until(heartbeat.exists)
+    first = heartbeat.stat().st_mtime_ns
+    await until(lambda: heartbeat.stat().st_mtime_ns > first)
+    stop.set()
+    await asyncio.wait_for(running, PATIENCE)
+    assert not heartbeat.exists()
 
 
 @pytest.mark.parametrize("version", ["v1", "v1alpha"])
