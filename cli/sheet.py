@@ -82,7 +82,7 @@ def _listen_to_terminal() -> None:
         os.dup2(os.open("/dev/tty", os.O_RDONLY), sys.stdin.fileno())
     except OSError as error:
         raise InvalidSetting(
-            "--show asks the terminal through standard input, and there is none; use --save"
+            "--show asks the terminal on standard input, and there is none; use --save"
         ) from error
 
 
