@@ -81,9 +81,7 @@ def _listen_to_terminal() -> None:
     try:
         os.dup2(os.open("/dev/tty", os.O_RDONLY), sys.stdin.fileno())
     except OSError as error:
-        raise InvalidSetting(
-            "--show asks the terminal on standard input, and there is none; use --save"
-        ) from error
+        raise InvalidSetting("--show asks the terminal on standard input, and there is none; use --save") from error
 
 
 def _draw_row(sheet: Image.Image, top: int, pair: Pair, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> None:
