@@ -18,8 +18,8 @@ from torch.nn import functional as F
 from lab.train.answerer import AnswererSettings
 from lab.train.common.fit import Training, fit, moving_average
 from lab.train.common.output import export, write_card
-from shared.answerers.answerer import Answerer, cells_of, to_unit_range
-from shared.answerers.network import CELLS, AnswererNetwork
+from shared.codecs.answerers.answerer import Answerer, cells_of, to_unit_range
+from shared.codecs.answerers.network import CELLS, AnswererNetwork
 from shared.datasets.drawn import SHAPES
 from shared.datasets.scenes import KINDS, Objects, Questions, draw_scenes, questions_about
 from shared.datasets.scenes.words import ANSWERS, NO, YES

@@ -176,7 +176,7 @@ def _exists(asked: _Asked) -> _Draft:
     absent = asked.split.named & ~objects.combinations()
     like = _like_one_of(objects, _only(slot) if asked.split.asked is not None else objects.there) & absent
     near = (dice[:, 2] < _NEAR_MISS) & like.any((1, 2))
-    number = choose(np.where(near[:, None, None], like, absent).reshape(len(slot), -1), dice[:, 3])
+    number = choose(np.where(near[:, None, None], like, absent).reshape(len(slot), asked.split.named.size), dice[:, 3])
     shape, colour = np.divmod(number, absent.shape[2])
     shape = np.where(there, _of(objects.shape, slot), shape)
     colour = np.where(there, _of(objects.colour, slot), colour)

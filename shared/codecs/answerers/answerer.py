@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from shared.answerers.network import CELLS, SIDE, AnswererNetwork
+from shared.codecs.answerers.network import CELLS, SIDE, AnswererNetwork
 from shared.codecs.base.weight_files import fingerprint_of_weights, holding_weights, read_weights, weights_path
 from shared.datasets.scenes.words import ANSWERS, to_words
 from shared.errors import NotFound
