@@ -7,7 +7,6 @@
 Which MCS carries the burst, and so how many bits the picture has, follows from the design SNR; the header names it.
 """
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import ClassVar, Final, Self
@@ -61,8 +60,9 @@ class BlockSource:
 
 
 class BlockLdpc(ModeSelector[Asked, DecodedPictures], QueryCodec):
-    """A source of one kind, and one length of bursts."""
+    """A source of one kind, and one length of bursts. aware: whether the question decides what is sent."""
 
+    aware: ClassVar[bool]
     lengths: ClassVar[tuple[int, ...]] = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
     default_k: ClassVar[int] = 512
     equalizer: ClassVar[EqualizerName | None] = "zf"  # soft demapping expects unbiased symbols
@@ -78,15 +78,11 @@ class BlockLdpc(ModeSelector[Asked, DecodedPictures], QueryCodec):
         self.fingerprint = fingerprint_of([part.encode() for part in parts])
 
     @classmethod
-    @abstractmethod
-    def source(cls, device: str) -> BlockSource:
-        """The source with its shipped parameters."""
-
-    @classmethod
     def load(cls, k: int, device: str) -> Self:
         """Load the shipped parameters. Raises NotFound if they or a library are missing."""
         require_sionna(cls.name)
-        return cls(k, cls.source(device), Adaptation.load())
+        source = BlockSource(_code(), _judge(device) if cls.aware else None)
+        return cls(k, source, Adaptation.load())
 
     def encode(self, asked: Asked, snr_db: DesignSnr | None = None) -> Complex:
         """See `QueryCodec`."""
@@ -140,22 +136,14 @@ class KltRelevance(BlockLdpc):
     """The blocks that the question needs get the bits."""
 
     name: ClassVar[str] = "klt-relevance"
-
-    @classmethod
-    def source(cls, device: str) -> BlockSource:
-        """See `BlockLdpc.source`."""
-        return BlockSource(_code(), _judge(device))
+    aware: ClassVar[bool] = True
 
 
 class Klt(BlockLdpc):
     """All blocks get the same bits, whatever is asked: what a question is worth is the difference to this codec."""
 
     name: ClassVar[str] = "klt"
-
-    @classmethod
-    def source(cls, device: str) -> BlockSource:  # noqa: ARG003 - no network
-        """See `BlockLdpc.source`."""
-        return BlockSource(_code(), None)
+    aware: ClassVar[bool] = False
 
 
 def level_of(mcs: Mcs, symbols: int) -> int:
