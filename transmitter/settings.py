@@ -52,6 +52,10 @@ class TransmitterSettings(ServerSettings):
         "none", description="kind of fading that codecs are told to expect, where they care: none or rayleigh"
     )
     snr_feedback: bool = Field(False, description="expect instead what the receiver's last answer says it estimated")
+    question_at_receiver: bool = Field(
+        True,
+        description="whoever asks sits at the receiver, which answers on the rebuilt picture; else it only rebuilds",
+    )
     batch_size: int = Field(32, ge=1, le=4096, description="most pictures encoded together")
     batch_wait_seconds: float = Field(
         0.004, ge=0, le=1, description="how long a free encoder waits for a batch as large as the last one"

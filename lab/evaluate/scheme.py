@@ -18,7 +18,7 @@ from receiver.decision import VOTERS, answer_first, vote
 from receiver.decoder import Equalized
 from receiver.knowledge_base.index.exact_search import exact_nearest
 from shared.clip import Clip
-from shared.codecs import AnyCodec, Codec, Decoded
+from shared.codecs import AnyCodec, Codec, Decoded, PictureCodec
 from shared.codecs.base.contract import DesignFading, DesignSnr, outage_snr_db
 from shared.codecs.embedding.posterior import LabelPosterior
 from shared.errors import InvalidSetting
@@ -135,7 +135,7 @@ class CodecScheme:
 
     genie: tuple[str, ...] = ()
 
-    def __init__(self, sender: AnyCodec, receiver: AnyCodec) -> None:
+    def __init__(self, sender: Codec | PictureCodec, receiver: Codec | PictureCodec) -> None:
         """sender, receiver: two instances of one codec."""
         self.k = sender.k
         self._sender, self._receiver = sender, receiver

@@ -46,6 +46,7 @@ class Burst:
     mean power when sent. timeout_seconds: what is left of the request's deadline, 0 for none. channel_override: fields
     of ChannelSettings for this burst alone. session: of bursts that make up one codeword, 0 for a burst alone;
     offset_symbols: payload of the earlier ones; required_posterior: below it the receiver requests more, 0 for never.
+    question: what the receiver is asked about the picture; whoever asks sits there.
     """
 
     burst_id: int
@@ -65,6 +66,7 @@ class Burst:
     session: int = 0
     offset_symbols: int = 0
     required_posterior: float = 0.0
+    question: str = ""
 
     @property
     def payload_symbols(self) -> int:

@@ -51,6 +51,7 @@ def burst_to_wire(burst: Burst) -> link.Burst:
         session=burst.session,
         offset_symbols=burst.offset_symbols,
         required_posterior=burst.required_posterior,
+        question=burst.question,
     )
 
 
@@ -91,6 +92,7 @@ def burst_from_wire(message: link.Burst) -> Burst:
         session=message.session,
         offset_symbols=message.offset_symbols,
         required_posterior=message.required_posterior,
+        question=message.question,
     )
 
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.evaluate.ask.matching import match
 from shared.codecs.answerers import Answerer
-from shared.codecs.base.query import Asked
+from shared.codecs.answerers.matching import match
+from shared.codecs.base.picture import Asked
 from shared.datasets.scenes import Objects, Questions, draw_scenes, questions_about
 from shared.datasets.scenes.words import ANSWERS
 from shared.types import Bools, Ints, Pixels

@@ -19,10 +19,11 @@ from lab.evaluate.ask.schemes import error_free, in_parts, over
 from lab.simulate.chain import PILOTS, channel_chain
 from shared.codecs.answerers import Answerer
 from shared.codecs.base.contract import DesignFading, fingerprint_of
-from shared.codecs.base.query import SIDE, Asked
+from shared.codecs.base.picture import ASKED_SIDE as SIDE
+from shared.codecs.base.picture import Asked
 from shared.codecs.base.weight_files import weights_path
 from shared.codecs.picture.link_adaptation import Adaptation
-from shared.codecs.query.klt import WEIGHTS, BlockLdpc, BlockSource, Klt, KltRelevance, shortest_for
+from shared.codecs.query.klt import WEIGHTS, BlockLdpc, BlockSource, Klt, KltRelevance
 from shared.codecs.query.transform import BlockCode
 from shared.errors import DataLoss
 from shared.files import make_directory, replacing
@@ -149,7 +150,7 @@ def _sender(lab: _Lab, point: AskPoint) -> tuple[Callable[[Asked], Pixels], dict
         return lambda asked: scheme(asked, point.bits), {"bits_sent": point.bits, "k": 0, "cbr": 0.0, "cbr_total": 0.0}
     kind = _CODECS[point.scheme]
     fading: DesignFading = "none" if point.fading == "none" else "rayleigh"
-    k = shortest_for(kind, point.bits, point.snr_db, fading, lab.adaptation)
+    k = kind.length_for(point.bits, point.snr_db, fading)
     made = (
         kind(k, BlockSource(lab.code, lab.judge if kind.aware else None), lab.adaptation)
         .for_fading(fading)

@@ -7,7 +7,7 @@ import numpy as np
 
 from lab.simulate.chain import Chain
 from shared.codecs.answerers import Answerer
-from shared.codecs.base.query import Asked
+from shared.codecs.base.picture import Asked
 from shared.codecs.query.klt import BlockLdpc, BlockSource
 from shared.codecs.query.mask import CHOSEN
 from shared.codecs.query.transform import BLOCKS, BlockCode

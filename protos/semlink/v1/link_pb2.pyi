@@ -49,6 +49,7 @@ class Burst(_message.Message):
     SESSION_FIELD_NUMBER: _builtins.int
     OFFSET_SYMBOLS_FIELD_NUMBER: _builtins.int
     REQUIRED_POSTERIOR_FIELD_NUMBER: _builtins.int
+    QUESTION_FIELD_NUMBER: _builtins.int
     burst_id: _builtins.int
     """Chosen by the transmitter, kept over all hops, unique while unanswered."""
     stream: _builtins.int
@@ -79,6 +80,8 @@ class Burst(_message.Message):
     """
     required_posterior: _builtins.float
     """Request more symbols, `Reception.request_more`, while the posterior is below this; 0 means never."""
+    question: _builtins.str
+    """What the receiver is asked about the picture. Whoever asks sits there: it is not sent over the air."""
     @_builtins.property
     def codec(self) -> _common_pb2.CodecSpec: ...
     @_builtins.property
@@ -114,10 +117,11 @@ class Burst(_message.Message):
         session: _builtins.int = ...,
         offset_symbols: _builtins.int = ...,
         required_posterior: _builtins.float = ...,
+        question: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["channel_override", b"channel_override", "codec", b"codec", "genie", b"genie", "grid", b"grid"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["burst_id", b"burst_id", "channel_override", b"channel_override", "codec", b"codec", "counter", b"counter", "csi", b"csi", "genie", b"genie", "grid", b"grid", "offset_symbols", b"offset_symbols", "payload_symbols", b"payload_symbols", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "required_posterior", b"required_posterior", "session", b"session", "stream", b"stream", "symbols", b"symbols", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["burst_id", b"burst_id", "channel_override", b"channel_override", "codec", b"codec", "counter", b"counter", "csi", b"csi", "genie", b"genie", "grid", b"grid", "offset_symbols", b"offset_symbols", "payload_symbols", b"payload_symbols", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "question", b"question", "required_posterior", b"required_posterior", "session", b"session", "stream", b"stream", "symbols", b"symbols", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -194,6 +198,7 @@ class Reception(_message.Message):
     KNOWLEDGE_BASE_VERSION_FIELD_NUMBER: _builtins.int
     POSTERIOR_FIELD_NUMBER: _builtins.int
     REQUEST_MORE_FIELD_NUMBER: _builtins.int
+    REBUILT_FIELD_NUMBER: _builtins.int
     burst_id: _builtins.int
     confidence: _builtins.float
     """0 to 1: how likely the answer's label is right, calibrated on held-out answers."""
@@ -234,6 +239,10 @@ class Reception(_message.Message):
 
     @_builtins.property
     def trace(self) -> _common_pb2.Trace: ...
+    @_builtins.property
+    def rebuilt(self) -> Global___Rebuilt:
+        """Of a picture that was sent for a question."""
+
     def __init__(
         self,
         *,
@@ -252,10 +261,11 @@ class Reception(_message.Message):
         knowledge_base_version: _builtins.int = ...,
         posterior: _builtins.float | None = ...,
         request_more: _builtins.bool = ...,
+        rebuilt: Global___Rebuilt | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_posterior", b"_posterior", "_snr_db_estimated", b"_snr_db_estimated", "channel", b"channel", "failure", b"failure", "posterior", b"posterior", "snr_db_estimated", b"snr_db_estimated", "trace", b"trace"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_posterior", b"_posterior", "_snr_db_estimated", b"_snr_db_estimated", "channel", b"channel", "failure", b"failure", "posterior", b"posterior", "rebuilt", b"rebuilt", "snr_db_estimated", b"snr_db_estimated", "trace", b"trace"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_posterior", b"_posterior", "_snr_db_estimated", b"_snr_db_estimated", "accepted", b"accepted", "burst_id", b"burst_id", "channel", b"channel", "confidence", b"confidence", "elapsed_seconds", b"elapsed_seconds", "failure", b"failure", "knowledge_base", b"knowledge_base", "knowledge_base_version", b"knowledge_base_version", "ledger", b"ledger", "posterior", b"posterior", "reason", b"reason", "request_more", b"request_more", "snr_db_estimated", b"snr_db_estimated", "top", b"top", "trace", b"trace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_posterior", b"_posterior", "_snr_db_estimated", b"_snr_db_estimated", "accepted", b"accepted", "burst_id", b"burst_id", "channel", b"channel", "confidence", b"confidence", "elapsed_seconds", b"elapsed_seconds", "failure", b"failure", "knowledge_base", b"knowledge_base", "knowledge_base_version", b"knowledge_base_version", "ledger", b"ledger", "posterior", b"posterior", "reason", b"reason", "rebuilt", b"rebuilt", "request_more", b"request_more", "snr_db_estimated", b"snr_db_estimated", "top", b"top", "trace", b"trace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__posterior: _TypeAlias = _typing.Literal["posterior"]  # noqa: Y015
     _WhichOneofArgType__posterior: _TypeAlias = _typing.Literal["_posterior", b"_posterior"]  # noqa: Y015
@@ -267,6 +277,36 @@ class Reception(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__snr_db_estimated) -> _WhichOneofReturnType__snr_db_estimated | None: ...
 
 Global___Reception: _TypeAlias = Reception  # noqa: Y015
+
+@_typing.final
+class Rebuilt(_message.Message):
+    """A picture that was sent for a question, as it arrived."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PICTURE_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    PROBABILITY_FIELD_NUMBER: _builtins.int
+    picture: _builtins.bytes
+    """PNG file; grey where nothing arrived"""
+    answer: _builtins.str
+    """In words; empty if nothing arrived."""
+    probability: _builtins.float
+    """Of the answer, by the receiver's answerer, 0 to 1."""
+    def __init__(
+        self,
+        *,
+        picture: _builtins.bytes = ...,
+        answer: _builtins.str = ...,
+        probability: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "picture", b"picture", "probability", b"probability"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Rebuilt: _TypeAlias = Rebuilt  # noqa: Y015
 
 @_typing.final
 class DescribeReceiverRequest(_message.Message):

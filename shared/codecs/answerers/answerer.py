@@ -32,6 +32,13 @@ class Answers(NamedTuple):
         return [ANSWERS[number] for number in self.numbers]
 
 
+class Look(NamedTuple):
+    """Answers, and where in the picture they come from. relevance: [B, 8, 8], float32, not negative."""
+
+    answers: Answers
+    relevance: Floats
+
+
 class Answerer:
     """Answers questions about scenes. fingerprint: 16 hexadecimal digits of its parameters."""
 
@@ -64,23 +71,22 @@ class Answerer:
         pixels: [B, H, W, 3], uint8, scaled to 64 x 64. words: [B, 9], as `read` gives them
         """
         thought, _ = self.network(self._pictures(pixels), self._words(words))
-        best = thought.logits.softmax(1).max(1)
-        return Answers(best.indices.cpu().numpy(), best.values.cpu().numpy())
+        return _answers(thought.logits)
 
-    def relevance(self, pixels: Pixels, words: Ints) -> Floats:
-        """What each cell of the picture contributes to the answer: [B, 8, 8], float32, not negative.
+    def look(self, pixels: Pixels, words: Ints) -> Look:
+        """Answers, and what each cell of a picture contributes to its answer. Arguments as those of `answer`.
 
         |sum over channels of gradient times activation| of the winning answer's logit (Selvaraju et al., 2017, without
-        the mean over cells). Arguments as those of `answer`.
+        the mean over cells).
         """
         with torch.no_grad():
             cells, question = self.network.see(self._pictures(pixels)), self.network.read(self._words(words))
         with torch.enable_grad():
             cells.requires_grad_()
-            winning = self.network.think(cells, question).logits.max(1).values.sum()
-            (gradient,) = torch.autograd.grad(winning, cells)
-        found: Floats = (gradient * cells).sum(1).abs().detach().cpu().numpy()
-        return found
+            logits = self.network.think(cells, question).logits
+            (gradient,) = torch.autograd.grad(logits.max(1).values.sum(), cells)
+        relevance: Floats = (gradient * cells).sum(1).abs().detach().cpu().numpy()
+        return Look(_answers(logits.detach()), relevance)
 
     @staticmethod
     def read(question: str) -> Ints:
@@ -96,6 +102,11 @@ class Answerer:
 
     def _words(self, words: Ints) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(words)).to(self._device)
+
+
+def _answers(logits: Tensor) -> Answers:
+    best = logits.softmax(1).max(1)
+    return Answers(best.indices.cpu().numpy(), best.values.cpu().numpy())
 
 
 def to_unit_range(pixels: Pixels) -> Tensor:

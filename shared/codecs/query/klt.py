@@ -15,8 +15,7 @@ import numpy as np
 
 from shared.codecs.answerers import Answerer
 from shared.codecs.base.contract import DesignFading, DesignSnr, ModeSelector, fingerprint_of
-from shared.codecs.base.picture import GREY, DecodedPictures
-from shared.codecs.base.query import SIDE, Asked, QueryCodec, check_asked
+from shared.codecs.base.picture import ASKED_SIDE, GREY, Asked, DecodedPictures, QueryCodec, check_asked
 from shared.codecs.base.weight_files import weights_path
 from shared.codecs.digital.modem import Mode, Modem, modem_of, require_sionna
 from shared.codecs.picture.ldpc import CRC_BITS, LOST, checked, with_crc
@@ -43,7 +42,10 @@ class BlockSource:
         """Pictures in `bits` bits each: [B, bits]."""
         if self._judge is None:
             return self._code.encode(asked.pixels, mask.even_budgets(bits, len(asked.pixels)))
-        return self.encode_blocks(asked.pixels, mask.most_relevant(self._judge.relevance(*asked)), bits)
+        relevance = asked.relevance
+        if relevance is None:
+            relevance = self._judge.look(asked.pixels, asked.words).relevance
+        return self.encode_blocks(asked.pixels, mask.most_relevant(relevance), bits)
 
     def encode_blocks(self, pixels: Pixels, chosen: Bools, bits: int) -> Bits:
         """The same, with the blocks that get the bits: [B, 16], four in each picture."""
@@ -82,14 +84,14 @@ class BlockLdpc(ModeSelector[Asked, DecodedPictures], QueryCodec):
         """Load the shipped parameters. Raises NotFound if they or a library are missing."""
         require_sionna(cls.name)
         source = BlockSource(_code(), _judge(device) if cls.aware else None)
-        return cls(k, source, Adaptation.load())
+        return cls(k, source, _adaptation())
 
     def encode(self, asked: Asked, snr_db: DesignSnr | None = None) -> Complex:
         """See `QueryCodec`."""
         check_asked(self.name, asked)
 
         def modulate(rows: Bools, number: int) -> Complex:
-            bits = self._source.encode(Asked(asked.pixels[rows], asked.words[rows]), self._levels[number])
+            bits = self._source.encode(rows_of(asked, rows), self._levels[number])
             return self._modem(number).modulate(with_crc(bits))
 
         return self.send(snr_db, len(asked.pixels), modulate)
@@ -97,7 +99,7 @@ class BlockLdpc(ModeSelector[Asked, DecodedPictures], QueryCodec):
     def decode(self, x_hat: Complex, n0_eff: Floats) -> DecodedPictures:
         """See `QueryCodec`. A picture whose checksum is wrong is grey."""
         bits, right = checked(self._modem(self.received_mode).demodulate(x_hat, n0_eff))
-        pixels = np.full((len(bits), SIDE, SIDE, 3), GREY, np.uint8)
+        pixels = np.full((len(bits), ASKED_SIDE, ASKED_SIDE, 3), GREY, np.uint8)
         if right.any():
             pixels[right] = self._source.decode(bits[right])
         return DecodedPictures(pixels, ["" if arrived else LOST for arrived in right])
@@ -121,6 +123,19 @@ class BlockLdpc(ModeSelector[Asked, DecodedPictures], QueryCodec):
     def with_bits(self, bits: int) -> Self:
         """See `QueryCodec`."""
         return self._with(_wanted=bits)
+
+    @classmethod
+    def length_for(cls, bits: int, snr_db: float, fading: DesignFading) -> int:
+        """See `QueryCodec`."""
+        adaptation = _adaptation()
+
+        def carried(k: int) -> int:
+            best = adaptation.choose(
+                snr_db, "none" if fading == "none" else "block", lambda mcs: float(min(level_of(mcs, k // 2), bits))
+            )
+            return level_of(best, k // 2)
+
+        return next((k for k in cls.lengths if carried(k) >= bits), cls.lengths[-1])
 
     def _modem(self, number: int) -> Modem:
         return modem_of(Mode(self._levels[number] + CRC_BITS, MCS[number].order), self.symbols)
@@ -146,6 +161,7 @@ class Klt(BlockLdpc):
     aware: ClassVar[bool] = False
 
 
+@lru_cache(maxsize=1 << 12)
 def level_of(mcs: Mcs, symbols: int) -> int:
     """The most bits of a picture, of `LEVELS`, that fit a burst; 0 if not even the fewest do."""
     capacity = mcs.mode(symbols).bits - CRC_BITS
@@ -153,21 +169,20 @@ def level_of(mcs: Mcs, symbols: int) -> int:
     return fitting[-1] if fitting else 0
 
 
-def shortest_for(kind: type[BlockLdpc], bits: int, snr_db: float, fading: DesignFading, adaptation: Adaptation) -> int:
-    """The least length k that carries so many bits at a design SNR, dB; the longest if none does."""
-
-    def carried(k: int) -> int:
-        def worth(mcs: Mcs) -> float:
-            return float(min(level_of(mcs, k // 2), bits))
-
-        return level_of(adaptation.choose(snr_db, "none" if fading == "none" else "block", worth), k // 2)
-
-    return next((k for k in kind.lengths if carried(k) >= bits), kind.lengths[-1])
+def rows_of(asked: Asked, rows: Bools) -> Asked:
+    """Some of the pictures, with their questions."""
+    relevance = None if asked.relevance is None else asked.relevance[rows]
+    return Asked(asked.pixels[rows], asked.words[rows], relevance)
 
 
 @lru_cache(maxsize=1)
 def _code() -> BlockCode:
     return BlockCode.from_file(weights_path(WEIGHTS, "model.safetensors"))
+
+
+@lru_cache(maxsize=1)
+def _adaptation() -> Adaptation:
+    return Adaptation.load()
 
 
 @lru_cache(maxsize=2)

@@ -9,11 +9,10 @@ import torch
 from lab.simulate.chain import channel_chain
 from shared.codecs.answerers import Answerer
 from shared.codecs.answerers.network import AnswererNetwork
-from shared.codecs.base.picture import GREY
-from shared.codecs.base.query import Asked
+from shared.codecs.base.picture import GREY, Asked
 from shared.codecs.base.weight_files import weights_path
 from shared.codecs.picture.link_adaptation import Adaptation
-from shared.codecs.query.klt import LEVELS, BlockLdpc, BlockSource, Klt, KltRelevance, shortest_for
+from shared.codecs.query.klt import LEVELS, BlockLdpc, BlockSource, Klt, KltRelevance
 from shared.codecs.query.transform import BlockCode
 from shared.datasets.scenes import draw_scenes, questions_about
 from shared.errors import InvalidPicture
@@ -71,7 +70,7 @@ def test_the_question_decides_what_is_sent() -> None:
 
 @pytest.mark.parametrize("bits", [96, 384, 768])
 def test_a_wish_for_bits_is_met_by_the_most_robust_scheme(bits: int) -> None:
-    k = shortest_for(KltRelevance, bits, 6.0, "none", Adaptation.load())
+    k = KltRelevance.length_for(bits, 6.0, "none")
     codec = _codec(KltRelevance, k).with_bits(bits)
     mode = codec.mode(6.0)
     assert codec.payload_bits(mode) == bits

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.evaluate.ask.matching import kind_of, match
+from shared.codecs.answerers.matching import kind_of, match
 from shared.datasets.scenes.words import ANSWERS, PLACES
 
 
