@@ -42,6 +42,7 @@ def ask(
     stream: Annotated[int | None, _radio("Random stream, with --seed and --counter for replay.")] = None,
     counter: Annotated[int | None, _radio("Burst counter, for replay.")] = None,
     top: Annotated[int, typer.Option(help="Nearest items wanted, 1 to 100.")] = 5,
+    trace: Annotated[bool, typer.Option("--trace", help="With --json: the symbols sent, received, equalized.")] = False,
     save: Annotated[Path | None, typer.Option(help="File for the rebuilt picture, PNG.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds for the picture.")] = 30.0,
     transmitter: Transmitter = TRANSMITTER,
@@ -58,8 +59,8 @@ def ask(
     """
     options = AskOptions(
         codec=codec, k=k, bits=bits, design_snr_db=design_snr_db, csi=csi, pilot_symbols=pilots,
-        pilot_pattern=standard_pattern(pilot_pattern), stream=stream, counter=counter, top_k=top, timeout=timeout,
-        **given(settings),
+        pilot_pattern=standard_pattern(pilot_pattern), stream=stream, counter=counter, top_k=top, trace=trace,
+        timeout=timeout, **given(settings),
     )  # fmt: skip
     try:
         with SemLink(transmitter) as link:

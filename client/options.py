@@ -60,6 +60,7 @@ class AskOptions(ChannelOptions, total=False):
     stream: int | None
     counter: int | None
     top_k: int | None
+    trace: bool
     timeout: float | None
 
 
