@@ -57,10 +57,11 @@ class Figures:
 
 def judged(exam: Exam, rebuilt: Pixels, judge: Answerer, witness: Answerer) -> Found:
     """Ask both answerers about the rebuilt picture of each question: [Q, 64, 64, 3]."""
-    said, said_witness = (answered(each, rebuilt, exam.asked.words) for each in (judge, witness))
-    other = exam.another()
+    other, own = exam.another(), np.arange(len(rebuilt))
     texts = tuple(exam.texts[each] for each in other)
-    off_query = answered(judge, rebuilt, exam.asked.words[other])
+    both = answered(judge, rebuilt, np.concatenate([exam.asked.words, exam.asked.words[other]]), np.tile(own, 2))
+    said, off_query = np.split(both, 2)
+    said_witness = answered(witness, rebuilt, exam.asked.words, own)
     squared = np.square(rebuilt.astype(np.float32) - exam.originals().pixels).mean(3)
     region = exam.region()
     size = region.sum((1, 2))

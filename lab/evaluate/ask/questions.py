@@ -9,9 +9,9 @@ from shared.codecs.answerers.matching import match
 from shared.codecs.base.picture import Asked
 from shared.datasets.scenes import Objects, Questions, draw_scenes, questions_about
 from shared.datasets.scenes.words import ANSWERS
-from shared.types import Bools, Ints, Pixels
+from shared.types import Bools, Floats, Ints, Pixels
 
-CHUNK = 256
+CHUNK = 128
 """Pictures that are answered together."""
 _INSIDE = 0.9  # of an object's radius: its outline left out
 
@@ -20,7 +20,7 @@ _INSIDE = 0.9  # of an object's radius: its outline left out
 class Exam:
     """Questions [Q] about scenes of one split, and what two answerers say to the original pictures.
 
-    pixels: [N, 64, 64, 3], of the scenes. texts: [Q]. judge, witness: [Q], positions in `ANSWERS`
+    pixels: [N, 64, 64, 3], of the scenes. texts: [Q]. judge, witness: [Q], positions in `ANSWERS`. relevance: [Q, 8, 8]
     """
 
     split: str
@@ -30,18 +30,24 @@ class Exam:
     texts: tuple[str, ...]
     judge: Ints
     witness: Ints
+    relevance: Floats
 
     @classmethod
     def of(cls, split: str, scenes: int, judge: Answerer, witness: Answerer) -> "Exam":
         """One question of each kind about each of so many scenes, where it has an answer."""
         drawn, asked = draw_scenes(split, range(scenes)), questions_about(split, range(scenes))
-        own = drawn.pixels[asked.scene]
-        answers = (answered(each, own, asked.words) for each in (judge, witness))
-        return cls(split, drawn.pixels, drawn.objects, asked, tuple(asked.texts()), *answers)
+        looks = [
+            judge.look(drawn.pixels[asked.scene[part]], asked.words[part])
+            for part in np.array_split(np.arange(len(asked.kind)), -(-len(asked.kind) // CHUNK))
+        ]
+        said = np.concatenate([look.answers.numbers for look in looks])
+        said_witness = answered(witness, drawn.pixels, asked.words, asked.scene)
+        relevance = np.concatenate([look.relevance for look in looks])
+        return cls(split, drawn.pixels, drawn.objects, asked, tuple(asked.texts()), said, said_witness, relevance)
 
     def originals(self) -> Asked:
-        """The picture and the words of each question."""
-        return Asked(self.pixels[self.asked.scene], self.asked.words)
+        """The picture and the words of each question, and what the judge says that it needs."""
+        return Asked(self.pixels[self.asked.scene], self.asked.words, self.relevance)
 
     def region(self) -> Bools:
         """The pixels of the objects that are asked about: [Q, 64, 64]; none for what is not there."""
@@ -61,10 +67,17 @@ class Exam:
         return np.where(last, first, order + 1)
 
 
-def answered(answerer: Answerer, pixels: Pixels, words: Ints) -> Ints:
-    """Answers to a question about each picture, `CHUNK` at a time: [Q], positions in `ANSWERS`."""
-    parts = [slice(start, start + CHUNK) for start in range(0, len(words), CHUNK)]
-    return np.concatenate([answerer.answer(pixels[part], words[part]).numbers for part in parts])
+def answered(answerer: Answerer, pixels: Pixels, words: Ints, picture: Ints) -> Ints:
+    """Answers to questions, those about `CHUNK` pictures at a time: [Q], positions in `ANSWERS`.
+
+    pixels: [N, 64, 64, 3]. words: [Q, 9]. picture: [Q], which one each question is about
+    """
+    numbers = np.zeros(len(words), np.int64)
+    for start in range(0, len(pixels), CHUNK):
+        rows = np.flatnonzero((picture >= start) & (picture < start + CHUNK))
+        part = pixels[start : start + CHUNK]
+        numbers[rows] = answerer.answer(part, words[rows], picture[rows] - start).numbers
+    return numbers
 
 
 def matches(texts: tuple[str, ...], first: Ints, second: Ints) -> Bools:

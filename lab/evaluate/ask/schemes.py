@@ -8,7 +8,7 @@ import numpy as np
 from lab.simulate.chain import Chain
 from shared.codecs.answerers import Answerer
 from shared.codecs.base.picture import Asked
-from shared.codecs.query.klt import BlockLdpc, BlockSource
+from shared.codecs.query.klt import BlockLdpc, BlockSource, rows_of
 from shared.codecs.query.mask import CHOSEN
 from shared.codecs.query.transform import BLOCKS, BlockCode
 from shared.types import Bools, Pixels
@@ -47,7 +47,7 @@ def over(codec: BlockLdpc, chain: Chain, design_snr_db: float) -> Callable[[Aske
 def in_parts(scheme: Callable[[Asked], Pixels], asked: Asked) -> Pixels:
     """Apply a scheme to `CHUNK` questions at a time."""
     parts = [slice(start, start + CHUNK) for start in range(0, len(asked.words), CHUNK)]
-    return np.concatenate([scheme(Asked(asked.pixels[part], asked.words[part])) for part in parts])
+    return np.concatenate([scheme(rows_of(asked, part)) for part in parts])
 
 
 def random_blocks(count: int) -> Bools:

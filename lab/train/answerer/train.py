@@ -31,7 +31,7 @@ _SMOOTHING: Final = 0.02
 _OBJECT_WEIGHT: Final = 5.0
 """Of a cell with an object against one without, of which there are many more."""
 _VALIDATED: Final = 100
-_CHUNK: Final = 200
+_CHUNK: Final = 100
 _SPLITS: Final = ("seen", "unseen-combinations", "unseen-shapes")
 
 
@@ -110,7 +110,7 @@ class AnswererTraining(Training):
         }
 
     def _rate(self, step: int) -> float:
-        done = min(1.0, step / (self._settings.rounds * self.steps))
+        done = min(1.0, step / (self._settings.epochs * self.steps))
         return min(1.0, (step + 1) / self._settings.warmup_steps) * max(0.01, 0.5 + 0.5 * math.cos(math.pi * done))
 
     def measure(self) -> dict[str, float]:
@@ -140,7 +140,7 @@ def accuracies(answerer: Answerer, split: str, scenes: int) -> dict[str, float]:
     for start in range(0, scenes, _CHUNK):
         rows = np.flatnonzero((asked.scene >= start) & (asked.scene < start + _CHUNK))
         pixels = draw_scenes(split, range(start, min(scenes, start + _CHUNK))).pixels
-        numbers[rows] = answerer.answer(pixels[asked.scene[rows] - start], asked.words[rows]).numbers
+        numbers[rows] = answerer.answer(pixels, asked.words[rows], asked.scene[rows] - start).numbers
     right, exists = numbers == asked.answer, asked.kind == KINDS.index("exists")
     found = {"accuracy": right.mean()} | {kind: right[asked.kind == number].mean() for number, kind in enumerate(KINDS)}
     found |= {f"{ANSWERS[answer]}_recall": right[exists & (asked.answer == answer)].mean() for answer in (YES, NO)}
@@ -152,7 +152,7 @@ def train_answerer(settings: AnswererSettings) -> list[dict[str, float]]:
     use_threads(settings.threads)
     training = AnswererTraining(settings)
     curves = fit(
-        training, settings, f"seed{settings.seed}-width{settings.width}-rounds{settings.rounds}", settings.rounds
+        training, settings, f"seed{settings.seed}-width{settings.width}-rounds{settings.epochs}", settings.epochs
     )
     network = training.average.module
     export(network.state_dict(), settings, "model.safetensors", width=str(settings.width))

@@ -65,12 +65,14 @@ class Answerer:
         return cls(name, network, device)
 
     @torch.inference_mode()
-    def answer(self, pixels: Pixels, words: Ints) -> Answers:
-        """Answers to one question about each picture.
+    def answer(self, pixels: Pixels, words: Ints, picture: Ints | None = None) -> Answers:
+        """Answers to questions about pictures.
 
-        pixels: [B, H, W, 3], uint8, scaled to 64 x 64. words: [B, 9], as `read` gives them
+        pixels: [B, H, W, 3], uint8, scaled to 64 x 64. words: [Q, 9], as `read` gives them. picture: [Q], which one
+        each question is about; None for one question about each
         """
-        thought, _ = self.network(self._pictures(pixels), self._words(words))
+        scene = None if picture is None else torch.from_numpy(picture).to(self._device)
+        thought, _ = self.network(self._pictures(pixels), self._words(words), scene)
         return _answers(thought.logits)
 
     def look(self, pixels: Pixels, words: Ints) -> Look:

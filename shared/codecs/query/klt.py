@@ -30,6 +30,10 @@ LEVELS: Final = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4
 """Bits of a picture, all positions included. An MCS that could carry more than one level sends it at a lower rate."""
 
 
+MARGIN_DB: Final = 1.0
+"""The thresholds of the table are for a known gain; with 8 pilots a burst needs this much more to lose below 1 %."""
+
+
 class BlockSource:
     """Pictures to bits and back. judge: says what a question needs; None for a code without a question."""
 
@@ -106,7 +110,7 @@ class BlockLdpc(ModeSelector[Asked, DecodedPictures], QueryCodec):
 
     def choose(self, snr_db: float, fading: DesignFading) -> int:
         """See `ModeSelector.choose`: the position in `MCS` with the most robust code of the bits that can be sent."""
-        best = self._adaptation.choose(snr_db, "none" if fading == "none" else "block", self._worth)
+        best = self._adaptation.choose(snr_db - MARGIN_DB, "none" if fading == "none" else "block", self._worth)
         number = MCS.index(best) if MCS.index(best) in self._possible else self._possible[0]
         level = min(self._levels[number], self._wanted or self._levels[number])
         return min(each for each in self._possible if self._levels[each] >= level)
@@ -131,7 +135,9 @@ class BlockLdpc(ModeSelector[Asked, DecodedPictures], QueryCodec):
 
         def carried(k: int) -> int:
             best = adaptation.choose(
-                snr_db, "none" if fading == "none" else "block", lambda mcs: float(min(level_of(mcs, k // 2), bits))
+                snr_db - MARGIN_DB,
+                "none" if fading == "none" else "block",
+                lambda mcs: float(min(level_of(mcs, k // 2), bits)),
             )
             return level_of(best, k // 2)
 
@@ -169,7 +175,7 @@ def level_of(mcs: Mcs, symbols: int) -> int:
     return fitting[-1] if fitting else 0
 
 
-def rows_of(asked: Asked, rows: Bools) -> Asked:
+def rows_of(asked: Asked, rows: Bools | slice) -> Asked:
     """Some of the pictures, with their questions."""
     relevance = None if asked.relevance is None else asked.relevance[rows]
     return Asked(asked.pixels[rows], asked.words[rows], relevance)
