@@ -16,6 +16,7 @@ import polars as pl
 from lab.evaluate.ask.measures import Figures, Found, figures, interval, judged
 from lab.evaluate.ask.questions import Exam
 from lab.evaluate.ask.schemes import error_free, in_parts, over
+from lab.evaluate.ask.symbols import list_and_draw
 from lab.simulate.chain import PILOTS, channel_chain
 from shared.codecs.answerers import Answerer
 from shared.codecs.base.contract import DesignFading, fingerprint_of
@@ -43,6 +44,8 @@ AGNOSTIC: Final = "klt"
 _CODECS: Final[dict[str, type[BlockLdpc]]] = {kind.name: kind for kind in (KltRelevance, Klt)}
 
 
+SYMBOLS: Final = "symbol-list"
+"""Of as many bits as there are objects; compared with nothing."""
 VERSION: Final = 1
 """Of the measuring itself. Raise it when the same point would give another row."""
 
@@ -87,6 +90,7 @@ def points(scenes: int = SCENES) -> Iterator[AskPoint]:
         for bits in BITS:
             for scheme in (AGNOSTIC, "klt-relevance", "klt-random"):
                 yield AskPoint(split, scheme, bits, scenes)
+        yield AskPoint(split, SYMBOLS, 0, scenes)
     for fading in ("none", "rayleigh"):
         for snr_db in SNRS_DB:
             for scheme in (AGNOSTIC, "klt-relevance"):
@@ -123,6 +127,11 @@ def _measured(
         send, sent = _sender(lab, at)
         return judged(exam(at.split), in_parts(send, exam(at.split).originals()), lab.judge, lab.witness), sent
 
+    if point.scheme == SYMBOLS:
+        rebuilt, bits = list_and_draw(lab.judge, exam(point.split).pixels)
+        own = rebuilt[exam(point.split).asked.scene]
+        listed = judged(exam(point.split), own, lab.judge, lab.witness)
+        return asdict(point) | {"bits_sent": bits, "k": 0} | _flat(figures(exam(point.split), listed))
     found, sent = found_at(point)
     other = AskPoint(**{**asdict(point), "scheme": AGNOSTIC})
     if other not in agnostic:
@@ -138,9 +147,13 @@ def _measured(
         for name, values in gains.items()
         for end, value in zip(("", "_low", "_high"), values, strict=True)
     }
+    return asdict(point) | sent | _flat(result) | flat
+
+
+def _flat(result: Figures) -> dict[str, Any]:
+    """Figures as columns of the table."""
     row = asdict(result)
-    kinds = {f"match_{kind}": value for kind, value in row.pop("by_kind").items()}
-    return asdict(point) | sent | row | kinds | flat
+    return row | {f"match_{kind}": value for kind, value in row.pop("by_kind").items()}
 
 
 def _sender(lab: _Lab, point: AskPoint) -> tuple[Callable[[Asked], Pixels], dict[str, Any]]:
