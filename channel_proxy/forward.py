@@ -6,9 +6,11 @@ Relayed --> on the air --> stall, reset --> lost? --> held back --> receiver (tw
 """
 
 import asyncio
+from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from channel_proxy.aliases import Aliases
 from channel_proxy.counters import Counters
 from channel_proxy.queue import AirQueue, emulated
 from channel_proxy.relay import Relayed, report_of
@@ -20,7 +22,7 @@ from shared.phy.conditions.faults import NO_FAULT, FaultDraw
 from shared.rpc.burst_link import BurstLink, StreamReset
 from shared.rpc.status import refusal
 from shared.runtime.deadline import Deadline
-from shared.wire.link import add_channel, update_burst
+from shared.wire.link import add_channel, heard_to_wire
 
 if TYPE_CHECKING:
     from protos.semlink.v1 import link_pb2 as pb
@@ -30,7 +32,7 @@ _RESENDS: Final = 32
 _PAUSE_SECONDS: Final = 0.02
 """Before a burst is sent again, times the attempt: so that many resets at once do not send all anew for each."""
 _DUPLICATE: Final = 1 << 63
-"""Bit of burst_id that marks the duplicate. Transmitters count ids up from a random 63-bit number, so it is free."""
+"""Bit of burst_id that marks the duplicate: aliases have 63 bits."""
 
 
 class Forwarder:
@@ -45,14 +47,15 @@ class Forwarder:
         self._hop = hop
         self._counters = counters
         self._stalled_until = 0.0
+        self._aliases = Aliases()
 
-    async def deliver(self, message: "pb.Burst", relayed: Relayed, deadline: Deadline) -> "pb.Reception":
+    async def deliver(self, relayed: Relayed, deadline: Deadline) -> "pb.Reception":
         """The receiver's answer, or the failure of a lost burst, with the channel's report and ledger.
 
-        message: the burst as it came; it is made into what the receiver gets.
         Raises Expired within the deadline, Unavailable when the receiver is lost, and what it answers as a failure.
         """
-        settings, air_symbols = relayed.settings, relayed.transmission.air_symbols
+        settings, burst = relayed.settings, relayed.burst
+        air_symbols = relayed.transmission.air_symbols + burst.unsent_symbols
         ledger = [Entry(Stage.CHANNEL, relayed.computing_seconds)]
         if settings.airtime == "real":
             ledger += await self.queue.cross(settings, air_symbols, deadline)
@@ -61,16 +64,23 @@ class Forwarder:
         self._apply_fault(relayed.fault)
         if cause := cause_of_loss(relayed.fault, settings):
             self._counters.lost += 1
-            reception = refusal(relayed.burst.burst_id, loss(relayed.burst, cause))
+            reception = refusal(burst.burst_id, loss(burst, cause))
         else:
             held = await self._hold(relayed.fault.held_seconds, deadline)
-            update_burst(message, relayed.received)
-            reception = await self._exchange(message, relayed.fault.copies, deadline)
+            message = heard_to_wire(self._renamed(relayed.received))
+            route = self._aliases.of(burst.session) or None  # rounds of one picture go to one receiver
+            reception = await self._exchange(message, route, relayed.fault.copies, deadline)
+            reception.burst_id = burst.burst_id
             held += await self._hold(0.0, deadline)
             if held:
                 ledger.append(Entry(Stage.DELAY, held))
         add_channel(reception, report_of(relayed.transmission), ledger)
         return reception
+
+    def _renamed(self, burst: Burst) -> Burst:
+        """The burst with other numbers."""
+        alias = self._aliases.of
+        return replace(burst, burst_id=alias(burst.burst_id), session=alias(burst.session))
 
     def _apply_fault(self, fault: FaultDraw) -> None:
         """Apply the fault drawn for this burst: stall, reset, counters."""
@@ -95,11 +105,14 @@ class Forwarder:
                 await asyncio.sleep(left)  # and meanwhile another burst may have stalled the link further
         return monotonic() - start
 
-    async def _exchange(self, message: "pb.Burst", copies: int, deadline: Deadline) -> "pb.Reception":
+    async def _exchange(
+        self, message: "pb.Burst", route: int | None, copies: int, deadline: Deadline
+    ) -> "pb.Reception":
         for attempt in range(1, _RESENDS + 1):
             message.timeout_seconds = deadline.remaining()
             try:
-                return await (self._exchange_twice(message) if copies > 1 else self._hop.exchange_message(message))
+                once = self._hop.exchange_message
+                return await (self._exchange_twice(message, route) if copies > 1 else once(message, route))
             except StreamReset:  # by another burst
                 async with deadline.enforced():
                     await asyncio.sleep(_PAUSE_SECONDS * attempt)
@@ -107,21 +120,19 @@ class Forwarder:
             f"the connection to the receiver broke again and again, {_RESENDS} times: send the burst anew"
         )
 
-    async def _exchange_twice(self, message: "pb.Burst") -> "pb.Reception":
+    async def _exchange_twice(self, message: "pb.Burst", route: int | None) -> "pb.Reception":
         """Send a burst and its duplicate; the first answer counts."""
         copy = type(message)()
         copy.CopyFrom(message)
         copy.burst_id ^= _DUPLICATE
-        answers = [asyncio.create_task(self._hop.exchange_message(each)) for each in (message, copy)]
+        answers = [asyncio.create_task(self._hop.exchange_message(each, route)) for each in (message, copy)]
         try:
             done, _ = await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
-            reception = done.pop().result()
+            return done.pop().result()
         finally:
             for answer in answers:
                 answer.cancel()
             await asyncio.gather(*answers, return_exceptions=True)
-        reception.burst_id = message.burst_id
-        return reception
 
 
 def cause_of_loss(fault: FaultDraw, settings: ChannelSettings) -> str:

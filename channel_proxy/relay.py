@@ -46,7 +46,7 @@ class Relayed:
 
     @property
     def received(self) -> Burst:
-        """What the receiver gets."""
+        """The burst with its received symbols."""
         return as_received(self.burst, self.transmission)
 
 
@@ -143,7 +143,10 @@ async def _in_thread(group: _Group) -> None:
 
 
 def as_received(burst: Burst, transmission: Transmission) -> Burst:
-    """What the receiver gets: received symbols, no settings, and the truth only where perfect CSI was asked for."""
+    """The burst with what arrived of it: received symbols, and the truth only where perfect CSI was asked for.
+
+    A receiver gets no more of it than `Burst.heard`.
+    """
     genie = Genie(transmission.gain, transmission.n0) if burst.csi == "perfect" else None
     return replace(burst, symbols=transmission.y, genie=genie, channel_override={}, grid=transmission.settings.grid)
 

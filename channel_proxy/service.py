@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from functools import partial
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import grpc
 
@@ -20,22 +19,23 @@ from protos.semlink.v1 import channel_pb2 as api
 from protos.semlink.v1 import channel_pb2_grpc as rpc
 from protos.semlink.v1 import common_pb2 as common
 from protos.semlink.v1 import link_pb2 as pb
-from shared.errors import InvalidSetting, SemLinkError
-from shared.frame.burst import Burst
+from shared.errors import InvalidSetting, SemLinkError, Unconfigured
+from shared.frame.burst import Burst, LinkConfiguration
 from shared.frame.channel_records import RecordedBurst
 from shared.phy.conditions.presets import PRESETS
 from shared.phy.conditions.schedule import Schedule
 from shared.rpc.burst_link import BurstLink, link_to_receiver
 from shared.rpc.server import Service
-from shared.rpc.status import abort_with, answer_burst, answers_errors
+from shared.rpc.status import abort_with, answer_burst, answer_control, answers_errors
 from shared.rpc.streams import StreamAnswerer
 from shared.runtime.deadline import Deadline
 from shared.wire import from_message, to_message
 from shared.wire.channel import settings_to_wire
 from shared.wire.converter import message_to_mapping
-from shared.wire.link import burst_to_wire
+from shared.wire.link import heard_to_wire
 
 Context = grpc.aio.ServicerContext[Any, Any]
+_MOST_CONFIGURATIONS: Final = 4096
 
 
 class ChannelService(Service, rpc.ChannelServicer):
@@ -53,6 +53,7 @@ class ChannelService(Service, rpc.ChannelServicer):
         self._air = Air(self._control, self._counters)
         self._forwarder = Forwarder(hop, self._counters)
         self._recorder = Recorder()
+        self._configured: dict[int, None] = {}  # versions of configurations that passed, oldest first
         self._draining = asyncio.Event()
 
     @classmethod
@@ -81,29 +82,47 @@ class ChannelService(Service, rpc.ChannelServicer):
             yield reception
 
     async def _answer(self, message: pb.Burst) -> pb.Reception:
-        return await answer_burst(message, partial(self._relay, message))
+        if message.HasField("configure"):
+            return await answer_control(message, self._configure)
+        return await answer_burst(message, self._relay)
 
-    async def _relay(self, message: pb.Burst, burst: Burst) -> pb.Reception:
-        """The receiver's answer as it is, with the channel's report and stages. burst: what the message says."""
+    async def _configure(self, configuration: LinkConfiguration, timeout_seconds: float) -> None:
+        """Pass a configuration on, to all receivers that bursts may go to."""
+        await self._hop.configure(configuration, timeout_seconds)
+        self._configured[configuration.version] = None
+        if len(self._configured) > _MOST_CONFIGURATIONS:
+            del self._configured[next(iter(self._configured))]
+
+    async def _relay(self, burst: Burst) -> pb.Reception:
+        """The receiver's answer as it is, with the channel's report and stages."""
+        if burst.framing != "ideal" and burst.configuration not in self._configured:
+            raise Unconfigured(
+                f"configuration {burst.configuration} never passed this channel: configure the link, send it again"
+            )
         deadline = Deadline.after(burst.timeout_seconds)
         with self._counters.inside():
             relayed = await self._air.carry(burst)
             self._counters.add(relayed.transmission)
             if self._recorder.running:
                 self._record(relayed)
-            return await self._forwarder.deliver(message, relayed, deadline)
+            return await self._forwarder.deliver(relayed, deadline)
 
     def _record(self, relayed: Relayed) -> None:
         lost = bool(cause_of_loss(relayed.fault, relayed.settings))
         report = report_of(relayed.transmission)
-        self._recorder.put(RecordedBurst(relayed.received, relayed.burst.symbols, report, lost))
+        # Whoever replays it may do so to a receiver that holds no configuration, so it is recorded with all that it is.
+        received = replace(relayed.received, framing="ideal", configuration=0, round=0)
+        self._recorder.put(RecordedBurst(received, relayed.burst.symbols, report, lost))
 
     async def Replay(self, request_iterator: AsyncIterator[pb.Burst], context: Context) -> AsyncIterator[pb.Reception]:
         """Recorded bursts, on a connection of their own: their ids may be those of bursts in flight."""
         hop = _hop_to_receiver(self._settings)
 
+        async def pass_on(burst: Burst) -> pb.Reception:
+            return await hop.exchange_message(heard_to_wire(burst), burst.session or None)
+
         async def answer(message: pb.Burst) -> pb.Reception:
-            return await answer_burst(message, lambda burst: hop.exchange_message(burst_to_wire(burst)))
+            return await answer_burst(message, pass_on)
 
         try:
             async for reception in self._streams.map_unordered(request_iterator, answer):

@@ -7,12 +7,12 @@ import typer
 
 from cli.channel.flags import given, takes_channel_options
 from cli.console import answer, out
-from cli.options import Json, PilotFlag, Transmitter, standard_pattern
+from cli.options import HelpAll, Json, PilotFlag, Transmitter, rare, standard_pattern
 from client.client import SemLink
 from client.connection import TRANSMITTER
 from client.options import AskOptions
 from shared.errors import SemLinkError
-from shared.frame.burst import Csi
+from shared.frame.burst import Csi, Framing
 from shared.frame.delivery import Delivery
 from shared.frame.question import Asked
 
@@ -21,7 +21,7 @@ def _radio(text: str, *names: str) -> Any:
     return typer.Option(*names, help=text, rich_help_panel="Radio")
 
 
-@takes_channel_options
+@takes_channel_options(shown=("snr_db", "fading", "seed"))
 def ask(
     picture: Annotated[Path, typer.Argument(help="A picture file. The answerer that ships knows drawn scenes.")],
     question: Annotated[str, typer.Argument(help='A question in plain English, such as "what colour is the heart?"')],
@@ -30,23 +30,25 @@ def ask(
     codec: Annotated[
         str | None, _radio("klt-relevance sends what the question is about; klt sends all of it alike.")
     ] = None,
-    k: Annotated[
-        int | None, _radio("Real dimensions; k/2 symbols go out. By default as few as carry the bits.")
-    ] = None,
+    k: Annotated[int | None, rare("Real dimensions; k/2 symbols go out. By default as few as carry the bits.")] = None,
+    csi: Annotated[Csi | None, _radio("CSI: what the receiver knows of the channel.")] = None,
+    framing: Annotated[Framing | None, rare("How the receiver learns what a burst is; see `semlink send`.")] = None,
     design_snr_db: Annotated[
         float | None, _radio("Design SNR: the average Es/N0 that the encoder assumes, dB.")
     ] = None,
-    csi: Annotated[Csi | None, _radio("CSI: what the receiver knows of the channel.")] = None,
-    pilots: Annotated[int | None, _radio("Pilot symbols, 2 to 1024.")] = None,
+    pilots: Annotated[int | None, rare("Pilot symbols, 2 to 1024.")] = None,
     pilot_pattern: PilotFlag = None,
-    stream: Annotated[int | None, _radio("Random stream, with --seed and --counter for replay.")] = None,
-    counter: Annotated[int | None, _radio("Burst counter, for replay.")] = None,
+    stream: Annotated[int | None, rare("Random stream, with --seed and --counter for replay.")] = None,
+    counter: Annotated[int | None, rare("Burst counter, for replay.")] = None,
     top: Annotated[int, typer.Option(help="Nearest items wanted, 1 to 100.")] = 5,
-    trace: Annotated[bool, typer.Option("--trace", help="With --json: the symbols sent, received, equalized.")] = False,
-    save: Annotated[Path | None, typer.Option(help="File for the rebuilt picture, PNG.")] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds for the picture.")] = 30.0,
-    transmitter: Transmitter = TRANSMITTER,
+    save: Annotated[Path | None, typer.Option(help="File for the rebuilt picture, PNG.", metavar="FILE.png")] = None,
     json: Json = False,
+    trace: Annotated[
+        bool, rare("With --json: the symbols sent, received, equalized.", "--trace", panel="Answer")
+    ] = False,
+    timeout: Annotated[float, rare("Seconds for the picture.", panel="Answer")] = 30.0,
+    transmitter: Transmitter = TRANSMITTER,
+    help_all: HelpAll = False,  # noqa: ARG001 - ends the command by itself
     **settings: Any,
 ) -> None:
     """Send of a picture what a question is about; the receiver rebuilds it and answers.
@@ -58,7 +60,7 @@ def ask(
     The link must be up: `semlink up` starts it.
     """
     options = AskOptions(
-        codec=codec, k=k, bits=bits, design_snr_db=design_snr_db, csi=csi, pilot_symbols=pilots,
+        codec=codec, k=k, bits=bits, design_snr_db=design_snr_db, csi=csi, framing=framing, pilot_symbols=pilots,
         pilot_pattern=standard_pattern(pilot_pattern), stream=stream, counter=counter, top_k=top, trace=trace,
         timeout=timeout, **given(settings),
     )  # fmt: skip

@@ -8,7 +8,7 @@ from client.channel_options import ChannelOptions
 from client.pictures import Picture, picture_bytes
 from protos.semlink.v1 import transmitter_pb2 as api
 from shared.errors import InvalidSetting
-from shared.frame.burst import Csi
+from shared.frame.burst import Csi, Framing
 from shared.frame.delivery import REQUIRED_POSTERIOR, Harq, SendRequest
 from shared.frame.question import Question
 from shared.phy import PilotPattern
@@ -20,7 +20,9 @@ class SendOptions(ChannelOptions, total=False):
 
     The channel's settings (`ChannelOptions`) hold for this picture alone.
     codec: for example "nested" or "webp-ldpc". k: real dimensions, so k/2 complex symbols.
-    csi: what the receiver knows of the channel: "none", "pilot" or, as a named genie, "perfect".
+    csi: what the receiver knows of the channel: "none", "pilot" or, as a named genie, "perfect". framing: how it learns
+    what a burst is: "implicit", configured before; "explicit", by a coded header, which can be lost (`Lost` is raised);
+    "ideal", a named genie.
     design_snr_db: SNR in dB that the codec is told to expect, where it cares.
     pilot_symbols: 2 to 1024, with csi "pilot"; pilot_pattern: "preamble", one gain for the whole burst, or
     "scattered", the gain is tracked between them. stream, counter: with the seed they name the random draw, for
@@ -35,6 +37,7 @@ class SendOptions(ChannelOptions, total=False):
     k: int | None
     design_snr_db: float | None
     csi: Csi | None
+    framing: Framing | None
     pilot_symbols: int | None
     pilot_pattern: PilotPattern | None
     stream: int | None
@@ -54,6 +57,7 @@ class AskOptions(ChannelOptions, total=False):
     k: int | None
     bits: int | None
     design_snr_db: float | None
+    framing: Framing | None
     csi: Csi | None
     pilot_symbols: int | None
     pilot_pattern: PilotPattern | None

@@ -24,6 +24,7 @@ from receiver.decoder import (
     equalize_bursts,
     without_clip,
 )
+from receiver.framing import Deframer
 from receiver.harq_buffer import HarqBuffer, Part
 from receiver.knowledge_base import KnowledgeBase, View
 from receiver.label_posterior import CANDIDATES, LabelPosteriors, rank_by_posterior
@@ -64,7 +65,7 @@ class _Work:
 
 
 class ReceivePipeline:
-    """Equalizes, decodes and searches batches of bursts."""
+    """Equalizes, decodes and searches batches of bursts. deframer: what says what a heard burst is."""
 
     def __init__(
         self,
@@ -74,6 +75,7 @@ class ReceivePipeline:
         embed_pictures: EmbedPictures = without_clip,
     ) -> None:
         self._settings = settings
+        self.deframer = Deframer(settings.framing)
         self._shelf = shelf
         self._knowledge_base = knowledge_base
         self._embed_pictures = embed_pictures
@@ -193,7 +195,7 @@ class ReceivePipeline:
             confidence=decision.confidence,
             accepted=decision.accepted,
             reason=decision.reason,
-            snr_db_estimated=None if np.isnan(work.snr_db) else work.snr_db,
+            snr_db_estimated=work.snr_db if work.burst.csi == "pilot" and not np.isnan(work.snr_db) else None,
             trace=_trace(work) if work.burst.trace else None,
             ledger=(*work.ledger, search),
             elapsed_seconds=0.0,

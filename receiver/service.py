@@ -24,11 +24,11 @@ from receiver.settings import ReceiverSettings
 from receiver.startup import load_codecs, open_knowledge_base
 from shared.codecs import AnyCodec, Codec
 from shared.device import resolve_device, use_threads
-from shared.frame.burst import Burst, CodecSpec
+from shared.frame.burst import Burst, CodecSpec, LinkConfiguration
 from shared.frame.reception import Reception
 from shared.ledger import Entry, Stage
 from shared.rpc.server import Service
-from shared.rpc.status import answer_burst, answers_errors
+from shared.rpc.status import answer_burst, answer_control, answers_errors
 from shared.rpc.streams import StreamAnswerer
 from shared.runtime.batching import Batcher
 from shared.runtime.deadline import Deadline
@@ -63,6 +63,9 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         self._knowledge_service = KnowledgeBaseService(knowledge_base, embedder)
         self._warming = Warming()
         self._answered = 0
+        self._headers: Batcher[Burst, Burst] = Batcher(
+            pipeline.deframer.read_many, settings.batch_size, settings.batch_wait_seconds, "headers"
+        )
         self._batcher: Batcher[tuple[Burst, AnyCodec], Reception] = Batcher(
             pipeline.receive,
             settings.batch_size,
@@ -103,6 +106,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
 
     async def stop(self) -> None:
         """End the threads."""
+        await self._headers.stop()
         await self._batcher.stop()
         await self._knowledge_service.stop()
         log.info("closing the knowledge base", bursts_answered=self._answered)
@@ -113,17 +117,28 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             yield reception
 
     async def _answer(self, message: pb.Burst) -> pb.Reception:
+        if message.HasField("configure"):
+            return await answer_control(message, self._configure)
         return await answer_burst(message, self._receive)
 
-    async def _receive(self, burst: Burst) -> pb.Reception:
+    async def _configure(self, configuration: LinkConfiguration, timeout_seconds: float) -> None:
+        self._pipeline.deframer.hold(configuration)
+
+    async def _receive(self, heard: Burst) -> pb.Reception:
         start = perf_counter()
-        deadline = Deadline.after(burst.timeout_seconds)
+        deadline = Deadline.after(heard.timeout_seconds)
+        header: tuple[Entry, ...] = ()
+        if heard.framing == "explicit":
+            burst, _ = await self._headers.submit(heard, deadline)
+            header = (Entry(Stage.HEADER, perf_counter() - start),)
+        else:
+            burst = self._pipeline.deframer.read(heard)
         codec = self._pipeline.admit(burst)
         if not isinstance(codec, Codec) or not codec.quick:  # CLIP too is slow at first
             await self._warming.ready(codec.name, partial(self._pipeline.decode_once, codec))
         reception, queue_seconds = await self._batcher.submit((burst, codec), deadline)
         self._answered += 1
-        ledger = (Entry(Stage.RECEIVE_QUEUE, queue_seconds), *reception.ledger)
+        ledger = (*header, Entry(Stage.RECEIVE_QUEUE, queue_seconds), *reception.ledger)
         return reception_to_wire(replace(reception, ledger=ledger, elapsed_seconds=perf_counter() - start))
 
     @answers_errors

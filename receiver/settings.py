@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from shared.frame.burst import AcceptedFraming
 from shared.phy import EqualizerName
 from shared.runtime.config import ServerSettings
 
@@ -38,6 +39,9 @@ class ReceiverSettings(ServerSettings):
     )
     download: bool = Field(False, description="fetch weights that are not in the cache")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where codecs and index run")
+    clip_engine: Literal["auto", "torch", "openvino"] = Field(
+        "auto", description="what runs CLIP's image tower; auto: the faster, found by measuring when it is needed"
+    )
     engine_uri: str | None = Field(None, description="of engine milvus: FILE.db for Milvus Lite, or http://HOST:19530")
     own_codec: tuple[str, ...] = Field(
         (), description="a codec in a file that this service may run, FILE.py:Class; give it several times for several"
@@ -47,6 +51,9 @@ class ReceiverSettings(ServerSettings):
     )
     equalizer: EqualizerName = Field(
         "level", description="how the gain is undone: zf, mmse, or level (power-normalised MMSE)"
+    )
+    framing: AcceptedFraming = Field(
+        "any", description="framing that bursts must have: ideal (a genie), implicit, explicit, or any of them"
     )
     accept_confidence: float = Field(0.5, ge=0, le=1, description="answers less confident than this are not accepted")
     batch_size: int = Field(64, ge=1, le=4096, description="most bursts decoded together")

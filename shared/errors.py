@@ -6,6 +6,7 @@
     │   ├── InvalidSetting    a setting out of its range
     │   └── InvalidSymbols    a burst whose bytes, count or power are wrong
     ├── Mismatch              parts that do not match: codec, CLIP, knowledge base
+    │   └── Unconfigured      a burst sent by a configuration that the receiver does not hold
     ├── NotFound              an item, codec, file or weight that does not exist
     ├── Exhausted             a limit was reached: too large, or too much in flight
     ├── Expired               the deadline passed before the work was done
@@ -39,6 +40,10 @@ class InvalidSymbols(InvalidInput):
 
 class Mismatch(SemLinkError):
     """Parts that must match differ, such as codec and CLIP."""
+
+
+class Unconfigured(Mismatch):
+    """The receiver does not hold the configuration that a burst was sent by."""
 
 
 class NotFound(SemLinkError):

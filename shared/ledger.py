@@ -3,7 +3,7 @@
 It holds durations only, each measured on the monotonic clock of one host. The stages in their order:
 
     access -> preprocess -> queue -> encode -> compress -> wire -> channel -> air_queue -> airtime -> propagation
-           -> delay -> receive_queue -> equalize -> decode -> embed -> answer -> search -> other
+           -> delay -> header -> receive_queue -> equalize -> decode -> embed -> answer -> search -> other
 
 Airtime and propagation are emulated, unless `airtime = "real"` makes the channel wait for them.
 """
@@ -37,6 +37,7 @@ class Stage(StrEnum):
     AIRTIME = "airtime"  # symbols / symbol rate
     PROPAGATION = "propagation"  # of the burst; that of the answer is not emulated
     DELAY = "delay"  # by a fault: delay, jitter, reordering, a stall
+    HEADER = "header"  # decode it; framing explicit only
     RECEIVE_QUEUE = "receive_queue"  # wait for a place in a decoder batch
     EQUALIZE = "equalize"
     DECODE = "decode"

@@ -15,7 +15,6 @@ from shared.frame.burst import Burst
 from shared.frame.delivery import HarqRound
 from shared.frame.reception import Reception, Trace
 from shared.ledger import AIR, Entry, Kind, Stage
-from shared.phy.conditions.settings import HEADER_SYMBOLS
 from shared.runtime.deadline import Deadline
 from shared.types import Complex
 
@@ -38,9 +37,14 @@ class Exchange:
 
     @property
     def channel_uses(self) -> int:
-        """All that was on the air: pilots, payload, what the waveform adds, and the header."""
+        """All that is counted: pilots, header, payload, and what the waveform adds."""
         report = None if self.reception is None else self.reception.channel
-        return (self.burst.symbols.size if report is None else report.air_symbols) + HEADER_SYMBOLS
+        return (self.burst.symbols.size if report is None else report.air_symbols) + self.burst.unsent_symbols
+
+    @property
+    def header_symbols(self) -> int:
+        """Those of them that are a header."""
+        return self.burst.header_symbols + self.burst.unsent_symbols
 
     def ledger(self) -> list[Entry]:
         """Its stages; none where it failed."""
@@ -59,6 +63,7 @@ class Exchange:
             counter=burst.counter,
             pilot_symbols=burst.pilot_symbols,
             payload_symbols=burst.payload_symbols,
+            header_symbols=self.header_symbols,
             cbr_total=self.channel_uses / source_values,
             confidence=None if reception is None else reception.confidence,
             posterior=None if reception is None else reception.posterior,

@@ -6,21 +6,25 @@ image --decode, resize--> pixels --batch: CLIP, codec--> payload --pilots--> bur
 import io
 import secrets
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from time import perf_counter
-from typing import cast
+from typing import NamedTuple, cast
 
+import numpy as np
 from PIL import Image
 
 from shared.clip import Clip
 from shared.codecs import AnyCodec, CodecShelf, PictureCodec, QueryCodec
 from shared.codecs.answerers import Answerer
+from shared.codecs.base.contract import outage_snr_db
 from shared.device import use_threads
-from shared.errors import InvalidSetting
-from shared.frame.burst import Burst, CodecSpec, Csi
+from shared.errors import InvalidSetting, Mismatch, NotFound
+from shared.frame.burst import Burst, CodecSpec, Csi, Framing, LinkConfiguration
 from shared.frame.delivery import Delivery, Harq, SendRequest
+from shared.frame.header import NO_HEADER, Sessions, header_class, header_of
 from shared.frame.question import ASKED_BITS, Question
 from shared.frame.reception import ChannelReport, Trace
 from shared.ledger import Ledger, Stage
@@ -29,7 +33,9 @@ from shared.runtime.batching import Batcher
 from shared.runtime.deadline import Deadline
 from shared.runtime.warming import Warming
 from shared.types import Complex
+from shared.wire.link import configuration_symbols
 from transmitter.asking import AskedEncoding, Asker, ToAsk, outcome
+from transmitter.configuration import Configurator, Configure
 from transmitter.encoder import Encoded, Encoder, Prepared, Preparer, ToEncode, ToPrepare
 from transmitter.harq import Exchange, NextHop, exchange_rounds, joined_trace, required_posteriors
 from transmitter.settings import TransmitterSettings
@@ -49,21 +55,45 @@ class _Plan:
     csi: Csi
     pilot_symbols: int
     pilot_pattern: PilotPattern
+    framing: Framing
 
     @property
     def genies(self) -> tuple[str, ...]:
         """What the receiver is given that a real one would not have."""
-        return ("perfect_csi", "known_snr") if self.csi == "perfect" else ()
+        csi = ("perfect_csi", "known_snr") if self.csi == "perfect" else ()
+        return (*csi, "ideal_header") if self.framing == "ideal" else csi
+
+    @property
+    def posteriors(self) -> list[float]:
+        """The required posterior of each round."""
+        return required_posteriors(
+            self.harq.required_posterior if self.harq else 0.0, [codec.symbols for codec in self.codecs]
+        )
+
+
+class _Sending(NamedTuple):
+    """One picture as it is sent. mode: of its codec. session: its number in headers."""
+
+    request: SendRequest
+    plan: _Plan
+    mode: int
+    configuration: LinkConfiguration | None
+    session: int
 
 
 class SendPipeline:
     """Sends pictures; everything that blocks runs in threads, many pictures at a time."""
 
-    def __init__(self, settings: TransmitterSettings, clip: Clip, shelf: CodecShelf, next_hop: NextHop) -> None:
+    def __init__(
+        self, settings: TransmitterSettings, clip: Clip, shelf: CodecShelf, next_hop: NextHop, configure: Configure
+    ) -> None:
+        """next_hop: takes bursts. configure: takes configurations, of which bursts name the version."""
         self._settings = settings
         self._clip_fingerprint = clip.fingerprint
         self._shelf = shelf
         self._next_hop = next_hop
+        self._configurator = Configurator(configure)
+        self._sessions = Sessions()
         preparer = Preparer(clip, settings.max_picture_bytes, settings.max_picture_pixels)
         self._prepare: Batcher[ToPrepare, Prepared] = Batcher(
             preparer.prepare, PREPARE_SIZE, 0.0, "preprocess", workers=settings.preprocess_threads
@@ -95,8 +125,7 @@ class SendPipeline:
         codec = plan.codecs[-1]
         await self._warm(codec)
         prepared, encoded, queue_seconds = await self._encoded(request, codec, expected_db, deadline)
-        bursts = self._bursts(request, plan, encoded.symbols, codec.mode(expected_db))
-        exchanges = await exchange_rounds(bursts, self._next_hop, deadline)
+        exchanges, configuration = await self._exchanged(request, plan, encoded.symbols, expected_db, deadline)
         ledger = Ledger()
         ledger.book(Stage.PREPROCESS, prepared.seconds)
         ledger.book(Stage.QUEUE, queue_seconds)
@@ -107,8 +136,22 @@ class SendPipeline:
         ledger.close(perf_counter() - start)
         trace = joined_trace(exchanges, encoded.symbols)
         delivery = _delivery(plan, exchanges, ledger, trace, prepared.source_values)
+        if configuration is not None:
+            delivery = replace(delivery, configuration_symbols=configuration_symbols(configuration))
         self._learn(delivery)
         return self._with_outcome(delivery, request, encoded, exchanges, codec)
+
+    async def _exchanged(
+        self, request: SendRequest, plan: _Plan, payload: Complex, snr_db: float, deadline: Deadline
+    ) -> tuple[list[Exchange], LinkConfiguration | None]:
+        """What was sent of a picture and what came back, and by which configuration. snr_db: design SNR."""
+        mode = plan.codecs[-1].mode(snr_db)
+        configuration = self._configuration(request, plan, mode, snr_db)
+        hop = self._next_hop if configuration is None else self._configurator.hop(self._next_hop, configuration)
+        in_rounds = configuration is not None and configuration.header_symbols and configuration.in_rounds
+        with self._sessions.number(request.counter or 0) if in_rounds else nullcontext(0) as session:
+            bursts = self._bursts(_Sending(request, plan, mode, configuration, session), payload)
+            return await exchange_rounds(bursts, hop, deadline), configuration
 
     async def warm_up(self) -> None:
         """Preprocess and encode one picture, so that the first request finds all of it loaded."""
@@ -154,6 +197,7 @@ class SendPipeline:
 
     async def stop(self) -> None:
         """End the threads; what waits for them is cancelled."""
+        await self._configurator.stop()
         await self._ask.stop()
         await self._prepare.stop()
         await self._encode.stop()
@@ -182,16 +226,17 @@ class SendPipeline:
     def _plan(self, request: SendRequest, snr_db: float) -> _Plan:
         settings = self._settings
         codecs = self._codecs(request, snr_db)
-        csi = request.csi or settings.csi
+        csi, framing = request.csi or settings.csi, request.framing or settings.framing
         if csi != "pilot":
             for name in ("pilot_symbols", "pilot_pattern"):
                 if value := getattr(request, name):
                     raise InvalidSetting(f"{name} = {value} with csi {csi}: pilots need csi pilot")
-            return _Plan(codecs, request.harq, csi, 0, "preamble")
+            return _Plan(codecs, request.harq, csi, 0, "preamble", framing)
         pilots = settings.pilot_symbols if request.pilot_symbols is None else request.pilot_symbols
         if not 2 <= pilots <= 1024:
             raise InvalidSetting(f"pilot_symbols = {pilots}: choose 2 to 1024, or csi none")
-        return _Plan(codecs, request.harq, csi, pilots, request.pilot_pattern or settings.pilot_pattern)
+        pattern = request.pilot_pattern or settings.pilot_pattern
+        return _Plan(codecs, request.harq, csi, pilots, pattern, framing)
 
     def _codecs(self, request: SendRequest, snr_db: float) -> tuple[AnyCodec, ...]:
         """The codec of each length to reach: one, unless the request is for HARQ."""
@@ -230,21 +275,58 @@ class SendPipeline:
         assert isinstance(codec, QueryCodec)
         return codec.with_bits(bits)
 
-    def _bursts(self, request: SendRequest, plan: _Plan, payload: Complex, mode: int) -> Iterator[Burst]:
+    def _configuration(self, request: SendRequest, plan: _Plan, mode: int, snr_db: float) -> LinkConfiguration | None:
+        """What the receiver is to hold before the bursts of a plan; None where a genie tells it."""
+        if plan.framing == "ideal":
+            return None
+        codecs = [self.spec(codec, mode) for codec in plan.codecs]
+        header = NO_HEADER
+        if plan.framing == "explicit":
+            header = header_class(outage_snr_db(snr_db, self._settings.design_fading))
+            if plan.harq is None:  # the header says which length, and which mode
+                codecs = self._family(codecs[0].codec)
+        return self._configurator.named(
+            LinkConfiguration(
+                version=0,
+                framing=plan.framing,
+                codecs=tuple(codecs),
+                required_posteriors=tuple(plan.posteriors if len(codecs) == len(plan.codecs) else [0.0] * len(codecs)),
+                csi=plan.csi,
+                pilot_symbols=plan.pilot_symbols,
+                pilot_pattern=plan.pilot_pattern,
+                top_k=request.top_k,
+                trace=request.trace,
+                header_symbols=header.symbols,
+                short_header_symbols=header.short_symbols,
+            )
+        )
+
+    def _family(self, name: str) -> list[CodecSpec]:
+        """All lengths of a codec that can be loaded here."""
+        found = []
+        for k in self._shelf.kind(name).lengths:
+            with suppress(NotFound, Mismatch):
+                found.append(self.spec(self._shelf.get(name, k)))
+        return found
+
+    def _bursts(self, sending: _Sending, payload: Complex) -> Iterator[Burst]:
         """One burst for each length, with the part of the payload that reaches it; numbered when it is taken."""
+        request, plan, configuration = sending.request, sending.plan, sending.configuration
         session = offset = 0
-        posterior = plan.harq.required_posterior if plan.harq else 0.0
-        required = required_posteriors(posterior, [codec.symbols for codec in plan.codecs])
-        for place, codec in enumerate(plan.codecs):
+        for place, (codec, required) in enumerate(zip(plan.codecs, plan.posteriors, strict=True)):
             burst_id = next(self._burst_ids)
             session = session or (burst_id if plan.harq else 0)
+            spec = self.spec(codec, sending.mode)
+            counter = next(self._counters) if request.counter is None else request.counter + place
+            header = header_of(configuration, spec, sending.session, place, counter)
+            data = np.concatenate([header, payload[offset : codec.symbols]])
             yield Burst(
                 burst_id=burst_id,
                 stream=request.stream or 0,
-                counter=next(self._counters) if request.counter is None else request.counter + place,
-                codec=self.spec(codec, mode),
+                counter=counter,
+                codec=spec,
                 pilot_symbols=plan.pilot_symbols,
-                symbols=place_pilots(payload[offset : codec.symbols], plan.pilot_symbols, plan.pilot_pattern),
+                symbols=place_pilots(data, plan.pilot_symbols, plan.pilot_pattern),
                 csi=plan.csi,
                 top_k=request.top_k,
                 trace=request.trace,
@@ -252,7 +334,11 @@ class SendPipeline:
                 pilot_pattern=plan.pilot_pattern,
                 session=session,
                 offset_symbols=offset,
-                required_posterior=required[place],
+                required_posterior=required,
+                framing=plan.framing,
+                configuration=configuration.version if configuration else 0,
+                round=place,
+                header_symbols=header.size,
                 question=request.question.text if request.question and self._settings.question_at_receiver else "",
             )
             offset = codec.symbols
@@ -279,6 +365,8 @@ def _delivery(
         cbr_total=sum(each.channel_uses for each in exchanges) / source_values,
         csi=plan.csi,
         genies=plan.genies,
+        framing=plan.framing,
+        header_symbols=sum(each.header_symbols for each in exchanges),
         pilot_symbols=plan.pilot_symbols,
         pilot_pattern=plan.pilot_pattern if plan.pilot_symbols else None,
         snr_db_estimated=reception.snr_db_estimated,

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from math import inf
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import grpc
 import structlog
@@ -15,6 +15,7 @@ from protos.semlink.v1 import transmitter_pb2_grpc as rpc
 from shared.clip import Clip, load_clip
 from shared.codecs import AnyCodec, CodecShelf
 from shared.codecs.base.weight_files import use_weights_dir
+from shared.device import use_threads
 from shared.errors import Exhausted, InvalidSetting, SemLinkError
 from shared.frame.delivery import TransmitterInfo
 from shared.rpc.burst_link import link_to_channel
@@ -30,6 +31,7 @@ from transmitter.pipeline import SendPipeline
 from transmitter.settings import TransmitterSettings
 
 log = structlog.get_logger()
+_CONFIGURE_SECONDS: Final = 10.0
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -56,7 +58,9 @@ class TransmitterService(Service, rpc.TransmitterServicer):
         codecs = await asyncio.to_thread(shelf.load_all)
         hop = link_to_channel(settings.channel_address, settings.max_message_bytes)
         next_hop = partial(hop.exchange, unread=("channel",))  # all of the channel's report is for the client
-        pipeline = SendPipeline(settings, clip, shelf, next_hop)
+        pipeline = SendPipeline(
+            settings, clip, shelf, next_hop, partial(hop.configure, timeout_seconds=_CONFIGURE_SECONDS)
+        )
         try:
             await pipeline.warm_up()  # a wrong default codec is an error now, not at the first request
             log.info("encoder", **clip.describe())
@@ -134,6 +138,14 @@ class TransmitterService(Service, rpc.TransmitterServicer):
 
 
 def _load_clip(settings: TransmitterSettings) -> Clip:
-    clip = load_clip(settings.clip, settings.weights, settings.device, settings.precision, settings.download)
+    use_threads(settings.threads)
+    clip = load_clip(
+        settings.clip,
+        settings.weights,
+        settings.device,
+        settings.precision,
+        download=settings.download,
+        engine=settings.clip_engine,
+    )
     clip.warm_up(settings.batch_size)
     return clip

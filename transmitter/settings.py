@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from shared.codecs.base.contract import DEFAULT_DESIGN_SNR_DB, DesignFading
-from shared.frame.burst import Csi
+from shared.frame.burst import Csi, Framing
 from shared.phy import PilotPattern
 from shared.runtime.config import ServerSettings
 
@@ -29,6 +29,9 @@ class TransmitterSettings(ServerSettings):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="arithmetic of CLIP; auto: the faster"
     )
+    clip_engine: Literal["auto", "torch", "openvino"] = Field(
+        "auto", description="what runs CLIP's image tower; auto: the faster, found by measuring at start"
+    )
     threads: int | None = Field(
         None, ge=1, le=1024, description="processor threads of the encoder; default: one a core"
     )
@@ -41,6 +44,11 @@ class TransmitterSettings(ServerSettings):
     pilot_symbols: int = Field(8, ge=2, le=1024, description="pilots of a burst with csi pilot")
     pilot_pattern: PilotPattern = Field(
         "preamble", description="pilot pattern: preamble, one gain for the burst; scattered, the gain is tracked"
+    )
+    framing: Framing = Field(
+        "implicit",
+        description="how the receiver learns what a burst is: implicit (configured before), explicit (a coded header, "
+        "which can be lost), or ideal, a genie",
     )
     design_snr_db: float = Field(
         DEFAULT_DESIGN_SNR_DB,

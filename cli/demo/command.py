@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli.console import answer, out, stop_on_sigterm
+from cli.console import answer, out, stop_on_signals
 from cli.demo.ask import AskResult, draw_ask, run_ask
 from cli.demo.figure import draw_figure
 from cli.demo.result import DemoResult
@@ -68,7 +68,7 @@ def demo(
     - `semlink demo --ask` — questions about scenes: `demo-ask.png`
     - `semlink demo --transmitter 127.0.0.1:50051 --receiver 127.0.0.1:50053` — through a link that runs already
     """
-    stop_on_sigterm()
+    stop_on_signals()
     options = SendOptions(codec=codec, k=k, ask_for_more=ask_for_more, certainty=certainty)
     plan = Plan(images, tuple(snr_db or (-10, -5, 0, 5, 10)), options, concurrency, tell_snr)
     models = {"clip": clip, "weights": weights, "device": device, "download": download, "own_codec": own_codec}

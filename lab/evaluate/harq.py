@@ -26,7 +26,7 @@ class HarqScheme(FusedScheme):
         if k not in lengths:
             raise CannotExist(f"the rounds of {kind.name} reach {kind.lengths} from {harq.start} on, and never k = {k}")
         super().__init__(kind.load(k, "cpu"), kind.load(k, "cpu"), items, labels)
-        self._harq = harq
+        self._harq, self.lengths = harq, tuple(lengths)
         self._receivers = [kind.load(length, "cpu").with_prior(self._fusion.log_prior) for length in lengths]
         self.fingerprint = fingerprint_of([self._sender.fingerprint.encode(), repr(harq).encode()])
 
@@ -41,6 +41,6 @@ class HarqScheme(FusedScheme):
             encode_seconds,
             sent.decode_seconds,
             found=self._fusion.rank(sent.decoded, NEIGHBOURS)[0],
-            payload_symbols=sent.payload_symbols,
-            bursts=sent.bursts,
+            sent=sent.sent,
+            headers=sent.headers,
         )

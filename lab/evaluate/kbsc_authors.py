@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from lab.evaluate.cost import Cost, cost_of
-from lab.evaluate.scheme import Arrival, Batch, CannotExist, Setting
+from lab.evaluate.scheme import Arrival, Batch, CannotExist, Setting, check_joint
 from lab.simulate.authors_channel import FOLDERS, from_air, to_air
 from lab.simulate.chain import Chain
 from shared.codecs import Decoded
@@ -26,7 +26,7 @@ class KbscAuthors:
     def __init__(self, k: int, setting: Setting) -> None:  # noqa: ARG002 - no CLIP needed
         if k not in LENGTHS:
             raise CannotExist(f"kbsc-authors has no length k = {k}; it has {', '.join(map(str, LENGTHS))}")
-        self.k = k
+        self.k, self.lengths = k, (k,)
         self._codecs = {
             fading: Kbsc.from_file(weights_path("kbsc-authors", f"{name}/k{k}.safetensors"), "cpu")
             for fading, name in FOLDERS.items()
@@ -42,6 +42,7 @@ class KbscAuthors:
     @torch.inference_mode()
     def send(self, batch: Batch, chain: Chain) -> Arrival:
         """Send a batch as one, over AWGN or over fading `kbsc`, without CSI."""
+        check_joint(chain)
         channel, csi = chain.channel, chain.csi
         if channel.fading not in self._codecs or csi != "none":
             raise CannotExist(

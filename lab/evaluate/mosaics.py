@@ -12,7 +12,7 @@ import numpy as np
 
 from lab.evaluate.cost import Cost
 from lab.evaluate.pictures import DIGITAL
-from lab.evaluate.scheme import Arrival, Batch, CannotExist, Setting, expected_fading
+from lab.evaluate.scheme import Arrival, Batch, CannotExist, Setting, check_joint, expected_fading
 from lab.simulate.chain import Chain
 from receiver.decoder import Equalized
 from shared.clip import embed_pictures
@@ -34,7 +34,7 @@ class DigitalMosaic:
 
     def __init__(self, k: int, setting: Setting, adaptation: Adaptation | None = None) -> None:
         """adaptation: the shipped one by default."""
-        self.k, self._setting = k, setting
+        self.k, self.lengths, self._setting = k, (k,), setting
         self._format: Format = DIGITAL[setting.name.removesuffix("-mosaic")].format
         self._format.require()
         self._adaptation = adaptation or Adaptation.load()
@@ -43,6 +43,7 @@ class DigitalMosaic:
 
     def send(self, batch: Batch, chain: Chain) -> Arrival:
         """Send the mosaic in the highest MCS whose threshold the SNR passes."""
+        check_joint(chain)
         count, total = len(batch.pixels), len(batch.pixels) * self.k // 2
         blocks = max(1, total // BLOCK_SYMBOLS)
         size = total // blocks

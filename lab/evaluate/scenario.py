@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from lab.simulate.chain import EQUALIZER, PILOTS, Chain, channel_chain
+from shared.codecs.base.contract import DEFAULT_DESIGN_SNR_DB, outage_snr_db
 from shared.errors import InvalidSetting, NotFound
-from shared.frame.burst import Csi
+from shared.frame.burst import Csi, Framing
 from shared.phy import ChannelSettings, EqualizerName, PilotPattern
 from shared.runtime.config import explain
 
@@ -92,9 +93,9 @@ class ChannelSpec(BaseModel):
 class Point(BaseModel):
     """One row to be: a scheme of one length over one channel.
 
-    pilots: of each burst, 0 unless csi is pilot. sender_snr: whether the sender designs for the average SNR, or for the
-    codec's default. seeds: of the channel, one pass over the queries each. queries: how many at most, 0 for all.
-    stop_errors: end after so many wrong answers, 0 for never.
+    pilots: of each burst, 0 unless csi is pilot. framing: how the receiver learns what a burst is. sender_snr: whether
+    the sender designs for the average SNR, or for the codec's default. seeds: of the channel, one pass over the queries
+    each. queries: how many at most, 0 for all. stop_errors: end after so many wrong answers, 0 for never.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -105,6 +106,7 @@ class Point(BaseModel):
     csi: Csi
     pilots: int
     pilot_pattern: PilotPattern
+    framing: Framing
     equalizer: EqualizerName
     sender_snr: bool
     seeds: tuple[int, ...]
@@ -124,11 +126,23 @@ class Point(BaseModel):
             pilots=self.pilots,
             pilot_pattern=self.pilot_pattern,
             equalizer=self.equalizer,
+            framing=self.framing,
+            header_snr_db=self._header_snr_db,
         )
+
+    @property
+    def _header_snr_db(self) -> float:
+        """The SNR that headers are designed for, as payloads are."""
+        if self.sender_snr:
+            return outage_snr_db(self.snr_db, self.channel.fading)
+        return DEFAULT_DESIGN_SNR_DB
 
 
 class Scenario(BaseModel):
-    """A whole comparison. Fields as in `SchemeSpec`, `ChannelSpec` and `Point`. name: of its file."""
+    """A whole comparison. Fields as in `SchemeSpec`, `ChannelSpec` and `Point`. name: of its file.
+
+    framing: one, or several, each for all schemes.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -137,6 +151,7 @@ class Scenario(BaseModel):
     snr_db: tuple[float, ...] = Field(min_length=1)
     scheme: tuple[SchemeSpec, ...] = Field(min_length=1)
     channel: tuple[ChannelSpec, ...] = Field(min_length=1)
+    framing: Annotated[tuple[Framing, ...], BeforeValidator(_listed), Field(min_length=1)] = ("implicit",)
     equalizer: EqualizerName = EQUALIZER
     sender_snr: bool = True
     seeds: tuple[Annotated[int, Field(ge=0, lt=1 << 64)], ...] = Field((1,), min_length=1)
@@ -165,9 +180,10 @@ class Scenario(BaseModel):
                 csi=csi,
                 pilots=channel.pilot_symbols if csi == "pilot" else 0,
                 pilot_pattern=channel.pilot_pattern,
+                framing=framing,
                 **shared,
             )
-            for scheme, channel in product(self.scheme, self.channel)
+            for framing, scheme, channel in product(self.framing, self.scheme, self.channel)
             if not scheme.channels or channel.name in scheme.channels
             for k, csi, snr_db in product(scheme.k, channel.csi, self.snr_db)
         ]

@@ -13,13 +13,15 @@ import numpy as np
 
 from lab.data.features import ClipChoice, load_choice
 from lab.evaluate.cost import Cost, cost_of
-from lab.simulate.chain import Chain
+from lab.simulate.chain import Chain, Headers
+from lab.simulate.rounds import Sent
 from receiver.decision import VOTERS, answer_first, vote
 from receiver.decoder import Equalized
 from receiver.knowledge_base.index.exact_search import exact_nearest
 from shared.clip import Clip
 from shared.codecs import AnyCodec, Codec, Decoded, PictureCodec
 from shared.codecs.base.contract import DesignFading, DesignSnr, outage_snr_db
+from shared.codecs.base.picture import GREY
 from shared.codecs.embedding.posterior import LabelPosterior
 from shared.errors import InvalidSetting
 from shared.phy.conditions.settings import FadingName
@@ -63,8 +65,9 @@ class Arrival:
     decoded: of the whole batch. encode_seconds, decode_seconds: of the whole batch, codec alone.
     lost: [M], bool, whether each message was decoded wrongly; None for schemes without messages.
     pixels: [B, H, W, 3], uint8, decoded pictures; None for schemes that send none. found: [B, 10], positions of the
-    items that the receiver chooses, best first; None for the nearest ones. payload_symbols, bursts: [B], what was sent
-    of each picture; None where that is k/2 symbols in one burst.
+    items that the receiver chooses, best first; None for the nearest ones. sent: channel uses of each picture; None
+    where that is one burst of k/2 symbols. headers: what became of the headers; None where none are on the air. A
+    picture without its header is decoded to zeros.
     """
 
     decoded: Decoded
@@ -73,8 +76,18 @@ class Arrival:
     lost: Bools | None = None
     pixels: Pixels | None = None
     found: Ints | None = None
-    payload_symbols: Ints | None = None
-    bursts: Ints | None = None
+    sent: Sent[Ints] | None = None
+    headers: Headers | None = None
+
+
+def without(arrival: Arrival, headers: Headers) -> Arrival:
+    """What arrived, less the pictures whose header was not read, or was read as another one."""
+    gone = headers.lost | headers.undetected
+    embeddings = np.where(gone[:, None], np.float32(0), arrival.decoded.embeddings)
+    pixels = arrival.pixels
+    if pixels is not None:
+        pixels = np.where(gone[:, None, None, None], np.uint8(GREY), pixels)
+    return replace(arrival, decoded=replace(arrival.decoded, embeddings=embeddings), pixels=pixels, headers=headers)
 
 
 def mode_of(sender: AnyCodec, design_snr_db: DesignSnr | None) -> int:
@@ -85,6 +98,12 @@ def mode_of(sender: AnyCodec, design_snr_db: DesignSnr | None) -> int:
 def expected_fading(chain: Chain) -> DesignFading:
     """What a sender knows of the channel that it sends over."""
     return "none" if chain.channel.fading == "none" else "rayleigh"
+
+
+def check_joint(chain: Chain) -> None:
+    """Raise CannotExist for headers in bursts that are only parts of one transmission, of pictures together."""
+    if chain.framing == "explicit":
+        raise CannotExist("pictures sent together have no header each: framing implicit or ideal fits them")
 
 
 def check_length(kind: type[AnyCodec], k: int) -> None:
@@ -114,11 +133,12 @@ class Setting(NamedTuple):
 class Scheme(Protocol):
     """A way to send pictures.
 
-    k: real dimensions of a payload. fingerprint: of all that its results depend on. genie: what it gives its receiver
-    beyond the received symbols and what CSI says.
+    k: real dimensions of a payload. lengths: k reached by each round; k alone without rounds. fingerprint: of all that
+    its results depend on. genie: what it gives its receiver beyond the received symbols and what CSI says.
     """
 
     k: int
+    lengths: tuple[int, ...]
     fingerprint: str
     genie: tuple[str, ...]
 
@@ -138,6 +158,7 @@ class CodecScheme:
     def __init__(self, sender: Codec | PictureCodec, receiver: Codec | PictureCodec) -> None:
         """sender, receiver: two instances of one codec."""
         self.k = sender.k
+        self.lengths: tuple[int, ...] = (sender.k,)
         self._sender, self._receiver = sender, receiver
         self.fingerprint, self.clip_fingerprint = sender.fingerprint, sender.clip_fingerprint
 
@@ -155,7 +176,8 @@ class CodecScheme:
         encode_seconds = perf_counter() - start
         receiver = self._receiver.with_mode(mode_of(sender, expected))
         equalized = chain.carry(x, batch.counters, receiver.equalizer)
-        return replace(self._arrival(receiver, batch, equalized), encode_seconds=encode_seconds)
+        arrival = replace(self._arrival(receiver, batch, equalized), encode_seconds=encode_seconds)
+        return arrival if equalized.headers is None else without(arrival, equalized.headers)
 
     def _given(self, batch: Batch) -> Any:
         """What the codec encodes."""

@@ -13,7 +13,7 @@ from lab.evaluate.scenario import Point
 from shared.errors import DataLoss
 from shared.files import replacing
 
-VERSION = 2
+VERSION = 3
 """Of the measuring itself. Raise it when the same point would give another row."""
 
 
@@ -21,7 +21,11 @@ VERSION = 2
 class Row:
     """What one point gave. NaN where a scheme has no such figure, or has no form at this length (then n = 0).
 
-    cbr: complex channel uses of the payload / (3 H W); cbr_total: with pilots and header. genie: what the receiver was
+    cbr: complex channel uses of the payload / (3 H W); cbr_total: with pilots and headers, all that a picture takes.
+    framing: how the receiver learns what a burst is. header_symbols, waveform_symbols: of all bursts of a picture, in
+    the mean; the latter are cyclic prefixes and unused subcarriers. header_bler: share of headers that were lost,
+    header_undetected: that were read as others. configuration_symbols: of the control message, sent once for all
+    pictures, so not in cbr_total. genie: what the receiver was
     told that a real one could not know. n: pictures sent. ci_low, ci_high: Wilson interval, 95 %. cosine: mean of
     cos(e_hat, e). knn_overlap_at_10: mean share of the ten nearest items that are those of the clean embedding.
     bler: share of messages decoded wrongly. encode_ms, decode_ms: of the codec, a picture of a batch, this machine.
@@ -50,6 +54,12 @@ class Row:
     params: int = 0
     macs: int = 0
     limit: float = math.nan
+    framing: str = "implicit"
+    header_symbols: float = 0.0
+    waveform_symbols: float = 0.0
+    configuration_symbols: int = 0
+    header_bler: float = math.nan
+    header_undetected: float = math.nan
 
 
 class PointStore:

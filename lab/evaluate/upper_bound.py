@@ -5,6 +5,7 @@
 A is the accuracy of the best classifier that the lab trains on the embeddings, Pe Shannon's cone-packing bound.
 """
 
+from bisect import bisect_left
 from functools import lru_cache
 
 import numpy as np
@@ -44,6 +45,28 @@ def error_probability(codewords: int, k: int, snr_db: float, fading: str = "none
     return float(np.mean(_error_at(codewords, k, gains * db_to_ratio(snr_db))))
 
 
+def normal_approximation(bits: int, symbols: int, snr_db: float) -> float:
+    """Error probability of the best codes of `bits` bits in `symbols` complex symbols without fading, nearly.
+
+        bits = n C - sqrt(n V) Qinv(e) + log2(n) / 2,   C = log2(1 + s),   V = s (s + 2) / (s + 1)^2 log2(e)^2
+
+    (Polyanskiy, Poor, Verdu, "Channel coding rate in the finite blocklength regime", IEEE Trans. Inf. Theory 56, 2010,
+    for two real dimensions a symbol.) Good from some tens of symbols on.
+    """
+    s = db_to_ratio(snr_db)
+    capacity, dispersion = np.log2(1 + s), s * (s + 2) / (s + 1) ** 2 * np.log2(np.e) ** 2
+    spare = symbols * capacity - bits + np.log2(symbols) / 2
+    return float(stats.norm.sf(spare / np.sqrt(symbols * dispersion)))
+
+
+def least_symbols(bits: int, snr_db: float, error: float = 0.01) -> tuple[int, int]:
+    """Symbols at which an error probability is reached: by the bound, and by the normal approximation."""
+    lengths = range(1, 1 << 14)
+    cone = bisect_left(lengths, -error, key=lambda n: -error_probability(1 << bits, 2 * n, snr_db))
+    near = bisect_left(lengths, -error, key=lambda n: -normal_approximation(bits, n, snr_db))
+    return lengths[cone], lengths[near]
+
+
 def _error_at(codewords: int, k: int, snr: Doubles) -> Doubles:
     """P(the received point lies outside of its cone) at each SNR, a ratio: [n]."""
     angle = _half_angle(codewords, k)
@@ -58,4 +81,4 @@ def _half_angle(codewords: int, k: int) -> float:
     def too_much(angle: float) -> float:
         return float(0.5 * special.betainc((k - 1) / 2, 0.5, np.sin(angle) ** 2) - 1 / codewords)
 
-    return float(optimize.brentq(too_much, 1e-9, np.pi / 2))
+    return float(optimize.brentq(too_much, 1e-13, np.pi / 2))

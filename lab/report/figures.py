@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from lab.report.channel_uses import USES_CAPTION, draw_uses
 from lab.report.gain_figure import GAIN_CAPTION, draw_gain
 from lab.report.results import Results, channel_name
 from lab.report.style import INK, MUTED, RC, look_of, save
@@ -60,6 +61,9 @@ def draw_all(results: Results, folder: Path, prefix: str = "") -> list[tuple[str
                 if figure is not None:
                     drawn.append((f"{prefix}{name}-{number}.png", f"{kind.caption}. {channel_name(*channel)}."))
                     save(figure, folder / drawn[-1][0])
+            if (figure := draw_uses(results, channel)) is not None:
+                drawn.append((f"{prefix}uses-{number}.png", f"{USES_CAPTION}. {channel_name(*channel)}."))
+                save(figure, folder / drawn[-1][0])
             if (figure := draw_gain(results, channel)) is not None:
                 drawn.append((f"{prefix}gain-{number}.png", f"{GAIN_CAPTION} {channel_name(*channel)}."))
                 save(figure, folder / drawn[-1][0])

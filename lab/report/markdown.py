@@ -28,7 +28,9 @@ Made by
 
 {machine}
 `docs/how-to/laboratory.md` says what each scheme is, and what the columns of `results.csv` mean. `cbr` counts the
-payload, `cbr_total` pilots and header too. Shaded bands in figures are Wilson intervals, 95 %. A dash in a table is a
+payload, `cbr_total` all that a picture takes on the air: pilots, and headers where there are any. How receivers learn
+what a burst is (framing) is `implicit` unless a scheme's name says otherwise: both ends are configured before, by a
+control message that all pictures share. Shaded bands in figures are Wilson intervals, 95 %. A dash in a table is a
 scheme that has no form at that bandwidth and SNR; an empty cell was not measured.
 
 {parts}
@@ -71,6 +73,7 @@ def _chapter(results: Results, folder: Path) -> list[str]:
         _figures_part(draw_all(results, folder / "figures", prefix)),
         *(_accuracy_part(results, channel) for channel in results.channels),
         *(_gain_part(results, channel) for channel in results.channels),
+        *_headers_part(results),
         _cost_part(results),
     ]
 
@@ -153,6 +156,28 @@ def _number(value: float) -> str:
     if math.isnan(value):
         return "—"
     return "less than measured" if math.isinf(value) else f"{value:.1f}"
+
+
+def _headers_part(results: Results) -> list[str]:
+    """What headers on the air cost and how many were lost; nothing where there are none."""
+    rows = results.rows.filter(pl.col("header_bler").is_not_nan())
+    if rows.is_empty():
+        return []
+    lines: list[dict[str, float | str]] = []
+    for part in rows.partition_by("scheme", "k", "fading", "csi", maintain_order=True):
+        first = part.row(0, named=True)
+        cells = {
+            f"{row['snr_db']:g} dB": "{header_symbols:.0f}: {header_bler:.3f}, {header_undetected:g}".format(**row)
+            for row in part.sort("snr_db").iter_rows(named=True)
+        }
+        about_it = {
+            "scheme": first["scheme"],
+            "k": str(first["k"]),
+            "channel": channel_name(first["fading"], first["csi"]),
+        }
+        lines.append(about_it | cells)
+    about = "Symbols of the headers of a picture: share of headers that were lost, share that were read as others."
+    return [f"### Headers\n\n{about}\n\n{markdown_table(lines)}\n"]
 
 
 def _cost_part(results: Results) -> str:

@@ -33,7 +33,7 @@ class Results:
         if not (folder / "results.parquet").is_file():
             raise NotFound(f"there are no results in {str(folder)!r}; make them with `semlink evaluate --out {folder}`")
         try:
-            rows = pl.read_parquet(folder / "results.parquet")
+            rows = _named(pl.read_parquet(folder / "results.parquet"))
             return cls(rows, json.loads((folder / "reference.json").read_text()), folder)
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             raise DataLoss(f"{folder} holds no results that can be read: {error}") from error
@@ -52,6 +52,13 @@ class Results:
         """Rows whose columns have these values and that were sent at all, in the order of SNR and k."""
         found = self.rows.filter(pl.col("n") > 0, **wanted)
         return found.sort("snr_db", "k")
+
+
+def _named(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows, whose schemes are told apart by framing where there are several."""
+    if rows["framing"].n_unique() < 2:
+        return rows
+    return rows.with_columns(pl.format("{}, {}", "scheme", "framing").alias("scheme"))
 
 
 def channel_name(fading: str, csi: str) -> str:

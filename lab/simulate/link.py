@@ -18,7 +18,7 @@ from receiver.pipeline import ReceivePipeline
 from shared.clip import Clip
 from shared.codecs import AnyCodec, CodecShelf
 from shared.errors import SemLinkError
-from shared.frame.burst import Burst
+from shared.frame.burst import Burst, LinkConfiguration
 from shared.frame.delivery import Delivery, SendRequest
 from shared.frame.reception import Reception
 from shared.phy import ChannelSettings, Transmission
@@ -63,7 +63,7 @@ class OfflineLink:
         return asyncio.run(self._send(requests, in_flight))
 
     async def _send(self, requests: Iterable[SendRequest], in_flight: int) -> list[Delivery | SemLinkError]:
-        pipeline = SendPipeline(self._settings, self._clip, self._shelf, Together(self._answer))
+        pipeline = SendPipeline(self._settings, self._clip, self._shelf, Together(self._answer), self._configure)
         free = asyncio.Semaphore(in_flight)
 
         async def send(request: SendRequest) -> Delivery | SemLinkError:
@@ -78,25 +78,40 @@ class OfflineLink:
         finally:
             await pipeline.stop()
 
+    async def _configure(self, configuration: LinkConfiguration) -> None:
+        self._receiver.deframer.hold(configuration)
+
     def _answer(self, bursts: Sequence[Burst]) -> list[Reception | Exception]:
         """Channel, faults and receiver; each burst has an outcome of its own."""
         for burst in bursts:
             check_power(burst.symbols)
         outcomes: dict[int, Reception | Exception] = {}
-        arrived: list[tuple[Burst, AnyCodec]] = []
-        passages: list[Transmission] = []
+        passages: dict[int, Transmission] = {}
+        heard: list[Burst] = []
         for burst, passed in transmit(bursts, self._conditions):
             cause = cause_of_loss(draw_faults(passed.settings, burst.stream, burst.counter), passed.settings)
-            try:
-                if cause:
-                    raise loss(burst, cause)
-                arrived.append((burst, self._receiver.admit(burst)))
-                passages.append(passed)
-            except SemLinkError as error:
-                outcomes[burst.burst_id] = error
-        answers = self._receiver.receive(arrived) if arrived else []
-        for (burst, _), passed, answer in zip(arrived, passages, answers, strict=True):
-            outcomes[burst.burst_id] = (
-                answer if isinstance(answer, Exception) else replace(answer, channel=report_of(passed))
-            )
+            if cause:
+                outcomes[burst.burst_id] = loss(burst, cause)
+            else:
+                passages[burst.burst_id] = passed
+                heard.append(burst.heard())
+        outcomes |= self._received(heard)
+        for burst_id, passed in passages.items():
+            answer = outcomes[burst_id]
+            if isinstance(answer, Reception):
+                outcomes[burst_id] = replace(answer, channel=report_of(passed))
         return [outcomes[burst.burst_id] for burst in bursts]
+
+    def _received(self, heard: Sequence[Burst]) -> dict[int, Reception | Exception]:
+        """What the receiver answers, by burst id."""
+        outcomes: dict[int, Reception | Exception] = {}
+        arrived: list[tuple[Burst, AnyCodec]] = []
+        for one, burst in zip(heard, self._receiver.deframer.read_many(heard), strict=True):
+            try:
+                if isinstance(burst, Exception):
+                    raise burst
+                arrived.append((burst, self._receiver.admit(burst)))
+            except SemLinkError as error:
+                outcomes[one.burst_id] = error
+        answers = self._receiver.receive(arrived) if arrived else []
+        return outcomes | {burst.burst_id: answer for (burst, _), answer in zip(arrived, answers, strict=True)}

@@ -1,8 +1,14 @@
-"""What travels over the air: one burst of complex symbols and its header."""
+"""What travels over the air: one burst of complex symbols, and what describes them.
+
+framing    | what a burst is, the receiver is told by             | on the air for it
+ideal      | a genie: fields of the message, without errors       | nothing; 16 symbols are counted
+implicit   | a configuration that both ends hold (`Configure`)    | nothing in the burst
+explicit   | a coded header in the burst, see `shared.frame.header` | its symbols; it can be lost
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +17,21 @@ from shared.phy import Grid, PilotPattern, payload_positions
 from shared.types import Complex
 
 Csi = Literal["none", "pilot", "perfect"]
+Framing = Literal["ideal", "implicit", "explicit"]
+AcceptedFraming = Literal["any", "ideal", "implicit", "explicit"]
+
+IDEAL_HEADER_SYMBOLS: Final = 16
+"""Channel uses that are counted, and not sent, for the header of a burst with framing `ideal`."""
+_HEARD: Final = ("burst_id", "symbols", "timeout_seconds", "genie", "grid", "framing", "question")
+_HEARD_WITH: Final[dict[Framing, tuple[str, ...]]] = {
+    "implicit": ("configuration", "session", "round"),
+    "explicit": ("configuration",),
+    "ideal": (
+        "codec", "csi", "pilot_symbols", "pilot_pattern", "header_symbols", "top_k", "trace",
+        "session", "offset_symbols", "required_posterior",
+    ),
+}  # fmt: skip
+"""Fields of a burst that a receiver may get, by framing, beside those that it always gets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +46,10 @@ class CodecSpec:
     fingerprint: str
     clip_fingerprint: str
     mode: int = 0
+
+
+NO_CODEC: Final = CodecSpec("", 0, "", "")
+"""Of a burst whose receiver was not told its codec."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +67,12 @@ class Genie:
 class Burst:
     """One image on the air.
 
-    stream, counter: with the channel's seed, the name of the random draw. symbols: [pilots + payload], complex64, unit
-    mean power when sent. timeout_seconds: what is left of the request's deadline, 0 for none. channel_override: fields
-    of ChannelSettings for this burst alone. session: of bursts that make up one codeword, 0 for a burst alone;
-    offset_symbols: payload of the earlier ones; required_posterior: below it the receiver requests more, 0 for never.
+    stream, counter: with the channel's seed, the name of the random draw; a receiver never gets them. symbols: [pilots
+    + header + payload], complex64, unit mean power when sent. timeout_seconds: what is left of the request's deadline,
+    0 for none. channel_override: fields of ChannelSettings for this burst alone. session: of bursts that make up one
+    codeword, 0 for a burst alone; offset_symbols: payload of the earlier ones; required_posterior: below it the
+    receiver requests more, 0 for never. configuration: version of the `LinkConfiguration` that it was sent by, 0 for
+    framing ideal. round: which HARQ round. header_symbols: the first symbols beside the pilots, a coded header.
     question: what the receiver is asked about the picture; whoever asks sits there.
     """
 
@@ -66,21 +93,68 @@ class Burst:
     session: int = 0
     offset_symbols: int = 0
     required_posterior: float = 0.0
+    framing: Framing = "ideal"
+    configuration: int = 0
+    round: int = 0
+    header_symbols: int = 0
     question: str = ""
 
     @property
     def payload_symbols(self) -> int:
-        """Symbols without the pilots."""
-        return self.symbols.size - self.pilot_symbols
+        """Symbols without pilots and header."""
+        return self.symbols.size - self.pilot_symbols - self.header_symbols
 
     @property
     def payload(self) -> Complex:
-        """The symbols without the pilots."""
+        """The symbols without pilots and header."""
         if self.pilot_pattern == "preamble":
-            return self.symbols[self.pilot_symbols :]
+            return self.symbols[self.pilot_symbols + self.header_symbols :]
         return self.symbols[self.payload_positions]
 
     @property
     def payload_positions(self) -> npt.NDArray[np.intp]:
         """Where the payload stands among the symbols."""
-        return payload_positions(self.pilot_symbols, self.symbols.size, self.pilot_pattern)
+        return payload_positions(self.pilot_symbols, self.symbols.size, self.pilot_pattern)[self.header_symbols :]
+
+    @property
+    def unsent_symbols(self) -> int:
+        """Channel uses that are counted and not sent: the header of framing ideal."""
+        return IDEAL_HEADER_SYMBOLS if self.framing == "ideal" else 0
+
+    def heard(self) -> "Burst":
+        """The burst made anew of what a receiver may get: see `_HEARD_WITH`; all else has no value."""
+        names = (*_HEARD, *_HEARD_WITH[self.framing])
+        unknown: dict[str, Any] = {"stream": 0, "counter": 0, "codec": NO_CODEC, "pilot_symbols": 0, "csi": "none"}
+        return Burst(**unknown | {name: getattr(self, name) for name in names})
+
+
+@dataclass(frozen=True, slots=True)
+class LinkConfiguration:
+    """What both ends agree on before bursts are sent; a receiver acknowledges it.
+
+    version: its name. framing: implicit or explicit. codecs: implicit: of each HARQ round, with its mode; explicit: the
+    lengths of one codec, of which each header names one. required_posteriors: of each round, see
+    `transmitter.harq.required_posteriors`. header_symbols, short_header_symbols: of the first round's header and of the
+    later ones, 0 without headers. top_k, trace: what the receiver answers.
+    """
+
+    version: int
+    framing: Framing
+    codecs: tuple[CodecSpec, ...]
+    required_posteriors: tuple[float, ...]
+    csi: Csi
+    pilot_symbols: int = 0
+    pilot_pattern: PilotPattern = "preamble"
+    top_k: int = 5
+    trace: bool = False
+    header_symbols: int = 0
+    short_header_symbols: int = 0
+
+    @property
+    def in_rounds(self) -> bool:
+        """Whether pictures are sent in rounds (HARQ)."""
+        return any(self.required_posteriors)
+
+    def header_symbols_of(self, number: int) -> int:
+        """Symbols of the header of round `number`; 0 without headers."""
+        return self.short_header_symbols if number else self.header_symbols

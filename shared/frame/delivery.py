@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
-from shared.frame.burst import CodecSpec, Csi
+from shared.frame.burst import CodecSpec, Csi, Framing
 from shared.frame.question import Asked, Question
 from shared.frame.reception import ChannelReport, Hit, Trace
 from shared.ledger import Entry, Stage
@@ -47,6 +47,7 @@ class SendRequest:
     timeout_seconds: float = 0.0
     design_snr_db: float | None = None
     harq: Harq | None = None
+    framing: Framing | None = None
     question: Question | None = None
 
 
@@ -54,7 +55,8 @@ class SendRequest:
 class HarqRound:
     """One HARQ round of a picture.
 
-    k: length reached with it. counter: of its random draw. cbr_total: of this round, with pilots and header.
+    k: length reached with it. counter: of its random draw. cbr_total: of this round, with all that was sent.
+    header_symbols: of its header, where it has one.
     confidence, posterior, snr_db_estimated: what the receiver answered; None for a round that failed. posterior:
     probability of the likeliest category given all that arrived, by which the receiver requests more. seconds: the
     round trip, emulated stages included. failure: why it failed, empty if it did not.
@@ -70,10 +72,12 @@ class HarqRound:
     snr_db_estimated: float | None
     seconds: float
     failure: str = ""
+    header_symbols: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """A strict JSON object."""
-        return {"certainty" if name == "posterior" else name: part for name, part in strict_json(self).items()}
+        document: dict[str, Any] = strict_json(self)
+        return document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +86,12 @@ class Delivery:
 
     item_id, label, distance: of the answer, the nearest item with the label that won the vote. top: the answer first,
     then other items, nearest first. confidence: 0 to 1, how likely the label is right. accepted, reason: whether the
-    receiver trusts it, and why not. cbr: complex channel uses / (3 H W) of the payload; cbr_total: with pilots and
-    header. genies: what the receiver was given that a real one would not have. ledger: sums to total_seconds, the round
-    trip that the transmitter, or the client, measured, and the emulated stages. knowledge_base, knowledge_base_version:
+    receiver trusts it, and why not. cbr: complex channel uses / (3 H W) of the payload; cbr_total: with all that was
+    sent: pilots, headers, what the waveform adds. framing: how the receiver learned what the bursts are;
+    header_symbols: of all rounds; configuration_symbols: of the control message that configured the link, once for all
+    pictures that are sent in the same way, so not in cbr_total. genies: what the receiver was given that a real one
+    would not have. ledger: sums to total_seconds, the round trip that the transmitter, or the client, measured, and the
+    emulated stages. knowledge_base, knowledge_base_version:
     fingerprint of the knowledge base that answered, and how many changes it had seen. pilot_pattern: None without
     pilots. rounds: with HARQ, at least one; k, cbr and cbr_total are those of all rounds together, channel and
     snr_db_estimated those of the last one that arrived.
@@ -111,6 +118,9 @@ class Delivery:
     total_seconds: float
     knowledge_base: str
     knowledge_base_version: int = 0
+    framing: Framing = "ideal"
+    header_symbols: int = 0
+    configuration_symbols: int = 0
     rounds: tuple[HarqRound, ...] = ()
     asked: Asked | None = None
     trace: Trace | None = None
@@ -143,7 +153,6 @@ class Delivery:
         }
         names = [field.name for field in fields(self) if field.name != "asked"]
         document = {name: own.get(name, getattr(self, name)) for name in names}
-        del document["pilot_pattern"]
         if self.asked is not None:
             document |= self.asked.to_json()
         if self.trace is None:
@@ -179,7 +188,7 @@ def _channel_json(report: ChannelReport) -> dict[str, Any]:
         "fading": report.fading,
         "seed": report.seed,
         "stream": report.stream,
-        "burst": report.counter,
+        "counter": report.counter,
         "signal_power": report.signal_power,
         "noise_power": report.noise_power,
         "seconds": report.seconds,

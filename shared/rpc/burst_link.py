@@ -1,6 +1,7 @@
 """The near end of a hop: long-lived streams, one as a rule, that carry many bursts and heal by themselves."""
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -11,11 +12,12 @@ from protos.semlink.v1 import link_pb2 as pb
 from protos.semlink.v1.channel_pb2_grpc import ChannelStub
 from protos.semlink.v1.link_pb2_grpc import ReceiverStub
 from shared.errors import Expired, InvalidInput, SemLinkError, Unavailable
-from shared.frame.burst import Burst
+from shared.frame.burst import Burst, LinkConfiguration
 from shared.frame.reception import Reception
+from shared.rpc.address import checked_address
 from shared.rpc.options import MAX_MESSAGE_BYTES, channel_options
 from shared.rpc.status import error_from_rpc
-from shared.wire import from_message
+from shared.wire import from_message, to_message
 from shared.wire.failure import error_from_failure
 from shared.wire.link import burst_to_wire
 
@@ -110,7 +112,7 @@ class BurstLink:
     """
 
     def __init__(self, address: str, open_stream: OpenStream, max_message_bytes: int, streams: int = 1) -> None:
-        self.address = address
+        self.address = checked_address(address)
         self._options = channel_options(max_message_bytes)
         self._channel = self._dial()
         self._open_stream = open_stream
@@ -125,11 +127,25 @@ class BurstLink:
         Raises Unavailable when the far end is lost, Expired when time is up, InvalidInput when a burst of the same id
         waits already, and what the far end answers as the burst's failure.
         """
-        return from_message(await self.exchange_message(burst_to_wire(burst)), Reception, unread)
+        return from_message(await self.exchange_message(burst_to_wire(burst), burst.session or None), Reception, unread)
 
-    async def exchange_message(self, burst: pb.Burst) -> pb.Reception:
-        """The same on messages, for who passes them on."""
-        stream = self._current_stream(burst.session)
+    async def configure(self, configuration: LinkConfiguration, timeout_seconds: float = 0.0) -> None:
+        """Let all that bursts may reach hold a configuration; returns when each has acknowledged it.
+
+        timeout_seconds: 0 for no limit. Raises as `exchange`.
+        """
+        message = to_message(configuration, pb.Configure)
+        sent = [
+            pb.Burst(burst_id=secrets.randbits(64), timeout_seconds=timeout_seconds, configure=message)
+            for _ in self._streams
+        ]
+        answers = await asyncio.gather(*(self.exchange_message(each, place) for place, each in enumerate(sent)))
+        if any(answer.configured != configuration.version for answer in answers):
+            raise Unavailable(f"{self.address} did not acknowledge configuration {configuration.version}: try again")
+
+    async def exchange_message(self, burst: pb.Burst, route: int | None = None) -> pb.Reception:
+        """The same on messages, for who passes them on. route: bursts of one route take the same stream."""
+        stream = self._current_stream(route)
         if any(other is not None and burst.burst_id in other.waiting for other in self._streams):
             raise InvalidInput(f"burst id {burst.burst_id} is in flight already: choose ids that differ")
         try:
@@ -151,9 +167,9 @@ class BurstLink:
         channel.get_state(try_to_connect=True)
         return channel
 
-    def _current_stream(self, session: int = 0) -> _Stream:
+    def _current_stream(self, route: int | None = None) -> _Stream:
         self._turn = (self._turn + 1) % len(self._streams)
-        place = session % len(self._streams) if session else self._turn
+        place = self._turn if route is None else route % len(self._streams)
         stream = self._streams[place]
         if stream is None or stream.ended.done() or stream.call.done():
             stream = self._streams[place] = _Stream(self._open_stream(self._channel))

@@ -9,9 +9,9 @@ import structlog
 
 from protos.semlink.v1 import link_pb2 as pb
 from shared import errors
-from shared.frame.burst import Burst
+from shared.frame.burst import Burst, LinkConfiguration
 from shared.wire.failure import BY_NUMBER, error_from_status, failure_from
-from shared.wire.link import burst_from_wire
+from shared.wire.link import burst_from_wire, configuration_from_wire
 
 log = structlog.get_logger()
 
@@ -65,6 +65,22 @@ async def answer_burst(message: pb.Burst, handle: Callable[[Burst], Awaitable[pb
         return refusal(message.burst_id, error)
     except Exception as error:  # the stream must go on for the other bursts
         return refusal(message.burst_id, error)
+
+
+async def answer_control(
+    message: pb.Burst, hold: Callable[[LinkConfiguration, float], Awaitable[None]]
+) -> pb.Reception:
+    """The answer to a control message: that its configuration is held now, or why not.
+
+    hold: takes the configuration, and the seconds that are left, 0 for no limit.
+    """
+    try:
+        configuration = configuration_from_wire(message.configure)
+        await hold(configuration, message.timeout_seconds)
+    except Exception as error:  # the stream must go on for bursts
+        log.info("configuration refused", reason=str(error))
+        return refusal(message.burst_id, error)
+    return pb.Reception(burst_id=message.burst_id, configured=configuration.version)
 
 
 def refusal(burst_id: int, error: Exception) -> pb.Reception:

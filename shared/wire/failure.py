@@ -41,13 +41,20 @@ def failure_from(error: BaseException) -> pb.Failure:
     if not isinstance(error, errors.SemLinkError):
         log.error("unexpected error", exc_info=error)
         return pb.Failure(code=grpc.StatusCode.INTERNAL.value[0], message=f"internal error: {error!r}")
-    return pb.Failure(code=status_of(error).value[0], message=str(error), lost=isinstance(error, errors.Lost))
+    return pb.Failure(
+        code=status_of(error).value[0],
+        message=str(error),
+        lost=isinstance(error, errors.Lost),
+        unconfigured=isinstance(error, errors.Unconfigured),
+    )
 
 
 def error_from_failure(failure: pb.Failure) -> errors.SemLinkError:
     """The SemLink error of a `Failure` message."""
     if failure.lost:
         return errors.Lost(failure.message)
+    if failure.unconfigured:
+        return errors.Unconfigured(failure.message)
     return error_from_status(BY_NUMBER.get(failure.code, grpc.StatusCode.UNKNOWN), failure.message)
 
 

@@ -1,6 +1,7 @@
 """The burst, by hand since it is on the hot path, and what its fields must fulfil."""
 
 import math
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -8,7 +9,7 @@ from protos.semlink.v1 import common_pb2 as common
 from protos.semlink.v1 import link_pb2 as link
 from protos.semlink.v1 import transmitter_pb2 as api
 from shared.errors import InvalidInput, InvalidSetting, InvalidSymbols
-from shared.frame.burst import Burst, CodecSpec, Genie
+from shared.frame.burst import NO_CODEC, Burst, CodecSpec, Genie, LinkConfiguration
 from shared.frame.delivery import SendRequest
 from shared.frame.reception import ChannelReport, Reception
 from shared.frame.symbols import MAX_SYMBOLS, pack_symbols, unpack_symbols
@@ -21,6 +22,12 @@ MAX_TOP_K: Final = 100
 _FIELDS: Final = link.Burst.DESCRIPTOR.fields_by_name
 _CSI: Final = Choices(_FIELDS["csi"], unset=None)
 _PILOT_PATTERN: Final = Choices(_FIELDS["pilot_pattern"], unset="preamble")
+_FRAMING: Final = Choices(_FIELDS["framing"], unset="ideal")
+_CONTROL_BITS_PER_SYMBOL: Final = 0.5
+"""Of the control channel that a configuration is sent over: QPSK at rate 1/4."""
+_ROUNDS: Final = 64
+_NAME: Final = re.compile(r"[\w.-]{0,64}")
+_FINGERPRINT: Final = re.compile(r"[0-9a-f]{0,16}")
 
 
 def burst_to_wire(burst: Burst) -> link.Burst:
@@ -51,36 +58,44 @@ def burst_to_wire(burst: Burst) -> link.Burst:
         session=burst.session,
         offset_symbols=burst.offset_symbols,
         required_posterior=burst.required_posterior,
+        framing=_FRAMING[burst.framing],  # type: ignore[arg-type]
+        configuration=burst.configuration,
+        round=burst.round,
+        header_symbols=burst.header_symbols,
         question=burst.question,
     )
 
 
-def update_burst(message: link.Burst, received: Burst) -> None:
-    """Make of the message of a burst as it was sent that of the same burst as received; cheaper than a new message."""
-    message.symbols = pack_symbols(received.symbols)
-    for field in ("channel_override", "genie", "grid"):
-        message.ClearField(field)
-    if received.genie is not None:
-        message.genie.CopyFrom(to_message(received.genie, link.Genie))
-    if received.grid is not None:
-        message.grid.CopyFrom(to_message(received.grid, link.OfdmGrid))
+def heard_to_wire(burst: Burst) -> link.Burst:
+    """The message that a receiver gets of a burst: `Burst.heard`, without a number that says nothing to it."""
+    message = burst_to_wire(burst.heard())
+    if burst.framing != "ideal":
+        for field in ("codec", "payload_symbols", "csi", "top_k"):
+            message.ClearField(field)
+    return message
 
 
 def burst_from_wire(message: link.Burst) -> Burst:
     """A message as a burst. Raises InvalidInput, naming the field, for one that is none."""
+    framing = _FRAMING.names[message.framing]
+    if framing != "ideal" and not message.HasField("codec"):
+        return _heard_from_wire(message)
     _check_header(message)
     csi = _CSI.names[message.csi]
     if csi is None or (csi == "pilot") != (message.pilot_symbols > 0):
         raise InvalidSetting(
             f"csi {csi} with {message.pilot_symbols} pilots: pilots go with csi pilot, and only with it"
         )
+    codec = from_message(message.codec, CodecSpec)
+    check_codec_text(codec)
+    symbols = message.pilot_symbols + message.header_symbols + message.payload_symbols
     return Burst(
         burst_id=message.burst_id,
         stream=message.stream,
         counter=message.counter,
-        codec=from_message(message.codec, CodecSpec),
+        codec=codec,
         pilot_symbols=message.pilot_symbols,
-        symbols=unpack_symbols(message.symbols, message.pilot_symbols + message.payload_symbols),
+        symbols=unpack_symbols(message.symbols, symbols),
         csi=csi,
         timeout_seconds=message.timeout_seconds,
         top_k=top_k_from_wire(message.top_k),
@@ -92,8 +107,51 @@ def burst_from_wire(message: link.Burst) -> Burst:
         session=message.session,
         offset_symbols=message.offset_symbols,
         required_posterior=message.required_posterior,
+        framing=framing,
+        configuration=message.configuration,
+        round=message.round,
+        header_symbols=message.header_symbols,
         question=message.question,
     )
+
+
+def configuration_from_wire(message: link.Configure) -> LinkConfiguration:
+    """A configuration. Raises InvalidInput, naming the field, for one that is none."""
+    found = from_message(message, LinkConfiguration)
+    rounds = len(found.codecs)
+    if found.framing == "ideal" or not found.version:
+        raise InvalidInput(f"a configuration {found.version} of framing {found.framing}: give a number, and a framing")
+    if not 1 <= rounds <= _ROUNDS or len(found.required_posteriors) != rounds:
+        raise InvalidInput(
+            f"a configuration of {rounds} codecs and {len(found.required_posteriors)} required posteriors: "
+            f"give 1 to {_ROUNDS}, and as many of the one as of the other"
+        )
+    for codec, posterior in zip(found.codecs, found.required_posteriors, strict=True):
+        check_codec_text(codec)
+        _check_posterior("required_posteriors", posterior)
+    if (found.csi == "pilot") != (found.pilot_symbols > 0) or found.pilot_symbols > MAX_SYMBOLS:
+        raise InvalidSetting(
+            f"csi {found.csi} with {found.pilot_symbols} pilots: pilots go with csi pilot, and only with it"
+        )
+    if (found.framing == "explicit") != (found.header_symbols > 0):
+        raise InvalidInput(f"framing {found.framing} with headers of {found.header_symbols} symbols")
+    top_k_from_wire(found.top_k)
+    return found
+
+
+def configuration_symbols(configuration: LinkConfiguration) -> int:
+    """Channel uses of the control message: 8 bits a byte, at 1/2 bit a symbol."""
+    message = to_message(configuration, link.Configure)
+    return math.ceil(8 * message.ByteSize() / _CONTROL_BITS_PER_SYMBOL)
+
+
+def check_codec_text(codec: CodecSpec) -> None:
+    """Raise InvalidInput unless the names in it are names: no text may ride along."""
+    for value in (codec.fingerprint, codec.clip_fingerprint):
+        if not _FINGERPRINT.fullmatch(value):
+            raise InvalidInput(f"fingerprint {value[:80]!r}: give the digits that the codec has")
+    if not _NAME.fullmatch(codec.codec):
+        raise InvalidInput(f"codec {codec.codec[:80]!r}: give the name of a codec, 64 letters at most")
 
 
 def reception_to_wire(reception: Reception) -> link.Reception:
@@ -126,15 +184,45 @@ def top_k_from_wire(top_k: int) -> int:
     return top_k or 5
 
 
+def _heard_from_wire(message: link.Burst) -> Burst:
+    """What a receiver gets of a burst that it is told nothing of but its symbols and its place."""
+    symbols = unpack_symbols(message.symbols)
+    if not 1 <= symbols.size <= MAX_SYMBOLS:
+        raise InvalidSymbols(f"a burst of {symbols.size} symbols: send 1 to {MAX_SYMBOLS}")
+    _check_timeout(message)
+    return Burst(
+        burst_id=message.burst_id,
+        stream=0,
+        counter=0,
+        codec=NO_CODEC,
+        pilot_symbols=0,
+        symbols=symbols,
+        csi="none",
+        timeout_seconds=message.timeout_seconds,
+        genie=_genie_from_wire(message.genie) if message.HasField("genie") else None,
+        grid=_grid_from_wire(message.grid) if message.HasField("grid") else None,
+        session=message.session,
+        framing=_FRAMING.names[message.framing],
+        configuration=message.configuration,
+        round=message.round,
+        question=message.question,
+    )
+
+
+def _check_timeout(message: link.Burst) -> None:
+    if not message.timeout_seconds >= 0:
+        raise InvalidInput(f"timeout_seconds = {message.timeout_seconds}: give 0 for none, or what is left")
+
+
 def _check_header(message: link.Burst) -> None:
     """Raises InvalidInput for numbers of a header that are out of range or contradict each other."""
-    if not message.payload_symbols or message.pilot_symbols + message.payload_symbols > MAX_SYMBOLS:
+    symbols = message.pilot_symbols + message.header_symbols + message.payload_symbols
+    if not message.payload_symbols or symbols > MAX_SYMBOLS:
         raise InvalidSymbols(
             f"a burst of {message.pilot_symbols} pilots and {message.payload_symbols} payload symbols: "
             f"send at least 1 payload symbol and at most {MAX_SYMBOLS} in all"
         )
-    if not message.timeout_seconds >= 0:
-        raise InvalidInput(f"timeout_seconds = {message.timeout_seconds}: give 0 for none, or what is left")
+    _check_timeout(message)
     if not message.session and (message.offset_symbols or message.required_posterior):
         raise InvalidInput(
             f"offset_symbols = {message.offset_symbols} and required_posterior = {message.required_posterior:g} "

@@ -220,7 +220,7 @@ async def test_a_recording_holds_every_burst_and_is_enough_to_compute_it_again(p
         again = Link.from_settings(one.report.settings).transmit(one.sent, one.report.stream, one.report.counter)
         assert again.y.tobytes() == one.burst.symbols.tobytes()
         assert one.burst.channel_override == {}
-    received = {message.counter: message.symbols for message in far.bursts}
+    received = {message.codec.mode: message.symbols for message in far.bursts}
     assert received == {n: one.burst.symbols.tobytes() for n, one in found.items() if not one.lost}
     assert found[21].burst.genie is not None
     assert found[22].burst.grid == (64, 16)
@@ -268,11 +268,11 @@ async def test_a_replay_passes_on_what_was_recorded_as_it_is(parts) -> None:
     await outcomes(link, [make_burst(n, pilot_symbols=8) for n in range(1, 11)])
     bursts = [(await in_thread(next, iter(recording))).burst for _ in range(10)]
     recording.stop()
-    live = {message.counter: message.symbols for message in far.bursts}
+    live = {message.codec.mode: message.symbols for message in far.bursts}
     await in_thread(control.set, blackout=True, snr_db=-20.0)
     far.bursts.clear()
     answers = await in_thread(lambda: list(control.replay(bursts)))
-    assert {message.counter: message.symbols for message in far.bursts} == live
+    assert {message.codec.mode: message.symbols for message in far.bursts} == live
     assert sorted(answer.position for answer in answers) == list(range(10))
     for answer in answers:
         assert isinstance(answer.outcome, Reception)

@@ -5,7 +5,6 @@ Waits are checked against what the ledger books and against lower bounds; nothin
 
 import asyncio
 from collections import Counter
-from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -15,28 +14,15 @@ import numpy as np
 import pytest
 
 from channel_proxy.relay import report_of
-from channel_proxy.service import ChannelService
-from channel_proxy.settings import ProxySettings
 from shared.errors import Expired, InvalidSymbols, Lost, Unavailable
 from shared.ledger import Kind
 from shared.phy import ChannelSettings, Link
 from shared.phy.conditions.faults import draw_faults
 from shared.wire.link import burst_to_wire
-from tests.tools.rpc import FarEnd, echo, far_end, linked, make_burst, payload, remembering, serving, to_channel, until
+from tests.tools.proxy import proxy
+from tests.tools.rpc import FarEnd, echo, make_burst, payload, until
 
 PATIENCE = 60.0
-
-
-@asynccontextmanager
-async def proxy(directory: Path, far: FarEnd | None = None, **settings: Any):
-    """A proxy in this loop before a fake receiver. Yields the hop to it, the receiver, and the service."""
-    receiver = far or FarEnd()
-    async with far_end(receiver) as address:
-        chosen = ProxySettings(receiver_address=address, grace_seconds=1, log_level="error", **settings)
-        kind, found = remembering(ChannelService)
-        async with serving(kind, chosen, directory) as at, linked(to_channel(at)) as link:
-            yield link, receiver, found[0]
-            receiver.open.set()
 
 
 async def outcomes(link, bursts) -> list[Any]:
@@ -57,7 +43,7 @@ async def test_lost_bursts_are_those_that_were_drawn_and_the_others_arrive(tmp_p
         lost = {burst.counter for burst, answer in zip(bursts, answers, strict=True) if isinstance(answer, Lost)}
         assert lost == {n for n, one in enumerate(predicted(100, **settings), 1) if one.lost}
         assert 15 < len(lost) < 45
-        assert {message.counter for message in far.bursts} == set(range(1, 101)) - lost
+        assert {message.codec.mode for message in far.bursts} == set(range(1, 101)) - lost
         assert not [answer for answer in answers if isinstance(answer, BaseException) and not isinstance(answer, Lost)]
         assert str(answers[min(lost) - 1]) == f"the channel lost burst {min(lost)} of stream 0 (loss_probability = 0.3)"
 
@@ -87,11 +73,11 @@ async def test_a_duplicate_reaches_the_receiver_twice_and_the_sender_once(tmp_pa
         answers = await outcomes(link, [make_burst(n) for n in range(1, 21)])
         assert [answer.burst_id for answer in answers] == list(range(1, 21))
         await until(lambda: len(far.bursts) == 40)
-        assert set(Counter(message.counter for message in far.bursts).values()) == {2}
+        assert set(Counter(message.codec.mode for message in far.bursts).values()) == {2}
         assert len({message.burst_id for message in far.bursts}) == 40
         by_counter = {}
         for message in far.bursts:
-            assert by_counter.setdefault(message.counter, message.symbols) == message.symbols
+            assert by_counter.setdefault(message.codec.mode, message.symbols) == message.symbols
         assert service._counters.duplicated == 20
 
 
@@ -108,7 +94,7 @@ async def test_held_back_bursts_are_overtaken(tmp_path: Path) -> None:
     fates = predicted(30, **settings)
     async with proxy(tmp_path, **settings) as (link, far, service):
         answers = await outcomes(link, [make_burst(n) for n in range(1, 31)])
-        arrived = [message.counter for message in far.bursts]
+        arrived = [message.codec.mode for message in far.bursts]
         held = [n for n, one in enumerate(fates, 1) if one.reordered]
         assert held
         assert set(arrived[-len(held) :]) == set(held)
@@ -248,7 +234,7 @@ async def test_who_expires_in_the_queue_for_the_air_leaves_it_to_the_next(tmp_pa
         after = await asyncio.wait_for(link.exchange(make_burst(5, symbols=payload(4))), 9)
         assert (await one).burst_id == 1
         assert after.burst_id == 5
-        assert [message.counter for message in far.bursts] == [1, 5]
+        assert [message.codec.mode for message in far.bursts] == [1, 5]
 
 
 def _booked(answer) -> dict[str, Any]:

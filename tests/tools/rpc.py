@@ -47,13 +47,16 @@ def payload(n: int = 256, seed: int = 0) -> Complex:
 
 
 def make_burst(burst_id: int = 1, *, pilot_symbols: int = 0, symbols: Complex | None = None, **fields: Any) -> Burst:
-    """A burst of codec raw that any channel takes; `fields` replace its own."""
+    """A burst of codec raw that any channel takes; `fields` replace its own.
+
+    A receiver never learns the counter. So that a fake one can tell bursts apart, `codec.mode` is the counter too.
+    """
     sent = payload(seed=burst_id % 1000) if symbols is None else symbols
     whole = {
         "burst_id": burst_id,
         "stream": 0,
         "counter": burst_id,
-        "codec": CodecSpec("raw", 512, Raw.fingerprint, "c0ffee"),
+        "codec": CodecSpec("raw", 512, Raw.fingerprint, "c0ffee", fields.get("counter", burst_id) % (1 << 31)),
         "pilot_symbols": pilot_symbols,
         "symbols": np.concatenate([pilot_sequence(pilot_symbols), sent]) if pilot_symbols else sent,
         "csi": "pilot" if pilot_symbols else "none",
@@ -62,8 +65,8 @@ def make_burst(burst_id: int = 1, *, pilot_symbols: int = 0, symbols: Complex | 
 
 
 def echo(burst: pb.Burst, **fields: Any) -> pb.Reception:
-    """A reception whose hit is named after the burst's counter; fields: more of it."""
-    hit = Hit(f"item-{burst.counter}", "label", 0.5)
+    """A reception whose hit is named after the burst's counter, see `make_burst`; fields: more of it."""
+    hit = Hit(f"item-{burst.counter or burst.codec.mode}", "label", 0.5)
     return reception_to_wire(Reception(burst.burst_id, (hit,), 0.9, True, "", (), 0.001, "kb", **fields))
 
 
@@ -73,6 +76,7 @@ class FarEnd(rpc.ReceiverServicer, channel_rpc.ChannelServicer):
     def __init__(self, answer: Callable[[pb.Burst], pb.Reception | None] = echo) -> None:
         self.answer = answer
         self.bursts: list[pb.Burst] = []
+        self.configurations: list[pb.Configure] = []
         self.streams = 0
         self.open = asyncio.Event()
         self.open.set()
@@ -80,6 +84,10 @@ class FarEnd(rpc.ReceiverServicer, channel_rpc.ChannelServicer):
     async def Receive(self, request_iterator: AsyncIterator[pb.Burst], context: Any) -> AsyncIterator[pb.Reception]:  # noqa: N802
         self.streams += 1
         async for burst in request_iterator:
+            if burst.HasField("configure"):
+                self.configurations.append(burst.configure)
+                yield pb.Reception(burst_id=burst.burst_id, configured=burst.configure.version)
+                continue
             self.bursts.append(burst)
             await self.open.wait()
             answer = self.answer(burst)

@@ -24,6 +24,7 @@ from shared.codecs import CODECS, codec_class
 from shared.codecs.base.weight_files import WEIGHTS_DIR
 from shared.datasets.decoding import decode_picture
 from shared.errors import InvalidSetting, Lost, NotFound, Unavailable
+from shared.frame.header import Header, codec_number, decode_headers, header_class
 from shared.phy import pilot_positions, pilot_sequence
 from shared.rpc.status import error_from_rpc
 from shared.wire.link import burst_from_wire
@@ -62,7 +63,7 @@ def clip() -> Clip:
 @pytest.fixture
 def parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clip: Clip) -> None:
     """CLIP loaded once for all tests, and kbsc networks that fit it."""
-    monkeypatch.setattr("transmitter.service.load_clip", lambda *_: clip)
+    monkeypatch.setattr("transmitter.service.load_clip", lambda *_, **__: clip)
     (tmp_path / "kbsc").mkdir()
     for k in (16, 64, 256):
         saved(tmp_path / "kbsc" / f"k{k}.safetensors", network(k), clip.fingerprint)
@@ -115,7 +116,7 @@ async def test_a_picture_becomes_a_burst_of_its_embedding(near: Near, clip: Clip
     np.testing.assert_allclose(burst.payload.view(np.float32) / 16, embedding, atol=1e-5)
     assert (delivery.item_id, delivery.codec, delivery.k) == ("item-9", "raw", 512)
     assert delivery.cbr == pytest.approx(256 / (3 * 80 * 60))
-    assert delivery.cbr_total == pytest.approx((256 + 8 + 16) / (3 * 80 * 60))
+    assert delivery.cbr_total == pytest.approx((256 + 8) / (3 * 80 * 60))
     assert list(delivery.genies) == []
 
 
@@ -142,7 +143,7 @@ async def test_what_is_on_the_air_is_counted_as_the_channel_reports_it(near: Nea
     near.far.answer = answer
     delivery = await near.send(png(1, (80, 60)))
     assert delivery.cbr == pytest.approx(256 / (3 * 80 * 60))
-    assert delivery.cbr_total == pytest.approx((400 + 16) / (3 * 80 * 60))
+    assert delivery.cbr_total == pytest.approx(400 / (3 * 80 * 60))
 
 
 async def test_a_lost_burst_is_named_as_lost_alone_and_in_a_stream(near: Near) -> None:
@@ -445,3 +446,34 @@ async def test_a_default_codec_that_cannot_be_is_an_error_at_the_start(parts, se
     with pytest.raises((NotFound, InvalidSetting), match="codec"):
         async with TransmitterService.load(TransmitterSettings(device="cpu", **settings)):
             pass
+
+
+async def test_what_the_receiver_cannot_know_is_configured_once_and_counted(near: Near) -> None:
+    """Per request too: another way of sending is another configuration; a genie needs none."""
+    deliveries = [await near.send(png(n), counter=n) for n in range(3)]
+    (configured,) = near.far.configurations
+    assert {burst.configuration for burst in near.far.bursts} == {configured.version}
+    assert (configured.framing, configured.codecs[0].codec, configured.pilot_symbols) == (2, "raw", 8)
+    assert {one.configuration_symbols for one in deliveries} == {16 * configured.ByteSize()}
+    assert {(one.framing, one.header_symbols) for one in deliveries} == {(common.FRAMING_IMPLICIT, 0)}
+    await near.send(top_k=7)
+    assert len(near.far.configurations) == 2
+    genie = await near.send(framing=common.FRAMING_IDEAL)
+    assert len(near.far.configurations) == 2
+    assert list(genie.genies) == ["ideal_header"]
+    assert (genie.header_symbols, genie.configuration_symbols) == (16, 0)
+    assert genie.cbr_total - deliveries[0].cbr_total == pytest.approx(16 / (3 * 40 * 30))
+
+
+async def test_an_explicit_header_is_in_the_burst_and_counted(near: Near) -> None:
+    options = {"framing": common.FRAMING_EXPLICIT, "design_snr_db": -4.0, "counter": 21}
+    delivery = await near.send(png(1), **options)
+    burst = burst_from_wire(near.far.bursts[0])
+    assert burst.header_symbols == delivery.header_symbols == header_class(-4).symbols
+    assert burst.payload.size == 256
+    header = burst.symbols[8 : 8 + burst.header_symbols]
+    (read,) = decode_headers(header[None], header.size, short=False)
+    assert read == Header(1, codec_number("raw"), 0, 0, 0, 0, 21 % 16)
+    assert mean_power(burst.symbols) == pytest.approx(1, abs=1e-5)
+    assert delivery.cbr_total == pytest.approx((256 + 8 + header.size) / (3 * 40 * 30))
+    assert list(delivery.genies) == []

@@ -28,8 +28,9 @@ from shared.codecs.query.klt import WEIGHTS, BlockLdpc, BlockSource, Klt, KltRel
 from shared.codecs.query.transform import BlockCode
 from shared.errors import DataLoss
 from shared.files import make_directory, replacing
+from shared.frame.burst import IDEAL_HEADER_SYMBOLS
 from shared.phy import ChannelSettings
-from shared.phy.conditions.settings import HEADER_SYMBOLS, FadingName
+from shared.phy.conditions.settings import FadingName
 from shared.types import Pixels, Progress
 
 SPLITS: Final = ("seen", "unseen-combinations", "unseen-shapes")
@@ -172,7 +173,7 @@ def _sender(lab: _Lab, point: AskPoint) -> tuple[Callable[[Asked], Pixels], dict
     chain = channel_chain(ChannelSettings(snr_db=point.snr_db, fading=point.fading))
     values = 3 * SIDE * SIDE
     sent = {"bits_sent": made.payload_bits(made.mode(point.snr_db)), "k": k}
-    costs = {"cbr": made.symbols / values, "cbr_total": (made.symbols + PILOTS + HEADER_SYMBOLS) / values}
+    costs = {"cbr": made.symbols / values, "cbr_total": (made.symbols + PILOTS + IDEAL_HEADER_SYMBOLS) / values}
     return over(made, chain, point.snr_db), sent | costs
 
 

@@ -206,6 +206,34 @@ CSI_PERFECT: Csi.ValueType  # 3
 """genie: the channel tells it h and N0; no pilots are sent; named in `Delivery.genies`"""
 Global___Csi: _TypeAlias = Csi  # noqa: Y015
 
+class _Framing:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FramingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Framing.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FRAMING_UNSPECIFIED: _Framing.ValueType  # 0
+    """of a request: the transmitter's default; of a burst: FRAMING_IDEAL"""
+    FRAMING_IDEAL: _Framing.ValueType  # 1
+    """genie: it is told, without errors; 16 symbols are counted for it; in `Delivery.genies`"""
+    FRAMING_IMPLICIT: _Framing.ValueType  # 2
+    """configured on both ends before (`Configure`); no header is on the air"""
+    FRAMING_EXPLICIT: _Framing.ValueType  # 3
+    """a coded header in the burst, which can be lost"""
+
+class Framing(_Framing, metaclass=_FramingEnumTypeWrapper):
+    """What the receiver knows of a burst's codec, length, mode, session and place, and how."""
+
+FRAMING_UNSPECIFIED: Framing.ValueType  # 0
+"""of a request: the transmitter's default; of a burst: FRAMING_IDEAL"""
+FRAMING_IDEAL: Framing.ValueType  # 1
+"""genie: it is told, without errors; 16 symbols are counted for it; in `Delivery.genies`"""
+FRAMING_IMPLICIT: Framing.ValueType  # 2
+"""configured on both ends before (`Configure`); no header is on the air"""
+FRAMING_EXPLICIT: Framing.ValueType  # 3
+"""a coded header in the burst, which can be lost"""
+Global___Framing: _TypeAlias = Framing  # noqa: Y015
+
 @_typing.final
 class ChannelSettings(_message.Message):
     """Settings of the channel. In a request a field that is not set leaves the current value alone;
@@ -704,6 +732,7 @@ class Failure(_message.Message):
     CODE_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     LOST_FIELD_NUMBER: _builtins.int
+    UNCONFIGURED_FIELD_NUMBER: _builtins.int
     code: _builtins.int
     """A canonical gRPC status code: 3 INVALID_ARGUMENT, 4 DEADLINE_EXCEEDED, 5 NOT_FOUND, 8 RESOURCE_EXHAUSTED,
     9 FAILED_PRECONDITION, 13 INTERNAL, 14 UNAVAILABLE, 15 DATA_LOSS.
@@ -713,16 +742,21 @@ class Failure(_message.Message):
     """The channel lost the burst, as its settings ask it to: UNAVAILABLE, and yet nothing is broken. A call that ends so
     has `semlink-lost` in its trailing metadata.
     """
+    unconfigured: _builtins.bool
+    """The receiver does not hold the configuration that the burst was sent by: FAILED_PRECONDITION. Configure it, and send
+    the burst again.
+    """
     def __init__(
         self,
         *,
         code: _builtins.int = ...,
         message: _builtins.str = ...,
         lost: _builtins.bool = ...,
+        unconfigured: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "lost", b"lost", "message", b"message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "lost", b"lost", "message", b"message", "unconfigured", b"unconfigured"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

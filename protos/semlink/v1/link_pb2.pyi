@@ -27,7 +27,18 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Burst(_message.Message):
-    """One image on the air: a header and complex symbols of unit mean power."""
+    """One image on the air: complex symbols of unit mean power, and what describes them.
+
+    The sender fills in all fields. What the receiver gets is built anew by the channel, from these alone:
+      burst_id, session                    other numbers, which say nothing of the sender's
+      symbols, grid, timeout_seconds, framing; genie with CSI_PERFECT
+      with FRAMING_IMPLICIT                configuration, session, round
+      with FRAMING_EXPLICIT                configuration
+      with FRAMING_IDEAL (a named genie)   codec, pilot_symbols, payload_symbols, pilot_pattern, csi, header_symbols, top_k,
+                                           trace, session, offset_symbols, required_posterior
+    A message with `configure` is no burst: it configures the link, and carries nothing else but burst_id and
+    timeout_seconds.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -49,6 +60,11 @@ class Burst(_message.Message):
     SESSION_FIELD_NUMBER: _builtins.int
     OFFSET_SYMBOLS_FIELD_NUMBER: _builtins.int
     REQUIRED_POSTERIOR_FIELD_NUMBER: _builtins.int
+    FRAMING_FIELD_NUMBER: _builtins.int
+    CONFIGURATION_FIELD_NUMBER: _builtins.int
+    ROUND_FIELD_NUMBER: _builtins.int
+    HEADER_SYMBOLS_FIELD_NUMBER: _builtins.int
+    CONFIGURE_FIELD_NUMBER: _builtins.int
     QUESTION_FIELD_NUMBER: _builtins.int
     burst_id: _builtins.int
     """Chosen by the transmitter, kept over all hops, unique while unanswered."""
@@ -80,6 +96,15 @@ class Burst(_message.Message):
     """
     required_posterior: _builtins.float
     """Request more symbols, `Reception.request_more`, while the posterior is below this; 0 means never."""
+    framing: _common_pb2.Framing.ValueType
+    configuration: _builtins.int
+    """Version of the configuration that the burst was sent by; with FRAMING_IMPLICIT its place in time says so, with
+    FRAMING_EXPLICIT it is the one of the cell.
+    """
+    round: _builtins.int
+    """Which HARQ round; with FRAMING_IMPLICIT its place in time says so."""
+    header_symbols: _builtins.int
+    """The first symbols beside the pilots that are a coded header: with FRAMING_EXPLICIT."""
     question: _builtins.str
     """What the receiver is asked about the picture. Whoever asks sits there: it is not sent over the air."""
     @_builtins.property
@@ -96,6 +121,8 @@ class Burst(_message.Message):
     def grid(self) -> Global___OfdmGrid:
         """The grid on which the symbols were sent; absent for a single carrier. Both ends of a real link agree on it."""
 
+    @_builtins.property
+    def configure(self) -> Global___Configure: ...
     def __init__(
         self,
         *,
@@ -117,15 +144,85 @@ class Burst(_message.Message):
         session: _builtins.int = ...,
         offset_symbols: _builtins.int = ...,
         required_posterior: _builtins.float = ...,
+        framing: _common_pb2.Framing.ValueType = ...,
+        configuration: _builtins.int = ...,
+        round: _builtins.int = ...,
+        header_symbols: _builtins.int = ...,
+        configure: Global___Configure | None = ...,
         question: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["channel_override", b"channel_override", "codec", b"codec", "genie", b"genie", "grid", b"grid"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["channel_override", b"channel_override", "codec", b"codec", "configure", b"configure", "genie", b"genie", "grid", b"grid"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["burst_id", b"burst_id", "channel_override", b"channel_override", "codec", b"codec", "counter", b"counter", "csi", b"csi", "genie", b"genie", "grid", b"grid", "offset_symbols", b"offset_symbols", "payload_symbols", b"payload_symbols", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "question", b"question", "required_posterior", b"required_posterior", "session", b"session", "stream", b"stream", "symbols", b"symbols", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["burst_id", b"burst_id", "channel_override", b"channel_override", "codec", b"codec", "configuration", b"configuration", "configure", b"configure", "counter", b"counter", "csi", b"csi", "framing", b"framing", "genie", b"genie", "grid", b"grid", "header_symbols", b"header_symbols", "offset_symbols", b"offset_symbols", "payload_symbols", b"payload_symbols", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "question", b"question", "required_posterior", b"required_posterior", "round", b"round", "session", b"session", "stream", b"stream", "symbols", b"symbols", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Burst: _TypeAlias = Burst  # noqa: Y015
+
+@_typing.final
+class Configure(_message.Message):
+    """What both ends agree on before bursts are sent: a control message, answered by a Reception with `configured`. It goes
+    over a control channel that repeats it until it is acknowledged; `Delivery.configuration_symbols` counts it at 8 bits a
+    byte of this message and 1/2 bit a symbol.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    FRAMING_FIELD_NUMBER: _builtins.int
+    CODECS_FIELD_NUMBER: _builtins.int
+    REQUIRED_POSTERIORS_FIELD_NUMBER: _builtins.int
+    CSI_FIELD_NUMBER: _builtins.int
+    PILOT_SYMBOLS_FIELD_NUMBER: _builtins.int
+    PILOT_PATTERN_FIELD_NUMBER: _builtins.int
+    TOP_K_FIELD_NUMBER: _builtins.int
+    TRACE_FIELD_NUMBER: _builtins.int
+    HEADER_SYMBOLS_FIELD_NUMBER: _builtins.int
+    SHORT_HEADER_SYMBOLS_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """Names this configuration; the sender chooses numbers that no other sender has."""
+    framing: _common_pb2.Framing.ValueType
+    csi: _common_pb2.Csi.ValueType
+    pilot_symbols: _builtins.int
+    pilot_pattern: _common_pb2.PilotPattern.ValueType
+    top_k: _builtins.int
+    """What the receiver is to answer."""
+    trace: _builtins.bool
+    header_symbols: _builtins.int
+    """Symbols of the first round's header, and of the later ones; with FRAMING_EXPLICIT."""
+    short_header_symbols: _builtins.int
+    @_builtins.property
+    def codecs(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.CodecSpec]:
+        """FRAMING_IMPLICIT: the codec of each HARQ round, in order, with its mode; one without HARQ.
+        FRAMING_EXPLICIT: the lengths of one codec, of which a header names one.
+        """
+
+    @_builtins.property
+    def required_posteriors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """The posterior below which the receiver requests more, for each round; of one round 0."""
+
+    def __init__(
+        self,
+        *,
+        version: _builtins.int = ...,
+        framing: _common_pb2.Framing.ValueType = ...,
+        codecs: _abc.Iterable[_common_pb2.CodecSpec] | None = ...,
+        required_posteriors: _abc.Iterable[_builtins.float] | None = ...,
+        csi: _common_pb2.Csi.ValueType = ...,
+        pilot_symbols: _builtins.int = ...,
+        pilot_pattern: _common_pb2.PilotPattern.ValueType = ...,
+        top_k: _builtins.int = ...,
+        trace: _builtins.bool = ...,
+        header_symbols: _builtins.int = ...,
+        short_header_symbols: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codecs", b"codecs", "csi", b"csi", "framing", b"framing", "header_symbols", b"header_symbols", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "required_posteriors", b"required_posteriors", "short_header_symbols", b"short_header_symbols", "top_k", b"top_k", "trace", b"trace", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Configure: _TypeAlias = Configure  # noqa: Y015
 
 @_typing.final
 class OfdmGrid(_message.Message):
@@ -198,6 +295,7 @@ class Reception(_message.Message):
     KNOWLEDGE_BASE_VERSION_FIELD_NUMBER: _builtins.int
     POSTERIOR_FIELD_NUMBER: _builtins.int
     REQUEST_MORE_FIELD_NUMBER: _builtins.int
+    CONFIGURED_FIELD_NUMBER: _builtins.int
     REBUILT_FIELD_NUMBER: _builtins.int
     burst_id: _builtins.int
     confidence: _builtins.float
@@ -219,6 +317,8 @@ class Reception(_message.Message):
     """
     request_more: _builtins.bool
     """The posterior is below the required one, and the codeword has more symbols."""
+    configured: _builtins.int
+    """The answer to `Burst.configure`: the version that the receiver holds now."""
     @_builtins.property
     def failure(self) -> _common_pb2.Failure:
         """Set when the burst could not be served; then `top` is empty."""
@@ -261,11 +361,12 @@ class Reception(_message.Message):
         knowledge_base_version: _builtins.int = ...,
         posterior: _builtins.float | None = ...,
         request_more: _builtins.bool = ...,
+        configured: _builtins.int = ...,
         rebuilt: Global___Rebuilt | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_posterior", b"_posterior", "_snr_db_estimated", b"_snr_db_estimated", "channel", b"channel", "failure", b"failure", "posterior", b"posterior", "rebuilt", b"rebuilt", "snr_db_estimated", b"snr_db_estimated", "trace", b"trace"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_posterior", b"_posterior", "_snr_db_estimated", b"_snr_db_estimated", "accepted", b"accepted", "burst_id", b"burst_id", "channel", b"channel", "confidence", b"confidence", "elapsed_seconds", b"elapsed_seconds", "failure", b"failure", "knowledge_base", b"knowledge_base", "knowledge_base_version", b"knowledge_base_version", "ledger", b"ledger", "posterior", b"posterior", "reason", b"reason", "rebuilt", b"rebuilt", "request_more", b"request_more", "snr_db_estimated", b"snr_db_estimated", "top", b"top", "trace", b"trace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_posterior", b"_posterior", "_snr_db_estimated", b"_snr_db_estimated", "accepted", b"accepted", "burst_id", b"burst_id", "channel", b"channel", "confidence", b"confidence", "configured", b"configured", "elapsed_seconds", b"elapsed_seconds", "failure", b"failure", "knowledge_base", b"knowledge_base", "knowledge_base_version", b"knowledge_base_version", "ledger", b"ledger", "posterior", b"posterior", "reason", b"reason", "rebuilt", b"rebuilt", "request_more", b"request_more", "snr_db_estimated", b"snr_db_estimated", "top", b"top", "trace", b"trace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__posterior: _TypeAlias = _typing.Literal["posterior"]  # noqa: Y015
     _WhichOneofArgType__posterior: _TypeAlias = _typing.Literal["_posterior", b"_posterior"]  # noqa: Y015

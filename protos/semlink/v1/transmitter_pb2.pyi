@@ -38,6 +38,7 @@ class SendImageRequest(_message.Message):
     PILOT_PATTERN_FIELD_NUMBER: _builtins.int
     DESIGN_SNR_DB_FIELD_NUMBER: _builtins.int
     HARQ_FIELD_NUMBER: _builtins.int
+    FRAMING_FIELD_NUMBER: _builtins.int
     QUESTION_FIELD_NUMBER: _builtins.int
     image: _builtins.bytes
     """A picture file: JPEG, PNG, WebP, GIF, BMP, TIFF, and HEIC where the server has the library. EXIF orientation is
@@ -64,6 +65,8 @@ class SendImageRequest(_message.Message):
     """Where the pilots stand; only with CSI_PILOT."""
     design_snr_db: _builtins.float
     """SNR in dB that the codec is told to expect, where it cares; unset means what the transmitter expects."""
+    framing: _common_pb2.Framing.ValueType
+    """How the receiver learns what a burst is; unset means the transmitter's default."""
     @_builtins.property
     def channel_override(self) -> _common_pb2.ChannelSettings:
         """Channel settings for this picture alone. The channel checks them; the transmitter passes them on unread."""
@@ -98,11 +101,12 @@ class SendImageRequest(_message.Message):
         pilot_pattern: _common_pb2.PilotPattern.ValueType = ...,
         design_snr_db: _builtins.float | None = ...,
         harq: Global___Harq | None = ...,
+        framing: _common_pb2.Framing.ValueType = ...,
         question: Global___Question | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_design_snr_db", b"_design_snr_db", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "channel_override", b"channel_override", "codec", b"codec", "counter", b"counter", "design_snr_db", b"design_snr_db", "harq", b"harq", "k", b"k", "pilot_symbols", b"pilot_symbols", "question", b"question", "stream", b"stream", "top_k", b"top_k"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_design_snr_db", b"_design_snr_db", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "channel_override", b"channel_override", "codec", b"codec", "counter", b"counter", "csi", b"csi", "design_snr_db", b"design_snr_db", "harq", b"harq", "image", b"image", "k", b"k", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "question", b"question", "request_id", b"request_id", "stream", b"stream", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_design_snr_db", b"_design_snr_db", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "channel_override", b"channel_override", "codec", b"codec", "counter", b"counter", "csi", b"csi", "design_snr_db", b"design_snr_db", "framing", b"framing", "harq", b"harq", "image", b"image", "k", b"k", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "question", b"question", "request_id", b"request_id", "stream", b"stream", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__codec: _TypeAlias = _typing.Literal["codec"]  # noqa: Y015
     _WhichOneofArgType__codec: _TypeAlias = _typing.Literal["_codec", b"_codec"]  # noqa: Y015
@@ -269,6 +273,7 @@ class HarqRound(_message.Message):
     SNR_DB_ESTIMATED_FIELD_NUMBER: _builtins.int
     SECONDS_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
+    HEADER_SYMBOLS_FIELD_NUMBER: _builtins.int
     k: _builtins.int
     """length reached with it"""
     counter: _builtins.int
@@ -284,6 +289,7 @@ class HarqRound(_message.Message):
     """The round trip, with its emulated stages."""
     failure: _builtins.str
     """Why it failed, empty if it did not. A failed round is the last, and the answer is that of the round before."""
+    header_symbols: _builtins.int
     def __init__(
         self,
         *,
@@ -297,10 +303,11 @@ class HarqRound(_message.Message):
         snr_db_estimated: _builtins.float | None = ...,
         seconds: _builtins.float = ...,
         failure: _builtins.str = ...,
+        header_symbols: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_posterior", b"_posterior", "_snr_db_estimated", b"_snr_db_estimated", "confidence", b"confidence", "posterior", b"posterior", "snr_db_estimated", b"snr_db_estimated"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_posterior", b"_posterior", "_snr_db_estimated", b"_snr_db_estimated", "cbr_total", b"cbr_total", "confidence", b"confidence", "counter", b"counter", "failure", b"failure", "k", b"k", "payload_symbols", b"payload_symbols", "pilot_symbols", b"pilot_symbols", "posterior", b"posterior", "seconds", b"seconds", "snr_db_estimated", b"snr_db_estimated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_posterior", b"_posterior", "_snr_db_estimated", b"_snr_db_estimated", "cbr_total", b"cbr_total", "confidence", b"confidence", "counter", b"counter", "failure", b"failure", "header_symbols", b"header_symbols", "k", b"k", "payload_symbols", b"payload_symbols", "pilot_symbols", b"pilot_symbols", "posterior", b"posterior", "seconds", b"seconds", "snr_db_estimated", b"snr_db_estimated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__confidence: _TypeAlias = _typing.Literal["confidence"]  # noqa: Y015
     _WhichOneofArgType__confidence: _TypeAlias = _typing.Literal["_confidence", b"_confidence"]  # noqa: Y015
@@ -346,6 +353,9 @@ class Delivery(_message.Message):
     PILOT_PATTERN_FIELD_NUMBER: _builtins.int
     KNOWLEDGE_BASE_VERSION_FIELD_NUMBER: _builtins.int
     ROUNDS_FIELD_NUMBER: _builtins.int
+    FRAMING_FIELD_NUMBER: _builtins.int
+    HEADER_SYMBOLS_FIELD_NUMBER: _builtins.int
+    CONFIGURATION_SYMBOLS_FIELD_NUMBER: _builtins.int
     ASKED_FIELD_NUMBER: _builtins.int
     item_id: _builtins.str
     label: _builtins.str
@@ -359,7 +369,7 @@ class Delivery(_message.Message):
     cbr: _builtins.float
     """Complex channel uses of the payload / (3 x height x width of the source picture); of all rounds."""
     cbr_total: _builtins.float
-    """The same with pilots and header."""
+    """The same with all that was sent: pilots, a header where there is one, what the waveform adds."""
     csi: _common_pb2.Csi.ValueType
     snr_db_estimated: _builtins.float
     total_seconds: _builtins.float
@@ -367,6 +377,13 @@ class Delivery(_message.Message):
     pilot_symbols: _builtins.int
     pilot_pattern: _common_pb2.PilotPattern.ValueType
     knowledge_base_version: _builtins.int
+    framing: _common_pb2.Framing.ValueType
+    header_symbols: _builtins.int
+    """Symbols of the headers of all rounds; they count in cbr_total."""
+    configuration_symbols: _builtins.int
+    """Symbols of the control message that configured the link for this picture and all others that are sent in the same
+    way. It is sent once in a session, so cbr_total does not hold it; 0 with FRAMING_IDEAL.
+    """
     @_builtins.property
     def top(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Hit]: ...
     @_builtins.property
@@ -417,11 +434,14 @@ class Delivery(_message.Message):
         pilot_pattern: _common_pb2.PilotPattern.ValueType = ...,
         knowledge_base_version: _builtins.int = ...,
         rounds: _abc.Iterable[Global___HarqRound] | None = ...,
+        framing: _common_pb2.Framing.ValueType = ...,
+        header_symbols: _builtins.int = ...,
+        configuration_symbols: _builtins.int = ...,
         asked: Global___Asked | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_snr_db_estimated", b"_snr_db_estimated", "asked", b"asked", "channel", b"channel", "snr_db_estimated", b"snr_db_estimated", "trace", b"trace"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_snr_db_estimated", b"_snr_db_estimated", "accepted", b"accepted", "asked", b"asked", "cbr", b"cbr", "cbr_total", b"cbr_total", "channel", b"channel", "codec", b"codec", "confidence", b"confidence", "csi", b"csi", "distance", b"distance", "genies", b"genies", "item_id", b"item_id", "k", b"k", "knowledge_base", b"knowledge_base", "knowledge_base_version", b"knowledge_base_version", "label", b"label", "ledger", b"ledger", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "reason", b"reason", "rounds", b"rounds", "snr_db_estimated", b"snr_db_estimated", "top", b"top", "total_seconds", b"total_seconds", "trace", b"trace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_snr_db_estimated", b"_snr_db_estimated", "accepted", b"accepted", "asked", b"asked", "cbr", b"cbr", "cbr_total", b"cbr_total", "channel", b"channel", "codec", b"codec", "confidence", b"confidence", "configuration_symbols", b"configuration_symbols", "csi", b"csi", "distance", b"distance", "framing", b"framing", "genies", b"genies", "header_symbols", b"header_symbols", "item_id", b"item_id", "k", b"k", "knowledge_base", b"knowledge_base", "knowledge_base_version", b"knowledge_base_version", "label", b"label", "ledger", b"ledger", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "reason", b"reason", "rounds", b"rounds", "snr_db_estimated", b"snr_db_estimated", "top", b"top", "total_seconds", b"total_seconds", "trace", b"trace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__snr_db_estimated: _TypeAlias = _typing.Literal["snr_db_estimated"]  # noqa: Y015
     _WhichOneofArgType__snr_db_estimated: _TypeAlias = _typing.Literal["_snr_db_estimated", b"_snr_db_estimated"]  # noqa: Y015

@@ -6,9 +6,19 @@ One flat table in three groups: fading; noise and hardware; airtime and faults.
 import math
 from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from shared.errors import InvalidSetting
+from shared.quantity import without_unit
 
 FadingName = Literal["none", "rayleigh", "rician", "kbsc", "tdl-a", "tdl-b", "tdl-c", "tdl-d", "tdl-e"]
 WaveformName = Literal["single", "ofdm"]
@@ -16,12 +26,8 @@ ImpulsesName = Literal["none", "bernoulli", "middleton"]
 JitterName = Literal["uniform", "normal", "exponential"]
 AirtimeName = Literal["virtual", "real"]
 
-HEADER_SYMBOLS: Final = 16
-"""Channel uses of a burst's header: 16 bits in QPSK at rate 1/2, 1 bit a symbol.
-
-4 bits name the codec, 3 its length, 6 the mode that it is sent in (modulation and code rate), 3 are the burst's number.
-They count in cbr_total and in the airtime. The header itself is assumed to be received without errors.
-"""
+GUARD_SYMBOLS: Final = 16
+"""From the end of one burst to the start of the next, where they go out back to back; nothing is sent in between."""
 
 SELECTIVE: Final = tuple(name for name in get_args(FadingName) if name.startswith("tdl-"))
 """Frequency-selective fadings."""
@@ -59,7 +65,14 @@ def _count(default: int, low: int, high: int, description: str) -> Any:
     return Field(default, ge=low, le=high, description=f"{description}: {low} to {high}")
 
 
-class FadingSettings(BaseModel):
+class _Settings(BaseModel):
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read_unit(cls, value: Any, info: ValidationInfo) -> Any:
+        return without_unit(str(info.field_name), value) if isinstance(value, str) else value
+
+
+class FadingSettings(_Settings):
     """Multiplicative effects."""
 
     fading: FadingName = Field(
@@ -69,7 +82,7 @@ class FadingSettings(BaseModel):
     coherence_symbols: int = _count(0, 0, 1 << 16, "symbols under one gain of rayleigh or rician, 0 for all")
     doppler_hz: float = _number(0.0, 0, 1e6, "greatest Doppler shift, Clarke's spectrum, 0 for no motion, Hz")
     burst_interval_seconds: float = _number(
-        0.0, 0, 3600, "from the start of one burst to the next, 0 for its airtime, seconds"
+        0.0, 0, 3600, "from the start of one burst to the next, 0 for its airtime and a guard, seconds"
     )
     shadowing_db: float = _number(0.0, 0, 20, "standard deviation of log-normal shadowing, mean power kept, dB")
     shadowing_bursts: int = _count(1, 1, 1 << 20, "bursts that share one shadowing")
@@ -82,7 +95,7 @@ class FadingSettings(BaseModel):
     cyclic_prefix_symbols: int = _count(16, 0, 1024, "cyclic prefix of ofdm, at most fft_size")
 
 
-class NoiseSettings(BaseModel):
+class NoiseSettings(_Settings):
     """Additive noise and hardware impairments."""
 
     snr_db: Annotated[float, _finite_or_inf(-50, 100)] = Field(
@@ -109,7 +122,7 @@ class NoiseSettings(BaseModel):
     interferer_hz: float = _number(5e4, -1e9, 1e9, "offset of the interferer from the carrier, Hz")
 
 
-class FaultSettings(BaseModel):
+class FaultSettings(_Settings):
     """Airtime, propagation and faults of bursts."""
 
     symbol_rate_hz: float = _number(1e6, 1, 1e12, "symbols per second")
@@ -173,16 +186,17 @@ class ChannelSettings(FaultSettings, NoiseSettings, FadingSettings):
         return Grid(self.fft_size, self.cyclic_prefix_symbols) if self.waveform == "ofdm" else None
 
     def airtime_seconds(self, air_symbols: int) -> float:
-        """Airtime of a burst and its header. air_symbols: pilots, payload and overhead of the waveform."""
-        return (air_symbols + HEADER_SYMBOLS) / self.symbol_rate_hz
+        """Airtime of a burst. air_symbols: pilots, header, payload and overhead of the waveform."""
+        return air_symbols / self.symbol_rate_hz
 
     def interval_seconds(self, air_symbols: int) -> float:
         """Time from the start of one burst of a stream to the next; burst number n starts after n intervals.
 
-        `burst_interval_seconds`, or, if that is 0, the burst's airtime: back to back if all bursts of the stream have
-        the same length. Bursts of different lengths share a time line only with a `burst_interval_seconds`.
+        `burst_interval_seconds`, or, if that is 0, the burst's airtime and a guard of 16 symbols: back to back if all
+        bursts of the stream have the same length. Bursts of different lengths share a time line only with a
+        `burst_interval_seconds`.
         """
-        return self.burst_interval_seconds or self.airtime_seconds(air_symbols)
+        return self.burst_interval_seconds or self.airtime_seconds(air_symbols + GUARD_SYMBOLS)
 
     def updated(self, **fields: Any) -> "ChannelSettings":
         """Return these settings with `fields` changed; None leaves a field unchanged.

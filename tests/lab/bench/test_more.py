@@ -43,7 +43,7 @@ def test_the_benchmark_over_a_running_link(link: LocalLink, tmp_path: Path) -> N
     for row in result["rows"]:
         assert (row["n"], 0 <= row["semantic_accuracy"] <= 1, 0 < row["p50_ms"] <= row["p95_ms"]) == (24, True, True)
         assert 1 <= row["rounds"] <= 6
-        assert row["cbr_total"] == pytest.approx(row["cbr"] + row["rounds"] * 16 / (3 * 64 * 64))
+        assert row["cbr_total"] == pytest.approx(row["cbr"]), "without pilots, nothing but payload is sent"
     draw_more(result, tmp_path / "more.png")
     with Image.open(tmp_path / "more.png") as image:
         assert image.width > 300

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from lab.evaluate.table import Row, write_table
+from lab.report.channel_uses import uses_of
 from lab.report.gain import needed, snr_needed, symbols_needed
 from lab.report.markdown import write_page
 from lab.report.results import Results
@@ -75,7 +76,7 @@ def test_a_page_shows_every_row(folder: Path) -> None:
     assert page.count("| c | ") == 2
     assert "| c | 64 | 0.0154 | — | — | — |" in page
     pictures = sorted(path.name for path in (folder / "figures").iterdir())
-    assert pictures == ["cbr-1.png", "cosine-1.png", "latency.png", "snr-1.png"]
+    assert pictures == ["cbr-1.png", "cosine-1.png", "latency.png", "snr-1.png", "uses-1.png"]
     assert all(f"figures/{name}" in page for name in pictures)
 
 
@@ -105,7 +106,25 @@ def test_what_is_no_result_is_named(tmp_path: Path) -> None:
 def test_a_row_has_the_columns_of_the_table() -> None:
     expected = (
         "scheme k cbr cbr_total fading csi genie snr_db n semantic_accuracy ci_low ci_high semantic_agreement cosine "
-        "knn_overlap_at_10 bler psnr_db encode_ms decode_ms params macs limit"
+        "knn_overlap_at_10 bler psnr_db encode_ms decode_ms params macs limit "
+        "framing header_symbols waveform_symbols configuration_symbols header_bler header_undetected"
     )
     assert list(asdict(row("a", 16, 0.0, 0.5))) == expected.split()
     assert np.isnan(row("a", 16, 0.0, 0.0).cosine)
+
+
+def test_framings_are_told_apart_and_every_channel_use_has_a_place(folder: Path) -> None:
+    """Bars add up to what is sent, and the share of a configuration; headers have a table of their own."""
+    one = replace(row("a", 16, 0.0, 0.5), header_symbols=16.0, framing="ideal")
+    two = replace(one, framing="explicit", header_symbols=8.0, waveform_symbols=3.0, configuration_symbols=2000)
+    two = replace(two, header_bler=0.0123, header_undetected=0.0)
+    write_table([one, two], folder)
+    results = Results.read(folder)
+    assert results.schemes == ["a, ideal", "a, explicit"]
+    parts = ("payload", "pilots", "header_symbols", "configuration", "waveform_symbols")
+    for uses, shared in zip(uses_of(results, AWGN, 0.0).iter_rows(named=True), (0, 2), strict=True):
+        assert sum(uses[part] for part in parts) == pytest.approx(one.cbr_total * 3072 + shared)
+        assert uses["configuration"] == shared
+    page = write_page(folder).read_text()
+    assert "8: 0.012, 0" in page
+    assert (folder / "figures" / "uses-1.png").is_file()

@@ -19,6 +19,7 @@ TABLE = {
     errors.NotFound: Code.NOT_FOUND,
     errors.Exhausted: Code.RESOURCE_EXHAUSTED,
     errors.Expired: Code.DEADLINE_EXCEEDED,
+    errors.Unconfigured: Code.FAILED_PRECONDITION,
     errors.Unavailable: Code.UNAVAILABLE,
     errors.Lost: Code.UNAVAILABLE,
     errors.DataLoss: Code.DATA_LOSS,
@@ -35,7 +36,9 @@ NUMBERS = {
     Code.DATA_LOSS: 15,
 }
 GENERAL = {kind: kind if kind.__base__ is errors.SemLinkError else kind.__base__ for kind in TABLE}
-GENERAL |= {errors.SemLinkError: errors.SemLinkError, errors.Lost: errors.Lost}
+SPECIAL = (errors.Lost, errors.Unconfigured)
+"""What a failure has a flag for."""
+GENERAL |= {kind: kind for kind in (errors.SemLinkError, *SPECIAL)}
 
 
 def test_the_table_holds_every_error() -> None:
@@ -56,7 +59,7 @@ def test_an_error_keeps_its_kind_and_message_over_the_wire(kind: type[errors.Sem
 
 @pytest.mark.parametrize("code", Code)
 def test_every_status_is_some_error_with_a_message(code: grpc.StatusCode) -> None:
-    known = {row: kind for kind, row in TABLE.items() if GENERAL[kind] is kind and kind is not errors.Lost}
+    known = {row: kind for kind, row in TABLE.items() if GENERAL[kind] is kind and kind not in SPECIAL}
     assert type(wire.error_from_status(code, "why")) is known.get(code, errors.SemLinkError)
     assert code.name in str(wire.error_from_status(code, ""))
 

@@ -9,7 +9,7 @@ from sionna.phy.ofdm import OFDMDemodulator, OFDMModulator
 
 from shared.phy import Grid, Sending
 from shared.phy.channel.ofdm import air_symbols, demodulate, modulate, ofdm_symbols
-from shared.phy.conditions.settings import HEADER_SYMBOLS
+from shared.phy.conditions.settings import GUARD_SYMBOLS
 from shared.phy.power import normalize_power
 from shared.units import ratio_to_db
 from tests.tools.channel import HALF_DB, burst, link, refused, spoiled
@@ -143,7 +143,7 @@ def test_a_batch_of_ofdm_bursts_is_each_alone_bit_for_bit(n, effects):
 
 def test_the_next_burst_begins_when_the_samples_of_this_one_are_over():
     sent = link(waveform="ofdm").transmit(burst(65), 0, 10)
-    assert sent.seconds == pytest.approx(10 * (160 + HEADER_SYMBOLS) / 1e6)
+    assert sent.seconds == pytest.approx(10 * (160 + GUARD_SYMBOLS) / 1e6)
 
 
 def test_the_ideal_ofdm_link_gives_back_the_burst_itself():
