@@ -64,6 +64,10 @@ class TransmitterSettings(ServerSettings):
         False,
         description="work on one picture at a time: slower, and no bit depends on what is in flight beside it",
     )
+    question_at_receiver: bool = Field(
+        True,
+        description="whoever asks sits at the receiver, which answers on the rebuilt picture; else it only rebuilds",
+    )
     batch_size: int = Field(32, ge=1, le=4096, description="most pictures encoded together")
     batch_wait_seconds: float = Field(
         0.004, ge=0, le=1, description="how long a free encoder waits for a batch as large as the last one"

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from shared.errors import Exhausted, InvalidPicture
+from shared.types import Pixels
 
 with contextlib.suppress(ImportError):  # HEIC, the format of phones, where the optional library is installed
     import pillow_heif
@@ -163,3 +164,16 @@ def _from_sixteen_bits(image: Image.Image) -> Image.Image:
     """Grey with 16 bits, which Pillow would clip at 255 instead of scaling."""
     samples = np.asarray(image).astype(np.int64)
     return Image.fromarray((samples.clip(0, 65535) >> 8).astype(np.uint8)).convert("RGB")
+
+
+def encode_png(pixels: Pixels) -> bytes:
+    """A PNG file of one picture [H, W, 3], uint8."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def decode_png(data: bytes) -> Pixels:
+    """The reverse of `encode_png`, for files of our own: [H, W, 3], uint8."""
+    with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
+        return np.asarray(picture.convert("RGB"))
