@@ -2,7 +2,7 @@
 #
 #   base -- light -+- channel_proxy
 #                  +- client            + matplotlib
-#                  +- services -+- transmitter       + torch, faiss, open_clip
+#                  +- services -+- transmitter       + torch, faiss, open_clip, HEIC
 #                               +- receiver
 #
 # SemLink itself is built once, as a wheel, and put in last: when only code changes, the dependencies stay as they are.
@@ -16,7 +16,7 @@ RUN python -c "import pathlib, tomllib; \
 project = tomllib.load(open('pyproject.toml', 'rb')); \
 lists = {'build': project['build-system']['requires'], 'light': project['project']['dependencies'], \
          **project['project']['optional-dependencies']}; \
-[pathlib.Path(name + '.txt').write_text('\n'.join(lists[name])) for name in ('build', 'light', 'plot', 'services', 'milvus')]"
+[pathlib.Path(name + '.txt').write_text('\n'.join(lists[name])) for name in ('build', 'light', 'plot', 'services', 'heif', 'milvus')]"
 
 FROM ${BASE} AS base
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONUNBUFFERED=1
@@ -39,8 +39,9 @@ COPY --from=requirements /requirements/plot.txt /requirements/
 RUN pip install --quiet --requirement /requirements/plot.txt
 
 FROM light-dependencies AS services-dependencies
-COPY --from=requirements /requirements/services.txt /requirements/milvus.txt /requirements/
-RUN pip install --quiet --requirement /requirements/services.txt
+COPY --from=requirements /requirements/services.txt /requirements/heif.txt /requirements/milvus.txt /requirements/
+# HEIC too, which phones send.
+RUN pip install --quiet --requirement /requirements/services.txt --requirement /requirements/heif.txt
 # What else the services need: "milvus", see docker-compose.milvus.yml, or nothing.
 ARG FURTHER=""
 RUN if [ -n "$FURTHER" ]; then pip install --quiet --requirement "/requirements/$FURTHER.txt"; fi
@@ -48,11 +49,10 @@ RUN if [ -n "$FURTHER" ]; then pip install --quiet --requirement "/requirements/
 # --- SemLink ----------------------------------------------------------------------------------------------------------
 FROM light-dependencies AS channel_proxy
 RUN --mount=type=bind,from=wheel,source=/wheel,target=/wheel pip install --quiet --no-deps /wheel/*.whl
-ENV SEMLINK_CHANNEL_HOST=0.0.0.0
+ENV SEMLINK_CHANNEL_HOST=0.0.0.0 SEMLINK_CHANNEL_HEARTBEAT=/tmp/heartbeat
 USER semlink
 EXPOSE 50052
-HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import sys; from local.health import is_serving; sys.exit(not is_serving('127.0.0.1:50052', 3))"]
+HEALTHCHECK --interval=5s --timeout=10s --start-period=30s --retries=6 CMD test -n "$(find /tmp/heartbeat -mmin -0.5)"
 ENTRYPOINT ["python", "-m", "channel_proxy"]
 
 FROM client-dependencies AS client
@@ -68,15 +68,13 @@ RUN install --directory --owner=semlink --group=semlink /kb
 USER semlink
 
 FROM services AS transmitter
-ENV SEMLINK_TRANSMITTER_HOST=0.0.0.0
+ENV SEMLINK_TRANSMITTER_HOST=0.0.0.0 SEMLINK_TRANSMITTER_HEARTBEAT=/tmp/heartbeat
 EXPOSE 50051
-HEALTHCHECK --interval=5s --timeout=5s --start-period=180s --retries=3 \
-    CMD ["python", "-c", "import sys; from local.health import is_serving; sys.exit(not is_serving('127.0.0.1:50051', 3))"]
+HEALTHCHECK --interval=5s --timeout=10s --start-period=180s --retries=6 CMD test -n "$(find /tmp/heartbeat -mmin -0.5)"
 ENTRYPOINT ["python", "-m", "transmitter"]
 
 FROM services AS receiver
-ENV SEMLINK_RECEIVER_HOST=0.0.0.0 SEMLINK_RECEIVER_KB=/kb
+ENV SEMLINK_RECEIVER_HOST=0.0.0.0 SEMLINK_RECEIVER_HEARTBEAT=/tmp/heartbeat SEMLINK_RECEIVER_KB=/kb
 EXPOSE 50053
-HEALTHCHECK --interval=5s --timeout=5s --start-period=300s --retries=3 \
-    CMD ["python", "-c", "import sys; from local.health import is_serving; sys.exit(not is_serving('127.0.0.1:50053', 3))"]
+HEALTHCHECK --interval=5s --timeout=10s --start-period=300s --retries=6 CMD test -n "$(find /tmp/heartbeat -mmin -0.5)"
 ENTRYPOINT ["python", "-m", "receiver"]

@@ -1,5 +1,7 @@
 """The `semlink` command."""
 
+import os
+import signal
 import sys
 from typing import Annotated
 
@@ -9,6 +11,7 @@ from cli import bench, channel, kb, train
 from cli.console import complain, status_of
 from cli.lazy import Command, lazy_app
 from shared.errors import SemLinkError
+from shared.files import said
 from shared.version import VERSION
 
 _LINK, _MODELS, _COMPARISONS = "The link", "Pictures and models", "Comparisons"
@@ -21,10 +24,12 @@ app = lazy_app(
     """,
     {
         "up": Command("cli.up:up", "Run transmitter, channel and receiver on this machine until Ctrl-C.", _LINK),
+        "down": Command("cli.down:down", "Stop the link that runs on this machine.", _LINK),
         "demo": Command(
             "cli.demo.command:demo", "Start a link, send pictures through good and bad channels, draw them.", _LINK
         ),
         "send": Command("cli.send:send", "Send pictures over the link and show the receiver's answers.", _LINK),
+        "ask": Command("cli.ask:ask", "Send of a picture what a question is about, and get the answer.", _LINK),
         "features": Command(
             "cli.features:features", "Embed every picture of a source into one file of arrays.", _MODELS
         ),
@@ -60,14 +65,26 @@ def semlink(
 
 
 def main() -> None:
-    """Run the command; an error of SemLink is one line and a status: 2 for wrong input, 1 otherwise."""
+    """Run the command; an error of SemLink or the system is one line and a status: 2 for wrong input, 1 otherwise."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's own log, between lines for people; errors are raised
     try:
         app()
     except SemLinkError as error:
         complain(f"semlink: {error}", "red")
         sys.exit(status_of(error))
+    except BrokenPipeError:
+        _leave_pipe()
+    except OSError as error:
+        complain(f"semlink: {said(error)}", "red")
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _leave_pipe() -> None:
+    """The reader, such as `head`, has seen enough: end as a program does that SIGPIPE ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would complain when it flushes
+    sys.exit(128 + signal.SIGPIPE)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """Where output goes: answers to standard output, messages and progress to standard error; and SIGTERM."""
 
+import codecs
 import json as json_module
+import os
 import signal
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console, RenderableType
 from rich.table import Table
@@ -13,8 +16,46 @@ from rich.text import Text
 from shared.errors import InvalidInput, NotFound, SemLinkError
 from shared.strict_json import strict_json
 
-out = Console(emoji=False)  # `first:x:drawn` is a source and no emoji
-err = Console(stderr=True, emoji=False)
+_ASCII: Final = {
+    "→": "->", "←": "<-", "−": "-", "–": "-", "—": "-", "·": "|", "•": "*", "…": "...", "█": "#", "▇": "#", "≤": "<=",
+    "≥": ">=", "×": "x", "±": "+-", "°": "deg", "µ": "u", "μ": "u", "²": "2", "√": "sqrt ",
+}  # fmt: skip
+_WIDE: Final = 1000  # columns of a file or a pipe, where nothing is gained by folding lines
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    """For `codecs.register_error`: what a stream cannot encode, in ASCII; an escape where there is nothing like it."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    failed = error.object[error.start : error.end]
+    return "".join(_ASCII.get(one) or _plain(one) for one in failed), error.end
+
+
+def _plain(one: str) -> str:
+    """A letter without its accents, a box as + - |, or Python's escape."""
+    bare = unicodedata.normalize("NFKD", one).encode("ascii", "ignore").decode()
+    if bare:
+        return bare
+    if "\u2500" <= one <= "\u257f":  # box drawing
+        return "-" if one in "─━╌╍" else "|" if one in "│┃╎╏" else "+"
+    if "\u2800" <= one <= "\u28ff":  # Braille dots: the spinner
+        return "*"
+    return one.encode("ascii", "backslashreplace").decode()
+
+
+codecs.register_error("semlink", _in_ascii)
+
+
+def _console(stream: str) -> Console:
+    """The one maker of consoles: for a terminal of any encoding, and lines that are not folded in files and pipes."""
+    if hasattr(file := getattr(sys, stream), "reconfigure"):
+        file.reconfigure(errors="semlink")
+    columns = None if file.isatty() or "COLUMNS" in os.environ else _WIDE
+    # `first:x:drawn` is a source and no emoji
+    return Console(emoji=False, stderr=stream == "stderr", width=columns)
+
+
+out, err = _console("stdout"), _console("stderr")
 
 _SHOWN = 20  # messages of one kind that are printed one by one
 
@@ -22,7 +63,8 @@ _SHOWN = 20  # messages of one kind that are printed one by one
 def answer(json: bool, document: Any, show: Callable[[], object]) -> None:
     """Print `document` as one strict JSON document, see `strict_json`, or let `show` print for people."""
     if json:
-        json_module.dump(strict_json(document), sys.stdout, indent=2, allow_nan=False, ensure_ascii=False)
+        utf = (sys.stdout.encoding or "").lower().startswith("utf")
+        json_module.dump(strict_json(document), sys.stdout, indent=2, allow_nan=False, ensure_ascii=not utf)
         sys.stdout.write("\n")
         sys.stdout.flush()
     else:
@@ -61,6 +103,8 @@ def plain_table(
         table.add_column(name, justify="right")
     for row in rows:
         table.add_row(*row)
+    for column in table.columns:
+        column.overflow = "fold"  # in a narrow terminal nothing is cut off
     return table
 
 
@@ -83,6 +127,12 @@ def untrusted(text: str) -> Text:
     return Text("".join(one if one.isprintable() else repr(one)[1:-1] for one in text))
 
 
-def stop_on_sigterm() -> None:
-    """Let SIGTERM unwind this process like Ctrl-C, so that what it started is stopped."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+def stop_on_signals() -> None:
+    """Let SIGTERM and SIGHUP unwind this process like Ctrl-C, so that what it started is stopped.
+
+    A signal that was ignored when the process started stays ignored: SIGHUP under nohup, SIGINT in the background of a
+    script, as POSIX wants it.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda received, _: sys.exit(128 + received))

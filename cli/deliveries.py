@@ -8,35 +8,40 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cli.console import plain_table
+from cli.console import out, plain_table
 from shared.errors import SemLinkError
 from shared.frame.delivery import Delivery
 from shared.ledger import Kind
 from shared.units import channel_name, decibels
 
 _BAR = 28
+_BESIDE_BARS = 28  # columns of stage, milliseconds and margins
 
 
-def show_delivery(image: Path, delivery: Delivery) -> RenderableType:
+def show_delivery(image: str, delivery: Delivery) -> RenderableType:
     """One delivery: the answer, the nearest items, the channel, and the time of each stage."""
     return Group(
         _headline(image, delivery),
-        Padding(_facts(delivery), (1, 2)),
-        *([Padding(_rounds(delivery), (0, 2, 1, 2))] if delivery.rounds else []),
-        Padding(_hits(delivery), (0, 2)),
-        Padding(_ledger(delivery), (1, 2, 0, 2)),
+        _indented(_facts(delivery), (1, 1)),
+        *([_indented(_rounds(delivery), (0, 1))] if delivery.rounds else []),
+        _indented(_hits(delivery), (0, 0)),
+        _indented(_ledger(delivery), (1, 0)),
     )
 
 
-def show_deliveries(pairs: Iterable[tuple[Path, Delivery | SemLinkError]]) -> Table:
+def _indented(table: Table, lines: tuple[int, int]) -> Padding:
+    """A table with so many blank lines above and below; no spaces on its right, which would lie in every file."""
+    above, below = lines
+    return Padding(table, (above, 0, below, 2), expand=False)
+
+
+def show_deliveries(pairs: Iterable[tuple[str, Delivery | SemLinkError]]) -> Table:
     """One row for each picture that was delivered."""
     table = plain_table("picture", "label", "nearest item", numbers=("distance", "confidence", "SNR", "time"))
-    for column in table.columns[:3]:
-        column.overflow = "fold"
     for image, delivery in pairs:
         if isinstance(delivery, Delivery):
             table.add_row(
-                image.name,
+                image_name(image),
                 _verdict(delivery),
                 delivery.item_id,
                 f"{delivery.distance:.3f}",
@@ -47,8 +52,13 @@ def show_deliveries(pairs: Iterable[tuple[Path, Delivery | SemLinkError]]) -> Ta
     return table
 
 
-def _headline(image: Path, delivery: Delivery) -> Text:
-    line = Text.assemble((image.name, "bold"), "  →  ", _verdict(delivery), f"   item {delivery.item_id}")
+def image_name(image: str, folders: bool = False) -> str:
+    """What a picture of the command line is called, without or with its folders."""
+    return "standard input" if image == "-" else image if folders else Path(image).name
+
+
+def _headline(image: str, delivery: Delivery) -> Text:
+    line = Text.assemble((image_name(image), "bold"), "  →  ", _verdict(delivery), f"   item {delivery.item_id}")
     if not delivery.accepted:
         line.append(f"   not accepted: {delivery.reason}", "yellow")
     return line
@@ -81,7 +91,7 @@ def _facts(delivery: Delivery) -> Table:
 
 
 def _rounds(delivery: Delivery) -> Table:
-    table = plain_table("round", numbers=("k", "symbols", "with pilots, header: cbr", "posterior", "confidence", "ms"))
+    table = plain_table("round", numbers=("k", "symbols", "cbr_total", "posterior", "confidence", "ms"))
     table.add_column("")
     for number, one in enumerate(delivery.rounds, 1):
         table.add_row(
@@ -114,7 +124,7 @@ def _ledger(delivery: Delivery) -> Table:
     table.add_column("ms", f"{delivery.total_seconds * 1e3:.2f}", justify="right")
     table.add_column("")
     for entry in delivery.ledger:
-        bar = "█" * round(_BAR * entry.seconds / longest)
+        bar = "█" * round(min(_BAR, max(out.width - _BESIDE_BARS, 4)) * entry.seconds / longest)
         emulated = entry.kind is Kind.EMULATED
         table.add_row(
             entry.stage,

@@ -10,6 +10,7 @@ from cli.console import answer, complain, out
 from cli.options import OUT, Clip, Json, Weights, WeightsDir
 from cli.progress import progress
 from lab.data.features import ClipChoice
+from lab.evaluate.ask.run import SCENES, evaluate_ask
 from lab.evaluate.bounds import classifier_accuracy
 from lab.evaluate.data import open_test_set
 from lab.evaluate.leak_test import too_good
@@ -18,6 +19,7 @@ from lab.evaluate.scenario import load_scenario
 from lab.report.examples import draw_examples
 from lab.report.markdown import write_page
 from shared.codecs.base.weight_files import use_weights_dir
+from shared.errors import InvalidSetting
 
 _FEATURES = OUT / "features"
 """Embeddings by content and CLIP, for every comparison."""
@@ -27,9 +29,11 @@ Jobs = Annotated[int, typer.Option(min=1, max=1024, help="Processes that measure
 
 
 def evaluate(
-    scenario: Annotated[str, typer.Argument(help="A TOML file, or quick, paper, pictures, authors.")],
+    scenario: Annotated[str, typer.Argument(help="A TOML file, or quick, paper, pictures, authors; or ask.")],
     *,
-    data: Annotated[str, typer.Option(help="drawn, or a folder with CIFAR-100, or with pictures in query/ and kb/.")],
+    data: Annotated[
+        str | None, typer.Option(help="drawn, or a folder with CIFAR-100, or with pictures in query/ and kb/.")
+    ] = None,
     folder: Annotated[Path, typer.Option("--out", help="Folder for results.csv and results.parquet.")] = OUT
     / "results",
     jobs: Jobs = 1,
@@ -43,10 +47,18 @@ def evaluate(
 
     Points that are measured already are kept: run it again after a break, or after a change of the scenario.
 
+    `ask` sends pictures of scenes for questions, and needs no data.
+
     - `semlink evaluate quick --data drawn`
     - `semlink evaluate paper --data data --jobs 2 --out out/results`
+    - `semlink evaluate ask --out out/ask`
     """
     use_weights_dir(weights_dir)
+    if scenario == "ask":
+        _evaluate_ask(folder, json)
+        return
+    if data is None:
+        raise InvalidSetting(f"scenario {scenario} needs pictures: name them with --data, such as --data drawn")
     wanted, choice = load_scenario(scenario), ClipChoice(clip, weights)
     with progress(f"embedding {data}") as step:
         test_set = open_test_set(data, choice, _FEATURES, step)
@@ -56,6 +68,13 @@ def evaluate(
     for row in too_good(table.iter_rows(named=True)):
         complain(_TOO_GOOD.format(**row))
     file = folder / "results.csv"
+    answer(json, {"file": str(file), "points": len(table)}, lambda: out.print(f"{len(table)} points in {file}"))
+
+
+def _evaluate_ask(folder: Path, json: bool) -> None:
+    with progress("asking about scenes") as report_progress:
+        table = evaluate_ask(folder, SCENES, report_progress)
+    file = folder / "ask.csv"
     answer(json, {"file": str(file), "points": len(table)}, lambda: out.print(f"{len(table)} points in {file}"))
 
 

@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from shared.errors import NotFound
+from shared.quantity import form_of, unit_of, without_unit
 
 _OWN = {"assets", "channel_proxy", "cli", "client", "lab", "local", "protos", "receiver", "shared", "transmitter"}
 _EXTRAS = {"matplotlib": "plot", "sigmf": "sigmf"}
@@ -57,11 +58,42 @@ def lazy_app(
                 loaded = typer.Typer(add_completion=False, rich_markup_mode="markdown")
                 loaded.command(name)(load(commands[name].target))
                 command = typer.main.get_command(loaded)
+                for parameter in command.params:
+                    read_units(parameter)
             return name, command, rest
 
     return typer.Typer(
         cls=LazyGroup, help=help_text, no_args_is_help=default is None, rich_markup_mode="markdown", **options
     )
+
+
+def read_units(parameter: Any) -> None:
+    """Let an option such as --snr-db take `5dB` beside `5`, and say the right form of a number that is none."""
+    if unit_of(parameter.name or "") is None:
+        return
+    convert = parameter.process_value
+
+    def process_value(ctx: Any, value: Any) -> Any:
+        try:
+            several = isinstance(value, list | tuple)
+            plain = [_plain(parameter.name, one) for one in (value if several else [value])]
+            return convert(ctx, plain if several else plain[0])
+        except ValueError as error:
+            raise typer.BadParameter(str(error), ctx=ctx, param=parameter) from error
+
+    parameter.process_value = process_value
+
+
+def _plain(name: str, value: Any) -> Any:
+    """The number in the text of an option. Raises ValueError, with the right form, if there is none."""
+    if not isinstance(value, str):
+        return value
+    number = without_unit(name, value)
+    try:
+        float(number)
+    except ValueError:
+        raise ValueError(f"{value!r} is no number; write {form_of(name)}") from None
+    return number
 
 
 def load(target: str) -> Any:

@@ -12,6 +12,27 @@ OUT = Path("out")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, and nothing else there.")]
 
+
+def _show_all(ctx: Any, wanted: bool) -> None:
+    """Print the help of a command with the options that --help leaves out."""
+    if wanted and not ctx.resilient_parsing:
+        for parameter in ctx.command.params:
+            parameter.hidden = False
+        typer.echo(ctx.get_help())
+        raise typer.Exit
+
+
+HelpAll = Annotated[
+    bool,
+    typer.Option("--help-all", is_eager=True, callback=_show_all, help="List the rare options too, and exit."),
+]
+
+
+def rare(help_text: str, *names: str, panel: str = "Radio", metavar: str | None = None) -> Any:
+    """An option that only --help-all lists."""
+    return typer.Option(*names, help=help_text, rich_help_panel=panel, metavar=metavar, hidden=True)
+
+
 # --- addresses --------------------------------------------------------------------------------------------------------
 
 
@@ -67,6 +88,7 @@ PilotFlag = Annotated[
         metavar="preamble|scattered",
         help="preamble (or front): one gain for the burst; scattered (or spread): the gain is tracked along it.",
         rich_help_panel="Radio",
+        hidden=True,
     ),
 ]
 _SYNONYMS: dict[str, PilotPattern] = {"front": "preamble", "spread": "scattered"}

@@ -4,15 +4,18 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 from time import sleep
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from cli.console import answer, err, out, stop_on_sigterm
+from cli.console import answer, complain, err, out, stop_on_signals
 from cli.options import CODEC_HELP, OUT, Download, Json, OwnCodec, WeightsDir
 from client.connection import CHANNEL, TRANSMITTER
+from local.health import is_serving
+from local.running_links import registered
 from local.service_process import command_line
 from local.supervisor import SERVICES, LinkPlan, LocalLink
 
@@ -28,6 +31,7 @@ Weights = Annotated[str | None, typer.Option(help="Its weights: a file, or a tag
 Codec = Annotated[str | None, typer.Option(help=f"Codec of pictures that name none. {CODEC_HELP}")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for what this run writes: logs, knowledge base.")]
+_PATIENCE_SECONDS = 20.0
 _Port = typer.Option(min=0, max=65535, help="0 lets the system choose.", rich_help_panel="Ports")
 
 
@@ -52,6 +56,9 @@ def up(
 
     The first run builds a knowledge base of pictures that the project draws itself; nothing is downloaded.
 
+    Ctrl-C, SIGTERM, the end of the terminal and `semlink down` stop all three. In the background of a script
+    (`semlink up &`) SIGINT is ignored, as POSIX wants it, and under nohup SIGHUP; the others work there too.
+
     - `semlink up`
     - `semlink up --kb my-kb --source holiday-pictures/` — your own pictures, one sub-folder per label
     - `semlink up --clip ViT-B-32 --weights openai --codec raw` — a real CLIP, from this machine's cache
@@ -59,7 +66,7 @@ def up(
     - `SEMLINK_CHANNEL_SNR_DB=0 semlink up` — any setting of a service, by environment;
       `python -m channel_proxy --help` lists them, and so do transmitter and receiver
     """
-    stop_on_sigterm()
+    stop_on_signals()
     ports = {"transmitter": transmitter_port, "channel_proxy": channel_port, "receiver": receiver_port}
     models: dict[str, Any] = {
         "clip": clip,
@@ -71,7 +78,7 @@ def up(
     models["weights_dir"] = weights_dir
     plan = make_plan(directory, kb=kb, source=source, models=models, codec=codec, ports=ports)
     with running(plan) as link:
-        addresses = {"transmitter": link.transmitter, "channel": link.channel, "receiver": link.receiver}
+        addresses = link.addresses
         answer(json, addresses, lambda: say_ready(link))
         _wait(link)
 
@@ -112,14 +119,34 @@ def running(plan: LinkPlan) -> Iterator[LocalLink]:
 
         def show(name: str, state: str) -> None:
             states[name] = state
-            status.update(" · ".join(f"{service} [dim]{state}[/]" for service, state in states.items()))
+            status.update(", ".join(f"{service} [dim]{state}[/]" for service, state in states.items()))
 
         link = LocalLink(plan, show)
-        link.start()
+        with _telling(link, states):
+            link.start()
     try:
-        yield link
+        with registered(link.addresses):
+            yield link
     finally:
         link.stop()
+
+
+@contextmanager
+def _telling(link: LocalLink, states: Mapping[str, str]) -> Iterator[None]:
+    """While the body runs longer than some seconds: say what it waits for, and the end of that service's log."""
+
+    def tell() -> None:
+        for name, service in link.services.items():
+            if states[name] != "ready" and not (service.bound and is_serving(service.bound_address(0.0))):
+                complain(f"still waiting for {name} ({states[name]}); the end of {service.log}:\n{service.tail()}")
+
+    timer = Timer(_PATIENCE_SECONDS, tell)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def say_ready(link: LocalLink) -> None:
@@ -135,7 +162,7 @@ def say_ready(link: LocalLink) -> None:
     channel_at = "" if link.channel == CHANNEL else f" --channel {link.channel}"
     out.print(f"    semlink send PICTURE --snr-db 5{at}", style="bold", highlight=False)
     out.print(f"    semlink channel set --snr-db 0 --fading rayleigh{channel_at}", style="bold", highlight=False)
-    out.print("\nCtrl-C stops it.", style="dim")
+    out.print("\nCtrl-C stops it, or `semlink down` in another terminal.", style="dim")
 
 
 def _wait(link: LocalLink) -> None:

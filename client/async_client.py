@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 import grpc
 
-from client.connection import TRANSMITTER, checked_address, rpc_errors
-from client.options import SendOptions, build_request, checked_timeout, with_timeout
+from client.connection import TRANSMITTER, rpc_errors
+from client.options import AskOptions, SendOptions, build_question, build_request, checked_timeout, with_timeout
 from client.pictures import Picture
 from client.stream import IN_FLIGHT, Answer, Journal, Order, checked_in_flight, read_delivery
 from protos.semlink.v1 import transmitter_pb2 as api
 from protos.semlink.v1.transmitter_pb2_grpc import TransmitterStub
 from shared.frame.delivery import Delivery, TransmitterInfo
+from shared.rpc.address import checked_address, proxy_allowed
 from shared.rpc.options import channel_options
 from shared.wire import from_message
 
@@ -36,10 +37,11 @@ class AsyncSemLink:
     """
 
     def __init__(self, address: str = TRANSMITTER, timeout: float = 30.0) -> None:
-        self.address = address
+        self.address = checked_address(address)
         self.timeout = timeout
         checked_timeout(timeout)
-        self._channel = grpc.aio.insecure_channel(checked_address(address), channel_options())
+        options = channel_options(use_proxy=proxy_allowed(self.address))
+        self._channel = grpc.aio.insecure_channel(self.address, options)
         self._stub: TransmitterAsyncStub = TransmitterStub(self._channel)
 
     async def __aenter__(self) -> Self:
@@ -61,10 +63,19 @@ class AsyncSemLink:
     async def send(self, picture: Picture, **options: Unpack[SendOptions]) -> Delivery:
         """Send one picture and wait for its answer; see `SemLink.send`."""
         request = await _off_loop(picture, build_request, picture, with_timeout(options, self.timeout))
+        return await self._sent(request)
+
+    async def _sent(self, request: api.SendImageRequest) -> Delivery:
         start = perf_counter()
         with rpc_errors(self.address):
             message = await self._stub.SendImage(request, timeout=request.timeout_seconds or None)
         return read_delivery(message, perf_counter() - start)
+
+    async def ask(self, picture: Picture, question: str, **options: Unpack[AskOptions]) -> Delivery:
+        """Send of a picture what a question is about, and get the receiver's answer; see `SemLink.ask`."""
+        given = with_timeout(options, self.timeout)
+        request = await _off_loop(picture, build_question, picture, question, given)
+        return await self._sent(request)
 
     def send_many(
         self,

@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any, Unpack
 
 from client.connection import TRANSMITTER, Client, rpc_errors
-from client.options import SendOptions, build_request, with_timeout
+from client.options import AskOptions, SendOptions, build_question, build_request, with_timeout
 from client.pictures import Picture
 from client.stream import IN_FLIGHT, Answer, Journal, Order, checked_in_flight, read_delivery
 from protos.semlink.v1 import transmitter_pb2 as api
@@ -40,11 +40,22 @@ class SemLink(Client):
         picture: path, bytes of a picture file, or PIL image. options: see `SendOptions`.
         Raises a SemLinkError.
         """
-        request = build_request(picture, with_timeout(options, self.timeout))
+        return self._sent(build_request(picture, with_timeout(options, self.timeout)))
+
+    def _sent(self, request: api.SendImageRequest) -> Delivery:
         start = perf_counter()
         with rpc_errors(self.address):
             message = self._stub.SendImage(request, timeout=request.timeout_seconds or None)
         return read_delivery(message, perf_counter() - start)
+
+    def ask(self, picture: Picture, question: str, **options: Unpack[AskOptions]) -> Delivery:
+        """Send of a picture what a question is about, and get the receiver's answer on what it rebuilt.
+
+        picture: as in `send`. question: in plain English, such as "what colour is the heart?". options: see
+        `SendOptions`, among them `bits`, of the picture, 384 by default; the codec is "klt-relevance", or "klt", which
+        does not heed the question. The delivery has `answer`, `picture` (a PNG file) and `asked`.
+        """
+        return self._sent(build_question(picture, question, with_timeout(options, self.timeout)))
 
     def send_many(
         self,

@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 
 from client.options import checked_timeout
 from shared import errors
+from shared.rpc.address import checked_address, proxy_allowed
 from shared.rpc.options import channel_options
 from shared.rpc.status import error_from_rpc
 
@@ -30,14 +31,6 @@ _TRANSPORT = (
 )
 
 
-def checked_address(address: str) -> str:
-    """The address if it has the form HOST:PORT."""
-    host, _, port = address.rpartition(":")
-    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) <= 65535:
-        raise errors.InvalidSetting(f"address {address!r}: give HOST:PORT, for example {TRANSMITTER}")
-    return address
-
-
 class Client:
     """A connection that closes with its context.
 
@@ -45,10 +38,11 @@ class Client:
     """
 
     def __init__(self, address: str, timeout: float) -> None:
-        self.address = address
+        self.address = checked_address(address)
         self.timeout = timeout
         checked_timeout(timeout)
-        self._channel = grpc.insecure_channel(checked_address(address), channel_options())
+        options = channel_options(use_proxy=proxy_allowed(self.address))
+        self._channel = grpc.insecure_channel(self.address, options)
 
     def __enter__(self) -> Self:
         return self

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from shared.errors import Exhausted, InvalidPicture, NotFound
+from shared.local_path import local_path
 from shared.rpc.options import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def picture_bytes(picture: Picture) -> bytes:
     Raises NotFound, InvalidPicture or Exhausted, naming the file.
     """
     if isinstance(picture, str | Path):
-        return _read_file(Path(picture))
+        return _read_file(local_path(picture))
     if isinstance(picture, bytes | bytearray | memoryview):
         return _checked(bytes(picture), "the picture")
     return _checked(_encode(picture), "the picture as PNG")

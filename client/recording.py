@@ -8,24 +8,26 @@ does not know, is written as "inf". Received symbols of OFDM are those of its su
 """
 
 import math
+import tarfile
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import IO, Any, Final, Self
 
 import numpy as np
 
-from shared.errors import DataLoss, InvalidSetting, NotFound
+from shared.errors import DataLoss, InvalidInput, InvalidSetting, NotFound
 from shared.frame.burst import Burst, CodecSpec, Genie
 from shared.frame.channel_records import RecordedBurst
 from shared.frame.reception import ChannelReport
 from shared.frame.symbols import pack_symbols
+from shared.local_path import local_path
 from shared.phy import ChannelSettings, Grid
 from shared.types import Complex
 from shared.version import VERSION
 
 _PREFIX: Final = "semlink:"
 _EXTENSION: Final = {"name": "semlink", "version": "1.0.0", "optional": True}
-_DATA, _META, _SENT = ".sigmf-data", ".sigmf-meta", "-sent"
+_DATA, _META, _ARCHIVE, _SENT = ".sigmf-data", ".sigmf-meta", ".sigmf", "-sent"
 _RECEIVED_TEXT, _SENT_TEXT = "symbols as the receiver got them", "symbols as they were sent"
 _SAME = ("burst_id", "stream", "counter", "pilot_pattern", "csi", "top_k", "session", "offset_symbols")
 _BURST: Final = {name: name for name in _SAME} | {"pilots": "pilot_symbols", "wanted_certainty": "required_posterior"}
@@ -99,17 +101,31 @@ class RecordingWriter:
 def read_recording(name: str | Path) -> list[RecordedBurst]:
     """The bursts of a recording, with what was sent where that was recorded.
 
-    name: path, with or without suffix. Raises NotFound for one that is not there, DataLoss for one that is damaged or
-    was not made by SemLink.
+    name: path, with or without suffix, or of an archive. Raises NotFound for one that is not there, DataLoss for one
+    that is damaged, InvalidInput for one that was not made by SemLink.
     """
-    path = Path(name)
+    path = local_path(name)
     path = path.with_suffix("") if path.suffix in (_DATA, _META) else path
     annotations, received = _read(path)
+    own = [each for each in annotations if any(key.startswith(_PREFIX) for key in each)]
+    if not own:
+        raise InvalidInput(
+            f"{path} is a SigMF recording, but not of SemLink: none of its {len(annotations)} annotations says "
+            f"{_PREFIX}burst_id and the other names of a burst's header; `semlink channel record` makes such recordings"
+        )
     sent = _read(_with(path, _SENT))[1] if _with(_with(path, _SENT), _META).exists() else None
+    return [_checked(path, number, annotation, received, sent) for number, annotation in enumerate(own, 1)]
+
+
+def _checked(
+    path: Path, number: int, annotation: dict[str, Any], received: Complex, sent: Complex | None
+) -> RecordedBurst:
     try:
-        return [_recorded(annotation, received, sent) for annotation in annotations]
-    except (KeyError, ValueError, TypeError) as error:
-        raise DataLoss(f"{path}{_META} holds no bursts of SemLink: {error!r}") from error
+        return _recorded(annotation, received, sent)
+    except KeyError as error:
+        raise DataLoss(f"{path}: burst {number} of the recording lacks {_PREFIX}{error.args[0]}") from error
+    except (ValueError, TypeError) as error:
+        raise DataLoss(f"{path}: burst {number} of the recording cannot be read: {error}") from error
 
 
 def _annotation(recorded: RecordedBurst, start: int) -> dict[str, Any]:
@@ -134,7 +150,8 @@ def _annotation(recorded: RecordedBurst, start: int) -> dict[str, Any]:
 
 
 def _recorded(annotation: dict[str, Any], received: Complex, sent: Complex | None) -> RecordedBurst:
-    start, count = annotation["core:sample_start"], annotation["core:sample_count"]
+    start = annotation["core:sample_start"]
+    count = annotation.get("core:sample_count", len(received) - start)  # without it: to the end
     found = {name.removeprefix(_PREFIX): value for name, value in annotation.items() if name.startswith(_PREFIX)}
     genie, grid = found.get("genie"), found.get("grid")
     burst = Burst(
@@ -156,15 +173,29 @@ def _recorded(annotation: dict[str, Any], received: Complex, sent: Complex | Non
 
 
 def _read(path: Path) -> tuple[list[dict[str, Any]], Complex]:
-    meta = _with(path, _META)
-    if not meta.exists():
-        raise NotFound(f"{meta}: there is no such recording")
+    """Annotations and samples [N], of any data type of SigMF; fixed-point samples are scaled to -1 to 1.
+
+    path: of a pair of files, without suffix, or of an archive, NAME.sigmf.
+    """
+    archive = path if path.suffix == _ARCHIVE else _with(path, _ARCHIVE)
+    file = archive if path.suffix == _ARCHIVE or not _with(path, _META).exists() else _with(path, _META)
+    if not file.exists():
+        raise NotFound(f"{_with(path, _META)}: there is no such recording")
     sigmf = _sigmf()
+    from jsonschema import ValidationError  # noqa: PLC0415 - comes with sigmf
+
     try:
-        recording = sigmf.fromfile(str(meta))  # checks the data against their sum
-        return recording.get_annotations(), np.asarray(recording.read_samples(), np.complex64)
-    except (sigmf.error.SigMFError, OSError, ValueError) as error:
-        raise DataLoss(f"{meta}: {error}") from error
+        recording = sigmf.fromfile(str(file))  # checks the data against their sum
+        samples = np.asarray(recording.read_samples())
+        annotations = recording.get_annotations()
+    except (sigmf.error.SigMFError, OSError, ValueError, KeyError, tarfile.TarError, ValidationError) as error:
+        raise DataLoss(f"{file}: {error}") from error
+    if samples.ndim != 1 or not np.iscomplexobj(samples):
+        kind = "real samples" if samples.ndim == 1 else f"{samples.shape[1]} channels"
+        raise InvalidInput(
+            f"{file} is a SigMF recording, but not of SemLink: it has {kind}; bursts are complex, of one"
+        )
+    return annotations, samples.astype(np.complex64)
 
 
 def _sigmf() -> Any:

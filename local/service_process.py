@@ -8,15 +8,16 @@ needs Python between fork and exec, which can hang or crash once gRPC has thread
 import math
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic, sleep
 
 from local.health import wait_serving
 from shared.errors import Unavailable
+from shared.files import reason_file
 
 _POLL_SECONDS = 0.05
-_ENDING_SECONDS = 1.0  # from the end of a process's connections to its own end
+_SLICE_SECONDS = 2.0
 _TAIL_LINES = 15
 
 
@@ -31,8 +32,9 @@ class ServiceProcess:
         self.name = name
         self.log = directory / f"{name}.log"
         self._announce = directory / f"{name}.address"
-        self.log.unlink(missing_ok=True)
-        self._announce.unlink(missing_ok=True)
+        self._reason = reason_file(self._announce)
+        for earlier in (self.log, self._announce, self._reason):
+            earlier.unlink(missing_ok=True)
         self._flags = list(flags)
         self._port = port
         self._process: subprocess.Popen[bytes] | None = None
@@ -62,36 +64,43 @@ class ServiceProcess:
                 command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, process_group=0
             )
 
-    def address(self, deadline: float) -> str:
-        """HOST:PORT, known at once for a fixed port. deadline: on the monotonic clock."""
-        return f"127.0.0.1:{self._port}" if self._port else self.bound_address(deadline)
+    def address(self, deadline: float, meanwhile: Callable[[], None] = lambda: None) -> str:
+        """HOST:PORT, known at once for a fixed port. deadline: on the monotonic clock.
 
-    def bound_address(self, deadline: float) -> str:
+        meanwhile: called again and again while it is waited for; may raise.
+        """
+        return f"127.0.0.1:{self._port}" if self._port else self.bound_address(deadline, meanwhile)
+
+    def bound_address(self, deadline: float, meanwhile: Callable[[], None] = lambda: None) -> str:
         """HOST:PORT once the port is bound."""
         while not self.bound:
             self.check()
+            meanwhile()
             if monotonic() > deadline:
-                raise self._unavailable("was not ready in time")
+                raise self._late()
             sleep(_POLL_SECONDS)
         return self._announce.read_text().strip()
 
     def wait_ready(self, deadline: float) -> None:
-        """Wait until gRPC health says SERVING. Raises Unavailable with the end of its log if it ends or is late."""
-        try:
-            wait_serving(self.bound_address(deadline), deadline - monotonic())
-        except Unavailable:
-            self.check(_ENDING_SECONDS)
-            raise self._unavailable("was not ready in time") from None
+        """Wait until gRPC health says SERVING. Raises Unavailable if it ends, with the reason, or is late."""
+        address = self.bound_address(deadline)
+        while True:
+            try:  # in slices, since a port that nobody listens on any more is waited for like one that is slow
+                return wait_serving(address, min(_SLICE_SECONDS, deadline - monotonic()))
+            except Unavailable:
+                self.check()
+                if monotonic() > deadline:
+                    raise self._late() from None
 
     def check(self, seconds: float = 0.0) -> None:
-        """Raise Unavailable with the end of its log if the process has ended, or ends within `seconds`."""
+        """Raise Unavailable with the reason if the process has ended, or ends within `seconds`."""
         if self._process is None:
             return
         try:
             status = self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             return
-        raise self._unavailable(f"ended with status {status}")
+        raise Unavailable(f"{self.name} ended with status {status}: {self._why()} (log: {self.log})")
 
     def tail(self) -> str:
         """The last lines of its log."""
@@ -120,8 +129,15 @@ class ServiceProcess:
         if self._process.stdin:
             self._process.stdin.close()
 
-    def _unavailable(self, why: str) -> Unavailable:
-        return Unavailable(f"{self.name} {why}; the end of {self.log}:\n{self.tail()}")
+    def _why(self) -> str:
+        """What the service itself left as its reason; else the last line of its log, as after a crash."""
+        if self._reason.exists():
+            return self._reason.read_text(encoding="utf-8", errors="replace").strip()
+        lines = self.log.read_text(errors="replace").split("\n") if self.log.exists() else []
+        return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+
+    def _late(self) -> Unavailable:
+        return Unavailable(f"{self.name} was not ready in time; the end of {self.log}:\n{self.tail()}")
 
 
 def command_line(**options: object) -> list[str]:

@@ -8,6 +8,7 @@ up side by side. They are ready when gRPC health says SERVING.
 
 import math
 import shutil
+import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from typing import Self
 from client.client import SemLink
 from client.knowledge_base import KnowledgeBaseClient
 from local.service_process import ServiceProcess, command_line
+from shared.errors import Mismatch, Unavailable
+from shared.files import said
 
 RECEIVER, CHANNEL, TRANSMITTER = "receiver", "channel_proxy", "transmitter"
 SERVICES = (RECEIVER, CHANNEL, TRANSMITTER)
@@ -60,6 +63,11 @@ class LocalLink:
         self.transmitter = self.channel = self.receiver = ""
         self._on_state = on_state
 
+    @property
+    def addresses(self) -> dict[str, str]:
+        """HOST:PORT by service."""
+        return {"transmitter": self.transmitter, "channel": self.channel, "receiver": self.receiver}
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -70,8 +78,10 @@ class LocalLink:
     def start(self) -> None:
         """Start the services and wait until all are ready; on any failure all are stopped again.
 
-        Raises Unavailable with the end of the log of a service that ended or was not ready in time.
+        Raises Unavailable for a service that ended, with its reason, or was not ready in time; Mismatch for a knowledge
+        base of another CLIP that may not be built again.
         """
+        _check_ports(self.plan.ports)
         self.plan.directory.mkdir(parents=True, exist_ok=True)
         deadline = monotonic() + self.plan.timeout
         try:
@@ -81,8 +91,7 @@ class LocalLink:
             self.channel = self._start(CHANNEL, command_line(receiver_address=self.receiver), deadline)
             self.transmitter = self._start(TRANSMITTER, command_line(channel_address=self.channel), deadline)
             self.wait_ready(deadline=deadline)
-            if self.plan.renew and self._clip_differs():
-                self._rebuild_knowledge_base(deadline)
+            self._match_clips(deadline)
         except BaseException:
             self.stop()
             raise
@@ -122,14 +131,26 @@ class LocalLink:
         self.services[name] = service
         self._on_state(name, "starting")
         service.start()
-        address = service.address(deadline)
+        address = service.address(deadline, self.check)
         self._on_state(name, "warming up")
         return address
 
-    def _clip_differs(self) -> bool:
-        """Whether the knowledge base was made with another CLIP than the transmitter's."""
+    def _match_clips(self, deadline: float) -> None:
+        """Build a knowledge base of another CLIP again where the plan allows it. Raises Mismatch where it does not."""
         with SemLink(self.transmitter) as near, KnowledgeBaseClient(self.receiver) as far:
-            return near.describe().clip_fingerprint != far.describe().clip_fingerprint
+            own, held = near.describe(), far.describe()
+        if own.clip_fingerprint == held.clip_fingerprint:
+            return
+        if self.plan.renew:
+            self._rebuild_knowledge_base(deadline)
+            return
+        folder = self.plan.knowledge_base
+        other = held.clip if held.clip != own.clip else f"{held.clip} with other weights ({held.clip_fingerprint})"
+        raise Mismatch(
+            f"the knowledge base {folder} was made with {other}, the link runs {own.clip}: start it with "
+            f"`semlink up --kb {folder} --clip {held.clip} --weights FILE|TAG --codec raw`, with the weights that made "
+            f"it, or build one for {own.clip} with `semlink kb build SOURCE --out FOLDER`"
+        )
 
     def _rebuild_knowledge_base(self, deadline: float) -> None:
         service = self.services[RECEIVER]
@@ -139,3 +160,17 @@ class LocalLink:
         shutil.rmtree(self.plan.knowledge_base)
         service.start()
         self.wait_ready([RECEIVER], deadline)
+
+
+def _check_ports(ports: Mapping[str, int]) -> None:
+    """Raise Unavailable for a port that is taken, before anything is loaded. The services check again."""
+    for name, port in ports.items():
+        if not port:
+            continue
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError as error:
+            raise Unavailable(
+                f"{name} cannot listen on 127.0.0.1:{port}: {said(error)}; `semlink down` stops a link of yours, "
+                f"--{name.removesuffix('_proxy')}-port 0 takes any free port"
+            ) from error

@@ -84,7 +84,9 @@ class Embedder:
 
         settings = self._settings
         log.info("loading CLIP", clip=self._name)
-        clip = load_clip(self._name, settings.weights, settings.device, download=settings.download)
+        clip = load_clip(
+            self._name, settings.weights, settings.device, download=settings.download, engine=settings.clip_engine
+        )
         if clip.fingerprint != self._fingerprint:
             raise Mismatch(
                 f"CLIP {clip.name!r} has fingerprint {clip.fingerprint}, and the knowledge base was made with "

@@ -39,6 +39,9 @@ class ReceiverSettings(ServerSettings):
     )
     download: bool = Field(False, description="fetch weights that are not in the cache")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where codecs and index run")
+    clip_engine: Literal["auto", "torch", "openvino"] = Field(
+        "auto", description="what runs CLIP's image tower; auto: the faster, found by measuring when it is needed"
+    )
     engine_uri: str | None = Field(None, description="of engine milvus: FILE.db for Milvus Lite, or http://HOST:19530")
     own_codec: tuple[str, ...] = Field(
         (), description="a codec in a file that this service may run, FILE.py:Class; give it several times for several"

@@ -80,7 +80,13 @@ def _build(settings: ReceiverSettings, source: str) -> None:
     from shared.clip import MODEL, load_clip  # noqa: PLC0415 - CLIP takes seconds to import and only building needs it
     from shared.datasets import open_collection  # noqa: PLC0415
 
-    clip = load_clip(settings.clip or MODEL, settings.weights, settings.device, download=settings.download)
+    clip = load_clip(
+        settings.clip or MODEL,
+        settings.weights,
+        settings.device,
+        download=settings.download,
+        engine=settings.clip_engine,
+    )
     log.info("building the knowledge base", source=source, directory=str(settings.kb), clip=clip.name)
     report = build_knowledge_base(
         open_collection(source, settings.kb_split), settings.kb, clip, settings=_engine(settings)

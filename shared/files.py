@@ -3,6 +3,7 @@
 write .NAME.tmp -> fsync it -> rename over NAME -> fsync the directory
 """
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,31 @@ from uuid import uuid4
 from shared.errors import Exhausted
 
 _SUFFIX = ".tmp"
+_REMEDIES = {
+    errno.ENOSPC: "free some space, or choose another disk",
+    errno.EDQUOT: "free some space, or choose another disk",
+    errno.EFBIG: "choose another disk, or a larger limit (`ulimit -f`)",
+    errno.EACCES: "choose a folder of yours, or change its rights",
+    errno.EPERM: "choose a folder of yours, or change its rights",
+    errno.EROFS: "choose a folder that can be written",
+    errno.ENOTDIR: "a part of the path is a file; choose another",
+    errno.EISDIR: "this is a folder; name a file in it",
+    errno.ENOENT: "its folder does not exist; check the path",
+    errno.EMFILE: "raise the limit of open files (`ulimit -n`)",
+}
+
+
+def said(error: OSError) -> str:
+    """An error of the system in one line: the file, what happened, what to do."""
+    what = (error.strerror or str(error) or type(error).__name__).lower()
+    remedy = _REMEDIES.get(error.errno or 0)
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{what}{f'; {remedy}' if remedy else ''}"
+
+
+def reason_file(announce: Path) -> Path:
+    """Where a service that could not start leaves its reason, beside the file that announces its address."""
+    return announce.with_suffix(".reason")
 
 
 @contextmanager

@@ -17,13 +17,15 @@ import numpy as np
 from PIL import Image
 
 from shared.clip import Clip
-from shared.codecs import AnyCodec, CodecShelf, PictureCodec
+from shared.codecs import AnyCodec, CodecShelf, PictureCodec, QueryCodec
+from shared.codecs.answerers import Answerer
 from shared.codecs.base.contract import outage_snr_db
 from shared.device import use_threads
 from shared.errors import InvalidSetting, Mismatch, NotFound
 from shared.frame.burst import Burst, CodecSpec, Csi, Framing, LinkConfiguration
 from shared.frame.delivery import Delivery, Harq, SendRequest
 from shared.frame.header import NO_HEADER, Sessions, header_class, header_of
+from shared.frame.question import ASKED_BITS, Question
 from shared.frame.reception import ChannelReport, Trace
 from shared.ledger import Ledger, Stage
 from shared.phy import PilotPattern, place_pilots
@@ -32,11 +34,14 @@ from shared.runtime.deadline import Deadline
 from shared.runtime.warming import Warming
 from shared.types import Complex
 from shared.wire.link import configuration_symbols
+from transmitter.asking import AskedEncoding, Asker, ToAsk, outcome
 from transmitter.configuration import Configurator, Configure
 from transmitter.encoder import Encoded, Encoder, Prepared, Preparer, ToEncode, ToPrepare
 from transmitter.harq import Exchange, NextHop, exchange_rounds, joined_trace, required_posteriors
 from transmitter.settings import TransmitterSettings
 
+_ASK_CODEC = "klt-relevance"
+_FEWEST_BITS, _MOST_BITS = 64, 8192
 PREPARE_SIZE = 8
 """Most pictures that one thread prepares at a time: enough to spare it some wake-ups, few enough to share the work."""
 
@@ -101,6 +106,10 @@ class SendPipeline:
             "encoder",
             initializer=lambda: use_threads(settings.threads),
         )
+        self._asker = Asker(shelf.device, settings.max_picture_bytes, settings.max_picture_pixels)
+        self._ask: Batcher[ToAsk, AskedEncoding] = Batcher(
+            self._asker.encode, settings.batch_size, 0.0, "asker", initializer=lambda: use_threads(settings.threads)
+        )
         # Ids differ between transmitters and restarts, and name sessions, so none is 0; counters start at 0, so that a
         # run can be repeated.
         self._burst_ids = count((secrets.randbits(31) << 32) + 1)
@@ -111,11 +120,11 @@ class SendPipeline:
     async def send(self, request: SendRequest, deadline: Deadline) -> Delivery:
         """Send one picture and wait for the answer."""
         start = perf_counter()
-        plan = self._plan(request)
+        expected_db = self._operating_point_db if request.design_snr_db is None else request.design_snr_db
+        plan = self._plan(request, expected_db)
         codec = plan.codecs[-1]
         await self._warm(codec)
-        expected_db = self._operating_point_db if request.design_snr_db is None else request.design_snr_db
-        prepared, encoded, queue_seconds = await self._encoded(request.image, codec, expected_db, deadline)
+        prepared, encoded, queue_seconds = await self._encoded(request, codec, expected_db, deadline)
         exchanges, configuration = await self._exchanged(request, plan, encoded.symbols, expected_db, deadline)
         ledger = Ledger()
         ledger.book(Stage.PREPROCESS, prepared.seconds)
@@ -130,7 +139,7 @@ class SendPipeline:
         if configuration is not None:
             delivery = replace(delivery, configuration_symbols=configuration_symbols(configuration))
         self._learn(delivery)
-        return delivery
+        return self._with_outcome(delivery, request, encoded, exchanges, codec)
 
     async def _exchanged(
         self, request: SendRequest, plan: _Plan, payload: Complex, snr_db: float, deadline: Deadline
@@ -148,19 +157,48 @@ class SendPipeline:
         """Preprocess and encode one picture, so that the first request finds all of it loaded."""
         file = io.BytesIO()
         Image.new("RGB", (64, 64)).save(file, "PNG")
-        await self._encoded(file.getvalue(), self.default_codec(), self._operating_point_db, Deadline.after(None))
+        await self._encoded(
+            SendRequest(file.getvalue()), self.default_codec(), self._operating_point_db, Deadline.after(None)
+        )
 
     async def _encoded(
-        self, image: bytes, codec: AnyCodec, snr_db: float, deadline: Deadline
+        self, request: SendRequest, codec: AnyCodec, snr_db: float, deadline: Deadline
     ) -> tuple[Prepared, Encoded, float]:
         """A picture file prepared and encoded, and the seconds that it waited for its batches."""
-        prepared, first = await self._prepare.submit(ToPrepare(image, isinstance(codec, PictureCodec)), deadline)
+        if request.question is not None:
+            return await self._encoded_for_question(request.image, request.question, codec, snr_db, deadline)
+        prepared, first = await self._prepare.submit(
+            ToPrepare(request.image, isinstance(codec, PictureCodec)), deadline
+        )
         encoded, second = await self._encode.submit(ToEncode(prepared.pixels, codec, snr_db), deadline)
         return prepared, encoded, first + second
+
+    async def _encoded_for_question(
+        self, image: bytes, question: Question, codec: AnyCodec, snr_db: float, deadline: Deadline
+    ) -> tuple[Prepared, Encoded, float]:
+        assert isinstance(codec, QueryCodec)
+        asked = ToAsk(image, Answerer.read(question.text), codec, snr_db)
+        found, queue_seconds = await self._ask.submit(asked, deadline)
+        prepared = Prepared(found.original.pixels, found.source_values, found.prepare_seconds)
+        encoded = Encoded(found.symbols, found.look_seconds, found.compress_seconds, found.original)
+        return prepared, encoded, queue_seconds
+
+    def _with_outcome(
+        self, delivery: Delivery, request: SendRequest, encoded: Encoded, exchanges: Sequence[Exchange], codec: AnyCodec
+    ) -> Delivery:
+        """The delivery with the outcome of its question, if it had one."""
+        reception = exchanges[-1].reception
+        if request.question is None or encoded.original is None or reception is None or reception.rebuilt is None:
+            return delivery
+        assert isinstance(codec, QueryCodec)
+        bits = codec.payload_bits(exchanges[-1].burst.codec.mode)
+        asked = outcome(request.question.text, encoded.original, reception.rebuilt, bits, codec.symbols)
+        return replace(delivery, asked=asked)
 
     async def stop(self) -> None:
         """End the threads; what waits for them is cancelled."""
         await self._configurator.stop()
+        await self._ask.stop()
         await self._prepare.stop()
         await self._encode.stop()
 
@@ -185,9 +223,9 @@ class SendPipeline:
         if self._settings.snr_feedback and delivery.snr_db_estimated is not None:
             self._operating_point_db = delivery.snr_db_estimated
 
-    def _plan(self, request: SendRequest) -> _Plan:
+    def _plan(self, request: SendRequest, snr_db: float) -> _Plan:
         settings = self._settings
-        codecs = self._codecs(request)
+        codecs = self._codecs(request, snr_db)
         csi, framing = request.csi or settings.csi, request.framing or settings.framing
         if csi != "pilot":
             for name in ("pilot_symbols", "pilot_pattern"):
@@ -200,10 +238,14 @@ class SendPipeline:
         pattern = request.pilot_pattern or settings.pilot_pattern
         return _Plan(codecs, request.harq, csi, pilots, pattern, framing)
 
-    def _codecs(self, request: SendRequest) -> tuple[AnyCodec, ...]:
+    def _codecs(self, request: SendRequest, snr_db: float) -> tuple[AnyCodec, ...]:
         """The codec of each length to reach: one, unless the request is for HARQ."""
+        if request.question is not None:
+            return (self._codec_for_question(request, request.question, snr_db),)
         settings, harq = self._settings, request.harq
         name = settings.codec if request.codec is None else request.codec
+        if issubclass(self._shelf.kind(name), QueryCodec):
+            raise InvalidSetting(f"codec {name} sends what a question is about: ask one, or choose another codec")
         if harq is None:
             return (self._codec(name, settings.k if (request.k, request.codec) == (None, None) else request.k),)
         kind = self._shelf.kind(name)
@@ -216,6 +258,22 @@ class SendPipeline:
         if last.k < first.k:
             raise InvalidSetting(f"k_max = {last.k} is below k = {first.k}, the length of the first round")
         return tuple(self._codec(name, k) for k in sorted(kind.lengths) if first.k <= k <= last.k)
+
+    def _codec_for_question(self, request: SendRequest, question: Question, snr_db: float) -> QueryCodec:
+        """The codec of a request with a question, for the bits that it wants. Raises for a question without a sense."""
+        Answerer.read(question.text)
+        name, bits = request.codec or _ASK_CODEC, question.bits or ASKED_BITS
+        kind = self._shelf.kind(name)
+        if not issubclass(kind, QueryCodec):
+            raise InvalidSetting(f"codec {name} takes no question: choose klt-relevance or klt, or leave it out")
+        if request.harq is not None:
+            raise InvalidSetting("a question with ask_for_more (HARQ): leave one of them out")
+        if not _FEWEST_BITS <= bits <= _MOST_BITS:
+            raise InvalidSetting(f"bits = {bits}: choose {_FEWEST_BITS} to {_MOST_BITS}")
+        k = kind.length_for(bits, snr_db, self._settings.design_fading) if request.k is None else request.k
+        codec = self._codec(name, k)
+        assert isinstance(codec, QueryCodec)
+        return codec.with_bits(bits)
 
     def _configuration(self, request: SendRequest, plan: _Plan, mode: int, snr_db: float) -> LinkConfiguration | None:
         """What the receiver is to hold before the bursts of a plan; None where a genie tells it."""
@@ -281,6 +339,7 @@ class SendPipeline:
                 configuration=configuration.version if configuration else 0,
                 round=place,
                 header_symbols=header.size,
+                question=request.question.text if request.question and self._settings.question_at_receiver else "",
             )
             offset = codec.symbols
 

@@ -15,6 +15,7 @@ from protos.semlink.v1 import transmitter_pb2_grpc as rpc
 from shared.clip import Clip, load_clip
 from shared.codecs import AnyCodec, CodecShelf
 from shared.codecs.base.weight_files import use_weights_dir
+from shared.device import use_threads
 from shared.errors import Exhausted, InvalidSetting, SemLinkError
 from shared.frame.delivery import TransmitterInfo
 from shared.rpc.burst_link import link_to_channel
@@ -137,6 +138,14 @@ class TransmitterService(Service, rpc.TransmitterServicer):
 
 
 def _load_clip(settings: TransmitterSettings) -> Clip:
-    clip = load_clip(settings.clip, settings.weights, settings.device, settings.precision, settings.download)
+    use_threads(settings.threads)
+    clip = load_clip(
+        settings.clip,
+        settings.weights,
+        settings.device,
+        settings.precision,
+        download=settings.download,
+        engine=settings.clip_engine,
+    )
     clip.warm_up(settings.batch_size)
     return clip

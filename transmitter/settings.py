@@ -29,6 +29,9 @@ class TransmitterSettings(ServerSettings):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="arithmetic of CLIP; auto: the faster"
     )
+    clip_engine: Literal["auto", "torch", "openvino"] = Field(
+        "auto", description="what runs CLIP's image tower; auto: the faster, found by measuring at start"
+    )
     threads: int | None = Field(
         None, ge=1, le=1024, description="processor threads of the encoder; default: one a core"
     )
@@ -60,6 +63,10 @@ class TransmitterSettings(ServerSettings):
     deterministic: bool = Field(
         False,
         description="work on one picture at a time: slower, and no bit depends on what is in flight beside it",
+    )
+    question_at_receiver: bool = Field(
+        True,
+        description="whoever asks sits at the receiver, which answers on the rebuilt picture; else it only rebuilds",
     )
     batch_size: int = Field(32, ge=1, le=4096, description="most pictures encoded together")
     batch_wait_seconds: float = Field(

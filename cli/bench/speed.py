@@ -67,7 +67,7 @@ def encoder(
     batch_size: Batch = 8,
     json: Json = False,
 ) -> None:
-    """Measure CLIP's image tower in bfloat16 against float32.
+    """Measure CLIP's image tower in torch and in OpenVINO, in float32 and in bfloat16.
 
     - `semlink bench encoder --clip ViT-B-32 --weights random`
     """

@@ -86,22 +86,25 @@ def replay(
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
-    table = plain_table("stream", "burst", "label", "nearest item", "confidence")
+    table = plain_table("stream", "counter", "label", "nearest item", numbers=("distance", "confidence"))
     for row in rows:
         found = row.get("error", {}).get("message") or row["label"]
-        confidence = f"{row['confidence']:.2f}" if "confidence" in row else ""
-        table.add_row(str(row["stream"]), str(row["burst"]), found, row.get("item_id", ""), confidence)
+        numbers = (f"{row['distance']:.3f}", f"{row['confidence']:.2f}") if "confidence" in row else ()
+        table.add_row(str(row["stream"]), str(row["counter"]), found, row.get("item_id", ""), *numbers)
     out.print(table)
 
 
 def _row(recorded: RecordedBurst, answered: Replayed) -> dict[str, Any]:
-    place = {"stream": recorded.burst.stream, "burst": recorded.burst.counter}
+    place = {"stream": recorded.burst.stream, "counter": recorded.burst.counter}
     if isinstance(answered.outcome, SemLinkError):
         return place | error_json(answered.outcome)
-    nearest = answered.outcome.top[0]
+    answer = answered.outcome
     return place | {
-        "label": nearest.label,
-        "item_id": nearest.item_id,
-        "confidence": answered.outcome.confidence,
-        "accepted": answered.outcome.accepted,
+        "item_id": answer.top[0].item_id,
+        "label": answer.top[0].label,
+        "distance": answer.top[0].distance,
+        "confidence": answer.confidence,
+        "accepted": answer.accepted,
+        "reason": answer.reason,
+        "top": answer.top,
     }

@@ -27,7 +27,7 @@ def get(channel: ChannelAt = CHANNEL, json: Json = False) -> None:
         _show(control.get(), json)
 
 
-@takes_channel_options
+@takes_channel_options()
 def set_(
     *,
     preset: Annotated[

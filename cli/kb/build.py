@@ -1,21 +1,22 @@
 """`semlink kb build`: a knowledge base from pictures or embeddings."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 
 from cli.console import answer, complain, complain_of, out
 from cli.kb.common import Copy
-from cli.options import Device, Download, Json, Weights
+from cli.options import Device, Download, HelpAll, Json, Weights, rare
 from cli.progress import progress
-from receiver.knowledge_base import BuildReport, EngineSettings, build_knowledge_base
-from shared.clip import MODEL, load_clip
-from shared.datasets import EmbeddingSource, PictureSource, open_collection
-from shared.errors import InvalidSetting, Mismatch
+from receiver.knowledge_base import BuildReport, Duplicates, EngineSettings, build_knowledge_base
+from shared.clip import MODEL, Clip, load_clip
+from shared.datasets import EmbeddingSource, PictureSource, Reading, open_collections
+from shared.errors import InvalidSetting, Mismatch, NotFound
 
-Clip = Annotated[
+ClipName = Annotated[
     str | None,
     typer.Option(help="clip-tiny, or any model that open_clip knows, such as ViT-B-32; pictures take clip-tiny."),
 ]
@@ -28,6 +29,13 @@ BatchSize = Annotated[
 ]
 
 
+_CONFLICT: Final = ("item_id", "label", "same_as", "label_of_that")
+
+
+def _table(text: str, **more: Any) -> Any:
+    return rare(text, panel="Names in tables and files of embeddings", **more)
+
+
 class _Identity(NamedTuple):
     """Name and fingerprint of a CLIP that is not loaded."""
 
@@ -37,11 +45,13 @@ class _Identity(NamedTuple):
 
 
 def build(
-    source: Annotated[str, typer.Argument(help="drawn, cifar100:DIR, a folder, or a file; see above.")],
+    sources: Annotated[
+        list[str], typer.Argument(metavar="SOURCE...", help="drawn, cifar100:DIR, folders, or files; see above.")
+    ],
     *,
     directory: Annotated[Path, typer.Option("--out", help="Folder of the knowledge base.")],
     split: Annotated[str | None, typer.Option(help="Part of the source; else kb, or all of it.")] = None,
-    clip: Clip = None,
+    clip: ClipName = None,
     weights: Weights = None,
     clip_fingerprint: Fingerprint = None,
     download: Download = False,
@@ -53,33 +63,86 @@ def build(
     ] = None,
     copy: Copy = False,
     resume: Annotated[bool, typer.Option(help="Continue a build of this source that was stopped.")] = True,
+    duplicates: Annotated[
+        Duplicates, typer.Option(help="Of equal pictures: store the first, or all, or stop with an error.")
+    ] = "first",
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at a shard that is missing or damaged, instead of skipping it.")
+    ] = False,
+    path_column: Annotated[str | None, _table("Column with the pictures' paths.")] = None,
+    label_column: Annotated[str | None, _table("Column with the labels.")] = None,
+    caption_column: Annotated[str | None, _table("Column with the captions.")] = None,
+    id_column: Annotated[str | None, _table("Column with the ids; else the paths.")] = None,
+    embedding_column: Annotated[str | None, _table("Column with the embeddings.")] = None,
+    separator: Annotated[str | None, _table("Between columns of a text table; else , ; tab or | as found.")] = None,
+    encoding: Annotated[str | None, _table("Of a text table, such as latin-1; else UTF-8.")] = None,
+    embeddings_key: Annotated[str | None, _table("Array of embeddings in an .npz.")] = None,
+    ids_key: Annotated[str | None, _table("Array of ids in an .npz; else they are numbered.")] = None,
+    labels_key: Annotated[str | None, _table("Array of labels in an .npz.")] = None,
+    names: Annotated[str | None, _table("Text file with an id a line.", metavar="FILE.txt")] = None,
+    help_all: HelpAll = False,  # noqa: ARG001 - ends the command by itself
     json: Json = False,
 ) -> None:
     """Embed every picture of a source and store it with its label and a thumbnail.
 
     A source is one of: `drawn` (pictures that the project draws), `cifar100:DIR`, a folder of pictures (its sub-folders
-    are labels), a `.csv` or `.parquet` with the columns path, label, caption, a WebDataset `.tar`, or ready embeddings:
-    `.npz` (embeddings, ids, labels), `.npy`, or `.parquet` (id, embedding, label, caption).
+    are labels) or of shards, a `.csv`, `.tsv` or `.parquet` with the columns path, label, caption, a WebDataset `.tar`,
+    or ready embeddings: `.npz` (embeddings, ids, labels), `.npy`, `.parquet` (id, embedding, label, caption), or a
+    folder of clip-retrieval (img_emb, metadata). Several are joined; `{000..099}` or `*` in a name stand for several.
+    Columns and arrays are found by their usual names, in any case; `--help-all` lists the flags that name others.
 
     Until the build is done, what was in --out before stays. Stopped, it continues when it is called again.
     A knowledge base that a receiver serves is not replaced under it: stop the receiver, or build into another folder.
 
     - `semlink kb build holiday-pictures/ --out kb` — then `semlink up --kb kb`
+    - `semlink kb build 'shards/{000..099}.tar' --out kb`
     - `semlink kb build cifar100:data --out kb --clip ViT-B-32 --weights openai --download`
+    - `semlink kb build labels.csv --out kb --path-column photo --encoding latin-1`
     - `semlink kb build features.npz --out kb --clip ViT-B-32 --clip-fingerprint 0123456789abcdef`
+
+    Embeddings of two CLIPs cannot be compared, so a link refuses a knowledge base whose CLIP has another fingerprint, a
+    digest of weights and preprocessing. `semlink features` writes it into its file; for embeddings made elsewhere with
+    weights that this machine lacks give --clip-fingerprint, as `semlink kb info` shows it for the same CLIP.
     """
-    items = open_collection(source, split, download)
-    model = _named(items, clip, clip_fingerprint) or load_clip(clip or MODEL, weights, device, download=download)
+    columns = {
+        "path": path_column, "label": label_column, "caption": caption_column, "id": id_column,
+        "embedding": embedding_column,
+    }  # fmt: skip
+    keys = {"embeddings": embeddings_key, "ids": ids_key, "labels": labels_key}
+    reading = Reading(strict, _said_of(columns), _said_of(keys), separator, encoding, names)
+    items = open_collections(sources, split, download, reading)
+    model = _named(items, clip, clip_fingerprint) or _loaded(items, clip, weights, device, download=download)
     size = batch_size or (512 if "cuda" in str(getattr(model, "device", "")) else 64)
     settings = EngineSettings(engine, "cpu", uri=uri)
-    with progress(f"embedding {source}") as report:
-        built = build_knowledge_base(items, directory, model, size, report, settings=settings, copy=copy, resume=resume)
+    with progress(f"embedding {items.name}") as report:
+        built = build_knowledge_base(
+            items, directory, model, size, report, settings=settings, copy=copy, resume=resume, duplicates=duplicates
+        )
     document = asdict(built) | {
         "directory": str(directory),
         "skipped": [{"item_id": name, "reason": why} for name, why in built.skipped],
         "duplicates": [{"item_id": name, "same_as": first} for name, first in built.duplicates],
+        "conflicts": [dict(zip(_CONFLICT, conflict, strict=True)) for conflict in built.conflicts],
+        "skipped_sources": [{"source": name, "reason": why} for name, why in reading.skipped],
     }
-    answer(json, document, lambda: _show(built, directory))
+    answer(json, document, lambda: _show(built, directory, reading.skipped))
+    if json and reading.skipped:
+        complain(_skipped(reading.skipped))
+
+
+def _loaded(
+    items: PictureSource | EmbeddingSource, name: str | None, weights: str | None, device: str, *, download: bool
+) -> Clip:
+    """The CLIP, for pictures to embed, or for its fingerprint alone."""
+    try:
+        return load_clip(name or MODEL, weights, device, download=download)
+    except NotFound as error:
+        if not isinstance(items, EmbeddingSource):
+            raise
+        raise NotFound(
+            f"{error} Ready embeddings need no weights: --clip-fingerprint HEX names the CLIP that made them, as "
+            "`semlink kb info` shows it for a knowledge base of the same CLIP."
+        ) from error
 
 
 def _named(items: PictureSource | EmbeddingSource, name: str | None, fingerprint: str | None) -> _Identity | None:
@@ -101,12 +164,27 @@ def _said(option: str, given: str | None, in_file: str) -> str | None:
     return given or in_file or None
 
 
-def _show(built: BuildReport, directory: Path) -> None:
+def _said_of(options: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _skipped(sources: list[tuple[str, str]]) -> str:
+    return f"{len(sources)} sources skipped; --strict stops at the first"
+
+
+def _show(built: BuildReport, directory: Path, sources: list[tuple[str, str]]) -> None:
     resumed = f", {built.resumed} of them before" if built.resumed else ""
     out.print(f"{built.items} items with {built.labels} labels in {directory}, in {built.seconds:.1f} s{resumed}")
+    conflicts = [(name, f"{label!r}, but {first} is {other!r}") for name, label, first, other in built.conflicts]
+    differing = {name for name, _ in conflicts}
+    same = [(name, first) for name, first in built.duplicates if name not in differing]
+    if sources:
+        complain(f"{_skipped(sources)}:")
+        complain_of([f"  {name}: {why}" for name, why in sources])
     for what, found in [
         ("skipped, they cannot be read", built.skipped),
-        ("left out, the same pictures as others", built.duplicates),
+        ("the same pictures as others, with the same label", same),
+        ("the same pictures as others, with another label (see --duplicates)", conflicts),
     ]:
         if found:
             complain(f"{len(found)} {what}:")

@@ -7,6 +7,7 @@ import typer
 
 from cli.lazy import load
 from client.knowledge_base import KnowledgeBaseClient
+from shared.errors import InvalidSetting
 from shared.frame.kb import KnowledgeBaseInfo
 
 if TYPE_CHECKING:
@@ -14,9 +15,19 @@ if TYPE_CHECKING:
 
 Folder = Annotated[
     Path | None,
-    typer.Option("--kb", metavar="DIR", help="A knowledge base on disk that no receiver serves; else the receiver's."),
+    typer.Option("--kb", metavar="DIR", help="The same as [DIR]."),
+]
+Place = Annotated[
+    Path | None, typer.Argument(metavar="[DIR]", help="A knowledge base on disk; without it the receiver's.")
 ]
 Copy = Annotated[bool, typer.Option("--copy", help="Keep the pictures' files too, not only thumbnails.")]
+
+
+def one_of(place: Path | None, option: Path | None) -> Path | None:
+    """The folder that was named, as an argument or with --kb. Raises InvalidSetting for two."""
+    if place is not None and option is not None and place != option:
+        raise InvalidSetting(f"{place} and --kb {option}: name one knowledge base")
+    return place or option
 
 
 def opened(directory: Path | None, receiver: str, writable: bool = False) -> "KnowledgeBase | KnowledgeBaseClient":

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cli.console import answer, complain, out, show_fields
-from cli.kb.common import Folder, describe, opened
+from cli.kb.common import Folder, Place, describe, one_of, opened
 from cli.lazy import load
 from cli.options import Json, ReceiverAt
 from client.connection import RECEIVER
@@ -16,25 +16,30 @@ from shared.frame.kb import KnowledgeBaseInfo, Snapshot, Verification
 Name = Annotated[str, typer.Argument(help="Letters, digits and any of . _ -")]
 
 
-def snapshot(name: Name, directory: Folder = None, receiver: ReceiverAt = RECEIVER, json: Json = False) -> None:
+def snapshot(
+    name: Name, place: Place = None, directory: Folder = None, receiver: ReceiverAt = RECEIVER, json: Json = False
+) -> None:
     """Copy a knowledge base as it is now, into its own folder; changes and searches continue meanwhile.
 
     A snapshot of the same name is replaced.
 
     - `semlink kb snapshot monday` — then `semlink kb restore monday` brings it back
     """
-    with opened(directory, receiver, writable=True) as knowledge_base:
+    with opened(one_of(place, directory), receiver, writable=True) as knowledge_base:
         _show(knowledge_base.snapshot(name), json)
 
 
-def restore(name: Name, directory: Folder = None, receiver: ReceiverAt = RECEIVER, json: Json = False) -> None:
+def restore(
+    name: Name, place: Place = None, directory: Folder = None, receiver: ReceiverAt = RECEIVER, json: Json = False
+) -> None:
     """Go back to a snapshot, in one step. Later changes are lost; the version keeps growing.
 
-    With --kb it also repairs a damaged knowledge base.
+    With a folder it also repairs a damaged knowledge base.
 
     - `semlink kb restore monday`
-    - `semlink kb restore monday --kb out/kb` — while no receiver serves it
+    - `semlink kb restore monday out/kb` — while no receiver serves it
     """
+    directory = one_of(place, directory)
     if directory is not None:
         load("receiver.knowledge_base:restore_snapshot")(directory, name)
     with opened(directory, receiver) as knowledge_base:
@@ -43,15 +48,16 @@ def restore(name: Name, directory: Folder = None, receiver: ReceiverAt = RECEIVE
         _show(describe(knowledge_base), json)
 
 
-def verify(directory: Folder = None, receiver: ReceiverAt = RECEIVER, json: Json = False) -> None:
+def verify(place: Place = None, directory: Folder = None, receiver: ReceiverAt = RECEIVER, json: Json = False) -> None:
     """Read everything on disk and compare it with its checksums: embeddings, thumbnails, pictures, index.
 
     Every damaged item is named. Pictures outside the knowledge base are compared as well. Ends with status 1 if there
     is a problem.
 
     - `semlink kb verify`
-    - `semlink kb verify --kb out/kb`
+    - `semlink kb verify out/kb`
     """
+    directory = one_of(place, directory)
     if directory is not None:
         found = load("receiver.knowledge_base:verify")(directory)
     else:
@@ -62,12 +68,12 @@ def verify(directory: Folder = None, receiver: ReceiverAt = RECEIVER, json: Json
         raise typer.Exit(1)
 
 
-def compact(directory: Folder = None, receiver: ReceiverAt = RECEIVER, json: Json = False) -> None:
+def compact(place: Place = None, directory: Folder = None, receiver: ReceiverAt = RECEIVER, json: Json = False) -> None:
     """Rebuild the index and free the disk space of removed items; searches and changes continue meanwhile.
 
     - `semlink kb compact`
     """
-    with opened(directory, receiver, writable=True) as knowledge_base:
+    with opened(one_of(place, directory), receiver, writable=True) as knowledge_base:
         knowledge_base.compact()
         _show(describe(knowledge_base), json)
 

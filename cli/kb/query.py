@@ -10,7 +10,7 @@ import numpy as np
 import typer
 
 from cli.console import answer, out, plain_table, show_fields, untrusted
-from cli.kb.common import Folder, describe, opened
+from cli.kb.common import Folder, Place, describe, one_of, opened
 from cli.options import Json, ReceiverAt
 from client.connection import RECEIVER
 from client.knowledge_base import KnowledgeBaseClient, Query
@@ -23,9 +23,8 @@ _FIRST_SEARCH_SECONDS = 120.0  # the receiver may have to load its CLIP
 
 
 def info(
-    directory: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="A knowledge base on disk; without it the receiver's.")
-    ] = None,
+    place: Place = None,
+    directory: Folder = None,
     receiver: ReceiverAt = RECEIVER,
     json: Json = False,
 ) -> None:
@@ -34,7 +33,7 @@ def info(
     - `semlink kb info` — the running receiver's
     - `semlink kb info out/kb`
     """
-    with opened(directory, receiver) as knowledge_base:
+    with opened(one_of(place, directory), receiver) as knowledge_base:
         found = describe(knowledge_base)
     answer(json, found, lambda: show_fields(asdict(found)))
 
@@ -93,6 +92,7 @@ def search(
 
 
 def list_(
+    place: Place = None,
     *,
     label: Annotated[str | None, typer.Option(help="Only items with this label.")] = None,
     most: Annotated[int | None, typer.Option("--most", min=1, help="Stop after so many.")] = None,
@@ -104,7 +104,7 @@ def list_(
 
     - `semlink kb list --label cat --most 20`
     """
-    with opened(directory, receiver) as knowledge_base:
+    with opened(one_of(place, directory), receiver) as knowledge_base:
         found = islice(_listed(knowledge_base, label), most)
         lines = [{name: getattr(one, name) for name in _COLUMNS} for one in found]
     table = plain_table("id", *_COLUMNS[1:], rows=(map(untrusted, line.values()) for line in lines))

@@ -15,7 +15,7 @@ restore verifies the copy first; staging stands in `ingest`, since a build ends 
 """
 
 from receiver.knowledge_base.index.settings import EngineSettings
-from receiver.knowledge_base.ingest.build import BuildReport, build_knowledge_base
+from receiver.knowledge_base.ingest.build import BuildReport, Duplicates, build_knowledge_base
 from receiver.knowledge_base.ingest.pictures import read_original
 from receiver.knowledge_base.ingest.staging import write_store
 from receiver.knowledge_base.knowledge_base import KnowledgeBase
@@ -27,6 +27,7 @@ from receiver.knowledge_base.view import View
 
 __all__ = [
     "BuildReport",
+    "Duplicates",
     "EngineSettings",
     "HasWriter",
     "ItemRecord",

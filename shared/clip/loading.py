@@ -1,6 +1,7 @@
 """Loads clip-tiny or any model that open_clip knows, from weights that are there."""
 
 import logging
+from pickle import UnpicklingError
 from typing import Any
 
 import huggingface_hub
@@ -18,7 +19,9 @@ def load_clip(
     weights: str | None = None,
     device: str = "auto",
     precision: str = "auto",
+    *,
     download: bool = False,
+    engine: str = "torch",
 ) -> Clip:
     """Load a CLIP model.
 
@@ -26,13 +29,14 @@ def load_clip(
     weights: a file or a tag such as `openai`; None for clip-tiny's own
     device: `auto`, `cpu` or `cuda`
     precision: of the image tower: `auto`, `float32` or `bfloat16`
+    engine: what runs the image tower: `auto`, `torch` or `openvino`. With `auto` the faster one is found by measuring
     download: fetch what the cache does not hold; without it, no network is touched
     """
     register_clip_tiny()
     target = resolve_device(device)
     config = _config(model)
     _refuse_hidden_download(model, config, download)
-    return Clip(model, _build(model, config, find_weights(model, weights, download)), target, precision)
+    return Clip(model, _build(model, config, find_weights(model, weights, download)), target, precision, engine)
 
 
 def _config(model: str) -> dict[str, Any]:
@@ -64,6 +68,12 @@ def _build(model: str, config: dict[str, Any], weights: Weights) -> Any:
             force_preprocess_cfg=weights.preprocess,
         )
     except Exception as error:  # torch, safetensors, pickle and zip each have their own
+        if isinstance(error, UnpicklingError) and "GLOBAL" in str(error):
+            raise DataLoss(
+                f"{weights.path} holds more than weights, such as a training's state, and code of strangers is not "
+                "run. If you trust it, keep the weights: "
+                "torch.save(torch.load(FILE, weights_only=False)['state_dict'], NEW)"
+            ) from error
         raise DataLoss(f"{weights.path} holds no weights that fit {model}: {_first_line(error)}") from error
 
 

@@ -15,10 +15,12 @@ import open_clip
 import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
-from torch import Tensor, nn
+from torch import nn
 from torchvision.transforms import Compose, Normalize
 
-from shared.clip.precision import cast_tower
+from shared.clip.choice import choose_engine
+from shared.clip.engine import ImageTower
+from shared.clip.openvino_engine import ir_file_of
 from shared.errors import InvalidInput
 from shared.types import Embeddings, Pixels
 
@@ -26,6 +28,9 @@ Preprocess = Callable[[Image.Image], Pixels]
 
 _TO_BATCH = 2  # ToTensor and Normalize
 _BATCH = 500
+_LONGEST_TEXT = (
+    2000  # characters; more than any context holds, and tokenizing takes time by the square of a word's length
+)
 
 
 class Clip:
@@ -35,29 +40,32 @@ class Clip:
     fingerprint: 16 hexadecimal digits over name, preprocessing and parameters; equal on every device and precision
     dim: length of an embedding
     image_size: side S of the pictures that the tower takes, in pixels
-    precision: `float32` or `bfloat16`, of the image tower; the text tower always works in float32
+    engine: what runs the image tower, `torch` or `openvino`; the text tower always runs in torch in float32
+    precision: of the image tower, `float32` or `bfloat16`
     """
 
-    def __init__(self, name: str, model: Any, device: torch.device, precision: str) -> None:
+    def __init__(self, name: str, model: Any, device: torch.device, precision: str, engine: str = "torch") -> None:
         settings = model.visual.preprocess_cfg
         config = open_clip.get_model_config(name)
         self.name = name
         self.fingerprint = fingerprint(name, settings, model)
         self.dim = int(config["embed_dim"])
-        self.image_size = _side(settings["size"])
         self.device = device
         self._preprocess = make_preprocess(settings)
         self._tokenizer = open_clip.get_tokenizer(name)
+        self._parameters = sum(parameter.numel() for parameter in model.parameters())
         self._model = model.eval().requires_grad_(False).to(device)
-        self._scale, self._shift = _normalisation(settings, device)
-        grey = torch.full((8, self.image_size, self.image_size, 3), 128, dtype=torch.uint8)
-        self.precision = cast_tower(model.visual, self._normalised(grey), precision)
+        tower = ImageTower(model.visual, settings).to(device)
+        self.image_size = tower.image_size
+        grey = np.full((8, self.image_size, self.image_size, 3), 128, np.uint8)
+        self._engine = choose_engine(tower, grey, engine, precision, ir_file_of(self.fingerprint))
+        self.engine, self.precision = self._engine.name, self._engine.precision
+        model.visual = nn.Identity()  # the engine has what it needs of the tower
 
     def preprocess(self, image: Image.Image) -> Pixels:
         """Bring an RGB picture of any size to the tower's: [S, S, 3], uint8."""
         return self._preprocess(image)
 
-    @torch.inference_mode()
     def embed_images(self, pixels: Pixels) -> Embeddings:
         """Embed a batch of preprocessed pictures.
 
@@ -67,17 +75,14 @@ class Clip:
         self._check(pixels)
         if not len(pixels):
             return np.empty((0, self.dim), dtype=np.float32)
-        images = self._normalised(torch.from_numpy(np.require(pixels, requirements=["C", "W"])))
-        features = self._model.encode_image(images.to(getattr(torch, self.precision)))
-        embeddings: Embeddings = nn.functional.normalize(features.float(), dim=-1).cpu().numpy()
-        return embeddings
+        return self._engine(pixels)
 
     @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> Embeddings:
         """Embed sentences: [B, dim], float32, L2-normalised. What exceeds the model's context length is cut off."""
         if not texts:
             return np.empty((0, self.dim), dtype=np.float32)
-        tokens = self._tokenizer(list(texts)).to(self.device)
+        tokens = self._tokenizer([text[:_LONGEST_TEXT] for text in texts]).to(self.device)
         embeddings: Embeddings = self._model.encode_text(tokens, normalize=True).float().cpu().numpy()
         return embeddings
 
@@ -94,8 +99,9 @@ class Clip:
             "dim": self.dim,
             "image_size": self.image_size,
             "device": str(self.device),
+            "engine": self.engine,
             "precision": self.precision,
-            "parameters": sum(parameter.numel() for parameter in self._model.parameters()),
+            "parameters": self._parameters,
         }
 
     def _check(self, pixels: Pixels) -> None:
@@ -106,10 +112,6 @@ class Clip:
                 f"{pixels.dtype}; send pictures through `preprocess` first."
             )
 
-    def _normalised(self, pixels: Tensor) -> Tensor:
-        """[B, S, S, 3] uint8 to [B, 3, S, S] float32, still channels-last in memory."""
-        return pixels.to(self.device).permute(0, 3, 1, 2).float() * self._scale + self._shift
-
 
 def fingerprint(name: str, settings: dict[str, Any], model: nn.Module) -> str:
     """16 hexadecimal digits that tell one set of weights and preprocessing from another."""
@@ -118,19 +120,6 @@ def fingerprint(name: str, settings: dict[str, Any], model: nn.Module) -> str:
         digest.update(f"{key} {list(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()[:16]
-
-
-def _normalisation(settings: dict[str, Any], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Scale and shift that turn bytes into (x / 255 - mean) / std: two tensors [1, 3, 1, 1]."""
-    mean, std = (torch.tensor(settings[name], device=device).view(1, 3, 1, 1) for name in ("mean", "std"))
-    return 1 / (255 * std), -mean / std
-
-
-def _side(size: int | Sequence[int]) -> int:
-    sides = {size} if isinstance(size, int) else set(size)
-    if len(sides) != 1:
-        raise InvalidInput(f"SemLink takes models with square pictures, this one takes {size}.")
-    return sides.pop()
 
 
 def make_preprocess(settings: dict[str, Any]) -> Preprocess:

@@ -1,69 +1,115 @@
 """Ready embeddings from files: `.npz`, `.npy` and Parquet. No pickle is opened."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 
 from shared.datasets.picture import EmbeddingSource
+from shared.datasets.reading import PLAIN, Reading
 from shared.datasets.tables import Columns
 from shared.errors import InvalidInput
+from shared.local_path import local_path
 from shared.types import Floats
 
 
-def read_npz(path: Path) -> EmbeddingSource:
-    """Arrays `embeddings` [N, dim], `ids` and `labels` [N], as `semlink features` writes them.
+def read_npz(path: Path, reading: Reading = PLAIN) -> EmbeddingSource:
+    """Arrays `embeddings` [N, dim], `ids` and `labels` [N], as `semlink features` writes them, or by their usual names.
 
-    Also taken where they are there: `captions` [N], and the texts `clip` and `clip_fingerprint`.
+    Rows without ids are numbered. Also taken where they are there: `captions` [N], and the texts `clip` and
+    `clip_fingerprint`.
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
             given = {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise InvalidInput(f"{path} is no .npz file that can be read ({error}); write one with numpy.savez") from error
-    if missing := {"embeddings", "ids"} - given.keys():
-        raise InvalidInput(f"{path} has no array {' and '.join(sorted(missing))}; it has {', '.join(given)}")
-    source = _source(path, given["embeddings"], given["ids"], given.get("labels"), given.get("captions"))
+    key = reading.array(given, "embeddings", path)
+    if key is None:
+        raise InvalidInput(
+            f"{path} has no array 'embeddings' or one of its usual names; it has {', '.join(given)}: "
+            "name it with --embeddings-key"
+        )
+    ids, labels, captions = (_array(given, reading, what, path) for what in ("ids", "labels", "captions"))
+    source = make_source(path, given[key], ids, labels, captions, names=reading.names)
     source.clip, source.clip_fingerprint = (str(given.get(name, "")) for name in ("clip", "clip_fingerprint"))
     return source
 
 
-def read_npy(path: Path) -> EmbeddingSource:
-    """One array [N, dim]; ids are the rows' numbers, and there are no labels."""
+def read_npy(path: Path, reading: Reading = PLAIN) -> EmbeddingSource:
+    """One array [N, dim], or [dim] for a single one; ids are the lines of `reading.names`, or the rows' numbers."""
+    return make_source(path, map_npy(path), names=reading.names)
+
+
+def map_npy(path: Path) -> Floats:
+    """The array of an .npy file, [N, dim], mapped and not read."""
     try:
-        embeddings = np.load(path, mmap_mode="r", allow_pickle=False)
+        embeddings: Floats = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise InvalidInput(f"{path} is no .npy file that can be read ({error}); write one with numpy.save") from error
-    rows = len(embeddings) if embeddings.ndim else 0
-    return _source(path, embeddings, [f"{path.stem}/{row}" for row in range(rows)])
+    return embeddings[None] if embeddings.ndim == 1 else embeddings
 
 
-def read_columns(path: Path, columns: Columns) -> EmbeddingSource:
-    """A table with the columns `id` and `embedding`, and `label` and `caption` if there."""
-    if "id" not in columns:
-        raise InvalidInput(f"{path} has a column 'embedding' but no column 'id'; it has {', '.join(columns)}")
+def read_columns(path: Path, columns: Columns, reading: Reading = PLAIN) -> EmbeddingSource:
+    """A table with a column of embeddings, and of ids, labels and captions if there."""
+    found = {what: reading.column(columns, what, path) for what in ("embedding", "id", "label", "caption")}
+    taken = {what: columns[name] for what, name in found.items() if name is not None}
     try:
-        embeddings = np.stack(list(columns["embedding"])).astype(np.float32)
+        embeddings = np.stack(list(taken["embedding"])).astype(np.float32)
     except (TypeError, ValueError) as error:
-        raise InvalidInput(f"{path}: the column 'embedding' holds no vectors of one length ({error})") from error
-    return _source(path, embeddings, columns["id"], columns.get("label"), columns.get("caption"))
+        raise InvalidInput(
+            f"{path}: the column {found['embedding']!r} holds no vectors of one length ({error})"
+        ) from error
+    ids, labels, captions = (
+        None if what not in taken else ["" if each is None else str(each) for each in taken[what]]
+        for what in ("id", "label", "caption")
+    )
+    return make_source(path, embeddings, ids, labels, captions, names=reading.names)
 
 
-def _source(
+def _array(given: Mapping[str, Any], reading: Reading, what: str, path: Path) -> Sequence[str] | None:
+    name = reading.array(given, what, path)
+    return None if name is None else [str(each) for each in given[name]]
+
+
+def _read_names(names: str) -> list[str]:
+    """The lines of a text file."""
+    try:
+        return [line.strip() for line in local_path(names).read_text(encoding="utf-8-sig").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"--names {names}: it cannot be read as UTF-8 text: {error}") from error
+
+
+def make_source(
     path: Path,
     embeddings: Floats,
-    ids: Sequence[str],
+    ids: Sequence[str] | None = None,
     labels: Sequence[str] | None = None,
     captions: Sequence[str] | None = None,
+    *,
+    names: str | None = None,
 ) -> EmbeddingSource:
-    """A source of these rows. labels, captions: none where there are no texts."""
+    """A source of these rows.
+
+    ids: else the lines of the file `names`, else numbers. labels, captions: else no texts
+    """
     if embeddings.ndim != 2 or not np.issubdtype(embeddings.dtype, np.floating):
         raise InvalidInput(
             f"{path}: the embeddings are {embeddings.dtype} {list(embeddings.shape)}; they must be floats [N, dim]"
         )
+    if names is not None:
+        ids = _read_names(names)
+        if len(ids) != len(embeddings):
+            raise InvalidInput(f"--names {names} has {len(ids)} lines and {path} has {len(embeddings)} embeddings")
+    numbered = [f"{path.stem}/{row}" for row in range(len(embeddings))] if ids is None else ids
     blank = [""] * len(embeddings)
-    columns = (ids, blank if labels is None else labels, captions if captions is not None and len(captions) else blank)
+    columns = (
+        numbered,
+        blank if labels is None else labels,
+        captions if captions is not None and len(captions) else blank,
+    )
     lengths = {len(embeddings), *map(len, columns)}
     if len(lengths) != 1:
         raise InvalidInput(f"{path}: embeddings, ids, labels and captions have different lengths {sorted(lengths)}")

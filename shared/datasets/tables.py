@@ -1,58 +1,116 @@
-"""Tables of pictures: CSV or Parquet with the columns path, label, caption. Only `path` must be there."""
+"""Tables of pictures: CSV or Parquet with the columns path, label, caption, or other usual names; at least a path."""
 
+import codecs
 import csv
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from shared.datasets.picture import Picture
+from shared.datasets.reading import PLAIN, SYNONYMS, Reading
 from shared.errors import InvalidInput, NotFound
 
 Columns = Mapping[str, Sequence[Any]]
 
 _MOST_FIELD_BYTES = 1 << 20  # of one field in a CSV file
+_VECTORS = frozenset(SYNONYMS["embedding"])
+_ABOUT_URLS = "; pictures at URLs are not fetched: img2dataset makes shards of them"
+_SEPARATORS = ",;\t|"
+_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
 class TableSource:
-    """Pictures whose files a table names, relative to the table's folder. Files are read while one walks over it."""
+    """Pictures whose files a table names, relative to the table's folder. Files are read while one walks over it.
+
+    A column of pictures may also hold the files themselves, as data sets on Hugging Face do: {bytes, path}.
+    """
 
     split = None
 
-    def __init__(self, path: Path, columns: Columns) -> None:
-        if "path" not in columns:
-            raise InvalidInput(f"{path} has no column 'path'; it has {', '.join(columns) or 'none'}")
+    def __init__(self, path: Path, columns: Columns, reading: Reading = PLAIN) -> None:
+        where = reading.column(columns, "path", path)
+        if where is None:
+            raise InvalidInput(
+                f"{path} has no column 'path' or one of its usual names; it has {', '.join(columns) or 'none'}: "
+                f"name it with --path-column{_ABOUT_URLS if 'url' in map(str.lower, columns) else ''}"
+            )
         self.name = path.stem
         self._folder = path.parent
-        self._paths = [str(value) for value in columns["path"]]
-        blank = [""] * len(self._paths)
+        self._contents = columns[where]
+        blank = [""] * len(self._contents)
         self._labels, self._captions = (
-            ["" if value is None else str(value) for value in columns.get(name, blank)] for name in ("label", "caption")
+            ["" if value is None else str(value) for value in (blank if name is None else columns[name])]
+            for name in (reading.column(columns, what, path) for what in ("label", "caption"))
         )
-        self._ids = [str(value) for value in columns.get("id", self._paths)]
+        ids = reading.column(columns, "id", path)
+        self._ids = [_name_of(row, value) for row, value in enumerate(self._contents if ids is None else columns[ids])]
         self.labels = tuple(sorted(set(self._labels)))
 
     def __len__(self) -> int:
-        return len(self._paths)
+        return len(self._contents)
 
     def __iter__(self) -> Iterator[Picture]:
-        for item_id, path, label, caption in zip(self._ids, self._paths, self._labels, self._captions, strict=True):
-            yield Picture(item_id, label, self._folder / path, caption)
+        rows = zip(self._ids, self._contents, self._labels, self._captions, strict=True)
+        for item_id, content, label, caption in rows:
+            yield Picture(item_id, label, self._file(content), caption)
+
+    def _file(self, content: Any) -> Path | bytes:
+        if isinstance(content, Mapping):
+            inside = content.get("bytes")
+            return bytes(inside) if inside else self._folder / str(content.get("path"))
+        if isinstance(content, bytes):
+            return content
+        path = self._folder / str(content)
+        if "\\" in str(content) and not path.exists():  # a table written on Windows
+            return self._folder / PureWindowsPath(str(content)).as_posix()
+        return path
 
 
-def read_csv(path: Path) -> Columns:
-    """Columns of a CSV file with a header, UTF-8."""
+def _name_of(row: int, value: Any) -> str:
+    """The id of a row: its text, or its number where the cell holds a file without a name."""
+    if isinstance(value, Mapping):
+        return str(value.get("path") or row)
+    return str(row) if isinstance(value, bytes) else str(value)
+
+
+def read_csv(path: Path, reading: Reading = PLAIN) -> Columns:
+    """Columns of a CSV file with a header: separated by comma, semicolon, tab or bar, in UTF-8 unless it is named."""
+    rows: list[dict[str | Any, Any]] = []
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            csv.field_size_limit(_MOST_FIELD_BYTES)
-            reader = csv.DictReader(file, strict=True)
-            rows = list(reader)
+        csv.field_size_limit(_MOST_FIELD_BYTES)
+        with path.open(newline="", encoding=reading.encoding or _encoding(path)) as file:
+            separator = reading.separator or _separator(file.readline())
+            file.seek(0)
+            reader = csv.DictReader(file, strict=True, delimiter=separator)
+            rows.extend(reader)
             names = list(reader.fieldnames or ())
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InvalidInput(f"{path} is no CSV file in UTF-8 that can be read: {error}") from error
+    except UnicodeError as error:
+        raise InvalidInput(
+            f"{path} is no CSV file in {reading.encoding or 'UTF-8'}, after row {len(rows) + 1} ({error}): name its "
+            "encoding, such as --encoding latin-1 or --encoding cp1252"
+        ) from error
+    except (OSError, csv.Error, LookupError, TypeError) as error:
+        raise InvalidInput(f"{path} is no CSV file that can be read: {error}") from error
     for number, row in enumerate(rows, 2):
         if None in row or None in row.values():
-            raise InvalidInput(f"{path}, row {number}: it has not the {len(names)} fields of the header")
+            raise InvalidInput(
+                f"{path}, row {number}: it has not the {len(names)} fields of the header, read with the separator "
+                f"{separator!r}; another is named with --separator"
+            )
     return {name: [row[name] for row in rows] for name in names}
+
+
+def _encoding(path: Path) -> str:
+    """UTF-8, or what the mark at the beginning says."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    return next((name for mark, name in _MARKS.items() if start.startswith(mark)), "utf-8")
+
+
+def _separator(header: str) -> str:
+    """The separator that divides the header into most fields; a comma for a single column."""
+    fields = {each: len(next(csv.reader([header], delimiter=each), [])) for each in _SEPARATORS}
+    return max(_SEPARATORS, key=lambda each: fields[each])
 
 
 def read_parquet(path: Path) -> Columns:
@@ -66,7 +124,7 @@ def read_parquet(path: Path) -> Columns:
         table = parquet.read_table(path)
         # embeddings as they are, without a Python object for each value
         return {
-            name: table.column(name).to_numpy() if name == "embedding" else table.column(name).to_pylist()
+            name: table.column(name).to_numpy() if name.lower() in _VECTORS else table.column(name).to_pylist()
             for name in table.column_names
         }
     except (arrow.ArrowException, OSError) as error:

@@ -65,11 +65,28 @@ def _groups(archive: tarfile.TarFile) -> dict[str, Members]:
         if member.isfile() and not name.startswith("."):
             stem, dot, suffix = name.partition(".")  # WebDataset splits at the first dot
             groups.setdefault(str(path.with_name(stem)), {})[(dot + suffix).lower()] = member
-    return {key: members for key, members in groups.items() if _picture_suffix(members)}
+    parted = {each: part for key, members in groups.items() for each, part in _parted(key, members).items()}
+    return {key: members for key, members in parted.items() if _picture_suffix(members)}
+
+
+def _parted(key: str, members: Members) -> dict[str, Members]:
+    """A group as it is; several pictures without one called just KEY.jpg are names with dots, such as v1.0.jpg."""
+    pictures = [suffix for suffix in members if _is_picture(suffix)]
+    if len(pictures) < 2 or any(suffix.count(".") == 1 for suffix in pictures):
+        return {key: members}
+    found: dict[str, Members] = {}
+    for suffix, member in members.items():
+        stem, dot, last = suffix.rpartition(".")
+        found.setdefault(f"{key}{stem}", {})[dot + last] = member
+    return found
 
 
 def _picture_suffix(members: Members) -> str | None:
-    return next((suffix for suffix in members if f".{suffix.rpartition('.')[2]}" in SUFFIXES), None)
+    return next(filter(_is_picture, members), None)
+
+
+def _is_picture(suffix: str) -> bool:
+    return f".{suffix.rpartition('.')[2]}" in SUFFIXES
 
 
 def _text(archive: tarfile.TarFile, members: Members, described: dict[str, Any], name: str) -> str:

@@ -14,6 +14,7 @@ from protos.semlink.v1.link_pb2_grpc import ReceiverStub
 from shared.errors import Expired, InvalidInput, SemLinkError, Unavailable
 from shared.frame.burst import Burst, LinkConfiguration
 from shared.frame.reception import Reception
+from shared.rpc.address import checked_address
 from shared.rpc.options import MAX_MESSAGE_BYTES, channel_options
 from shared.rpc.status import error_from_rpc
 from shared.wire import from_message, to_message
@@ -111,7 +112,7 @@ class BurstLink:
     """
 
     def __init__(self, address: str, open_stream: OpenStream, max_message_bytes: int, streams: int = 1) -> None:
-        self.address = address
+        self.address = checked_address(address)
         self._options = channel_options(max_message_bytes)
         self._channel = self._dial()
         self._open_stream = open_stream

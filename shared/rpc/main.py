@@ -3,10 +3,13 @@
 import logging
 import os
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import structlog
 
 from shared.errors import SemLinkError
+from shared.files import reason_file, said
 from shared.rpc.server import Service, serve
 from shared.runtime.config import ServerSettings, read_settings
 
@@ -23,9 +26,18 @@ def main(program: str, settings_kind: type[ServerSettings], service: type[Servic
     _configure_logging(service.name, settings.log_level, settings.log_format)
     try:
         uvloop.run(_serve_and_exit(service, settings))
-    except SemLinkError as error:
-        structlog.get_logger().error("stopped", reason=str(error))
+    except (SemLinkError, OSError) as error:
+        reason = str(error) if isinstance(error, SemLinkError) else said(error)
+        structlog.get_logger().error("stopped", reason=reason)
+        if settings.announce is not None:
+            tell_reason(settings.announce, reason)
         sys.exit(1)
+
+
+def tell_reason(announce: Path, reason: str) -> None:
+    """Leave the reason for whoever started this process; on a full disk it stands in the log alone."""
+    with suppress(OSError):
+        reason_file(announce).write_text(reason, encoding="utf-8")
 
 
 async def _serve_and_exit(kind: type[Service], settings: ServerSettings) -> None:

@@ -1,7 +1,9 @@
 """gRPC options of both ends, in one place because they must agree."""
 
-from typing import Any
+from typing import Any, Final
 
+PROXY_VARIABLE: Final = "SEMLINK_USE_PROXY"
+"""Environment variable: 1 lets clients reach other machines through the proxy that http_proxy and its like name."""
 MAX_MESSAGE_BYTES = 48 << 20
 KEEPALIVE_MS = 20_000
 
@@ -26,10 +28,15 @@ def server_options(max_message_bytes: int = MAX_MESSAGE_BYTES) -> list[tuple[str
     ]
 
 
-def channel_options(max_message_bytes: int = MAX_MESSAGE_BYTES) -> list[tuple[str, Any]]:
-    """Options of a client: message cap, keepalive, and a reconnect soon after the far end is back."""
+def channel_options(max_message_bytes: int = MAX_MESSAGE_BYTES, *, use_proxy: bool = False) -> list[tuple[str, Any]]:
+    """Options of a client: message cap, keepalive, and a reconnect soon after the far end is back.
+
+    use_proxy: obey http_proxy and its like, as gRPC does by itself. A proxy of the network cannot reach this machine's
+    loopback, and most let no HTTP/2 through, so the link's own hops never use one.
+    """
     return [
         *_common(max_message_bytes),
+        ("grpc.enable_http_proxy", int(use_proxy)),
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", 2_000),  # what an attempt may take, not the pause before it
         ("grpc.max_reconnect_backoff_ms", 1_000),

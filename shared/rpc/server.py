@@ -7,25 +7,29 @@ bind port -> announce it -> load (health NOT_SERVING, calls UNAVAILABLE) -> SERV
 import asyncio
 import os
 import signal
+import socket
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeAlias, TypeVar
 
 import grpc
 import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from shared.errors import Unavailable
 from shared.files import replacing
 from shared.rpc.options import server_options
+from shared.rpc.reflection import enable_reflection
 from shared.rpc.status import abort_with
 from shared.runtime.config import ServerSettings
 
 log = structlog.get_logger()
+
+_LOOPBACK = "127.0.0.1"
+_BEAT_SECONDS = 1.0
 
 Loaded = TypeVar("Loaded")
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"  # generic to the type checker only
@@ -96,7 +100,7 @@ async def serve(kind: type[Service], settings: ServerSettings, stop: asyncio.Eve
             gate.reason = None
             await _set_health(kind, checks, health_pb2.HealthCheckResponse.SERVING)
             log.info("ready", address=address)
-            await stop.wait()
+            await _beat_until(stop, settings.heartbeat)
     finally:
         gate.reason = "the service is stopping"
         await checks.enter_graceful_shutdown()
@@ -112,8 +116,7 @@ async def serve(kind: type[Service], settings: ServerSettings, stop: asyncio.Eve
 async def _register(server: grpc.aio.Server, kind: type[Service], checks: Any) -> None:
     """What is there from the start; the service itself is added once it is loaded."""
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
-    names = (*kind.rpc_names, health.SERVICE_NAME, reflection.SERVICE_NAME)
-    reflection.enable_server_reflection(names, server)
+    enable_reflection(server, (*kind.rpc_names, health.SERVICE_NAME))
     await _set_health(kind, checks, health_pb2.HealthCheckResponse.NOT_SERVING)
 
 
@@ -135,11 +138,27 @@ async def _unless_stopped(loading: Awaitable[Loaded], stop: asyncio.Event) -> Lo
 
 
 def _bind(server: grpc.aio.Server, settings: ServerSettings) -> int:
-    address = f"{settings.host}:{settings.port}"
+    """Listen on the address of the settings; the port. 127.0.0.1 stands for ::1 too, where this machine has it."""
+    address = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
     try:
-        return server.add_insecure_port(address)
+        port = server.add_insecure_port(address)
     except RuntimeError as error:
-        raise Unavailable(f"cannot listen on {address}: is the port taken? Choose another, or 0") from error
+        raise Unavailable(
+            f"cannot listen on {address}: the port is taken, or the address is not this machine's; "
+            "choose another port, or 0 for any"
+        ) from error
+    if settings.host == _LOOPBACK and _is_free("::1", port):
+        server.add_insecure_port(f"[::1]:{port}")
+    return port
+
+
+def _is_free(host: str, port: int) -> bool:
+    """Whether an IPv6 address can be listened on; gRPC itself would log an error where it cannot."""
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
 
 
 def _announce(path: Path, address: str) -> None:
@@ -147,6 +166,18 @@ def _announce(path: Path, address: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         temporary.write_text(address)
+
+
+async def _beat_until(stop: asyncio.Event, heartbeat: Path | None) -> None:
+    """Wait for `stop`; meanwhile touch the file every second, then remove it. A loop that hangs does not."""
+    if heartbeat is None:
+        await stop.wait()
+        return
+    while not stop.is_set():
+        await asyncio.to_thread(heartbeat.touch)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _BEAT_SECONDS)
+    await asyncio.to_thread(heartbeat.unlink, missing_ok=True)
 
 
 def _stop_on_signals() -> asyncio.Event:

@@ -6,12 +6,13 @@ variable (`SEMLINK_TRANSMITTER_BATCH_SIZE=32`); the flag wins, then the environm
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDict
 
 from shared.errors import InvalidSetting
+from shared.quantity import without_unit
 
 
 class ServerSettings(BaseSettings):
@@ -24,11 +25,19 @@ class ServerSettings(BaseSettings):
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(0, ge=0, le=65535, description="port to listen on; 0 lets the system choose")
     announce: Path | None = Field(None, description="file to write HOST:PORT to once the port is bound")
+    heartbeat: Path | None = Field(
+        None, description="file that is touched every second while the service is ready, for cheap health checks"
+    )
     grace_seconds: float = Field(4.0, ge=0, le=60, description="time for work in flight to finish on SIGTERM")
     stop_with_stdin: bool = Field(False, description="stop when standard input ends, so as not to outlive a supervisor")
     max_message_bytes: int = Field(48 << 20, ge=1 << 16, le=1 << 30, description="largest gRPC message")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe log line shown")
     log_format: Literal["console", "json"] = Field("console", description="log lines for people or for machines")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read_unit(cls, value: Any, info: ValidationInfo) -> Any:
+        return without_unit(str(info.field_name), value) if isinstance(value, str) else value
 
 
 Settings = TypeVar("Settings", bound=BaseSettings)

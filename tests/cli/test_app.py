@@ -1,6 +1,9 @@
 """`semlink` as a whole: help, errors and statuses of every command."""
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,6 +48,15 @@ def test_help_lists_the_codecs(command: str) -> None:
     assert set(CODECS) <= set(words)
 
 
+def test_send_lists_a_dozen_options_and_all_of_them_when_asked() -> None:
+    few, every = (plain(invoke("send", flag, columns=200).output) for flag in ("--help", "--help-all"))
+    assert len(set(re.findall(r"^│ (--[a-z-]+)", few, re.MULTILINE))) <= 18
+    assert {"--coherence-symbols", "--pilot-pattern", "--counter"} <= set(
+        re.findall(r"^│ (--[a-z-]+)", every, re.MULTILINE)
+    )
+    assert "--coherence-symbols" not in few
+
+
 def test_version() -> None:
     assert semlink("--version").stdout.strip() == f"semlink {VERSION}"
 
@@ -56,7 +68,15 @@ def test_version() -> None:
         (["send", "none.png"], "none.png"),
         (["send", "."], "folder"),
         (["send", "a.png", "--fading", "fog"], "fog"),
-        (["send", "a.png", "--snr-db", "loud"], "--snr-db"),
+        (["send", "a.png", "--snr-db", "loud"], "'--snr-db': 'loud' is no number; write 5 or 5dB"),
+        (["send", "a.png", "--timeout", "5dB"], "write 5 or 5s"),
+        (["send", "a.png", "--set", "snr_db"], "KEY=VALUE"),
+        (["send", "a.png", "--set", "fog=1"], "no setting 'fog'"),
+        (["send", "a.png", "--set", "fading=fog"], "none, rayleigh"),
+        (["send", "a.png", "--set", "snr_db=5dB", "--snr-db", "5"], "given twice"),
+        (["send", "https://example.org/a.png"], "https://example.org/a.png is an address"),
+        (["send", "-", "-"], "standard input holds one picture"),
+        (["send", "pyproject.toml", "--transmitter", "https://here:1"], "without TLS"),
         (["send", "pyproject.toml", "--transmitter", "here"], "HOST:PORT"),
         (["send", "pyproject.toml", "--seed", "-1"], "-1"),
         (["channel", "set"], "nothing to set"),
@@ -75,7 +95,7 @@ def test_version() -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_wrong_input_is_named_and_exits_2(arguments: list[str], named: str) -> None:
-    result = semlink(*arguments)
+    result = semlink(*arguments, stdin=subprocess.DEVNULL)
     assert result.returncode == 2, result.stderr
     assert named in re.sub(r"\s+│?\s*│?\s*", " ", result.stderr)
     assert "Traceback" not in result.stderr
@@ -89,3 +109,19 @@ def test_no_link_is_one_line_and_exits_1(command: list[str]) -> None:
     assert (result.returncode, result.stdout) == (1, "")
     assert len(result.stderr.strip().splitlines()) == 1
     assert "nothing answers at 127.0.0.1:1; `semlink up` starts the services" in result.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_one_line_and_exits_1() -> None:
+    ports = [part for name in ("transmitter", "channel", "receiver") for part in (f"--{name}-port", "0")]
+    result = semlink("up", "--out", "/dev/null/out", *ports)
+    assert (result.returncode, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("semlink: /dev/null/out/logs: not a directory; a part of the path is a file")
+
+
+def test_a_full_disk_is_one_line_and_exits_1() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "semlink", "send", "--help-all"]
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=120)
+    assert result.returncode == 1
+    assert result.stderr == "semlink: no space left on device; free some space, or choose another disk\n"

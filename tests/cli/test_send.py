@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from client import ChannelControl, KnowledgeBaseClient
 from local.supervisor import LocalLink
 from shared.errors import NotFound
 from shared.phy import ChannelSettings
-from tests.tools.cli import printed, semlink
+from tests.tools.cli import as_documented, printed, semlink
 
 DELIVERY_KEYS = {
     "item_id", "label", "distance", "confidence", "accepted", "top", "codec", "k", "cbr", "cbr_total", "channel",
@@ -29,7 +30,7 @@ def cat(tmp_path: Path, drawn_pngs: list[tuple[str, bytes]]) -> Path:
 def run_json(*arguments: str | Path) -> Any:
     result = semlink(*arguments, "--json")
     assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout, parse_constant=pytest.fail)
+    return as_documented(json.loads(result.stdout, parse_constant=pytest.fail), *arguments)
 
 
 def test_send_one_prints_one_object(link: LocalLink, cat: Path) -> None:
@@ -65,7 +66,7 @@ def test_same_seed_stream_and_counter_replay(link: LocalLink, cat: Path) -> None
     first, second = (run_json("send", cat, "--transmitter", link.transmitter, *options) for _ in range(2))
     assert first["trace"] == second["trace"]
     assert first["channel"] == second["channel"]
-    assert first["channel"]["burst"] == 5
+    assert first["channel"]["counter"] == 5
 
 
 @pytest.mark.parametrize("flag", ["--pilot-pattern", "--pilot-placing"])
@@ -78,6 +79,26 @@ def test_pilot_patterns_have_standard_names_and_synonyms(
         printed("send", cat, *options, flag, name, "--transmitter", link.transmitter) for name in (standard, synonym)
     ]
     assert sent[0]["trace"] == sent[1]["trace"]
+
+
+def test_send_from_standard_input_with_units_and_rare_settings(link: LocalLink, cat: Path) -> None:
+    at = ("--transmitter", link.transmitter, "--json", "--seed", "7", "--counter", "5")
+    with cat.open("rb") as file:
+        piped = semlink("send", "-", *at, "--snr-db", "5dB", "--set", "doppler-hz=1kHz", stdin=file)
+    assert piped.returncode == 0, piped.stderr
+    assert json.loads(piped.stdout)["channel"]["settings"] == {"snr_db": 5, "doppler_hz": 1000, "seed": 7}
+
+
+def test_send_draws_sent_and_retrieved(link: LocalLink, cat: Path, tmp_path: Path) -> None:
+    at = ("--transmitter", link.transmitter, "--receiver", link.receiver)
+    drawn = semlink("send", cat, cat, *at, "--save", tmp_path / "answers.png")
+    assert drawn.returncode == 0, drawn.stderr
+    with Image.open(tmp_path / "answers.png") as sheet:
+        left, right = (sheet.crop((x, 60, x + 200, 200)) for x in (40, 310))
+        assert min(len(part.getcolors(1 << 20) or ()) for part in (left, right)) > 100
+    refused = semlink("send", cat, *at, "--show")
+    assert refused.returncode == 2
+    assert "--save" in refused.stderr
 
 
 def test_send_for_people(link: LocalLink, cat: Path) -> None:

@@ -71,9 +71,9 @@ def test_json_is_strict_and_has_the_promised_keys(link: SemLink) -> None:
         "ledger", "total_seconds",
     }  # fmt: skip
     assert wanted <= document.keys()
-    assert {"snr_db_asked", "snr_db_achieved", "fading", "seed", "burst"} <= document["channel"].keys()
+    assert {"snr_db_asked", "snr_db_achieved", "fading", "seed", "counter"} <= document["channel"].keys()
     assert document["channel"]["snr_db_asked"] is None
-    assert document["channel"]["burst"] == 9
+    assert document["channel"]["counter"] == 9
     assert {entry["kind"] for entry in document["ledger"]} == {"measured", "emulated"}
 
 

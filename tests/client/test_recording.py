@@ -12,7 +12,7 @@ import sigmf
 
 from channel_proxy.relay import as_received, report_of
 from client.recording import RecordingWriter, read_recording
-from shared.errors import DataLoss, InvalidSetting, NotFound
+from shared.errors import DataLoss, InvalidInput, InvalidSetting, NotFound
 from shared.frame.burst import Burst
 from shared.frame.channel_records import RecordedBurst
 from shared.phy import ChannelSettings, Link
@@ -115,17 +115,57 @@ def test_damage_is_found(tmp_path: Path, bursts: list[RecordedBurst]) -> None:
         read_recording(tmp_path / "evening")
 
 
-def test_a_recording_of_others_is_said_to_be_none_of_ours(tmp_path: Path) -> None:
-    (tmp_path / "other.sigmf-data").write_bytes(bytes(80))
+@pytest.mark.parametrize(
+    ("datatype", "more", "said"),
+    [
+        ("cf32_le", {}, "none of its 1 annotations says semlink:burst_id"),
+        ("ci16_le", {}, "none of its 1 annotations"),
+        ("ci32_le", {}, "none of its 1 annotations"),
+        ("rf32_le", {}, "real samples"),
+        ("cf32_le", {"core:num_channels": 2}, "2 channels"),
+    ],
+)
+def test_a_recording_of_others_is_said_to_be_none_of_ours(tmp_path: Path, datatype: str, more, said: str) -> None:
+    (tmp_path / "other.sigmf-data").write_bytes(bytes(320))
     metadata = {
-        "global": {"core:datatype": "cf32_le", "core:sample_rate": 1e6},
+        "global": {"core:datatype": datatype, "core:sample_rate": 1e6, **more},
         "captures": [{"core:sample_start": 0}],
-        "annotations": [{"core:sample_start": 0, "core:sample_count": 4}],
+        "annotations": [{"core:sample_start": 0}],
     }
     recording = sigmf.SigMFFile(metadata=metadata, data_file=str(tmp_path / "other.sigmf-data"))
     recording.tofile(str(tmp_path / "other.sigmf-meta"))
-    with pytest.raises(DataLoss, match="no bursts of SemLink"):
+    with pytest.raises(InvalidInput, match=f"not of SemLink: .*{said}"):
         read_recording(tmp_path / "other")
+
+
+def test_legal_forms_of_other_tools_are_read(tmp_path: Path, bursts: list[RecordedBurst]) -> None:
+    """No count of samples, which means to the end; an annotation of another tool; fixed point; an archive."""
+    write(tmp_path / "evening", bursts[:2], sent=False)
+    meta = json.loads((tmp_path / "evening.sigmf-meta").read_text())
+    del meta["annotations"][-1]["core:sample_count"]
+    meta["annotations"].insert(1, {"core:sample_start": 3, "core:comment": "a spike"})
+    samples = np.fromfile(tmp_path / "evening.sigmf-data", "<f4")
+    scale = np.abs(samples).max()
+    (samples / scale * 32767).round().astype("<i2").tofile(tmp_path / "other.sigmf-data")
+    meta["global"] |= {"core:datatype": "ci16_le"}
+    del meta["global"]["core:sha512"]
+    other = sigmf.SigMFFile(metadata=meta, data_file=str(tmp_path / "other.sigmf-data"))
+    other.tofile(str(tmp_path / "other.sigmf-meta"))
+    other.archive(str(tmp_path / "packed.sigmf"))
+    for name in ("other", "packed.sigmf", "packed"):
+        back = read_recording(tmp_path / name)
+        assert len(back) == 2
+        for one, two in zip(bursts, back, strict=False):
+            np.testing.assert_allclose(two.burst.symbols * scale, one.burst.symbols, atol=1e-3)
+
+
+def test_what_a_burst_lacks_is_named(tmp_path: Path, bursts: list[RecordedBurst]) -> None:
+    write(tmp_path / "evening", bursts[:2], sent=False)
+    meta = json.loads((tmp_path / "evening.sigmf-meta").read_text())
+    del meta["annotations"][1]["semlink:settings"]
+    (tmp_path / "evening.sigmf-meta").write_text(json.dumps(meta))
+    with pytest.raises(DataLoss, match="burst 2 of the recording lacks semlink:settings"):
+        read_recording(tmp_path / "evening")
 
 
 def test_nothing_is_overwritten_and_nothing_leaves_nothing(tmp_path: Path, bursts: list[RecordedBurst]) -> None:

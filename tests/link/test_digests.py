@@ -77,7 +77,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SemLink]:
     """A link of its own: its knowledge base too is made with the pinned arithmetic."""
     folder = tmp_path_factory.mktemp("digests")
     flags = {
-        "transmitter": ["--device", "cpu", "--precision", "float32", "--threads", "1"],
+        "transmitter": ["--device", "cpu", "--clip-engine", "torch", "--precision", "float32", "--threads", "1"],
         "receiver": ["--device", "cpu"],
     }
     with pytest.MonkeyPatch.context() as patch:

@@ -6,11 +6,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
 from cli.app import app
+
+SCHEMAS = Path("docs/schemas")
 
 
 def semlink(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -28,4 +31,13 @@ def printed(*arguments: object) -> Any:
     """What a command prints in this process with --json: one strict JSON document."""
     result = invoke(*arguments, "--json")
     assert result.exit_code == 0, (result.output, result.exception)
-    return json.loads(result.stdout, parse_constant=pytest.fail)
+    return as_documented(json.loads(result.stdout, parse_constant=pytest.fail), *arguments)
+
+
+def as_documented(document: Any, *arguments: object) -> Any:
+    """The document, after a check against the schema in docs/schemas of the command that these arguments begin with."""
+    for words in (2, 1):
+        file = SCHEMAS / f"{'-'.join(map(str, arguments[:words]))}.json"
+        if "/" not in str(arguments[words - 1 : words]) and file.is_file():
+            jsonschema.validate(document, json.loads(file.read_text(encoding="utf-8")))
+    return document

@@ -63,7 +63,7 @@ def clip() -> Clip:
 @pytest.fixture
 def parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clip: Clip) -> None:
     """CLIP loaded once for all tests, and kbsc networks that fit it."""
-    monkeypatch.setattr("transmitter.service.load_clip", lambda *_: clip)
+    monkeypatch.setattr("transmitter.service.load_clip", lambda *_, **__: clip)
     (tmp_path / "kbsc").mkdir()
     for k in (16, 64, 256):
         saved(tmp_path / "kbsc" / f"k{k}.safetensors", network(k), clip.fingerprint)

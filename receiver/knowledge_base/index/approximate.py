@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import faiss
 import numpy as np
+import structlog
 
 from receiver.knowledge_base.index.base import Vectors
 from receiver.knowledge_base.index.faiss_tools import FaissEngine, faiss_threads, resolve_device
@@ -18,6 +19,8 @@ from receiver.knowledge_base.index.recipes import RECIPES
 from receiver.knowledge_base.index.settings import EngineSettings
 from shared.errors import InvalidSetting
 from shared.types import Floats, Positions
+
+log = structlog.get_logger()
 
 _ITERATIONS = 10  # of k-means
 _OPQ_ITERATIONS = 4
@@ -59,6 +62,8 @@ class ApproximateIndex(FaissEngine):
                 f"engine = {self.name!r} learns from at least {self._recipe.least_items} items, and there are "
                 f"{items}; choose 'flat'"
             )
+        if self._recipe.keeps_exactly(items):
+            log.info("too few items to learn from: they are kept exactly until the index is built again", items=items)
         index = _few_iterations(faiss.index_factory(vectors.dim, self._recipe.factory(items, vectors.dim)))
         with faiss_threads(self._threads):
             index.train(vectors.sample(self._recipe.training(items)))

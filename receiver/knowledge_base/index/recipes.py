@@ -17,6 +17,7 @@ import faiss
 
 _TRAIN_PER_LIST = 64  # items for each list; k-means learns little from more
 _LEAST_TRAINING = 1 << 14
+_FEW_ITEMS = 64  # a scale learned from fewer does not fit what is added later
 _MOST_LISTS = 1 << 16
 _LEAST_NPROBE = 32  # of a few hundred lists; the neighbours of a noisy query are in many
 _EF_SEARCH = 128
@@ -44,9 +45,15 @@ class Recipe:
     mapping: int | None = faiss.IO_FLAG_MMAP
 
     def factory(self, items: int, dim: int) -> str:
-        """What `faiss.index_factory` builds for so many items."""
+        """What `faiss.index_factory` builds for so many items; too few to learn a scale from are kept as they are."""
+        if self.keeps_exactly(items):
+            return "IVF1,Flat"
         lists = f"IVF{list_count(items)}," if self.effort == "nprobe" else "IDMap2,"
         return (self.rotation + lists + self.code).format(bytes=dim // 8)
+
+    def keeps_exactly(self, items: int) -> bool:
+        """Whether so many items are too few to learn this code from."""
+        return items < _FEW_ITEMS and self.effort == "nprobe" and self.least_items == 1
 
     def training(self, items: int) -> int:
         """How many of so many items to learn from."""

@@ -2,8 +2,8 @@
 
     source -> read -> known already? -> thumbnail, pixels -> batch -> CLIP -> store -> index
 
-A picture that cannot be read is listed and skipped. Of equal pictures the first is stored and the others are listed. A
-stopped build can be resumed.
+A picture that cannot be read is listed and skipped. Of equal pictures the first is stored and the others are listed,
+those with another label as conflicts. A stopped build can be resumed.
 """
 
 import time
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from PIL import Image
@@ -26,6 +26,7 @@ from shared.errors import InvalidInput, Mismatch
 from shared.types import Floats, Pixels, Progress
 
 Given = TypeVar("Given", Picture, Embedded)
+Duplicates = Literal["first", "all", "error"]
 Taken = TypeVar("Taken")
 
 
@@ -56,6 +57,10 @@ class ImageEncoder(ClipIdentity, Protocol):
         """[B, S, S, 3], uint8 -> [B, dim], float32, unit length."""
 
 
+class _Twice(InvalidInput):
+    """A picture that is there twice, where that was not allowed."""
+
+
 @dataclass
 class BuildReport:
     """What a build did.
@@ -63,7 +68,8 @@ class BuildReport:
     items, labels: stored, labels counted once
     seconds: of wall clock
     skipped: (id, why) of items that could not be read
-    duplicates: (id, id of the equal picture that was stored)
+    duplicates: (id, id of the equal picture that came first)
+    conflicts: (id, its label, id of the equal picture, that one's label), for duplicates whose labels differ
     resumed: items that a stopped build had stored before
     """
 
@@ -72,17 +78,22 @@ class BuildReport:
     seconds: float = 0.0
     skipped: list[tuple[str, str]] = field(default_factory=list)
     duplicates: list[tuple[str, str]] = field(default_factory=list)
+    conflicts: list[tuple[str, str, str, str]] = field(default_factory=list)
     resumed: int = 0
 
 
 class _Sieve:
-    """Passes each readable item once and reports the others. stored: content digests by id. copy: keep the files."""
+    """Passes each readable item and reports the others. stored: content digests by id. copy: keep the files.
 
-    def __init__(self, stored: dict[str, bytes], copy: bool) -> None:
+    duplicates: what becomes of a picture that is there already, see `build_knowledge_base`
+    """
+
+    def __init__(self, stored: dict[str, bytes], copy: bool, duplicates: Duplicates = "first") -> None:
         self.report = BuildReport()
         self.ids: set[str] = set()
         self.labels: set[str] = set()
-        self._stored, self._copy = stored, copy
+        self._stored, self._copy, self._duplicates = stored, copy, duplicates
+        self._label_of: dict[str, str] = {}
         self._by_content = {content: item_id for item_id, content in stored.items() if content}
 
     def pictures(self, source: Iterable[Picture], clip: ImageEncoder) -> Iterator[tuple[Pixels, ItemRecord]]:
@@ -91,18 +102,38 @@ class _Sieve:
             try:
                 check_texts(picture.id, picture.label, picture.caption)
                 image, item = prepare(picture, copy=self._copy)
-                first = self._by_content.setdefault(item.content, item.item_id)
-                if first == item.item_id:
+                if self._passes(item):
                     self.labels.add(item.label)
                     yield clip.preprocess(image), item
-                else:
-                    self.report.duplicates.append((item.item_id, first))
+            except _Twice:
+                raise
             except UNREADABLE as error:
                 self.report.skipped.append((picture.id, str(error) or type(error).__name__))
+
+    def _passes(self, item: ItemRecord) -> bool:
+        """Whether an item is stored; an equal picture is reported, and so is one with another label."""
+        first = self._by_content.setdefault(item.content, item.item_id)
+        if first == item.item_id:
+            return True
+        other = self._label_of[first]
+        if self._duplicates == "error":
+            labels = "" if other == item.label else f", with the labels {other!r} and {item.label!r}"
+            raise _Twice(
+                f"{item.item_id!r} is the same picture as {first!r}{labels}; remove one, or build with "
+                "--duplicates first or --duplicates all"
+            )
+        if other != item.label:
+            self.report.conflicts.append((item.item_id, item.label, first, other))
+        self.report.duplicates.append((item.item_id, first))
+        return self._duplicates == "all"
 
     def embedded(self, source: Iterable[Embedded]) -> Iterator[ItemRecord]:
         """Yield ready embeddings that are not stored yet. Raises InvalidInput for an id that comes twice."""
         for item in self._new(source):
+            length = float(np.linalg.norm(item.embedding.astype(np.float64)))
+            if not 0 < length < np.inf:
+                self.report.skipped.append((item.id, f"its embedding has length {length:g}; a finite one is needed"))
+                continue
             self.labels.add(item.label)
             yield ItemRecord(item.id, item.label, item.embedding, item.caption)
 
@@ -111,6 +142,7 @@ class _Sieve:
             if item.id in self.ids:
                 raise InvalidInput(f"the id {item.id!r} comes twice; give each item an id of its own")
             self.ids.add(item.id)
+            self._label_of[item.id] = item.label
             if item.id in self._stored:
                 self.report.resumed += 1
                 self.labels.add(item.label)
@@ -128,6 +160,7 @@ def build_knowledge_base(
     settings: EngineSettings | None = None,
     copy: bool = False,
     resume: bool = True,
+    duplicates: Duplicates = "first",
 ) -> BuildReport:
     """Build a knowledge base in a directory; the old one stays in use until the build is complete.
 
@@ -137,6 +170,7 @@ def build_knowledge_base(
     settings: which index engine
     copy: keep the pictures' files in the store
     resume: continue a stopped build from this source
+    duplicates: of equal pictures, store the first or all, or raise InvalidInput
     Raises InvalidInput for a source without a readable picture or with an id that comes twice, Unavailable when another
     process writes there, Exhausted when the disk is full.
     """
@@ -146,7 +180,7 @@ def build_knowledge_base(
     name = source.name if source.split is None else f"{source.name}/{source.split}"
     origin = Origin(name, clip.name, clip.fingerprint, clip.dim, copy)
     with write_store(Path(directory), origin, settings, resume=resume) as staged:
-        sieve = _Sieve(staged.contents(), copy)
+        sieve = _Sieve(staged.contents(), copy, duplicates)
         for batch in _records(source, sieve, clip, batch_size):
             for item in batch:
                 staged.add(**vars(item))

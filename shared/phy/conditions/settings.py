@@ -6,9 +6,19 @@ One flat table in three groups: fading; noise and hardware; airtime and faults.
 import math
 from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from shared.errors import InvalidSetting
+from shared.quantity import without_unit
 
 FadingName = Literal["none", "rayleigh", "rician", "kbsc", "tdl-a", "tdl-b", "tdl-c", "tdl-d", "tdl-e"]
 WaveformName = Literal["single", "ofdm"]
@@ -55,7 +65,14 @@ def _count(default: int, low: int, high: int, description: str) -> Any:
     return Field(default, ge=low, le=high, description=f"{description}: {low} to {high}")
 
 
-class FadingSettings(BaseModel):
+class _Settings(BaseModel):
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read_unit(cls, value: Any, info: ValidationInfo) -> Any:
+        return without_unit(str(info.field_name), value) if isinstance(value, str) else value
+
+
+class FadingSettings(_Settings):
     """Multiplicative effects."""
 
     fading: FadingName = Field(
@@ -78,7 +95,7 @@ class FadingSettings(BaseModel):
     cyclic_prefix_symbols: int = _count(16, 0, 1024, "cyclic prefix of ofdm, at most fft_size")
 
 
-class NoiseSettings(BaseModel):
+class NoiseSettings(_Settings):
     """Additive noise and hardware impairments."""
 
     snr_db: Annotated[float, _finite_or_inf(-50, 100)] = Field(
@@ -105,7 +122,7 @@ class NoiseSettings(BaseModel):
     interferer_hz: float = _number(5e4, -1e9, 1e9, "offset of the interferer from the carrier, Hz")
 
 
-class FaultSettings(BaseModel):
+class FaultSettings(_Settings):
     """Airtime, propagation and faults of bursts."""
 
     symbol_rate_hz: float = _number(1e6, 1, 1e12, "symbols per second")

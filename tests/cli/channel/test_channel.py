@@ -124,9 +124,9 @@ def test_record_and_replay(channel: str, link: LocalLink, tmp_path: Path, drawn_
     assert 0 < written["lost"] < 12
     sigmf.fromfile(str(name) + ".sigmf-meta").validate()
     answers = printed("channel", "replay", name, "--channel", channel)
-    assert {answer["burst"] for answer in answers} == set(delivered)
+    assert {answer["counter"] for answer in answers} == set(delivered)
     for answer in answers:
-        one = delivered[answer["burst"]]
+        one = delivered[answer["counter"]]
         assert (answer["label"], answer["item_id"], answer["accepted"]) == (one.label, one.item_id, one.accepted)
         assert answer["confidence"] == pytest.approx(one.confidence, abs=1e-6)  # searched in batches of another size
     shown = invoke("channel", "replay", str(name), "--channel", channel)

@@ -146,7 +146,9 @@ def test_a_folder_is_looked_at_and_kept_without_a_receiver(folder: Path) -> None
     ]  # fmt: skip
     assert said("snapshot", "one", "--kb", folder)["items"] == 20
     assert said("compact", "--kb", folder)["items"] == 20
-    assert said("verify", "--kb", folder) == {"items": 20, "indexes": 1, "problems": []}
+    for place in (["--kb", folder], [folder]):
+        assert said("verify", *place) == {"items": 20, "indexes": 1, "problems": []}
+    assert "name one knowledge base" in str(refused("verify", folder, "--kb", "elsewhere"))
     assert "no problem found" in semlink("verify", "--kb", folder).stdout
 
 

@@ -102,6 +102,16 @@ def test_equal_pictures_are_stored_once_whatever_their_file(tmp_path: Path) -> N
     report = build_knowledge_base(Shelf(shelf(3).pictures + copies), tmp_path / "kb", FakeClip())
     assert report.duplicates == [("copy.png", "p1"), ("copy.webp", "p1")]
     assert (report.items, report.labels) == (3, 3)
+    assert report.conflicts == [(name, "other", "p1", "label 1") for name in ("copy.png", "copy.webp")]
+
+
+def test_equal_pictures_under_two_labels_are_a_conflict_and_may_be_stored_or_refused(tmp_path: Path) -> None:
+    source = Shelf([*shelf(2).pictures, Picture("twin", "label 1", pixels(1)), Picture("rival", "cat", pixels(1))])
+    report = build_knowledge_base(source, tmp_path / "all", FakeClip(), duplicates="all")
+    assert (report.items, report.labels) == (4, 3)
+    assert report.conflicts == [("rival", "cat", "p1", "label 1")]
+    with pytest.raises(InvalidInput, match=r"'twin' is the same picture as 'p1'; .* --duplicates all"):
+        build_knowledge_base(source, tmp_path / "error", FakeClip(), duplicates="error")
 
 
 def test_turned_pictures_are_not_equal(tmp_path: Path) -> None:
@@ -232,6 +242,18 @@ def test_ready_embeddings_are_stored_as_they_are(tmp_path: Path) -> None:
         assert kb.get_item("id3").thumbnail == b""
         with pytest.raises(NotFound, match="was not kept"):
             read_original(kb.get_item("id3"))
+
+
+def test_embeddings_without_a_direction_are_skipped_and_named(tmp_path: Path) -> None:
+    embeddings = np.eye(5, 512, dtype=np.float32)
+    embeddings[1], embeddings[3, 7] = 0, np.nan
+    source = EmbeddingSource("ready", embeddings, list("abcde"), [""] * 5)
+    report = build_knowledge_base(source, tmp_path, FakeClip())
+    assert (report.items, [name for name, _ in report.skipped]) == (3, ["b", "d"])
+    with KnowledgeBase.open(tmp_path) as kb:
+        found = [hit.item_id for hit in kb.search(embeddings[:1], 10)[0]]
+        assert found[0] == "a"
+        assert len(found) == 3  # no more than there are, and none without an item
 
 
 def test_embeddings_of_another_length_are_refused(tmp_path: Path) -> None:

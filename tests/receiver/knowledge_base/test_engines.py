@@ -137,6 +137,17 @@ def test_few_items_are_enough(name: str, items: int) -> None:
         np.testing.assert_array_equal(np.sort(row[row >= 0]), positions_of(items))
 
 
+@pytest.mark.parametrize("name", ["ivf-sq8", "ivf-rabitq"])
+def test_an_index_made_of_eight_items_finds_those_that_come_later(name: str) -> None:
+    """Codes with a scale learned from eight would not hold them."""
+    first, later = clustered(8, seed=7), clustered(40, seed=9)
+    engine = engine_of(name, first)
+    engine.add(np.arange(1000, 1040), later)
+    positions, squared = engine.search(later, 1)
+    np.testing.assert_array_equal(positions[:, 0], np.arange(1000, 1040))
+    np.testing.assert_allclose(squared[:, 0], 0, atol=1e-6)
+
+
 def test_what_cannot_be_learned_from_is_refused() -> None:
     with pytest.raises(InvalidSetting, match="at least 256 items, and there are 255"):
         engine_of("opq-ivf-pq", clustered(255, seed=0))

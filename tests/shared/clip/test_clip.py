@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from shared.clip import Clip, load_clip
-from shared.clip.precision import cast_tower
+from shared.clip.engine import ImageTower
 from shared.clip.tower import register_clip_tiny
 from shared.clip.weights import find_weights
 from shared.datasets.cifar100 import read_cifar100
@@ -64,6 +64,7 @@ def test_clip_tiny_describes_itself(tiny: Clip) -> None:
         "dim": 512,
         "image_size": 32,
         "device": "cpu",
+        "engine": "torch",
         "precision": "float32",
         "parameters": 0,
     }
@@ -134,8 +135,9 @@ def test_preprocessing_is_open_clips_own(name: str, size: tuple[int, int], reque
     pixels = clip.preprocess(image)
     assert pixels.shape == (clip.image_size, clip.image_size, 3)
     assert pixels.dtype == np.uint8
-    ours = clip._normalised(torch.from_numpy(pixels[None].copy()))[0]
-    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
+    normalise = ImageTower(torch.nn.Flatten(), vars(open_clip.transform.PreprocessCfg(clip.image_size)))
+    ours = normalise(torch.from_numpy(pixels[None]))[0] * theirs.norm()
+    torch.testing.assert_close(ours.view_as(theirs), theirs, atol=1e-5, rtol=1e-5)
 
 
 def test_wrong_pixels_are_refused(tiny: Clip) -> None:
@@ -226,7 +228,7 @@ def test_devices() -> None:
 
 def test_an_unknown_precision() -> None:
     with pytest.raises(InvalidSetting, match="'int8' is unknown"):
-        cast_tower(torch.nn.Identity(), torch.zeros(1), "int8")
+        load_clip(device="cpu", precision="int8")
 
 
 def _embed(clip: Clip, pictures: np.ndarray) -> np.ndarray:

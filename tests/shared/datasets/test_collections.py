@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from shared.datasets import EmbeddingSource, Picture, open_collection, open_source
+from shared.datasets import EmbeddingSource, Picture, Reading, open_collection, open_collections, open_source
 from shared.errors import InvalidInput, InvalidPicture, InvalidSetting, NotFound
 
 
@@ -78,8 +78,8 @@ def test_only_the_path_must_be_there_and_an_id_may(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"label,caption\ncat,x\n", "no column 'path'; it has label, caption"),
-        (b"", "no column 'path'; it has none"),
+        (b"label,caption\ncat,x\n", "no column 'path' .*it has label, caption: .*--path-column"),
+        (b"", "no column 'path' .*it has none"),
         (b"path,label\na.png\n", "row 2: it has not the 2 fields"),
         (b"path,label\na.png,cat,more\n", "row 2: it has not the 2 fields"),
         (b"path\n\xff\xfe\n", "no CSV file in UTF-8"),
@@ -105,6 +105,14 @@ def test_a_tar_holds_pictures_with_labels_and_captions(tmp_path: Path) -> None:
     assert (len(source), source.labels, source.name) == (3, ("", "7", "cat"), "shard")
     assert [one.encoded() for one in found] == [png(1), png(2), png(3)]
     assert found[0].image().size == (8, 8)
+
+
+def test_names_with_dots_are_names_of_their_own(tmp_path: Path) -> None:
+    names = ("v1.0.png", "v1.0.cls", "v1.1.png", "v1.1.cls")
+    members = {name: png(number) if name.endswith("png") else name.encode() for number, name in enumerate(names)}
+    found = pictures(write_tar(tmp_path / "shard.tar", members))
+    assert described(found) == [("v1.0", "v1.0.cls", ""), ("v1.1", "v1.1.cls", "")]
+    assert [one.encoded() for one in found] == [png(0), png(2)]
 
 
 @pytest.mark.parametrize("content", [b"", b"no tar at all" * 100])
@@ -177,8 +185,8 @@ def test_arrays_that_do_not_belong_together_are_named(tmp_path: Path, arrays, sa
 
 
 def test_an_npz_without_the_arrays_says_which(tmp_path: Path) -> None:
-    np.savez(tmp_path / "x.npz", features=embeddings())
-    with pytest.raises(InvalidInput, match="no array embeddings and ids; it has features"):
+    np.savez(tmp_path / "x.npz", mystery=embeddings())
+    with pytest.raises(InvalidInput, match=r"no array 'embeddings' .*it has mystery: .*--embeddings-key"):
         open_collection(str(tmp_path / "x.npz"))
 
 
@@ -197,3 +205,113 @@ def test_a_file_or_folder_that_cannot_be_a_source_says_what_can(tmp_path: Path) 
         open_collection(str(tmp_path / "nothing"))
     with pytest.raises(InvalidSetting, match="no part 'test'"):
         open_collection(str(save_npz(tmp_path / "x.npz")), split="test")
+
+
+@pytest.mark.parametrize(
+    ("header", "encoding"),
+    [("filename,class,text", "utf-8"), ("Path;Label;Caption", "utf-8-sig"), ("image\tcategory\ttitle", "utf-16")],
+)
+def test_usual_names_separators_and_marks_are_found(folder: Path, header: str, encoding: str) -> None:
+    separator = next(each for each in ",;\t" if each in header)
+    rows = [header, separator.join(["a.png", "Bär", '"a bear, brown"'])]
+    (folder / "list.csv").write_bytes("\n".join(rows).encode(encoding))
+    assert described(pictures(folder / "list.csv")) == [("a.png", "Bär", "a bear, brown")]
+
+
+def test_a_table_of_urls_says_who_fetches_them(folder: Path) -> None:
+    (folder / "list.csv").write_text("URL,text\nhttps://example.org/a.png,a\n")
+    with pytest.raises(InvalidInput, match="not fetched: img2dataset"):
+        pictures(folder / "list.csv")
+
+
+def test_a_table_in_another_encoding_names_the_flag(folder: Path) -> None:
+    (folder / "list.csv").write_bytes("photo;kind\na.png;Bär\n".encode("latin-1"))
+    with pytest.raises(InvalidInput, match=r"no CSV file in UTF-8.*--encoding latin-1"):
+        pictures(folder / "list.csv")
+    reading = Reading(columns={"path": "Photo", "label": "kind"}, encoding="latin-1")
+    (found,) = open_source(str(folder / "list.csv"), reading=reading)
+    assert (found.label, found.image().size) == ("Bär", (8, 8))
+    with pytest.raises(InvalidInput, match=r"--path-column foto: .*there are photo, kind"):
+        open_source(str(folder / "list.csv"), reading=Reading(columns={"path": "foto"}, encoding="latin-1"))
+
+
+def test_a_parquet_of_hugging_face_holds_the_files_themselves(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet  # noqa: PLC0415
+
+    rows = {"image": [{"bytes": png(1), "path": "one.png"}, {"bytes": png(2), "path": None}], "label": [3, 4]}
+    parquet.write_table(pyarrow.table(rows), tmp_path / "train.parquet")
+    found = pictures(tmp_path / "train.parquet")
+    assert [(one.id, one.label, one.encoded()) for one in found] == [("one.png", "3", png(1)), ("1", "4", png(2))]
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> Path:
+    """Three good shards, whose members have the same names; one is missing, one torn."""
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    for number in (0, 1, 10):
+        write_tar(folder / f"{number:02}.tar", {"0.png": png(number), "0.cls": str(number).encode()})
+    (folder / "03.tar").write_bytes((folder / "00.tar").read_bytes()[:700])
+    return folder
+
+
+@pytest.mark.parametrize("pattern", ["{00..10}.tar", "*.tar", "", "{00,01,03,10}.tar"])
+def test_ranges_globs_and_folders_of_shards(shards: Path, pattern: str) -> None:
+    reading = Reading()
+    found = list(open_source(str(shards / pattern), reading=reading))
+    assert [(one.id, one.label) for one in found] == [("00/0", "0"), ("01/0", "1"), ("10/0", "10")]
+    missing = 7 if ".." in pattern else 0
+    assert len(reading.skipped) == missing + 1
+    assert any("03.tar" in name and "no tar file" in why for name, why in reading.skipped)
+    with pytest.raises((InvalidInput, NotFound)):
+        open_source(str(shards / pattern), reading=Reading(strict=True))
+
+
+def test_several_sources_are_joined_in_their_order(shards: Path, folder: Path) -> None:
+    found = open_collections([str(shards / "01.tar"), str(folder), "first:1:drawn"])
+    assert [one.id for one in found][:2] == ["01/0", f"{folder.name}/a.png"]
+    assert len(found) == len(list(found))
+    with pytest.raises(InvalidInput, match="named twice"):
+        open_collections([str(shards / "01.tar")] * 2)
+    np.save(shards / "x.npy", embeddings())
+    with pytest.raises(InvalidInput, match="x holds embeddings and others hold pictures"):
+        open_collections([str(shards / "01.tar"), str(shards / "x.npy")])
+
+
+def test_a_folder_of_clip_retrieval_is_read_in_the_order_of_its_parts(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet  # noqa: PLC0415
+
+    (tmp_path / "img_emb").mkdir()
+    (tmp_path / "metadata").mkdir()
+    for part in (0, 2, 10):
+        np.save(tmp_path / "img_emb" / f"img_emb_{part}.npy", np.full((2, 4), part + 1, np.float16))
+        rows = {"image_path": [f"{part}/a.jpg", f"{part}/b.jpg"], "caption": ["a", None], "class": [7, 8]}
+        parquet.write_table(pyarrow.table(rows), tmp_path / "metadata" / f"metadata_{part}.parquet")
+    whole = open_collection(str(tmp_path))
+    assert isinstance(whole, EmbeddingSource)
+    assert whole.embeddings[:, 0].tolist() == [1, 1, 3, 3, 11, 11]
+    assert whole.ids[2:4] == ["2/a.jpg", "2/b.jpg"]
+    assert (whole.item_labels[:2], list(whole.captions)[:2]) == (["7", "8"], ["a", ""])
+    single = open_collection(str(tmp_path / "img_emb" / "img_emb_2.npy"))
+    assert [one.id for one in single] == ["2/a.jpg", "2/b.jpg"]
+    np.save(tmp_path / "img_emb" / "img_emb_2.npy", np.ones((3, 4), np.float16))
+    reading = Reading()
+    assert len(open_collection(str(tmp_path), reading=reading)) == 4
+    assert "has 3 embeddings and" in reading.skipped[0][1]
+
+
+def test_arrays_are_found_by_usual_names_or_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "usual.npz", image_embeddings=embeddings())
+    np.savez(tmp_path / "named.npz", mystery=embeddings(), who=list("wxyz"))
+    assert [one.id for one in open_collection(str(tmp_path / "usual.npz"))] == [f"usual/{row}" for row in range(4)]
+    reading = Reading(keys={"embeddings": "mystery", "ids": "who"})
+    assert [one.id for one in open_collection(str(tmp_path / "named.npz"), reading=reading)] == list("wxyz")
+    np.save(tmp_path / "bare.npy", embeddings())
+    (tmp_path / "names.txt").write_text("e\nf\ng\nh\n")
+    named = Reading(names=str(tmp_path / "names.txt"))
+    assert [one.id for one in open_collection(str(tmp_path / "bare.npy"), reading=named)] == list("efgh")
+    (tmp_path / "names.txt").write_text("one\n")
+    with pytest.raises(InvalidInput, match=r"has 1 lines and .* has 4 embeddings"):
+        open_collection(str(tmp_path / "bare.npy"), reading=named)

@@ -20,13 +20,13 @@ DELIVERY = Delivery(
 )  # fmt: skip
 KEYS = {
     "": "item_id label distance confidence accepted reason top codec k cbr cbr_total csi genies pilot_symbols "
-    "snr_db_estimated channel ledger total_seconds knowledge_base knowledge_base_version "
+    "pilot_pattern snr_db_estimated channel ledger total_seconds knowledge_base knowledge_base_version "
     "framing header_symbols configuration_symbols rounds trace",
     "top": "item_id label distance",
-    "channel": "snr_db_asked snr_db_achieved fading seed stream burst signal_power noise_power seconds air_symbols "
+    "channel": "snr_db_asked snr_db_achieved fading seed stream counter signal_power noise_power seconds air_symbols "
     "papr_db settings gain",
     "ledger": "stage seconds kind",
-    "rounds": "k counter pilot_symbols payload_symbols cbr_total confidence certainty snr_db_estimated seconds failure "
+    "rounds": "k counter pilot_symbols payload_symbols cbr_total confidence posterior snr_db_estimated seconds failure "
     "header_symbols",
     "trace": "sent received equalized",
 }
@@ -41,8 +41,8 @@ def test_keys_never_change(part: str) -> None:
 
 def test_values() -> None:
     document = DELIVERY.to_json()
-    assert document["rounds"][0]["certainty"] == 0.95
-    assert document["channel"]["burst"] == 2
+    assert document["rounds"][0]["posterior"] == 0.95
+    assert document["channel"]["counter"] == 2
     assert (document["channel"]["gain"], document["channel"]["snr_db_asked"]) == ([0.0, 0.5], None)
     assert document["trace"]["sent"] == [[1.0, 2.0]]
     assert (

@@ -11,8 +11,7 @@ import grpc
 import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
-from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
-from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
+from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 
 from channel_proxy.service import ChannelService
 from channel_proxy.settings import ProxySettings
@@ -78,7 +77,7 @@ async def health(address: str, service: str = "") -> int:
 async def slow(tmp_path: Path):
     """(service, address, stop, the task that serves): bound and announced, and not yet warm."""
     announce, stop = tmp_path / "deep" / "address", asyncio.Event()
-    settings = ProxySettings(port=0, announce=announce, grace_seconds=1)
+    settings = ProxySettings(port=0, announce=announce, heartbeat=tmp_path / "heartbeat", grace_seconds=1)
     service = Slow()
     running = asyncio.create_task(serve(service.kind, settings, stop))
     await until(announce.exists)
@@ -141,13 +140,55 @@ async def test_watchers_are_told_of_the_stop(slow) -> None:
         watch.cancel()
 
 
-async def test_reflection_lists_the_services(slow) -> None:
-    assert await reflected(slow[1]) == NAMES
+async def test_the_heart_beats_while_the_service_is_ready(slow, tmp_path: Path) -> None:
+    service, address, stop, running = slow
+    heartbeat = tmp_path / "heartbeat"
+    assert not heartbeat.exists()
+    service.warm.set()
+    await ready(address)
+    await until(heartbeat.exists)
+    first = heartbeat.stat().st_mtime_ns
+    await until(lambda: heartbeat.stat().st_mtime_ns > first)
+    stop.set()
+    await asyncio.wait_for(running, PATIENCE)
+    assert not heartbeat.exists()
 
 
-async def reflected(address: str) -> list[str]:
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+async def test_reflection_lists_the_services(slow, version: str) -> None:
+    assert await reflected(slow[1], version) == NAMES
+
+
+async def test_both_loopback_addresses_are_listened_to(slow) -> None:
+    port = slow[1].rpartition(":")[2]
+    if not has_ipv6_loopback():
+        pytest.skip("this machine has no ::1")
+    assert await health(f"[::1]:{port}") == HealthCheckResponse.NOT_SERVING
+
+
+async def test_no_proxy_of_the_environment_is_asked(slow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """gRPC obeys http_proxy by itself; where nothing answers at the proxy, no hop of the link would be reached."""
+    for name in ("http_proxy", "https_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert await health(slow[1]) == HealthCheckResponse.NOT_SERVING
+
+
+def has_ipv6_loopback() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+async def reflected(address: str, version: str) -> list[str]:
     async with dialled(address) as channel:
-        call = ServerReflectionStub(channel).ServerReflectionInfo(iter([ServerReflectionRequest(list_services="")]))
+        listing = channel.stream_stream(
+            f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+            ServerReflectionRequest.SerializeToString,
+            ServerReflectionResponse.FromString,
+        )
+        call = listing(iter([ServerReflectionRequest(list_services="")]))
         answer = await call.read()
         call.cancel()
         return sorted(service.name for service in answer.list_services_response.service)
@@ -237,7 +278,7 @@ async def test_without_that_flag_it_does_not(tmp_path: Path) -> None:
         address = await asyncio.to_thread(lambda: proxy.address)
         proxy.process.stdin.close()
         await ready(address)
-        assert await reflected(address) == NAMES
+        assert await reflected(address, "v1") == NAMES
         await _oversized(proxy, address)
 
 

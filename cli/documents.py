@@ -1,0 +1,253 @@
+"""What each command prints with --json, as types; `python -m tests.tools.write_json_schemas` makes docs/schemas.
+
+An infinity and NaN, which JSON does not know, are null. Keys are added, never renamed.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, get_type_hints
+
+from pydantic import ConfigDict, Field, TypeAdapter, create_model
+from pydantic.json_schema import GenerateJsonSchema
+from typing_extensions import TypedDict
+
+from cli.kb.documents import Added, Built, Calibrated, Item, KbReport, Line, Relabelled, Removed, Thinned, Tuned
+from shared.frame.channel_records import ChannelStatistics
+from shared.frame.delivery import Delivery
+from shared.frame.kb import Found, KnowledgeBaseInfo, Snapshot, Verification
+from shared.frame.reception import Hit
+from shared.phy import ChannelSettings
+from shared.phy.conditions.presets import Preset
+from shared.phy.conditions.settings import FadingName
+
+Pairs = Annotated[list[tuple[float, float]], Field(description="Complex numbers as [real, imaginary].")]
+
+
+class Channel(TypedDict):
+    """The channel's report. With settings, seed, stream and counter the burst can be replayed bit for bit."""
+
+    snr_db_asked: float
+    snr_db_achieved: float
+    fading: FadingName
+    seed: int
+    stream: int
+    counter: int
+    signal_power: float
+    noise_power: float
+    seconds: float
+    air_symbols: int
+    papr_db: float
+    settings: Annotated[dict[str, Any], Field(description="Settings that differ from the defaults.")]
+    gain: tuple[float, float]
+
+
+class Constellations(TypedDict):
+    """Symbols of the payload, with --trace."""
+
+    sent: Pairs
+    received: Pairs
+    equalized: Pairs
+
+
+class Problem(TypedDict):
+    """Why there is no answer. kind: of the tree of SemLink's errors."""
+
+    kind: str
+    message: str
+
+
+class Failed(TypedDict):
+    """A picture that was not delivered."""
+
+    image: str
+    error: Problem
+
+
+def _delivered() -> Any:
+    """A delivery as `Delivery.to_json` gives it, with the name of the picture."""
+    kinds = get_type_hints(Delivery) | {"channel": Channel}
+    del kinds["trace"]
+    fields: dict[str, Any] = {"image": (str, ...), **{name: (kind, ...) for name, kind in kinds.items()}}
+    fields["trace"] = (Constellations, None)
+    return create_model("Delivered", __config__=ConfigDict(extra="forbid"), __doc__=Delivery.__doc__, **fields)
+
+
+Delivered: Final = _delivered()
+
+
+class Replayed(TypedDict):
+    """The receiver's answer to one burst of a recording."""
+
+    stream: int
+    counter: int
+    item_id: str
+    label: str
+    distance: float
+    confidence: float
+    accepted: bool
+    reason: str
+    top: list[Hit]
+
+
+class ReplayFailed(TypedDict):
+    """A burst without an answer."""
+
+    stream: int
+    counter: int
+    error: Problem
+
+
+class Scheduled(TypedDict, total=False):
+    """`semlink channel schedule`. schedule: null where none runs, and then nothing else."""
+
+    schedule: str | None
+    seconds: float
+    clock: str
+    repeat_seconds: float | None
+    settings: dict[str, Any]
+    changes: list[dict[str, Any]]
+
+
+class Recorded(TypedDict):
+    """`semlink channel record`."""
+
+    bursts: int
+    lost: int
+    symbols: int
+    files: list[str]
+
+
+class Addresses(TypedDict):
+    """`semlink up`, once it is ready: HOST:PORT."""
+
+    transmitter: str
+    channel: str
+    receiver: str
+
+
+class Stopped(TypedDict):
+    """A link that `semlink down` has stopped."""
+
+    pid: int
+    addresses: dict[str, str]
+
+
+class Down(TypedDict):
+    """`semlink down`."""
+
+    stopped: list[Stopped]
+
+
+class Features(TypedDict):
+    """`semlink features`."""
+
+    file: str
+    items: int
+    dim: int
+    clip: str
+    skipped: list[str]
+
+
+class Measured(TypedDict):
+    """`semlink evaluate`."""
+
+    file: str
+    points: int
+
+
+class Page(TypedDict):
+    """`semlink report`."""
+
+    file: str
+
+
+class Paper(TypedDict):
+    """`semlink paper`."""
+
+    file: str
+    points: int
+    weights: str
+
+
+class Demo(TypedDict):
+    """`semlink demo`, and its demo.json. rows: the clean reference first."""
+
+    images: int
+    clip: str
+    precision: str
+    knowledge_base: str
+    concurrency: int
+    latency: str
+    seconds: float
+    rows: list[dict[str, Any]]
+
+
+Figures = Annotated[dict[str, Any], Field(description="Measured figures by name; units are in the names.")]
+
+DOCUMENTS: Final[Mapping[str, Any]] = {
+    "up": Addresses,
+    "down": Down,
+    "demo": Demo,
+    "send": Delivered | list[Delivered | Failed],  # type: ignore[valid-type]
+    "features": Features,
+    "evaluate": Measured,
+    "report": Page,
+    "paper": Paper,
+    "channel get": ChannelSettings,
+    "channel set": ChannelSettings,
+    "channel reset": ChannelSettings,
+    "channel presets": list[Preset],
+    "channel schedule": Scheduled,
+    "channel watch": ChannelStatistics,
+    "channel record": Recorded,
+    "channel replay": list[Replayed | ReplayFailed],
+    "bench link": Figures,
+    "bench encoder": Figures,
+    "bench channel": Figures,
+    "bench kb": Figures,
+    "bench more": Figures,
+    "kb build": Built,
+    "kb add": Added,
+    "kb remove": Removed,
+    "kb relabel": Relabelled,
+    "kb info": KnowledgeBaseInfo,
+    "kb get": Item,
+    "kb search": Found,
+    "kb list": list[Line],
+    "kb snapshot": Snapshot,
+    "kb restore": KnowledgeBaseInfo,
+    "kb verify": Verification,
+    "kb compact": KnowledgeBaseInfo,
+    "kb tune": Tuned,
+    "kb calibrate": Calibrated,
+    "kb report": KbReport,
+    "kb thin": Thinned,
+}
+"""What a command prints; `channel watch` prints one such object a line."""
+
+
+class _AsPrinted(GenerateJsonSchema):
+    """Schemas of strict JSON: a named tuple is an object, and a number may be null."""
+
+    def named_tuple_schema(self, schema: Any) -> Any:
+        properties = {field["name"]: self.generate_inner(field["schema"]) for field in schema["fields"]}
+        return {"type": "object", "properties": properties, "required": list(properties)}
+
+    def float_schema(self, schema: Any) -> Any:  # noqa: ARG002 - ranges do not hold for what is null
+        return {"type": ["number", "null"]}
+
+
+def schema_of(command: str) -> dict[str, Any]:
+    """The JSON Schema of what a command prints with --json."""
+    schema = TypeAdapter(DOCUMENTS[command]).json_schema(mode="serialization", schema_generator=_AsPrinted)
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"semlink {command} --json"}
+    found: dict[str, Any] = head | _without_defaults(schema) | head
+    return found
+
+
+def _without_defaults(schema: Any) -> Any:
+    """The schema without values that an input would take; some of them are no JSON."""
+    if isinstance(schema, list):
+        return [_without_defaults(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {name: _without_defaults(part) for name, part in schema.items() if name != "default"}

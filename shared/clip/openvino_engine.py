@@ -1,0 +1,95 @@
+"""An image tower run by OpenVINO on a processor.
+
+torch module --torch.export, any batch size--> ir_file, kept by fingerprint --compile, kept too--> engine
+
+The next start reads both from the cache. A picture's embedding does not depend on the batch that it is in.
+"""
+
+import threading
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import structlog
+import torch
+
+from shared.clip.engine import ImageTower
+from shared.types import Embeddings, Pixels
+
+log = structlog.get_logger()
+
+_HINTS = {"float32": "f32", "bfloat16": "bf16"}
+_LARGEST_BATCH = 1 << 16
+
+
+def unavailable() -> str:
+    """Why OpenVINO cannot be used here; empty where it can."""
+    return "" if find_spec("openvino") else "it is not installed, pip install openvino"
+
+
+def ir_file_of(fingerprint: str) -> Path:
+    """Where a model of this fingerprint is kept in OpenVINO's format: in the user's cache directory."""
+    return platformdirs.user_cache_path("semlink") / "openvino" / fingerprint / "image.xml"
+
+
+class OpenVinoEngine:
+    """A compiled tower. precision: OpenVINO's hint; the sums of bfloat16 products are float32.
+
+    It takes as many threads as torch has been given. Calls from several threads take turns.
+    """
+
+    name = "openvino"
+
+    def __init__(self, tower: ImageTower, precision: str, ir_file: Path) -> None:
+        import openvino  # noqa: PLC0415 - not every installation has it
+
+        self.precision = precision
+        self._turn = threading.Lock()
+        core = openvino.Core()
+        model = core.read_model(ir_file) if ir_file.is_file() else _converted(tower, ir_file)
+        options = {
+            "INFERENCE_PRECISION_HINT": _HINTS[precision],
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "PERFORMANCE_HINT": "LATENCY",
+        }
+        if ir_file.is_file():
+            options["CACHE_DIR"] = str(ir_file.parent)
+        self._request: Any = core.compile_model(model, "CPU", options).create_infer_request()
+
+    def __call__(self, pixels: Pixels) -> Embeddings:
+        """Embed pictures; see `Engine`."""
+        with self._turn:
+            embeddings: Embeddings = self._request.infer([pixels])[0]
+        return embeddings
+
+
+def _converted(tower: ImageTower, ir_file: Path) -> Any:
+    """The tower in OpenVINO's format, kept in `ir_file` where that can be written."""
+    import openvino  # noqa: PLC0415
+
+    log.info("converting CLIP for OpenVINO, once", file=str(ir_file))
+    batch = torch.export.Dim("batch", min=1, max=_LARGEST_BATCH)
+    size = tower.image_size
+    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    program = torch.export.export(tower.eval(), (example,), dynamic_shapes=({0: batch},))
+    model = openvino.convert_model(program)
+    model.reshape([-1, size, size, 3])
+    try:
+        _keep(model, ir_file)
+    except OSError as error:
+        log.warning("the converted CLIP cannot be kept; the next start converts again", reason=str(error))
+    return model
+
+
+def _keep(model: Any, ir_file: Path) -> None:
+    """Write beside the place and rename, since other services may do the same now."""
+    import tempfile  # noqa: PLC0415
+
+    import openvino  # noqa: PLC0415
+
+    ir_file.parent.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=ir_file.parent.parent) as folder:
+        openvino.save_model(model, Path(folder) / "new" / ir_file.name, compress_to_fp16=False)
+        if not ir_file.is_file():
+            (Path(folder) / "new").replace(ir_file.parent)
