@@ -68,7 +68,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         )
         self._batcher: Batcher[tuple[Burst, AnyCodec], Reception] = Batcher(
             pipeline.receive,
-            settings.batch_size,
+            settings.decoded_together,
             settings.batch_wait_seconds,
             "decoder",
             initializer=lambda: use_threads(settings.threads),

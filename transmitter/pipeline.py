@@ -101,7 +101,7 @@ class SendPipeline:
         self._encoder = Encoder(clip)
         self._encode: Batcher[ToEncode, Encoded] = Batcher(
             self._encoder.encode,
-            settings.batch_size,
+            settings.encoded_together,
             settings.batch_wait_seconds,
             "encoder",
             initializer=lambda: use_threads(settings.threads),
