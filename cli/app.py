@@ -29,6 +29,7 @@ app = lazy_app(
             "cli.demo.command:demo", "Start a link, send pictures through good and bad channels, draw them.", _LINK
         ),
         "send": Command("cli.send:send", "Send pictures over the link and show the receiver's answers.", _LINK),
+        "ask": Command("cli.ask:ask", "Send of a picture what a question is about, and get the answer.", _LINK),
         "features": Command(
             "cli.features:features", "Embed every picture of a source into one file of arrays.", _MODELS
         ),

@@ -10,9 +10,11 @@ from pydantic import ConfigDict, Field, TypeAdapter, create_model
 from pydantic.json_schema import GenerateJsonSchema
 from typing_extensions import TypedDict
 
+from cli.kb.documents import Added, Built, Calibrated, Item, KbReport, Line, Relabelled, Removed, Thinned, Tuned
 from shared.frame.channel_records import ChannelStatistics
 from shared.frame.delivery import Delivery
 from shared.frame.kb import Found, KnowledgeBaseInfo, Snapshot, Verification
+from shared.frame.question import Asked
 from shared.frame.reception import Hit
 from shared.phy import ChannelSettings
 from shared.phy.conditions.presets import Preset
@@ -61,16 +63,19 @@ class Failed(TypedDict):
     error: Problem
 
 
-def _delivered() -> Any:
-    """A delivery as `Delivery.to_json` gives it, with the name of the picture."""
-    kinds = get_type_hints(Delivery) | {"channel": Channel}
-    del kinds["trace"]
+def _delivered(name: str, further: dict[str, Any]) -> Any:
+    """A delivery as `Delivery.to_json` gives it, with the name of the picture. further: kinds of what else it has."""
+    own = {field: kind for field, kind in get_type_hints(Delivery).items() if field not in {"trace", "asked"}}
+    kinds = own | {"channel": Channel} | further
     fields: dict[str, Any] = {"image": (str, ...), **{name: (kind, ...) for name, kind in kinds.items()}}
     fields["trace"] = (Constellations, None)
-    return create_model("Delivered", __config__=ConfigDict(extra="forbid"), __doc__=Delivery.__doc__, **fields)
+    return create_model(name, __config__=ConfigDict(extra="forbid"), __doc__=Delivery.__doc__, **fields)
 
 
-Delivered: Final = _delivered()
+Delivered: Final = _delivered("Delivered", {})
+Answered: Final = _delivered(
+    "Answered", {name: kind for name, kind in get_type_hints(Asked).items() if name != "picture"}
+)
 
 
 class Replayed(TypedDict):
@@ -93,77 +98,6 @@ class ReplayFailed(TypedDict):
     stream: int
     counter: int
     error: Problem
-
-
-class Skipped(TypedDict):
-    """An item that was not stored."""
-
-    item_id: str
-    reason: str
-
-
-class SkippedSource(TypedDict):
-    """A shard that was not read."""
-
-    source: str
-    reason: str
-
-
-class Duplicate(TypedDict):
-    """An item with the same picture as an earlier one."""
-
-    item_id: str
-    same_as: str
-
-
-class Conflict(Duplicate):
-    """Such an item with another label."""
-
-    label: str
-    label_of_that: str
-
-
-class Built(TypedDict):
-    """`semlink kb build`."""
-
-    items: int
-    labels: int
-    seconds: float
-    skipped: list[Skipped]
-    duplicates: list[Duplicate]
-    conflicts: list[Conflict]
-    resumed: int
-    directory: str
-    skipped_sources: list[SkippedSource]
-
-
-class Added(TypedDict):
-    """`semlink kb add`."""
-
-    added: int
-    refused: list[Skipped]
-    seconds: float
-    version: int
-
-
-class Item(TypedDict):
-    """`semlink kb get`."""
-
-    item_id: str
-    label: str
-    caption: str
-    path: str
-    thumbnail_bytes: int
-    embedding: list[float]
-
-
-class Line(TypedDict):
-    """One line of `semlink kb list`."""
-
-    item_id: str
-    label: str
-    caption: str
-    path: str
 
 
 class Scheduled(TypedDict, total=False):
@@ -251,50 +185,6 @@ class Demo(TypedDict):
     rows: list[dict[str, Any]]
 
 
-class Removed(TypedDict):
-    """`semlink kb remove`."""
-
-    removed: int
-
-
-class Relabelled(TypedDict):
-    """`semlink kb relabel`."""
-
-    relabelled: int
-
-
-class Tuned(TypedDict):
-    """`semlink kb tune`."""
-
-    chosen: dict[str, Any]
-    points: list[dict[str, Any]]
-    plot: str
-
-
-class Calibrated(TypedDict):
-    """`semlink kb calibrate`. ece: expected calibration error, of share of votes, shipped and fitted."""
-
-    models: dict[str, Any]
-    ece: dict[str, float]
-    file: str
-    plot: str
-
-
-class KbReport(TypedDict):
-    """`semlink kb report`."""
-
-    retrieval: list[dict[str, Any]]
-    auroc: dict[str, float]
-    plot: str
-
-
-class Thinned(TypedDict):
-    """`semlink kb thin`."""
-
-    steps: list[dict[str, Any]]
-    directory: str
-
-
 Figures = Annotated[dict[str, Any], Field(description="Measured figures by name; units are in the names.")]
 
 DOCUMENTS: Final[Mapping[str, Any]] = {
@@ -302,6 +192,7 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "down": Down,
     "demo": Demo,
     "send": Delivered | list[Delivered | Failed],  # type: ignore[valid-type]
+    "ask": Answered,
     "features": Features,
     "evaluate": Measured,
     "report": Page,

@@ -11,6 +11,7 @@ from cli.options import OUT, Clip, Json, Weights, WeightsDir
 from cli.progress import progress
 from lab.data.features import ClipChoice
 from lab.data.ready import ClipName, open_ready
+from lab.evaluate.ask.run import SCENES, evaluate_ask
 from lab.evaluate.bounds import classifier_accuracy
 from lab.evaluate.data import TestSet, open_test_set
 from lab.evaluate.leak_test import too_good
@@ -29,7 +30,7 @@ Jobs = Annotated[int, typer.Option(min=1, max=1024, help="Processes that measure
 
 
 def evaluate(
-    scenario: Annotated[str, typer.Argument(help="A TOML file, or quick, paper, pictures, authors, features.")],
+    scenario: Annotated[str, typer.Argument(help="A TOML file, or quick, paper, pictures, authors, features; or ask.")],
     *,
     data: Annotated[
         str | None, typer.Option(help="drawn, or a folder with CIFAR-100, or with pictures in query/ and kb/.")
@@ -54,23 +55,38 @@ def evaluate(
 
     Points that are measured already are kept: run it again after a break, or after a change of the scenario.
 
+    `ask` sends pictures of scenes for questions, and needs no data.
+
     - `semlink evaluate quick --data drawn`
     - `semlink evaluate paper --data data --jobs 2 --out out/results`
     - `semlink evaluate features --features my.npz --weights-dir out/weights` — what was trained on these embeddings
+    - `semlink evaluate ask --out out/ask`
     """
     use_weights_dir(weights_dir)
+    if scenario == "ask":
+        _evaluate_ask(folder, json)
+        return
     wanted = load_scenario(scenario)
     if features is not None and data is None:
         test_set, best = _ready(features, clip_fingerprint), math.nan
     elif data is not None and features is None and clip_fingerprint is None:
         test_set, best = _embedded(data, ClipChoice(clip, weights), limit)
     else:
-        raise InvalidSetting("give --data DIR with pictures, or --features FILE (with --clip-fingerprint), one of them")
+        raise InvalidSetting(
+            f"scenario {scenario} needs --data, such as --data drawn, or --features FILE (with --clip-fingerprint)"
+        )
     with progress(wanted.title) as report_progress:
         table = run(wanted, test_set, folder, jobs=jobs, best_classifier=best, report=report_progress)
     for row in too_good(table.iter_rows(named=True)):
         complain(_TOO_GOOD.format(**row))
     file = folder / "results.csv"
+    answer(json, {"file": str(file), "points": len(table)}, lambda: out.print(f"{len(table)} points in {file}"))
+
+
+def _evaluate_ask(folder: Path, json: bool) -> None:
+    with progress("asking about scenes") as report_progress:
+        table = evaluate_ask(folder, SCENES, report_progress)
+    file = folder / "ask.csv"
     answer(json, {"file": str(file), "points": len(table)}, lambda: out.print(f"{len(table)} points in {file}"))
 
 

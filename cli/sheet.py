@@ -5,6 +5,7 @@
 +--------+--------+   one row for each picture
 """
 
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -62,11 +63,25 @@ def show_sheet(sheet: Image.Image) -> None:
     """Show it in the terminal: by kitty's protocol, as sixels, or as coloured half blocks."""
     if not sys.stdout.isatty():
         raise InvalidSetting("--show draws into a terminal, and this output is none; --save FILE.png writes a file")
+    _listen_to_terminal()
     try:
         from textual_image.renderable import Image as Drawn  # noqa: PLC0415 - asks the terminal what it can do
     except ModuleNotFoundError as error:
         raise NotFound("--show needs textual-image, which is not installed: pip install 'semlink[show]'") from error
-    out.print(Drawn(sheet, width=min(out.width, 72)))
+    try:
+        out.print(Drawn(sheet, width=min(out.width, 72)))
+    except ZeroDivisionError as error:
+        raise InvalidSetting("this terminal does not tell its size; --save FILE.png writes a file") from error
+
+
+def _listen_to_terminal() -> None:
+    """Let standard input be the terminal, which answers there what it can do, also after a picture came through it."""
+    if sys.stdin.isatty():
+        return
+    try:
+        os.dup2(os.open("/dev/tty", os.O_RDONLY), sys.stdin.fileno())
+    except OSError as error:
+        raise InvalidSetting("--show asks the terminal on standard input, and there is none; use --save") from error
 
 
 def _draw_row(sheet: Image.Image, top: int, pair: Pair, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> None:

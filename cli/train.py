@@ -28,7 +28,8 @@ def __getattr__(name: str) -> Callable[..., None]:
 
     flags = [_flag(flag, field) for flag, field in settings.model_fields.items() if field.description]
     flags.sort(key=lambda flag: flag.default is not Parameter.empty)
-    run.__doc__ = f"{trainer.help}.\n\n- `semlink train {name} --data data`"
+    data = " --data data" if settings.model_fields["data"].is_required() else ""
+    run.__doc__ = f"{trainer.help}.\n\n- `semlink train {name}{data}`"
     run.__signature__ = Signature(flags)  # type: ignore[attr-defined]
     return run
 

@@ -20,6 +20,7 @@ from shared.errors import SemLinkError
 from shared.frame.burst import CodecSpec
 from shared.frame.delivery import Delivery, HarqRound, TransmitterInfo
 from shared.frame.kb import Added, Found, Item, KnowledgeBaseInfo, NewItem
+from shared.frame.question import Asked
 from shared.frame.reception import ChannelReport, Hit, Trace
 from shared.ledger import Entry, Kind
 from shared.phy import ChannelSettings
@@ -27,6 +28,7 @@ from shared.phy import ChannelSettings
 __all__ = [
     "Added",
     "Answer",
+    "Asked",
     "AsyncSemLink",
     "ChannelControl",
     "ChannelOptions",

@@ -11,7 +11,7 @@ import grpc
 import numpy.typing as npt
 
 from client.connection import TRANSMITTER, rpc_errors
-from client.options import SendOptions, build_request, checked_timeout, with_timeout
+from client.options import AskOptions, SendOptions, build_question, build_request, checked_timeout, with_timeout
 from client.pictures import Picture, one_of
 from client.stream import IN_FLIGHT, Answer, Journal, Order, checked_in_flight, read_delivery
 from protos.semlink.v1 import transmitter_pb2 as api
@@ -72,11 +72,20 @@ class AsyncSemLink:
         """Send one picture, or one ready embedding, and wait for its answer; see `SemLink.send`."""
         given = one_of(picture, embedding, clip_fingerprint)
         request = await _off_loop(given, build_request, given, with_timeout(options, self.timeout))
+        return await self._sent(request)
+
+    async def _sent(self, request: api.SendImageRequest) -> Delivery:
         start = perf_counter()
         with rpc_errors(self.address):
             call = self._stub.SendEmbedding if request.HasField("embedding") else self._stub.SendImage
             message = await call(request, timeout=request.timeout_seconds or None)
         return read_delivery(message, perf_counter() - start)
+
+    async def ask(self, picture: Picture, question: str, **options: Unpack[AskOptions]) -> Delivery:
+        """Send of a picture what a question is about, and get the receiver's answer; see `SemLink.ask`."""
+        given = with_timeout(options, self.timeout)
+        request = await _off_loop(picture, build_question, picture, question, given)
+        return await self._sent(request)
 
     def send_many(
         self,

@@ -9,7 +9,7 @@ from typing import Any, Unpack
 import numpy.typing as npt
 
 from client.connection import TRANSMITTER, Client, rpc_errors
-from client.options import SendOptions, build_request, with_timeout
+from client.options import AskOptions, SendOptions, build_question, build_request, with_timeout
 from client.pictures import Picture, one_of
 from client.stream import IN_FLIGHT, Answer, Journal, Order, checked_in_flight, read_delivery
 from protos.semlink.v1 import transmitter_pb2 as api
@@ -52,12 +52,23 @@ class SemLink(Client):
         of the CLIP that made it, which must be the transmitter's. options: see `SendOptions`. Raises a SemLinkError.
         """
         given = one_of(picture, embedding, clip_fingerprint)
-        request = build_request(given, with_timeout(options, self.timeout))
+        return self._sent(build_request(given, with_timeout(options, self.timeout)))
+
+    def _sent(self, request: api.SendImageRequest) -> Delivery:
         start = perf_counter()
         with rpc_errors(self.address):
             call = self._stub.SendEmbedding if request.HasField("embedding") else self._stub.SendImage
             message = call(request, timeout=request.timeout_seconds or None)
         return read_delivery(message, perf_counter() - start)
+
+    def ask(self, picture: Picture, question: str, **options: Unpack[AskOptions]) -> Delivery:
+        """Send of a picture what a question is about, and get the receiver's answer on what it rebuilt.
+
+        picture: as in `send`. question: in plain English, such as "what colour is the heart?". options: see
+        `SendOptions`, among them `bits`, of the picture, 384 by default; the codec is "klt-relevance", or "klt", which
+        does not heed the question. The delivery has `answer`, `picture` (a PNG file) and `asked`.
+        """
+        return self._sent(build_question(picture, question, with_timeout(options, self.timeout)))
 
     def send_many(
         self,

@@ -1,7 +1,8 @@
 """Options of one transmission, and the request that they make."""
 
 import math
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar, cast
 
 from client.channel_options import ChannelOptions
 from client.pictures import Picture, picture_bytes
@@ -9,6 +10,7 @@ from protos.semlink.v1 import transmitter_pb2 as api
 from shared.errors import InvalidSetting
 from shared.frame.burst import Csi, Framing
 from shared.frame.delivery import REQUIRED_POSTERIOR, Harq, ReadyEmbedding, SendRequest
+from shared.frame.question import Question
 from shared.phy import PilotPattern
 from shared.wire import to_message
 
@@ -48,16 +50,52 @@ class SendOptions(ChannelOptions, total=False):
     k_max: int | None
 
 
+class AskOptions(ChannelOptions, total=False):
+    """How to send a picture for a question; bits: of the picture, positions included. The others: see `SendOptions`."""
+
+    codec: str | None
+    k: int | None
+    bits: int | None
+    design_snr_db: float | None
+    framing: Framing | None
+    csi: Csi | None
+    pilot_symbols: int | None
+    pilot_pattern: PilotPattern | None
+    stream: int | None
+    counter: int | None
+    top_k: int | None
+    trace: bool
+    timeout: float | None
+
+
+Options = TypeVar("Options", SendOptions, AskOptions)
+
 ROUNDS: Final = 6
 """Most HARQ rounds of one picture: no codec whose shorter codewords are prefixes of longer ones has more lengths."""
 
 
+def build_question(picture: Picture, question: str, options: AskOptions) -> api.SendImageRequest:
+    """The request of one picture with a question. Raises as `build_request` does."""
+    given = _given(options, AskOptions)
+    return _request(picture, given, question=Question(question, given.pop("bits", 0)))
+
+
 def build_request(picture: Picture, options: SendOptions, request_id: int = 0) -> api.SendImageRequest:
     """The request of one picture or embedding. Raises a SemLinkError for an unreadable one or a wrong option."""
-    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    return _request(picture, _given(options, SendOptions), request_id)
+
+
+def _given(options: Mapping[str, Any], kind: type) -> dict[str, Any]:
+    """The options that are not None. Raises TypeError for one that `kind` does not have."""
     for name in options:
-        if name not in SendOptions.__annotations__:
-            raise TypeError(f"no option {name!r}; there are {', '.join(SendOptions.__annotations__)}")
+        if name not in kind.__annotations__:
+            raise TypeError(f"no option {name!r}; there are {', '.join(kind.__annotations__)}")
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _request(
+    picture: Picture, given: dict[str, Any], request_id: int = 0, question: Question | None = None
+) -> api.SendImageRequest:
     override = {name: given.pop(name) for name in ChannelOptions.__annotations__ if name in given}
     harq = _harq(given)
     if "counter" in given:
@@ -69,6 +107,7 @@ def build_request(picture: Picture, options: SendOptions, request_id: int = 0) -
         channel_override=override or None,
         timeout_seconds=0.0 if math.isinf(timeout) else timeout,
         harq=harq,
+        question=question,
         embedding=picture if isinstance(picture, ReadyEmbedding) else None,
         **given,
     )
@@ -93,9 +132,9 @@ def checked_timeout(timeout: float) -> float | None:
     return None if math.isinf(timeout) else timeout
 
 
-def with_timeout(options: SendOptions, default: float) -> SendOptions:
+def with_timeout(options: Options, default: float) -> Options:
     """The options with a checked timeout: their own, or the connection's `default`, in seconds."""
     own = options.get("timeout")
     timeout = default if own is None else own
     checked_timeout(timeout)
-    return {**options, "timeout": timeout}
+    return cast(Options, {**options, "timeout": timeout})

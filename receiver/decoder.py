@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from shared.codecs import AnyCodec, Codec, Decoded, PictureCodec
+from shared.codecs import AnyCodec, Codec, Decoded, PictureCodec, QueryCodec
 from shared.errors import InvalidInput, Mismatch, NotFound
 from shared.frame.burst import Burst
 from shared.ledger import Entry, Stage
@@ -39,11 +39,15 @@ class Equalized:
 
 
 class Arrived(NamedTuple):
-    """A decoded batch. missing: of each burst, why no picture arrived; empty if one did, or none was sent."""
+    """A decoded batch. missing: of each burst, why no picture arrived; empty if one did, or none was sent.
+
+    pixels: [B, H, W, 3], of codecs of pictures.
+    """
 
     decoded: Decoded
     missing: Sequence[str]
     ledger: tuple[Entry, ...]
+    pixels: Pixels | None = None
 
 
 def check_codec(codec: AnyCodec, burst: Burst) -> None:
@@ -116,14 +120,14 @@ def decode_payloads(codec: Codec, equalized: Equalized) -> Arrived:
     return Arrived(decoded, [""] * len(equalized.x_hat), (Entry(Stage.DECODE, perf_counter() - start),))
 
 
-def decode_pictures(codec: PictureCodec, equalized: Equalized, embed: EmbedPictures) -> Arrived:
+def decode_pictures(codec: PictureCodec | QueryCodec, equalized: Equalized, embed: EmbedPictures) -> Arrived:
     """Pictures of a batch, embedded by CLIP."""
     start = perf_counter()
     pictures = codec.decode(equalized.x_hat, equalized.n0_eff)
     middle = perf_counter()
     decoded = Decoded(embed(pictures.pixels))
     ledger = (Entry(Stage.DECODE, middle - start), Entry(Stage.EMBED, perf_counter() - middle))
-    return Arrived(decoded, pictures.missing, ledger)
+    return Arrived(decoded, pictures.missing, ledger, pictures.pixels)
 
 
 def without_clip(_: Pixels) -> Embeddings:

@@ -10,6 +10,7 @@ from time import perf_counter
 
 import numpy as np
 
+from receiver.answering import Answering
 from receiver.confidence import load_confidence
 from receiver.decision import VOTERS, Ballot, answer_first, confidence_features, decide, vote
 from receiver.decoder import (
@@ -28,10 +29,11 @@ from receiver.harq_buffer import HarqBuffer, Part
 from receiver.knowledge_base import KnowledgeBase, View
 from receiver.label_posterior import CANDIDATES, LabelPosteriors, rank_by_posterior
 from receiver.settings import ReceiverSettings
-from shared.codecs import AnyCodec, CodecShelf, Decoded, PictureCodec
+from shared.codecs import AnyCodec, Codec, CodecShelf, Decoded, QueryCodec
 from shared.codecs.embedding.posterior import LabelPosterior
 from shared.errors import InvalidInput, Mismatch, SemLinkError
 from shared.frame.burst import Burst
+from shared.frame.question import Rebuilt
 from shared.frame.reception import Hit, Reception, Trace
 from shared.ledger import Entry, Stage
 from shared.types import Complex, Doubles, Floats, Ints
@@ -50,6 +52,7 @@ class _Work:
     fusion: LabelPosterior | None = None
     log_posterior: Floats | None = None
     missing: str = ""
+    rebuilt: Rebuilt | None = None
     posterior: float | None = None
     ledger: tuple[Entry, ...] = ()
     answer: Reception | Exception | None = None
@@ -78,6 +81,7 @@ class ReceivePipeline:
         self._embed_pictures = embed_pictures
         self._confidences = load_confidence(settings.kb)
         self._posteriors = LabelPosteriors()
+        self._answering = Answering(shelf.device)
         self._harq_buffer = HarqBuffer(settings.max_sessions, settings.session_seconds)
 
     def admit(self, burst: Burst) -> AnyCodec:
@@ -91,7 +95,7 @@ class ReceivePipeline:
     def warm_up(self, codecs: Sequence[AnyCodec]) -> None:
         """Learn what the codecs make of the knowledge base, before the first burst."""
         for codec in codecs:
-            if not isinstance(codec, PictureCodec):
+            if isinstance(codec, Codec):
                 self._posteriors.of(codec, self._knowledge_base.view)
 
     def decode_once(self, codec: AnyCodec) -> None:
@@ -119,10 +123,12 @@ class ReceivePipeline:
         if not group:
             return
         codec = group[0].codec
-        fusion = None if isinstance(codec, PictureCodec) else self._posteriors.of(codec, view)
+        fusion = None if not isinstance(codec, Codec) else self._posteriors.of(codec, view)
         arrived = self._arrived(codec, equalized, fusion)
         decoded, embeddings = arrived.decoded, arrived.decoded.embeddings
         ledger = (Entry(Stage.EQUALIZE, middle - start), *arrived.ledger)
+        if isinstance(codec, QueryCodec):
+            ledger += self._answered(group, arrived)
         usable = np.logical_and(np.isfinite(embeddings).all(axis=1), embeddings.any(axis=1))
         for row, work in enumerate(group):
             work.snr_db, work.n0, work.ledger = float(equalized.snr_db[row]), float(equalized.n0[row]), ledger
@@ -131,6 +137,15 @@ class ReceivePipeline:
                 work.fusion, work.log_posterior = fusion, decoded.log_posterior[row]
             if decoded.log_posterior is not None:
                 work.posterior = float(np.exp(decoded.log_posterior[row].max()))
+
+    def _answered(self, group: list[_Work], arrived: Arrived) -> tuple[Entry, ...]:
+        """Answer the questions of a group on its pictures, and say how long that took."""
+        start = perf_counter()
+        assert arrived.pixels is not None
+        answers = self._answering.answer([work.burst for work in group], arrived.pixels, arrived.missing)
+        for work, rebuilt in zip(group, answers, strict=True):
+            work.rebuilt = rebuilt
+        return (Entry(Stage.ANSWER, perf_counter() - start),)
 
     def _joined(self, group: list[_Work], equalized: Equalized) -> tuple[list[_Work], Equalized]:
         """The works whose code is here from its beginning, and all of it; the others get their error as answer."""
@@ -149,7 +164,7 @@ class ReceivePipeline:
 
     def _arrived(self, codec: AnyCodec, equalized: Equalized, fusion: LabelPosterior | None) -> Arrived:
         """What a group's codec says arrived, with the categories that the knowledge base has."""
-        if isinstance(codec, PictureCodec):
+        if not isinstance(codec, Codec):
             return decode_pictures(codec, equalized, self._embed_pictures)
         return decode_payloads(codec if fusion is None else codec.with_prior(fusion.log_prior), equalized)
 
@@ -188,6 +203,7 @@ class ReceivePipeline:
             knowledge_base_version=view.head.version,
             posterior=work.posterior,
             request_more=work.request_more,
+            rebuilt=work.rebuilt,
         )
 
 

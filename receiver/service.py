@@ -22,7 +22,7 @@ from receiver.knowledge_base import KnowledgeBase
 from receiver.pipeline import ReceivePipeline
 from receiver.settings import ReceiverSettings
 from receiver.startup import load_codecs, open_knowledge_base
-from shared.codecs import AnyCodec, PictureCodec
+from shared.codecs import AnyCodec, Codec
 from shared.device import resolve_device, use_threads
 from shared.frame.burst import Burst, CodecSpec, LinkConfiguration
 from shared.frame.reception import Reception
@@ -68,7 +68,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         )
         self._batcher: Batcher[tuple[Burst, AnyCodec], Reception] = Batcher(
             pipeline.receive,
-            settings.batch_size,
+            settings.decoded_together,
             settings.batch_wait_seconds,
             "decoder",
             initializer=lambda: use_threads(settings.threads),
@@ -134,7 +134,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         else:
             burst = self._pipeline.deframer.read(heard)
         codec = self._pipeline.admit(burst)
-        if isinstance(codec, PictureCodec) or not codec.quick:  # CLIP too is slow at first
+        if not isinstance(codec, Codec) or not codec.quick:  # CLIP too is slow at first
             await self._warming.ready(codec.name, partial(self._pipeline.decode_once, codec))
         reception, queue_seconds = await self._batcher.submit((burst, codec), deadline)
         self._answered += 1

@@ -56,6 +56,10 @@ class ReceiverSettings(ServerSettings):
         "any", description="framing that bursts must have: ideal (a genie), implicit, explicit, or any of them"
     )
     accept_confidence: float = Field(0.5, ge=0, le=1, description="answers less confident than this are not accepted")
+    deterministic: bool = Field(
+        False,
+        description="work on one burst at a time: slower, and no bit depends on what is in flight beside it",
+    )
     batch_size: int = Field(64, ge=1, le=4096, description="most bursts decoded together")
     batch_wait_seconds: float = Field(
         0.002, ge=0, le=1, description="how long a free decoder waits for a batch as large as the last one"
@@ -70,3 +74,8 @@ class ReceiverSettings(ServerSettings):
         60.0, gt=0, le=3600, description="HARQ buffer: how long symbols are kept after a session's last burst"
     )
     max_in_flight: int = Field(256, ge=1, le=65536, description="bursts of one stream at work; beyond it senders wait")
+
+    @property
+    def decoded_together(self) -> int:
+        """Most bursts in one batch of the decoder."""
+        return 1 if self.deterministic else self.batch_size

@@ -3,7 +3,7 @@
 It holds durations only, each measured on the monotonic clock of one host. The stages in their order:
 
     access -> preprocess -> queue -> encode -> compress -> wire -> channel -> air_queue -> airtime -> propagation
-           -> delay -> header -> receive_queue -> equalize -> decode -> embed -> search -> other
+           -> delay -> header -> receive_queue -> equalize -> decode -> embed -> answer -> search -> other
 
 Airtime and propagation are emulated, unless `airtime = "real"` makes the channel wait for them.
 """
@@ -42,6 +42,7 @@ class Stage(StrEnum):
     EQUALIZE = "equalize"
     DECODE = "decode"
     EMBED = "embed"  # CLIP in the receiver, on decoded pictures
+    ANSWER = "answer"  # of the question, on the rebuilt picture
     SEARCH = "search"
     OTHER = "other"  # the rest of the measured total
 

@@ -12,12 +12,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from shared.clip import Clip
-from shared.codecs import AnyCodec, Codec, PictureCodec
-from shared.codecs.base.picture import GREY, SIDE, fit_picture
+from shared.codecs import AnyCodec, Codec, PictureCodec, QueryCodec
+from shared.codecs.base.picture import ASKED_SIDE, GREY, SIDE, Asked, fit_picture
 from shared.datasets.decoding import decode_picture
+from shared.datasets.scenes.words import LONGEST
 from shared.errors import InvalidInput, InvalidSetting, Mismatch, SemLinkError
 from shared.frame.delivery import ReadyEmbedding
 from shared.types import Complex, Floats, Pixels
+from transmitter.asking import Original
 
 
 class ToPrepare(NamedTuple):
@@ -102,12 +104,14 @@ class ToEncode(NamedTuple):
 class Encoded:
     """Payload of one picture. symbols: [k/2], complex64, unit power. Seconds are those of its whole batch.
 
-    encode_seconds: of CLIP; 0 without it, for a codec of pictures or a ready embedding.
+    encode_seconds: of CLIP, or of the judge for a question; 0 for a codec of pictures or a ready embedding.
+    original: of a picture that was encoded for a question.
     """
 
     symbols: Complex
     encode_seconds: float
     compress_seconds: float
+    original: Original | None = None
 
 
 class Encoder:
@@ -126,6 +130,7 @@ class Encoder:
         for codec, rows in _rows_by_codec(items):
             given = np.stack([embeddings.get(row, items[row].pixels) for row in rows])
             start = perf_counter()
+            assert not isinstance(codec, QueryCodec), "the asker encodes for questions"
             symbols = codec.encode(given, snr_db[rows])
             compress_seconds = perf_counter() - start
             for row, payload in zip(rows, symbols, strict=True):
@@ -134,7 +139,11 @@ class Encoder:
 
     def encode_once(self, codec: AnyCodec) -> None:
         """Encode something, so that the first picture finds imported and built what the codec needs."""
-        if isinstance(codec, PictureCodec):
+        if isinstance(codec, QueryCodec):
+            codec.encode(
+                Asked(np.full((1, ASKED_SIDE, ASKED_SIDE, 3), GREY, np.uint8), np.zeros((1, LONGEST), np.int64))
+            )
+        elif isinstance(codec, PictureCodec):
             codec.encode(np.full((1, SIDE, SIDE, 3), GREY, np.uint8))
         else:
             codec.encode(np.full((1, self._clip.dim), self._clip.dim**-0.5, np.float32))

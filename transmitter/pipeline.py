@@ -18,13 +18,15 @@ import numpy as np
 from PIL import Image
 
 from shared.clip import Clip
-from shared.codecs import AnyCodec, CodecShelf, PictureCodec
+from shared.codecs import AnyCodec, CodecShelf, PictureCodec, QueryCodec
+from shared.codecs.answerers import Answerer
 from shared.codecs.base.contract import outage_snr_db
 from shared.device import use_threads
 from shared.errors import InvalidSetting, Mismatch, NotFound
 from shared.frame.burst import Burst, CodecSpec, Csi, Framing, LinkConfiguration
 from shared.frame.delivery import Delivery, Harq, ReadyEmbedding, SendRequest
 from shared.frame.header import NO_HEADER, Sessions, header_class, header_of
+from shared.frame.question import ASKED_BITS, Question
 from shared.frame.reception import ChannelReport, Trace
 from shared.ledger import Ledger, Stage
 from shared.phy import PilotPattern, place_pilots
@@ -33,11 +35,14 @@ from shared.runtime.deadline import Deadline
 from shared.runtime.warming import Warming
 from shared.types import Complex
 from shared.wire.link import configuration_symbols
+from transmitter.asking import AskedEncoding, Asker, ToAsk, outcome
 from transmitter.configuration import Configurator, Configure
 from transmitter.encoder import Encoded, Encoder, Prepared, Preparer, ToEncode, ToPrepare, checked_embedding
 from transmitter.harq import Exchange, NextHop, exchange_rounds, joined_trace, required_posteriors
 from transmitter.settings import TransmitterSettings
 
+_ASK_CODEC = "klt-relevance"
+_FEWEST_BITS, _MOST_BITS = 64, 8192
 PREPARE_SIZE = 8
 """Most pictures that one thread prepares at a time: enough to spare it some wake-ups, few enough to share the work."""
 
@@ -97,10 +102,14 @@ class SendPipeline:
         self._encoder = Encoder(clip)
         self._encode: Batcher[ToEncode, Encoded] = Batcher(
             self._encoder.encode,
-            settings.batch_size,
+            settings.encoded_together,
             settings.batch_wait_seconds,
             "encoder",
             initializer=lambda: use_threads(settings.threads),
+        )
+        self._asker = Asker(shelf.device, settings.max_picture_bytes, settings.max_picture_pixels)
+        self._ask: Batcher[ToAsk, AskedEncoding] = Batcher(
+            self._asker.encode, settings.batch_size, 0.0, "asker", initializer=lambda: use_threads(settings.threads)
         )
         # Ids differ between transmitters and restarts, and name sessions, so none is 0; counters start at 0, so that a
         # run can be repeated.
@@ -112,12 +121,12 @@ class SendPipeline:
     async def send(self, request: SendRequest, deadline: Deadline) -> Delivery:
         """Send one picture and wait for the answer."""
         start = perf_counter()
-        plan = self._plan(request)
+        expected_db = self._operating_point_db if request.design_snr_db is None else request.design_snr_db
+        plan = self._plan(request, expected_db)
         codec = plan.codecs[-1]
         if request.embedding is not None:
             checked_embedding(request.embedding, codec, self._clip)  # before a codec that is slow at first
         await self._warm(codec)
-        expected_db = self._operating_point_db if request.design_snr_db is None else request.design_snr_db
         design_db = self._design_db(codec, expected_db)
         prepared, encoded, queue_seconds = await self._encoded(request, codec, design_db, deadline)
         exchanges, configuration = await self._exchanged(request, plan, encoded.symbols, expected_db, deadline)
@@ -136,7 +145,7 @@ class SendPipeline:
         if configuration is not None:
             delivery = replace(delivery, configuration_symbols=configuration_symbols(configuration))
         self._learn(delivery)
-        return delivery
+        return self._with_outcome(delivery, request, encoded, exchanges, codec)
 
     def _design_db(self, codec: AnyCodec, snr_db: float) -> float:
         """What a codec is told of an average SNR, dB: under fading, which it does not plan for itself, less."""
@@ -165,6 +174,8 @@ class SendPipeline:
         self, request: SendRequest, codec: AnyCodec, snr_db: float, deadline: Deadline
     ) -> tuple[Prepared, Encoded, float]:
         """A picture file prepared and encoded, or an embedding encoded, and the seconds in queues."""
+        if request.question is not None:
+            return await self._encoded_for_question(request.image, request.question, codec, snr_db, deadline)
         if request.embedding is not None:
             return await self._encoded_embedding(request.embedding, codec, snr_db, deadline)
         to_prepare = ToPrepare(request.image, isinstance(codec, PictureCodec))
@@ -179,9 +190,32 @@ class SendPipeline:
         encoded, queue_seconds = await self._encode.submit(ToEncode(unit, codec, snr_db), deadline)
         return Prepared(unit, given.source_values or math.nan, 0.0), encoded, queue_seconds
 
+    async def _encoded_for_question(
+        self, image: bytes, question: Question, codec: AnyCodec, snr_db: float, deadline: Deadline
+    ) -> tuple[Prepared, Encoded, float]:
+        assert isinstance(codec, QueryCodec)
+        asked = ToAsk(image, Answerer.read(question.text), codec, snr_db)
+        found, queue_seconds = await self._ask.submit(asked, deadline)
+        prepared = Prepared(found.original.pixels, found.source_values, found.prepare_seconds)
+        encoded = Encoded(found.symbols, found.look_seconds, found.compress_seconds, found.original)
+        return prepared, encoded, queue_seconds
+
+    def _with_outcome(
+        self, delivery: Delivery, request: SendRequest, encoded: Encoded, exchanges: Sequence[Exchange], codec: AnyCodec
+    ) -> Delivery:
+        """The delivery with the outcome of its question, if it had one."""
+        reception = exchanges[-1].reception
+        if request.question is None or encoded.original is None or reception is None or reception.rebuilt is None:
+            return delivery
+        assert isinstance(codec, QueryCodec)
+        bits = codec.payload_bits(exchanges[-1].burst.codec.mode)
+        asked = outcome(request.question.text, encoded.original, reception.rebuilt, bits, codec.symbols)
+        return replace(delivery, asked=asked)
+
     async def stop(self) -> None:
         """End the threads; what waits for them is cancelled."""
         await self._configurator.stop()
+        await self._ask.stop()
         await self._prepare.stop()
         await self._encode.stop()
 
@@ -206,9 +240,9 @@ class SendPipeline:
         if self._settings.snr_feedback and delivery.snr_db_estimated is not None:
             self._operating_point_db = delivery.snr_db_estimated
 
-    def _plan(self, request: SendRequest) -> _Plan:
+    def _plan(self, request: SendRequest, snr_db: float) -> _Plan:
         settings = self._settings
-        codecs = self._codecs(request)
+        codecs = self._codecs(request, snr_db)
         csi, framing = request.csi or settings.csi, request.framing or settings.framing
         if csi != "pilot":
             for name in ("pilot_symbols", "pilot_pattern"):
@@ -221,10 +255,14 @@ class SendPipeline:
         pattern = request.pilot_pattern or settings.pilot_pattern
         return _Plan(codecs, request.harq, csi, pilots, pattern, framing)
 
-    def _codecs(self, request: SendRequest) -> tuple[AnyCodec, ...]:
+    def _codecs(self, request: SendRequest, snr_db: float) -> tuple[AnyCodec, ...]:
         """The codec of each length to reach: one, unless the request is for HARQ."""
+        if request.question is not None:
+            return (self._codec_for_question(request, request.question, snr_db),)
         settings, harq = self._settings, request.harq
         name = settings.codec if request.codec is None else request.codec
+        if issubclass(self._shelf.kind(name), QueryCodec):
+            raise InvalidSetting(f"codec {name} sends what a question is about: ask one, or choose another codec")
         if harq is None:
             return (self._codec(name, settings.k if (request.k, request.codec) == (None, None) else request.k),)
         kind = self._shelf.kind(name)
@@ -237,6 +275,24 @@ class SendPipeline:
         if last.k < first.k:
             raise InvalidSetting(f"k_max = {last.k} is below k = {first.k}, the length of the first round")
         return tuple(self._codec(name, k).in_rounds() for k in sorted(kind.lengths) if first.k <= k <= last.k)
+
+    def _codec_for_question(self, request: SendRequest, question: Question, snr_db: float) -> QueryCodec:
+        """The codec of a request with a question, for the bits that it wants. Raises for a question without a sense."""
+        Answerer.read(question.text)
+        name, bits = request.codec or _ASK_CODEC, question.bits or ASKED_BITS
+        kind = self._shelf.kind(name)
+        if not issubclass(kind, QueryCodec):
+            raise InvalidSetting(f"codec {name} takes no question: choose klt-relevance or klt, or leave it out")
+        if request.embedding is not None:
+            raise InvalidSetting("a question about a ready embedding: send the picture, which the receiver rebuilds")
+        if request.harq is not None:
+            raise InvalidSetting("a question with ask_for_more (HARQ): leave one of them out")
+        if not _FEWEST_BITS <= bits <= _MOST_BITS:
+            raise InvalidSetting(f"bits = {bits}: choose {_FEWEST_BITS} to {_MOST_BITS}")
+        k = kind.length_for(bits, snr_db, self._settings.design_fading) if request.k is None else request.k
+        codec = self._codec(name, k)
+        assert isinstance(codec, QueryCodec)
+        return codec.with_bits(bits)
 
     def _configuration(self, request: SendRequest, plan: _Plan, mode: int, snr_db: float) -> LinkConfiguration | None:
         """What the receiver is to hold before the bursts of a plan; None where a genie tells it."""
@@ -302,6 +358,7 @@ class SendPipeline:
                 configuration=configuration.version if configuration else 0,
                 round=place,
                 header_symbols=header.size,
+                question=request.question.text if request.question and self._settings.question_at_receiver else "",
             )
             offset = codec.symbols
 

@@ -60,6 +60,14 @@ class TransmitterSettings(ServerSettings):
         "none", description="kind of fading that codecs are told to expect, where they care: none or rayleigh"
     )
     snr_feedback: bool = Field(False, description="expect instead what the receiver's last answer says it estimated")
+    deterministic: bool = Field(
+        False,
+        description="work on one picture at a time: slower, and no bit depends on what is in flight beside it",
+    )
+    question_at_receiver: bool = Field(
+        True,
+        description="whoever asks sits at the receiver, which answers on the rebuilt picture; else it only rebuilds",
+    )
     batch_size: int = Field(32, ge=1, le=4096, description="most pictures encoded together")
     batch_wait_seconds: float = Field(
         0.004, ge=0, le=1, description="how long a free encoder waits for a batch as large as the last one"
@@ -74,3 +82,8 @@ class TransmitterSettings(ServerSettings):
     )
     max_picture_bytes: int = Field(32 << 20, ge=1, le=1 << 30, description="largest picture file")
     max_picture_pixels: int = Field(64_000_000, ge=1, le=1_000_000_000, description="most pixels of a picture")
+
+    @property
+    def encoded_together(self) -> int:
+        """Most pictures in one batch of the encoder."""
+        return 1 if self.deterministic else self.batch_size

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cli.console import answer, out, stop_on_signals
+from cli.demo.ask import AskResult, draw_ask, run_ask
 from cli.demo.figure import draw_figure
 from cli.demo.result import DemoResult
 from cli.demo.run import Plan, run_demo
@@ -19,6 +20,7 @@ from client.options import SendOptions
 from local.supervisor import LinkPlan
 from shared.errors import InvalidSetting
 
+_SCENES = 10  # of `--ask`, with about 55 questions
 _RUNNING = "A running link instead of one of its own"
 _At = typer.Option(metavar="HOST:PORT", rich_help_panel=_RUNNING)
 
@@ -37,6 +39,9 @@ def demo(
     ] = False,
     ask_for_more: Annotated[bool, typer.Option("--ask-for-more", help=ASK_FOR_MORE_HELP)] = False,
     certainty: Annotated[float | None, typer.Option(help=CERTAINTY_HELP)] = None,
+    ask: Annotated[
+        bool, typer.Option("--ask", help="Ask questions about scenes instead, and draw a sheet of the answers.")
+    ] = False,
     concurrency: Annotated[
         int, typer.Option(min=1, max=64, help="Pictures in flight; 1 measures an unloaded link.")
     ] = 1,
@@ -60,6 +65,7 @@ def demo(
     - `semlink demo --images 50 --snr-db -5 --snr-db 5 --k 16`
     - `semlink demo --codec webp-ldpc --tell-snr` — the pictures themselves, over LDPC
     - `semlink demo --ask-for-more` — each picture takes as many symbols as it needs
+    - `semlink demo --ask` — questions about scenes: `demo-ask.png`
     - `semlink demo --transmitter 127.0.0.1:50051 --receiver 127.0.0.1:50053` — through a link that runs already
     """
     stop_on_signals()
@@ -69,6 +75,9 @@ def demo(
     # `semlink up` may be serving the same knowledge base
     own = make_plan(directory, kb=kb, source="drawn", models=models, codec=codec, read_only=True)
     with _addresses(transmitter, channel, receiver, own) as (near, far):
+        if ask:
+            _write_ask(run_ask(near, _SCENES), directory, json)
+            return
         result = run_demo(plan, near, far)
     _write(result, directory, json)
 
@@ -85,6 +94,14 @@ def _addresses(
         raise InvalidSetting("a running link needs both --transmitter and --receiver, each HOST:PORT")
     else:
         yield transmitter, receiver
+
+
+def _write_ask(result: AskResult, directory: Path, json: bool) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    figure, document = directory / "demo-ask.png", result.to_json()
+    draw_ask(result, figure)
+    lines = [f"{row['codec']:14} {row['snr_db']:5g} dB  {row['accuracy']:.3f}" for row in document["rows"]]
+    answer(json, document, lambda: out.print("\n".join(lines), f"\nwrote {figure}"))
 
 
 def _write(result: DemoResult, directory: Path, json: bool) -> None:

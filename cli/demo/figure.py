@@ -41,7 +41,7 @@ def _title(figure: Figure, result: DemoResult) -> None:
     words = (
         f"{len(result.pictures)} pictures a channel",
         f"{result.sent}: {symbols:.3g} complex symbols a picture",
-        f"cbr {cbr:.4f}, {cbr_total:.4f} with pilots and header",
+        f"cbr {cbr:.4f}, {cbr_total:.4f} with all that was sent",
         f"CLIP {result.transmitter.clip}",
     )
     figure.text(0.03, 0.945, "SemLink: the meaning of a picture over a noisy channel", fontsize=23, fontweight="bold")

@@ -12,11 +12,11 @@ from cli.kb.common import Copy
 from cli.options import Device, Download, HelpAll, Json, Weights, rare
 from cli.progress import progress
 from receiver.knowledge_base import BuildReport, Duplicates, EngineSettings, build_knowledge_base
-from shared.clip import MODEL, load_clip
+from shared.clip import MODEL, Clip, load_clip
 from shared.datasets import EmbeddingSource, PictureSource, Reading, open_collections
-from shared.errors import InvalidSetting, Mismatch
+from shared.errors import InvalidSetting, Mismatch, NotFound
 
-Clip = Annotated[
+ClipName = Annotated[
     str | None,
     typer.Option(help="clip-tiny, or any model that open_clip knows, such as ViT-B-32; pictures take clip-tiny."),
 ]
@@ -51,7 +51,7 @@ def build(
     *,
     directory: Annotated[Path, typer.Option("--out", help="Folder of the knowledge base.")],
     split: Annotated[str | None, typer.Option(help="Part of the source; else kb, or all of it.")] = None,
-    clip: Clip = None,
+    clip: ClipName = None,
     weights: Weights = None,
     clip_fingerprint: Fingerprint = None,
     download: Download = False,
@@ -102,7 +102,7 @@ def build(
 
     Embeddings of two CLIPs cannot be compared, so a link refuses a knowledge base whose CLIP has another fingerprint, a
     digest of weights and preprocessing. `semlink features` writes it into its file; for embeddings made elsewhere with
-    weights that this machine lacks give --clip-fingerprint, as `semlink kb info` or the transmitter's log names it.
+    weights that this machine lacks give --clip-fingerprint, as `semlink kb info` shows it for the same CLIP.
     """
     columns = {
         "path": path_column, "label": label_column, "caption": caption_column, "id": id_column,
@@ -111,7 +111,7 @@ def build(
     keys = {"embeddings": embeddings_key, "ids": ids_key, "labels": labels_key}
     reading = Reading(strict, _said_of(columns), _said_of(keys), separator, encoding, names)
     items = open_collections(sources, split, download, reading)
-    model = _named(items, clip, clip_fingerprint) or load_clip(clip or MODEL, weights, device, download=download)
+    model = _named(items, clip, clip_fingerprint) or _loaded(items, clip, weights, device, download=download)
     size = batch_size or (512 if "cuda" in str(getattr(model, "device", "")) else 64)
     settings = EngineSettings(engine, "cpu", uri=uri)
     with progress(f"embedding {items.name}") as report:
@@ -128,6 +128,21 @@ def build(
     answer(json, document, lambda: _show(built, directory, reading.skipped))
     if json and reading.skipped:
         complain(_skipped(reading.skipped))
+
+
+def _loaded(
+    items: PictureSource | EmbeddingSource, name: str | None, weights: str | None, device: str, *, download: bool
+) -> Clip:
+    """The CLIP, for pictures to embed, or for its fingerprint alone."""
+    try:
+        return load_clip(name or MODEL, weights, device, download=download)
+    except NotFound as error:
+        if not isinstance(items, EmbeddingSource):
+            raise
+        raise NotFound(
+            f"{error} Ready embeddings need no weights: --clip-fingerprint HEX names the CLIP that made them, as "
+            "`semlink kb info` shows it for a knowledge base of the same CLIP."
+        ) from error
 
 
 def _named(items: PictureSource | EmbeddingSource, name: str | None, fingerprint: str | None) -> _Identity | None:

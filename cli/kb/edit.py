@@ -16,6 +16,7 @@ from client import KnowledgeBaseClient, NewItem
 from client.connection import RECEIVER
 from shared.datasets import Embedded, EmbeddingSource, Picture, PictureSource, open_collection
 from shared.datasets.folder import SUFFIXES
+from shared.local_path import local_path
 
 
 def add(
@@ -89,7 +90,7 @@ def relabel(
 
 
 def _open(source: str) -> PictureSource | EmbeddingSource | list[Picture]:
-    path = Path(source)
+    path = local_path(source)
     if path.suffix.lower() in SUFFIXES and not path.is_dir():
         return [Picture(source, "", path)]
     return open_collection(source)

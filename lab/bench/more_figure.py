@@ -15,7 +15,7 @@ from shared.units import channel_name, decibels
 _FIXED, _ASKED = look_of("kbsc").colour, look_of("nested").colour
 _AXES: Final = {
     "cbr": "1000 x mean cbr, payload",
-    "cbr_total": "1000 x mean cbr, with pilots and headers",
+    "cbr_total": "1000 x mean cbr, with all that was sent",
 }
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from shared.codecs import AnyCodec, PictureCodec
+from shared.codecs import Codec, PictureCodec
 
 _EMBEDDING = np.full((1, 512), 512**-0.5, np.float32)
 _PICTURE = np.full((1, 32, 32, 3), 128, np.uint8)
@@ -19,7 +19,7 @@ class Cost(NamedTuple):
     macs: int
 
 
-def cost_of(codec: AnyCodec) -> Cost:
+def cost_of(codec: Codec | PictureCodec) -> Cost:
     """Count a codec's parameters, and what encoding and decoding one embedding or picture takes."""
     with FlopCounterMode(display=False) as counter:
         x = codec.encode(_PICTURE) if isinstance(codec, PictureCodec) else codec.encode(_EMBEDDING)
@@ -27,7 +27,7 @@ def cost_of(codec: AnyCodec) -> Cost:
     return Cost(_params(codec), counter.get_total_flops() // 2)
 
 
-def _params(codec: AnyCodec) -> int:
+def _params(codec: Codec | PictureCodec) -> int:
     """All that was learned: what the codec counts itself, else parameters and buffers of its networks."""
     if hasattr(codec, "params"):
         return int(codec.params)

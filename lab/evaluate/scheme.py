@@ -19,7 +19,7 @@ from receiver.decision import VOTERS, answer_first, vote
 from receiver.decoder import Equalized
 from receiver.knowledge_base.index.exact_search import exact_nearest
 from shared.clip import Clip
-from shared.codecs import AnyCodec, Codec, Decoded
+from shared.codecs import AnyCodec, Codec, Decoded, PictureCodec
 from shared.codecs.base.contract import DesignFading, DesignSnr, outage_snr_db
 from shared.codecs.base.picture import GREY
 from shared.codecs.embedding.posterior import LabelPosterior
@@ -155,7 +155,7 @@ class CodecScheme:
 
     genie: tuple[str, ...] = ()
 
-    def __init__(self, sender: AnyCodec, receiver: AnyCodec) -> None:
+    def __init__(self, sender: Codec | PictureCodec, receiver: Codec | PictureCodec) -> None:
         """sender, receiver: two instances of one codec."""
         self.k = sender.k
         self.lengths: tuple[int, ...] = (sender.k,)

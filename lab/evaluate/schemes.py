@@ -10,7 +10,7 @@ from lab.evaluate.harq import HarqScheme
 from lab.evaluate.pictures import PictureScheme
 from lab.evaluate.scenario import SchemeSpec
 from lab.evaluate.scheme import CodecScheme, FusedScheme, Scheme, Setting, VotingScheme, check_length
-from shared.codecs import AnyCodec, Codec, PictureCodec, codec_class
+from shared.codecs import AnyCodec, Codec, PictureCodec, QueryCodec, codec_class
 from shared.codecs.base.registry import PICTURE_CODECS
 from shared.errors import InvalidSetting, Mismatch
 
@@ -57,6 +57,8 @@ def _made(spec: SchemeSpec, k: int, test_set: TestSet) -> Scheme:
         made: Scheme = getattr(import_module(module), attribute)(k, setting)
         return made
     kind = find_codec(spec.codec)
+    if issubclass(kind, QueryCodec):
+        raise InvalidSetting(f"codec {spec.codec} needs questions: `semlink evaluate ask` compares such codecs")
     if issubclass(kind, PictureCodec):
         return PictureScheme(*_ends(kind, k), setting.clip)
     if spec.harq is not None:

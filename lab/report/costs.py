@@ -20,6 +20,7 @@ from lab.evaluate.kbsc_authors import KbscAuthors
 from lab.evaluate.scenario import Scenario, load_scenario
 from lab.evaluate.scheme import Setting
 from lab.evaluate.schemes import SCHEMES, find_codec
+from shared.codecs import QueryCodec
 
 _ROW = re.compile(r"\| (?P<scheme>[\w-]+) \| (?P<k>\d+) \| (?P<params>[\d,]+) \| (?P<macs>[\d,]+) \|(?P<times>.*)")
 _TABLE = "### Cost of one picture"
@@ -80,7 +81,9 @@ def _cost(codec: str, k: int) -> Cost:
         return KbscAuthors(k, blank).cost
     if codec in SCHEMES and (codec.endswith("-ldpc") or codec.endswith("-mosaic")):
         return Cost(0, 0)  # files of pictures: nothing was learned
-    return cost_of(find_codec(codec).load(k, "cpu"))
+    loaded = find_codec(codec).load(k, "cpu")
+    assert not isinstance(loaded, QueryCodec)  # `semlink evaluate ask` compares those
+    return cost_of(loaded)
 
 
 if __name__ == "__main__":

@@ -67,12 +67,13 @@ def _build(model: str, config: dict[str, Any], weights: Weights) -> Any:
             force_quick_gelu=weights.quick_gelu or bool(config.get("quick_gelu")),
             force_preprocess_cfg=weights.preprocess,
         )
-    except UnpicklingError as error:
-        raise DataLoss(
-            f"{weights.path} holds more than weights, such as a training's state, and code of strangers is not run. "
-            "If you trust it, keep the weights: torch.save(torch.load(FILE, weights_only=False)['state_dict'], NEW)"
-        ) from error
     except Exception as error:  # torch, safetensors, pickle and zip each have their own
+        if isinstance(error, UnpicklingError) and "GLOBAL" in str(error):
+            raise DataLoss(
+                f"{weights.path} holds more than weights, such as a training's state, and code of strangers is not "
+                "run. If you trust it, keep the weights: "
+                "torch.save(torch.load(FILE, weights_only=False)['state_dict'], NEW)"
+            ) from error
         raise DataLoss(f"{weights.path} holds no weights that fit {model}: {_first_line(error)}") from error
 
 

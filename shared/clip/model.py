@@ -28,6 +28,9 @@ Preprocess = Callable[[Image.Image], Pixels]
 
 _TO_BATCH = 2  # ToTensor and Normalize
 _BATCH = 500
+_LONGEST_TEXT = (
+    2000  # characters; more than any context holds, and tokenizing takes time by the square of a word's length
+)
 
 
 class Clip:
@@ -79,7 +82,7 @@ class Clip:
         """Embed sentences: [B, dim], float32, L2-normalised. What exceeds the model's context length is cut off."""
         if not texts:
             return np.empty((0, self.dim), dtype=np.float32)
-        tokens = self._tokenizer(list(texts)).to(self.device)
+        tokens = self._tokenizer([text[:_LONGEST_TEXT] for text in texts]).to(self.device)
         embeddings: Embeddings = self._model.encode_text(tokens, normalize=True).float().cpu().numpy()
         return embeddings
 

@@ -1,5 +1,6 @@
 """Where a model's weights lie. Nothing is fetched unless asked, and nothing stands in for what is missing."""
 
+import os
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -11,6 +12,7 @@ from open_clip.pretrained import download_pretrained, get_pretrained_cfg
 
 from shared.clip.tower import MODEL
 from shared.errors import InvalidSetting, NotFound, Unavailable
+from shared.local_path import local_path
 
 _PREPROCESS = ("mean", "std", "interpolation", "resize_mode", "fill_color", "size", "mode")
 _HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin")
@@ -40,7 +42,7 @@ def find_weights(model: str, weights: str | None, download: bool) -> Weights:
         return Weights(_shipped(model))
     if published := get_pretrained_cfg(model, weights):  # an empty dictionary for what is no tag
         return _published(model, weights, published, download)
-    path = Path(weights).expanduser()
+    path = local_path(weights)
     if not path.is_file():
         raise NotFound(f"Weights {weights!r} are neither a file nor a tag of {model}; its tags: {_tags(model)}.")
     return Weights(path)
@@ -73,7 +75,7 @@ def _cached(published: dict[str, Any]) -> Path | None:
         found = huggingface_hub.try_to_load_from_cache(repository, candidate)
         if isinstance(found, str):
             return Path(found)
-    own = Path("~/.cache/clip").expanduser() / Path(str(published.get("url", ""))).name
+    own = Path(os.path.expanduser("~/.cache/clip"), Path(str(published.get("url", ""))).name)  # noqa: PTH111 - HOME may lack
     return own if own.is_file() else None
 
 

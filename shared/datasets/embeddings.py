@@ -11,6 +11,7 @@ from shared.datasets.picture import EmbeddingSource
 from shared.datasets.reading import PLAIN, Reading
 from shared.datasets.tables import Columns
 from shared.errors import InvalidInput
+from shared.local_path import local_path
 from shared.types import Floats
 
 
@@ -79,7 +80,7 @@ def _array(given: Mapping[str, Any], reading: Reading, what: str, path: Path) ->
 def _read_names(names: str) -> list[str]:
     """The lines of a text file."""
     try:
-        return [line.strip() for line in Path(names).expanduser().read_text(encoding="utf-8-sig").splitlines()]
+        return [line.strip() for line in local_path(names).read_text(encoding="utf-8-sig").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"--names {names}: it cannot be read as UTF-8 text: {error}") from error
 

@@ -22,7 +22,7 @@ AcceptedFraming = Literal["any", "ideal", "implicit", "explicit"]
 
 IDEAL_HEADER_SYMBOLS: Final = 16
 """Channel uses that are counted, and not sent, for the header of a burst with framing `ideal`."""
-_HEARD: Final = ("burst_id", "symbols", "timeout_seconds", "genie", "grid", "framing")
+_HEARD: Final = ("burst_id", "symbols", "timeout_seconds", "genie", "grid", "framing", "question")
 _HEARD_WITH: Final[dict[Framing, tuple[str, ...]]] = {
     "implicit": ("configuration", "session", "round"),
     "explicit": ("configuration",),
@@ -73,6 +73,7 @@ class Burst:
     codeword, 0 for a burst alone; offset_symbols: payload of the earlier ones; required_posterior: below it the
     receiver requests more, 0 for never. configuration: version of the `LinkConfiguration` that it was sent by, 0 for
     framing ideal. round: which HARQ round. header_symbols: the first symbols beside the pilots, a coded header.
+    question: what the receiver is asked about the picture; whoever asks sits there.
     """
 
     burst_id: int
@@ -96,6 +97,7 @@ class Burst:
     configuration: int = 0
     round: int = 0
     header_symbols: int = 0
+    question: str = ""
 
     @property
     def payload_symbols(self) -> int:

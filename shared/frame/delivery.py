@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
 from shared.frame.burst import CodecSpec, Csi, Framing
+from shared.frame.question import Asked, Question
 from shared.frame.reception import ChannelReport, Hit, Trace
 from shared.ledger import Entry, Stage
 from shared.phy import PilotPattern
@@ -63,6 +64,7 @@ class SendRequest:
     harq: Harq | None = None
     embedding: ReadyEmbedding | None = None
     framing: Framing | None = None
+    question: Question | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +138,22 @@ class Delivery:
     header_symbols: int = 0
     configuration_symbols: int = 0
     rounds: tuple[HarqRound, ...] = ()
+    asked: Asked | None = None
     trace: Trace | None = None
 
     def seconds(self, stage: str) -> float:
         """Time of one stage of the ledger; 0 for a stage that is not in it."""
         return math.fsum(entry.seconds for entry in self.ledger if entry.stage == stage)
+
+    @property
+    def answer(self) -> str:
+        """The receiver's answer to the question; empty if nothing was asked, or nothing arrived."""
+        return "" if self.asked is None else self.asked.answer
+
+    @property
+    def picture(self) -> bytes:
+        """PNG file of the picture that the receiver rebuilt for a question; empty if nothing was asked."""
+        return b"" if self.asked is None else self.asked.picture
 
     @property
     def sent_picture(self) -> bool:
@@ -154,7 +167,10 @@ class Delivery:
             "rounds": [one.to_json() for one in self.rounds],
             "trace": None if self.trace is None else _trace_json(self.trace),
         }
-        document = {field.name: own.get(field.name, getattr(self, field.name)) for field in fields(self)}
+        names = [field.name for field in fields(self) if field.name != "asked"]
+        document = {name: own.get(name, getattr(self, name)) for name in names}
+        if self.asked is not None:
+            document |= self.asked.to_json()
         if self.trace is None:
             del document["trace"]
         strict: dict[str, Any] = strict_json(document)

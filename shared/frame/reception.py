@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from shared.frame.question import Rebuilt
 from shared.ledger import Entry
 from shared.phy import ChannelSettings, FadingName
 from shared.types import Complex
@@ -81,3 +82,4 @@ class Reception:
     channel: ChannelReport | None = None
     posterior: float | None = None
     request_more: bool = False
+    rebuilt: Rebuilt | None = None

@@ -28,10 +28,10 @@ class Batcher(Generic[Item, Result]):
     """Collects items while the workers are busy and works on them together.
 
     work: a batch of items to as many results, in order; a result that is an exception is raised to its own submitter
-    alone. max_size: largest batch. max_wait_seconds: how long a free worker waits for a batch as large as the last
-    one. After a batch of one it does not wait at all, so requests that come one by one meet no delay, and requests
-    that come in numbers are kept together. workers: threads; each works on a batch of its own. initializer: called
-    once in each thread.
+    alone. After an exception of `work` itself each item is tried alone. max_size: largest batch. max_wait_seconds: how
+    long a free worker waits for a batch as large as the last one. After a batch of one it does not wait at all, so
+    requests that come one by one meet no delay, and requests that come in numbers are kept together. workers: threads;
+    each works on a batch of its own. initializer: called once in each thread.
 
     Items whose submitter is gone or whose deadline has passed are dropped before `work` sees them.
     """
@@ -89,7 +89,7 @@ class Batcher(Generic[Item, Result]):
     async def _answer(self, batch: list[_Waiting[Item, Result]]) -> None:
         loop = asyncio.get_running_loop()
         try:
-            results = await loop.run_in_executor(self._executor, self._work, [waiting.item for waiting in batch])
+            results = await loop.run_in_executor(self._executor, self._results, [waiting.item for waiting in batch])
             for waiting, result in list(zip(batch, results, strict=True)):
                 settle(waiting.answer, result)
         except Exception as error:  # the submitters get it, the worker goes on
@@ -98,6 +98,15 @@ class Batcher(Generic[Item, Result]):
         finally:
             for waiting in batch:
                 waiting.answer.cancel()  # stopped before the answer came
+
+    def _results(self, items: Sequence[Item]) -> Sequence[Result | Exception]:
+        """Work on a batch; one that fails is worked on item by item, so that a bad item costs only its own."""
+        try:
+            return self._work(items)
+        except Exception as error:
+            if len(items) == 1:
+                return [error]
+            return [self._results([item])[0] for item in items]
 
     async def _collect(self) -> None:
         """Wait until there is something, then a little for as much as came the last time."""

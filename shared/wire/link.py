@@ -62,6 +62,7 @@ def burst_to_wire(burst: Burst) -> link.Burst:
         configuration=burst.configuration,
         round=burst.round,
         header_symbols=burst.header_symbols,
+        question=burst.question,
     )
 
 
@@ -110,6 +111,7 @@ def burst_from_wire(message: link.Burst) -> Burst:
         configuration=message.configuration,
         round=message.round,
         header_symbols=message.header_symbols,
+        question=message.question,
     )
 
 
@@ -205,6 +207,7 @@ def _heard_from_wire(message: link.Burst) -> Burst:
         framing=_FRAMING.names[message.framing],
         configuration=message.configuration,
         round=message.round,
+        question=message.question,
     )
 
 

@@ -2,6 +2,8 @@
 
 import re
 import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -107,3 +109,19 @@ def test_no_link_is_one_line_and_exits_1(command: list[str]) -> None:
     assert (result.returncode, result.stdout) == (1, "")
     assert len(result.stderr.strip().splitlines()) == 1
     assert "nothing answers at 127.0.0.1:1; `semlink up` starts the services" in result.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_one_line_and_exits_1() -> None:
+    ports = [part for name in ("transmitter", "channel", "receiver") for part in (f"--{name}-port", "0")]
+    result = semlink("up", "--out", "/dev/null/out", *ports)
+    assert (result.returncode, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("semlink: /dev/null/out/logs: not a directory; a part of the path is a file")
+
+
+def test_a_full_disk_is_one_line_and_exits_1() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "semlink", "send", "--help-all"]
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=120)
+    assert result.returncode == 1
+    assert result.stderr == "semlink: no space left on device; free some space, or choose another disk\n"

@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Timer
 from time import monotonic, sleep
 
+import numpy as np
 import psutil
 import pytest
 
@@ -16,7 +17,9 @@ from cli.up import make_plan, say_ready
 from local.health import is_serving, wait_serving
 from local.service_process import ServiceProcess
 from local.supervisor import LinkPlan, LocalLink
-from shared.errors import Unavailable
+from receiver.knowledge_base import build_knowledge_base
+from shared.datasets import EmbeddingSource
+from shared.errors import Mismatch, Unavailable
 from tests.tools.rpc import PATIENCE
 
 PARENT = """
@@ -32,6 +35,12 @@ time.sleep(60)
 """
 
 
+class OtherClip:
+    """A CLIP that the link does not run."""
+
+    name, fingerprint, dim = "ViT-B-32", "c0ffee", 512
+
+
 def are_gone(processes: Iterable[psutil.Process], seconds: float) -> bool:
     """Whether all end within some seconds."""
     return not psutil.wait_procs(processes, seconds)[1]
@@ -43,6 +52,16 @@ def test_a_service_that_cannot_start_is_reported_with_its_log_and_none_is_left(t
     with pytest.raises(
         Unavailable, match=r"receiver ended with status 2: .*batch_size = '0'.* \(log: .*receiver\.log\)$"
     ):
+        link.start()
+    assert not any(psutil.pid_exists(service.pid) for service in link.services.values() if service.pid)
+
+
+@pytest.mark.slow
+def test_a_knowledge_base_of_another_clip_is_refused_at_the_start(tmp_path: Path) -> None:
+    source = EmbeddingSource("ready", np.eye(3, 512, dtype=np.float32), list("abc"), list("xyz"))
+    build_knowledge_base(source, tmp_path / "kb", OtherClip())
+    link = LocalLink(LinkPlan(tmp_path / "kb", tmp_path / "logs", source=None))
+    with pytest.raises(Mismatch, match=r"made with ViT-B-32, the link runs clip-tiny: .*--clip ViT-B-32 --weights"):
         link.start()
     assert not any(psutil.pid_exists(service.pid) for service in link.services.values() if service.pid)
 

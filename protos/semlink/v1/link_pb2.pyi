@@ -65,6 +65,7 @@ class Burst(_message.Message):
     ROUND_FIELD_NUMBER: _builtins.int
     HEADER_SYMBOLS_FIELD_NUMBER: _builtins.int
     CONFIGURE_FIELD_NUMBER: _builtins.int
+    QUESTION_FIELD_NUMBER: _builtins.int
     burst_id: _builtins.int
     """Chosen by the transmitter, kept over all hops, unique while unanswered."""
     stream: _builtins.int
@@ -104,6 +105,8 @@ class Burst(_message.Message):
     """Which HARQ round; with FRAMING_IMPLICIT its place in time says so."""
     header_symbols: _builtins.int
     """The first symbols beside the pilots that are a coded header: with FRAMING_EXPLICIT."""
+    question: _builtins.str
+    """What the receiver is asked about the picture. Whoever asks sits there: it is not sent over the air."""
     @_builtins.property
     def codec(self) -> _common_pb2.CodecSpec: ...
     @_builtins.property
@@ -146,10 +149,11 @@ class Burst(_message.Message):
         round: _builtins.int = ...,
         header_symbols: _builtins.int = ...,
         configure: Global___Configure | None = ...,
+        question: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["channel_override", b"channel_override", "codec", b"codec", "configure", b"configure", "genie", b"genie", "grid", b"grid"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["burst_id", b"burst_id", "channel_override", b"channel_override", "codec", b"codec", "configuration", b"configuration", "configure", b"configure", "counter", b"counter", "csi", b"csi", "framing", b"framing", "genie", b"genie", "grid", b"grid", "header_symbols", b"header_symbols", "offset_symbols", b"offset_symbols", "payload_symbols", b"payload_symbols", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "required_posterior", b"required_posterior", "round", b"round", "session", b"session", "stream", b"stream", "symbols", b"symbols", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["burst_id", b"burst_id", "channel_override", b"channel_override", "codec", b"codec", "configuration", b"configuration", "configure", b"configure", "counter", b"counter", "csi", b"csi", "framing", b"framing", "genie", b"genie", "grid", b"grid", "header_symbols", b"header_symbols", "offset_symbols", b"offset_symbols", "payload_symbols", b"payload_symbols", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "question", b"question", "required_posterior", b"required_posterior", "round", b"round", "session", b"session", "stream", b"stream", "symbols", b"symbols", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -292,6 +296,7 @@ class Reception(_message.Message):
     POSTERIOR_FIELD_NUMBER: _builtins.int
     REQUEST_MORE_FIELD_NUMBER: _builtins.int
     CONFIGURED_FIELD_NUMBER: _builtins.int
+    REBUILT_FIELD_NUMBER: _builtins.int
     burst_id: _builtins.int
     confidence: _builtins.float
     """0 to 1: how likely the answer's label is right, calibrated on held-out answers."""
@@ -334,6 +339,10 @@ class Reception(_message.Message):
 
     @_builtins.property
     def trace(self) -> _common_pb2.Trace: ...
+    @_builtins.property
+    def rebuilt(self) -> Global___Rebuilt:
+        """Of a picture that was sent for a question."""
+
     def __init__(
         self,
         *,
@@ -353,10 +362,11 @@ class Reception(_message.Message):
         posterior: _builtins.float | None = ...,
         request_more: _builtins.bool = ...,
         configured: _builtins.int = ...,
+        rebuilt: Global___Rebuilt | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_posterior", b"_posterior", "_snr_db_estimated", b"_snr_db_estimated", "channel", b"channel", "failure", b"failure", "posterior", b"posterior", "snr_db_estimated", b"snr_db_estimated", "trace", b"trace"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_posterior", b"_posterior", "_snr_db_estimated", b"_snr_db_estimated", "channel", b"channel", "failure", b"failure", "posterior", b"posterior", "rebuilt", b"rebuilt", "snr_db_estimated", b"snr_db_estimated", "trace", b"trace"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_posterior", b"_posterior", "_snr_db_estimated", b"_snr_db_estimated", "accepted", b"accepted", "burst_id", b"burst_id", "channel", b"channel", "confidence", b"confidence", "configured", b"configured", "elapsed_seconds", b"elapsed_seconds", "failure", b"failure", "knowledge_base", b"knowledge_base", "knowledge_base_version", b"knowledge_base_version", "ledger", b"ledger", "posterior", b"posterior", "reason", b"reason", "request_more", b"request_more", "snr_db_estimated", b"snr_db_estimated", "top", b"top", "trace", b"trace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_posterior", b"_posterior", "_snr_db_estimated", b"_snr_db_estimated", "accepted", b"accepted", "burst_id", b"burst_id", "channel", b"channel", "confidence", b"confidence", "configured", b"configured", "elapsed_seconds", b"elapsed_seconds", "failure", b"failure", "knowledge_base", b"knowledge_base", "knowledge_base_version", b"knowledge_base_version", "ledger", b"ledger", "posterior", b"posterior", "reason", b"reason", "rebuilt", b"rebuilt", "request_more", b"request_more", "snr_db_estimated", b"snr_db_estimated", "top", b"top", "trace", b"trace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__posterior: _TypeAlias = _typing.Literal["posterior"]  # noqa: Y015
     _WhichOneofArgType__posterior: _TypeAlias = _typing.Literal["_posterior", b"_posterior"]  # noqa: Y015
@@ -368,6 +378,36 @@ class Reception(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__snr_db_estimated) -> _WhichOneofReturnType__snr_db_estimated | None: ...
 
 Global___Reception: _TypeAlias = Reception  # noqa: Y015
+
+@_typing.final
+class Rebuilt(_message.Message):
+    """A picture that was sent for a question, as it arrived."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PICTURE_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    PROBABILITY_FIELD_NUMBER: _builtins.int
+    picture: _builtins.bytes
+    """PNG file; grey where nothing arrived"""
+    answer: _builtins.str
+    """In words; empty if nothing arrived."""
+    probability: _builtins.float
+    """Of the answer, by the receiver's answerer, 0 to 1."""
+    def __init__(
+        self,
+        *,
+        picture: _builtins.bytes = ...,
+        answer: _builtins.str = ...,
+        probability: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "picture", b"picture", "probability", b"probability"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Rebuilt: _TypeAlias = Rebuilt  # noqa: Y015
 
 @_typing.final
 class DescribeReceiverRequest(_message.Message):

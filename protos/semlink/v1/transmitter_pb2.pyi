@@ -70,6 +70,7 @@ class SendImageRequest(_message.Message):
     HARQ_FIELD_NUMBER: _builtins.int
     FRAMING_FIELD_NUMBER: _builtins.int
     EMBEDDING_FIELD_NUMBER: _builtins.int
+    QUESTION_FIELD_NUMBER: _builtins.int
     image: _builtins.bytes
     """A picture file: JPEG, PNG, WebP, GIF, BMP, TIFF, and HEIC where the server has the library. EXIF orientation is
     honoured, transparency becomes white.
@@ -111,6 +112,12 @@ class SendImageRequest(_message.Message):
     def embedding(self) -> Global___Embedding:
         """In place of `image`: for SendEmbedding, and in SendImages."""
 
+    @_builtins.property
+    def question(self) -> Global___Question:
+        """Send of the picture what this question is about. `codec` is then klt-relevance or klt, and `k` follows from the bits
+        where it is unset.
+        """
+
     def __init__(
         self,
         *,
@@ -131,10 +138,11 @@ class SendImageRequest(_message.Message):
         harq: Global___Harq | None = ...,
         framing: _common_pb2.Framing.ValueType = ...,
         embedding: Global___Embedding | None = ...,
+        question: Global___Question | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_design_snr_db", b"_design_snr_db", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "channel_override", b"channel_override", "codec", b"codec", "counter", b"counter", "design_snr_db", b"design_snr_db", "embedding", b"embedding", "harq", b"harq", "k", b"k", "pilot_symbols", b"pilot_symbols", "stream", b"stream", "top_k", b"top_k"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_design_snr_db", b"_design_snr_db", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "channel_override", b"channel_override", "codec", b"codec", "counter", b"counter", "design_snr_db", b"design_snr_db", "embedding", b"embedding", "harq", b"harq", "k", b"k", "pilot_symbols", b"pilot_symbols", "question", b"question", "stream", b"stream", "top_k", b"top_k"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_design_snr_db", b"_design_snr_db", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "channel_override", b"channel_override", "codec", b"codec", "counter", b"counter", "csi", b"csi", "design_snr_db", b"design_snr_db", "embedding", b"embedding", "framing", b"framing", "harq", b"harq", "image", b"image", "k", b"k", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "request_id", b"request_id", "stream", b"stream", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_design_snr_db", b"_design_snr_db", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "channel_override", b"channel_override", "codec", b"codec", "counter", b"counter", "csi", b"csi", "design_snr_db", b"design_snr_db", "embedding", b"embedding", "framing", b"framing", "harq", b"harq", "image", b"image", "k", b"k", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "question", b"question", "request_id", b"request_id", "stream", b"stream", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__codec: _TypeAlias = _typing.Literal["codec"]  # noqa: Y015
     _WhichOneofArgType__codec: _TypeAlias = _typing.Literal["_codec", b"_codec"]  # noqa: Y015
@@ -166,6 +174,84 @@ class SendImageRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__top_k) -> _WhichOneofReturnType__top_k | None: ...
 
 Global___SendImageRequest: _TypeAlias = SendImageRequest  # noqa: Y015
+
+@_typing.final
+class Question(_message.Message):
+    """A question about a picture."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    BITS_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    bits: _builtins.int
+    """Bits of the picture, positions included; 0 means 384."""
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        bits: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bits", b"bits", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Question: _TypeAlias = Question  # noqa: Y015
+
+@_typing.final
+class Asked(_message.Message):
+    """The outcome of a question."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUESTION_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    ANSWER_ON_ORIGINAL_FIELD_NUMBER: _builtins.int
+    MATCH_FIELD_NUMBER: _builtins.int
+    PROBABILITY_FIELD_NUMBER: _builtins.int
+    BITS_FIELD_NUMBER: _builtins.int
+    SYMBOLS_FIELD_NUMBER: _builtins.int
+    PSNR_DB_FIELD_NUMBER: _builtins.int
+    PSNR_DB_REGION_FIELD_NUMBER: _builtins.int
+    PICTURE_FIELD_NUMBER: _builtins.int
+    question: _builtins.str
+    answer: _builtins.str
+    """The receiver's, on the rebuilt picture; empty if nothing arrived."""
+    answer_on_original: _builtins.str
+    """The transmitter's, on the original, and whether both match."""
+    match: _builtins.bool
+    probability: _builtins.float
+    bits: _builtins.int
+    """Bits of the picture that were sent, positions included, and complex symbols of the payload."""
+    symbols: _builtins.int
+    psnr_db: _builtins.float
+    """Of the rebuilt picture against the original at 64 x 64: whole, and inside the blocks that the question needs."""
+    psnr_db_region: _builtins.float
+    picture: _builtins.bytes
+    """PNG file"""
+    def __init__(
+        self,
+        *,
+        question: _builtins.str = ...,
+        answer: _builtins.str = ...,
+        answer_on_original: _builtins.str = ...,
+        match: _builtins.bool = ...,
+        probability: _builtins.float = ...,
+        bits: _builtins.int = ...,
+        symbols: _builtins.int = ...,
+        psnr_db: _builtins.float = ...,
+        psnr_db_region: _builtins.float = ...,
+        picture: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "answer_on_original", b"answer_on_original", "bits", b"bits", "match", b"match", "picture", b"picture", "probability", b"probability", "psnr_db", b"psnr_db", "psnr_db_region", b"psnr_db_region", "question", b"question", "symbols", b"symbols"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Asked: _TypeAlias = Asked  # noqa: Y015
 
 @_typing.final
 class Harq(_message.Message):
@@ -306,6 +392,7 @@ class Delivery(_message.Message):
     FRAMING_FIELD_NUMBER: _builtins.int
     HEADER_SYMBOLS_FIELD_NUMBER: _builtins.int
     CONFIGURATION_SYMBOLS_FIELD_NUMBER: _builtins.int
+    ASKED_FIELD_NUMBER: _builtins.int
     item_id: _builtins.str
     label: _builtins.str
     distance: _builtins.float
@@ -353,6 +440,10 @@ class Delivery(_message.Message):
         `snr_db_estimated` are those of the last round that arrived.
         """
 
+    @_builtins.property
+    def asked(self) -> Global___Asked:
+        """Of a picture that was sent for a question."""
+
     def __init__(
         self,
         *,
@@ -382,10 +473,11 @@ class Delivery(_message.Message):
         framing: _common_pb2.Framing.ValueType = ...,
         header_symbols: _builtins.int = ...,
         configuration_symbols: _builtins.int = ...,
+        asked: Global___Asked | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_snr_db_estimated", b"_snr_db_estimated", "channel", b"channel", "snr_db_estimated", b"snr_db_estimated", "trace", b"trace"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_snr_db_estimated", b"_snr_db_estimated", "asked", b"asked", "channel", b"channel", "snr_db_estimated", b"snr_db_estimated", "trace", b"trace"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_snr_db_estimated", b"_snr_db_estimated", "accepted", b"accepted", "cbr", b"cbr", "cbr_total", b"cbr_total", "channel", b"channel", "codec", b"codec", "confidence", b"confidence", "configuration_symbols", b"configuration_symbols", "csi", b"csi", "distance", b"distance", "framing", b"framing", "genies", b"genies", "header_symbols", b"header_symbols", "item_id", b"item_id", "k", b"k", "knowledge_base", b"knowledge_base", "knowledge_base_version", b"knowledge_base_version", "label", b"label", "ledger", b"ledger", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "reason", b"reason", "rounds", b"rounds", "snr_db_estimated", b"snr_db_estimated", "top", b"top", "total_seconds", b"total_seconds", "trace", b"trace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_snr_db_estimated", b"_snr_db_estimated", "accepted", b"accepted", "asked", b"asked", "cbr", b"cbr", "cbr_total", b"cbr_total", "channel", b"channel", "codec", b"codec", "confidence", b"confidence", "configuration_symbols", b"configuration_symbols", "csi", b"csi", "distance", b"distance", "framing", b"framing", "genies", b"genies", "header_symbols", b"header_symbols", "item_id", b"item_id", "k", b"k", "knowledge_base", b"knowledge_base", "knowledge_base_version", b"knowledge_base_version", "label", b"label", "ledger", b"ledger", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "reason", b"reason", "rounds", b"rounds", "snr_db_estimated", b"snr_db_estimated", "top", b"top", "total_seconds", b"total_seconds", "trace", b"trace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__snr_db_estimated: _TypeAlias = _typing.Literal["snr_db_estimated"]  # noqa: Y015
     _WhichOneofArgType__snr_db_estimated: _TypeAlias = _typing.Literal["_snr_db_estimated", b"_snr_db_estimated"]  # noqa: Y015

@@ -1,21 +1,24 @@
-"""Codecs of pictures.
+"""Codecs of pictures, and of pictures with questions.
 
 pixels [B, 32, 32, 3] --encode--> x [B, k/2] --channel, equalizer--> x_hat [B, k/2] --decode--> pixels [B, 32, 32, 3]
 
 The receiver embeds the decoded pictures with its own CLIP and searches the knowledge base for the embeddings.
 """
 
+from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from shared.codecs.base.contract import BaseCodec, Codec
+from shared.codecs.base.contract import BaseCodec, Codec, DesignFading
 from shared.errors import InvalidPicture, InvalidSetting
-from shared.types import Pixels
+from shared.types import Floats, Ints, Pixels
 
 SIDE: Final = 32
+ASKED_SIDE: Final = 64
+"""Of pictures with questions."""
 GREY: Final = 128
 """Grey level of a picture that did not arrive."""
 
@@ -31,12 +34,44 @@ class PictureCodec(BaseCodec[Pixels, DecodedPictures]):
     """A codec of pictures [B, 32, 32, 3], uint8, RGB. It belongs to no CLIP model."""
 
 
-AnyCodec = Codec | PictureCodec
+class Asked(NamedTuple):
+    """Pictures with a question each.
+
+    pixels: [B, 64, 64, 3], uint8, RGB. words: [B, 9], as an answerer reads them. relevance: [B, 8, 8], float32, what
+    each cell contributes to the answer; None where the codec finds that itself
+    """
+
+    pixels: Pixels
+    words: Ints
+    relevance: Floats | None = None
 
 
-def fit_picture(image: Image.Image) -> Pixels:
-    """Scale an RGB picture of any size and crop its longer sides: [32, 32, 3], uint8."""
-    return np.array(ImageOps.fit(image, (SIDE, SIDE), Image.Resampling.BICUBIC))
+class QueryCodec(BaseCodec[Asked, DecodedPictures]):
+    """A codec that sends of pictures [B, 64, 64, 3] what questions are about. It belongs to no CLIP model.
+
+    The receiver need not know the question: what is sent says where it lies.
+    """
+
+    @abstractmethod
+    def payload_bits(self, mode: int) -> int:
+        """Bits of the picture in a burst of this mode, with all positions, without checksum and code."""
+
+    @abstractmethod
+    def with_bits(self, bits: int) -> Self:
+        """The same codec for a sender that wants to send this many bits, as robustly as its length allows."""
+
+    @classmethod
+    @abstractmethod
+    def length_for(cls, bits: int, snr_db: float, fading: DesignFading) -> int:
+        """The least length k that carries so many bits at a design SNR, dB; the longest one if none does."""
+
+
+AnyCodec = Codec | PictureCodec | QueryCodec
+
+
+def fit_picture(image: Image.Image, side: int = SIDE) -> Pixels:
+    """Scale an RGB picture of any size and crop its longer sides: [side, side, 3], uint8."""
+    return np.array(ImageOps.fit(image, (side, side), Image.Resampling.BICUBIC))
 
 
 def fit_pictures(pixels: Pixels) -> Pixels:
@@ -48,7 +83,7 @@ def fit_pictures(pixels: Pixels) -> Pixels:
 
 def of_embeddings(codec: AnyCodec) -> Codec:
     """The codec itself, checked to take embeddings. Raises InvalidSetting for a codec of pictures."""
-    if isinstance(codec, PictureCodec):
+    if not isinstance(codec, Codec):
         raise InvalidSetting(f"codec {codec.name} takes pictures, not embeddings: choose another, such as nested")
     return codec
 
@@ -59,4 +94,14 @@ def check_pixels(name: str, pixels: Pixels) -> None:
         raise InvalidPicture(
             f"codec {name} takes pictures [B, {SIDE}, {SIDE}, 3] of uint8, not {list(pixels.shape)} of "
             f"{pixels.dtype}: resize them"
+        )
+
+
+def check_asked(name: str, asked: Asked) -> None:
+    """Raise InvalidPicture unless these are pictures [B, 64, 64, 3], uint8, with a question each."""
+    shape, kind = asked.pixels.shape[1:], asked.pixels.dtype
+    if shape != (ASKED_SIDE, ASKED_SIDE, 3) or kind != np.uint8 or len(asked.words) != len(asked.pixels):
+        raise InvalidPicture(
+            f"codec {name} takes pictures [B, {ASKED_SIDE}, {ASKED_SIDE}, 3] of uint8 with a question each, not "
+            f"{list(asked.pixels.shape)} of {kind} with {len(asked.words)} questions: resize them"
         )

@@ -29,6 +29,11 @@ PICTURE_CODECS = {
     "webp-ldpc": "shared.codecs.picture.ldpc:WebpLdpc",
 }
 CODECS = EMBEDDING_CODECS | PICTURE_CODECS
+QUERY_CODECS = {
+    "klt": "shared.codecs.query.klt:Klt",
+    "klt-relevance": "shared.codecs.query.klt:KltRelevance",
+}
+"""Of pictures with questions; loaded with the first question."""
 
 log = structlog.get_logger()
 
@@ -37,9 +42,9 @@ def codec_class(name: str) -> type[AnyCodec]:
     """The class of a codec, by its name in the table or as FILE.py:Class. Raises NotFound for an unknown name."""
     if ".py:" in name:
         return codec_from_file(name)
-    if name not in CODECS:
+    if name not in CODECS | QUERY_CODECS:
         raise NotFound(f"no codec {name!r}; there are {', '.join(sorted(CODECS))}")
-    module, attribute = CODECS[name].split(":")
+    module, attribute = (CODECS | QUERY_CODECS)[name].split(":")
     found: type[AnyCodec] = getattr(import_module(module), attribute)
     return found
 
@@ -132,7 +137,7 @@ class CodecShelf:
         """The class of a codec. Raises NotFound for an unknown name."""
         if name in self._own:
             return self._own[name]
-        if name not in CODECS:
+        if name not in CODECS | QUERY_CODECS:
             raise NotFound(
                 f"no codec {name!r}; there are {', '.join(sorted(self.names))}, and those in files that transmitter "
                 "and receiver were started with, --own-codec FILE.py:Class"
@@ -157,7 +162,7 @@ def _by_name(sources: Iterable[str]) -> dict[str, type[AnyCodec]]:
     found: dict[str, type[AnyCodec]] = {}
     for source in sources:
         kind = codec_from_file(source)
-        if kind.name in CODECS or kind.name in found:
+        if kind.name in CODECS | QUERY_CODECS or kind.name in found:
             raise InvalidSetting(
                 f"{source} has the name {kind.name!r}, which another codec has: give it a name of its own"
             )

@@ -34,7 +34,26 @@ _FIGURES = tuple(SHAPES.values())
 _CLUTTER = 4
 _NUMBERS = 96  # random numbers of one picture, a few more than it takes
 _ZERO = np.float32(0)
-_GRID_Y, _GRID_X = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32) - np.float32((SIZE - 1) / 2)
+
+
+class Grid(NamedTuple):
+    """Where the pixels lie about the middle of a picture or of a part of it, in pixels of a picture 64 wide.
+
+    x, y: each [S, S], or [N, S, S] if the pictures differ; float32
+    """
+
+    x: Floats
+    y: Floats
+
+    @classmethod
+    def of_size(cls, size: int) -> "Grid":
+        """The grid of a picture `size` pixels wide: each [size, size]."""
+        step = np.float32(SIZE / size)
+        y, x = (np.mgrid[0:size, 0:size].astype(np.float32) - np.float32((size - 1) / 2)) * step
+        return cls(x, y)
+
+
+_GRID = Grid.of_size(SIZE)
 
 
 class Field(NamedTuple):
@@ -73,7 +92,8 @@ PATTERNS: Final[dict[str, Callable[[Field], Floats]]] = {
 class Dice:
     """Hands out the columns of a table of uniform numbers as [N, 1, 1] parameters, in a fixed order."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys, grid: Grid = _GRID) -> None:
+        self.grid = grid
         self._columns: Iterator[Floats] = iter(uniforms(keys, _NUMBERS).T)
 
     def between(self, low: float, high: float) -> Floats:
@@ -95,10 +115,10 @@ def paint(keys: Keys, shapes: Ints, colours: Ints) -> npt.NDArray[np.uint8]:
     """
     dice = Dice(keys)
     noise = pixel_noise(keys, SIZE)
-    canvas = _background(dice, noise)
-    _add_clutter(canvas, dice)
+    canvas = background(dice, noise)
+    add_clutter(canvas, dice)
     _add_figure(canvas, dice, noise, shapes, colours)
-    _add_light(canvas, dice, noise)
+    add_light(canvas, dice, noise)
     pixels: npt.NDArray[np.uint8] = np.clip(canvas, 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
     return pixels
 
@@ -107,7 +127,7 @@ def _pattern(dice: Dice, shortest: float, longest: float, noise: Floats) -> Floa
     """A random pattern of a wavelength between two bounds in pixels: [N, S, S], in [0, 1]."""
     kinds = dice.choice(len(PATTERNS))
     scale = np.float32(2 * np.pi) / dice.between(shortest, longest)
-    field = Field(*_rotate(dice.between(0, np.pi), scale), noise)
+    field = Field(*rotate(dice.grid, dice.between(0, np.pi), scale), noise)
     value, formulas = np.empty_like(field.u), tuple(PATTERNS.values())
     for kind in np.unique(kinds):
         members = kinds == kind
@@ -115,42 +135,47 @@ def _pattern(dice: Dice, shortest: float, longest: float, noise: Floats) -> Floa
     return value
 
 
-def _rotate(
-    angle: Floats, scale: Floats | np.float32, x: Floats | np.float32 = _ZERO, y: Floats | np.float32 = _ZERO
+def rotate(
+    grid: Grid,
+    angle: Floats,
+    scale: Floats | np.float32,
+    x: Floats | np.float32 = _ZERO,
+    y: Floats | np.float32 = _ZERO,
 ) -> tuple[Floats, Floats]:
     """The pixel grid about (x, y), turned by an angle and scaled: two arrays [N, S, S]."""
     cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
-    grid_x, grid_y = _GRID_X - x, _GRID_Y - y
+    grid_x, grid_y = grid.x - x, grid.y - y
     return cos * grid_x + sin * grid_y, cos * grid_y - sin * grid_x
 
 
-def _muted(dice: Dice, low: float, high: float) -> Floats:
+def muted(dice: Dice, low: float, high: float) -> Floats:
     """A greyish colour for what is not the figure: [N, 3, 1, 1]."""
     grey = dice.between(low, high)
     return np.stack([grey + dice.between(-14, 14) for _ in range(3)], axis=1)
 
 
-def _mix(canvas: Floats, colour: Floats, alpha: Floats) -> None:
+def mix(canvas: Floats, colour: Floats, alpha: Floats) -> None:
     """Lay a colour [N, 3, 1, 1] or [N, 3, S, S] over the canvas where alpha [N, S, S] says so, in place."""
     canvas += alpha[:, None] * (colour - canvas)
 
 
-def _background(dice: Dice, noise: Floats) -> Floats:
-    first, second = _muted(dice, 95, 175), _muted(dice, 95, 175)
+def background(dice: Dice, noise: Floats) -> Floats:
+    """A pattern in two greyish colours: [N, 3, S, S]."""
+    first, second = muted(dice, 95, 175), muted(dice, 95, 175)
     value = _pattern(dice, 7, 26, noise)
     return first + value[:, None] * (second - first)
 
 
-def _add_clutter(canvas: Floats, dice: Dice) -> None:
-    """Small greyish blobs and bars that belong to no category."""
-    for _ in range(_CLUTTER):
+def add_clutter(canvas: Floats, dice: Dice, count: int = _CLUTTER) -> None:
+    """Small greyish blobs and bars that belong to no category, at most `count`, in place."""
+    for _ in range(count):
         x, y = dice.between(-32, 32), dice.between(-32, 32)
-        u, v = _rotate(dice.between(0, np.pi), np.float32(1), x, y)
+        u, v = rotate(dice.grid, dice.between(0, np.pi), np.float32(1), x, y)
         long, flat = dice.between(2.0, 6.0), dice.between(0.25, 1.0)
         v = v / flat
-        distance = np.sqrt(u * u + v * v) - long
+        outside = np.sqrt(u * u + v * v) - long
         shown = dice.between(0, 1) < np.float32(0.6)
-        _mix(canvas, _muted(dice, 70, 200), np.clip(np.float32(0.5) - distance, 0, 1) * shown)
+        mix(canvas, muted(dice, 70, 200), np.clip(np.float32(0.5) - outside, 0, 1) * shown)
 
 
 def _add_figure(canvas: Floats, dice: Dice, noise: Floats, shapes: Ints, colours: Ints) -> None:
@@ -158,23 +183,24 @@ def _add_figure(canvas: Floats, dice: Dice, noise: Floats, shapes: Ints, colours
     radius = dice.between(15, 25)
     room = np.float32(SIZE / 2) - radius
     x, y = dice.between(-1, 1) * room, dice.between(-1, 1) * room
-    u, v = _rotate(dice.between(0, 2 * np.pi), np.float32(1) / radius, x, y)
-    distance = _distance(shapes, u, v * dice.between(0.92, 1.08)) * radius
-    _mix(canvas, _texture(dice, noise, colours), np.clip(np.float32(0.5) - distance, 0, 1))
+    u, v = rotate(dice.grid, dice.between(0, 2 * np.pi), np.float32(1) / radius, x, y)
+    outside = distance(shapes, u, v * dice.between(0.92, 1.08)) * radius
+    mix(canvas, texture(dice, noise, colours), np.clip(np.float32(0.5) - outside, 0, 1))
     width = dice.between(-1.6, 1.4)  # half of the pictures have no outline
-    line = np.clip(width + np.float32(0.5) - np.abs(distance), 0, 1)
-    _mix(canvas, _muted(dice, 40, 215), line * np.float32(0.8))
+    line = np.clip(width + np.float32(0.5) - np.abs(outside), 0, 1)
+    mix(canvas, muted(dice, 40, 215), line * np.float32(0.8))
 
 
-def _distance(shapes: Ints, u: Floats, v: Floats) -> Floats:
-    distance = np.empty_like(u)
+def distance(shapes: Ints, u: Floats, v: Floats) -> Floats:
+    """Signed distance to the outline of each picture's own shape, in radii: [N, S, S]."""
+    outside = np.empty_like(u)
     for shape in np.unique(shapes):
         members = shapes == shape
-        distance[members] = _FIGURES[shape](u[members], v[members])
-    return distance
+        outside[members] = _FIGURES[shape](u[members], v[members])
+    return outside
 
 
-def _texture(dice: Dice, noise: Floats, colours: Ints) -> Floats:
+def texture(dice: Dice, noise: Floats, colours: Ints) -> Floats:
     """Two tones of one colour in a pattern: [N, 3, S, S]."""
     base = _PALETTE[colours][:, :, None, None]
     value = _pattern(dice, 5, 12, noise)
@@ -185,9 +211,9 @@ def _texture(dice: Dice, noise: Floats, colours: Ints) -> Floats:
     return base + strength[:, None] * np.float32(0.8) * (other - base)
 
 
-def _add_light(canvas: Floats, dice: Dice, noise: Floats) -> None:
+def add_light(canvas: Floats, dice: Dice, noise: Floats) -> None:
     """A slope of light over the picture, a little blur, a little grain, in place."""
-    u, _ = _rotate(dice.between(0, 2 * np.pi), dice.between(0.0, 0.16) / np.float32(SIZE / 2))
+    u, _ = rotate(dice.grid, dice.between(0, 2 * np.pi), dice.between(0.0, 0.16) / np.float32(SIZE / 2))
     canvas *= (dice.between(0.92, 1.06) + u)[:, None]
     blur = dice.between(-0.5, 0.9).clip(0)[:, None]
     inner = canvas[..., 1:-1, 1:-1]

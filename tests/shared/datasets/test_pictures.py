@@ -2,16 +2,22 @@
 
 import io
 import struct
+import subprocess
+import sys
 import time
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from shared.datasets import decoding
 from shared.datasets.decoding import decode_picture
 from shared.errors import Exhausted, InvalidPicture
+from tests.tools.paths import ROOT
 
 
 def _save(image: Image.Image, format: str = "PNG", **options: object) -> bytes:
@@ -141,3 +147,62 @@ def test_limits_are_the_callers() -> None:
         decode_picture(data, max_bytes=50)
     with pytest.raises(Exhausted, match="100 x 100 pixels, more than the limit of 9999"):
         decode_picture(data, max_pixels=9999)
+
+
+def _with_more_scans(data: bytes, copies: int) -> bytes:
+    """A progressive JPEG whose last scan stands there many times."""
+    start = data.rindex(b"\xff\xda")
+    return data[:start] + copies * data[start:-2] + data[-2:]
+
+
+def test_scans_are_limited_by_the_work_that_they_are() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (400, 400, 3), np.uint8)
+    data = _save(Image.fromarray(noise), "JPEG", progressive=True)
+    assert decode_picture(data, max_pixels=160_000).image.size == (400, 400)  # as encoders write it, at any limit
+    with pytest.raises(Exhausted, match=r"400 x 400 pixels in 109 scans.*not progressive"):
+        decode_picture(_with_more_scans(data, 100), max_pixels=1_000_000)
+
+
+@pytest.mark.parametrize(("width", "height"), [(20_000, 1), (1, 20_000), (9000, 1000)])
+def test_of_a_strip_the_middle_is_taken(width: int, height: int) -> None:
+    pixels = np.zeros((height, width, 3), np.uint8)
+    pixels[height // 2, width // 2] = 255
+    decoded = decode_picture(_save(Image.fromarray(pixels)))
+    assert (decoded.source_width, decoded.source_height) == (width, height)
+    found = np.asarray(decoded.image)
+    assert max(found.shape[:2]) == 8 * min(found.shape[:2])
+    assert tuple(np.argwhere(found[..., 0])[0]) == (found.shape[0] // 2, found.shape[1] // 2)
+
+
+_PEAK = """
+import resource, sys
+from shared.datasets.decoding import decode_picture
+data = open(sys.argv[1], "rb").read()
+decode_picture(open(sys.argv[2], "rb").read())
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+decode_picture(data)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "I;16"])
+def test_the_largest_picture_fits_into_memory(mode: str, tmp_path: Path) -> None:
+    """8000 x 8000 pixels, the default limit: the decoded samples, the RGB picture, and no third one."""
+    (tmp_path / "small.png").write_bytes(_save(Image.new(mode, (8, 8))))
+    Image.new(mode, (8000, 8000)).save(tmp_path / "large.png", compress_level=1)
+    command = [sys.executable, "-c", _PEAK, str(tmp_path / "large.png"), str(tmp_path / "small.png")]
+    kilobytes = int(subprocess.run(command, check=True, capture_output=True, cwd=ROOT).stdout)
+    assert kilobytes < 520_000
+
+
+def test_two_large_pictures_are_decoded_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small ones do not wait for them."""
+    small, large = (_save(Image.new("RGB", (side, side))) for side in (50, 200))
+    monkeypatch.setattr(decoding, "_LARGE", 10_000)
+    with decoding._large_turn, ThreadPoolExecutor(2) as pool:
+        waiting = pool.submit(decode_picture, large)
+        assert pool.submit(decode_picture, small).result(timeout=30).image.size == (50, 50)
+        assert not waiting.done()
+        decoding._large_turn.release()
+        assert waiting.result(timeout=30).image.size == (200, 200)
+        decoding._large_turn.acquire()

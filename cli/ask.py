@@ -1,0 +1,95 @@
+"""`semlink ask`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.channel.flags import given, takes_channel_options
+from cli.console import answer, out
+from cli.options import HelpAll, Json, PilotFlag, Transmitter, rare, standard_pattern
+from client.client import SemLink
+from client.connection import TRANSMITTER
+from client.options import AskOptions
+from shared.errors import SemLinkError
+from shared.frame.burst import Csi, Framing
+from shared.frame.delivery import Delivery
+from shared.frame.question import Asked
+
+
+def _radio(text: str, *names: str) -> Any:
+    return typer.Option(*names, help=text, rich_help_panel="Radio")
+
+
+@takes_channel_options(shown=("snr_db", "fading", "seed"))
+def ask(
+    picture: Annotated[Path, typer.Argument(help="A picture file. The answerer that ships knows drawn scenes.")],
+    question: Annotated[str, typer.Argument(help='A question in plain English, such as "what colour is the heart?"')],
+    *,
+    bits: Annotated[int | None, _radio("Bits of the picture, positions included; 384 if left out.")] = None,
+    codec: Annotated[
+        str | None, _radio("klt-relevance sends what the question is about; klt sends all of it alike.")
+    ] = None,
+    k: Annotated[int | None, rare("Real dimensions; k/2 symbols go out. By default as few as carry the bits.")] = None,
+    csi: Annotated[Csi | None, _radio("CSI: what the receiver knows of the channel.")] = None,
+    framing: Annotated[Framing | None, rare("How the receiver learns what a burst is; see `semlink send`.")] = None,
+    design_snr_db: Annotated[
+        float | None, _radio("Design SNR: the average Es/N0 that the encoder assumes, dB.")
+    ] = None,
+    pilots: Annotated[int | None, rare("Pilot symbols, 2 to 1024.")] = None,
+    pilot_pattern: PilotFlag = None,
+    stream: Annotated[int | None, rare("Random stream, with --seed and --counter for replay.")] = None,
+    counter: Annotated[int | None, rare("Burst counter, for replay.")] = None,
+    top: Annotated[int, typer.Option(help="Nearest items wanted, 1 to 100.")] = 5,
+    save: Annotated[Path | None, typer.Option(help="File for the rebuilt picture, PNG.", metavar="FILE.png")] = None,
+    json: Json = False,
+    trace: Annotated[
+        bool, rare("With --json: the symbols sent, received, equalized.", "--trace", panel="Answer")
+    ] = False,
+    timeout: Annotated[float, rare("Seconds for the picture.", panel="Answer")] = 30.0,
+    transmitter: Transmitter = TRANSMITTER,
+    help_all: HelpAll = False,  # noqa: ARG001 - ends the command by itself
+    **settings: Any,
+) -> None:
+    """Send of a picture what a question is about; the receiver rebuilds it and answers.
+
+    - `semlink ask scene.png "what colour is the heart?"`
+    - `semlink ask scene.png "how many stars are there?" --bits 192 --snr-db 4 --fading rayleigh`
+    - `semlink ask scene.png "is the red ring left of the blue star?" --save rebuilt.png --json`
+
+    The link must be up: `semlink up` starts it.
+    """
+    options = AskOptions(
+        codec=codec, k=k, bits=bits, design_snr_db=design_snr_db, csi=csi, framing=framing, pilot_symbols=pilots,
+        pilot_pattern=standard_pattern(pilot_pattern), stream=stream, counter=counter, top_k=top, trace=trace,
+        timeout=timeout, **given(settings),
+    )  # fmt: skip
+    try:
+        with SemLink(transmitter) as link:
+            delivery = link.ask(picture, question, **options)
+    except SemLinkError as error:
+        text = str(error) if str(picture) in str(error) else f"{picture}: {error}"
+        raise type(error)(text) from error
+    if save is not None:
+        save.write_bytes(delivery.picture)
+    answer(json, {"image": str(picture), **delivery.to_json()}, lambda: out.print(_shown(delivery)))
+
+
+def _shown(delivery: Delivery) -> str:
+    asked = delivery.asked
+    assert asked is not None
+    seconds = 1e3 * delivery.total_seconds
+    return "\n".join(
+        (
+            f"{asked.question}  [bold]{asked.answer or 'no answer: ' + delivery.reason}[/bold]",
+            f"on the original: {asked.answer_on_original}  {_verdict(asked)}",
+            f"{asked.bits} bits in {asked.symbols} symbols, cbr {delivery.cbr:.4f}, with pilots and header "
+            f"{delivery.cbr_total:.4f}",
+            f"PSNR {asked.psnr_db:.1f} dB, where the question looks {asked.psnr_db_region:.1f} dB",
+            f"channel {delivery.channel.snr_db_asked:g} dB, {delivery.channel.fading}; {seconds:.0f} ms",
+        )
+    )
+
+
+def _verdict(asked: Asked) -> str:
+    return "[green]match[/green]" if asked.match else "[red]no match[/red]"

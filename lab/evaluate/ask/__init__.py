@@ -1,0 +1,1 @@
+"""How well pictures that were sent for a question answer it: `semlink evaluate ask`."""

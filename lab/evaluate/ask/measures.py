@@ -1,0 +1,117 @@
+"""What rebuilt pictures are worth: answers that match, answers that are right, and the pictures' error."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lab.evaluate.ask.questions import Exam, answered, matches
+from shared.codecs.answerers import Answerer
+from shared.datasets.scenes import KINDS
+from shared.datasets.scenes.words import NO, YES
+from shared.types import Bools, Doubles, Ints, Pixels
+
+_RESAMPLINGS = 1000
+_PEAK = 255.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """What came of each question [Q]: whether the answers match those on the originals, and squared errors.
+
+    error, error_inside: mean over the picture, and over the asked objects; NaN without one
+    """
+
+    judge: Bools
+    witness: Bools
+    right: Bools
+    right_witness: Bools
+    off_query: Bools
+    error: Doubles
+    error_inside: Doubles
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Means over a split. Intervals of 95 %, over scenes: questions about one scene are not independent.
+
+    match, match_witness: share of answers that match those on the original. accuracy: against the ground truth
+    off_query: match when a picture that was sent for one question is asked another. by_kind: match
+    """
+
+    questions: int
+    scenes: int
+    match: float
+    match_low: float
+    match_high: float
+    match_witness: float
+    accuracy: float
+    accuracy_witness: float
+    off_query: float
+    yes_recall: float
+    no_recall: float
+    psnr_db: float
+    psnr_db_region: float
+    by_kind: dict[str, float] = field(default_factory=dict)
+
+
+def judged(exam: Exam, rebuilt: Pixels, judge: Answerer, witness: Answerer) -> Found:
+    """Ask both answerers about the rebuilt picture of each question: [Q, 64, 64, 3]."""
+    other, own = exam.another(), np.arange(len(rebuilt))
+    texts = tuple(exam.texts[each] for each in other)
+    both = answered(judge, rebuilt, np.concatenate([exam.asked.words, exam.asked.words[other]]), np.tile(own, 2))
+    said, off_query = np.split(both, 2)
+    said_witness = answered(witness, rebuilt, exam.asked.words, own)
+    squared = np.square(rebuilt.astype(np.float32) - exam.originals().pixels).mean(3)
+    region = exam.region()
+    size = region.sum((1, 2))
+    return Found(
+        matches(exam.texts, said, exam.judge),
+        matches(exam.texts, said_witness, exam.witness),
+        said == exam.asked.answer,
+        said_witness == exam.asked.answer,
+        matches(texts, off_query, exam.judge[other]),
+        squared.mean((1, 2), dtype=np.float64),
+        np.where(size > 0, (squared * region).sum((1, 2)) / np.maximum(size, 1), np.nan),
+    )
+
+
+def figures(exam: Exam, found: Found) -> Figures:
+    """Means of what was found, with intervals."""
+    exists = exam.asked.kind == KINDS.index("exists")
+    low, high = interval(found.judge.astype(float), exam.asked.scene)
+    inside = found.error_inside[~np.isnan(found.error_inside)]
+    return Figures(
+        questions=len(exam.texts),
+        scenes=len(exam.pixels),
+        match=_mean(found.judge),
+        match_low=low,
+        match_high=high,
+        match_witness=_mean(found.witness),
+        accuracy=_mean(found.right),
+        accuracy_witness=_mean(found.right_witness),
+        off_query=_mean(found.off_query),
+        yes_recall=_mean(found.right[exists & (exam.asked.answer == YES)]),
+        no_recall=_mean(found.right[exists & (exam.asked.answer == NO)]),
+        psnr_db=_psnr_db(found.error),
+        psnr_db_region=_psnr_db(inside),
+        by_kind={kind: _mean(found.judge[exam.asked.kind == number]) for number, kind in enumerate(KINDS)},
+    )
+
+
+def interval(values: Doubles, scene: Ints) -> tuple[float, float]:
+    """95 % of the mean of values [Q], by a bootstrap over scenes; of a difference, if the values are differences."""
+    sums, counts = np.bincount(scene, values), np.bincount(scene)
+    drawn = np.random.default_rng(0).integers(len(sums), size=(_RESAMPLINGS, len(sums)))
+    means = sums[drawn].sum(1) / counts[drawn].sum(1)
+    low, high = np.quantile(means, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def _mean(values: Bools) -> float:
+    return float(values.mean()) if len(values) else math.nan
+
+
+def _psnr_db(errors: Doubles) -> float:
+    """Mean over pictures of the PSNR; a picture without an error counts as half a level."""
+    return float(np.mean(10 * np.log10(_PEAK**2 / np.maximum(errors, 0.25))))

@@ -1,0 +1,56 @@
+"""What sends a picture for a question, off line: error-free bits, or a codec over a channel."""
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from lab.simulate.chain import Chain
+from shared.codecs.answerers import Answerer
+from shared.codecs.base.picture import Asked
+from shared.codecs.query.klt import BlockLdpc, BlockSource, rows_of
+from shared.codecs.query.mask import CHOSEN
+from shared.codecs.query.transform import BLOCKS, BlockCode
+from shared.types import Bools, Pixels
+
+Scheme = Callable[[Asked, int], Pixels]
+"""Pictures with questions, and bits for each, to rebuilt pictures [B, 64, 64, 3]."""
+
+CHUNK: Final = 256
+
+
+def error_free(code: BlockCode, judge: Answerer) -> dict[str, Scheme]:
+    """The block code with and without the question, and with blocks at random, as a control."""
+    aware, agnostic = BlockSource(code, judge), BlockSource(code, None)
+    return {
+        "klt-relevance": lambda asked, bits: aware.decode(aware.encode(asked, bits)),
+        "klt": lambda asked, bits: agnostic.decode(agnostic.encode(asked, bits)),
+        "klt-random": lambda asked, bits: aware.decode(
+            aware.encode_blocks(asked.pixels, random_blocks(len(asked.pixels)), bits)
+        ),
+    }
+
+
+def over(codec: BlockLdpc, chain: Chain, design_snr_db: float) -> Callable[[Asked], Pixels]:
+    """The codec over a channel: pictures with questions to rebuilt pictures, grey where a burst was lost."""
+    number = codec.mode(design_snr_db)
+    receiver = codec.with_mode(number)
+
+    def send(asked: Asked) -> Pixels:
+        x = codec.encode(asked, np.full(len(asked.pixels), design_snr_db, np.float32))
+        arrived = chain.carry(x, np.arange(len(x)), receiver.equalizer)
+        return receiver.decode(arrived.x_hat, arrived.n0_eff).pixels
+
+    return send
+
+
+def in_parts(scheme: Callable[[Asked], Pixels], asked: Asked) -> Pixels:
+    """Apply a scheme to `CHUNK` questions at a time."""
+    parts = [slice(start, start + CHUNK) for start in range(0, len(asked.words), CHUNK)]
+    return np.concatenate([scheme(rows_of(asked, part)) for part in parts])
+
+
+def random_blocks(count: int) -> Bools:
+    """Four blocks of each picture at random: [count, 16]."""
+    order = np.random.default_rng(0).random((count, BLOCKS)).argsort(1)
+    return order < CHOSEN

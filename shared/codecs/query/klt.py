@@ -1,0 +1,196 @@
+"""`klt-relevance`: the blocks that a question needs, over 5G LDPC and QAM; `klt`: the same code without a question.
+
+    pixels, question --judge--> relevance --> 4 blocks --11 bits--.
+    pixels --KLT, quantizers, bits by block-----------------------> bits --CRC, LDPC, QAM--> x [k/2]
+    x_hat [k/2] --soft demapping, LDPC, CRC--> bits --> pixels, or grey
+
+Which MCS carries the burst, and so how many bits the picture has, follows from the design SNR; the header names it.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import ClassVar, Final, Self
+
+import numpy as np
+
+from shared.codecs.answerers import Answerer
+from shared.codecs.base.contract import DesignFading, DesignSnr, ModeSelector, fingerprint_of
+from shared.codecs.base.picture import ASKED_SIDE, GREY, Asked, DecodedPictures, QueryCodec, check_asked
+from shared.codecs.base.weight_files import weights_path
+from shared.codecs.digital.modem import Mode, Modem, modem_of, require_sionna
+from shared.codecs.picture.ldpc import CRC_BITS, LOST, checked, with_crc
+from shared.codecs.picture.link_adaptation import MCS, Adaptation, Mcs
+from shared.codecs.query import mask
+from shared.codecs.query.transform import Bits, BlockCode
+from shared.phy.receive.equalizer import EqualizerName
+from shared.types import Bools, Complex, Floats, Pixels
+
+WEIGHTS: Final = "klt-relevance"
+LEVELS: Final = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
+"""Bits of a picture, all positions included. An MCS that could carry more than one level sends it at a lower rate."""
+
+
+MARGIN_DB: Final = 1.0
+"""The thresholds of the table are for a known gain; with 8 pilots a burst needs this much more to lose below 1 %."""
+
+
+class BlockSource:
+    """Pictures to bits and back. judge: says what a question needs; None for a code without a question."""
+
+    def __init__(self, code: BlockCode, judge: Answerer | None) -> None:
+        self._code, self._judge = code, judge
+        judges = [judge.fingerprint.encode()] if judge else []
+        self.fingerprint = fingerprint_of([code.fingerprint.encode(), *judges])
+
+    def encode(self, asked: Asked, bits: int) -> Bits:
+        """Pictures in `bits` bits each: [B, bits]."""
+        if self._judge is None:
+            return self._code.encode(asked.pixels, mask.even_budgets(bits, len(asked.pixels)))
+        relevance = asked.relevance
+        if relevance is None:
+            relevance = self._judge.look(asked.pixels, asked.words).relevance
+        return self.encode_blocks(asked.pixels, mask.most_relevant(relevance), bits)
+
+    def encode_blocks(self, pixels: Pixels, chosen: Bools, bits: int) -> Bits:
+        """The same, with the blocks that get the bits: [B, 16], four in each picture."""
+        budgets = mask.budgets_for(bits - mask.POSITION_BITS, chosen, self._code.most_bits)
+        return np.concatenate([mask.to_positions(chosen), self._code.encode(pixels, budgets)], axis=1)
+
+    def decode(self, bits: Bits) -> Pixels:
+        """The reverse of `encode`: pictures [B, 64, 64, 3], uint8."""
+        if self._judge is None:
+            return self._code.decode(bits, mask.even_budgets(bits.shape[1], len(bits)))
+        chosen = mask.from_positions(bits[:, : mask.POSITION_BITS])
+        budgets = mask.budgets_for(bits.shape[1] - mask.POSITION_BITS, chosen, self._code.most_bits)
+        return self._code.decode(bits[:, mask.POSITION_BITS :], budgets)
+
+
+class BlockLdpc(ModeSelector[Asked, DecodedPictures], QueryCodec):
+    """A source of one kind, and one length of bursts. aware: whether the question decides what is sent."""
+
+    aware: ClassVar[bool]
+    lengths: ClassVar[tuple[int, ...]] = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
+    default_k: ClassVar[int] = 512
+    equalizer: ClassVar[EqualizerName | None] = "zf"  # soft demapping expects unbiased symbols
+    quick: ClassVar[bool] = False  # Sionna takes seconds to import
+    _wanted: int = 0
+
+    def __init__(self, k: int, source: BlockSource, adaptation: Adaptation) -> None:
+        self.k = k
+        self._source, self._adaptation = source, adaptation
+        self._levels = {number: level_of(mcs, k // 2) for number, mcs in enumerate(MCS)}
+        self._possible = [number for number, level in self._levels.items() if level]
+        parts = (self.name, repr((k, CRC_BITS, LEVELS)), source.fingerprint)
+        self.fingerprint = fingerprint_of([part.encode() for part in parts])
+
+    @classmethod
+    def load(cls, k: int, device: str) -> Self:
+        """Load the shipped parameters. Raises NotFound if they or a library are missing."""
+        require_sionna(cls.name)
+        source = BlockSource(_code(), _judge(device) if cls.aware else None)
+        return cls(k, source, _adaptation())
+
+    def encode(self, asked: Asked, snr_db: DesignSnr | None = None) -> Complex:
+        """See `QueryCodec`."""
+        check_asked(self.name, asked)
+
+        def modulate(rows: Bools, number: int) -> Complex:
+            bits = self._source.encode(rows_of(asked, rows), self._levels[number])
+            return self._modem(number).modulate(with_crc(bits))
+
+        return self.send(snr_db, len(asked.pixels), modulate)
+
+    def decode(self, x_hat: Complex, n0_eff: Floats) -> DecodedPictures:
+        """See `QueryCodec`. A picture whose checksum is wrong is grey."""
+        bits, right = checked(self._modem(self.received_mode).demodulate(x_hat, n0_eff))
+        pixels = np.full((len(bits), ASKED_SIDE, ASKED_SIDE, 3), GREY, np.uint8)
+        if right.any():
+            pixels[right] = self._source.decode(bits[right])
+        return DecodedPictures(pixels, ["" if arrived else LOST for arrived in right])
+
+    def choose(self, snr_db: float, fading: DesignFading) -> int:
+        """See `ModeSelector.choose`: the position in `MCS` with the most robust code of the bits that can be sent."""
+        best = self._adaptation.choose(snr_db - MARGIN_DB, "none" if fading == "none" else "block", self._worth)
+        number = MCS.index(best) if MCS.index(best) in self._possible else self._possible[0]
+        level = min(self._levels[number], self._wanted or self._levels[number])
+        return min(each for each in self._possible if self._levels[each] >= level)
+
+    @property
+    def mode_numbers(self) -> Sequence[int]:
+        """See `ModeSelector.mode_numbers`: those that carry the fewest bits or more."""
+        return self._possible
+
+    def payload_bits(self, mode: int) -> int:
+        """See `QueryCodec`."""
+        return self._levels[mode]
+
+    def with_bits(self, bits: int) -> Self:
+        """See `QueryCodec`."""
+        return self._with(_wanted=bits)
+
+    @classmethod
+    def length_for(cls, bits: int, snr_db: float, fading: DesignFading) -> int:
+        """See `QueryCodec`."""
+        adaptation = _adaptation()
+
+        def carried(k: int) -> int:
+            best = adaptation.choose(
+                snr_db - MARGIN_DB,
+                "none" if fading == "none" else "block",
+                lambda mcs: float(min(level_of(mcs, k // 2), bits)),
+            )
+            return level_of(best, k // 2)
+
+        return next((k for k in cls.lengths if carried(k) >= bits), cls.lengths[-1])
+
+    def _modem(self, number: int) -> Modem:
+        return modem_of(Mode(self._levels[number] + CRC_BITS, MCS[number].order), self.symbols)
+
+    def _worth(self, mcs: Mcs) -> float:
+        """Answers get better with the logarithm of the bits, by about the same from level to level."""
+        level = level_of(mcs, self.symbols)
+        wanted = min(level, self._wanted) if self._wanted else level
+        return float(np.log2(wanted / LEVELS[0]) + 1) if level else 0.0
+
+
+class KltRelevance(BlockLdpc):
+    """The blocks that the question needs get the bits."""
+
+    name: ClassVar[str] = "klt-relevance"
+    aware: ClassVar[bool] = True
+
+
+class Klt(BlockLdpc):
+    """All blocks get the same bits, whatever is asked: what a question is worth is the difference to this codec."""
+
+    name: ClassVar[str] = "klt"
+    aware: ClassVar[bool] = False
+
+
+@lru_cache(maxsize=1 << 12)
+def level_of(mcs: Mcs, symbols: int) -> int:
+    """The most bits of a picture, of `LEVELS`, that fit a burst; 0 if not even the fewest do."""
+    capacity = mcs.mode(symbols).bits - CRC_BITS
+    fitting = [level for level in LEVELS if level <= capacity and Mode(level + CRC_BITS, mcs.order).fits(symbols)]
+    return fitting[-1] if fitting else 0
+
+
+def rows_of(asked: Asked, rows: Bools | slice) -> Asked:
+    """Some of the pictures, with their questions."""
+    relevance = None if asked.relevance is None else asked.relevance[rows]
+    return Asked(asked.pixels[rows], asked.words[rows], relevance)
+
+
+@lru_cache(maxsize=1)
+def _code() -> BlockCode:
+    return BlockCode.from_file(weights_path(WEIGHTS, "model.safetensors"))
+
+
+@lru_cache(maxsize=1)
+def _adaptation() -> Adaptation:
+    return Adaptation.load()
+
+
+@lru_cache(maxsize=2)
+def _judge(device: str) -> Answerer:
+    return Answerer.load("judge", device)

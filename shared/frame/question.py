@@ -1,0 +1,57 @@
+"""A question about a picture on its way: asked by the client, answered by the receiver."""
+
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+from shared.strict_json import strict_json
+
+ASKED_BITS: Final = 384
+"""Bits of a picture that is sent for a question, if the request names none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a client asks of a picture. bits: wanted of the picture; 0 for `ASKED_BITS`."""
+
+    text: str
+    bits: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What the receiver rebuilt, and answered on it.
+
+    picture: a PNG file. answer: in words, empty if nothing arrived or the receiver does not know the question.
+    probability: of the answer, by the receiver's answerer. seconds: that answering took
+    """
+
+    picture: bytes
+    answer: str = ""
+    probability: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The outcome of a question.
+
+    answer_on_original: the transmitter's own. match: whether both are the same, by the authors' rule. bits: of the
+    picture, positions included. symbols: complex channel uses of the payload. picture: PNG file of the rebuilt picture
+    psnr_db: over the picture as it was encoded, 64 x 64; psnr_db_region: over the blocks that the question needs
+    """
+
+    question: str
+    answer: str
+    answer_on_original: str
+    match: bool
+    probability: float
+    bits: int
+    symbols: int
+    psnr_db: float
+    psnr_db_region: float
+    picture: bytes
+
+    def to_json(self) -> dict[str, Any]:
+        """A strict JSON object, without the picture."""
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "picture"}
+        document: dict[str, Any] = strict_json(values)
+        return document
