@@ -62,7 +62,7 @@ trained: $(DEVELOPS)
 		$(BIN)/semlink train $$name --data $(DATA); done
 
 ##@ Develop
-.PHONY: setup test test-quick check docs protos compose-test clean
+.PHONY: setup test test-quick check docs protos milvus-server compose-test clean
 setup: $(DEVELOPS)  ## make .venv and install everything, the tools of developers too
 
 test: $(DEVELOPS)  ## run all tests, in two processes
@@ -82,6 +82,12 @@ docs: $(DEVELOPS)  ## build the documentation into out/site; it needs no network
 protos: $(DEVELOPS)  ## generate the protobuf modules anew
 	@$(call PROTOC,.)
 	@$(BIN)/python -m tests.tools.write_channel_options
+
+milvus-server: .venv-milvus/bin/milvus-server  ## install a Milvus server for tests, into .venv-milvus (150 MB)
+
+.venv-milvus/bin/milvus-server:
+	@$(PYTHON) -m venv .venv-milvus
+	@.venv-milvus/bin/python -m pip install --quiet --disable-pip-version-check milvus==2.3.5 setuptools
 
 compose-test:  ## build the containers and put them through a test (COMPOSE='docker compose')
 	@COMPOSE='$(COMPOSE)' .ci/compose-test

@@ -1,5 +1,6 @@
 """Deliveries as tables for people."""
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -74,7 +75,8 @@ def _facts(delivery: Delivery) -> Table:
     table.add_row("confidence", f"{delivery.confidence:.2f}")
     what = "of the picture, embedded by the receiver" if delivery.sent_picture else "of the meaning"
     table.add_row("codec", f"{delivery.codec}, k = {delivery.k}: {delivery.k // 2} complex symbols {what}")
-    table.add_row("bandwidth", f"cbr {delivery.cbr:.5f}, with all that was sent {delivery.cbr_total:.5f}")
+    if not math.isnan(delivery.cbr):  # of an embedding: no picture is known
+        table.add_row("bandwidth", f"cbr {delivery.cbr:.5f}, with all that was sent {delivery.cbr_total:.5f}")
     table.add_row("framing", _framing(delivery))
     table.add_row(
         "channel",
@@ -98,7 +100,7 @@ def _rounds(delivery: Delivery) -> Table:
             str(number),
             str(one.k),
             str(one.payload_symbols),
-            f"{one.cbr_total:.5f}",
+            "" if math.isnan(one.cbr_total) else f"{one.cbr_total:.5f}",
             *("" if value is None else f"{value:.2f}" for value in (one.posterior, one.confidence)),
             f"{one.seconds * 1e3:.2f}",
             Text(one.failure, "yellow"),

@@ -14,6 +14,7 @@ from cli.kb.documents import Added, Built, Calibrated, Item, KbReport, Line, Rel
 from shared.frame.channel_records import ChannelStatistics
 from shared.frame.delivery import Delivery
 from shared.frame.kb import Found, KnowledgeBaseInfo, Snapshot, Verification
+from shared.frame.question import Asked
 from shared.frame.reception import Hit
 from shared.phy import ChannelSettings
 from shared.phy.conditions.presets import Preset
@@ -62,16 +63,19 @@ class Failed(TypedDict):
     error: Problem
 
 
-def _delivered() -> Any:
-    """A delivery as `Delivery.to_json` gives it, with the name of the picture."""
-    kinds = get_type_hints(Delivery) | {"channel": Channel}
-    del kinds["trace"]
+def _delivered(name: str, further: dict[str, Any]) -> Any:
+    """A delivery as `Delivery.to_json` gives it, with the name of the picture. further: kinds of what else it has."""
+    own = {field: kind for field, kind in get_type_hints(Delivery).items() if field not in {"trace", "asked"}}
+    kinds = own | {"channel": Channel} | further
     fields: dict[str, Any] = {"image": (str, ...), **{name: (kind, ...) for name, kind in kinds.items()}}
     fields["trace"] = (Constellations, None)
-    return create_model("Delivered", __config__=ConfigDict(extra="forbid"), __doc__=Delivery.__doc__, **fields)
+    return create_model(name, __config__=ConfigDict(extra="forbid"), __doc__=Delivery.__doc__, **fields)
 
 
-Delivered: Final = _delivered()
+Delivered: Final = _delivered("Delivered", {})
+Answered: Final = _delivered(
+    "Answered", {name: kind for name, kind in get_type_hints(Asked).items() if name != "picture"}
+)
 
 
 class Replayed(TypedDict):
@@ -188,6 +192,7 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "down": Down,
     "demo": Demo,
     "send": Delivered | list[Delivered | Failed],  # type: ignore[valid-type]
+    "ask": Answered,
     "features": Features,
     "evaluate": Measured,
     "report": Page,

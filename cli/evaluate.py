@@ -10,9 +10,10 @@ from cli.console import answer, complain, out
 from cli.options import OUT, Clip, Json, Weights, WeightsDir
 from cli.progress import progress
 from lab.data.features import ClipChoice
+from lab.data.ready import ClipName, open_ready
 from lab.evaluate.ask.run import SCENES, evaluate_ask
 from lab.evaluate.bounds import classifier_accuracy
-from lab.evaluate.data import open_test_set
+from lab.evaluate.data import TestSet, open_test_set
 from lab.evaluate.leak_test import too_good
 from lab.evaluate.run import evaluate as run
 from lab.evaluate.scenario import load_scenario
@@ -29,10 +30,17 @@ Jobs = Annotated[int, typer.Option(min=1, max=1024, help="Processes that measure
 
 
 def evaluate(
-    scenario: Annotated[str, typer.Argument(help="A TOML file, or quick, paper, pictures, authors; or ask.")],
+    scenario: Annotated[str, typer.Argument(help="A TOML file, or quick, paper, pictures, authors, features; or ask.")],
     *,
     data: Annotated[
         str | None, typer.Option(help="drawn, or a folder with CIFAR-100, or with pictures in query/ and kb/.")
+    ] = None,
+    features: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Instead: ready embeddings, as `semlink train` takes."),
+    ] = None,
+    clip_fingerprint: Annotated[
+        str | None, typer.Option(metavar="HEX", help="Of the CLIP that made them, where they do not say it.")
     ] = None,
     folder: Annotated[Path, typer.Option("--out", help="Folder for results.csv and results.parquet.")] = OUT
     / "results",
@@ -51,18 +59,22 @@ def evaluate(
 
     - `semlink evaluate quick --data drawn`
     - `semlink evaluate paper --data data --jobs 2 --out out/results`
+    - `semlink evaluate features --features my.npz --weights-dir out/weights` — what was trained on these embeddings
     - `semlink evaluate ask --out out/ask`
     """
     use_weights_dir(weights_dir)
     if scenario == "ask":
         _evaluate_ask(folder, json)
         return
-    if data is None:
-        raise InvalidSetting(f"scenario {scenario} needs pictures: name them with --data, such as --data drawn")
-    wanted, choice = load_scenario(scenario), ClipChoice(clip, weights)
-    with progress(f"embedding {data}") as step:
-        test_set = open_test_set(data, choice, _FEATURES, step)
-        best = classifier_accuracy(data, choice, test_set, _FEATURES, step) if limit else math.nan
+    wanted = load_scenario(scenario)
+    if features is not None and data is None:
+        test_set, best = _ready(features, clip_fingerprint), math.nan
+    elif data is not None and features is None and clip_fingerprint is None:
+        test_set, best = _embedded(data, ClipChoice(clip, weights), limit)
+    else:
+        raise InvalidSetting(
+            f"scenario {scenario} needs --data, such as --data drawn, or --features FILE (with --clip-fingerprint)"
+        )
     with progress(wanted.title) as report_progress:
         table = run(wanted, test_set, folder, jobs=jobs, best_classifier=best, report=report_progress)
     for row in too_good(table.iter_rows(named=True)):
@@ -76,6 +88,20 @@ def _evaluate_ask(folder: Path, json: bool) -> None:
         table = evaluate_ask(folder, SCENES, report_progress)
     file = folder / "ask.csv"
     answer(json, {"file": str(file), "points": len(table)}, lambda: out.print(f"{len(table)} points in {file}"))
+
+
+def _ready(features: str, clip_fingerprint: str | None) -> TestSet:
+    ready = open_ready(features, ClipName("CLIP", clip_fingerprint) if clip_fingerprint else None)
+    if not ready.labelled:
+        complain(f"{features} has no labels: accuracy is agreement with the item that the clean embedding finds")
+    return TestSet.of_features(*ready.test(), clip_fingerprint=ready.clip.fingerprint)
+
+
+def _embedded(data: str, choice: ClipChoice, limit: bool) -> tuple[TestSet, float]:
+    """Pictures of a data set, and the accuracy of the best classifier, NaN without a limit."""
+    with progress(f"embedding {data}") as step:
+        test_set = open_test_set(data, choice, _FEATURES, step)
+        return test_set, classifier_accuracy(data, choice, test_set, _FEATURES, step) if limit else math.nan
 
 
 def report(

@@ -10,6 +10,7 @@ import typer
 from cli.channel.flags import given, takes_channel_options
 from cli.console import answer, complain, error_json, out, status_of
 from cli.deliveries import image_name, show_deliveries, show_delivery
+from cli.embeddings import embeddings_in
 from cli.options import (
     ASK_FOR_MORE_HELP,
     CERTAINTY_HELP,
@@ -30,7 +31,7 @@ from client.options import SendOptions
 from client.pictures import MAX_PICTURE_BYTES, picture_bytes
 from shared.errors import InvalidPicture, InvalidSetting, SemLinkError
 from shared.frame.burst import Csi, Framing
-from shared.frame.delivery import Delivery
+from shared.frame.delivery import Delivery, ReadyEmbedding
 
 _STDIN = "-"
 
@@ -40,10 +41,10 @@ def _option(panel: str, text: str, *names: str, **more: Any) -> Any:
 
 
 class _Named(NamedTuple):
-    """A picture as the user named it, and what the client sends: its path, or the bytes of standard input."""
+    """A picture as the user named it, and what the client sends: its path, bytes of standard input, an embedding."""
 
     name: str
-    content: str | bytes
+    content: str | bytes | ReadyEmbedding
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,14 @@ class _Drawing:
     opened: bool
     shown: bool
 
+    @property
+    def wanted(self) -> bool:
+        """Whether anything is to be drawn."""
+        return bool(self.save or self.opened or self.shown)
+
     def draw(self, sent: list[tuple[_Named, Delivery]]) -> None:
         """Draw what was sent beside the thumbnails of what was retrieved."""
-        if not sent or not (self.save or self.opened or self.shown):
+        if not sent or not self.wanted:
             return
         with KnowledgeBaseClient(self.receiver) as knowledge_base:
             pairs = [
@@ -83,9 +89,18 @@ class _Drawing:
 @takes_channel_options(shown=("snr_db", "fading", "seed"))
 def send(
     images: Annotated[
-        list[str], typer.Argument(metavar="IMAGE...", help="Picture files: JPEG, PNG, WebP ...; - for standard input.")
-    ],
+        list[str] | None,
+        typer.Argument(metavar="IMAGE...", help="Picture files: JPEG, PNG, WebP ...; - for standard input."),
+    ] = None,
     *,
+    embedding: Annotated[
+        Path | None,
+        rare("Instead of pictures: ready embeddings, .npy, .npz or .parquet.", metavar="FILE.npy", panel="Embeddings"),
+    ] = None,
+    clip_fingerprint: Annotated[
+        str | None,
+        rare("Of the CLIP that made them, if the file does not say it.", metavar="HEX", panel="Embeddings"),
+    ] = None,
     codec: Annotated[str | None, _option("Radio", CODEC_HELP)] = None,
     k: Annotated[
         int | None, _option("Radio", "Real dimensions; k/2 symbols go out. With --ask-for-more: of the first round.")
@@ -134,6 +149,7 @@ def send(
     - `semlink send cat.jpg --seed 7 --stream 1 --counter 3` — the same noise every time
     - `semlink send cat.jpg --fading rayleigh --set coherence_symbols=16 --pilot-pattern scattered --pilots 32`
     - `semlink send cat.jpg --ask-for-more --certainty 0.95` — only as many symbols as it takes
+    - `semlink send --embedding e.npy --clip-fingerprint 88f5e606cf4b5f2b` — no picture: no CLIP runs
 
     The link must be up: `semlink up` starts it. Settings of the channel hold for these pictures alone;
     `semlink channel set` changes them for all. `--help-all` lists every option.
@@ -143,9 +159,20 @@ def send(
         pilot_pattern=standard_pattern(pilot_pattern), stream=stream, counter=counter, top_k=top, trace=trace,
         timeout=timeout, ask_for_more=ask_for_more, certainty=certainty, k_max=k_max, **given(settings),
     )  # fmt: skip
-    pictures = [_Named(image, _standard_input() if image == _STDIN else image) for image in _checked(images)]
     drawn = _Drawing(receiver, save, opened=opened, shown=shown and not json)
+    pictures = _to_send(images or [], embedding, clip_fingerprint, drawn)
     (_send_one if len(pictures) == 1 else _send_several)(pictures, transmitter, options, drawn, json)
+
+
+def _to_send(images: list[str], embedding: Path | None, clip_fingerprint: str | None, drawn: _Drawing) -> list[_Named]:
+    """Pictures, or the embeddings of a file."""
+    if embedding is None:
+        if not images or clip_fingerprint is not None:
+            raise InvalidSetting("give picture files, or --embedding FILE.npy (with --clip-fingerprint) in their place")
+        return [_Named(image, _standard_input() if image == _STDIN else image) for image in _checked(images)]
+    if images or drawn.wanted:
+        raise InvalidSetting("--embedding sends no picture: leave pictures, --save, --open and --show out")
+    return [_Named(name, given) for name, given in embeddings_in(embedding, clip_fingerprint)]
 
 
 def _checked(images: list[str]) -> list[str]:

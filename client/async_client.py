@@ -8,10 +8,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 import grpc
+import numpy.typing as npt
 
 from client.connection import TRANSMITTER, rpc_errors
 from client.options import AskOptions, SendOptions, build_question, build_request, checked_timeout, with_timeout
-from client.pictures import Picture
+from client.pictures import Picture, one_of
 from client.stream import IN_FLIGHT, Answer, Journal, Order, checked_in_flight, read_delivery
 from protos.semlink.v1 import transmitter_pb2 as api
 from protos.semlink.v1.transmitter_pb2_grpc import TransmitterStub
@@ -60,15 +61,24 @@ class AsyncSemLink:
             message = await self._stub.Describe(api.DescribeTransmitterRequest(), timeout=checked_timeout(self.timeout))
         return from_message(message, TransmitterInfo)
 
-    async def send(self, picture: Picture, **options: Unpack[SendOptions]) -> Delivery:
-        """Send one picture and wait for its answer; see `SemLink.send`."""
-        request = await _off_loop(picture, build_request, picture, with_timeout(options, self.timeout))
+    async def send(
+        self,
+        picture: "Picture | None" = None,
+        *,
+        embedding: npt.ArrayLike | None = None,
+        clip_fingerprint: str | None = None,
+        **options: Unpack[SendOptions],
+    ) -> Delivery:
+        """Send one picture, or one ready embedding, and wait for its answer; see `SemLink.send`."""
+        given = one_of(picture, embedding, clip_fingerprint)
+        request = await _off_loop(given, build_request, given, with_timeout(options, self.timeout))
         return await self._sent(request)
 
     async def _sent(self, request: api.SendImageRequest) -> Delivery:
         start = perf_counter()
         with rpc_errors(self.address):
-            message = await self._stub.SendImage(request, timeout=request.timeout_seconds or None)
+            call = self._stub.SendEmbedding if request.HasField("embedding") else self._stub.SendImage
+            message = await call(request, timeout=request.timeout_seconds or None)
         return read_delivery(message, perf_counter() - start)
 
     async def ask(self, picture: Picture, question: str, **options: Unpack[AskOptions]) -> Delivery:

@@ -6,9 +6,11 @@ from queue import SimpleQueue
 from time import perf_counter
 from typing import Any, Unpack
 
+import numpy.typing as npt
+
 from client.connection import TRANSMITTER, Client, rpc_errors
 from client.options import AskOptions, SendOptions, build_question, build_request, with_timeout
-from client.pictures import Picture
+from client.pictures import Picture, one_of
 from client.stream import IN_FLIGHT, Answer, Journal, Order, checked_in_flight, read_delivery
 from protos.semlink.v1 import transmitter_pb2 as api
 from protos.semlink.v1.transmitter_pb2_grpc import TransmitterStub
@@ -34,18 +36,29 @@ class SemLink(Client):
         """What the transmitter is: its CLIP, codecs, default codec and limits."""
         return from_message(self._call(self._stub.Describe, api.DescribeTransmitterRequest()), TransmitterInfo)
 
-    def send(self, picture: Picture, **options: Unpack[SendOptions]) -> Delivery:
-        """Send one picture and wait for its answer.
+    def send(
+        self,
+        picture: "Picture | None" = None,
+        *,
+        embedding: npt.ArrayLike | None = None,
+        clip_fingerprint: str | None = None,
+        **options: Unpack[SendOptions],
+    ) -> Delivery:
+        """Send one picture, or one ready embedding, and wait for its answer.
 
-        picture: path, bytes of a picture file, or PIL image. options: see `SendOptions`.
-        Raises a SemLinkError.
+            link.send(embedding=e, clip_fingerprint="88f5e606cf4b5f2b")
+
+        picture: path, bytes of a picture file, or PIL image. embedding: [D], numbers, in its place; clip_fingerprint:
+        of the CLIP that made it, which must be the transmitter's. options: see `SendOptions`. Raises a SemLinkError.
         """
-        return self._sent(build_request(picture, with_timeout(options, self.timeout)))
+        given = one_of(picture, embedding, clip_fingerprint)
+        return self._sent(build_request(given, with_timeout(options, self.timeout)))
 
     def _sent(self, request: api.SendImageRequest) -> Delivery:
         start = perf_counter()
         with rpc_errors(self.address):
-            message = self._stub.SendImage(request, timeout=request.timeout_seconds or None)
+            call = self._stub.SendEmbedding if request.HasField("embedding") else self._stub.SendImage
+            message = call(request, timeout=request.timeout_seconds or None)
         return read_delivery(message, perf_counter() - start)
 
     def ask(self, picture: Picture, question: str, **options: Unpack[AskOptions]) -> Delivery:
@@ -67,7 +80,8 @@ class SemLink(Client):
     ) -> Iterator[Answer]:
         """Send many pictures over one stream; yields `(position, Delivery or SemLinkError)` for each.
 
-        pictures: taken one by one, in another thread, as the link takes them; may be endless. in_flight: pictures
+        pictures: pictures, or embeddings made by `ready_embedding`, taken one by one, in another thread, as the link
+        takes them; may be endless. in_flight: pictures
         sent and not yet answered and consumed; 1 measures each latency alone. ordered: answers in the order of the
         pictures instead of the order in which they are done. options: see `SendOptions`; `counter` is that of the
         first picture.

@@ -9,7 +9,7 @@ from client.pictures import Picture, picture_bytes
 from protos.semlink.v1 import transmitter_pb2 as api
 from shared.errors import InvalidSetting
 from shared.frame.burst import Csi, Framing
-from shared.frame.delivery import REQUIRED_POSTERIOR, Harq, SendRequest
+from shared.frame.delivery import REQUIRED_POSTERIOR, Harq, ReadyEmbedding, SendRequest
 from shared.frame.question import Question
 from shared.phy import PilotPattern
 from shared.wire import to_message
@@ -81,7 +81,7 @@ def build_question(picture: Picture, question: str, options: AskOptions) -> api.
 
 
 def build_request(picture: Picture, options: SendOptions, request_id: int = 0) -> api.SendImageRequest:
-    """The request of one picture. Raises a SemLinkError for an unreadable picture or a wrong option."""
+    """The request of one picture or embedding. Raises a SemLinkError for an unreadable one or a wrong option."""
     return _request(picture, _given(options, SendOptions), request_id)
 
 
@@ -108,6 +108,7 @@ def _request(
         timeout_seconds=0.0 if math.isinf(timeout) else timeout,
         harq=harq,
         question=question,
+        embedding=picture if isinstance(picture, ReadyEmbedding) else None,
         **given,
     )
     return to_message(request, api.SendImageRequest)

@@ -83,7 +83,7 @@ def _settings(paper: Paper, name: str) -> TrainSettings:
         "clip": paper.clip.model,
         "weights": paper.clip.weights,
         "drawn": False,
-        "features": paper.features,
+        "cache": paper.features,
         "out": paper.weights / name,
         "runs": paper.out / "runs" / name,
         "seed": paper.seed,

@@ -16,8 +16,9 @@ from shared.codecs import AnyCodec, Codec, PictureCodec, QueryCodec
 from shared.codecs.base.picture import ASKED_SIDE, GREY, SIDE, Asked, fit_picture
 from shared.datasets.decoding import decode_picture
 from shared.datasets.scenes.words import LONGEST
-from shared.errors import SemLinkError
-from shared.types import Complex, Pixels
+from shared.errors import InvalidInput, InvalidSetting, Mismatch, SemLinkError
+from shared.frame.delivery import ReadyEmbedding
+from shared.types import Complex, Floats, Pixels
 from transmitter.asking import Original
 
 
@@ -30,10 +31,14 @@ class ToPrepare(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """One picture. pixels: [S, S, 3] or [32, 32, 3], uint8. source_values: 3 x height x width of the file's picture."""
+    """One picture, or an embedding that took its place.
 
-    pixels: Pixels
-    source_values: int
+    pixels: [S, S, 3] or [32, 32, 3], uint8, or [D], float32. source_values: 3 x height x width of the file's picture;
+    NaN for an embedding of no known one.
+    """
+
+    pixels: Pixels | Floats
+    source_values: float
     seconds: float
 
 
@@ -60,10 +65,37 @@ class Preparer:
         return Prepared(pixels, 3 * picture.source_height * picture.source_width, perf_counter() - start)
 
 
-class ToEncode(NamedTuple):
-    """One picture to encode. pixels: as its codec takes them, see `Prepared`. snr_db: operating point, NaN for none."""
+def checked_embedding(given: ReadyEmbedding, codec: AnyCodec, clip: Clip) -> Floats:
+    """A ready embedding of unit length: [D], float32.
 
-    pixels: Pixels
+    Raises Mismatch where another CLIP made it, InvalidSetting for a codec of pictures, InvalidInput for values that
+    have no direction.
+    """
+    if isinstance(codec, PictureCodec):
+        raise InvalidSetting(
+            f"codec {codec.name} sends pictures, and an embedding came: choose another, such as nested"
+        )
+    if given.clip_fingerprint != clip.fingerprint:
+        raise Mismatch(
+            f"the embedding was made by CLIP {given.clip_fingerprint or 'without a fingerprint'}, this transmitter has "
+            f"{clip.name} {clip.fingerprint}: send embeddings of this CLIP, or start the link with the other one"
+        )
+    if given.values.shape != (clip.dim,):
+        raise InvalidInput(f"the embedding has {given.values.size} values; {clip.name} gives {clip.dim}")
+    length = float(np.linalg.norm(given.values.astype(np.float64)))
+    if not 0 < length < np.inf:
+        raise InvalidInput("the embedding is zero or not finite, so it has no direction: look at how it was made")
+    return (given.values / length).astype(np.float32)
+
+
+class ToEncode(NamedTuple):
+    """One picture to encode.
+
+    pixels: as its codec takes them, see `Prepared`; or a ready embedding [D], float32, of unit length. snr_db:
+    operating point, NaN for none.
+    """
+
+    pixels: Pixels | Floats
     codec: AnyCodec
     snr_db: float
 
@@ -72,8 +104,8 @@ class ToEncode(NamedTuple):
 class Encoded:
     """Payload of one picture. symbols: [k/2], complex64, unit power. Seconds are those of its whole batch.
 
-    encode_seconds: of CLIP, or of the judge for a question; 0 for a codec of pictures, which does without. original: of
-    a picture that was encoded for a question.
+    encode_seconds: of CLIP, or of the judge for a question; 0 for a codec of pictures or a ready embedding.
+    original: of a picture that was encoded for a question.
     """
 
     symbols: Complex
@@ -118,7 +150,7 @@ class Encoder:
 
     def _embedded(self, items: Sequence[ToEncode]) -> dict[int, Any]:
         """Embeddings [512] of the pictures whose codec takes them, by row."""
-        rows = [row for row, item in enumerate(items) if isinstance(item.codec, Codec)]
+        rows = [row for row, item in enumerate(items) if isinstance(item.codec, Codec) and item.pixels.ndim > 1]
         if not rows:
             return {}
         return dict(zip(rows, self._clip.embed_images(np.stack([items[row].pixels for row in rows])), strict=True))

@@ -54,8 +54,8 @@ class Exchange:
         inside = self.reception.elapsed_seconds + sum(entry.seconds for entry in air)
         return [Entry(Stage.WIRE, max(0.0, self.round_trip_seconds - inside)), *self.reception.ledger]
 
-    def as_round(self, source_values: int) -> HarqRound:
-        """What the client is told of it. source_values: 3 x height x width of the source picture."""
+    def as_round(self, source_values: float) -> HarqRound:
+        """What the client is told of it. source_values: 3 x height x width of the source picture, NaN for none."""
         burst, reception = self.burst, self.reception
         entries = () if reception is None else reception.ledger
         return HarqRound(

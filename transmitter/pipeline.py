@@ -4,6 +4,7 @@ image --decode, resize--> pixels --batch: CLIP, codec--> payload --pilots--> bur
 """
 
 import io
+import math
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
@@ -23,7 +24,7 @@ from shared.codecs.base.contract import outage_snr_db
 from shared.device import use_threads
 from shared.errors import InvalidSetting, Mismatch, NotFound
 from shared.frame.burst import Burst, CodecSpec, Csi, Framing, LinkConfiguration
-from shared.frame.delivery import Delivery, Harq, SendRequest
+from shared.frame.delivery import Delivery, Harq, ReadyEmbedding, SendRequest
 from shared.frame.header import NO_HEADER, Sessions, header_class, header_of
 from shared.frame.question import ASKED_BITS, Question
 from shared.frame.reception import ChannelReport, Trace
@@ -36,7 +37,7 @@ from shared.types import Complex
 from shared.wire.link import configuration_symbols
 from transmitter.asking import AskedEncoding, Asker, ToAsk, outcome
 from transmitter.configuration import Configurator, Configure
-from transmitter.encoder import Encoded, Encoder, Prepared, Preparer, ToEncode, ToPrepare
+from transmitter.encoder import Encoded, Encoder, Prepared, Preparer, ToEncode, ToPrepare, checked_embedding
 from transmitter.harq import Exchange, NextHop, exchange_rounds, joined_trace, required_posteriors
 from transmitter.settings import TransmitterSettings
 
@@ -89,7 +90,7 @@ class SendPipeline:
     ) -> None:
         """next_hop: takes bursts. configure: takes configurations, of which bursts name the version."""
         self._settings = settings
-        self._clip_fingerprint = clip.fingerprint
+        self._clip, self._clip_fingerprint = clip, clip.fingerprint
         self._shelf = shelf
         self._next_hop = next_hop
         self._configurator = Configurator(configure)
@@ -124,12 +125,15 @@ class SendPipeline:
         plan = self._plan(request, expected_db)
         codec = plan.codecs[-1]
         await self._warm(codec)
-        prepared, encoded, queue_seconds = await self._encoded(request, codec, expected_db, deadline)
+        design_db = self._design_db(codec, expected_db)
+        prepared, encoded, queue_seconds = await self._encoded(request, codec, design_db, deadline)
         exchanges, configuration = await self._exchanged(request, plan, encoded.symbols, expected_db, deadline)
         ledger = Ledger()
-        ledger.book(Stage.PREPROCESS, prepared.seconds)
+        if request.embedding is None:
+            ledger.book(Stage.PREPROCESS, prepared.seconds)
         ledger.book(Stage.QUEUE, queue_seconds)
-        ledger.book(Stage.ENCODE, encoded.encode_seconds)
+        if request.embedding is None:
+            ledger.book(Stage.ENCODE, encoded.encode_seconds)
         ledger.book(Stage.COMPRESS, encoded.compress_seconds)
         for exchange in exchanges:
             ledger.extend(exchange.ledger())
@@ -141,11 +145,15 @@ class SendPipeline:
         self._learn(delivery)
         return self._with_outcome(delivery, request, encoded, exchanges, codec)
 
+    def _design_db(self, codec: AnyCodec, snr_db: float) -> float:
+        """What a codec is told of an average SNR, dB: under fading, which it does not plan for itself, less."""
+        return snr_db if codec.plans_fading else outage_snr_db(snr_db, self._settings.design_fading)
+
     async def _exchanged(
         self, request: SendRequest, plan: _Plan, payload: Complex, snr_db: float, deadline: Deadline
     ) -> tuple[list[Exchange], LinkConfiguration | None]:
-        """What was sent of a picture and what came back, and by which configuration. snr_db: design SNR."""
-        mode = plan.codecs[-1].mode(snr_db)
+        """What was sent of a picture and what came back, and by which configuration. snr_db: the average, expected."""
+        mode = plan.codecs[-1].mode(self._design_db(plan.codecs[-1], snr_db))
         configuration = self._configuration(request, plan, mode, snr_db)
         hop = self._next_hop if configuration is None else self._configurator.hop(self._next_hop, configuration)
         in_rounds = configuration is not None and configuration.header_symbols and configuration.in_rounds
@@ -157,21 +165,28 @@ class SendPipeline:
         """Preprocess and encode one picture, so that the first request finds all of it loaded."""
         file = io.BytesIO()
         Image.new("RGB", (64, 64)).save(file, "PNG")
-        await self._encoded(
-            SendRequest(file.getvalue()), self.default_codec(), self._operating_point_db, Deadline.after(None)
-        )
+        picture = SendRequest(file.getvalue())
+        await self._encoded(picture, self.default_codec(), self._operating_point_db, Deadline.after(None))
 
     async def _encoded(
         self, request: SendRequest, codec: AnyCodec, snr_db: float, deadline: Deadline
     ) -> tuple[Prepared, Encoded, float]:
-        """A picture file prepared and encoded, and the seconds that it waited for its batches."""
+        """A picture file prepared and encoded, or an embedding encoded, and the seconds in queues."""
         if request.question is not None:
             return await self._encoded_for_question(request.image, request.question, codec, snr_db, deadline)
-        prepared, first = await self._prepare.submit(
-            ToPrepare(request.image, isinstance(codec, PictureCodec)), deadline
-        )
+        if request.embedding is not None:
+            return await self._encoded_embedding(request.embedding, codec, snr_db, deadline)
+        to_prepare = ToPrepare(request.image, isinstance(codec, PictureCodec))
+        prepared, first = await self._prepare.submit(to_prepare, deadline)
         encoded, second = await self._encode.submit(ToEncode(prepared.pixels, codec, snr_db), deadline)
         return prepared, encoded, first + second
+
+    async def _encoded_embedding(
+        self, given: ReadyEmbedding, codec: AnyCodec, snr_db: float, deadline: Deadline
+    ) -> tuple[Prepared, Encoded, float]:
+        unit = checked_embedding(given, codec, self._clip)
+        encoded, queue_seconds = await self._encode.submit(ToEncode(unit, codec, snr_db), deadline)
+        return Prepared(unit, given.source_values or math.nan, 0.0), encoded, queue_seconds
 
     async def _encoded_for_question(
         self, image: bytes, question: Question, codec: AnyCodec, snr_db: float, deadline: Deadline
@@ -257,7 +272,7 @@ class SendPipeline:
         last = self._codec(name, max(kind.lengths) if harq.k_max is None else harq.k_max)
         if last.k < first.k:
             raise InvalidSetting(f"k_max = {last.k} is below k = {first.k}, the length of the first round")
-        return tuple(self._codec(name, k) for k in sorted(kind.lengths) if first.k <= k <= last.k)
+        return tuple(self._codec(name, k).in_rounds() for k in sorted(kind.lengths) if first.k <= k <= last.k)
 
     def _codec_for_question(self, request: SendRequest, question: Question, snr_db: float) -> QueryCodec:
         """The codec of a request with a question, for the bits that it wants. Raises for a question without a sense."""
@@ -266,6 +281,8 @@ class SendPipeline:
         kind = self._shelf.kind(name)
         if not issubclass(kind, QueryCodec):
             raise InvalidSetting(f"codec {name} takes no question: choose klt-relevance or klt, or leave it out")
+        if request.embedding is not None:
+            raise InvalidSetting("a question about a ready embedding: send the picture, which the receiver rebuilds")
         if request.harq is not None:
             raise InvalidSetting("a question with ask_for_more (HARQ): leave one of them out")
         if not _FEWEST_BITS <= bits <= _MOST_BITS:
@@ -345,7 +362,7 @@ class SendPipeline:
 
 
 def _delivery(
-    plan: _Plan, exchanges: Sequence[Exchange], ledger: Ledger, trace: Trace | None, source_values: int
+    plan: _Plan, exchanges: Sequence[Exchange], ledger: Ledger, trace: Trace | None, source_values: float
 ) -> Delivery:
     """The last answer that came, with what was sent in all rounds."""
     arrived = [(each.burst, each.reception) for each in exchanges if each.reception is not None]

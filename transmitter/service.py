@@ -16,7 +16,7 @@ from shared.clip import Clip, load_clip
 from shared.codecs import AnyCodec, CodecShelf
 from shared.codecs.base.weight_files import use_weights_dir
 from shared.device import use_threads
-from shared.errors import Exhausted, InvalidSetting, SemLinkError
+from shared.errors import Exhausted, InvalidInput, InvalidSetting, SemLinkError
 from shared.frame.delivery import TransmitterInfo
 from shared.rpc.burst_link import link_to_channel
 from shared.rpc.server import Service
@@ -80,6 +80,18 @@ class TransmitterService(Service, rpc.TransmitterServicer):
     @answers_errors
     async def SendImage(self, request: pb.SendImageRequest, context: Context) -> pb.Delivery:
         """One picture; refused at once when too much is in flight."""
+        if request.HasField("embedding"):
+            raise InvalidInput("SendImage with an embedding: call SendEmbedding, or SendImages")
+        return await self._at_once(request, context)
+
+    @answers_errors
+    async def SendEmbedding(self, request: pb.SendImageRequest, context: Context) -> pb.Delivery:
+        """One embedding; refused at once when too much is in flight."""
+        if not request.HasField("embedding"):
+            raise InvalidInput("SendEmbedding without an embedding: give it in the field `embedding`")
+        return await self._at_once(request, context)
+
+    async def _at_once(self, request: pb.SendImageRequest, context: Context) -> pb.Delivery:
         if self._places.locked():
             raise Exhausted(
                 f"{self._settings.max_in_flight} pictures are in flight, the limit: try again, or use SendImages"

@@ -5,17 +5,28 @@ split in the same shares.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from lab.data.features import Features
-from shared.clip import Clip
 from shared.types import Embeddings, Ints, Labels
 
 _VALIDATION = 10  # one picture of ten sends, one of ten answers
+
+
+class Named(Protocol):
+    """A CLIP, or what is known of one."""
+
+    @property
+    def name(self) -> str:
+        """Of the model."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of weights and preprocessing."""
 
 
 class LabelledEmbeddings(NamedTuple):
@@ -47,12 +58,23 @@ class CodecData:
     kb: LabelledEmbeddings
     tests: Tests
 
+    @property
+    def labelled(self) -> bool:
+        """Whether there are at least two labels."""
+        return len(self.collections) > 1
+
+    def judged_by_item(self) -> "CodecData":
+        """The same without labels: a sender is right when it finds the item that is the nearest to it."""
+        nearest = (self.sender.embeddings @ self.kb.embeddings.T).argmax(axis=1)
+        items = np.arange(len(self.kb.labels))
+        return replace(self, sender=self.sender._replace(labels=nearest), kb=self.kb._replace(labels=items))
+
     @cached_property
     def fingerprint(self) -> str:
         """16 hexadecimal digits of what is learned from."""
         return hashlib.sha256(self.train.embeddings.tobytes() + self.train.labels.tobytes()).hexdigest()[:16]
 
-    def describe(self, clip: Clip) -> str:
+    def describe(self, clip: "Named") -> str:
         """Where the embeddings are from, for model cards."""
         learned, senders, items = (f"{len(part.labels):,}" for part in (self.train, self.sender, self.kb))
         return (

@@ -23,6 +23,8 @@ from shared.datasets import PictureSource, open_source
 from shared.errors import InvalidInput
 from shared.types import Embeddings, Ints, Labels, Pixels, Progress
 
+NO_CLIP = ClipChoice("ready embeddings")
+
 
 @dataclass(frozen=True)
 class TestSet:
@@ -48,8 +50,18 @@ class TestSet:
             Features(embeddings, labels.astype(np.str_), np.arange(len(labels)).astype(np.str_))
             for embeddings, labels in (queries, items)
         )
-        pixels = np.broadcast_to(np.zeros((), np.uint8), (len(asking.labels), 32, 32, 3))
-        return cls(asking, answering, pixels, clip_fingerprint="")
+        return cls.of_features(asking, answering)
+
+    @classmethod
+    def of_features(cls, queries: Features, items: Features, clip_fingerprint: str = "") -> Self:
+        """A test set of ready embeddings, as if of pictures 32 x 32, for codecs of embeddings."""
+        pixels = np.broadcast_to(np.zeros((), np.uint8), (len(queries.labels), 32, 32, 3))
+        return cls(queries, items, pixels, clip_fingerprint, NO_CLIP)
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether the queries are pictures, not ready embeddings alone."""
+        return self.clip != NO_CLIP
 
     @cached_property
     def names(self) -> list[str]:

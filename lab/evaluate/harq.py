@@ -25,7 +25,7 @@ class HarqScheme(FusedScheme):
         lengths = [length for length in kind.lengths if harq.start <= length <= k]
         if k not in lengths:
             raise CannotExist(f"the rounds of {kind.name} reach {kind.lengths} from {harq.start} on, and never k = {k}")
-        super().__init__(kind.load(k, "cpu"), kind.load(k, "cpu"), items, labels)
+        super().__init__(kind.load(k, "cpu").in_rounds(), kind.load(k, "cpu"), items, labels)
         self._harq, self.lengths = harq, tuple(lengths)
         self._receivers = [kind.load(length, "cpu").with_prior(self._fusion.log_prior) for length in lengths]
         self.fingerprint = fingerprint_of([self._sender.fingerprint.encode(), repr(harq).encode()])

@@ -217,12 +217,17 @@ class VotingScheme(CodecScheme):
         self._items, self._labels = items, labels
 
     def _found(self, decoded: Decoded, equalized: Equalized) -> Ints:
-        """The answer of the vote, then the others, nearest first."""
-        e_hat = np.nan_to_num(decoded.embeddings).astype(np.float64)
-        unit = e_hat / np.maximum(np.linalg.norm(e_hat, axis=1, keepdims=True), LEAST_LENGTH)
-        positions, squared = exact_nearest(self._items, unit.astype(np.float32), VOTERS)
-        ballot = vote(self._labels[positions], squared, equalized.n0)
-        return answer_first(ballot, positions, squared, NEIGHBOURS)[0]
+        """See `elected`."""
+        return elected(decoded, equalized, self._items, self._labels)
+
+
+def elected(decoded: Decoded, equalized: Equalized, items: Embeddings, labels: Ints) -> Ints:
+    """The answer of the vote, then the others, nearest first: positions [B, 10] of items [M, D] with labels [M]."""
+    e_hat = np.nan_to_num(decoded.embeddings).astype(np.float64)
+    unit = e_hat / np.maximum(np.linalg.norm(e_hat, axis=1, keepdims=True), LEAST_LENGTH)
+    positions, squared = exact_nearest(items, unit.astype(np.float32), VOTERS)
+    ballot = vote(labels[positions], squared, equalized.n0)
+    return answer_first(ballot, positions, squared, NEIGHBOURS)[0]
 
 
 class FusedScheme(CodecScheme):
@@ -234,9 +239,12 @@ class FusedScheme(CodecScheme):
             raise InvalidSetting(
                 f"codec {receiver.name} has no categories to fuse: decision = 'nearest' or 'vote' fits it"
             )
+        self._items, self._labels = items, labels
         self._fusion = LabelPosterior(receiver, items, labels)
         super().__init__(sender, receiver.with_prior(self._fusion.log_prior))
 
-    def _found(self, decoded: Decoded, equalized: Equalized) -> Ints:  # noqa: ARG002
-        """The items of highest score."""
+    def _found(self, decoded: Decoded, equalized: Equalized) -> Ints:
+        """The items of highest score; of a vote where no category came."""
+        if decoded.log_posterior is None:
+            return elected(decoded, equalized, self._items, self._labels)
         return self._fusion.rank(decoded, NEIGHBOURS)[0]

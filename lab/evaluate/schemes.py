@@ -11,11 +11,13 @@ from lab.evaluate.pictures import PictureScheme
 from lab.evaluate.scenario import SchemeSpec
 from lab.evaluate.scheme import CodecScheme, FusedScheme, Scheme, Setting, VotingScheme, check_length
 from shared.codecs import AnyCodec, Codec, PictureCodec, QueryCodec, codec_class
+from shared.codecs.base.registry import PICTURE_CODECS
 from shared.errors import InvalidSetting, Mismatch
 
 Kind = TypeVar("Kind", Codec, PictureCodec)
 
 PICTURES = ("jpeg", "webp", "hevc", "bpg")
+_OF_PICTURES = (*PICTURES, *PICTURE_CODECS)
 # Schemes that are no codecs, or more than one: name -> "module:class", called with k and a `Setting`.
 SCHEMES: dict[str, str] = {
     "kbsc-authors": "lab.evaluate.kbsc_authors:KbscAuthors",
@@ -35,6 +37,8 @@ def make_scheme(spec: SchemeSpec, k: int, test_set: TestSet) -> Scheme:
     Raises NotFound for an unknown one, CannotExist where it has no form at this length, Mismatch when it was trained on
     another CLIP model than the test set's.
     """
+    if not test_set.has_pictures and spec.codec.startswith(_OF_PICTURES):
+        raise InvalidSetting(f"scheme {spec.name} sends pictures, and these are ready embeddings: leave it out")
     scheme = _made(spec, k, test_set)
     trained_on = getattr(scheme, "clip_fingerprint", None)  # of those that were trained on embeddings
     if trained_on not in (None, test_set.clip_fingerprint):

@@ -3,6 +3,7 @@
 e --codec--> payloads --chain: pilots, channel, equalizer--> x_hat, n0_eff --the receiver's decoder--> e_hat, N0
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -50,6 +51,7 @@ def transmit_embeddings(
     receiver's knowledge base, for codecs with categories.
     """
     receiver = codec if fusion is None else codec.with_prior(fusion.log_prior)
+    receiver = receiver.with_mode(codec.mode(math.nan))
     n0, decoded = [], []
     for start in range(0, len(embeddings), _BATCH):
         payloads = codec.encode(embeddings[start : start + _BATCH])

@@ -6,12 +6,15 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import structlog
 import torch
 
 from shared.clip.engine import Engine, ImageTower, TorchEngine
 from shared.clip.openvino_engine import OpenVinoEngine, unavailable
 from shared.errors import InvalidSetting
 from shared.types import Pixels
+
+log = structlog.get_logger()
 
 ENGINES: Final = ("auto", "torch", "openvino")
 PRECISIONS: Final = ("auto", "float32", "bfloat16")
@@ -30,8 +33,14 @@ def choose_engine(tower: ImageTower, example: Pixels, engine: str, precision: st
     for name, known in ((engine, ENGINES), (precision, PRECISIONS)):
         if name not in known:
             raise InvalidSetting(f"{name!r} is unknown; choose one of {', '.join(known)}")
-    makers = list(_makers(tower, engine, precision, ir_file))
-    engines = [make() for make in makers]
+    engines = []
+    for make in _makers(tower, engine, precision, ir_file):
+        try:
+            engines.append(make())
+        except InvalidSetting as error:
+            if engine != "auto":
+                raise
+            log.warning("an engine of CLIP is left out", reason=str(error))
     return engines[0] if len(engines) == 1 else _fastest(engines, example)
 
 

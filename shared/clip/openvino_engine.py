@@ -15,6 +15,7 @@ import structlog
 import torch
 
 from shared.clip.engine import ImageTower
+from shared.errors import InvalidSetting
 from shared.types import Embeddings, Pixels
 
 log = structlog.get_logger()
@@ -36,7 +37,8 @@ def ir_file_of(fingerprint: str) -> Path:
 class OpenVinoEngine:
     """A compiled tower. precision: OpenVINO's hint; the sums of bfloat16 products are float32.
 
-    It takes as many threads as torch has been given. Calls from several threads take turns.
+    It takes as many threads as torch has been given. Calls from several threads take turns. Raises InvalidSetting, with
+    OpenVINO's reason, where this processor cannot run the tower.
     """
 
     name = "openvino"
@@ -55,7 +57,11 @@ class OpenVinoEngine:
         }
         if ir_file.is_file():
             options["CACHE_DIR"] = str(ir_file.parent)
-        self._request: Any = core.compile_model(model, "CPU", options).create_infer_request()
+        try:
+            self._request: Any = core.compile_model(model, "CPU", options).create_infer_request()
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise InvalidSetting(f"OpenVINO cannot run CLIP in {precision} here: {reason}; use engine torch") from error
 
     def __call__(self, pixels: Pixels) -> Embeddings:
         """Embed pictures; see `Engine`."""

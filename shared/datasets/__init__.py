@@ -2,7 +2,7 @@
 
 from shared.datasets.picture import Embedded, EmbeddingSource, Picture, PictureSource
 from shared.datasets.reading import Reading
-from shared.datasets.source import open_collection, open_collections, open_source
+from shared.datasets.source import open_collection, open_collections, open_embeddings, open_source
 
 __all__ = [
     "Embedded",
@@ -12,5 +12,6 @@ __all__ = [
     "Reading",
     "open_collection",
     "open_collections",
+    "open_embeddings",
     "open_source",
 ]

@@ -34,6 +34,7 @@ def read_npz(path: Path, reading: Reading = PLAIN) -> EmbeddingSource:
         )
     ids, labels, captions = (_array(given, reading, what, path) for what in ("ids", "labels", "captions"))
     source = make_source(path, given[key], ids, labels, captions, names=reading.names)
+    source.splits = given.get("splits", ())
     source.clip, source.clip_fingerprint = (str(given.get(name, "")) for name in ("clip", "clip_fingerprint"))
     return source
 
@@ -66,7 +67,9 @@ def read_columns(path: Path, columns: Columns, reading: Reading = PLAIN) -> Embe
         None if what not in taken else ["" if each is None else str(each) for each in taken[what]]
         for what in ("id", "label", "caption")
     )
-    return make_source(path, embeddings, ids, labels, captions, names=reading.names)
+    source = make_source(path, embeddings, ids, labels, captions, names=reading.names)
+    source.splits = columns.get("split", ())
+    return source
 
 
 def _array(given: Mapping[str, Any], reading: Reading, what: str, path: Path) -> Sequence[str] | None:

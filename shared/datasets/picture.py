@@ -97,7 +97,8 @@ class EmbeddingSource:
     """A collection of ready embeddings.
 
     embeddings: [N, dim], float; may be mapped from a file. ids, item_labels, captions: N texts, or no captions
-    clip, clip_fingerprint: of the CLIP that made them; empty where the file does not say
+    clip, clip_fingerprint: of the CLIP that made them; empty where the file does not say. splits: N texts, the part
+    that each row belongs to, or none
     """
 
     split = None
@@ -109,6 +110,7 @@ class EmbeddingSource:
     captions: Sequence[str] = ()
     clip: str = ""
     clip_fingerprint: str = ""
+    splits: Sequence[str] = ()
 
     @property
     def dim(self) -> int:

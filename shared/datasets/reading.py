@@ -17,7 +17,9 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "label": ("label", "class", "class_name", "classname", "category", "target", "tag", "label_name", "y"),
     "caption": ("caption", "text", "description", "title", "alt", "sentence"),
     "id": ("id", "item_id", "image_id", "img_id", "uid", "key"),
-    "embedding": ("embedding", "embeddings", "image_embedding", "img_emb", "image_emb", "vector", "emb", "features"),
+    "embedding": ("embedding", "embeddings", "image_embedding", "img_emb", "image_emb", "vector", "emb", "features",
+        "image_embeds", "image_embeddings",
+    ),
 }  # fmt: skip
 """Usual names of a table's columns, the first that is there counts."""
 ARRAYS: Final[Mapping[str, tuple[str, ...]]] = {

@@ -105,6 +105,14 @@ def open_collection(
     return open_collections([spec], split, download, reading)
 
 
+def open_embeddings(path: Path) -> EmbeddingSource:
+    """Ready embeddings of a file or a folder. Raises InvalidSetting for anything else."""
+    source = open_collection(str(path))
+    if not isinstance(source, EmbeddingSource):
+        raise InvalidSetting(f"{str(path)!r} holds pictures; give ready embeddings, .npy, .npz or .parquet")
+    return source
+
+
 def open_collections(
     specs: Sequence[str], split: str | None = None, download: bool = False, reading: Reading = PLAIN
 ) -> PictureSource | EmbeddingSource:
@@ -184,7 +192,7 @@ def _open_folder(folder: Path, split: str | None, reading: Reading) -> PictureSo
     try:
         files = list_pictures(root)
     except NotFound:
-        if shards := shards_in(root):
+        if shards := shards_in(root) or ((root / "data").is_dir() and shards_in(root / "data")):
             return open_collections([str(shard) for shard in shards], reading=reading)
         raise
     # ids are paths in the whole folder, so that pictures of two parts never have the same

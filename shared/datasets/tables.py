@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -114,7 +115,10 @@ def _separator(header: str) -> str:
 
 
 def read_parquet(path: Path) -> Columns:
-    """Columns of a Parquet file."""
+    """Columns of a Parquet file.
+
+    Numbers of classes become their names where Hugging Face's `datasets` has left them in the file.
+    """
     try:
         import pyarrow as arrow  # noqa: PLC0415 - large, and only this needs it
         from pyarrow import parquet  # noqa: PLC0415
@@ -123,9 +127,21 @@ def read_parquet(path: Path) -> Columns:
     try:
         table = parquet.read_table(path)
         # embeddings as they are, without a Python object for each value
-        return {
+        columns = {
             name: table.column(name).to_numpy() if name.lower() in _VECTORS else table.column(name).to_pylist()
             for name in table.column_names
         }
+        return columns | _class_names(table.schema.metadata or {}, columns)
     except (arrow.ArrowException, OSError) as error:
         raise InvalidInput(f"{path} is no Parquet file that can be read: {error}") from error
+
+
+def _class_names(metadata: Mapping[bytes, bytes], columns: Columns) -> dict[str, list[str]]:
+    """Columns of class numbers as names, by what `datasets` writes beside them."""
+    features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
+    named = {name: about["names"] for name, about in features.items() if isinstance(about, dict) and "names" in about}
+    return {
+        name: ["" if number is None or number < 0 else names[number] for number in columns[name]]
+        for name, names in named.items()
+        if name in columns
+    }

@@ -11,6 +11,7 @@ from shared.frame.reception import ChannelReport, Hit, Trace
 from shared.ledger import Entry, Stage
 from shared.phy import PilotPattern
 from shared.strict_json import strict_json
+from shared.types import Floats
 
 REQUIRED_POSTERIOR: Final = 0.99
 """Of a HARQ request that names none."""
@@ -25,10 +26,24 @@ class Harq:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadyEmbedding:
+    """An embedding in place of a picture.
+
+    values: [D], float32, of any length but 0. clip_fingerprint: of the CLIP that made it. source_values: 3 H W of the
+    source picture, 0 where there is none.
+    """
+
+    values: Floats
+    clip_fingerprint: str
+    source_values: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class SendRequest:
     """One picture and how to send it; None means the transmitter's default.
 
-    image: a picture file. request_id: echoed in the answer of a stream. channel_override: fields of ChannelSettings for
+    image: a picture file, empty where `embedding` takes its place. request_id: echoed in the answer of a stream.
+    channel_override: fields of ChannelSettings for
     this picture alone. timeout_seconds: for this picture; 0 for none. The others: see `client.SendOptions`.
     """
 
@@ -47,6 +62,7 @@ class SendRequest:
     timeout_seconds: float = 0.0
     design_snr_db: float | None = None
     harq: Harq | None = None
+    embedding: ReadyEmbedding | None = None
     framing: Framing | None = None
     question: Question | None = None
 
@@ -86,12 +102,12 @@ class Delivery:
 
     item_id, label, distance: of the answer, the nearest item with the label that won the vote. top: the answer first,
     then other items, nearest first. confidence: 0 to 1, how likely the label is right. accepted, reason: whether the
-    receiver trusts it, and why not. cbr: complex channel uses / (3 H W) of the payload; cbr_total: with all that was
-    sent: pilots, headers, what the waveform adds. framing: how the receiver learned what the bursts are;
-    header_symbols: of all rounds; configuration_symbols: of the control message that configured the link, once for all
-    pictures that are sent in the same way, so not in cbr_total. genies: what the receiver was given that a real one
-    would not have. ledger: sums to total_seconds, the round trip that the transmitter, or the client, measured, and the
-    emulated stages. knowledge_base, knowledge_base_version:
+    receiver trusts it, and why not. cbr: complex channel uses / (3 H W) of the payload, NaN for an embedding of no
+    known picture; cbr_total: with all that was sent: pilots, headers, what the waveform adds. framing: how the receiver
+    learned what the bursts are; header_symbols: of all rounds; configuration_symbols: of the control message that
+    configured the link, once for all pictures that are sent in the same way, so not in cbr_total. genies: what the
+    receiver was given that a real one would not have. ledger: sums to total_seconds, the round trip that the
+    transmitter, or the client, measured, and the emulated stages. knowledge_base, knowledge_base_version:
     fingerprint of the knowledge base that answered, and how many changes it had seen. pilot_pattern: None without
     pilots. rounds: with HARQ, at least one; k, cbr and cbr_total are those of all rounds together, channel and
     snr_db_estimated those of the last one that arrived.

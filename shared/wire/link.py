@@ -166,6 +166,8 @@ def request_from_wire(message: api.SendImageRequest) -> SendRequest:
         raise InvalidSetting(f"top_k = {request.top_k}: ask for 1 to {MAX_TOP_K} hits, or leave it out for 5")
     if request.design_snr_db is not None and not -20 <= request.design_snr_db <= 40:
         raise InvalidSetting(f"design_snr_db = {request.design_snr_db:g}: expect -20 to 40 dB")
+    if request.image and request.embedding is not None:
+        raise InvalidInput("image and embedding in one request: send one of them")
     if request.harq is not None:
         _check_posterior("harq.required_posterior", request.harq.required_posterior)
     return request

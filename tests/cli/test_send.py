@@ -176,3 +176,23 @@ def test_send_shows_the_rounds(link: LocalLink, cat: Path) -> None:
     refused = semlink("send", cat, *at[:4], "--certainty", "0.5")
     assert refused.returncode == 2
     assert "goes with ask_for_more" in refused.stderr
+
+
+def test_send_embeddings_of_a_file(link: LocalLink, tmp_path: Path) -> None:
+    """An .npy of several and of one; the fingerprint has to be named, and another one is refused."""
+    with KnowledgeBaseClient(link.receiver) as base:
+        made_by = base.describe().clip_fingerprint
+        items = [base.get_item(item_id) for item_id in ("drawn/kb/00000", "drawn/kb/00007")]
+    rows = np.stack([item.embedding for item in items])
+    np.save(tmp_path / "two.npy", rows)
+    np.save(tmp_path / "one.npy", rows[1])
+    to = ("--transmitter", link.transmitter, "--clip-fingerprint", made_by, "--snr-db", "20", "--codec", "raw")
+    two = run_json("send", "--embedding", tmp_path / "two.npy", *to)
+    assert [found["item_id"] for found in two] == [item.item_id for item in items]
+    one = run_json("send", "--embedding", tmp_path / "one.npy", *to)
+    assert (one["item_id"], one["cbr"]) == (items[1].item_id, None)
+    assert "encode" not in [entry["stage"] for entry in one["ledger"]]
+    for wrong, why in (([], "--clip-fingerprint HEX"), (["--clip-fingerprint", "0" * 16], "made by CLIP 0000")):
+        refused = semlink("send", "--embedding", tmp_path / "one.npy", "--transmitter", link.transmitter, *wrong)
+        assert refused.returncode != 0
+        assert why in refused.stderr

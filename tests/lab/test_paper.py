@@ -155,7 +155,7 @@ def test_a_link_sends_with_those_weights(paper: Paper, tmp_path: Path, drawn_png
 def test_test_pictures_among_those_to_learn_from_are_found(tmp_path: Path) -> None:
     """Twenty drawn pictures in each part; then a query is put among the train pictures, under another name."""
     settings = EmbeddingSettings(
-        name="any", data=str(tmp_path / "data"), features=tmp_path / "cache", drawn=False, device="cpu"
+        name="any", data=str(tmp_path / "data"), cache=tmp_path / "cache", drawn=False, device="cpu"
     )
     for split in ("train", "query", "kb"):
         for number, picture in enumerate(islice(open_source("drawn", split), 20)):

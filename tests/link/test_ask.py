@@ -119,3 +119,13 @@ def test_what_cannot_be_asked(client: SemLink, question: str, options: dict[str,
 def test_a_codec_for_questions_needs_one(client: SemLink) -> None:
     with pytest.raises(InvalidInput, match="ask one"):
         client.send(PICTURES[0], codec="klt-relevance")
+
+
+@pytest.mark.parametrize("framing", ["implicit", "explicit"])
+def test_every_framing_carries_questions(client: SemLink, framing: str) -> None:
+    """The receiver learns mode and length from its configuration or from a header, and the question from its user."""
+    told, found = (_ask(client, 0, counter=3, framing=each, **GOOD) for each in ("ideal", framing))
+    assert found.asked is not None
+    assert told.asked is not None
+    assert found.asked.answer
+    assert (found.asked.bits, found.asked.answer_on_original) == (told.asked.bits, told.asked.answer_on_original)

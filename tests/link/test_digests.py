@@ -78,7 +78,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SemLink]:
     folder = tmp_path_factory.mktemp("digests")
     flags = {
         "transmitter": ["--device", "cpu", "--clip-engine", "torch", "--precision", "float32", "--threads", "1"],
-        "receiver": ["--device", "cpu"],
+        "receiver": ["--device", "cpu", "--clip-engine", "torch"],
     }
     with pytest.MonkeyPatch.context() as patch:
         for name, value in PINNED.items():

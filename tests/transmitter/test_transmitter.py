@@ -1,27 +1,22 @@
 """The transmitter over real sockets, with a channel of a few lines behind it: pictures, settings, limits, deadlines."""
 
 import asyncio
-import io
 import math
 import struct
 import threading
 import zlib
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import grpc
 import numpy as np
 import pytest
-from PIL import Image
 
 from protos.semlink.v1 import common_pb2 as common
 from protos.semlink.v1 import link_pb2 as link_pb
 from protos.semlink.v1 import transmitter_pb2 as pb
-from protos.semlink.v1 import transmitter_pb2_grpc as rpc
-from shared.clip import Clip, load_clip
+from shared.clip import Clip
 from shared.codecs import CODECS, codec_class
-from shared.codecs.base.weight_files import WEIGHTS_DIR
 from shared.datasets.decoding import decode_picture
 from shared.errors import InvalidSetting, Lost, NotFound, Unavailable
 from shared.frame.header import Header, codec_number, decode_headers, header_class
@@ -29,21 +24,13 @@ from shared.phy import pilot_positions, pilot_sequence
 from shared.rpc.status import error_from_rpc
 from shared.wire.link import burst_from_wire
 from tests.tools.channel import mean_power
-from tests.tools.kbsc import network, saved
-from tests.tools.rpc import FarEnd, dialled, echo, far_end, serving, status_of, until
+from tests.tools.rpc import FarEnd, echo, far_end, status_of, until
+from tests.tools.transmitter import Near, png, transmitting
 from transmitter.encoder import Encoder
 from transmitter.service import TransmitterService
 from transmitter.settings import TransmitterSettings
 
 Code = grpc.StatusCode
-
-
-def png(seed: int = 0, size: tuple[int, int] = (40, 30), kind: str = "PNG") -> bytes:
-    """A picture file of coarse noise."""
-    small = np.random.default_rng(seed).integers(0, 255, (6, 8, 3), dtype=np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(small).resize(size, Image.Resampling.BICUBIC).save(file, kind)
-    return file.getvalue()
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -53,55 +40,6 @@ def png_header(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(part) - 4) + part + struct.pack(">I", zlib.crc32(part)) for part in (chunk, data, b"IEND")
     )
-
-
-@pytest.fixture(scope="module")
-def clip() -> Clip:
-    return load_clip(device="cpu", precision="float32")
-
-
-@pytest.fixture
-def parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clip: Clip) -> None:
-    """CLIP loaded once for all tests, and kbsc networks that fit it."""
-    monkeypatch.setattr("transmitter.service.load_clip", lambda *_, **__: clip)
-    (tmp_path / "kbsc").mkdir()
-    for k in (16, 64, 256):
-        saved(tmp_path / "kbsc" / f"k{k}.safetensors", network(k), clip.fingerprint)
-    monkeypatch.setenv(WEIGHTS_DIR, str(tmp_path))
-
-
-class Near:
-    """A transmitter, its stub, and the channel behind it."""
-
-    def __init__(self, far: FarEnd, stub: Any) -> None:
-        self.far, self.stub = far, stub
-
-    async def send(self, image: bytes | None = None, **fields: Any) -> pb.Delivery:
-        request = pb.SendImageRequest(image=png() if image is None else image, **fields)
-        return await self.stub.SendImage(request, timeout=60)
-
-    async def many(self, requests: list[pb.SendImageRequest]) -> dict[int, pb.SendImagesResponse]:
-        call = self.stub.SendImages(iter(requests))
-        answers = [answer async for answer in call]
-        assert len({answer.request_id for answer in answers}) == len(answers) == len(requests)
-        return {answer.request_id: answer for answer in answers}
-
-
-@pytest.fixture
-async def near(parts, tmp_path: Path):
-    async with _transmitter(tmp_path) as near:
-        yield near
-
-
-@asynccontextmanager
-async def _transmitter(tmp_path: Path, **settings: Any):
-    far = FarEnd()
-    async with far_end(far) as channel_address:
-        own = {"channel_address": channel_address, "codec": "raw", "device": "cpu", "log_level": "error"}
-        chosen = TransmitterSettings(**(own | {"grace_seconds": 1} | settings))
-        async with serving(TransmitterService, chosen, tmp_path) as address, dialled(address) as channel:
-            yield Near(far, rpc.TransmitterStub(channel))
-            far.open.set()
 
 
 async def test_a_picture_becomes_a_burst_of_its_embedding(near: Near, clip: Clip) -> None:
@@ -313,7 +251,7 @@ async def test_a_failure_of_the_far_end_is_the_status_of_the_call(near: Near, fa
 async def test_without_a_channel_it_is_unavailable_at_once_and_heals(parts, tmp_path: Path) -> None:
     async with far_end(FarEnd()) as address:
         pass
-    async with _transmitter(tmp_path, channel_address=address) as near:
+    async with transmitting(tmp_path, channel_address=address) as near:
         code, text = await asyncio.wait_for(status_of(near.send()), 30)
         assert code is Code.UNAVAILABLE
         assert address in text
@@ -326,7 +264,7 @@ async def test_without_a_channel_it_is_unavailable_at_once_and_heals(parts, tmp_
 
 
 async def test_beyond_the_cap_a_call_is_refused_and_a_stream_waits(parts, tmp_path: Path) -> None:
-    async with _transmitter(tmp_path, max_in_flight=3) as near:
+    async with transmitting(tmp_path, max_in_flight=3) as near:
         near.far.open.clear()
         busy = [asyncio.create_task(near.send()) for _ in range(3)]
         await until(lambda: bool(near.far.bursts))
@@ -375,7 +313,7 @@ async def test_codecs_are_told_what_snr_to_expect(parts, tmp_path: Path, monkeyp
         return real(self, items)
 
     monkeypatch.setattr(Encoder, "encode", recorded)
-    async with _transmitter(tmp_path, design_snr_db=7.0, snr_feedback=feedback) as near:
+    async with transmitting(tmp_path, design_snr_db=7.0, snr_feedback=feedback) as near:
         near.far.answer = lambda burst: echo(burst, snr_db_estimated=-3.0)
         told.clear()
         for _ in range(2):
@@ -385,7 +323,7 @@ async def test_codecs_are_told_what_snr_to_expect(parts, tmp_path: Path, monkeyp
 
 async def test_late_and_abandoned_work_never_reaches_clip(parts, tmp_path: Path, held_encoder) -> None:
     sizes, opened = held_encoder
-    async with _transmitter(tmp_path) as near:
+    async with transmitting(tmp_path) as near:
         opened.clear()
         sizes.clear()
         busy = asyncio.create_task(near.send())

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
+OWN_WEIGHTS = Path("out/weights")
+"""Of codecs that learned from embeddings of the user, for `semlink up --weights-dir`."""
 FEATURES = Path("out/features")
 """Embeddings by content and CLIP, one cache for all codecs and comparisons."""
 
@@ -32,8 +34,21 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid"):
 class EmbeddingSettings(TrainSettings):
     """Of a codec of embeddings."""
 
-    data: str = Field(description="Folder with CIFAR-100, or with pictures in train/, query/ and kb/.")
+    data: str = Field("", description="Folder with CIFAR-100, or with pictures in train/, query/ and kb/.")
+    features: str = Field(
+        "", description="Instead of pictures: ready embeddings, .npz, .npy, .parquet, a folder, or a knowledge base."
+    )
+    clip_fingerprint: str | None = Field(None, description="Of the CLIP that made them, where they do not say it.")
     clip: str = Field("clip-tiny", description="clip-tiny, or any model that open_clip knows.")
     weights: str | None = Field(None, description="Weights of that CLIP: a file or a tag; none for clip-tiny.")
     drawn: bool = Field(True, description="Learn from the drawn set too; the first paper did not.")
-    features: Path = Field(FEATURES, description="Folder for cached embeddings.")
+    cache: Path = Field(FEATURES, description="Folder for cached embeddings.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_weights(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Weights of your own embeddings go into out/weights, beside and not over the shipped ones."""
+        if not given.get("features"):
+            return given
+        name = str(given.get("name", cls.model_fields["name"].default)).removesuffix("-unlabelled")
+        return {"out": OWN_WEIGHTS / name, "runs": Path("out/runs") / name} | given

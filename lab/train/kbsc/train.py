@@ -7,6 +7,7 @@ retrieval. Power is one per burst, noise is complex with N0 per symbol, and the 
 """
 
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -26,6 +27,8 @@ from shared.codecs.embedding.kbsc import KbscNetwork
 from shared.units import n0_from_snr_db
 
 TRAINING_SNRS_DB: Final = (-7.0, -4.0, 0.0, 4.0, 7.0, 10.0)
+ENOUGH: Final = 8000
+"""Vectors that kbsc needs about, whatever their kind: see docs/results-own-embeddings.md."""
 _QUERIES, _ITEMS = 1500, 3000  # of the validation parts after each epoch: a standard error of half a percent will do
 
 Carry = Callable[[KbscNetwork, Tensor, float], Tensor]
@@ -82,6 +85,7 @@ def train_kbsc(settings: KbscSettings) -> list[Row]:
     rows: list[Row] = []
     for k in settings.lengths:
         network, epoch = train_network(k, data, settings)
+        _warn_of_few(network, data)
         export(network.state_dict(), settings, f"k{k}.safetensors", k=str(k), clip_fingerprint=clip.fingerprint)
         rows += [
             {"k": k, "set": name, "best epoch": epoch}
@@ -91,6 +95,22 @@ def train_kbsc(settings: KbscSettings) -> list[Row]:
         ]
     write_card("kbsc/card.md.j2", settings, time.monotonic() - started, rows=rows, learned=data.describe(clip))
     return rows
+
+
+def _warn_of_few(network: KbscNetwork, data: CodecData) -> None:
+    """Say on standard error what a network learned of few vectors is worth, beside one that has learned nothing."""
+    if len(data.train.labels) >= ENOUGH:
+        return
+    fresh = KbscNetwork(network.k)
+    learned, untrained = (
+        float(np.mean(list(accuracies(each, data.sender, data.kb).values()))) for each in (network, fresh)
+    )
+    clean = semantic_accuracy(*data.sender, *data.kb)
+    print(
+        f"semlink: kbsc k = {network.k} learned from {len(data.train.labels)} vectors; below {ENOUGH:,} expect "
+        f"little. Validation accuracy {learned:.3f}, untrained {untrained:.3f}, without codec and channel {clean:.3f}",
+        file=sys.stderr,
+    )
 
 
 def train_authors(settings: KbscSettings) -> None:

@@ -17,6 +17,7 @@ from lab.train.common.output import export, write_card
 from lab.train.label import LabelSettings
 from lab.train.nested.source import fit_source
 from shared.codecs.embedding.label import Label
+from shared.errors import InvalidSetting
 from shared.units import n0_from_snr_db
 
 _RANGE_DB = 8.0
@@ -28,6 +29,8 @@ _EXCLUDED = -30.0
 def train_label(settings: LabelSettings) -> None:
     """Train the code of each length, or finish a run that was killed; write tables and card."""
     started, (clip, data) = time.monotonic(), open_data(settings)
+    if not data.labelled:
+        raise InvalidSetting("label sends the number of a label, and these embeddings have none: train nested on them")
     source = fit_source(data.train, data.sender.embeddings, 1, settings.seed)
     collections = torch.from_numpy(data.collections)
     tables = {"weight": source.weight, "bias": source.bias, "prototypes": source.prototypes}

@@ -12,10 +12,14 @@ from torch import Tensor, nn
 
 from lab.data.codec_data import LabelledEmbeddings
 from lab.evaluate.classifier import SCALE, ClassifierSettings, fit
+from shared.codecs.embedding.nested_model import coordinates_of
 from shared.types import Embeddings, Labels
 
 _SEEN = 300_000
 """Embeddings in all epochs of the classifier: a small set is repeated."""
+
+_FEW = 100
+"""Embeddings that the axes of one category take at least."""
 
 _SHRINKAGE = 0.2
 """Share of the common covariance in that of a category: a few hundred pictures do not determine 64 axes."""
@@ -23,7 +27,7 @@ _SHRINKAGE = 0.2
 
 @dataclass(frozen=True)
 class Source:
-    """Tensors as in `NestedModel`: weight [C, D], bias [C], prototypes [C, D], basis [D, m], axes [C, m, n]."""
+    """Tensors as in `NestedModel`: weight [C, D], bias [C], prototypes [C, D], basis [D, m], axes [C or 1, m, n]."""
 
     weight: Tensor
     bias: Tensor
@@ -37,13 +41,13 @@ class Source:
 
     def coordinates(self, embeddings: Tensor, categories: Tensor) -> Tensor:
         """Coordinates of embeddings [N, D] in their categories [N]: [N, n], of variance about 1."""
-        own = self.axes[categories]
-        rest = (embeddings - self.prototypes[categories]) @ self.basis
-        return torch.einsum("bm,bmn->bn", rest, own) / own.square().sum(dim=1)
+        return coordinates_of((embeddings - self.prototypes[categories]) @ self.basis, self.axes, categories)
 
 
 def find_clusters(embeddings: Embeddings, count: int, seed: int) -> Labels:
     """Cluster [N, D] by spherical k-means: [N], 0 to count - 1. It uses no label."""
+    if count == 1:
+        return np.zeros(len(embeddings), np.int64)
     kmeans = faiss.Kmeans(embeddings.shape[1], count, niter=30, seed=seed, spherical=True, verbose=False)
     kmeans.train(embeddings)
     found: Labels = kmeans.index.search(embeddings, 1)[1][:, 0].astype(np.int64)
@@ -51,21 +55,27 @@ def find_clusters(embeddings: Embeddings, count: int, seed: int) -> Labels:
 
 
 def fit_source(train: LabelledEmbeddings, held_out: Embeddings, axes: int, seed: int) -> Source:
-    """Fit the mixture. train: embeddings with the number of their category or cluster; axes: m and n."""
+    """Fit the mixture. train: embeddings with the number of their category or cluster; axes: m and n.
+
+    Categories share their axes where they have fewer than `_FEW` embeddings each.
+    """
     classes = int(train.labels.max()) + 1
     weight, bias = _classifier(train, classes, seed)
     x, other = torch.from_numpy(train.embeddings), torch.from_numpy(held_out)
     chosen = (x @ weight.T + bias).argmax(dim=1)
     prototypes = _means(x, chosen, classes)
     rest = x - prototypes[chosen]
-    basis = _principal(rest.T @ rest / len(rest), axes)[0]
-    local = Source(weight, bias, prototypes, basis, _local_axes(rest @ basis, chosen, classes))
+    basis = _principal(rest.T @ rest / len(rest), min(axes, len(rest), x.shape[1]))[0]
+    shared = chosen if len(rest) >= _FEW * classes else torch.zeros_like(chosen)
+    local = Source(weight, bias, prototypes, basis, _local_axes(rest @ basis, shared, int(shared.max()) + 1))
     spread = local.coordinates(other, local.categorize(other)).square().mean(dim=0).sqrt()
     return replace(local, axes=local.axes * spread)
 
 
 def _classifier(train: LabelledEmbeddings, classes: int, seed: int) -> tuple[Tensor, Tensor]:
     """Softmax regression, which no deeper network beats on these embeddings: weight [C, D] and bias [C]."""
+    if classes == 1:
+        return torch.zeros(1, train.embeddings.shape[1]), torch.zeros(1)
     epochs = max(ClassifierSettings().epochs, _SEEN // len(train.labels))
     network = fit(train.embeddings, train.labels, classes, ClassifierSettings(epochs=epochs), seed)
     (layer,) = [module for module in network.modules() if isinstance(module, nn.Linear)]

@@ -20,6 +20,36 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class Embedding(_message.Message):
+    """A ready embedding in place of a picture."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUES_FIELD_NUMBER: _builtins.int
+    CLIP_FINGERPRINT_FIELD_NUMBER: _builtins.int
+    SOURCE_VALUES_FIELD_NUMBER: _builtins.int
+    values: _builtins.bytes
+    """float32, little endian: as many values as the transmitter's CLIP gives, of any length but 0."""
+    clip_fingerprint: _builtins.str
+    """Fingerprint of the CLIP that made it. FAILED_PRECONDITION when the transmitter has another."""
+    source_values: _builtins.int
+    """3 x height x width of the source picture, to which `cbr` refers; 0 where there is none: cbr is NaN then."""
+    def __init__(
+        self,
+        *,
+        values: _builtins.bytes = ...,
+        clip_fingerprint: _builtins.str = ...,
+        source_values: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip_fingerprint", b"clip_fingerprint", "source_values", b"source_values", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Embedding: _TypeAlias = Embedding  # noqa: Y015
+
+@_typing.final
 class SendImageRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -39,6 +69,7 @@ class SendImageRequest(_message.Message):
     DESIGN_SNR_DB_FIELD_NUMBER: _builtins.int
     HARQ_FIELD_NUMBER: _builtins.int
     FRAMING_FIELD_NUMBER: _builtins.int
+    EMBEDDING_FIELD_NUMBER: _builtins.int
     QUESTION_FIELD_NUMBER: _builtins.int
     image: _builtins.bytes
     """A picture file: JPEG, PNG, WebP, GIF, BMP, TIFF, and HEIC where the server has the library. EXIF orientation is
@@ -78,6 +109,10 @@ class SendImageRequest(_message.Message):
         """
 
     @_builtins.property
+    def embedding(self) -> Global___Embedding:
+        """In place of `image`: for SendEmbedding, and in SendImages."""
+
+    @_builtins.property
     def question(self) -> Global___Question:
         """Send of the picture what this question is about. `codec` is then klt-relevance or klt, and `k` follows from the bits
         where it is unset.
@@ -102,11 +137,12 @@ class SendImageRequest(_message.Message):
         design_snr_db: _builtins.float | None = ...,
         harq: Global___Harq | None = ...,
         framing: _common_pb2.Framing.ValueType = ...,
+        embedding: Global___Embedding | None = ...,
         question: Global___Question | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_design_snr_db", b"_design_snr_db", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "channel_override", b"channel_override", "codec", b"codec", "counter", b"counter", "design_snr_db", b"design_snr_db", "harq", b"harq", "k", b"k", "pilot_symbols", b"pilot_symbols", "question", b"question", "stream", b"stream", "top_k", b"top_k"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_design_snr_db", b"_design_snr_db", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "channel_override", b"channel_override", "codec", b"codec", "counter", b"counter", "design_snr_db", b"design_snr_db", "embedding", b"embedding", "harq", b"harq", "k", b"k", "pilot_symbols", b"pilot_symbols", "question", b"question", "stream", b"stream", "top_k", b"top_k"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_design_snr_db", b"_design_snr_db", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "channel_override", b"channel_override", "codec", b"codec", "counter", b"counter", "csi", b"csi", "design_snr_db", b"design_snr_db", "framing", b"framing", "harq", b"harq", "image", b"image", "k", b"k", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "question", b"question", "request_id", b"request_id", "stream", b"stream", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_design_snr_db", b"_design_snr_db", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "channel_override", b"channel_override", "codec", b"codec", "counter", b"counter", "csi", b"csi", "design_snr_db", b"design_snr_db", "embedding", b"embedding", "framing", b"framing", "harq", b"harq", "image", b"image", "k", b"k", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "question", b"question", "request_id", b"request_id", "stream", b"stream", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__codec: _TypeAlias = _typing.Literal["codec"]  # noqa: Y015
     _WhichOneofArgType__codec: _TypeAlias = _typing.Literal["_codec", b"_codec"]  # noqa: Y015

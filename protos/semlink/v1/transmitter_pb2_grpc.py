@@ -40,6 +40,11 @@ class TransmitterStub:
                 request_serializer=protos_dot_semlink_dot_v1_dot_transmitter__pb2.SendImageRequest.SerializeToString,
                 response_deserializer=protos_dot_semlink_dot_v1_dot_transmitter__pb2.Delivery.FromString,
                 _registered_method=True)
+        self.SendEmbedding = channel.unary_unary(
+                '/semlink.v1.Transmitter/SendEmbedding',
+                request_serializer=protos_dot_semlink_dot_v1_dot_transmitter__pb2.SendImageRequest.SerializeToString,
+                response_deserializer=protos_dot_semlink_dot_v1_dot_transmitter__pb2.Delivery.FromString,
+                _registered_method=True)
         self.SendImages = channel.stream_stream(
                 '/semlink.v1.Transmitter/SendImages',
                 request_serializer=protos_dot_semlink_dot_v1_dot_transmitter__pb2.SendImageRequest.SerializeToString,
@@ -65,6 +70,14 @@ class TransmitterServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SendEmbedding(self, request, context):
+        """One embedding that is ready: `embedding` of the request in place of `image`. No CLIP runs, so the ledger has no stages
+        `preprocess` and `encode`. Only for codecs of embeddings. FAILED_PRECONDITION when another CLIP made it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SendImages(self, request_iterator, context):
         """Many pictures. One answer each, in the order in which they are done. A picture's error is its answer; the stream
         goes on. The server stops reading while it holds its limit of pictures, so a fast sender waits.
@@ -84,6 +97,11 @@ def add_TransmitterServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'SendImage': grpc.unary_unary_rpc_method_handler(
                     servicer.SendImage,
+                    request_deserializer=protos_dot_semlink_dot_v1_dot_transmitter__pb2.SendImageRequest.FromString,
+                    response_serializer=protos_dot_semlink_dot_v1_dot_transmitter__pb2.Delivery.SerializeToString,
+            ),
+            'SendEmbedding': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendEmbedding,
                     request_deserializer=protos_dot_semlink_dot_v1_dot_transmitter__pb2.SendImageRequest.FromString,
                     response_serializer=protos_dot_semlink_dot_v1_dot_transmitter__pb2.Delivery.SerializeToString,
             ),
@@ -124,6 +142,33 @@ class Transmitter:
             request,
             target,
             '/semlink.v1.Transmitter/SendImage',
+            protos_dot_semlink_dot_v1_dot_transmitter__pb2.SendImageRequest.SerializeToString,
+            protos_dot_semlink_dot_v1_dot_transmitter__pb2.Delivery.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendEmbedding(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/semlink.v1.Transmitter/SendEmbedding',
             protos_dot_semlink_dot_v1_dot_transmitter__pb2.SendImageRequest.SerializeToString,
             protos_dot_semlink_dot_v1_dot_transmitter__pb2.Delivery.FromString,
             options,

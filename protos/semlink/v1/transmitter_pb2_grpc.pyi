@@ -38,6 +38,10 @@ class TransmitterStub:
     RESOURCE_EXHAUSTED (too large, or too much in flight), FAILED_PRECONDITION (the two ends do not hold the same
     codec or CLIP), DEADLINE_EXCEEDED, UNAVAILABLE (channel or receiver out of reach).
     """
+    SendEmbedding: _grpc.UnaryUnaryMultiCallable[_transmitter_pb2.SendImageRequest, _transmitter_pb2.Delivery]
+    """One embedding that is ready: `embedding` of the request in place of `image`. No CLIP runs, so the ledger has no stages
+    `preprocess` and `encode`. Only for codecs of embeddings. FAILED_PRECONDITION when another CLIP made it.
+    """
     SendImages: _grpc.StreamStreamMultiCallable[_transmitter_pb2.SendImageRequest, _transmitter_pb2.SendImagesResponse]
     """Many pictures. One answer each, in the order in which they are done. A picture's error is its answer; the stream
     goes on. The server stops reading while it holds its limit of pictures, so a fast sender waits.
@@ -53,6 +57,10 @@ class TransmitterAsyncStub(TransmitterStub):
     """One picture. Errors are gRPC statuses: INVALID_ARGUMENT (not a picture, wrong setting), NOT_FOUND (codec),
     RESOURCE_EXHAUSTED (too large, or too much in flight), FAILED_PRECONDITION (the two ends do not hold the same
     codec or CLIP), DEADLINE_EXCEEDED, UNAVAILABLE (channel or receiver out of reach).
+    """
+    SendEmbedding: _aio.UnaryUnaryMultiCallable[_transmitter_pb2.SendImageRequest, _transmitter_pb2.Delivery]  # type: ignore[assignment]
+    """One embedding that is ready: `embedding` of the request in place of `image`. No CLIP runs, so the ledger has no stages
+    `preprocess` and `encode`. Only for codecs of embeddings. FAILED_PRECONDITION when another CLIP made it.
     """
     SendImages: _aio.StreamStreamMultiCallable[_transmitter_pb2.SendImageRequest, _transmitter_pb2.SendImagesResponse]  # type: ignore[assignment]
     """Many pictures. One answer each, in the order in which they are done. A picture's error is its answer; the stream
@@ -72,6 +80,16 @@ class TransmitterServicer(metaclass=_abc_1.ABCMeta):
         """One picture. Errors are gRPC statuses: INVALID_ARGUMENT (not a picture, wrong setting), NOT_FOUND (codec),
         RESOURCE_EXHAUSTED (too large, or too much in flight), FAILED_PRECONDITION (the two ends do not hold the same
         codec or CLIP), DEADLINE_EXCEEDED, UNAVAILABLE (channel or receiver out of reach).
+        """
+
+    @_abc_1.abstractmethod
+    def SendEmbedding(
+        self,
+        request: _transmitter_pb2.SendImageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_transmitter_pb2.Delivery, _abc.Awaitable[_transmitter_pb2.Delivery]]:
+        """One embedding that is ready: `embedding` of the request in place of `image`. No CLIP runs, so the ledger has no stages
+        `preprocess` and `encode`. Only for codecs of embeddings. FAILED_PRECONDITION when another CLIP made it.
         """
 
     @_abc_1.abstractmethod

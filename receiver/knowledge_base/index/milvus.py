@@ -18,7 +18,7 @@ import numpy as np
 
 from receiver.knowledge_base.index.base import Vectors
 from receiver.knowledge_base.index.settings import EngineSettings
-from shared.errors import InvalidSetting, NotFound, Unavailable
+from shared.errors import InvalidSetting, Mismatch, NotFound, Unavailable
 from shared.types import Floats, Positions
 
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 _BATCH_ITEMS = 1000  # about 2 MB a request
 _MOST = 16_384  # neighbours that Milvus finds
 _SPARE = 10  # candidates beyond those asked for: a cluster's index may compress
-_TIMEOUT_SECONDS = 60.0
+_TIMEOUT_SECONDS = 60.0  # of a change
+_SEARCH_SECONDS = 10.0
+_NOT_LOADED = (101, 503)
+"""Codes of Milvus when it has been started anew and does not hold the collection in memory."""
 
 
 class MilvusIndex:
@@ -55,33 +58,46 @@ class MilvusIndex:
         with self._reporting():
             if not self._client.has_collection(self._collection):
                 self._create(vectors.dim)
+            self._check_dim(vectors.dim)
             after = -1
             for positions, embeddings in vectors.chunks(_BATCH_ITEMS):
                 self._upsert(positions, embeddings)
                 self._drop_between(after, positions)
                 after = int(positions[-1])
-            self._client.delete(self._collection, filter=f"position > {after}")
-            self._client.flush(self._collection)
-            self._client.load_collection(self._collection)
+            self._client.delete(self._collection, filter=f"position > {after}", timeout=_TIMEOUT_SECONDS)
+            self._client.flush(self._collection, timeout=_TIMEOUT_SECONDS)
+            self._client.load_collection(self._collection, timeout=_TIMEOUT_SECONDS)
             self._items = self._count()
 
     def search(self, queries: Floats, k: int) -> tuple[Positions, Floats]:
         """See `IndexEngine.search`."""
         count = min(k + _SPARE, max(len(self), 1), _MOST)
         with self._reporting():
-            found = self._client.search(
-                self._collection,
-                data=list(queries),
-                limit=count,
-                anns_field="embedding",
-                search_params={"metric_type": "L2"},
-                consistency_level="Strong",
-            )
+            found = self._search(queries, count)
         positions = np.full((len(queries), count), -1, np.int64)
         squared = np.full((len(queries), count), np.inf, np.float32)
         for row, hits in enumerate(found):
             positions[row, : len(hits)], squared[row, : len(hits)] = hits.ids, hits.distances
         return positions, squared
+
+    def _search(self, queries: Floats, count: int) -> Any:
+        """Ask; a server that was started anew is first told to load the collection again."""
+        from pymilvus import MilvusException  # noqa: PLC0415
+
+        options = {
+            "limit": count,
+            "anns_field": "embedding",
+            "search_params": {"metric_type": "L2"},
+            "consistency_level": "Strong",
+            "timeout": _SEARCH_SECONDS,
+        }
+        try:
+            return self._client.search(self._collection, data=list(queries), **options)
+        except MilvusException as error:
+            if error.code not in _NOT_LOADED:
+                raise
+        self._client.load_collection(self._collection, timeout=_TIMEOUT_SECONDS)
+        return self._client.search(self._collection, data=list(queries), **options)
 
     def clone(self) -> Self:
         """The same collection: additions are at positions that no other view uses yet."""
@@ -93,7 +109,7 @@ class MilvusIndex:
             for start in range(0, len(positions), _BATCH_ITEMS):
                 part = slice(start, start + _BATCH_ITEMS)
                 self._upsert(positions[part], embeddings[part])
-            self._client.flush(self._collection)
+            self._client.flush(self._collection, timeout=_TIMEOUT_SECONDS)
             self._items = self._count()
 
     def save(self, path: Path) -> None:
@@ -108,7 +124,7 @@ class MilvusIndex:
             self._collection = kept["collection"]
             if not self._client.has_collection(self._collection):
                 raise RuntimeError(f"{self._uri} has no collection {self._collection}")
-            self._client.load_collection(self._collection)
+            self._client.load_collection(self._collection, timeout=_TIMEOUT_SECONDS)
             self._items = self._count()
         if self._items < kept["items"]:
             raise RuntimeError(f"{self._collection} in {self._uri} has {self._items} of {kept['items']} items")
@@ -123,30 +139,51 @@ class MilvusIndex:
         index.add_index("embedding", index_type="AUTOINDEX", metric_type="L2")
         self._client.create_collection(self._collection, schema=schema, index_params=index)
 
+    def _check_dim(self, dim: int) -> None:
+        """Raise Mismatch where the collection holds vectors of another dimension."""
+        fields = self._client.describe_collection(self._collection, timeout=_TIMEOUT_SECONDS)["fields"]
+        found = next(int(field["params"]["dim"]) for field in fields if field["name"] == "embedding")
+        if found != dim:
+            raise Mismatch(
+                f"the collection {self._collection} of {self._uri} holds vectors of dimension {found}, this knowledge "
+                f"base {dim}: drop that collection, or name another Milvus"
+            )
+
     def _upsert(self, positions: Positions, embeddings: Floats) -> None:
         rows: list[dict[str, Any]] = [
             {"position": position, "embedding": embedding}
             for position, embedding in zip(positions.tolist(), embeddings, strict=True)
         ]
-        self._client.upsert(self._collection, rows)
+        self._client.upsert(self._collection, rows, timeout=_TIMEOUT_SECONDS)
 
     def _drop_between(self, after: int, positions: Positions) -> None:
         """Delete removed items: the positions between these, and after `after`."""
         gone = np.setdiff1d(np.arange(after + 1, int(positions[-1])), positions)
         if gone.size:
-            self._client.delete(self._collection, ids=gone.tolist())
+            self._client.delete(self._collection, ids=gone.tolist(), timeout=_TIMEOUT_SECONDS)
 
     def _count(self) -> int:
-        answer = self._client.query(self._collection, filter="", output_fields=["count(*)"], consistency_level="Strong")
+        answer = self._client.query(
+            self._collection,
+            filter="",
+            output_fields=["count(*)"],
+            consistency_level="Strong",
+            timeout=_TIMEOUT_SECONDS,
+        )
         return int(answer[0]["count(*)"])
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:
         """Translate Milvus's errors."""
+        from grpc import RpcError  # noqa: PLC0415 - what pymilvus lets through when a deadline passes
         from pymilvus import MilvusException  # noqa: PLC0415
 
         try:
             yield
+        except RpcError as error:
+            raise Unavailable(
+                f"Milvus at {self._uri} did not answer in time ({error.code().name}); see that it runs and is not stuck"
+            ) from error
         except MilvusException as error:
             raise Unavailable(f"Milvus at {self._uri} answered: {error}; see that it runs and has room") from error
 

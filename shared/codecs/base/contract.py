@@ -65,7 +65,8 @@ class BaseCodec(ABC, Generic[Source, Result]):
     default_design_snr_db: design SNR if none is given, dB. quick: whether its first burst is as fast as the others;
     services run the first burst of a slow one, which imports or builds a lot, in the background.
     prefixes: whether each shorter code is the beginning of the longer ones, with unit power in every segment between
-    two lengths, so that a picture can be sent in HARQ rounds.
+    two lengths, so that a picture can be sent in HARQ rounds. plans_fading: whether it takes the average SNR and allows
+    for fading itself, by `for_fading`; the others are given the SNR that 90 % of the bursts exceed.
     """
 
     name: ClassVar[str]
@@ -78,6 +79,7 @@ class BaseCodec(ABC, Generic[Source, Result]):
     default_design_snr_db: ClassVar[float] = ADAPTIVE_DESIGN_SNR_DB
     quick: ClassVar[bool] = True
     prefixes: ClassVar[bool] = False
+    plans_fading: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod
@@ -120,6 +122,10 @@ class BaseCodec(ABC, Generic[Source, Result]):
         """The same codec for a sender that designs for this fading."""
         return self
 
+    def in_rounds(self) -> Self:
+        """The same codec for a sender of HARQ rounds, in the mode whose shorter codes are prefixes."""
+        return self
+
     @property
     def symbols(self) -> int:
         """Complex channel uses of one burst's payload."""
@@ -143,6 +149,7 @@ class ModeSelector(BaseCodec[Source, Result]):
     design SNR, design fading --choose--> mode --header, 6 bits--> receiver
     """
 
+    plans_fading: ClassVar[bool] = True
     _fading: DesignFading = "none"
     _mode: int | None = None  # that the header named
 

@@ -8,8 +8,13 @@ superposed.
 
 One file of weights serves every k: the first k dimensions of the long code are the short code. The model, with its
 sources, is in `nested_model`.
+
+Weights that were learned without labels may hold a second mode, see `analogue`: from a design SNR on, which validation
+found for each length, the embedding is sent without any category. The burst's header names the mode. HARQ rounds always
+use the first mode, whose shorter codes are prefixes.
 """
 
+import math
 from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, Self
@@ -28,6 +33,7 @@ from shared.codecs.base.contract import (
     to_symbols,
 )
 from shared.codecs.base.weight_files import fingerprint_of_weights, holding_weights, read_weights, weights_path
+from shared.codecs.embedding.analogue import Analogue
 from shared.codecs.embedding.nested_model import LENGTHS, NestedModel
 from shared.phy.receive.equalizer import EqualizerName
 from shared.types import Complex, Embeddings, Floats
@@ -46,13 +52,19 @@ class Nested(Codec):
     prefixes: ClassVar[bool] = True
     command: ClassVar[str] = "semlink train nested"
 
-    def __init__(self, model: NestedModel, k: int, clip_fingerprint: str | None, device: str) -> None:
-        """`model` is on `device` and is not modified."""
+    _mode = 0
+    _rounds = False
+
+    def __init__(
+        self, model: NestedModel, k: int, clip_fingerprint: str | None, device: str, analogue: Analogue | None = None
+    ) -> None:
+        """`model` and `analogue` are on `device` and are not modified."""
         self.k = k
         self.clip_fingerprint = clip_fingerprint
         self.device = device
-        self.fingerprint = fingerprint_of_weights(model.state_dict(), str(k))
-        self.model = model
+        parts = {} if analogue is None else analogue._asdict()
+        self.fingerprint = fingerprint_of_weights(model.state_dict() | parts, str(k))
+        self.model, self.analogue = model, analogue
         self._log_prior = torch.zeros(len(model.bias), device=device)
 
     @classmethod
@@ -63,19 +75,40 @@ class Nested(Codec):
     @classmethod
     def from_file(cls, path: Path, k: int, device: str) -> Self:
         """A model from a safetensors file whose metadata holds `clip_fingerprint`; all lengths share it."""
-        model, clip_fingerprint = _read_model(path, path.stat().st_mtime_ns, device)
-        return cls(model, k, clip_fingerprint, device)
+        model, clip_fingerprint, analogue = _read_model(path, path.stat().st_mtime_ns, device)
+        return cls(model, k, clip_fingerprint, device, analogue)
 
     @torch.inference_mode()
     def encode(self, embeddings: Embeddings, snr_db: DesignSnr | None = None) -> Complex:
         """Symbols [B, k/2] of unit-length `embeddings`: [B, D]. snr_db: [B], dB, NaN for the default."""
-        latent = self.model.encode(self._tensor(embeddings), self._nearest_points(snr_db, len(embeddings)))
-        return to_symbols(latent[:, : self.k].cpu().numpy() * _ROOT_HALF)
+        e = self._tensor(embeddings)
+        latent = self.model.encode(e, self._nearest_points(snr_db, len(embeddings)))[:, : self.k]
+        plain = torch.tensor([self.mode(point) == 1 for point in self.design_snr_db(snr_db, len(embeddings)).tolist()])
+        if self.analogue is not None and plain.any():
+            latent = torch.where(plain.to(e.device)[:, None], self.analogue.encode(e, self.k), latent)
+        return to_symbols(latent.cpu().numpy() * _ROOT_HALF)
+
+    def mode(self, snr_db: float) -> int:
+        """See `BaseCodec.mode`: 1 without a category, at a design SNR where validation found that better."""
+        if self.analogue is None or self._rounds:
+            return 0
+        design = self.default_design_snr_db if math.isnan(snr_db) else snr_db
+        return int(design >= float(self.analogue.from_db[self.lengths.index(self.k)]))
+
+    def with_mode(self, mode: int) -> Self:
+        """See `BaseCodec.with_mode`."""
+        return self._with(_mode=1) if mode == 1 and self.analogue is not None else super().with_mode(mode)
+
+    def in_rounds(self) -> Self:
+        """See `BaseCodec.in_rounds`."""
+        return self._with(_rounds=True)
 
     @torch.inference_mode()
     def decode(self, x_hat: Complex, n0_eff: Floats) -> Decoded:
         """Embeddings, and log-probabilities of the categories, by the codec's prior."""
         y, noise = self._tensor(to_latent(x_hat) / _ROOT_HALF), self._tensor(latent_noise(n0_eff))
+        if self._mode == 1 and self.analogue is not None:
+            return Decoded(self.analogue.decode(y, noise).cpu().numpy())
         unknown = noise.isnan().any(dim=1)
         embeddings = y.new_empty(len(y), self.model.prototypes.shape[1])
         log_posterior = y.new_empty(len(y), len(self._log_prior))
@@ -85,8 +118,10 @@ class Nested(Codec):
         return Decoded(embeddings.cpu().numpy(), log_posterior.cpu().numpy())
 
     @torch.inference_mode()
-    def categories(self, embeddings: Embeddings) -> LogProbabilities:
-        """See `Codec.categories`."""
+    def categories(self, embeddings: Embeddings) -> LogProbabilities | None:
+        """See `Codec.categories`; None for a burst that came without a category."""
+        if self._mode == 1:
+            return None
         found: LogProbabilities = self.model.log_categories(self._tensor(embeddings)).cpu().numpy()
         return found
 
@@ -111,10 +146,12 @@ class NestedUnlabelled(Nested):
 
 
 @lru_cache(maxsize=2)
-def _read_model(path: Path, _modified_ns: int, device: str) -> tuple[NestedModel, str]:
+def _read_model(path: Path, _modified_ns: int, device: str) -> tuple[NestedModel, str, Analogue | None]:
     tensors, metadata = read_weights(path, Nested.name)
     with holding_weights(path, Nested.name):
-        return NestedModel(**tensors).to(device), metadata["clip_fingerprint"]
+        parts = [tensors[name] for name in Analogue._fields if name in tensors]
+        analogue = Analogue(*parts).to(device) if parts else None
+        return NestedModel(**tensors).to(device), metadata["clip_fingerprint"], analogue
 
 
 def latent_noise(n0_eff: Floats) -> Floats:

@@ -39,7 +39,8 @@ class NestedModel(nn.Module):
     """Parameters of source and code; C categories, D values of an embedding, m common axes, n axes of a category.
 
     weight: [C, D], bias: [C], logits of an embedding's category. prototypes: [C, D], m_c. basis: [D, m], B,
-    orthonormal. axes: [C, m, n], W_c, orthogonal columns as long as their coordinate's standard deviation.
+    orthonormal. axes: [C, m, n], W_c, orthogonal columns as long as their coordinate's standard deviation; [1, m, n]
+    where all categories share them.
     points_db: [T], dB, the design SNRs; words (codewords): [T, C, 256] and gains: [T, 256] for each.
     """
 
@@ -66,9 +67,7 @@ class NestedModel(nn.Module):
 
     def coordinates(self, embeddings: Tensor, categories: Tensor) -> Tensor:
         """Coordinates z of embeddings [B, D] in their categories [B]: [B, n]."""
-        axes = self.axes[categories]
-        rest = (embeddings - self.prototypes[categories]) @ self.basis
-        return torch.einsum("bm,bmn->bn", rest, axes) / axes.square().sum(dim=1).clamp(min=1e-12)
+        return coordinates_of((embeddings - self.prototypes[categories]) @ self.basis, self.axes, categories)
 
     def encode(self, embeddings: Tensor, points: Tensor) -> Tensor:
         """Latent [B, 256] of embeddings [B, D] at design SNRs [B], positions in `points_db`."""
@@ -125,8 +124,21 @@ class NestedModel(nn.Module):
                 along, across = (each[point, rows, category][:, None] for each in (gain.along, gain.across))
                 codeword[:, part] += along * codeword[:, part] + across * turned(codeword[:, part])
             z = expected_coordinates(y, noise, codeword, self.gains[point], self.place)
-            embeddings += share[:, None] * torch.einsum("bn,bmn->bm", z, self.axes[category]) @ self.basis.T
+            embeddings += share[:, None] * along_axes(z, self.axes, category) @ self.basis.T
         return embeddings
+
+
+def coordinates_of(rest: Tensor, axes: Tensor, categories: Tensor) -> Tensor:
+    """Coordinates [B, n] of what prototypes leave, [B, m], along the axes of categories [B]. axes: [C or 1, m, n]."""
+    lengths = axes.square().sum(dim=1).clamp(min=1e-12)
+    if len(axes) == 1:
+        return rest @ axes[0] / lengths
+    return torch.einsum("bm,bmn->bn", rest, axes[categories]) / lengths[categories]
+
+
+def along_axes(z: Tensor, axes: Tensor, categories: Tensor) -> Tensor:
+    """The reverse: W_c z, [B, m], of coordinates [B, n]."""
+    return z @ axes[0].T if len(axes) == 1 else torch.einsum("bn,bmn->bm", z, axes[categories])
 
 
 class Prefix(NamedTuple):

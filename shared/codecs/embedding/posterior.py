@@ -11,18 +11,27 @@ One more label, "none of these", stands for pictures whose category is not in th
 its p(c | none) = max(0, 1/C - mean p(c | label)), normalized. It is never an answer, but reduces the probability of the
 other labels. The decoder does not use it.
 
+The first term is taken TRUST times. Categories that were found without labels, or learned from few examples, may cut
+through the labels; then, by leave-one-out over some of the items, a smaller trust names their labels better, down to 0,
+where the distance alone decides. Where the full trust is not worse beyond doubt, it stays.
+
 v is the mean squared distance of an item from the centre of its label. All labels have the same prior, however many
 items they have. The score is computed for all items, N D operations a burst as in a flat index. With an approximate
 index, searching the few labels with the largest p(label | y) and the nearest items overall would suffice.
 """
 
+from collections.abc import Sequence
+from typing import Final
+
 import numpy as np
 
 from shared.codecs.base.contract import Codec, Decoded, LogProbabilities
-from shared.types import Embeddings, Floats, Ints
+from shared.types import Bools, Embeddings, Floats, Ints
 
 _LEAST = 1e-4  # least probability of a category within a label: a few items do not rule one out
 _LEAST_SPREAD = 1e-3
+_JUDGES = 500  # items that ask
+TRUSTS: Final = (1.0, 0.25, 0.0625, 0.015625, 0.0)
 _NONE = 0.1  # prior of a picture that none of the labels fits
 
 
@@ -46,6 +55,7 @@ class LabelPosterior:
         self._given_none = lacking / lacking.sum()
         centres = _means_of_groups(embeddings, places)
         self._variance = max(float(np.mean(np.sum((embeddings - centres[places]) ** 2, axis=1))), _LEAST_SPREAD)
+        self.trust = self._best_trust(codec)
 
     @property
     def log_prior(self) -> LogProbabilities:
@@ -74,8 +84,28 @@ class LabelPosterior:
         log_labels = self.log_labels(decoded)
         rows = np.arange(len(log_labels))[:, None]
         # |e_i| = 1, so the rest of the squared distance is the same for all
-        scores: Floats = products / np.float32(self._variance) + log_labels[rows, labels]
+        scores: Floats = products / np.float32(self._variance) + self.trust * log_labels[rows, labels]
         return scores
+
+    def _best_trust(self, codec: Codec) -> float:
+        """The trust that names the labels of some items best, each found among the others from its own embedding."""
+        places = np.searchsorted(self._codes, self._labels)
+        counts = np.bincount(places)
+        if len(counts) == 1 or counts.max() == 1:  # nothing to tell apart, or nothing to leave out one of
+            return 1.0 if len(counts) == 1 else 0.0
+        chosen = np.random.default_rng(0).permutation(len(self._labels))[:_JUDGES]
+        log_categories = codec.categories(self._embeddings[chosen])
+        assert log_categories is not None
+        products = self._embeddings[chosen] @ self._embeddings.T / np.float32(self._variance)
+        products[np.arange(len(chosen)), chosen] = -np.inf
+        own = (np.arange(len(chosen)), places[chosen])
+        likelihood = np.exp(log_categories) / self._prior @ self._given_label.T
+        likelihood[own] = self._without(np.exp(log_categories), places[chosen], counts[places[chosen], None])
+        log_labels = np.log(likelihood)[:, places]
+        right = [
+            self._labels[(products + trust * log_labels).argmax(axis=1)] == self._labels[chosen] for trust in TRUSTS
+        ]
+        return next((t for t, one in zip(TRUSTS, right, strict=True) if not _worse(one, right)), TRUSTS[-1])
 
     def rank(self, decoded: Decoded, count: int) -> tuple[Ints, Floats]:
         """The `count` best items of each burst, best first, or all: positions [B, count] and scores [B, count]."""
@@ -86,6 +116,20 @@ class LabelPosterior:
         order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
         best = np.take_along_axis(best, order, axis=1)
         return best, np.take_along_axis(scores, best, axis=1)
+
+    def _without(self, categories: Floats, places: Ints, counts: Ints) -> Floats:
+        """Likelihood of the label of items [B] of `categories`, [B, C], that are not counted among their label's."""
+        sums = self._given_label[places] * (1 + _LEAST * self._given_label.shape[1]) * counts - categories
+        others = np.maximum(sums / np.maximum(counts - 1, 1), 0) + _LEAST
+        given = others / others.sum(axis=1, keepdims=True)
+        likelihood: Floats = (categories / self._prior * given).sum(axis=1)
+        return likelihood
+
+
+def _worse(right: Bools, others: Sequence[Bools]) -> bool:
+    """Whether another row of answers, [B] each, is right more often by more than two standard errors."""
+    differences = [one.astype(np.int64) - right for one in others]
+    return any(each.sum() > 2 * np.sqrt(np.abs(each).sum()) for each in differences)
 
 
 def _means_of_groups(values: Floats, groups: Ints) -> Floats:

@@ -1,6 +1,6 @@
 """Which blocks of a picture a question needs, and the bits that say so.
 
-    relevance [8, 8] --sum--> [16] --the 4 largest--> set of blocks --its number--> 11 bits
+    relevance [8, 8] --spread, sum--> [16] --the 4 largest--> set of blocks --its number--> 11 bits
 
 The set travels as its number among all sets of that size (enumerative code: Cover, 1973), so no position is free.
 """
@@ -19,15 +19,23 @@ CHOSEN: Final = 4
 """Blocks that get the bits: an object covers 1 to 4 of the 16."""
 POSITION_BITS: Final = (comb(BLOCKS, CHOSEN) - 1).bit_length()
 
-_SHARE_OF_BASE = 128  # a block that is not chosen gets one bit of so many of the picture
-_LEAST_BASE = 3
+_SHARE_OF_BASE = 90  # a block that is not chosen gets one bit of so many of the picture
+_LEAST_BASE = 2
+_SPREAD = 1.0  # of a cell's relevance, in cells: an object is wider than the cells that tell what it is
 _BASE_FROM = 160  # bits of a picture; below, what is not chosen gets nothing
 
 
 def most_relevant(relevance: Floats) -> Bools:
-    """The four blocks with the largest sum: [B, 16]. relevance: [B, 8, 8], or any multiple of 4 x 4."""
-    side = relevance.shape[1] // GRID
-    sums = relevance.reshape(-1, GRID, side, GRID, side).sum((2, 4)).reshape(-1, BLOCKS)
+    """The four blocks with the largest sum of relevance, which is spread over its surroundings before: [B, 16].
+
+    relevance: [B, 8, 8], or any multiple of 4 x 4
+    """
+    cells = relevance.shape[1]
+    apart = np.arange(cells) - np.arange(cells)[:, None]
+    spread = np.exp(-0.5 * np.square(apart / _SPREAD)).astype(np.float32)
+    side = cells // GRID
+    spread_out = spread @ relevance @ spread
+    sums = spread_out.reshape(-1, GRID, side, GRID, side).sum((2, 4)).reshape(-1, BLOCKS)
     chosen = np.zeros(sums.shape, np.bool_)
     np.put_along_axis(chosen, np.argsort(-sums, axis=1, kind="stable")[:, :CHOSEN], values=True, axis=1)
     return chosen

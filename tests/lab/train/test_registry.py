@@ -10,7 +10,7 @@ from lab.train.registry import TRAINERS
 from tests.tools.paths import ROOT
 
 COMMON = {"--data", "--seed", "--device", "--out"}
-CODEC = COMMON | {"--clip", "--weights", "--drawn", "--runs", "--features"}
+CODEC = COMMON | {"--clip", "--weights", "--drawn", "--runs", "--features", "--clip-fingerprint", "--cache"}
 
 
 def test_settings_of_all_trainers_load_without_torch() -> None:

@@ -91,6 +91,18 @@ def test_auto_takes_one_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
         _openvino("float32")
 
 
+def test_what_this_processor_cannot_run_is_left_out_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("from the CPU plugin:\nno such instruction")
+
+    monkeypatch.setattr("openvino.Core.compile_model", refuse)
+    with structlog.testing.capture_logs() as logs:
+        assert load_clip(device="cpu", precision="float32", engine="auto").engine == "torch"
+    assert "no such instruction" in next(log["reason"] for log in logs if log["log_level"] == "warning")
+    with pytest.raises(InvalidSetting, match="no such instruction; use engine torch"):
+        _openvino("float32")
+
+
 def test_an_unknown_engine() -> None:
     with pytest.raises(InvalidSetting, match="'tensorrt' is unknown; choose one of auto, torch, openvino"):
         load_clip(device="cpu", engine="tensorrt")

@@ -21,11 +21,11 @@ class Sure:
         return (scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))).astype(np.float32)
 
 
-def world(per_label: int = 20) -> tuple[Embeddings, np.ndarray]:
+def world(per_label: int = 20, noise: float = 0.15) -> tuple[Embeddings, np.ndarray]:
     """Items around three directions; label 0 around direction 2, 1 around 0, 2 around 1."""
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(3), per_label)
-    items = CENTRES[(labels + 2) % 3] + 0.15 * rng.standard_normal((len(labels), 6))
+    items = CENTRES[(labels + 2) % 3] + noise * rng.standard_normal((len(labels), 6))
     return (items / np.linalg.norm(items, axis=1, keepdims=True)).astype(np.float32), labels
 
 
@@ -93,3 +93,22 @@ def test_a_label_without_items_is_never_the_answer() -> None:
     log_labels = fusion.log_labels(heard(0, np.zeros(6)))[0]
     assert log_labels.argmax() == 2
     assert np.isneginf(log_labels[[1, 3]]).all()
+
+
+class Scattered:
+    """Forty categories, each item in one of them by its last digits: sure of itself, and no guide to labels."""
+
+    name = "scattered"
+
+    def categories(self, embeddings: Embeddings) -> LogProbabilities:
+        chosen = (np.abs(embeddings[:, 5]) * 1e4).astype(np.int64) % 40
+        return np.log(np.eye(40)[chosen] * (1 - 40e-6) + 1e-6).astype(np.float32)
+
+
+def test_categories_are_trusted_as_far_as_they_predict_labels(fusion: LabelPosterior) -> None:
+    assert fusion.trust == 1
+    items, labels = world(per_label=60, noise=0.4)
+    assert LabelPosterior(Sure(), items, labels).trust == 1
+    assert LabelPosterior(Scattered(), items, labels).trust < 0.3
+    assert LabelPosterior(Sure(), items, np.arange(len(items))).trust == 0, "every item is a label of its own"
+    assert LabelPosterior(Sure(), items, np.zeros(len(items), np.int64)).trust == 1

@@ -315,3 +315,18 @@ def test_arrays_are_found_by_usual_names_or_named(tmp_path: Path) -> None:
     (tmp_path / "names.txt").write_text("one\n")
     with pytest.raises(InvalidInput, match=r"has 1 lines and .* has 4 embeddings"):
         open_collection(str(tmp_path / "bare.npy"), reading=named)
+
+
+def test_a_saved_data_set_of_hugging_face_has_names_of_classes(tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet  # noqa: PLC0415
+
+    (tmp_path / "set" / "data").mkdir(parents=True)
+    about = {"info": {"features": {"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}}}
+    for part, numbers in enumerate(([1, 0], [0, 1])):
+        table = arrow.table({"image_embeds": embeddings()[:2].tolist(), "label": numbers})
+        named = table.replace_schema_metadata({"huggingface": json.dumps(about)})
+        parquet.write_table(named, tmp_path / "set" / "data" / f"train-0000{part}-of-00002.parquet")
+    source = open_collection(str(tmp_path / "set"))
+    assert isinstance(source, EmbeddingSource)
+    assert [item.label for item in source] == ["dog", "cat", "cat", "dog"]

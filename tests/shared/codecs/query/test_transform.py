@@ -67,5 +67,11 @@ def test_positions_and_back() -> None:
 
 def test_the_most_relevant_blocks() -> None:
     relevance = np.zeros((1, 8, 8), np.float32)
-    relevance[0, 0, 0], relevance[0, 3, 7], relevance[0, 7, 7], relevance[0, 4, 2] = 1, 2, 3, 4
-    assert np.flatnonzero(mask.most_relevant(relevance)).tolist() == [0, 7, 9, 15]
+    relevance[0, 1, 3], relevance[0, 6, 6] = 2, 1  # beside a border of blocks, and in the middle of its surroundings
+    assert np.flatnonzero(mask.most_relevant(relevance)).tolist() == [1, 2, 5, 15]
+
+
+def test_relevance_spreads_to_the_side_on_which_it_lies() -> None:
+    relevance = np.zeros((1, 8, 8), np.float32)
+    relevance[0, 3, 3] = 1
+    assert np.flatnonzero(mask.most_relevant(relevance)).tolist() == [5, 6, 9, 10]

@@ -1,0 +1,159 @@
+"""The engine `milvus` on a real Milvus server that several receivers share: changed, killed, hanging."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pymilvus", reason="pymilvus is not installed: pip install 'semlink[milvus]'")
+
+from receiver.knowledge_base import EngineSettings, ItemRecord, KnowledgeBase, Origin, write_store
+from receiver.knowledge_base.index.milvus import MilvusIndex
+from shared.errors import Mismatch, SemLinkError, Unavailable
+from shared.types import Floats
+from tests.tools.milvus_server import MilvusProcess, require_milvus
+
+pytestmark = pytest.mark.slow
+DIM, ITEMS = 32, 1200
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusProcess]:
+    require_milvus()
+    process = MilvusProcess(tmp_path_factory.mktemp("milvus")).start()
+    yield process
+    process.stop()
+
+
+def vectors(count: int, seed: int = 0) -> Floats:
+    drawn = np.random.default_rng(seed).standard_normal((count, DIM)).astype(np.float32)
+    return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+
+
+def records(name: str, count: int, seed: int) -> list[ItemRecord]:
+    return [ItemRecord(f"{name}-{row}", name, vector) for row, vector in enumerate(vectors(count, seed))]
+
+
+@pytest.fixture
+def settings(server: MilvusProcess, monkeypatch: pytest.MonkeyPatch) -> EngineSettings:
+    monkeypatch.setattr("receiver.knowledge_base.index.milvus._SEARCH_SECONDS", 2.0)
+    return EngineSettings(name="milvus", uri=server.uri)
+
+
+@pytest.fixture
+def base(settings: EngineSettings, tmp_path: Path) -> Path:
+    with write_store(tmp_path / "kb", Origin("test", "fake-clip", "c0ffee", DIM), settings) as store:
+        for row, vector in enumerate(vectors(ITEMS)):
+            store.add(f"item-{row}", f"label {row % 7}", vector)
+    return tmp_path / "kb"
+
+
+def same_as_flat(base: Path, found: tuple[np.ndarray, Floats], queries: Floats) -> None:
+    with KnowledgeBase.open(base, EngineSettings(name="flat")) as flat:
+        for one, other in zip(flat.view.nearest(queries, 10), found, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def almost_as_flat(base: Path, found: tuple[np.ndarray, Floats], queries: Floats) -> None:
+    """A server that was started anew searches its own graph, which may miss one of a hundred."""
+    with KnowledgeBase.open(base, EngineSettings(name="flat")) as flat:
+        right = flat.view.nearest(queries, 10)[0]
+    shared = [len({*one.tolist()} & {*other.tolist()}) for one, other in zip(right, found[0], strict=True)]
+    assert np.mean(shared) >= 9.5
+
+
+def test_it_answers_as_exact_search_does_while_it_is_changed(base: Path, settings: EngineSettings) -> None:
+    """Added, removed, relabelled and compacted while another thread searches; then three receivers share it."""
+    queries, stop, failed = vectors(10, seed=9), threading.Event(), []
+
+    def search(kb: KnowledgeBase) -> None:
+        while not stop.is_set():
+            try:
+                assert kb.view.nearest(queries, 10)[0].shape == (10, 10)
+            except Exception as error:  # handed to the test
+                failed.append(error)
+                return
+
+    with KnowledgeBase.open(base, settings, writable=True) as kb:
+        thread = threading.Thread(target=search, args=(kb,))
+        thread.start()
+        kb.add(records("new", 50, seed=4))
+        kb.remove([f"item-{row}" for row in range(0, ITEMS, 3)])
+        kb.relabel({f"item-{row}": "other" for row in range(1, ITEMS, 3)})
+        kb.compact()
+        found = kb.view.nearest(queries, 10)
+        stop.set()
+        thread.join()
+    assert failed == []
+    same_as_flat(base, found, queries)
+    readers = [KnowledgeBase.open(base, settings) for _ in range(3)]
+    for reader in readers:
+        same_as_flat(base, reader.view.nearest(queries, 10), queries)
+        reader.close()
+
+
+def test_a_kill_in_the_middle_loses_nothing_and_heals_alone(
+    base: Path, settings: EngineSettings, server: MilvusProcess
+) -> None:
+    """What was acknowledged before the kill is found after it; until then, each failure says what is wrong."""
+    queries, acknowledged = vectors(5, seed=9), []
+    with KnowledgeBase.open(base, settings, writable=True) as kb:
+        kb.add(records("before", 20, seed=4))
+        acknowledged += [f"before-{row}" for row in range(20)]
+        server.kill()
+        with pytest.raises(Unavailable, match="Milvus at http"):
+            kb.view.nearest(queries, 10)
+        try:  # additions go to the store, which is here; they may wait for Milvus, but never half of one
+            kb.add(records("meanwhile", 20, seed=5))
+            acknowledged += [f"meanwhile-{row}" for row in range(20)]
+        except SemLinkError as error:
+            assert "Milvus" in str(error)  # noqa: PT017 - either outcome is right
+        server.start()
+        found = kb.view.nearest(queries, 10)
+        own = np.concatenate([vectors(20, seed=4), vectors(20, seed=5)])[: len(acknowledged)]
+        hits = kb.view.hits(*kb.view.nearest(own, 1))
+    assert [first.item_id for (first,) in hits] == acknowledged
+    almost_as_flat(base, found, queries)
+
+
+def test_a_server_that_hangs_is_an_error_in_time(base: Path, settings: EngineSettings, server: MilvusProcess) -> None:
+    with KnowledgeBase.open(base, settings) as kb:
+        server.freeze()
+        try:
+            with pytest.raises(Unavailable, match="did not answer in time"):
+                kb.view.nearest(vectors(1), 5)
+        finally:
+            server.thaw()
+        assert kb.view.nearest(vectors(1), 5)[0].shape == (1, 5)
+
+
+def collection_of(base: Path, settings: EngineSettings) -> MilvusIndex:
+    with KnowledgeBase.open(base, settings) as kb:
+        engine = kb.view.engine
+    assert isinstance(engine, MilvusIndex)
+    return engine
+
+
+def test_a_collection_that_was_dropped_is_built_again(base: Path, settings: EngineSettings) -> None:
+    engine, queries = collection_of(base, settings), vectors(5, seed=9)
+    engine._client.drop_collection(engine._collection)
+    with KnowledgeBase.open(base, settings, writable=True) as kb:
+        same_as_flat(base, kb.view.nearest(queries, 10), queries)
+
+
+def test_a_collection_of_another_dimension_is_named(base: Path, settings: EngineSettings) -> None:
+    engine = collection_of(base, settings)
+    engine._client.drop_collection(engine._collection)
+    engine._create(DIM + 8)
+    with (
+        pytest.raises((Unavailable, Mismatch), match=r"dim|dimension"),
+        KnowledgeBase.open(base, settings, writable=True) as kb,
+    ):
+        kb.view.nearest(vectors(1), 5)
+
+
+def test_queries_of_another_clip_are_refused(base: Path, settings: EngineSettings) -> None:
+    with KnowledgeBase.open(base, settings) as kb, pytest.raises(Mismatch, match="c0ffee"):
+        kb.require_clip("0123456789abcdef")
