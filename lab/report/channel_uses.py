@@ -60,7 +60,7 @@ def draw_uses(results: Results, channel: tuple[str, str]) -> Figure | None:
             left = [start + width for start, width in zip(left, widths, strict=True)]
         for place, end in enumerate(left):
             axes.text(end, place, f" {end:.0f}", va="center", fontsize=7)
-        axes.set_yticks(range(len(shown)), [f"{row['scheme']}, k = {row['k']}" for row in shown.iter_rows(named=True)])
+        axes.set_yticks(range(len(shown)), [f"{scheme}, k = {k:.0f}" for scheme, k in kept.iter_rows()])
         axes.set_xlim(0, 1.12 * max(left))
         axes.set_xlabel("channel uses of one picture")
         axes.set_title(f"{snr_db:g} dB".replace("-", "−"))

@@ -9,6 +9,8 @@ import pytest
 from client import Delivery, SemLink
 from local.supervisor import LinkPlan, LocalLink
 
+pytestmark = pytest.mark.timeout(300)
+
 ALONE = ["--deterministic"]
 OPTIONS: dict[str, Any] = {"seed": 5, "stream": 3, "counter": 70, "fading": "rayleigh", "snr_db": 6.0, "trace": True}
 

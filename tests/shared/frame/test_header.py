@@ -29,8 +29,8 @@ from shared.units import n0_from_snr_db
 from tests.tools.channel import refused
 
 FIRST = Header(VERSION, codec_number("nested"), 3, 21, 1000, 0, 9)
-LATER = Header(0, 0, 0, 0, 1000, 5, 9)
-BITS = {False: 34, True: 17}
+LATER = Header(0, codec_number("nested"), 0, 0, 1000, 5, 9)
+BITS = {False: 34, True: 22}
 
 
 def noisy(x: Complex, count: int, snr_db: float, seed: int = 0) -> Complex:
@@ -47,7 +47,7 @@ def losses(header: Header, symbols: int, snr_db: float, count: int = 1500) -> fl
 
 
 @pytest.mark.parametrize("header", [FIRST, LATER])
-@pytest.mark.parametrize("symbols", [33, 58, 84, 352])
+@pytest.mark.parametrize("symbols", [33, 66, 84, 352])
 def test_what_is_said_is_read(header: Header, symbols: int) -> None:
     x = encode_header(header, symbols)
     assert (x.shape, x.dtype) == ((symbols,), np.complex64)
