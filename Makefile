@@ -65,11 +65,13 @@ trained: $(DEVELOPS)
 .PHONY: setup test test-quick check docs protos milvus-server compose-test clean
 setup: $(DEVELOPS)  ## make .venv and install everything, the tools of developers too
 
+# One thread in each of two processes: with one for each core the two wait for each other at every sum.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 test: $(DEVELOPS)  ## run all tests, in two processes
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 test-quick: $(DEVELOPS)  ## run the tests but those that take more than 5 s, in two processes
-	@$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile $(ARGS)
+	@$(PYTEST) -m 'not slow' $(ARGS)
 
 check: lint types layers protos-check docs  ## lint, types, layers, generated code, documentation: what CI checks beside the tests
 
