@@ -64,7 +64,7 @@ def live(link: LocalLink, own: list[str], tmp_path_factory: pytest.TempPathFacto
         tmp_path_factory.mktemp("logs"),
         source=None,
         read_only=True,
-        flags={"transmitter": flags, "receiver": flags},
+        flags={"transmitter": [*flags, "--clip-engine", "torch"], "receiver": flags},  # as `load_clip` does here
     )
     with LocalLink(plan) as running:
         yield running
