@@ -139,6 +139,7 @@ class TransmitterService(Service, rpc.TransmitterServicer):
             clip=clip.name,
             clip_fingerprint=clip.fingerprint,
             device=str(clip.device),
+            engine=clip.engine,
             precision=clip.precision,
             codecs=tuple(map(pipeline.spec, self._codecs)),
             default_codec=pipeline.spec(pipeline.default_codec()),

@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 
 from cli.console import answer, out, stop_on_signals
-from cli.demo.ask import AskResult, draw_ask, run_ask
 from cli.demo.figure import draw_figure
 from cli.demo.result import DemoResult
 from cli.demo.run import Plan, run_demo
 from cli.demo.tables import accuracy_table, ledger_table
+from cli.lazy import load
 from cli.options import ASK_FOR_MORE_HELP, CERTAINTY_HELP, CODEC_HELP, OUT, Download, Json, OwnCodec
 from cli.up import Clip, Device, Kb, Out, Weights, make_plan, running
 from client.options import SendOptions
@@ -76,7 +76,7 @@ def demo(
     own = make_plan(directory, kb=kb, source="drawn", models=models, codec=codec, read_only=True)
     with _addresses(transmitter, channel, receiver, own) as (near, far):
         if ask:
-            _write_ask(run_ask(near, _SCENES), directory, json)
+            _write_ask(near, directory, json)
             return
         result = run_demo(plan, near, far)
     _write(result, directory, json)
@@ -96,10 +96,11 @@ def _addresses(
         yield transmitter, receiver
 
 
-def _write_ask(result: AskResult, directory: Path, json: bool) -> None:
+def _write_ask(transmitter: str, directory: Path, json: bool) -> None:
+    result = load("cli.demo.ask:run_ask")(transmitter, _SCENES)  # it needs torch, which the rest of the demo does not
     directory.mkdir(parents=True, exist_ok=True)
     figure, document = directory / "demo-ask.png", result.to_json()
-    draw_ask(result, figure)
+    load("cli.demo.ask:draw_ask")(result, figure)
     lines = [f"{row['codec']:14} {row['snr_db']:5g} dB  {row['accuracy']:.3f}" for row in document["rows"]]
     answer(json, document, lambda: out.print("\n".join(lines), f"\nwrote {figure}"))
 

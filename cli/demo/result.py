@@ -127,6 +127,7 @@ class DemoResult:
         return {
             "images": len(self.pictures),
             "clip": self.transmitter.clip,
+            "engine": self.transmitter.engine,
             "precision": self.transmitter.precision,
             "knowledge_base": self.rows[0].deliveries[0].knowledge_base,
             "concurrency": self.concurrency,

@@ -81,7 +81,7 @@ def _resident_bytes() -> int:
 
 def _peak_resident_bytes() -> int:
     """Of this process alone: psutil has no peak on Linux, and getrusage counts what the parent had before."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
 
 

@@ -179,12 +179,13 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class TransmitterInfo:
-    """A transmitter: its CLIP, its arithmetic (float32 or bfloat16), its codecs and its limits."""
+    """A transmitter: its CLIP, what runs it (torch or openvino, float32 or bfloat16), its codecs and its limits."""
 
     version: str
     clip: str
     clip_fingerprint: str
     device: str
+    engine: str
     precision: str
     codecs: tuple[CodecSpec, ...]
     default_codec: CodecSpec

@@ -64,7 +64,7 @@ def test_version() -> None:
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["send"], "Missing argument"),
+        (["send"], "give picture files"),
         (["send", "none.png"], "none.png"),
         (["send", "."], "folder"),
         (["send", "a.png", "--fading", "fog"], "fog"),
@@ -120,7 +120,7 @@ def test_a_folder_that_cannot_be_written_is_one_line_and_exits_1() -> None:
 
 
 def test_a_full_disk_is_one_line_and_exits_1() -> None:
-    with Path("/dev/full").open("w") as full:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
         command = [sys.executable, "-m", "semlink", "send", "--help-all"]
         result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=120)
     assert result.returncode == 1

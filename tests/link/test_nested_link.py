@@ -52,7 +52,8 @@ def test_the_answer_is_the_one_that_the_codec_gives_off_line(
     pictures = drawn_pngs[:60]
     found = delivered(client, pictures, codec="nested", k=128, csi="none", snr_db=math.inf)
     with SemLink(link.transmitter) as other:
-        clip = load_clip(device="cpu", precision=other.describe().precision)
+        described = other.describe()
+        clip = load_clip(device="cpu", precision=described.precision, engine=described.engine)
     pixels = np.stack([clip.preprocess(decode_picture(data).image) for _, data in pictures])
     codec = codec_class("nested").load(128, "cpu")
     x = codec.encode(clip.embed_images(pixels), np.full(60, 0, np.float32))

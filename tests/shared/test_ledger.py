@@ -40,6 +40,6 @@ def test_measuring_books_the_body_even_when_it_raises() -> None:
 def test_names_are_those_of_the_wire() -> None:
     assert [stage.value for stage in Stage] == [
         "access", "preprocess", "queue", "encode", "compress", "wire", "channel", "air_queue", "airtime",
-        "propagation", "delay", "receive_queue", "equalize", "decode", "embed", "search", "other",
+        "propagation", "delay", "header", "receive_queue", "equalize", "decode", "embed", "answer", "search", "other",
     ]  # fmt: skip
     assert [kind.value for kind in Kind] == ["measured", "emulated"]

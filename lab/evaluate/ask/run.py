@@ -185,7 +185,7 @@ def _difference(one: Any, other: Any, scene: Any) -> tuple[float, float, float]:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        row: dict[str, Any] = json.loads(file.read_text())
+        row: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataLoss(f"{file} holds no finished point ({error}); remove it, and it is measured again") from error
     return row

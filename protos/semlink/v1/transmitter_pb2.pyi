@@ -543,6 +543,7 @@ class TransmitterDescription(_message.Message):
     MAX_PICTURE_BYTES_FIELD_NUMBER: _builtins.int
     MAX_PICTURE_PIXELS_FIELD_NUMBER: _builtins.int
     MAX_IN_FLIGHT_FIELD_NUMBER: _builtins.int
+    ENGINE_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     clip: _builtins.str
     clip_fingerprint: _builtins.str
@@ -552,6 +553,8 @@ class TransmitterDescription(_message.Message):
     max_picture_bytes: _builtins.int
     max_picture_pixels: _builtins.int
     max_in_flight: _builtins.int
+    engine: _builtins.str
+    """what runs CLIP: torch or openvino"""
     @_builtins.property
     def codecs(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.CodecSpec]: ...
     @_builtins.property
@@ -569,10 +572,11 @@ class TransmitterDescription(_message.Message):
         max_picture_bytes: _builtins.int = ...,
         max_picture_pixels: _builtins.int = ...,
         max_in_flight: _builtins.int = ...,
+        engine: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["default_codec", b"default_codec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip", "clip_fingerprint", b"clip_fingerprint", "codecs", b"codecs", "default_codec", b"default_codec", "device", b"device", "max_in_flight", b"max_in_flight", "max_picture_bytes", b"max_picture_bytes", "max_picture_pixels", b"max_picture_pixels", "precision", b"precision", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip", "clip_fingerprint", b"clip_fingerprint", "codecs", b"codecs", "default_codec", b"default_codec", "device", b"device", "engine", b"engine", "max_in_flight", b"max_in_flight", "max_picture_bytes", b"max_picture_bytes", "max_picture_pixels", b"max_picture_pixels", "precision", b"precision", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -114,7 +114,7 @@ class MilvusIndex:
 
     def save(self, path: Path) -> None:
         """Write one line of JSON that names the collection and what it holds."""
-        path.write_text(json.dumps({"collection": self._collection, "items": self._items}) + "\n")
+        path.write_text(json.dumps({"collection": self._collection, "items": self._items}) + "\n", encoding="utf-8")
 
     def load(self, path: Path) -> None:
         """Find the collection again. Raises RuntimeError when it is not there or holds less than it did."""

@@ -83,7 +83,7 @@ def write_rows(path: Path, tables: Mapping[str, Mapping[Any, Any]]) -> None:
         f'  "{name}": {{\n' + ",\n".join(f'    "{key}": {json.dumps(row)}' for key, row in table.items()) + "\n  }"
         for name, table in tables.items()
     )
-    path.write_text("{\n" + ",\n".join(blocks) + "\n}\n")
+    path.write_text("{\n" + ",\n".join(blocks) + "\n}\n", encoding="utf-8")
 
 
 def _checked(folder: Path) -> Path:

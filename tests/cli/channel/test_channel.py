@@ -33,9 +33,9 @@ def test_options_list_every_setting_with_its_type() -> None:
     assert hints == {name: field.annotation | None for name, field in ChannelSettings.model_fields.items()}
 
 
-@pytest.mark.parametrize("command", [["channel", "set"], ["send"]], ids=" ".join)
+@pytest.mark.parametrize("command", [["channel", "set", "--help"], ["send", "--help-all"]], ids=" ".join)
 def test_every_setting_is_a_flag_with_its_range_in_a_panel(command: list[str]) -> None:
-    result = invoke(*command, "--help", columns=250)
+    result = invoke(*command, columns=250)
     assert result.exit_code == 0
     for name in ChannelSettings.model_fields:
         assert f"--{name.replace('_', '-')} " in result.output, name

@@ -64,7 +64,7 @@ def live(link: LocalLink, own: list[str], tmp_path_factory: pytest.TempPathFacto
         tmp_path_factory.mktemp("logs"),
         source=None,
         read_only=True,
-        flags={"transmitter": [*flags, "--clip-engine", "torch"], "receiver": flags},  # as `load_clip` does here
+        flags={"transmitter": flags, "receiver": flags},
     )
     with LocalLink(plan) as running:
         yield running
@@ -78,7 +78,8 @@ def client(live: LocalLink) -> Iterator[SemLink]:
 
 @pytest.fixture(scope="module")
 def clip(client: SemLink) -> Clip:
-    return load_clip(device="cpu", precision=client.describe().precision)
+    described = client.describe()
+    return load_clip(device="cpu", precision=described.precision, engine=described.engine)
 
 
 @pytest.fixture(scope="module")

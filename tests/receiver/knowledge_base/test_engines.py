@@ -108,7 +108,7 @@ def test_a_file_too_large_for_the_memory_is_mapped(name: str, engines: dict[str,
     mapped.load(tmp_path / "index")
     queries = clustered(20, seed=4)
     np.testing.assert_array_equal(mapped.search(queries, 7)[0], engines[name].search(queries, 7)[0])
-    assert str(tmp_path / "index") in Path("/proc/self/maps").read_text()
+    assert str(tmp_path / "index") in Path("/proc/self/maps").read_text(encoding="utf-8")
     assert not mapped.growing
 
 

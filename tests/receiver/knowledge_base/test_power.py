@@ -44,7 +44,7 @@ class Disk:
     def replace(self, source: Path, target: Path) -> Path:
         assert state(source) in self.kept, f"{target} may be empty after a power cut: it was not brought to the disk"
         if target.name == "current":
-            self.require_whole(target.parent / source.read_text().strip())
+            self.require_whole(target.parent / source.read_text(encoding="utf-8").strip())
         moved = self._replace(source, target)
         self.waiting[target.parent.stat().st_ino] = target
         self.renamed.append(target.name)
