@@ -1,11 +1,13 @@
 """Fixtures that several files share."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from cli.demo.run import demo_pictures
 from local.supervisor import LinkPlan, LocalLink
+from shared.codecs.base.weight_files import WEIGHTS_DIR
 
 _SLOW = (
     "tests/link/",
@@ -34,6 +36,16 @@ def link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalLink]:
 def drawn_pngs() -> list[tuple[str, bytes]]:
     """Label and PNG file of 200 pictures that the knowledge base does not hold, two of each category."""
     return [(picture.label, picture.encoded()) for picture in demo_pictures(200)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _weights_of_this_file() -> Iterator[None]:
+    """Weights that a file's tests put before the shipped ones end with the file."""
+    before = os.environ.pop(WEIGHTS_DIR, None)
+    yield
+    os.environ.pop(WEIGHTS_DIR, None)
+    if before is not None:
+        os.environ[WEIGHTS_DIR] = before
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

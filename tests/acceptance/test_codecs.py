@@ -25,7 +25,7 @@ LONG_K, SHORT_K = 64, 64
 @pytest.fixture(scope="module")
 def rows() -> pl.DataFrame:
     folder = os.environ.get("SEMLINK_RESULTS")
-    return of_folder(Path(folder)) if folder else of_page((ROOT / "docs/results.md").read_text())
+    return of_folder(Path(folder)) if folder else of_page((ROOT / "docs/results.md").read_text(encoding="utf-8"))
 
 
 def share_of_bound(rows: pl.DataFrame) -> pl.DataFrame:

@@ -122,6 +122,8 @@ def test_a_folder_that_cannot_be_written_is_one_line_and_exits_1() -> None:
 def test_a_full_disk_is_one_line_and_exits_1() -> None:
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         command = [sys.executable, "-m", "semlink", "send", "--help-all"]
-        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=120)
+        result = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, encoding="utf-8", check=False, timeout=120
+        )
     assert result.returncode == 1
     assert result.stderr == "semlink: no space left on device; free some space, or choose another disk\n"

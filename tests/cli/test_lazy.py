@@ -41,7 +41,7 @@ def semlink(*arguments: str, **environment: str) -> tuple[str, float, set[str]]:
     """What a command prints, the processor time that it takes, in seconds, and the modules that it loads."""
     run = subprocess.run(
         [sys.executable, "-c", RUN, *arguments],
-        cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=True,
+        cwd=ROOT, env=os.environ | environment, capture_output=True, encoding="utf-8", check=True,
     )  # fmt: skip
     seconds, *modules = run.stderr.splitlines()[-1].split()
     return run.stdout, float(seconds), set(modules)
@@ -51,7 +51,9 @@ def semlink(*arguments: str, **environment: str) -> tuple[str, float, set[str]]:
 def test_help_of_a_group_is_light_and_quick(group: list[str]) -> None:
     """Processor time, as a ratio, since other work on the machine slows both; the best of three."""
     runs = [semlink(*group, "--help") for _ in range(3)]
-    typer = [subprocess.run([sys.executable, "-c", TYPER], capture_output=True, text=True, check=True) for _ in runs]
+    typer = [
+        subprocess.run([sys.executable, "-c", TYPER], capture_output=True, encoding="utf-8", check=True) for _ in runs
+    ]
     assert min(seconds for _, seconds, _ in runs) < OVER_TYPER * min(float(run.stdout) for run in typer)
     for _, _, modules in runs:
         assert not modules & HEAVY

@@ -91,7 +91,7 @@ def test_radio_tools_open_it(tmp_path: Path, bursts: list[RecordedBurst]) -> Non
             assert recording.read_samples(start, count).tobytes() == expected.tobytes()
             assert annotation["semlink:counter"] == one.burst.counter
         assert annotations[2]["semlink:settings"] == SETTINGS[2]
-        text = (tmp_path / f"{name}.sigmf-meta").read_text()
+        text = (tmp_path / f"{name}.sigmf-meta").read_text(encoding="utf-8")
         json.loads(text, parse_constant=pytest.fail)
     raw = np.fromfile(tmp_path / "evening.sigmf-data", "<c8")
     assert raw.tobytes() == np.concatenate([one.burst.symbols for one in bursts]).tobytes()
@@ -141,7 +141,7 @@ def test_a_recording_of_others_is_said_to_be_none_of_ours(tmp_path: Path, dataty
 def test_legal_forms_of_other_tools_are_read(tmp_path: Path, bursts: list[RecordedBurst]) -> None:
     """No count of samples, which means to the end; an annotation of another tool; fixed point; an archive."""
     write(tmp_path / "evening", bursts[:2], sent=False)
-    meta = json.loads((tmp_path / "evening.sigmf-meta").read_text())
+    meta = json.loads((tmp_path / "evening.sigmf-meta").read_text(encoding="utf-8"))
     del meta["annotations"][-1]["core:sample_count"]
     meta["annotations"].insert(1, {"core:sample_start": 3, "core:comment": "a spike"})
     samples = np.fromfile(tmp_path / "evening.sigmf-data", "<f4")
@@ -161,7 +161,7 @@ def test_legal_forms_of_other_tools_are_read(tmp_path: Path, bursts: list[Record
 
 def test_what_a_burst_lacks_is_named(tmp_path: Path, bursts: list[RecordedBurst]) -> None:
     write(tmp_path / "evening", bursts[:2], sent=False)
-    meta = json.loads((tmp_path / "evening.sigmf-meta").read_text())
+    meta = json.loads((tmp_path / "evening.sigmf-meta").read_text(encoding="utf-8"))
     del meta["annotations"][1]["semlink:settings"]
     (tmp_path / "evening.sigmf-meta").write_text(json.dumps(meta))
     with pytest.raises(DataLoss, match="burst 2 of the recording lacks semlink:settings"):

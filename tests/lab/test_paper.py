@@ -102,7 +102,7 @@ def test_the_comparison_uses_those_weights_and_writes_a_page(paper: Paper, monke
     assert table["scheme"].to_list() == ["nested", "label", "kbsc", "vq-digital"]
     assert (table["n"] == TRIAL_QUERIES).all()
     assert table["limit"].is_finite().all()
-    assert (paper.out / "results.md").read_text().count("--trial") == 1
+    assert (paper.out / "results.md").read_text(encoding="utf-8").count("--trial") == 1
     trained = evaluated(paper)
     monkeypatch.setenv(WEIGHTS_DIR, "")
     shipped = evaluated(paper)

@@ -201,12 +201,12 @@ def test_a_receiver_is_stopped_in_time_while_it_builds(tmp_path: Path) -> None:
     flags = ("--kb", str(tmp_path / "kb"), "--kb-source", "drawn", "--device", "cpu")
     with process("receiver", tmp_path, *flags) as receiver:
         deadline = monotonic() + 2 * PATIENCE
-        while "building the knowledge base" not in receiver.log.read_text():
+        while "building the knowledge base" not in receiver.log.read_text(encoding="utf-8"):
             assert monotonic() < deadline
             sleep(0.05)
         start = monotonic()
         receiver.signal(signal.SIGTERM)
-        assert receiver.exit_code() == 0, receiver.log.read_text()
+        assert receiver.exit_code() == 0, receiver.log.read_text(encoding="utf-8")
         assert monotonic() - start < 5
     with suppress(SemLinkError), KnowledgeBase.open(tmp_path / "kb") as kb:
         assert len(kb.view.item_ids) > 0

@@ -29,7 +29,7 @@ def _runtime_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def start(kind: str) -> "subprocess.Popen[str]":
-    process = subprocess.Popen([sys.executable, "-c", LINK, kind], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-c", LINK, kind], stdout=subprocess.PIPE, encoding="utf-8")
     assert process.stdout is not None
     assert process.stdout.readline() == "up\n"
     return process
@@ -59,5 +59,5 @@ def test_a_signal_that_nohup_ignores_stays_ignored() -> None:
         "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); from cli.console import stop_on_signals;"
         "stop_on_signals(); signal.raise_signal(signal.SIGHUP); print('still here')"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
     assert run.stdout == "still here\n"

@@ -120,7 +120,9 @@ def test_a_taken_port_is_refused_before_anything_starts(tmp_path: Path) -> None:
 
 def test_no_service_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
     """Neither one that serves nor one that is still starting."""
-    with subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path)], stdout=subprocess.PIPE, text=True) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(tmp_path)], stdout=subprocess.PIPE, encoding="utf-8"
+    ) as parent:
         assert parent.stdout is not None
         children = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
         parent.kill()
@@ -131,7 +133,7 @@ def test_no_service_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
 def test_health_imports_grpc_alone() -> None:
     """Containers run it every few seconds."""
     code = "import local.health, sys; print([name for name in ('numpy', 'pydantic', 'client') if name in sys.modules])"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
     assert run.stdout.strip() == "[]"
 
 
@@ -144,7 +146,7 @@ def test_the_running_link(link: LocalLink) -> None:
 def test_up_stopped_while_it_starts_leaves_nothing(tmp_path: Path, number: int, status: int) -> None:
     ports = [part for name in ("transmitter", "channel", "receiver") for part in (f"--{name}-port", "0")]
     command = [sys.executable, "-m", "cli.app", "up", *ports, "--out", str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as up:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8") as up:
         deadline = monotonic() + PATIENCE
         while len(children := psutil.Process(up.pid).children()) < 2 and monotonic() < deadline:
             sleep(0.05)

@@ -16,7 +16,7 @@ PROBE = "import importlib, sys; importlib.import_module(sys.argv[1]); print(*(se
 
 def test_layers_hold() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
-    run = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    run = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
     assert run.returncode == 0, run.stdout + run.stderr
 
 
@@ -26,7 +26,7 @@ def test_layers_hold() -> None:
 )
 def test_light_modules_load_nothing_heavy(module: str) -> None:
     run = subprocess.run(
-        [sys.executable, "-c", PROBE, module, *HEAVY], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", PROBE, module, *HEAVY], cwd=ROOT, capture_output=True, encoding="utf-8", check=True
     )
     assert run.stdout.split() == []
 
@@ -44,7 +44,7 @@ def test_help_loads_nothing_heavy(extra: list[str]) -> None:
         [sys.executable, "-c", code, *extra, "--", *HEAVY, "matplotlib"],
         cwd=ROOT,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
     )
     assert run.stdout.splitlines()[-1].split() == ["loaded:"]

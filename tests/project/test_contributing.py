@@ -64,7 +64,7 @@ def run(root: Path, *command: str) -> None:
         cwd=root,
         env=os.environ | {"PYTHONPATH": str(root)},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=240,
         check=False,
     )

@@ -14,7 +14,7 @@ from shared.codecs.base.registry import codec_from_file
 from shared.errors import InvalidSetting, NotFound
 from tests.tools.paths import ROOT
 
-PAGE = (ROOT / "docs/tutorial/your-own-codec.md").read_text()
+PAGE = (ROOT / "docs/tutorial/your-own-codec.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:
@@ -34,7 +34,7 @@ def test_the_tutorial_works(tmp_path: Path) -> None:
             cwd=tmp_path,
             env={"PYTHONPATH": str(ROOT), "PATH": ""},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=280,
             check=False,
         )
@@ -46,10 +46,10 @@ def test_the_tutorial_works(tmp_path: Path) -> None:
         pl.col("scheme") == "signs", pl.col("k") == 256, pl.col("snr_db") == 4, pl.col("fading") == "none"
     )
     assert best["semantic_accuracy"].item() > 0.5
-    live = json.loads((tmp_path / "out" / "demo.json").read_text())
+    live = json.loads((tmp_path / "out" / "demo.json").read_text(encoding="utf-8"))
     (awgn,) = [row for row in live["rows"] if row["scenario"] == "AWGN"]
     assert awgn["semantic_accuracy"] > 0.4
-    page = (tmp_path / "out" / "mine" / "results.md").read_text()
+    page = (tmp_path / "out" / "mine" / "results.md").read_text(encoding="utf-8")
     figures = re.findall(r"\]\((figures/.*?)\)", page)
     assert len(figures) >= 5
     for figure in figures:

@@ -18,7 +18,7 @@ from local.supervisor import LinkPlan, LocalLink
 from shared.errors import Mismatch
 from tests.tools.paths import ROOT
 
-PAGE = (ROOT / "docs/tutorial/your-own-embeddings.md").read_text()
+PAGE = (ROOT / "docs/tutorial/your-own-embeddings.md").read_text(encoding="utf-8")
 _FEW = {"train": ["--rounds", "1", "--clusters", "2", "--unlabelled"]}
 """So that it takes seconds."""
 
@@ -49,11 +49,13 @@ def test_from_photographs_to_the_running_link(tmp_path: Path) -> None:
         _, *arguments = shlex.split(line)
         command = [sys.executable, "-m", "cli.app", *arguments, *_FEW.get(arguments[0], [])]
         env = {"PYTHONPATH": str(ROOT), "PATH": "", "OMP_NUM_THREADS": "1"}
-        run = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=500, check=False)
+        run = subprocess.run(
+            command, cwd=tmp_path, env=env, capture_output=True, encoding="utf-8", timeout=500, check=False
+        )
         assert run.returncode == 0, (line, run.stderr[-2000:])
     rows = pl.read_csv(tmp_path / "out" / "mine" / "results.csv")
     assert rows.group_by("scheme").len().sort("scheme").rows() == [("nested", 4), ("raw", 2)]
-    assert "How well it does" in (tmp_path / "out" / "weights" / "nested" / "README.md").read_text()
+    assert "How well it does" in (tmp_path / "out" / "weights" / "nested" / "README.md").read_text(encoding="utf-8")
     with np.load(tmp_path / "out" / "photos.npz") as arrays:
         embedding, made_by = arrays["embeddings"][0], str(arrays["clip_fingerprint"])
     clip = ["--clip", "ViT-B-32", "--weights", str(tmp_path / "vit.pt")]

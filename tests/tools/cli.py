@@ -19,7 +19,7 @@ SCHEMAS = Path("docs/schemas")
 def semlink(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run the command as a user does. options: of `subprocess.run`."""
     command = [sys.executable, "-m", "semlink", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **options)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120, check=False, **options)
 
 
 def invoke(*arguments: object, columns: int = 80) -> Result:

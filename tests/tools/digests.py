@@ -78,7 +78,9 @@ def head(array: npt.NDArray[Any]) -> list[Any]:
 def in_a_child(module: str, *arguments: str) -> Any:
     """What `python -m module` prints as its last line, in JSON, computed with the pinned arithmetic."""
     command = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=os.environ | PINNED)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False, env=os.environ | PINNED
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -148,7 +150,7 @@ def alike(one: Any, two: Any, tolerance: float) -> bool:
 
 
 def _book() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(BOOK.read_text()) if BOOK.exists() else {"cases": {}}
+    found: dict[str, Any] = json.loads(BOOK.read_text(encoding="utf-8")) if BOOK.exists() else {"cases": {}}
     return found
 
 

@@ -39,7 +39,7 @@ class MilvusProcess:
         """Start it, on the ports that it had before, and wait until it is ready."""
         python = ENVIRONMENT / "bin" / "python"
         command = [str(python), __file__, str(self._folder), json.dumps(self._ports)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
@@ -79,7 +79,11 @@ def require_milvus() -> None:
 
     if not (ENVIRONMENT / "bin" / "milvus-server").exists():
         made = subprocess.run(
-            ["make", "milvus-server", f"PYTHON={sys.executable}"], cwd=ROOT, capture_output=True, text=True, check=False
+            ["make", "milvus-server", f"PYTHON={sys.executable}"],
+            cwd=ROOT,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
         )
         if made.returncode:
             reason = (made.stderr or made.stdout).strip().splitlines()[-1:]

@@ -154,8 +154,8 @@ async def serving(kind: type[Service], settings: ServerSettings, directory: Path
         await until(lambda: announce.exists() or running.done())
         if running.done():
             running.result()
-        await ready(announce.read_text())
-        yield announce.read_text()
+        await ready(announce.read_text(encoding="utf-8"))
+        yield announce.read_text(encoding="utf-8")
     finally:
         stop.set()
         await running
@@ -196,10 +196,10 @@ class Running:
         """HOST:PORT, once it is announced."""
         deadline = monotonic() + PATIENCE
         while not self.announce.exists():
-            assert self.process.poll() is None, self.log.read_text()
-            assert monotonic() < deadline, self.log.read_text()
+            assert self.process.poll() is None, self.log.read_text(encoding="utf-8")
+            assert monotonic() < deadline, self.log.read_text(encoding="utf-8")
             sleep(0.05)
-        return self.announce.read_text()
+        return self.announce.read_text(encoding="utf-8")
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""

@@ -108,7 +108,7 @@ def test_record_and_replay(channel: str, link: LocalLink, tmp_path: Path, drawn_
     name = tmp_path / "evening"
     command = [sys.executable, "-m", "cli.app", "channel", "record", "--out", str(name), "--sent"]
     command += ["--count", "12", "--channel", channel, "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as recorder:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8") as recorder:
         try:
             assert recorder.stderr is not None
             assert "recording" in recorder.stderr.readline()
@@ -140,7 +140,7 @@ def test_a_recording_is_ended_by_a_signal_and_written_whole(
 ) -> None:
     name = tmp_path / "evening"
     command = [sys.executable, "-m", "cli.app", "channel", "record", "--out", str(name), "--channel", channel]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as recorder:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8") as recorder:
         watchdog = threading.Timer(60, recorder.kill)
         watchdog.start()
         try:

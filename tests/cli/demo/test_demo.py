@@ -41,7 +41,7 @@ def test_demo_from_nothing_to_both_files(link: LocalLink, tmp_path: Path) -> Non
     assert "accu-" in result.stdout
     assert "airtime (emulated)" in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 80 + len(str(tmp_path))
-    check_document(json.loads((tmp_path / "demo.json").read_text(), parse_constant=pytest.fail), 6)
+    check_document(json.loads((tmp_path / "demo.json").read_text(encoding="utf-8"), parse_constant=pytest.fail), 6)
     with Image.open(tmp_path / "demo.png") as image:
         assert image.size == (1920, 1080)
     left = [process for process in psutil.process_iter() if process.pid not in before]
@@ -53,7 +53,9 @@ def test_demo_through_a_running_link_reproduces(link: LocalLink, tmp_path: Path)
     options = ("--images", "20", "--snr-db", "-5", "--codec", "raw", "--json", "--out", tmp_path)
     first, second = (json.loads(semlink("demo", *at, *options).stdout) for _ in range(2))
     check_document(first, 20)
-    assert first == json.loads((tmp_path / "demo.json").read_text()) | {key: first[key] for key in ("seconds", "rows")}
+    assert first == json.loads((tmp_path / "demo.json").read_text(encoding="utf-8")) | {
+        key: first[key] for key in ("seconds", "rows")
+    }
     for one, other in zip(first["rows"], second["rows"], strict=True):
         for key in ("semantic_accuracy", "semantic_agreement", "snr_db_achieved"):
             assert one[key] == other[key]
@@ -69,7 +71,7 @@ def test_the_client_image_has_what_its_commands_import() -> None:
         f"import importlib, sys; sys.modules.update(dict.fromkeys({missing})); "
         f"[importlib.import_module(name) for name in {modules}]"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=False)
     assert run.returncode == 0, run.stderr
 
 

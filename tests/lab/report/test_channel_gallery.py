@@ -25,5 +25,5 @@ def test_every_panel_shows_something(tmp_path):
 
 
 def test_the_page_names_every_setting():
-    page = (ROOT / "docs" / "physics" / "channel.md").read_text()
+    page = (ROOT / "docs" / "physics" / "channel.md").read_text(encoding="utf-8")
     assert [name for name in ChannelSettings.model_fields if f"`{name}`" not in page and f"`{name} =" not in page] == []

@@ -69,7 +69,7 @@ def test_gains(folder: Path) -> None:
 
 
 def test_a_page_shows_every_row(folder: Path) -> None:
-    page = write_page(folder).read_text()
+    page = write_page(folder).read_text(encoding="utf-8")
     rows = pl.read_parquet(folder / "results.parquet")
     for one in rows.filter(pl.col("n") > 0).iter_rows(named=True):
         assert f"{one['semantic_accuracy']:.3f} / 0.80" in page
@@ -86,9 +86,12 @@ def test_comparisons_in_sub_folders_are_chapters(folder: Path) -> None:
     sent = replace(row("jpeg", 256, 0.0, 0.2), psnr_db=17.5, genie="header of the file", n=1234)
     other = replace(sent, scheme="webp", genie="")
     write_table([sent, replace(sent, snr_db=4.0), other, replace(other, snr_db=4.0)], sub)
-    about = json.loads((folder / "reference.json").read_text()) | {"scenario": "pictures", "title": "Pictures"}
+    about = json.loads((folder / "reference.json").read_text(encoding="utf-8")) | {
+        "scenario": "pictures",
+        "title": "Pictures",
+    }
     (sub / "reference.json").write_text(json.dumps(about))
-    page = write_page(folder).read_text()
+    page = write_page(folder).read_text(encoding="utf-8")
     assert "\n## Pictures\n\n1,234 pictures for each row." in page
     assert "`jpeg` (header of the file)" in page
     assert f"    semlink evaluate pictures --data DATA --out {sub}\n" in page
@@ -125,6 +128,6 @@ def test_framings_are_told_apart_and_every_channel_use_has_a_place(folder: Path)
     for uses, shared in zip(uses_of(results, AWGN, 0.0).iter_rows(named=True), (0, 2), strict=True):
         assert sum(uses[part] for part in parts) == pytest.approx(one.cbr_total * 3072 + shared)
         assert uses["configuration"] == shared
-    page = write_page(folder).read_text()
+    page = write_page(folder).read_text(encoding="utf-8")
     assert "8: 0.012, 0" in page
     assert (folder / "figures" / "uses-1.png").is_file()

@@ -25,7 +25,9 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # a process 
 def run(*arguments: object, **options) -> subprocess.CompletedProcess[str]:
     """Run a module of the tests to its end."""
     command = [sys.executable, "-m", *map(str, arguments)]
-    return subprocess.run(command, env=os.environ | ONE_THREAD, capture_output=True, text=True, check=False, **options)
+    return subprocess.run(
+        command, env=os.environ | ONE_THREAD, capture_output=True, encoding="utf-8", check=False, **options
+    )
 
 
 @pytest.mark.parametrize(("what", "moments"), [("changes", 100), ("builds", 30)])
@@ -101,7 +103,7 @@ def wait_ready(receiver: Running) -> None:
                 client.describe()
                 return
         except SemLinkError:
-            assert monotonic() < deadline, receiver.log.read_text()
+            assert monotonic() < deadline, receiver.log.read_text(encoding="utf-8")
             sleep(0.1)
 
 

@@ -30,7 +30,7 @@ class Writer:
     def __init__(self, directory: Path, engine: str, merge_items: int) -> None:
         command = [sys.executable, "-m", "tests.tools.knowledge_base_writer", directory, engine, merge_items]
         self._process = subprocess.Popen(
-            list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", bufsize=1
         )
         self._acknowledged()
 

@@ -249,7 +249,7 @@ def test_bpg_is_its_own_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     np.testing.assert_array_equal(BpgLdpc.format.decode(data), picture())
     BpgLdpc.format.encode(picture(), 95)
     assert BpgLdpc.format.decode(b"damaged") is None
-    calls = [line.split() for line in log.read_text().splitlines()]
+    calls = [line.split() for line in log.read_text(encoding="utf-8").splitlines()]
     assert [call[0] for call in calls] == ["bpgenc", "bpgdec", "bpgenc", "bpgdec"]
     for call, parameter in ((calls[0], "51"), (calls[2], "3")):
         assert call[1:7] == ["-q", parameter, "-f", "420", "-m", "9"]

@@ -81,7 +81,7 @@ async def slow(tmp_path: Path):
     service = Slow()
     running = asyncio.create_task(serve(service.kind, settings, stop))
     await until(announce.exists)
-    yield service, announce.read_text(), stop, running
+    yield service, announce.read_text(encoding="utf-8"), stop, running
     stop.set()
     service.warm.set()
     await asyncio.gather(running, return_exceptions=True)
@@ -246,7 +246,7 @@ def test_a_port_that_is_taken_is_an_error_that_names_it(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         with process("channel_proxy", tmp_path, "--port", str(port)) as proxy:
             assert proxy.exit_code() == 1
-            text = proxy.log.read_text()
+            text = proxy.log.read_text(encoding="utf-8")
     assert f"cannot listen on 127.0.0.1:{port}" in text
     assert "Traceback" not in text
     assert not proxy.announce.exists()
@@ -256,7 +256,7 @@ def test_a_port_that_is_taken_is_an_error_that_names_it(tmp_path: Path) -> None:
 def test_a_wrong_setting_is_said_in_one_line_with_code_2(tmp_path: Path, flags: list[str]) -> None:
     with process("channel_proxy", tmp_path, *flags) as proxy:
         assert proxy.exit_code() == 2
-        lines = proxy.log.read_text().strip().splitlines()
+        lines = proxy.log.read_text(encoding="utf-8").strip().splitlines()
     assert flags[1] in lines[-1]
     assert "Traceback" not in "".join(lines)
 
@@ -270,7 +270,7 @@ def test_it_stops_when_standard_input_ends(tmp_path: Path) -> None:
             proxy.process.wait(0.5)
         proxy.process.stdin.close()
         assert proxy.exit_code() == 0
-        assert '"event": "stopped"' in proxy.log.read_text()
+        assert '"event": "stopped"' in proxy.log.read_text(encoding="utf-8")
 
 
 async def test_without_that_flag_it_does_not(tmp_path: Path) -> None:

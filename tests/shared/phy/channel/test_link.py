@@ -130,5 +130,5 @@ def test_stage_numbers_are_never_shared():
 
 def test_the_channel_pulls_no_heavy_package():
     program = "import sys, shared.phy; print({'torch', 'faiss', 'scipy', 'sionna', 'grpc'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True)
     assert done.stdout.strip() == "set()"

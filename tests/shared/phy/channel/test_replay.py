@@ -99,7 +99,9 @@ def fingerprints() -> list[str]:
 def test_a_burst_replays_in_another_process(threads):
     program = "from tests.shared.phy.channel.test_replay import fingerprints; print(*fingerprints())"
     environment = os.environ | {"OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True, env=environment
+    )
     assert done.stdout.split() == fingerprints()
 
 

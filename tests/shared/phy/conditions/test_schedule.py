@@ -299,7 +299,7 @@ def test_an_unknown_clock_is_refused():
 
 
 def test_the_example_of_the_documentation_is_right(tmp_path):
-    page = (ROOT / "docs/how-to/schedules.md").read_text()
+    page = (ROOT / "docs/how-to/schedules.md").read_text(encoding="utf-8")
     text = page.split("```toml\n")[1].split("```")[0]
     line = read(tmp_path, text, drive="seconds,snr_db\n0,20\n0.5,12\n2,18\n").timeline()
     assert line.at(7) == {"snr_db": 10, "loss_probability": 0.1}
@@ -320,4 +320,4 @@ def test_a_shipped_scenario_runs(path):
         lost += draw_faults(now, 0, counter).lost
         assert math.isfinite(Link.from_settings(now).transmit(x, 0, counter).signal_power)
     assert (lost > 0) == (path.stem != "train")
-    assert len(path.read_text().splitlines()) < 60
+    assert len(path.read_text(encoding="utf-8").splitlines()) < 60
