@@ -5,7 +5,10 @@ torch module --torch.export, any batch size--> ir_file, kept by fingerprint --co
 The next start reads both from the cache. A picture's embedding does not depend on the batch that it is in.
 """
 
+import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -71,21 +74,40 @@ class OpenVinoEngine:
 
 
 def _converted(tower: ImageTower, ir_file: Path) -> Any:
-    """The tower in OpenVINO's format, kept in `ir_file` where that can be written."""
-    import openvino  # noqa: PLC0415
+    """The tower in OpenVINO's format, kept in `ir_file` where that can be written.
+
+    By the front end itself: `openvino.convert_model` reports to its makers over the network, from a process that it
+    forks and ends with SIGTERM, which a service takes for its own.
+    """
+    from openvino.frontend import FrontEndManager  # noqa: PLC0415
+    from openvino.frontend.pytorch.fx_decoder import TorchFXPythonDecoder  # noqa: PLC0415
 
     log.info("converting CLIP for OpenVINO, once", file=str(ir_file))
     batch = torch.export.Dim("batch", min=1, max=_LARGEST_BATCH)
     size = tower.image_size
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     program = torch.export.export(tower.eval(), (example,), dynamic_shapes=({0: batch},))
-    model = openvino.convert_model(program)
+    front_end = FrontEndManager().load_by_framework("pytorch")
+    with _without_warnings():  # of operations that this version of torch does not have
+        decoder = TorchFXPythonDecoder.from_exported_program(program)  # OpenVINO wants it alive to the end
+        model = front_end.convert(front_end.load(decoder))
     model.reshape([-1, size, size, 3])
     try:
         _keep(model, ir_file)
     except OSError as error:
         log.warning("the converted CLIP cannot be kept; the next start converts again", reason=str(error))
     return model
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
 
 
 def _keep(model: Any, ir_file: Path) -> None:

@@ -91,6 +91,12 @@ def test_auto_takes_one_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
         _openvino("float32")
 
 
+def test_the_conversion_reports_to_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("openvino_telemetry.main.Telemetry.__init__", lambda *_, **__: pytest.fail("telemetry"))
+    assert _openvino("float32").engine == "openvino"
+
+
 def test_what_this_processor_cannot_run_is_left_out_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise RuntimeError("from the CPU plugin:\nno such instruction")
