@@ -17,9 +17,10 @@ SCHEMAS = Path("docs/schemas")
 
 
 def semlink(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user does. options: of `subprocess.run`."""
+    """Run the command as a user does; what it prints is read as UTF-8. options: of `subprocess.run`."""
     command = [sys.executable, "-m", "semlink", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120, check=False, **options)
+    options = {"encoding": "utf-8"} | options
+    return subprocess.run(command, capture_output=True, timeout=120, check=False, **options)
 
 
 def invoke(*arguments: object, columns: int = 80) -> Result:
