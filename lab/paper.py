@@ -71,9 +71,9 @@ def train(paper: Paper) -> None:
     for name in (name for name, trainer in TRAINERS.items() if trainer.trial is not None):
         wanted = _settings(paper, name)
         made_by, text = wanted.out / "made-by.txt", f"CLIP {clip}\n{wanted!r}\n"
-        if not (made_by.exists() and made_by.read_text() == text):
+        if not (made_by.exists() and made_by.read_text(encoding="utf-8") == text):
             resolve_name(TRAINERS[name].function)(wanted)
-            made_by.write_text(text)
+            made_by.write_text(text, encoding="utf-8")
 
 
 def _settings(paper: Paper, name: str) -> TrainSettings:

@@ -55,7 +55,7 @@ class ServiceProcess:
         It leads a process group of its own: Ctrl-C reaches only this process, which stops the services in order.
         """
         if self.bound:
-            self._port = int(self._announce.read_text().rpartition(":")[2])
+            self._port = int(self._announce.read_text(encoding="utf-8").rpartition(":")[2])
             self._announce.unlink()
         own = command_line(host="127.0.0.1", port=self._port, announce=self._announce, stop_with_stdin=True)
         command = [sys.executable, "-P", "-m", self.name, *own, *self._flags]
@@ -79,7 +79,7 @@ class ServiceProcess:
             if monotonic() > deadline:
                 raise self._late()
             sleep(_POLL_SECONDS)
-        return self._announce.read_text().strip()
+        return self._announce.read_text(encoding="utf-8").strip()
 
     def wait_ready(self, deadline: float) -> None:
         """Wait until gRPC health says SERVING. Raises Unavailable if it ends, with the reason, or is late."""
@@ -104,7 +104,7 @@ class ServiceProcess:
 
     def tail(self) -> str:
         """The last lines of its log."""
-        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        lines = self.log.read_text(errors="replace", encoding="utf-8").splitlines() if self.log.exists() else []
         return "\n".join(f"    {line}" for line in lines[-_TAIL_LINES:]) or "    (empty)"
 
     def terminate(self) -> None:
@@ -133,7 +133,7 @@ class ServiceProcess:
         """What the service itself left as its reason; else the last line of its log, as after a crash."""
         if self._reason.exists():
             return self._reason.read_text(encoding="utf-8", errors="replace").strip()
-        lines = self.log.read_text(errors="replace").split("\n") if self.log.exists() else []
+        lines = self.log.read_text(errors="replace", encoding="utf-8").split("\n") if self.log.exists() else []
         return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
 
     def _late(self) -> Unavailable:

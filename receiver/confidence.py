@@ -57,19 +57,19 @@ class Confidences(NamedTuple):
         """Write them as JSON; a crash leaves the old file or the new one."""
         with replacing(path) as temporary:
             text = json.dumps({name: asdict(model) for name, model in self._asdict().items()}, indent=2)
-            temporary.write_text(text + "\n")
+            temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def shipped_confidence() -> Confidences:
     """The models that ship."""
-    return _parse(files("receiver").joinpath(CONFIDENCE_FILE).read_text())
+    return _parse(files("receiver").joinpath(CONFIDENCE_FILE).read_text(encoding="utf-8"))
 
 
 def load_confidence(directory: Path) -> Confidences:
     """The models of a knowledge base, or those that ship where it has none. Raises DataLoss for a damaged file."""
     path = directory / CONFIDENCE_FILE
     try:
-        return _parse(path.read_text()) if path.exists() else shipped_confidence()
+        return _parse(path.read_text(encoding="utf-8")) if path.exists() else shipped_confidence()
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise DataLoss(
             f"{path} holds no calibration ({error}); delete it, or make it again: `semlink kb calibrate {directory}`"

@@ -56,7 +56,7 @@ def _packages(powercap: Path) -> dict[str, float]:
     found = {}
     for zone in sorted(powercap.glob("intel-rapl:?")):  # AMD's processors go by this name too
         try:
-            found[zone.name] = int((zone / "energy_uj").read_text()) / 1e6
+            found[zone.name] = int((zone / "energy_uj").read_text(encoding="utf-8")) / 1e6
         except (OSError, ValueError):  # there, but not for us
             continue
     return found
@@ -65,7 +65,7 @@ def _packages(powercap: Path) -> dict[str, float]:
 def _range(name: str, powercap: Path) -> float:
     """Joules at which a counter starts again; NVML's never does."""
     path = powercap / name / "max_energy_range_uj"
-    return int(path.read_text()) / 1e6 if path.is_file() else math.inf
+    return int(path.read_text(encoding="utf-8")) / 1e6 if path.is_file() else math.inf
 
 
 def _gpu(device: torch.device) -> dict[str, float]:

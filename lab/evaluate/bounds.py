@@ -32,8 +32,8 @@ def classifier_accuracy(
         check_apart(test_set.items, train)
         labels = np.searchsorted(test_set.names, train.labels)
         found = best_accuracy((train.embeddings, labels), (test_set.queries.embeddings, test_set.query_labels))
-        path.write_text(json.dumps(found))
-    return float(json.loads(path.read_text()))
+        path.write_text(json.dumps(found), encoding="utf-8")
+    return float(json.loads(path.read_text(encoding="utf-8")))
 
 
 def upper_bound_of(point: Point, accuracy: float, classes: int) -> float:

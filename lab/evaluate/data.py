@@ -97,13 +97,13 @@ class TestSet:
         save_features(folder / "items.npz", self.items)
         np.savez(folder / "pixels.npz", pixels=self.pixels)
         about = {"clip_fingerprint": self.clip_fingerprint, "clip": self.clip}
-        (folder / "clip.json").write_text(json.dumps(about))
+        (folder / "clip.json").write_text(json.dumps(about), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
         queries, items = load_features(folder / "queries.npz"), load_features(folder / "items.npz")
-        about = json.loads((folder / "clip.json").read_text())
+        about = json.loads((folder / "clip.json").read_text(encoding="utf-8"))
         with np.load(folder / "pixels.npz", allow_pickle=False) as arrays:
             return cls(queries, items, arrays["pixels"], about["clip_fingerprint"], ClipChoice(*about["clip"]))
 

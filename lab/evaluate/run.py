@@ -113,7 +113,7 @@ def _write_reference(out: Path, scenario: Scenario, test_set: TestSet, best_clas
         "nearest_accuracy": Scorer(test_set).nearest_accuracy,
         "classifier_accuracy": None if math.isnan(best_classifier) else best_classifier,
     }
-    (out / "reference.json").write_text(json.dumps(about, indent=2) + "\n")
+    (out / "reference.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
 
 
 _scorers: list[Scorer] = []

@@ -80,7 +80,7 @@ class PointStore:
         if not path.exists():
             return None
         try:
-            return Row(**json.loads(path.read_text()))
+            return Row(**json.loads(path.read_text(encoding="utf-8")))
         except (ValueError, TypeError) as error:
             raise DataLoss(f"{path} holds no finished point ({error}); remove it, and it is measured again") from error
 

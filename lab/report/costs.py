@@ -88,4 +88,4 @@ def _cost(codec: str, k: int) -> Cost:
 
 if __name__ == "__main__":
     for name in sys.argv[1:]:
-        Path(name).write_text(with_costs_in_code(Path(name).read_text("utf-8")), "utf-8")
+        Path(name).write_text(with_costs_in_code(Path(name).read_text(encoding="utf-8")), encoding="utf-8")

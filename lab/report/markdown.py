@@ -57,7 +57,7 @@ def write_page(folder: Path, more: Sequence[tuple[str, str]] = (), command: str 
         parts="\n".join([*parts, _figures_part(more)]),
     )
     path = folder / "results.md"
-    path.write_text(page)
+    path.write_text(page, encoding="utf-8")
     return path
 
 

@@ -34,7 +34,7 @@ class Results:
             raise NotFound(f"there are no results in {str(folder)!r}; make them with `semlink evaluate --out {folder}`")
         try:
             rows = _named(pl.read_parquet(folder / "results.parquet"))
-            return cls(rows, json.loads((folder / "reference.json").read_text()), folder)
+            return cls(rows, json.loads((folder / "reference.json").read_text(encoding="utf-8")), folder)
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             raise DataLoss(f"{folder} holds no results that can be read: {error}") from error
 

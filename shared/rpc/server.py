@@ -165,7 +165,7 @@ def _announce(path: Path, address: str) -> None:
     """Write the address so that a reader sees all of it or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
-        temporary.write_text(address)
+        temporary.write_text(address, encoding="utf-8")
 
 
 async def _beat_until(stop: asyncio.Event, heartbeat: Path | None) -> None:

@@ -79,14 +79,14 @@ def test_a_package_that_is_not_installed_is_named_with_the_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "needs_foreign.py").write_text("import no_such_package.part")
+    (tmp_path / "needs_foreign.py").write_text("import no_such_package.part", encoding="utf-8")
     with pytest.raises(NotFound, match=r"needs no_such_package, .* pip install 'semlink\[lab\]'"):
         load("needs_foreign:command")
-    (tmp_path / "needs_own.py").write_text("import cli.no_such_module")
+    (tmp_path / "needs_own.py").write_text("import cli.no_such_module", encoding="utf-8")
     with pytest.raises(ModuleNotFoundError, match=r"cli\.no_such_module"):
         load("needs_own:command")
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    (tmp_path / "draws.py").write_text("import matplotlib")
+    (tmp_path / "draws.py").write_text("import matplotlib", encoding="utf-8")
     with pytest.raises(NotFound, match=r"pip install 'semlink\[plot\]'"):
         load("draws:command")
 

@@ -52,7 +52,7 @@ def test_send_without_noise_is_strict_json(link: LocalLink, cat: Path) -> None:
 
 
 def test_send_several_prints_an_array_in_order(link: LocalLink, cat: Path, tmp_path: Path) -> None:
-    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "text.png").write_text("no picture", encoding="utf-8")
     result = semlink("send", cat, tmp_path / "text.png", cat, "--json", "--transmitter", link.transmitter)
     found = json.loads(result.stdout)
     assert result.returncode == 2
@@ -146,7 +146,7 @@ def test_kb_build_and_features_of_a_folder(tmp_path: Path, drawn_pngs: list[tupl
     for label, data in drawn_pngs[:6]:
         (tmp_path / "pictures" / label).mkdir(parents=True)
         (tmp_path / "pictures" / label / "a.png").write_bytes(data)
-    (tmp_path / "pictures" / drawn_pngs[0][0] / "broken.png").write_text("no picture")
+    (tmp_path / "pictures" / drawn_pngs[0][0] / "broken.png").write_text("no picture", encoding="utf-8")
     built = printed("kb", "build", tmp_path / "pictures", "--out", tmp_path / "kb", "--device", "cpu")
     assert (built["items"], built["labels"], len(built["skipped"])) == (6, 6, 1)
     made = printed("features", tmp_path / "pictures", "--out", tmp_path / "f.npz", "--device", "cpu")

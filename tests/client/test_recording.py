@@ -110,7 +110,7 @@ def test_damage_is_found(tmp_path: Path, bursts: list[RecordedBurst]) -> None:
         read_recording(tmp_path / "evening")
     with pytest.raises(NotFound, match="no such recording"):
         read_recording(tmp_path / "morning")
-    (tmp_path / "evening.sigmf-meta").write_text("{")
+    (tmp_path / "evening.sigmf-meta").write_text("{", encoding="utf-8")
     with pytest.raises(DataLoss, match="evening"):
         read_recording(tmp_path / "evening")
 
@@ -163,7 +163,7 @@ def test_what_a_burst_lacks_is_named(tmp_path: Path, bursts: list[RecordedBurst]
     write(tmp_path / "evening", bursts[:2], sent=False)
     meta = json.loads((tmp_path / "evening.sigmf-meta").read_text(encoding="utf-8"))
     del meta["annotations"][1]["semlink:settings"]
-    (tmp_path / "evening.sigmf-meta").write_text(json.dumps(meta))
+    (tmp_path / "evening.sigmf-meta").write_text(json.dumps(meta), encoding="utf-8")
     with pytest.raises(DataLoss, match="burst 2 of the recording lacks semlink:settings"):
         read_recording(tmp_path / "evening")
 

@@ -68,7 +68,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def paper(tmp_path_factory: pytest.TempPathFactory) -> Paper:
     folder = tmp_path_factory.mktemp("paper")
-    (folder / "one.toml").write_text(SCENARIO)
+    (folder / "one.toml").write_text(SCENARIO, encoding="utf-8")
     trial = Paper(ClipChoice(), "drawn", folder / "out", scenario=str(folder / "one.toml"), device="cpu", trial=True)
     train(trial)
     return trial
@@ -89,7 +89,7 @@ def test_every_codec_is_trained_once_on_that_clip(paper: Paper) -> None:
             assert file.metadata()["clip_fingerprint"] == clip
     train(paper)
     assert written(paper) == before
-    (paper.weights / "label" / "made-by.txt").write_text("CLIP c0ffee\n")
+    (paper.weights / "label" / "made-by.txt").write_text("CLIP c0ffee\n", encoding="utf-8")
     train(paper)
     after = written(paper)
     assert {Path(path).parent.name for path in before if after[path] != before[path]} == {"label"}

@@ -53,7 +53,9 @@ def test_only_codecs_that_the_operator_named_are_run(link: LocalLink, tmp_path: 
 
 
 def test_a_name_that_is_taken_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text("from shared.codecs.embedding.raw import Raw\n\n\nclass Mine(Raw):\n    pass\n")
+    (tmp_path / "mine.py").write_text(
+        "from shared.codecs.embedding.raw import Raw\n\n\nclass Mine(Raw):\n    pass\n", encoding="utf-8"
+    )
     with pytest.raises(InvalidSetting, match="the name 'raw', which another codec has"):
         CodecShelf("cpu", "c0ffee", [f"{tmp_path / 'mine.py'}:Mine"])
 

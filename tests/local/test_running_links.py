@@ -49,7 +49,7 @@ def test_a_link_is_found_and_stopped(tmp_path: Path, kind: str, seconds: float, 
 def test_the_file_of_a_dead_link_is_removed(tmp_path: Path) -> None:
     with registered({}):
         assert [link.pid for link in running_links()] == [os.getpid()]
-    (tmp_path / "semlink" / "1.json").write_text('{"pid": 1, "addresses": {}}')
+    (tmp_path / "semlink" / "1.json").write_text('{"pid": 1, "addresses": {}}', encoding="utf-8")
     assert running_links() == []
     assert not (tmp_path / "semlink" / "1.json").exists()
 

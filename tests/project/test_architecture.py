@@ -1,3 +1,4 @@
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -57,3 +58,14 @@ def test_every_package_says_that_it_is_typed_and_is_a_package() -> None:
             assert (folder / "__init__.py").exists(), f"{folder} has no __init__.py"
         if name != "assets":
             assert (ROOT / name / "py.typed").exists(), f"{name} has no py.typed"
+
+
+@pytest.mark.parametrize("package", [*PACKAGES, "tests"])
+def test_files_of_text_are_utf_8_whatever_the_locale(package: str) -> None:
+    """A library may change the locale of a process; what is written under one must be readable under another."""
+    for file in (ROOT / package).rglob("*.py"):
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+                named = {keyword.arg for keyword in call.keywords}
+                text = call.func.attr in {"read_text", "write_text"} or "text" in named
+                assert not text or "encoding" in named, f"{file}:{call.lineno} names no encoding"

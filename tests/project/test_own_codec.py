@@ -23,8 +23,8 @@ def blocks(language: str) -> list[str]:
 
 @pytest.mark.timeout(600)
 def test_the_tutorial_works(tmp_path: Path) -> None:
-    (tmp_path / "signs.py").write_text(*blocks("python"))
-    (tmp_path / "mine.toml").write_text(*blocks("toml"))
+    (tmp_path / "signs.py").write_text(*blocks("python"), encoding="utf-8")
+    (tmp_path / "mine.toml").write_text(*blocks("toml"), encoding="utf-8")
     for line in "".join(blocks("shell")).splitlines():
         program, *arguments = shlex.split(line)
         assert program == "semlink"
@@ -60,13 +60,13 @@ def test_a_wrong_file_is_named(tmp_path: Path) -> None:
     file = tmp_path / "codec.py"
     with pytest.raises(NotFound, match=r"codec\.py"):
         codec_from_file(f"{file}:Mine")
-    file.write_text("import no_such_library\n")
+    file.write_text("import no_such_library\n", encoding="utf-8")
     with pytest.raises(InvalidSetting, match=r"codec\.py cannot be run: ModuleNotFoundError: .*no_such_library"):
         codec_from_file(f"{file}:Mine")
-    file.write_text("from shared.codecs import Codec\n\n\nclass Mine(Codec):\n    name = 'mine'\n")
+    file.write_text("from shared.codecs import Codec\n\n\nclass Mine(Codec):\n    name = 'mine'\n", encoding="utf-8")
     with pytest.raises(InvalidSetting, match=r"'Mine' .* has no lengths, default_k"):
         codec_from_file(f"{file}:Mine")
-    file.write_text("class Mine: pass\n")
+    file.write_text("class Mine: pass\n", encoding="utf-8")
     with pytest.raises(InvalidSetting, match="no codec 'Mine'"):
         codec_from_file(f"{file}:Mine")
     with pytest.raises(InvalidSetting, match="no codec 'Yours'"):

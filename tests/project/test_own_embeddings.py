@@ -44,7 +44,7 @@ def test_from_photographs_to_the_running_link(tmp_path: Path) -> None:
     photographs(tmp_path / "photos")
     torch.manual_seed(0)
     torch.save(open_clip.create_model("ViT-B-32").state_dict(), tmp_path / "vit.pt")
-    (tmp_path / "mine.toml").write_text(*blocks("toml"))
+    (tmp_path / "mine.toml").write_text(*blocks("toml"), encoding="utf-8")
     for line in "".join(blocks("shell")).splitlines():
         _, *arguments = shlex.split(line)
         command = [sys.executable, "-m", "cli.app", *arguments, *_FEW.get(arguments[0], [])]

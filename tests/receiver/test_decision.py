@@ -96,7 +96,7 @@ def test_a_kept_confidence_is_used_and_a_damaged_one_is_named(tmp_path: Path) ->
     assert load_confidence(tmp_path) == kept
     short = kept._replace(fusion=replace(model(), weights=(1, 2)))
     for text in ("", "{}", json.dumps({name: asdict(each) for name, each in short._asdict().items()})):
-        (tmp_path / CONFIDENCE_FILE).write_text(text)
+        (tmp_path / CONFIDENCE_FILE).write_text(text, encoding="utf-8")
         with pytest.raises(DataLoss, match="semlink kb calibrate"):
             load_confidence(tmp_path)
 

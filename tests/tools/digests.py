@@ -125,7 +125,7 @@ def check(name: str, found: Found, probed: str, tolerance: float = TOLERANCE) ->
         if book.get("probe") != probed:  # of another arithmetic: begun anew
             book = {"probe": probed, "cases": {}}
         book["cases"][name] = found
-        BOOK.write_text(_written(book))
+        BOOK.write_text(_written(book), encoding="utf-8")
         return
     assert name in book["cases"], f"{name} is not recorded; see tests/link/test_digests.py"
     recorded = book["cases"][name]

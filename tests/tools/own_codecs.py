@@ -26,6 +26,6 @@ class RandomJscc(DeepJscc):
 def own_codecs(folder: Path) -> list[str]:
     """`signs`, the tutorial's codec of embeddings, and `random-jscc`, one of pictures, as --own-codec takes them."""
     tutorial = (ROOT / "docs/tutorial/your-own-codec.md").read_text(encoding="utf-8")
-    (folder / "signs.py").write_text(re.findall(r"```python\n(.*?)```", tutorial, re.DOTALL)[0])
-    (folder / "jscc.py").write_text(_RANDOM_JSCC)
+    (folder / "signs.py").write_text(re.findall(r"```python\n(.*?)```", tutorial, re.DOTALL)[0], encoding="utf-8")
+    (folder / "jscc.py").write_text(_RANDOM_JSCC, encoding="utf-8")
     return [f"{folder / 'signs.py'}:Signs", f"{folder / 'jscc.py'}:RandomJscc"]

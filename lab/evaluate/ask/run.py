@@ -110,7 +110,7 @@ def evaluate_ask(folder: Path, scenes: int, report: Progress) -> pl.DataFrame:
         file = measured / f"{fingerprint_of([lab.fingerprint.encode(), repr(point).encode()])}.json"
         if not file.exists():
             with replacing(file) as draft:
-                draft.write_text(json.dumps(_measured(lab, exam, point, agnostic)))
+                draft.write_text(json.dumps(_measured(lab, exam, point, agnostic)), encoding="utf-8")
         rows.append(_read(file))
     report(len(wanted), len(wanted))
     table = pl.DataFrame(rows, infer_schema_length=None)

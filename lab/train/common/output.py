@@ -42,4 +42,4 @@ def write_card(template: str, settings: TrainSettings, seconds: float, **values:
     """
     given = {"settings": settings, "minutes": seconds / 60, "hardware": hardware(), "version": VERSION}
     make_directory(settings.out)
-    (settings.out / "README.md").write_text(render(f"train/{template}", **given, **values))
+    (settings.out / "README.md").write_text(render(f"train/{template}", **given, **values), encoding="utf-8")

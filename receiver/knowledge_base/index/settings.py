@@ -58,14 +58,14 @@ class Tuning:
 def write_tuning(directory: Path, tuning: Tuning) -> None:
     """Store a tuning, atomically."""
     with replacing(directory / TUNING_FILE) as temporary:
-        temporary.write_text(json.dumps(asdict(tuning), indent=2) + "\n")
+        temporary.write_text(json.dumps(asdict(tuning), indent=2) + "\n", encoding="utf-8")
 
 
 def read_tuning(directory: Path) -> Tuning | None:
     """The stored tuning, None without one. Raises DataLoss for a damaged file."""
     path = directory / TUNING_FILE
     try:
-        return Tuning(**json.loads(path.read_text()))
+        return Tuning(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
     except (TypeError, ValueError) as error:

@@ -120,4 +120,4 @@ class Layout:
 
     def _write(self, pointer: str, store: Path) -> None:
         with replacing(self.directory / pointer) as temporary:
-            temporary.write_text(f"{store.name}\n")
+            temporary.write_text(f"{store.name}\n", encoding="utf-8")

@@ -72,7 +72,7 @@ class Adaptation:
         """Read the file that `semlink train digital-pictures` writes."""
         path = weights_path("digital-pictures", "adaptation.json")
         try:
-            return cls(**json.loads(path.read_text()))
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
             raise DataLoss(
                 f"{path} holds no adaptation ({error}): run `semlink train digital-pictures --data DIR`"

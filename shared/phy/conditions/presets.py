@@ -24,7 +24,7 @@ class Preset:
         return ChannelSettings(seed=seed).updated(**self.settings)
 
 
-_TABLE: Final = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+_TABLE: Final = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 PRESETS: Final[Mapping[str, Preset]] = {name: Preset(name, **fields) for name, fields in _TABLE.items()}
 
 

@@ -69,7 +69,7 @@ class Schedule:
         """
         path = Path(path)
         try:
-            return _File.model_validate(tomllib.loads(path.read_text("utf-8"))).schedule(path)
+            return _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).schedule(path)
         except OSError as error:
             raise NotFound(f"schedule {path}: {error.strerror}") from error
         except ValidationError as error:

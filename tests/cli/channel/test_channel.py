@@ -76,7 +76,9 @@ def test_tables_for_people(channel: str) -> None:
 
 def test_a_scenario_is_started_shown_and_ended(channel: str, tmp_path: Path) -> None:
     file = tmp_path / "tunnel.toml"
-    file.write_text("[settings]\nsnr_db = 20\n[[ramp]]\nfrom_seconds = 1\nto_seconds = 2\nsnr_db = 0\n")
+    file.write_text(
+        "[settings]\nsnr_db = 20\n[[ramp]]\nfrom_seconds = 1\nto_seconds = 2\nsnr_db = 0\n", encoding="utf-8"
+    )
     started = printed("channel", "schedule", file, "--channel", channel)
     assert (started["schedule"], started["clock"], started["settings"]) == ("tunnel", "burst", {"snr_db": 20})
     assert started["changes"] == [{"seconds": 1, "ramp_seconds": 1, "settings": {"snr_db": 0}}]
@@ -84,7 +86,7 @@ def test_a_scenario_is_started_shown_and_ended(channel: str, tmp_path: Path) -> 
     shown = invoke("channel", "schedule", "--channel", channel)
     assert "tunnel: 1 changes by the burst clock" in shown.output
     assert printed("channel", "schedule", "--end", "--channel", channel) == {"schedule": None}
-    file.write_text("[[ramp]]\nfrom_seconds = 1\n")
+    file.write_text("[[ramp]]\nfrom_seconds = 1\n", encoding="utf-8")
     refused = semlink("channel", "schedule", file, "--channel", channel)
     assert refused.returncode == 2
     assert "to_seconds" in refused.stderr

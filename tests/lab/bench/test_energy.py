@@ -17,9 +17,9 @@ def test_energy_is_read_from_the_counters_or_said_to_be_unknown(tmp_path: Path) 
     assert np.isnan(spent.row["joules"])
     zone = tmp_path / "intel-rapl:0"
     zone.mkdir()
-    (zone / "max_energy_range_uj").write_text("9000000\n")
-    (zone / "energy_uj").write_text("8500000\n")
+    (zone / "max_energy_range_uj").write_text("9000000\n", encoding="utf-8")
+    (zone / "energy_uj").write_text("8500000\n", encoding="utf-8")
     with spent_on(processor, tmp_path) as spent:
-        (zone / "energy_uj").write_text("1500000\n")  # the counter has started again
+        (zone / "energy_uj").write_text("1500000\n", encoding="utf-8")  # the counter has started again
     assert spent.row["joules"] == pytest.approx(2.0)
     assert "2 J (intel-rapl:0)" in str(spent)

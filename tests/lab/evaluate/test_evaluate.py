@@ -75,7 +75,7 @@ def test_a_grid_has_every_point_once() -> None:
 )
 def test_a_wrong_scenario_names_what_is_wrong(tmp_path: Path, text: str, named: str) -> None:
     path = tmp_path / "wrong.toml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(InvalidSetting, match=named) as caught:
         load_scenario(path)
     assert str(path) in str(caught.value)
@@ -263,7 +263,7 @@ class Mine(Raw):
 @pytest.fixture
 def own(tmp_path: Path) -> Callable[[str], str]:
     def write(text: str) -> str:
-        (tmp_path / "mine.py").write_text(text)
+        (tmp_path / "mine.py").write_text(text, encoding="utf-8")
         return f"{tmp_path / 'mine.py'}:Mine"
 
     return write

@@ -6,7 +6,7 @@ import pytest
 
 from lab.report.costs import cost_in_code, published_costs, with_costs_in_code
 
-PAGE = Path("docs/results.md").read_text("utf-8")
+PAGE = Path("docs/results.md").read_text(encoding="utf-8")
 ROWS = list(published_costs(PAGE))
 
 

@@ -47,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
         "clip": "clip-tiny", "clip_fingerprint": "c0ffee", "queries": 1000, "items": 1000, "classes": 100,
         "source_values": 3072, "nearest_accuracy": 0.61, "classifier_accuracy": None,
     }  # fmt: skip
-    (tmp_path / "reference.json").write_text(json.dumps(reference))
+    (tmp_path / "reference.json").write_text(json.dumps(reference), encoding="utf-8")
     return tmp_path
 
 
@@ -90,7 +90,7 @@ def test_comparisons_in_sub_folders_are_chapters(folder: Path) -> None:
         "scenario": "pictures",
         "title": "Pictures",
     }
-    (sub / "reference.json").write_text(json.dumps(about))
+    (sub / "reference.json").write_text(json.dumps(about), encoding="utf-8")
     page = write_page(folder).read_text(encoding="utf-8")
     assert "\n## Pictures\n\n1,234 pictures for each row." in page
     assert "`jpeg` (header of the file)" in page

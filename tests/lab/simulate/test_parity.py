@@ -185,7 +185,7 @@ def test_a_schedule(
     options: dict[str, Any],
 ) -> None:
     """Settings that change, and bursts that are lost."""
-    (tmp_path / "schedule.toml").write_text(text)
+    (tmp_path / "schedule.toml").write_text(text, encoding="utf-8")
     schedule = Schedule.from_file(tmp_path / "schedule.toml")
     files = [data for _, data in drawn_pngs[:40]]
     options = {"stream": 7, "top_k": 3} | options

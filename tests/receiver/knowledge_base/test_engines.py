@@ -219,7 +219,7 @@ def test_a_kept_tuning_is_used_where_it_fits(tmp_path: Path) -> None:
     by_hand = tuned_settings(tmp_path, EngineSettings(name="ivf-sq8", parameters={"depth": 9}))
     assert by_hand.parameters == {"nprobe": 3, "depth": 9}
     assert tuned_settings(tmp_path, EngineSettings(name="hnsw")) == EngineSettings(name="hnsw")
-    (tmp_path / TUNING_FILE).write_text('{"engine": "flat"')
+    (tmp_path / TUNING_FILE).write_text('{"engine": "flat"', encoding="utf-8")
     with pytest.raises(DataLoss, match="semlink kb tune"):
         tuned_settings(tmp_path, EngineSettings())
 

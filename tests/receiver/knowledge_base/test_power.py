@@ -68,7 +68,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
 
 def test_the_recorder_sees_what_is_missing(disk: Disk, tmp_path: Path) -> None:
     path = tmp_path / "file"
-    path.write_text("written, not kept")
+    path.write_text("written, not kept", encoding="utf-8")
     with pytest.raises(AssertionError, match="not brought to the disk"):
         path.replace(tmp_path / "other")
     with path.open("r+b") as file:

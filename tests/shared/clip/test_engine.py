@@ -74,7 +74,7 @@ def test_the_second_start_converts_nothing(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_cache_that_cannot_be_written_is_said_and_does_no_harm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: Clip
 ) -> None:
-    (tmp_path / "semlink").write_text("a file where the folder should be")
+    (tmp_path / "semlink").write_text("a file where the folder should be", encoding="utf-8")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     pixels = np.zeros((1, 32, 32, 3), np.uint8)
     with structlog.testing.capture_logs() as logs:

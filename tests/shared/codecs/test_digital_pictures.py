@@ -242,7 +242,7 @@ def test_bpg_is_its_own_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """With stand-ins that copy the picture and write down how they were called."""
     log = tmp_path / "calls"
     for program in ("bpgenc", "bpgdec"):
-        (tmp_path / program).write_text(STAND_IN.format(python=sys.executable, log=str(log)))
+        (tmp_path / program).write_text(STAND_IN.format(python=sys.executable, log=str(log)), encoding="utf-8")
         (tmp_path / program).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     data = BpgLdpc.format.encode(picture(), 0)

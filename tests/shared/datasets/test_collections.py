@@ -71,7 +71,7 @@ def test_a_parquet_table_is_read_as_a_csv(folder: Path) -> None:
 
 
 def test_only_the_path_must_be_there_and_an_id_may(folder: Path) -> None:
-    (folder / "list.csv").write_text("id,path\nfirst,a.png\n")
+    (folder / "list.csv").write_text("id,path\nfirst,a.png\n", encoding="utf-8")
     assert described(pictures(folder / "list.csv")) == [("first", "", "")]
 
 
@@ -219,7 +219,7 @@ def test_usual_names_separators_and_marks_are_found(folder: Path, header: str, e
 
 
 def test_a_table_of_urls_says_who_fetches_them(folder: Path) -> None:
-    (folder / "list.csv").write_text("URL,text\nhttps://example.org/a.png,a\n")
+    (folder / "list.csv").write_text("URL,text\nhttps://example.org/a.png,a\n", encoding="utf-8")
     with pytest.raises(InvalidInput, match="not fetched: img2dataset"):
         pictures(folder / "list.csv")
 
@@ -309,10 +309,10 @@ def test_arrays_are_found_by_usual_names_or_named(tmp_path: Path) -> None:
     reading = Reading(keys={"embeddings": "mystery", "ids": "who"})
     assert [one.id for one in open_collection(str(tmp_path / "named.npz"), reading=reading)] == list("wxyz")
     np.save(tmp_path / "bare.npy", embeddings())
-    (tmp_path / "names.txt").write_text("e\nf\ng\nh\n")
+    (tmp_path / "names.txt").write_text("e\nf\ng\nh\n", encoding="utf-8")
     named = Reading(names=str(tmp_path / "names.txt"))
     assert [one.id for one in open_collection(str(tmp_path / "bare.npy"), reading=named)] == list("efgh")
-    (tmp_path / "names.txt").write_text("one\n")
+    (tmp_path / "names.txt").write_text("one\n", encoding="utf-8")
     with pytest.raises(InvalidInput, match=r"has 1 lines and .* has 4 embeddings"):
         open_collection(str(tmp_path / "bare.npy"), reading=named)
 

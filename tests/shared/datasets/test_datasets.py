@@ -120,7 +120,7 @@ def folder(tmp_path: Path) -> Path:
         Image.new("RGB", (20, 10), colour).save(tmp_path / label / "one.png")
         Image.new("RGB", (20, 10), colour).save(tmp_path / label / "deep" / "two.JPG")
     (tmp_path / "dog" / "broken.png").write_bytes(b"no picture")
-    (tmp_path / "dog" / "notes.txt").write_text("not a picture")
+    (tmp_path / "dog" / "notes.txt").write_text("not a picture", encoding="utf-8")
     (tmp_path / "dog" / ".hidden.png").write_bytes(b"")
     return tmp_path
 

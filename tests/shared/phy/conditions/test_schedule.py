@@ -21,9 +21,9 @@ BASE = ChannelSettings(snr_db=20)
 def read(folder, text, **traces):
     """The scenario of a TOML text, with CSV traces beside it."""
     for name, rows in traces.items():
-        (folder / f"{name}.csv").write_text(rows)
+        (folder / f"{name}.csv").write_text(rows, encoding="utf-8")
     path = folder / "test.toml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return Schedule.from_file(path)
 
 
