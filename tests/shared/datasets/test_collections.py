@@ -51,7 +51,8 @@ ROWS = [("a.png", "cat", 'says "hi", twice'), ("猫 & co/b.png", "", "line\nbrea
 
 def test_a_csv_names_pictures_labels_and_captions(folder: Path) -> None:
     (folder / "list.csv").write_text(
-        'path,label,caption\na.png,cat,"says ""hi"", twice"\n猫 & co/b.png,,"line\nbreak"\ngone.png,dog,\n', "utf-8"
+        'path,label,caption\na.png,cat,"says ""hi"", twice"\n猫 & co/b.png,,"line\nbreak"\ngone.png,dog,\n',
+        encoding="utf-8",
     )
     found = pictures(folder / "list.csv")
     assert described(found) == ROWS
