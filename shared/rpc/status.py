@@ -9,8 +9,9 @@ import structlog
 
 from protos.semlink.v1 import link_pb2 as pb
 from shared import errors
-from shared.frame.burst import Burst, LinkConfiguration
-from shared.wire.failure import BY_NUMBER, error_from_status, failure_from
+from shared.frame.burst import Burst, LinkConfiguration, burst_name
+from shared.observe.metrics import tracking
+from shared.wire.failure import BY_NUMBER, error_from_status, failure_from, status_of
 from shared.wire.link import burst_from_wire, configuration_from_wire
 
 log = structlog.get_logger()
@@ -41,10 +42,12 @@ def answers_errors(
 
     @wraps(method)
     async def answer(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
-        try:
-            return await method(*args, **kwargs)
-        except Exception as error:
-            await abort_with(cast(grpc.aio.ServicerContext[Any, Any], args[2]), error)
+        with tracking(method.__name__) as tracked:
+            try:
+                return await method(*args, **kwargs)
+            except Exception as error:
+                tracked.status = status_of(error).name
+                await abort_with(cast(grpc.aio.ServicerContext[Any, Any], args[2]), error)
 
     return answer
 
@@ -58,13 +61,14 @@ async def abort_with(context: grpc.aio.ServicerContext[Any, Any], error: Excepti
 
 async def answer_burst(message: pb.Burst, handle: Callable[[Burst], Awaitable[pb.Reception]]) -> pb.Reception:
     """The answer of `handle` to one burst; what it raises becomes the reception's failure."""
-    try:
-        return await handle(burst_from_wire(message))
-    except errors.SemLinkError as error:
-        log.info("burst refused", burst=message.burst_id, reason=str(error))
-        return refusal(message.burst_id, error)
-    except Exception as error:  # the stream must go on for the other bursts
-        return refusal(message.burst_id, error)
+    with tracking("Burst") as tracked:
+        try:
+            return await handle(burst_from_wire(message))
+        except Exception as error:  # the stream must go on for the other bursts
+            tracked.status = status_of(error).name
+            if isinstance(error, errors.SemLinkError):
+                log.info("burst refused", burst=burst_name(message.burst_id), reason=str(error))
+            return refusal(message.burst_id, error)
 
 
 async def answer_control(
