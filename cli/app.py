@@ -28,6 +28,7 @@ app = lazy_app(
         "doctor": Command(
             "cli.doctor.command:doctor", "Check the installation and the running link, and say what to do.", _LINK
         ),
+        "console": Command("cli.web:console", "Show the running link on a page in the browser.", _LINK),
         "demo": Command(
             "cli.demo.command:demo", "Start a link, send pictures through good and bad channels, draw them.", _LINK
         ),
