@@ -51,7 +51,7 @@ class SendTab:
             auto_upload=True,
             max_file_size=_MOST_UPLOAD_BYTES,
             on_upload=self._uploaded,
-            on_rejected=lambda: self._complain(f"the file is larger than {_MOST_UPLOAD_BYTES >> 20} MiB"),
+            on_rejected=lambda: self._complain(f"refused: choose a picture of at most {_MOST_UPLOAD_BYTES >> 20} MiB"),
         ).props('flat bordered accept="image/*,.heic"').classes("w-full semlink-upload")
         ui.run_javascript(_PASTE)
         ui.label("or one of the query set").classes("text-sm opacity-70")
