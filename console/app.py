@@ -9,12 +9,13 @@ from nicegui import app, ui
 
 from console.gallery import Gallery
 from console.link import SERVICES, Link
+from console.live import LiveTab
 from console.parts import labelled
 from console.send import SendTab
 from shared.errors import Unavailable
 
 _LOOK_SECONDS: Final = 2.0
-_TABS: Final[dict[str, Callable[[Link, Gallery], object]]] = {}
+_TABS: Final[dict[str, Callable[[Link, Gallery], object]]] = {"Live": LiveTab}
 """The tabs after Send, and what draws each."""
 _STYLE: Final = """
 .nicegui-content { max-width: 1680px; margin: 0 auto; }

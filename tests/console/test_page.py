@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from client import ChannelControl
 from local.supervisor import LocalLink
 from tests.console.conftest import Page
 
@@ -87,3 +88,21 @@ def test_a_narrow_window_needs_no_scrolling_sideways(page: Page) -> None:
     finally:
         page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         page.driver.set_window_size(before["width"], before["height"])
+
+
+def test_live_draws_curves_and_its_slider_sets_the_channel(page: Page, link: LocalLink) -> None:
+    page.open()
+    page.tab("Live")
+    page.press(page.find("live-start"))
+    page.until(lambda: page.find("live-summary").text != "nothing sent yet")
+    assert page.find("live-accuracy").size["height"] > 100
+    with ChannelControl(link.channel) as channel:
+        before = channel.get().snr_db
+        try:
+            thumb = page.driver.find_element("css selector", "[data-testid=live-snr-slider] [tabindex]")
+            thumb.send_keys("\ue012")  # arrow to the left
+            page.until(lambda: channel.get().snr_db < before)
+        finally:
+            channel.reset()
+    page.press(page.find("live-start"))
+    page.until(lambda: "START" in page.find("live-start").text.upper())
