@@ -8,6 +8,7 @@ from fastapi import Request
 from nicegui import app, ui
 
 from console.gallery import Gallery
+from console.kb import KnowledgeBaseTab
 from console.link import SERVICES, Link
 from console.live import LiveTab
 from console.parts import labelled
@@ -15,10 +16,11 @@ from console.send import SendTab
 from shared.errors import Unavailable
 
 _LOOK_SECONDS: Final = 2.0
-_TABS: Final[dict[str, Callable[[Link, Gallery], object]]] = {"Live": LiveTab}
+_TABS: Final[dict[str, Callable[[Link, Gallery], object]]] = {"Live": LiveTab, "Knowledge base": KnowledgeBaseTab}
 """The tabs after Send, and what draws each."""
 _STYLE: Final = """
 .nicegui-content { max-width: 1680px; margin: 0 auto; }
+.q-uploader__list { padding: 0; min-height: 0; }
 @media (min-width: 1800px) { html { font-size: 18px; } }
 @media (max-width: 500px) { .nicegui-content, .q-tab-panel { padding: 8px; } }
 """

@@ -7,7 +7,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Final, get_args
 
-from nicegui import Client, events, ui
+from nicegui import events, ui
 
 from client import SemLinkError
 from console import charts, gallery
@@ -50,7 +50,7 @@ class LiveTab:
                     chart = ui.echart(charts.lines(curves, unit, minimum=least, maximum=most))
                     self._charts.append((tagged(chart.classes("w-full h-64"), name), curves))
         ui.timer(_DRAW_SECONDS, self._draw)
-        ui.context.client.on_delete(self._pause)
+        ui.context.client.on_delete(self._stop)
 
     def _stream_controls(self) -> None:
         with ui.row().classes("items-center gap-4"):
@@ -119,16 +119,17 @@ class LiveTab:
 
     def _toggle(self) -> None:
         if self._running is not None:
-            self._pause()
+            self._stop()
+            self._button.set_text("Start")
             return
         self._running = asyncio.create_task(self._run())
         self._button.set_text("Pause")
 
-    def _pause(self, _: Client | None = None) -> None:
+    def _stop(self) -> None:
+        """Send no more; also when the page is gone, and nothing can be drawn."""
         if self._running is not None:
             self._running.cancel()
             self._running = None
-            self._button.set_text("Start")
 
     async def _run(self) -> None:
         """Send at the rate; at most 32 at a time, so that a slow link slows the stream down."""

@@ -40,6 +40,13 @@ class Page:
         """Click where a tooltip or a badge may lie above."""
         self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'}); arguments[0].click()", part)
 
+    def type(self, name: str, text: str) -> None:
+        """Fill in a field, and leave it."""
+        part = self.find(name)
+        field = part if part.tag_name == "input" else part.find_element("css selector", "input")
+        field.clear()
+        field.send_keys(text + "\t")
+
     def tab(self, name: str) -> None:
         self.press(self.until(lambda: self.driver.find_element("xpath", f"//div[@role='tab'][contains(., '{name}')]")))
 

@@ -106,3 +106,20 @@ def test_live_draws_curves_and_its_slider_sets_the_channel(page: Page, link: Loc
             channel.reset()
     page.press(page.find("live-start"))
     page.until(lambda: "START" in page.find("live-start").text.upper())
+
+
+def test_the_knowledge_base_is_browsed_and_searched(page: Page) -> None:
+    page.open()
+    page.tab("Knowledge base")
+    page.find("kb-item")
+    assert "2000 items, 100 labels" in page.until(lambda: page.find("kb-about").text)
+    page.type("kb-label", "blue square")
+    page.press(page.find("kb-browse"))
+    page.until(lambda: {item.text.split("\n")[0] for item in page.all("kb-item")} == {"blue square"})
+    page.type("kb-text", "a red circle")
+    page.press(page.find("kb-search"))
+    page.until(lambda: "distance" in page.find("kb-items").text)
+    assert page.find("kb-item").text.startswith("red circle")
+    page.type("kb-label", "no such label")
+    page.press(page.find("kb-browse"))
+    page.until(lambda: not page.all("kb-item"))
