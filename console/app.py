@@ -7,16 +7,25 @@ from typing import Final
 from fastapi import Request
 from nicegui import app, ui
 
+from console.ask import AskTab
+from console.compare import CompareTab
 from console.gallery import Gallery
 from console.kb import KnowledgeBaseTab
 from console.link import SERVICES, Link
 from console.live import LiveTab
 from console.parts import labelled
+from console.results import ResultsTab
 from console.send import SendTab
 from shared.errors import Unavailable
 
 _LOOK_SECONDS: Final = 2.0
-_TABS: Final[dict[str, Callable[[Link, Gallery], object]]] = {"Live": LiveTab, "Knowledge base": KnowledgeBaseTab}
+_TABS: Final[dict[str, Callable[[Link, Gallery], object]]] = {
+    "Live": LiveTab,
+    "Compare": CompareTab,
+    "Knowledge base": KnowledgeBaseTab,
+    "Ask": AskTab,
+    "Results": ResultsTab,
+}
 """The tabs after Send, and what draws each."""
 _STYLE: Final = """
 .nicegui-content { max-width: 1680px; margin: 0 auto; }

@@ -2,6 +2,7 @@
 
 import math
 import shlex
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlparse
 
@@ -12,8 +13,11 @@ import typer
 from cli.app import app
 from client import Entry, Kind, Trace
 from console import charts, equivalent
+from console.ask import scenes
+from console.compare import Score
 from console.gallery import Gallery, drawn
-from shared.errors import NotFound
+from console.results import curves, read_table, tables
+from shared.errors import Lost, NotFound
 from shared.phy import ChannelSettings
 
 OPTIONS: dict[str, Any] = {
@@ -67,3 +71,25 @@ def test_pictures_are_found_by_id() -> None:
     assert gallery.get("drawn-3").label == list(drawn().values())[3].label
     with pytest.raises(NotFound, match="drop it"):
         gallery.get("0")
+
+
+def test_curves_of_a_table_leave_out_what_is_no_number(tmp_path: Path) -> None:
+    (tmp_path / "paper").mkdir()
+    file = tmp_path / "paper" / "results.csv"
+    file.write_text("scheme,k,snr_db,accuracy\na,16,5,0.5\na,16,0,0.2\nb,16,,0.9\nb,64,1,0.8\n", encoding="utf-8")
+    assert tables(tmp_path) == ["paper/results.csv"]
+    chart = curves(read_table(file), "snr_db", "accuracy", ["scheme", "k"])
+    assert [(one["name"], one["data"]) for one in chart["series"]] == [
+        ("a 16", [(0.0, 0.2), (5.0, 0.5)]),
+        ("b 64", [(1.0, 0.8)]),
+    ]
+
+
+def test_a_score_counts_a_picture_without_an_answer_as_wrong() -> None:
+    score = Score()
+    score.add("cat", Lost("lost"))
+    assert str(score) == "0 of 1 right"
+
+
+def test_scenes_carry_questions() -> None:
+    assert all(scene.question.endswith("?") and scene.data.startswith(b"\x89PNG") for scene in scenes())

@@ -1,0 +1,115 @@
+"""The tab Ask: a question about a picture; what the receiver rebuilt, and both answers."""
+
+import asyncio
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from nicegui import events, ui
+
+from client import Delivery, SemLinkError
+from console.gallery import Gallery
+from console.link import Link
+from console.parts import labelled, picture, show_picture, tagged
+from shared.datasets.decoding import encode_png
+from shared.datasets.scenes import draw_scenes, questions_about
+
+_SCENES: Final = 8
+_SPLIT: Final = "seen"
+
+
+class Scene(NamedTuple):
+    """A drawn scene, and a question about it."""
+
+    data: bytes
+    question: str
+
+
+@lru_cache(maxsize=1)
+def scenes() -> list[Scene]:
+    """Scenes that the shipped answerer knows, each with its first question."""
+    drawn, asked = draw_scenes(_SPLIT, range(_SCENES)), questions_about(_SPLIT, range(_SCENES))
+    texts, each = asked.texts(), len(asked.kind) // _SCENES
+    return [Scene(encode_png(pixels), texts[each * place]) for place, pixels in enumerate(drawn.pixels)]
+
+
+class AskTab:
+    """One page's tab."""
+
+    def __init__(self, link: Link, _: Gallery) -> None:
+        self._link, self._data = link, b""
+        with ui.card().classes("w-full"):
+            with ui.row().classes("gap-1 items-center"):
+                self._shown = ui.element("img").classes("w-24 h-24 rounded")
+                self._offered = ui.row().classes("gap-1")
+            ui.upload(label="Drop or choose a picture", auto_upload=True, on_upload=self._uploaded).props(
+                'flat dense accept="image/*"'
+            ).classes("w-full max-w-md")
+            with ui.row().classes("w-full items-center gap-4"):
+                self._question = tagged(ui.input("question").classes("grow min-w-[14rem]"), "question")
+                self._question.on("keydown.enter", self._ask)
+                self._bits = ui.number("bits", value=384, min=64, max=8192, precision=0).classes("w-24")
+                self._codec = ui.select(["klt-relevance", "klt"], value="klt-relevance", label="codec").classes("w-36")
+                self._snr = ui.slider(min=-4, max=30, step=0.5, value=8).props("label-always").classes("grow max-w-xs")
+                labelled(self._snr, "SNR in dB")
+                self._button = tagged(ui.button("Ask", icon="help", on_click=self._ask), "ask")
+            self._error = ui.label().classes("text-negative").props('data-testid=ask-error role="alert"')
+        self._answer = tagged(ui.row().classes("w-full gap-4"), "asked")
+        ui.timer(0.2, self._offer, once=True)
+
+    async def _offer(self) -> None:
+        """Offer the scenes, which take a moment to draw."""
+        offered = await asyncio.to_thread(scenes)
+        with self._offered:
+            for place, scene in enumerate(offered):
+                button = ui.button(on_click=lambda scene=scene: self._take(scene)).props('flat padding="2px"')
+                with tagged(labelled(button, f"scene {place + 1}"), f"scene-{place}"):
+                    picture(scene.data, "", "w-12 h-12 rounded")
+        self._take(offered[0])
+
+    def _take(self, scene: Scene) -> None:
+        self._data = scene.data
+        show_picture(self._shown, scene.data, "the chosen picture")
+        self._question.set_value(scene.question)
+
+    async def _uploaded(self, event: events.UploadEventArguments) -> None:
+        self._take(Scene(await event.file.read(), str(self._question.value or "")))
+        event.sender.run_method("reset")
+
+    async def _ask(self) -> None:
+        self._error.set_text("")
+        self._button.disable()
+        data, options = self._data, self._options()
+        try:
+            delivery = await self._link.near.ask(data, str(self._question.value or ""), **options)
+        except SemLinkError as error:
+            self._error.set_text(str(error))
+        else:
+            self._answer.clear()
+            with self._answer:
+                _show(data, delivery)
+        finally:
+            self._button.enable()
+
+    def _options(self) -> Any:
+        snr_db = float(self._snr.value)
+        bits = int(self._bits.value or 384)
+        return {"bits": bits, "codec": self._codec.value, "snr_db": snr_db, "design_snr_db": snr_db, "timeout": 120.0}
+
+
+def _show(data: bytes, delivery: Delivery) -> None:
+    asked = delivery.asked
+    if asked is None:
+        ui.label("the receiver answers no questions here: whoever asks does not sit there (--question-at-receiver)")
+        return
+    for heading, shown in (("sent", data), ("rebuilt by the receiver", asked.picture)):
+        with ui.card().classes("items-center"):
+            ui.label(heading).classes("text-sm opacity-70")
+            picture(shown, heading, "w-48 h-48")
+    with ui.card().classes("grow basis-80 min-w-0"):
+        ui.label(asked.question).classes("text-lg")
+        answer = f"the receiver says: {asked.answer or 'nothing'} (probability {asked.probability:.2f})"
+        tagged(ui.label(answer), "ask-answer").classes("font-bold")
+        ui.label(f"on the original: {asked.answer_on_original}; {'the same' if asked.match else 'not the same'}")
+        ui.label(f"{asked.bits} bits in {asked.symbols} symbols, cbr_total {delivery.cbr_total:.4f}")
+        ui.label(f"PSNR {asked.psnr_db:.1f} dB, where the question is about {asked.psnr_db_region:.1f} dB")
+        ui.label(f"{1e3 * delivery.total_seconds:.1f} ms · burst {delivery.burst_id}").classes("text-sm opacity-70")
