@@ -2,8 +2,12 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import urllib.request
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -114,3 +118,36 @@ def test_a_delivery_is_one_line_with_its_burst_id(link: LocalLink, drawn_pngs: l
     assert (line["codec"], line["k"], line["label"]) == (delivery.codec, delivery.k, delivery.label)
     assert line["snr_db"] == pytest.approx(delivery.channel.snr_db_achieved, abs=0.01)
     assert 0 < line["seconds"] <= delivery.total_seconds
+
+
+def test_prometheus_itself_scrapes_the_services(link: LocalLink, tmp_path: Path) -> None:
+    if shutil.which("prometheus") is None:
+        pytest.skip("no Prometheus here: apt-get install prometheus")
+    jobs = [
+        {"job_name": name, "static_configs": [{"targets": [log_of(link, name, "metrics")[-1]["address"]]}]}
+        for name in SERVICES
+    ]
+    file = tmp_path / "prometheus.yml"
+    file.write_text(json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": jobs}), encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    flags = [f"--config.file={file}", f"--storage.tsdb.path={tmp_path}", f"--web.listen-address={address}"]
+    with subprocess.Popen(["prometheus", *flags], stderr=subprocess.DEVNULL) as prometheus:
+        try:
+            assert wait_for_answers(address) == dict.fromkeys(SERVICES, "1")
+        finally:
+            prometheus.terminate()
+
+
+def wait_for_answers(address: str) -> dict[str, str]:
+    """What Prometheus has of `semlink_build_info`, by job, once it has scraped all."""
+    found: dict[str, str] = {}
+    deadline = monotonic() + 60
+    while len(found) < len(SERVICES) and monotonic() < deadline:
+        sleep(0.2)
+        with suppress(OSError):  # it still starts
+            url = f"http://{address}/api/v1/query?query=semlink_build_info"
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                rows = json.load(answer)["data"]["result"]
+            found = {row["metric"]["job"]: row["value"][1] for row in rows}
+    return found
