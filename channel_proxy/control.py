@@ -1,5 +1,6 @@
 """Which channel is in force, and how it is changed while bursts pass."""
 
+import asyncio
 from collections.abc import Mapping
 from time import monotonic
 from typing import Any
@@ -24,6 +25,7 @@ class ChannelControl:
         self._conditions = Conditions(initial)
         self._since = monotonic()
         self._stands_seconds = 0.0
+        self._changing = asyncio.Lock()  # conditions are made in a thread: a long schedule takes half a second
 
     @property
     def settings(self) -> ChannelSettings:
@@ -58,29 +60,32 @@ class ChannelControl:
             self._stands_seconds = conditions.seconds(symbols, burst.counter, wall_seconds)
         return conditions.link(symbols, burst.counter, burst.channel_override, wall_seconds)
 
-    def update(self, fields: Mapping[str, Any], preset: str = "") -> ChannelSettings:
+    async def update(self, fields: Mapping[str, Any], preset: str = "") -> ChannelSettings:
         """Change some settings, of a preset's or of those in force; nothing changes when one of them is refused.
 
         Raises NotFound for a preset that is not there, InvalidSetting naming a wrong field.
         """
-        base = self.settings
-        if preset:
-            base = preset_named(preset).applied(base.seed)
-        return self._replace(Conditions(base.updated(**fields), self.schedule))
+        async with self._changing:
+            base = self.settings
+            if preset:
+                base = preset_named(preset).applied(base.seed)
+            return self._replace(await asyncio.to_thread(Conditions, base.updated(**fields), self.schedule))
 
-    def reset(self) -> ChannelSettings:
+    async def reset(self) -> ChannelSettings:
         """Back to the settings of the start; a schedule ends."""
-        return self._replace(Conditions(self._initial))
+        async with self._changing:
+            return self._replace(Conditions(self._initial))
 
-    def run(self, schedule: Schedule | None, keep: bool = False) -> None:
+    async def run(self, schedule: Schedule | None, keep: bool = False) -> None:
         """Start a schedule, its settings in force; None ends the one that runs and leaves the settings in force.
 
         keep: let the settings in force stay, and lay only the changes over them.
         Raises InvalidSetting naming a change that does not fit; then nothing changes.
         """
-        settings = self.settings if schedule is None or keep else schedule.base()
-        self._replace(Conditions(settings, schedule))
-        self._since, self._stands_seconds = monotonic(), 0.0
+        async with self._changing:
+            settings = self.settings if schedule is None or keep else schedule.base()
+            self._replace(await asyncio.to_thread(Conditions, settings, schedule))
+            self._since, self._stands_seconds = monotonic(), 0.0
 
     def _wall_seconds(self) -> float:
         return monotonic() - self._since

@@ -120,11 +120,11 @@ async def test_a_scenario_of_the_wall_clock_runs_by_itself(parts) -> None:
     assert (await in_thread(control.scheduled)).seconds > 0.5
 
 
-def test_a_schedule_without_settings_leaves_those_in_force() -> None:
+async def test_a_schedule_without_settings_leaves_those_in_force() -> None:
     control = Control(ChannelSettings(snr_db=3.0))
-    control.run(Schedule("short", {}, changes=(Change(1.0, {"fading": "rayleigh"}),)), keep=True)
+    await control.run(Schedule("short", {}, changes=(Change(1.0, {"fading": "rayleigh"}),)), keep=True)
     assert control.settings.snr_db == 3.0
-    control.run(Schedule("short", {}))
+    await control.run(Schedule("short", {}))
     assert control.settings == ChannelSettings()
 
 
@@ -178,7 +178,7 @@ async def test_watch_tells_of_the_scenario_and_ends_with_the_channel(tmp_path: P
             return seen
 
     async with proxy(tmp_path) as (link, _, service):
-        service._control.run(RAMP)
+        await service._control.run(RAMP)
         await link.exchange(make_burst(6))
         watching = asyncio.create_task(asyncio.to_thread(watch, link.address))
         await asyncio.wait_for(ended.wait(), 60)
