@@ -8,7 +8,7 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from time import monotonic
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 import grpc
 import structlog
@@ -55,8 +55,7 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
         method = getattr(handler, "_".join(kind))
         around = self._stream if inspect.isasyncgenfunction(method) else self._call
         parse = _reader(handler.request_deserializer, streamed=handler.request_streaming)
-        read: Handler = handler._replace(request_deserializer=parse, **{"_".join(kind): around(method)})
-        return read
+        return cast("Handler", handler._replace(request_deserializer=parse, **{"_".join(kind): around(method)}))
 
     def _call(self, method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def answer(request: Any, context: Context) -> Any:
