@@ -7,12 +7,14 @@ from typing import Any
 
 import structlog
 
+from shared.errors import InvalidSetting
 from shared.frame.burst import Burst
 from shared.frame.channel_records import ScheduleState
 from shared.phy import ChannelSettings, Link
 from shared.phy.channel.conditions import Conditions
 from shared.phy.conditions.presets import preset_named
 from shared.phy.conditions.schedule import Schedule
+from shared.phy.conditions.settings import OF_THE_LINK
 
 log = structlog.get_logger()
 
@@ -54,7 +56,10 @@ class ChannelControl:
         return self._conditions.at(self.stands_seconds)
 
     def link_for(self, burst: Burst) -> Link:
-        """The link that a burst meets. Raises InvalidSetting naming a wrong field of its own settings."""
+        """The link that a burst meets. Raises InvalidSetting naming a wrong field of its own settings, or one that is
+        not its own to set.
+        """
+        self._require_own(burst.channel_override)
         conditions, symbols, wall_seconds = self._conditions, burst.symbols.size, self._wall_seconds()
         if conditions.schedule is not None:
             self._stands_seconds = conditions.seconds(symbols, burst.counter, wall_seconds)
@@ -86,6 +91,15 @@ class ChannelControl:
             settings = self.settings if schedule is None or keep else schedule.base()
             self._replace(await asyncio.to_thread(Conditions, settings, schedule))
             self._since, self._stands_seconds = monotonic(), 0.0
+
+    def _require_own(self, override: Mapping[str, Any]) -> None:
+        real = self.settings.airtime == "real"  # then a burst that is long on the air holds up the others
+        for name in override:
+            if name in OF_THE_LINK or (real and name == "symbol_rate_hz"):
+                raise InvalidSetting(
+                    f"{name} = {override[name]} of one burst: it concerns all bursts on the link, so it is set for the "
+                    f"channel, for example by `semlink channel set --{name.replace('_', '-')}`"
+                )
 
     def _wall_seconds(self) -> float:
         return monotonic() - self._since

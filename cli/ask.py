@@ -16,6 +16,7 @@ from shared.errors import SemLinkError
 from shared.frame.burst import Csi, Framing
 from shared.frame.delivery import Delivery
 from shared.frame.question import Asked
+from shared.phy.conditions.settings import OF_THE_LINK
 from shared.printable import printable
 
 
@@ -23,7 +24,7 @@ def _radio(text: str, *names: str) -> Any:
     return typer.Option(*names, help=text, rich_help_panel="Radio")
 
 
-@takes_channel_options(shown=("snr_db", "fading", "seed"))
+@takes_channel_options(shown=("snr_db", "fading", "seed"), without=OF_THE_LINK)
 def ask(
     picture: Annotated[Path, typer.Argument(help="A picture file. The answerer that ships knows drawn scenes.")],
     question: Annotated[str, typer.Argument(help='A question in plain English, such as "what colour is the heart?"')],

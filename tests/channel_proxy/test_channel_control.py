@@ -150,7 +150,7 @@ async def test_watch_counts_what_passes(parts) -> None:
     watching = asyncio.create_task(asyncio.to_thread(watch))
     await until(lambda: bool(seen))
     await outcomes(link, [make_burst(n) for n in range(1, 31)])
-    await outcomes(link, [make_burst(n, channel_override={"blackout": True}) for n in range(31, 51)])
+    await outcomes(link, [make_burst(n, channel_override={"loss_probability": 1.0}) for n in range(31, 51)])
     await outcomes(link, [make_burst(n, symbols=payload() * 2) for n in range(51, 61)])  # refused: too loud
     await asyncio.wait_for(watching, 60)
     assert sum(each.bursts for each in seen) == 60
