@@ -28,7 +28,7 @@ from shared.frame.burst import Burst, CodecSpec, LinkConfiguration
 from shared.frame.reception import Reception
 from shared.ledger import Entry, Stage
 from shared.rpc.server import Service
-from shared.rpc.status import answer_burst, answer_control, answers_errors
+from shared.rpc.status import answer_burst, answer_control
 from shared.rpc.streams import StreamAnswerer
 from shared.runtime.batching import Batcher
 from shared.runtime.deadline import Deadline
@@ -141,7 +141,6 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         ledger = (*header, Entry(Stage.RECEIVE_QUEUE, queue_seconds), *reception.ledger)
         return reception_to_wire(replace(reception, ledger=ledger, elapsed_seconds=perf_counter() - start))
 
-    @answers_errors
     async def Describe(self, request: pb.DescribeReceiverRequest, context: Context) -> pb.ReceiverDescription:
         """What this receiver holds."""
         description = self.knowledge_base.description
