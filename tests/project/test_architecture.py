@@ -9,7 +9,7 @@ from tests.tools.paths import ROOT
 
 HEAVY = ("torch", "torchvision", "timm", "open_clip", "faiss", "sionna")
 PACKAGES = (
-    "assets", "channel_proxy", "cli", "client", "lab", "local", "protos", "receiver", "semlink", "shared",
+    "assets", "channel_proxy", "cli", "client", "console", "lab", "local", "protos", "receiver", "semlink", "shared",
     "transmitter",
 )  # fmt: skip
 PROBE = "import importlib, sys; importlib.import_module(sys.argv[1]); print(*(set(sys.modules) & set(sys.argv[2:])))"
