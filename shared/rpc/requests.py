@@ -15,7 +15,9 @@ import structlog
 from google.protobuf.message import DecodeError, Message
 
 from shared.errors import Exhausted, InvalidInput, SemLinkError
+from shared.observe.metrics import tracking
 from shared.rpc.status import abort_with
+from shared.wire.failure import status_of
 from shared.wire.limits import check_bytes, check_limits
 
 log = structlog.get_logger()
@@ -53,18 +55,21 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
             return handler
         kind = [("unary", "stream")[streams] for streams in (handler.request_streaming, handler.response_streaming)]
         method = getattr(handler, "_".join(kind))
-        around = self._stream if inspect.isasyncgenfunction(method) else self._call
+        name = handler_call_details.method.rpartition("/")[2]
+        answers = self._stream(method) if inspect.isasyncgenfunction(method) else self._call(method, name)
         parse = _reader(handler.request_deserializer, streamed=handler.request_streaming)
-        return cast("Handler", handler._replace(request_deserializer=parse, **{"_".join(kind): around(method)}))
+        return cast("Handler", handler._replace(request_deserializer=parse, **{"_".join(kind): answers}))
 
-    def _call(self, method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    def _call(self, method: Callable[..., Awaitable[Any]], name: str) -> Callable[..., Awaitable[Any]]:
         async def answer(request: Any, context: Context) -> Any:
-            try:
-                self._require_read(request, context)
-                found = await method(request, context)
-                self._require_small(found)
-            except Exception as error:
-                await _end_with(context, error)
+            with tracking(name) as tracked:
+                try:
+                    self._require_read(request, context)
+                    found = await method(request, context)
+                    self._require_small(found)
+                except Exception as error:
+                    tracked.status = status_of(error).name
+                    await _end_with(context, error)
             return found
 
         return answer
