@@ -29,7 +29,7 @@ from shared.frame.reception import Reception
 from shared.ledger import Entry, Stage
 from shared.observe.metrics import CHANGES, ITEMS, LABELS, observe_stages
 from shared.rpc.server import Service
-from shared.rpc.status import answer_burst, answer_control, answers_errors
+from shared.rpc.status import answer_burst, answer_control
 from shared.rpc.streams import StreamAnswerer
 from shared.runtime.batching import Batcher
 from shared.runtime.deadline import Deadline
@@ -147,7 +147,6 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         observe_stages(ledger)
         return reception_to_wire(replace(reception, ledger=ledger, elapsed_seconds=perf_counter() - start))
 
-    @answers_errors
     async def Describe(self, request: pb.DescribeReceiverRequest, context: Context) -> pb.ReceiverDescription:
         """What this receiver holds."""
         description = self.knowledge_base.description

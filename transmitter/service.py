@@ -22,12 +22,12 @@ from shared.ledger import AIR, RECEIVER
 from shared.observe.metrics import DELIVERIES, HARQ_ROUNDS, observe_stages, tracking
 from shared.rpc.burst_link import link_to_channel
 from shared.rpc.server import Service
-from shared.rpc.status import answers_errors
 from shared.rpc.streams import StreamAnswerer
 from shared.runtime.deadline import Deadline
 from shared.version import VERSION
 from shared.wire import to_message
 from shared.wire.failure import failure_from, status_of
+from shared.wire.limits import check_limits
 from shared.wire.link import request_from_wire
 from transmitter.pipeline import SendPipeline
 from transmitter.settings import TransmitterSettings
@@ -79,14 +79,12 @@ class TransmitterService(Service, rpc.TransmitterServicer):
         """Take no further picture from open streams."""
         self._streams.drain()
 
-    @answers_errors
     async def SendImage(self, request: pb.SendImageRequest, context: Context) -> pb.Delivery:
         """One picture; refused at once when too much is in flight."""
         if request.HasField("embedding"):
             raise InvalidInput("SendImage with an embedding: call SendEmbedding, or SendImages")
         return await self._at_once(request, context)
 
-    @answers_errors
     async def SendEmbedding(self, request: pb.SendImageRequest, context: Context) -> pb.Delivery:
         """One embedding; refused at once when too much is in flight."""
         if not request.HasField("embedding"):
@@ -127,6 +125,7 @@ class TransmitterService(Service, rpc.TransmitterServicer):
 
     async def _send(self, request: pb.SendImageRequest, deadline: Deadline) -> pb.Delivery:
         try:
+            check_limits(request)
             delivery = await self._pipeline.send(request_from_wire(request), deadline)
         except SemLinkError as error:
             log.info("refused", request=request.request_id, reason=str(error))
@@ -135,7 +134,6 @@ class TransmitterService(Service, rpc.TransmitterServicer):
         log.info("delivered", request=request.request_id, **_summary(delivery))
         return to_message(delivery, pb.Delivery)
 
-    @answers_errors
     async def Describe(self, request: pb.DescribeTransmitterRequest, context: Context) -> pb.TransmitterDescription:
         """What this transmitter can do."""
         settings, clip, pipeline = self._settings, self._clip, self._pipeline

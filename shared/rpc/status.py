@@ -1,8 +1,7 @@
 """How a call or the answer to a burst ends with one of SemLink's errors, and what a failed call raises."""
 
 from collections.abc import Awaitable, Callable
-from functools import wraps
-from typing import Any, Final, NoReturn, ParamSpec, TypeVar, cast
+from typing import Any, Final, NoReturn, cast
 
 import grpc
 import structlog
@@ -12,6 +11,7 @@ from shared import errors
 from shared.frame.burst import Burst, LinkConfiguration, burst_name
 from shared.observe.metrics import tracking
 from shared.wire.failure import BY_NUMBER, error_from_status, failure_from, status_of
+from shared.wire.limits import check_limits
 from shared.wire.link import burst_from_wire, configuration_from_wire
 
 log = structlog.get_logger()
@@ -21,8 +21,6 @@ _LOST: Final = (
 )
 _LOST_BURST: Final = "semlink-lost"
 """Key in the trailing metadata of a call that ends with `errors.Lost`."""
-Arguments = ParamSpec("Arguments")
-Answer = TypeVar("Answer")
 
 
 def error_from_rpc(error: grpc.RpcError) -> errors.SemLinkError:
@@ -33,23 +31,6 @@ def error_from_rpc(error: grpc.RpcError) -> errors.SemLinkError:
     if any(name == _LOST_BURST for name, _ in call.trailing_metadata() or ()):
         return errors.Lost(call.details() or "")
     return error_from_status(call.code(), call.details() or "")
-
-
-def answers_errors(
-    method: Callable[Arguments, Awaitable[Answer]],
-) -> Callable[Arguments, Awaitable[Answer]]:
-    """Decorate a unary servicer method `(self, request, context)`: its errors become gRPC statuses."""
-
-    @wraps(method)
-    async def answer(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
-        with tracking(method.__name__) as tracked:
-            try:
-                return await method(*args, **kwargs)
-            except Exception as error:
-                tracked.status = status_of(error).name
-                await abort_with(cast(grpc.aio.ServicerContext[Any, Any], args[2]), error)
-
-    return answer
 
 
 async def abort_with(context: grpc.aio.ServicerContext[Any, Any], error: Exception) -> NoReturn:
@@ -63,6 +44,7 @@ async def answer_burst(message: pb.Burst, handle: Callable[[Burst], Awaitable[pb
     """The answer of `handle` to one burst; what it raises becomes the reception's failure."""
     with tracking("Burst") as tracked:
         try:
+            check_limits(message)
             return await handle(burst_from_wire(message))
         except Exception as error:  # the stream must go on for the other bursts
             tracked.status = status_of(error).name
@@ -79,6 +61,7 @@ async def answer_control(
     hold: takes the configuration, and the seconds that are left, 0 for no limit.
     """
     try:
+        check_limits(message)
         configuration = configuration_from_wire(message.configure)
         await hold(configuration, message.timeout_seconds)
     except Exception as error:  # the stream must go on for bursts
