@@ -22,6 +22,7 @@ def elsewhere() -> Iterator[None]:
         ("/srv/kb/a-1.sqlite is damaged; restore /srv/kb", "a-1.sqlite is damaged; restore kb"),
         ("'/home/me/x.png': gone", "'x.png': gone"),
         ("10.0.0.7:50053 cannot be reached", "the next service cannot be reached"),
+        ("ipv4:127.0.0.1:1: refused, first:20:drawn", "the next service: refused, first:20:drawn"),
         ("[::1]:50053 and receiver:50053", "the next service and the next service"),
         ("the receiver that writes it (pid 17 on host-3.lan)", "the receiver that writes it (another process)"),
         ("item 'drawn/kb/00001', k/2 symbols, SNR -5 dB: 3", "item 'drawn/kb/00001', k/2 symbols, SNR -5 dB: 3"),
