@@ -14,7 +14,7 @@ from channel_proxy.forward import Forwarder, cause_of_loss
 from channel_proxy.recorder import Recorder
 from channel_proxy.relay import Air, Relayed, report_of
 from channel_proxy.settings import ProxySettings
-from channel_proxy.statistics import StatisticsWatch
+from channel_proxy.statistics import StatisticsWatch, export
 from protos.semlink.v1 import channel_pb2 as api
 from protos.semlink.v1 import channel_pb2_grpc as rpc
 from protos.semlink.v1 import common_pb2 as common
@@ -22,6 +22,7 @@ from protos.semlink.v1 import link_pb2 as pb
 from shared.errors import InvalidSetting, Unconfigured
 from shared.frame.burst import Burst, LinkConfiguration
 from shared.frame.channel_records import RecordedBurst
+from shared.observe.metrics import SNR_ACHIEVED
 from shared.phy.conditions.presets import PRESETS
 from shared.phy.conditions.schedule import Schedule
 from shared.rpc.burst_link import BurstLink, link_to_receiver
@@ -54,6 +55,7 @@ class ChannelService(Service, rpc.ChannelServicer):
         self._recorder = Recorder()
         self._configured: dict[int, None] = {}  # versions of configurations that passed, oldest first
         self._draining = asyncio.Event()
+        export(self._counters, self._control, self._forwarder.queue)
 
     @classmethod
     @asynccontextmanager
@@ -103,6 +105,7 @@ class ChannelService(Service, rpc.ChannelServicer):
         with self._counters.inside():
             relayed = await self._air.carry(burst)
             self._counters.add(relayed.transmission)
+            SNR_ACHIEVED.observe(relayed.transmission.snr_db_achieved)
             if self._recorder.running:
                 self._record(relayed)
             return await self._forwarder.deliver(relayed, deadline)

@@ -1,4 +1,4 @@
-"""Asking for more against bursts of a fixed length, over three processes: accuracy against the mean bandwidth.
+"""HARQ against bursts of a fixed length, over three processes: accuracy against the mean bandwidth.
 
 pictures --codec nested, each k; or in rounds--> channel --> receiver: right?  symbols  rounds  latency
 """

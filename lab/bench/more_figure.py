@@ -26,7 +26,7 @@ def draw_more(document: dict[str, Any], file: Path) -> None:
     with mpl.rc_context(RC):
         figure = Figure(figsize=(2.9 * len(channels) + 0.6, 6.4), layout="constrained")
         figure.suptitle(
-            f"Asking for more: {document['queries']} pictures of {_named(document['data'])} through three processes",
+            f"HARQ: {document['queries']} pictures of {_named(document['data'])} through three processes",
             x=0.01, ha="left", color=INK, fontsize=12, fontweight="bold",
         )  # fmt: skip
         panels = figure.subplots(len(_AXES), len(channels), squeeze=False, sharey="col")

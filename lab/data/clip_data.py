@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms import v2
 
-from shared.clip.model import Preprocess
+from shared.clip.preprocess import Preprocess
 from shared.datasets.cifar100 import read_cifar100
 from shared.datasets.drawn import CATEGORIES, draw_batch, split_length
 from shared.types import Labels, Pixels

@@ -1,17 +1,10 @@
 """Loads clip-tiny or any model that open_clip knows, from weights that are there."""
 
-import logging
-from pickle import UnpicklingError
-from typing import Any
-
-import huggingface_hub
-import open_clip
-
 from shared.clip.model import Clip
-from shared.clip.tower import MODEL, register_clip_tiny
-from shared.clip.weights import Weights, find_weights
+from shared.clip.tiny import shipped_weights, tiny_towers
+from shared.clip.tower import MODEL
+from shared.clip.towers import Towers
 from shared.device import resolve_device
-from shared.errors import DataLoss, InvalidSetting, NotFound
 
 
 def load_clip(
@@ -32,62 +25,18 @@ def load_clip(
     engine: what runs the image tower: `auto`, `torch` or `openvino`. With `auto` the faster one is found by measuring
     download: fetch what the cache does not hold; without it, no network is touched
     """
-    register_clip_tiny()
     target = resolve_device(device)
-    config = _config(model)
-    _refuse_hidden_download(model, config, download)
-    return Clip(model, _build(model, config, find_weights(model, weights, download)), target, precision, engine)
+    return Clip(_towers(model, weights, download), target, precision, engine)
 
 
-def _config(model: str) -> dict[str, Any]:
-    config: dict[str, Any] | None = open_clip.get_model_config(model) if model in open_clip.list_models() else None
-    if config is None:
-        version = open_clip.__version__
-        raise NotFound(f"open_clip {version} knows no model {model!r}; try clip-tiny, ViT-B-32 or ViT-L-14.")
-    return config
+def _towers(model: str, weights: str | None, download: bool) -> Towers:
+    """clip-tiny as shipped without open_clip, which takes seconds to import; all else with it."""
+    if (model, weights) == (MODEL, None):
+        return tiny_towers(shipped_weights(), lambda: _by_open_clip(MODEL, None, download).text())
+    return _by_open_clip(model, weights, download)
 
 
-def _refuse_hidden_download(model: str, config: dict[str, Any], download: bool) -> None:
-    """Some text towers and tokenizers live on a hub, and open_clip would fetch them without a word."""
-    text = config["text_cfg"]
-    remote = "hf_model_name" in text or "hf_tokenizer_name" in text or "siglip" in model.lower()
-    if remote and not (download or huggingface_hub.constants.HF_HUB_OFFLINE):
-        raise InvalidSetting(
-            f"{model} takes its text tower or tokenizer from Hugging Face: ask for the download, "
-            "or set HF_HUB_OFFLINE=1 to use what the cache holds."
-        )
+def _by_open_clip(model: str, weights: str | None, download: bool) -> Towers:
+    from shared.clip.open_clip_models import open_clip_towers  # noqa: PLC0415
 
-
-def _build(model: str, config: dict[str, Any], weights: Weights) -> Any:
-    try:
-        return _quietly(
-            model,
-            pretrained=str(weights.path),
-            require_pretrained=True,
-            force_quick_gelu=weights.quick_gelu or bool(config.get("quick_gelu")),
-            force_preprocess_cfg=weights.preprocess,
-        )
-    except Exception as error:  # torch, safetensors, pickle and zip each have their own
-        if isinstance(error, UnpicklingError) and "GLOBAL" in str(error):
-            raise DataLoss(
-                f"{weights.path} holds more than weights, such as a training's state, and code of strangers is not "
-                "run. If you trust it, keep the weights: "
-                "torch.save(torch.load(FILE, weights_only=False)['state_dict'], NEW)"
-            ) from error
-        raise DataLoss(f"{weights.path} holds no weights that fit {model}: {_first_line(error)}") from error
-
-
-def _quietly(*arguments: Any, **options: Any) -> Any:
-    """open_clip's create_model without its warnings on the root logger: what could be wrong is an error here."""
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.ERROR)
-    try:
-        return open_clip.create_model(*arguments, **options)
-    finally:
-        root.setLevel(level)
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+    return open_clip_towers(model, weights, download=download)

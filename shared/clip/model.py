@@ -5,28 +5,21 @@ picture --preprocess--> uint8 [S, S, 3] --batch, normalise--> image tower --.
 text ----tokenize-----> int64 [context] --batch------------> text tower ----'
 """
 
-import hashlib
-import json
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
-import open_clip
 import torch
-from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
-from torch import nn
-from torchvision.transforms import Compose, Normalize
 
 from shared.clip.choice import choose_engine
 from shared.clip.engine import ImageTower
 from shared.clip.openvino_engine import ir_file_of
+from shared.clip.preprocess import make_preprocess
+from shared.clip.towers import TextTower, Towers
 from shared.errors import InvalidInput
 from shared.types import Embeddings, Pixels
 
-Preprocess = Callable[[Image.Image], Pixels]
-
-_TO_BATCH = 2  # ToTensor and Normalize
 _BATCH = 500
 _LONGEST_TEXT = (
     2000  # characters; more than any context holds, and tokenizing takes time by the square of a word's length
@@ -40,27 +33,24 @@ class Clip:
     fingerprint: 16 hexadecimal digits over name, preprocessing and parameters; equal on every device and precision
     dim: length of an embedding
     image_size: side S of the pictures that the tower takes, in pixels
-    engine: what runs the image tower, `torch` or `openvino`; the text tower always runs in torch in float32
+    engine: what runs the image tower, `torch` or `openvino`; the text tower, loaded with the first text, always runs in
+    torch in float32
     precision: of the image tower, `float32` or `bfloat16`
     """
 
-    def __init__(self, name: str, model: Any, device: torch.device, precision: str, engine: str = "torch") -> None:
-        settings = model.visual.preprocess_cfg
-        config = open_clip.get_model_config(name)
-        self.name = name
-        self.fingerprint = fingerprint(name, settings, model)
-        self.dim = int(config["embed_dim"])
+    def __init__(self, towers: Towers, device: torch.device, precision: str, engine: str = "torch") -> None:
+        self.name = towers.name
+        self.fingerprint = towers.fingerprint
+        self.dim = towers.dim
         self.device = device
-        self._preprocess = make_preprocess(settings)
-        self._tokenizer = open_clip.get_tokenizer(name)
-        self._parameters = sum(parameter.numel() for parameter in model.parameters())
-        self._model = model.eval().requires_grad_(False).to(device)
-        tower = ImageTower(model.visual, settings).to(device)
+        self._preprocess = make_preprocess(towers.settings)
+        self._parameters = towers.parameters
+        self._load_text = towers.text
+        tower = ImageTower(towers.image.eval().requires_grad_(False), towers.settings).to(device)
         self.image_size = tower.image_size
         grey = np.full((8, self.image_size, self.image_size, 3), 128, np.uint8)
         self._engine = choose_engine(tower, grey, engine, precision, ir_file_of(self.fingerprint))
         self.engine, self.precision = self._engine.name, self._engine.precision
-        model.visual = nn.Identity()  # the engine has what it needs of the tower
 
     def preprocess(self, image: Image.Image) -> Pixels:
         """Bring an RGB picture of any size to the tower's: [S, S, 3], uint8."""
@@ -82,9 +72,14 @@ class Clip:
         """Embed sentences: [B, dim], float32, L2-normalised. What exceeds the model's context length is cut off."""
         if not texts:
             return np.empty((0, self.dim), dtype=np.float32)
-        tokens = self._tokenizer([text[:_LONGEST_TEXT] for text in texts]).to(self.device)
-        embeddings: Embeddings = self._model.encode_text(tokens, normalize=True).float().cpu().numpy()
+        tokens = self._text.tokenize([text[:_LONGEST_TEXT] for text in texts]).to(self.device)
+        embeddings: Embeddings = self._text.model.encode_text(tokens, normalize=True).float().cpu().numpy()
         return embeddings
+
+    @cached_property
+    def _text(self) -> TextTower:
+        tower = self._load_text()
+        return tower._replace(model=tower.model.eval().requires_grad_(False).to(self.device))
 
     def warm_up(self, batch_size: int) -> None:
         """Run the image tower on one picture and on a full batch, so that the first request finds it compiled."""
@@ -111,32 +106,6 @@ class Clip:
                 f"{self.name} takes pixels [B, {wanted[0]}, {wanted[1]}, 3] uint8, got {list(pixels.shape)} "
                 f"{pixels.dtype}; send pictures through `preprocess` first."
             )
-
-
-def fingerprint(name: str, settings: dict[str, Any], model: nn.Module) -> str:
-    """16 hexadecimal digits that tell one set of weights and preprocessing from another."""
-    digest = hashlib.sha256(json.dumps([name, settings], sort_keys=True).encode())
-    for key, tensor in sorted(model.state_dict().items()):
-        digest.update(f"{key} {list(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()[:16]
-
-
-def make_preprocess(settings: dict[str, Any]) -> Preprocess:
-    """The transform of a picture of any size to [S, S, 3], uint8, RGB: open_clip's own without its last two steps.
-
-    Scaling to [0, 1] and normalising by mean and deviation are left to the batch, so a picture waits as bytes.
-    settings: open_clip's `preprocess_cfg` of a model
-    """
-    steps = image_transform_v2(PreprocessCfg(**settings), is_train=False).transforms
-    if not isinstance(steps[-1], Normalize):
-        raise TypeError(f"open_clip's transform ends in {steps[-1]}, not in Normalize; this version is not supported.")
-    resize = Compose(steps[:-_TO_BATCH])
-
-    def preprocess(image: Image.Image) -> Pixels:
-        return np.array(resize(image))  # its own memory: torch takes no read-only view
-
-    return preprocess
 
 
 def embed_pictures(pictures: Sequence[Pixels] | Pixels, clip: Clip) -> Embeddings:

@@ -1,4 +1,5 @@
-"""The image tower of clip-tiny: a small residual network for 32 x 32 pictures, made known to timm and open_clip.
+"""The image tower of clip-tiny: a small residual network for 32 x 32 pictures, made known to timm and open_clip on
+demand, since importing the two takes seconds.
 
     3 -stem-> 32 -stage-> 64 -stage-> 160 -stage-> 320 -global max-> 320 features
       32x32     32x32      16x16      8x8           4x4
@@ -6,14 +7,13 @@
 A stage is conv, max-pool, batch norm, ReLU and then a residual pair of convolutions; all convolutions are 3 x 3.
 """
 
+from collections import OrderedDict
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import open_clip
 import torch
-from timm.models import register_model
 from torch import Tensor, nn
 
 MODEL = "clip-tiny"
@@ -68,7 +68,20 @@ class TinyResNet(nn.Module):
         return features
 
 
-@register_model
+class TinyTower(nn.Module):
+    """Trunk and projection under the names of open_clip's adapter: [B, 3, 32, 32] -> [B, dim]."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.trunk = TinyResNet()
+        self.head = nn.Sequential(OrderedDict(proj=nn.Linear(self.trunk.num_features, dim, bias=False)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Embeddings of normalised pictures, not yet of length 1."""
+        embeddings: Tensor = self.head(self.trunk(x))
+        return embeddings
+
+
 def semlink_resnet10(pretrained: bool = False, **_: Any) -> TinyResNet:
     """Make the trunk for timm; its weights come with clip-tiny, never on their own."""
     if pretrained:
@@ -78,5 +91,9 @@ def semlink_resnet10(pretrained: bool = False, **_: Any) -> TinyResNet:
 
 @cache
 def register_clip_tiny() -> None:
-    """Tell open_clip about clip-tiny; once is enough."""
+    """Tell timm and open_clip about clip-tiny; once is enough."""
+    import open_clip  # noqa: PLC0415
+    from timm.models import register_model  # noqa: PLC0415
+
+    register_model(semlink_resnet10)
     open_clip.add_model_config(Path(__file__).with_name(f"{MODEL}.json"))

@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import huggingface_hub
 import open_clip
 from open_clip.pretrained import download_pretrained, get_pretrained_cfg
 
+from shared.clip.tiny import shipped_weights
 from shared.clip.tower import MODEL
 from shared.errors import InvalidSetting, NotFound, Unavailable
 from shared.local_path import local_path
@@ -51,10 +51,7 @@ def find_weights(model: str, weights: str | None, download: bool) -> Weights:
 def _shipped(model: str) -> Path:
     if model != MODEL:
         raise InvalidSetting(f"{model} comes without weights: give a file or one of its tags ({_tags(model)}).")
-    path = Path(str(files("assets").joinpath("clip-tiny", "model.safetensors")))
-    if not path.is_file():
-        raise NotFound(f"The weights of clip-tiny are not at {path}; train them with `semlink train clip-tiny`.")
-    return path
+    return shipped_weights()
 
 
 def _published(model: str, tag: str, published: dict[str, Any], download: bool) -> Weights:

@@ -15,8 +15,10 @@ import structlog
 from google.protobuf.message import DecodeError, Message
 
 from shared.errors import Exhausted, InvalidInput, SemLinkError
+from shared.observe.metrics import tracking
 from shared.rpc.status import abort_with
 from shared.wire.discretion import caller_is_local, is_local
+from shared.wire.failure import status_of
 from shared.wire.limits import check_bytes, check_limits
 
 log = structlog.get_logger()
@@ -58,21 +60,25 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
             return cast("Handler", handler)
         kind = [("unary", "stream")[streams] for streams in (handler.request_streaming, handler.response_streaming)]
         method = getattr(handler, "_".join(kind))
-        around = self._stream if inspect.isasyncgenfunction(method) else self._call
-        place = self._place if handler_call_details.method.startswith("/semlink.") else nullcontext
+        path = handler_call_details.method
+        place = self._place if path.startswith("/semlink.") else nullcontext
+        streams = inspect.isasyncgenfunction(method)
+        answers = self._stream(method, place) if streams else self._call(method, place, path.rpartition("/")[2])
         parse = _reader(handler.request_deserializer, streamed=handler.request_streaming)
-        return cast("Handler", handler._replace(request_deserializer=parse, **{"_".join(kind): around(method, place)}))
+        return cast("Handler", handler._replace(request_deserializer=parse, **{"_".join(kind): answers}))
 
-    def _call(self, method: Callable[..., Awaitable[Any]], place: Place) -> Callable[..., Awaitable[Any]]:
+    def _call(self, method: Callable[..., Awaitable[Any]], place: Place, name: str) -> Callable[..., Awaitable[Any]]:
         async def answer(request: Any, context: Context) -> Any:
             caller_is_local.set(is_local(context.peer()))
-            try:
-                with place():
-                    self._require_read(request, context)
-                    found = await method(request, context)
-                    self._require_small(found)
-            except Exception as error:
-                await _end_with(context, error)
+            with tracking(name) as tracked:
+                try:
+                    with place():
+                        self._require_read(request, context)
+                        found = await method(request, context)
+                        self._require_small(found)
+                except Exception as error:
+                    tracked.status = status_of(error).name
+                    await _end_with(context, error)
             return found
 
         return answer

@@ -92,6 +92,8 @@ async def serve(kind: type[Service], settings: ServerSettings, stop: asyncio.Eve
     await server.start()
     address = f"{settings.host}:{port}"
     log.info("listening", address=address)
+    if settings.metrics_port is not None:
+        _serve_metrics(kind.name, settings.host, settings.metrics_port)
     if settings.announce is not None:
         _announce(settings.announce, address)
     loading = kind.load(settings)
@@ -114,6 +116,12 @@ async def serve(kind: type[Service], settings: ServerSettings, stop: asyncio.Eve
         if service is not None:
             await loading.__aexit__(None, None, None)
         log.info("stopped")
+
+
+def _serve_metrics(service: str, host: str, port: int) -> None:
+    from shared.observe.exposition import serve_metrics  # noqa: PLC0415 - 0.1 s, and few want it
+
+    log.info("metrics", address=f"{host}:{serve_metrics(service, host, port)}")
 
 
 async def _register(server: grpc.aio.Server, kind: type[Service], checks: Any) -> None:

@@ -8,8 +8,9 @@ import structlog
 
 from protos.semlink.v1 import link_pb2 as pb
 from shared import errors
-from shared.frame.burst import Burst, LinkConfiguration
-from shared.wire.failure import BY_NUMBER, error_from_status, failure_from
+from shared.frame.burst import Burst, LinkConfiguration, burst_name
+from shared.observe.metrics import tracking
+from shared.wire.failure import BY_NUMBER, error_from_status, failure_from, status_of
 from shared.wire.limits import check_limits
 from shared.wire.link import burst_from_wire, configuration_from_wire
 
@@ -41,14 +42,15 @@ async def abort_with(context: grpc.aio.ServicerContext[Any, Any], error: Excepti
 
 async def answer_burst(message: pb.Burst, handle: Callable[[Burst], Awaitable[pb.Reception]]) -> pb.Reception:
     """The answer of `handle` to one burst; what it raises becomes the reception's failure."""
-    try:
-        check_limits(message)
-        return await handle(burst_from_wire(message))
-    except errors.SemLinkError as error:
-        log.info("burst refused", burst=message.burst_id, reason=str(error))
-        return refusal(message.burst_id, error)
-    except Exception as error:  # the stream must go on for the other bursts
-        return refusal(message.burst_id, error)
+    with tracking("Burst") as tracked:
+        try:
+            check_limits(message)
+            return await handle(burst_from_wire(message))
+        except Exception as error:  # the stream must go on for the other bursts
+            tracked.status = status_of(error).name
+            if isinstance(error, errors.SemLinkError):
+                log.info("burst refused", burst=burst_name(message.burst_id), reason=str(error))
+            return refusal(message.burst_id, error)
 
 
 async def answer_control(

@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -51,7 +52,19 @@ def weights_path(codec: str, file: str, command: str | None = None) -> Path:
 
 
 def read_weights(path: Path, codec: str) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors by name, as float32, and metadata of a safetensors file. Raises DataLoss for anything else."""
+    """Tensors by name, as float32, and metadata of a safetensors file. Raises DataLoss for anything else.
+
+    The lengths of a codec that are loaded in a row share the tensors of their file, so nobody modifies them.
+    """
+    try:
+        modified_ns = path.stat().st_mtime_ns
+    except OSError:
+        modified_ns = 0  # reading it tells why
+    return _read_weights(path, modified_ns, codec)
+
+
+@lru_cache(maxsize=1)
+def _read_weights(path: Path, _modified_ns: int, codec: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     with holding_weights(path, codec), safe_open(path, framework="pt") as file:
         metadata = file.metadata() or {}
         tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - not a dict

@@ -34,6 +34,7 @@ from shared.codecs.base.contract import (
 )
 from shared.codecs.base.weight_files import fingerprint_of_weights, holding_weights, read_weights, weights_path
 from shared.codecs.embedding.analogue import Analogue
+from shared.codecs.embedding.nested_arrays import NestedArrays
 from shared.codecs.embedding.nested_model import LENGTHS, NestedModel
 from shared.phy.receive.equalizer import EqualizerName
 from shared.types import Complex, Embeddings, Floats
@@ -66,6 +67,8 @@ class Nested(Codec):
         self.fingerprint = fingerprint_of_weights(model.state_dict() | parts, str(k))
         self.model, self.analogue = model, analogue
         self._log_prior = torch.zeros(len(model.bias), device=device)
+        self._points_db = model.points_db.cpu().numpy()
+        self._arrays = NestedArrays(model, k) if device == "cpu" else None
 
     @classmethod
     def load(cls, k: int, device: str) -> Self:
@@ -81,12 +84,18 @@ class Nested(Codec):
     @torch.inference_mode()
     def encode(self, embeddings: Embeddings, snr_db: DesignSnr | None = None) -> Complex:
         """Symbols [B, k/2] of unit-length `embeddings`: [B, D]. snr_db: [B], dB, NaN for the default."""
-        e = self._tensor(embeddings)
-        latent = self.model.encode(e, self._nearest_points(snr_db, len(embeddings)))[:, : self.k]
-        plain = torch.tensor([self.mode(point) == 1 for point in self.design_snr_db(snr_db, len(embeddings)).tolist()])
+        design = self.design_snr_db(snr_db, len(embeddings))
+        points = np.abs(design[:, None] - self._points_db).argmin(axis=1)
+        if self._arrays is None:
+            e = self._tensor(embeddings)
+            latent = self.model.encode(e, torch.from_numpy(points).to(self.device))[:, : self.k].cpu().numpy()
+        else:
+            latent = self._arrays.encode(np.asarray(embeddings, np.float32), points)
+        plain = np.array([self.mode(point) == 1 for point in design.tolist()])
         if self.analogue is not None and plain.any():
-            latent = torch.where(plain.to(e.device)[:, None], self.analogue.encode(e, self.k), latent)
-        return to_symbols(latent.cpu().numpy() * _ROOT_HALF)
+            analogue = self.analogue.encode(self._tensor(embeddings), self.k).cpu().numpy()
+            latent = np.where(plain[:, None], analogue, latent)
+        return to_symbols(latent * _ROOT_HALF)
 
     def mode(self, snr_db: float) -> int:
         """See `BaseCodec.mode`: 1 without a category, at a design SNR where validation found that better."""
@@ -99,6 +108,10 @@ class Nested(Codec):
         """See `BaseCodec.with_mode`."""
         return self._with(_mode=1) if mode == 1 and self.analogue is not None else super().with_mode(mode)
 
+    def in_torch(self) -> Self:
+        """The same code computed by torch, as on a GPU: torch can count its operations."""
+        return self._with(_arrays=None)
+
     def in_rounds(self) -> Self:
         """See `BaseCodec.in_rounds`."""
         return self._with(_rounds=True)
@@ -106,7 +119,10 @@ class Nested(Codec):
     @torch.inference_mode()
     def decode(self, x_hat: Complex, n0_eff: Floats) -> Decoded:
         """Embeddings, and log-probabilities of the categories, by the codec's prior."""
-        y, noise = self._tensor(to_latent(x_hat) / _ROOT_HALF), self._tensor(latent_noise(n0_eff))
+        latent, powers = to_latent(x_hat) / _ROOT_HALF, latent_noise(n0_eff)
+        if self._mode == 0 and self._arrays is not None and powers.shape[1] == 1 and not np.isnan(powers).any():
+            return Decoded(*self._arrays.decode(latent, powers, self._log_prior.numpy()))
+        y, noise = self._tensor(latent), self._tensor(powers)
         if self._mode == 1 and self.analogue is not None:
             return Decoded(self.analogue.decode(y, noise).cpu().numpy())
         unknown = noise.isnan().any(dim=1)
@@ -128,11 +144,6 @@ class Nested(Codec):
     def with_prior(self, log_prior: LogProbabilities) -> Self:
         """See `Codec.with_prior`."""
         return self._with(_log_prior=self._tensor(log_prior))
-
-    def _nearest_points(self, snr_db: DesignSnr | None, count: int) -> Tensor:
-        """Positions in the model's `points_db` of the nearest design SNRs: [count]."""
-        design = self.design_snr_db(snr_db, count)
-        return (self._tensor(design)[:, None] - self.model.points_db).abs().argmin(dim=1)
 
     def _tensor(self, array: Floats) -> Tensor:
         return torch.from_numpy(np.require(array, np.float32, ["C", "W"])).to(self.device)

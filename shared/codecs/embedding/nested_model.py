@@ -31,8 +31,11 @@ MOST_REFINEMENT: Final = 0.95
 LEAST_NOISE: Final = 1e-3
 """Least noise power of a received dimension: with less, float32 loses the differences of likelihoods."""
 
-_ABOVE_DB, _BELOW_DB = 0.8, 3.0
-_LIKELY = 4  # categories whose coordinates are estimated; the others add their prototype alone
+ABOVE_DB: Final = 0.8
+BELOW_DB: Final = 3.0
+"""Means of the exponential prior of design SNR less received SNR, dB, above and below 0."""
+LIKELY: Final = 4
+"""Categories whose coordinates are estimated; the others add their prototype alone."""
 
 
 class NestedModel(nn.Module):
@@ -115,7 +118,7 @@ class NestedModel(nn.Module):
         """
         supposed, points = likeliest
         embeddings = posterior @ self.prototypes
-        shares, likely = posterior.topk(min(_LIKELY, len(self.bias)), dim=1)
+        shares, likely = posterior.topk(min(LIKELY, len(self.bias)), dim=1)
         rows = torch.arange(len(y), device=y.device)
         for share, category in zip(shares.T, likely.T, strict=True):
             noise, point = noises[supposed[rows, category], rows], points[rows, category]
@@ -187,7 +190,7 @@ def hypotheses(noise: Tensor, points_db: Tensor) -> tuple[Tensor, Tensor]:
         noises = noise.clamp(min=LEAST_NOISE)[None]
     snr_db = 10 * (1 / noises).mean(dim=2).log10()
     above_db = points_db[:, None, None] - snr_db
-    return noises, -torch.where(above_db > 0, above_db / _ABOVE_DB, -above_db / _BELOW_DB)
+    return noises, -torch.where(above_db > 0, above_db / ABOVE_DB, -above_db / BELOW_DB)
 
 
 def axis_pattern(axes: int) -> Tensor:

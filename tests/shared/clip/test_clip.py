@@ -14,6 +14,8 @@ from PIL import Image
 
 from shared.clip import Clip, load_clip
 from shared.clip.engine import ImageTower
+from shared.clip.preprocess import _of_open_clip
+from shared.clip.tiny import PREPROCESS
 from shared.clip.tower import register_clip_tiny
 from shared.clip.weights import find_weights
 from shared.datasets.cifar100 import read_cifar100
@@ -135,7 +137,9 @@ def test_preprocessing_is_open_clips_own(name: str, size: tuple[int, int], reque
     pixels = clip.preprocess(image)
     assert pixels.shape == (clip.image_size, clip.image_size, 3)
     assert pixels.dtype == np.uint8
-    normalise = ImageTower(torch.nn.Flatten(), vars(open_clip.transform.PreprocessCfg(clip.image_size)))
+    usual = open_clip.transform.PreprocessCfg(clip.image_size)
+    np.testing.assert_array_equal(pixels, _of_open_clip(vars(usual))(image))
+    normalise = ImageTower(torch.nn.Flatten(), vars(usual))
     ours = normalise(torch.from_numpy(pixels[None]))[0] * theirs.norm()
     torch.testing.assert_close(ours.view_as(theirs), theirs, atol=1e-5, rtol=1e-5)
 
@@ -157,6 +161,15 @@ def test_vit_from_a_file_equals_open_clip(vit: Clip, vit_file: Path) -> None:
     np.testing.assert_allclose(vit.embed_images(vit.preprocess(image)[None]), picture, atol=1e-4)
     np.testing.assert_allclose(vit.embed_texts(["a photo of a dog", "two cats"]), texts, atol=1e-4)
     assert (vit.dim, vit.image_size) == (512, 224)
+
+
+def test_the_shipped_model_without_open_clip_is_open_clips(tiny: Clip) -> None:
+    """To the last bit; a file of weights takes the way through open_clip."""
+    theirs = load_clip(weights=str(SHIPPED), device="cpu", precision="float32")
+    assert tiny.describe() == theirs.describe()
+    register_clip_tiny()
+    assert open_clip.create_model("clip-tiny").visual.preprocess_cfg == PREPROCESS
+    np.testing.assert_array_equal(tiny.embed_images(_noise(3, 32)), theirs.embed_images(_noise(3, 32)))
 
 
 def test_the_fingerprint_tells_weights_apart(tiny: Clip, vit: Clip, tmp_path: Path) -> None:
@@ -198,7 +211,7 @@ def test_weights_are_found_in_the_cache(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_clip_tiny_without_its_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("shared.clip.weights.files", lambda _: tmp_path)
+    monkeypatch.setattr("shared.clip.tiny.files", lambda _: tmp_path)
     with pytest.raises(NotFound, match="semlink train clip-tiny"):
         load_clip()
 

@@ -212,6 +212,31 @@ def test_bursts_with_known_and_unknown_noise_go_together(model: NestedModel, emb
     np.testing.assert_allclose(together, apart, atol=1e-4)
 
 
+@pytest.mark.parametrize("shared_axes", [False, True])
+@pytest.mark.parametrize("snr_db", [-7.0, 3.0, 20.0])
+def test_numpy_gives_what_the_model_gives(
+    model: NestedModel, embeddings: Embeddings, snr_db: float, shared_axes: bool
+) -> None:
+    """The processor's way to compute, and the model itself."""
+    if shared_axes:
+        model = NestedModel(**(model.state_dict() | {"axes": model.axes[:1]}))
+    points = np.arange(300) % POINTS
+    for k in LENGTHS:
+        made = codec(model, k)
+        x = made.encode(embeddings, model.points_db.numpy()[points])
+        latent = model.encode(torch.from_numpy(embeddings), torch.from_numpy(points))[:, :k].numpy()
+        np.testing.assert_allclose(x.view(np.float32) / np.sqrt(0.5), latent, atol=2e-5)
+        n0, log_prior = n0_from_snr_db(snr_db), np.log(np.random.default_rng(k).dirichlet(np.ones(CLASSES)))
+        y = over_awgn(x, snr_db)
+        found = made.with_prior(log_prior.astype(np.float32)).decode(y, np.full(y.shape, n0, np.float32))
+        tensors = (y.view(np.float32) / np.float32(np.sqrt(0.5)), np.full((300, 1), n0, np.float32), log_prior)
+        wanted, log_posterior = model.decode(*(torch.from_numpy(part.astype(np.float32)) for part in tensors))
+        np.testing.assert_allclose(found.embeddings, wanted, atol=1e-4)
+        np.testing.assert_allclose(np.exp(found.log_posterior), log_posterior.exp(), atol=1e-4)
+        likely = log_posterior.numpy() > -10
+        np.testing.assert_allclose(found.log_posterior[likely], log_posterior.numpy()[likely], atol=2e-3)
+
+
 def test_noise_of_symbols_becomes_noise_of_dimensions() -> None:
     one = np.full((3, 4), 0.5, np.float32)
     assert latent_noise(one).shape == (3, 1)

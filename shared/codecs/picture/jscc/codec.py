@@ -9,6 +9,8 @@ power: 0.17 at -7 dB, 0.91 at 10 dB. Unlike decibels it is bounded in a deep fad
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import ClassVar, Final, Self
 
@@ -58,19 +60,25 @@ class JsccNetwork(nn.Module, ABC):
 
 
 class JsccCodec(PictureCodec):
-    """One length of a trained network."""
+    """One length of a trained network, which is built with the first picture."""
 
     network_class: ClassVar[type[JsccNetwork]]
     default_k: ClassVar[int] = 512
     equalizer: ClassVar[EqualizerName | None] = "zf"
 
-    def __init__(self, network: JsccNetwork, k: int, device: str) -> None:
+    quick: ClassVar[bool] = False  # networks take a while to build
+
+    def __init__(self, network: JsccNetwork | Callable[[], JsccNetwork], k: int, device: str, digits: str = "") -> None:
+        """network: or what builds it, float32 and on `device`; `digits` is the fingerprint of its parameters then."""
         if k not in self.lengths:
             raise InvalidSetting(f"codec {self.name} has no length k = {k}; it has {', '.join(map(str, self.lengths))}")
         self.k = k
         self.device = device
-        self.fingerprint = fingerprint_of_weights(network.float().state_dict(), self.name, str(k))
-        self.network = network.to(device).eval().requires_grad_(False)
+        if isinstance(network, JsccNetwork):
+            self.fingerprint = self._fingerprint(network.float().state_dict(), k)
+            self.network = network.to(device).eval().requires_grad_(False)
+        else:
+            self.fingerprint, self._build = digits, network
 
     @classmethod
     def load(cls, k: int, device: str) -> Self:
@@ -79,12 +87,19 @@ class JsccCodec(PictureCodec):
 
     @classmethod
     def from_file(cls, path: Path, k: int, device: str) -> Self:
-        """The network of a safetensors file. Raises DataLoss if the file holds another."""
+        """The network of a safetensors file; all lengths share it. Its first use raises DataLoss if it is another's."""
         tensors, _ = read_weights(path, cls.name)
-        network = cls.network_class()
-        with holding_weights(path, cls.name):
-            network.load_state_dict(tensors)
-        return cls(network, k, device)
+        build = partial(_network, cls.network_class, cls.name, path, path.stat().st_mtime_ns, device)
+        return cls(build, k, device, cls._fingerprint(tensors, k))
+
+    @cached_property
+    def network(self) -> JsccNetwork:
+        """The network, in evaluation mode."""
+        return self._build()
+
+    @classmethod
+    def _fingerprint(cls, tensors: Mapping[str, Tensor], k: int) -> str:
+        return fingerprint_of_weights(tensors, cls.name, str(k))
 
     @torch.inference_mode()
     def encode(self, pixels: Pixels, snr_db: DesignSnr | None = None) -> Complex:
@@ -102,6 +117,15 @@ class JsccCodec(PictureCodec):
         noise = torch.from_numpy(np.repeat(known_noise(x_hat, n0_eff), 2, axis=1))
         pixels = to_pixels(self.network.decode(z_hat.to(self.device), noise.to(self.device)))
         return DecodedPictures(pixels, [""] * len(pixels))
+
+
+@lru_cache(maxsize=2)
+def _network(kind: type[JsccNetwork], codec: str, path: Path, _modified_ns: int, device: str) -> JsccNetwork:
+    tensors, _ = read_weights(path, codec)
+    network = kind()
+    with holding_weights(path, codec):
+        network.load_state_dict(tensors)
+    return network.to(device).eval().requires_grad_(False)
 
 
 def to_unit_range(pixels: Pixels) -> Tensor:

@@ -11,7 +11,6 @@ published mask selects maps for each picture, which costs side information; the 
 from typing import ClassVar
 
 import torch
-from timm.models.swin_transformer import SwinTransformerBlock
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -91,6 +90,8 @@ class SwinJscc(JsccCodec):
 
 def _blocks(width: int, side: int) -> nn.Sequential:
     """Blocks of windowed attention; the windows of every second one are shifted by half."""
+    from timm.models.swin_transformer import SwinTransformerBlock  # noqa: PLC0415 - takes seconds to import
+
     shifts = [0 if n % 2 == 0 else WINDOW // 2 for n in range(BLOCKS)]
     return nn.Sequential(
         *(

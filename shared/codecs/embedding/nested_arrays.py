@@ -1,0 +1,190 @@
+"""`nested` in numpy, for bursts of one known noise power each, as nearly all are: the same formulas as `nested_model`.
+
+A call of torch takes microseconds, and a burst needs hundreds of them, each of little arithmetic. Here what depends on
+the code alone is prepared once, all segments and all likely categories are computed together, and products of one
+matrix are one product. `tests/shared/codecs/test_nested.py` holds the results against the model's.
+"""
+
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+
+from shared.codecs.embedding.gain_error import PILOTS
+from shared.codecs.embedding.nested_model import (
+    ABOVE_DB,
+    BELOW_DB,
+    LEAST_NOISE,
+    LIKELY,
+    MOST_REFINEMENT,
+    SEGMENTS,
+    NestedModel,
+)
+from shared.types import Embeddings, Floats, Ints
+
+_LEAST_SHARE: Final = 1e-6
+"""Categories less probable than this add their prototype alone: their coordinates would change no embedding by more."""
+_NOTHING: Final = np.float32(-60)
+
+
+class NestedArrays:
+    """Encoder and decoder of the first k dimensions."""
+
+    def __init__(self, model: NestedModel, k: int) -> None:
+        arrays = {name: part.numpy() for name, part in model.named_buffers()}
+        self._weight, self._bias = arrays["weight"].T, arrays["bias"]
+        self._prototypes, self._basis, self._axes = (arrays[name] for name in ("prototypes", "basis", "axes"))
+        self._points_db, self._words, self._gains = arrays["points_db"], arrays["words"][..., :k], arrays["gains"]
+        self._gains, self._place = self._gains[:, :k], arrays["place"][:k]
+        self._axis = self._place.argmax(axis=1)
+        segments = [(start, stop) for start, stop in SEGMENTS if stop <= k]
+        self._starts = np.array([start for start, _ in segments])
+        self._sizes = np.float32([stop - start for start, stop in segments])
+        self._segment = np.repeat(np.arange(len(segments)), self._sizes.astype(int))
+        self._k = np.float32(k)
+
+    @cached_property
+    def _encoding(self) -> tuple[Floats, Floats, Floats]:
+        """Prototypes on the basis [C, m], squared lengths of axes [C or 1, n], energy of words by segment [T, C, s]."""
+        lengths = np.maximum(np.square(self._axes).sum(axis=1), 1e-12)
+        return self._prototypes @ self._basis, lengths, self._by_segment(np.square(self._words))
+
+    @cached_property
+    def _decoding(self) -> dict[str, Floats]:
+        """Terms of the likelihood that are the same for all bursts; see `nested_model.Prefix`. Categories stand last."""
+        carried = self._gains[..., None] * self._place
+        through, squares = self._words @ carried, np.square(self._words)
+        of_category = {"words": self._words, "through": through, "through_squares": np.square(through)}
+        return {name: _last(part) for name, part in (of_category | {"squares": squares}).items()} | {
+            "carried": carried,
+            "energy": squares.sum(axis=2)[:, None],
+            "strength": np.square(carried).sum(axis=1)[:, None],
+            "powers": np.square(self._gains)[:, None],
+        }
+
+    def categories(self, embeddings: Embeddings) -> Floats:
+        """Logits of each category: [B, C]."""
+        logits: Floats = embeddings @ self._weight + self._bias
+        return logits
+
+    def encode(self, embeddings: Embeddings, points: Ints) -> Floats:
+        """Latent [B, k] of embeddings [B, D] at design SNRs [B], positions in `points_db`; see `superpose`."""
+        prototypes, lengths, energies = self._encoding
+        categories = self.categories(embeddings).argmax(axis=1)
+        rest, of = embeddings @ self._basis - prototypes[categories], 0 if len(self._axes) == 1 else categories
+        z = np.matmul(rest[:, None], self._axes[of])[:, 0] / lengths[of]
+        w, v = self._words[points, categories], self._gains[points] * z[:, self._axis]
+        power, room = self._by_segment(v * v), np.float32(MOST_REFINEMENT) * self._sizes
+        shrink = np.sqrt(np.minimum(room / np.maximum(power, np.float32(1e-9)), 1))
+        v *= shrink[:, self._segment]
+        energy, along = energies[points, categories], self._by_segment(w * v)
+        left = self._sizes - self._by_segment(v * v)
+        scale = (np.sqrt(along * along + energy * left) - along) / energy
+        latent: Floats = scale[:, self._segment] * w + v
+        return latent
+
+    def decode(self, y: Floats, noise: Floats, log_prior: Floats) -> tuple[Floats, Floats]:
+        """Embeddings [B, D] and log-probabilities of the categories [B, C]; see `NestedModel.decode`.
+
+        y: [B, k]. noise: [B, 1], known. log_prior: [C].
+        """
+        noise = np.maximum(noise, np.float32(LEAST_NOISE))
+        inverse = 1 / noise
+        code = self._decoding
+        precision = 1 + inverse * code["strength"]
+        along, across, plain, energy = self._matched(y, inverse, code)
+        variance = noise / np.float32(2 * PILOTS)
+        known = 1 + variance * energy
+        joint = self._log_likelihood(y, inverse, precision, plain)
+        joint += variance * (along * along + across * across) / (2 * known) - np.log(known)
+        joint += self._log_prior_of_points(inverse) + log_prior
+        best = joint.max(axis=0)
+        found = best + np.log(_exp(joint - best).sum(axis=0))
+        found -= found.max(axis=1, keepdims=True)
+        posterior = _exp(found)
+        total = posterior.sum(axis=1, keepdims=True)
+        posterior /= total
+        rows, likely = self._likely(posterior)
+        point = joint[:, rows, likely].argmax(axis=0)
+        at = (point, rows, likely)
+        gain = variance[rows, 0] / known[at]
+        turns = (gain * along[at])[:, None], (gain * across[at])[:, None]
+        embeddings = posterior @ self._prototypes
+        rest = self._refinements(y[rows], inverse[rows], precision[point, rows], (point, likely), turns)
+        rest *= posterior[rows, likely][:, None]
+        embeddings += np.add.reduceat(rest, np.flatnonzero(np.diff(rows, prepend=-1)), axis=0) @ self._basis.T
+        return embeddings, found - np.log(total)
+
+    def _matched(self, y: Floats, inverse: Floats, code: dict[str, Floats]) -> tuple[Floats, Floats, Floats, Floats]:
+        """Correlations with the words, [T, B, C] each: weighed ones less energy, across, and y's; weighed energy.
+
+        See `gain_error`.
+        """
+        part = 1 / (1 / inverse + code["powers"])
+        part = np.repeat((part[..., 0::2] + part[..., 1::2]) / 2, 2, axis=2)
+        weighed = part * y
+        turned = np.empty_like(weighed)
+        turned[..., 0::2], turned[..., 1::2] = weighed[..., 1::2], -weighed[..., 0::2]
+        same = np.broadcast_to(y, weighed.shape)
+        products = np.concatenate([weighed, turned, same], axis=1) @ code["words"]
+        energy, count = part @ code["squares"], len(y)
+        return products[:, :count] - energy, products[:, count : 2 * count], products[:, 2 * count :], energy
+
+    def _log_likelihood(self, y: Floats, inverse: Floats, precision: Floats, plain: Floats) -> Floats:
+        """See `nested_model.log_likelihood`: [T, B, C]. plain: [T, B, C], inner products of y and the words."""
+        code = self._decoding
+        matched = inverse * (y @ code["carried"])
+        share = matched / precision
+        distance = inverse * (code["energy"] - 2 * (plain - share @ code["through"]))
+        distance -= inverse * inverse * ((1 / precision) @ code["through_squares"])
+        same = inverse * (y * y).sum(axis=1, keepdims=True) - self._k * np.log(inverse)
+        same = same + (np.log(precision) - matched * share).sum(axis=2, keepdims=True)
+        found: Floats = np.float32(-0.5) * (distance + same)
+        return found
+
+    def _log_prior_of_points(self, inverse: Floats) -> Floats:
+        """See `nested_model.hypotheses`: [T, B, 1]."""
+        above_db = self._points_db[:, None, None] - 10 * np.log10(inverse)
+        return -np.where(above_db > 0, above_db / np.float32(ABOVE_DB), -above_db / np.float32(BELOW_DB))
+
+    @staticmethod
+    def _likely(posterior: Floats) -> tuple[Ints, Ints]:
+        """Bursts and their likely categories, [P] each, in the order of bursts; each has one at least."""
+        most = min(LIKELY, posterior.shape[1])
+        likely = np.argpartition(-posterior, most - 1, axis=1)[:, :most]
+        rows, places = np.nonzero(~(np.take_along_axis(posterior, likely, axis=1) < _LEAST_SHARE))
+        return rows, likely[rows, places]
+
+    def _refinements(
+        self, y: Floats, inverse: Floats, precision: Floats, which: tuple[Ints, Ints], turns: tuple[Floats, Floats]
+    ) -> Floats:
+        """What the coordinates add to the prototypes, on the basis: [P, m]. which: points and categories, [P] each.
+
+        y: [P, k]. inverse: [P, 1]. precision: [P, n]. turns: gain errors along and across, [P, 1] each.
+        """
+        point, category = which
+        word = self._words[point, category]
+        turned = np.empty_like(word)
+        turned[:, 0::2], turned[:, 1::2] = -word[:, 1::2], word[:, 0::2]
+        word = word + turns[0] * word + turns[1] * turned
+        z = ((inverse * self._gains[point] * (y - word)) @ self._place) / precision
+        if len(self._axes) == 1:
+            return z @ self._axes[0].T
+        found: Floats = np.matmul(self._axes[category], z[..., None])[..., 0]
+        return found
+
+    def _by_segment(self, values: Floats) -> Floats:
+        """Sum over each segment: [..., k] to [..., s]."""
+        sums: Floats = np.add.reduceat(values, self._starts, axis=-1)
+        return sums
+
+
+def _exp(logarithms: Floats) -> Floats:
+    """exp, and 0 below e^-60, far under the rounding of any sum here: denormal numbers cost a hundred times as much."""
+    found: Floats = np.where(logarithms < _NOTHING, np.float32(0), np.exp(np.maximum(logarithms, _NOTHING)))
+    return found
+
+
+def _last(part: Floats) -> Floats:
+    """[T, C, x] to [T, x, C], so that a product with it reads memory in order."""
+    return np.ascontiguousarray(part.swapaxes(1, 2))
