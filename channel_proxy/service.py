@@ -40,14 +40,13 @@ _MOST_CONFIGURATIONS: Final = 4096
 
 
 class ChannelService(Service, rpc.ChannelServicer):
-    """Relays bursts to the receiver and takes settings. hop: to the receiver."""
+    """Relays bursts to the receiver and takes settings. hop, replay_hop: to the receiver."""
 
     name = "channel_proxy"
     rpc_names = ("semlink.v1.Channel",)
 
-    def __init__(self, settings: ProxySettings, hop: BurstLink) -> None:
-        self._settings = settings
-        self._hop = hop
+    def __init__(self, settings: ProxySettings, hop: BurstLink, replay_hop: BurstLink) -> None:
+        self._hop, self._replay_hop, self._replayed = hop, replay_hop, 0
         self._control = ChannelControl(settings.channel())
         self._streams = StreamAnswerer(settings.max_in_flight)
         self._counters = Counters()
@@ -61,12 +60,13 @@ class ChannelService(Service, rpc.ChannelServicer):
     @classmethod
     @asynccontextmanager
     async def load(cls, settings: ProxySettings) -> AsyncIterator[Self]:
-        """Make the hop; it connects at the first burst."""
-        hop = _hop_to_receiver(settings)
+        """Make the hops."""
+        hop, replay_hop = _hop_to_receiver(settings), _hop_to_receiver(settings)
         try:
-            yield cls(settings, hop)
+            yield cls(settings, hop, replay_hop)
         finally:
             await hop.close()
+            await replay_hop.close()
 
     def register(self, server: grpc.aio.Server) -> None:
         """Add the servicer."""
@@ -118,20 +118,20 @@ class ChannelService(Service, rpc.ChannelServicer):
         self._recorder.put(RecordedBurst(received, relayed.burst.symbols, report, lost))
 
     async def Replay(self, request_iterator: AsyncIterator[pb.Burst], context: Context) -> AsyncIterator[pb.Reception]:
-        """Recorded bursts, on a connection of their own: their ids may be those of bursts in flight."""
-        hop = _hop_to_receiver(self._settings)
-
-        async def pass_on(burst: Burst) -> pb.Reception:
-            return await hop.exchange_message(heard_to_wire(burst), burst.session or None)
+        """Recorded bursts, on a connection that all replays share, by other ids: theirs may be those in flight."""
 
         async def answer(message: pb.Burst) -> pb.Reception:
-            return await answer_burst(message, pass_on)
+            return await answer_burst(message, self._pass_on)
 
-        try:
-            async for reception in self._streams.map_unordered(request_iterator, answer):
-                yield reception
-        finally:
-            await hop.close()
+        async for reception in self._streams.map_unordered(request_iterator, answer):
+            yield reception
+
+    async def _pass_on(self, burst: Burst) -> pb.Reception:
+        self._replayed += 1
+        message = heard_to_wire(replace(burst, burst_id=self._replayed))
+        reception = await self._replay_hop.exchange_message(message, burst.session or None)
+        reception.burst_id = burst.burst_id
+        return reception
 
     async def GetChannel(self, request: api.GetChannelRequest, context: Context) -> common.ChannelSettings:
         """The settings in force."""

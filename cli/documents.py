@@ -14,7 +14,7 @@ from cli.doctor.checks import Finding
 from cli.kb.documents import Added, Built, Calibrated, Item, KbReport, Line, Relabelled, Removed, Thinned, Tuned
 from shared.frame.channel_records import ChannelStatistics
 from shared.frame.delivery import Delivery
-from shared.frame.kb import Found, KnowledgeBaseInfo, Snapshot, Verification
+from shared.frame.kb import Found, Kept, KnowledgeBaseInfo, Snapshot, Verification
 from shared.frame.question import Asked
 from shared.frame.reception import Hit
 from shared.phy import ChannelSettings
@@ -227,6 +227,8 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "kb search": Found,
     "kb list": list[Line],
     "kb snapshot": Snapshot,
+    "kb snapshots list": list[Kept],
+    "kb snapshots remove": list[Kept],
     "kb restore": KnowledgeBaseInfo,
     "kb verify": Verification,
     "kb compact": KnowledgeBaseInfo,

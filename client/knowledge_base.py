@@ -15,7 +15,7 @@ from client.pictures import Picture, picture_bytes
 from protos.semlink.v1 import knowledge_base_pb2 as api
 from protos.semlink.v1.knowledge_base_pb2_grpc import KnowledgeBaseStub
 from shared.errors import InvalidInput
-from shared.frame.kb import Added, Found, Item, KnowledgeBaseInfo, Listed, NewItem, Snapshot, Verification
+from shared.frame.kb import Added, Found, Item, Kept, KnowledgeBaseInfo, Listed, NewItem, Snapshot, Verification
 from shared.frame.symbols import pack_floats
 from shared.types import Embedding
 from shared.wire import from_message
@@ -89,6 +89,14 @@ class KnowledgeBaseClient(Client):
         """Copy it as it is now; changes and searches go on."""
         return from_message(self._call(self._stub.Snapshot, api.SnapshotRequest(name=name), _LONG_SECONDS), Snapshot)
 
+    def list_snapshots(self) -> list[Kept]:
+        """The snapshots that there are, by name."""
+        return _kept(self._call(self._stub.ListSnapshots, api.ListSnapshotsRequest()))
+
+    def remove_snapshot(self, name: str) -> list[Kept]:
+        """Remove a snapshot; those that are left. Raises NotFound naming those that there are."""
+        return _kept(self._call(self._stub.RemoveSnapshot, api.RemoveSnapshotRequest(name=name)))
+
     def restore(self, name: str) -> KnowledgeBaseInfo:
         """Go back to a snapshot. Raises NotFound naming the snapshots that there are, DataLoss for a damaged one."""
         described = self._call(self._stub.Restore, api.RestoreRequest(name=name), _LONG_SECONDS)
@@ -101,6 +109,10 @@ class KnowledgeBaseClient(Client):
     def compact(self) -> KnowledgeBaseInfo:
         """Build the index anew and give back the room of removed items; searches go on."""
         return from_message(self._call(self._stub.Compact, api.CompactRequest(), _LONG_SECONDS), KnowledgeBaseInfo)
+
+
+def _kept(answer: api.ListSnapshotsResponse) -> list[Kept]:
+    return [from_message(one, Kept) for one in answer.snapshots]
 
 
 def _query(query: Query) -> dict[str, Any]:

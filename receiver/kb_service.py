@@ -18,7 +18,7 @@ from receiver.embedder import Embedder
 from receiver.knowledge_base import ItemRecord, KnowledgeBase, View, read_original
 from shared.datasets import Picture
 from shared.errors import InvalidInput, NotFound
-from shared.frame.kb import Added, Found, Item, NewItem
+from shared.frame.kb import Added, Found, Item, Kept, NewItem
 from shared.rpc.streams import StreamAnswerer
 from shared.runtime.batching import Batcher
 from shared.runtime.deadline import Deadline
@@ -98,6 +98,14 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
         """Take a snapshot."""
         made = await asyncio.to_thread(self.knowledge_base.snapshot, request.name)
         return with_path_to_wire(made, pb.SnapshotResponse)
+
+    async def ListSnapshots(self, request: pb.ListSnapshotsRequest, context: Context) -> pb.ListSnapshotsResponse:
+        """Those that there are."""
+        return _snapshots_to_wire(await asyncio.to_thread(self.knowledge_base.list_snapshots))
+
+    async def RemoveSnapshot(self, request: pb.RemoveSnapshotRequest, context: Context) -> pb.ListSnapshotsResponse:
+        """Remove one."""
+        return _snapshots_to_wire(await asyncio.to_thread(self.knowledge_base.remove_snapshot, request.name))
 
     async def Restore(self, request: pb.RestoreRequest, context: Context) -> pb.KnowledgeBaseDescription:
         """Go back to a snapshot."""
@@ -183,6 +191,11 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
             case "item_id":
                 return (await asyncio.to_thread(self.knowledge_base.get_item, request.item_id)).embedding
         raise InvalidInput("the search has no query; send a picture, a text, an embedding or an item_id")
+
+
+def _snapshots_to_wire(found: Sequence[Kept]) -> pb.ListSnapshotsResponse:
+    lines = [to_message(one, pb.ListSnapshotsResponse.Line) for one in found]
+    return pb.ListSnapshotsResponse(snapshots=lines)
 
 
 def _read(messages: Iterable[pb.NewItem]) -> list[NewItem | InvalidInput]:

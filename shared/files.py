@@ -1,4 +1,4 @@
-"""Files of strangers, read within limits; and atomic replacement: after a crash a file is the old one, or the new one.
+"""Files of strangers, read within limits; and atomic replacement: after a crash a file is the old or the new, whole.
 
 write .NAME.tmp -> fsync it -> rename over NAME -> fsync the directory
 """

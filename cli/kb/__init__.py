@@ -25,3 +25,12 @@ app = lazy_app(
         "thin": Command("cli.kb.tune:thin", "Prototype selection: keep the best items of each label.", "Tune"),
     },
 )
+
+_snapshots = lazy_app(
+    "List the snapshots of a knowledge base, remove one.",
+    {
+        "list": Command("cli.kb.snapshots:list_", "Names, sizes and times of the snapshots."),
+        "remove": Command("cli.kb.snapshots:remove", "Remove a snapshot."),
+    },
+)
+app.add_typer(_snapshots, name="snapshots", rich_help_panel="Maintain")

@@ -20,7 +20,7 @@ from receiver.knowledge_base.ingest.pictures import read_original
 from receiver.knowledge_base.ingest.staging import write_store
 from receiver.knowledge_base.knowledge_base import KnowledgeBase
 from receiver.knowledge_base.records import ItemRecord, Origin
-from receiver.knowledge_base.snapshots import restore_snapshot
+from receiver.knowledge_base.snapshots import list_snapshots, remove_snapshot, restore_snapshot
 from receiver.knowledge_base.store.lock import HasWriter, WriterLock
 from receiver.knowledge_base.verify import verify
 from receiver.knowledge_base.view import View
@@ -36,7 +36,9 @@ __all__ = [
     "View",
     "WriterLock",
     "build_knowledge_base",
+    "list_snapshots",
     "read_original",
+    "remove_snapshot",
     "restore_snapshot",
     "verify",
     "write_store",

@@ -24,14 +24,14 @@ from receiver.knowledge_base.index.table import SHARED_ENGINES
 from receiver.knowledge_base.load import merged_engine, new_engine, open_view
 from receiver.knowledge_base.records import AddedRecord, ItemRecord
 from receiver.knowledge_base.replica import Follower
-from receiver.knowledge_base.snapshots import restored_store, take_snapshot
+from receiver.knowledge_base.snapshots import list_snapshots, remove_snapshot, restored_store, take_snapshot
 from receiver.knowledge_base.store.layout import Layout
 from receiver.knowledge_base.store.lock import WriterLock, last_writer
 from receiver.knowledge_base.store.writer import StoreWriter
 from receiver.knowledge_base.verify import verify
 from receiver.knowledge_base.view import View
 from shared.errors import InvalidInput, Mismatch, SemLinkError, Unavailable
-from shared.frame.kb import Item, KnowledgeBaseInfo, Listed, Snapshot, Verification
+from shared.frame.kb import Item, Kept, KnowledgeBaseInfo, Listed, Snapshot, Verification
 from shared.frame.reception import Hit
 from shared.observe.metrics import REBUILDS
 from shared.types import Floats
@@ -187,6 +187,15 @@ class KnowledgeBase:
         """Copy the knowledge base as it is now to `snapshots/NAME`; changes and searches go on."""
         self._require_writer()
         return take_snapshot(self._layout, self._view.store, name)
+
+    def list_snapshots(self) -> list[Kept]:
+        """The snapshots that there are, by name."""
+        return list_snapshots(self._layout.directory)
+
+    def remove_snapshot(self, name: str) -> list[Kept]:
+        """Remove a snapshot; those that are left. Raises NotFound naming those that there are."""
+        with self._changing():
+            return remove_snapshot(self._layout.directory, name)
 
     def restore(self, name: str) -> None:
         """Go back to a snapshot, atomically. Raises DataLoss for a damaged one; then nothing has changed."""

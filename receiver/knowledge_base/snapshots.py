@@ -2,7 +2,9 @@
 
 import shutil
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from receiver.knowledge_base.records import Origin
 from receiver.knowledge_base.store.layout import Layout
@@ -13,12 +15,16 @@ from receiver.knowledge_base.store.writer import StoreWriter
 from receiver.knowledge_base.verify import verify_store
 from shared.errors import DataLoss, Exhausted, Mismatch, NotFound, SemLinkError
 from shared.files import fsync, make_directory, replacing
-from shared.frame.kb import Snapshot
+from shared.frame.kb import Kept, Snapshot
+
+MOST_SNAPSHOTS: Final = 64
 
 
 def take_snapshot(layout: Layout, store: Store, name: str) -> Snapshot:
     """Copy the current state of a store, which may be written meanwhile; replaces a snapshot of that name."""
     path = layout.snapshot(name)
+    if len(layout.snapshots()) >= MOST_SNAPSHOTS and not path.exists():
+        raise Exhausted(f"there are {MOST_SNAPSHOTS} snapshots: remove some first, `semlink kb snapshots remove NAME`")
     with writing(store.path):
         try:
             make_directory(path.parent)
@@ -29,6 +35,26 @@ def take_snapshot(layout: Layout, store: Store, name: str) -> Snapshot:
     with closing(Store(path)) as copy:
         head, fingerprint = copy.head, copy.head.fingerprint(copy.origin.clip_fingerprint, copy.origin.dim)
         return Snapshot(name, str(path), path.stat().st_size, head.items, head.version, fingerprint)
+
+
+def list_snapshots(directory: Path) -> list[Kept]:
+    """The snapshots of a knowledge base, by name."""
+    layout, found = Layout(directory), []
+    for name in layout.snapshots():
+        about = layout.snapshot(name).stat()
+        made = datetime.fromtimestamp(about.st_mtime, UTC).isoformat(timespec="seconds")
+        found.append(Kept(name, about.st_size, made))
+    return found
+
+
+def remove_snapshot(directory: Path, name: str) -> list[Kept]:
+    """Remove one; those that are left. Raises NotFound naming those that there are."""
+    layout = Layout(directory)
+    try:
+        layout.snapshot(name).unlink()
+    except FileNotFoundError:
+        raise _no_snapshot(layout, name) from None
+    return list_snapshots(directory)
 
 
 def restore_snapshot(directory: Path, name: str) -> None:

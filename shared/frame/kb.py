@@ -126,6 +126,15 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """A snapshot that is there. created_at: ISO 8601, UTC."""
+
+    name: str
+    size_bytes: int
+    created_at: str
+
+
+@dataclass(frozen=True)
 class Verification:
     """The result of a check of everything on the disk.
 

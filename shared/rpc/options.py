@@ -24,6 +24,7 @@ def server_options(max_message_bytes: int = MAX_MESSAGE_BYTES) -> list[tuple[str
         *_common(max_message_bytes),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.min_recv_ping_interval_without_data_ms", KEEPALIVE_MS // 2),
+        ("grpc.http2.max_ping_strikes", 0),  # pings that a busy machine delivers together are no offence
         ("grpc.so_reuseport", 0),  # a port that is taken is an error, not a second server on it
     ]
 

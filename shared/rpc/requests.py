@@ -5,8 +5,8 @@ bytes --parse, limits--> request --servicer--> answer --size--> bytes
 """
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, aclosing, contextmanager, nullcontext
 from time import monotonic
 from typing import Any, Final, TypeAlias, cast
 
@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError, Message
 from shared.errors import Exhausted, InvalidInput, SemLinkError
 from shared.observe.metrics import tracking
 from shared.rpc.status import abort_with
+from shared.wire.discretion import caller_is_local, is_local
 from shared.wire.failure import status_of
 from shared.wire.limits import check_bytes, check_limits
 
@@ -24,6 +25,7 @@ log = structlog.get_logger()
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"  # generic to the type checker only
+Place: TypeAlias = Callable[[], AbstractContextManager[None]]
 _LINE_SECONDS: Final = 1.0
 
 
@@ -37,11 +39,14 @@ class Refused:
 class ReadsRequests(grpc.aio.ServerInterceptor):
     """Parses and counts requests: what cannot be read is the caller's error. Holds answers to the message's limit.
 
-    What a servicer raises ends the call with a status of SemLink's table.
+    What a servicer raises ends the call with a status of SemLink's table. max_calls: at work at once, of all clients;
+    health checks and reflection are not counted.
     """
 
-    def __init__(self, max_message_bytes: int) -> None:
+    def __init__(self, max_message_bytes: int, max_calls: int) -> None:
         self._most = max_message_bytes
+        self._max_calls = max_calls
+        self._calls = 0
         self._refusals = _Refusals()
 
     async def intercept_service(
@@ -52,21 +57,25 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
         """The handler of a method, with this around it."""
         handler: Any = await continuation(handler_call_details)
         if handler is None or handler.request_deserializer is None:
-            return handler
+            return cast("Handler", handler)
         kind = [("unary", "stream")[streams] for streams in (handler.request_streaming, handler.response_streaming)]
         method = getattr(handler, "_".join(kind))
-        name = handler_call_details.method.rpartition("/")[2]
-        answers = self._stream(method) if inspect.isasyncgenfunction(method) else self._call(method, name)
+        path = handler_call_details.method
+        place = self._place if path.startswith("/semlink.") else nullcontext
+        streams = inspect.isasyncgenfunction(method)
+        answers = self._stream(method, place) if streams else self._call(method, place, path.rpartition("/")[2])
         parse = _reader(handler.request_deserializer, streamed=handler.request_streaming)
         return cast("Handler", handler._replace(request_deserializer=parse, **{"_".join(kind): answers}))
 
-    def _call(self, method: Callable[..., Awaitable[Any]], name: str) -> Callable[..., Awaitable[Any]]:
+    def _call(self, method: Callable[..., Awaitable[Any]], place: Place, name: str) -> Callable[..., Awaitable[Any]]:
         async def answer(request: Any, context: Context) -> Any:
+            caller_is_local.set(is_local(context.peer()))
             with tracking(name) as tracked:
                 try:
-                    self._require_read(request, context)
-                    found = await method(request, context)
-                    self._require_small(found)
+                    with place():
+                        self._require_read(request, context)
+                        found = await method(request, context)
+                        self._require_small(found)
                 except Exception as error:
                     tracked.status = status_of(error).name
                     await _end_with(context, error)
@@ -74,19 +83,31 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
 
         return answer
 
-    def _stream(self, method: Callable[..., AsyncIterator[Any]]) -> Callable[..., AsyncIterator[Any]]:
+    def _stream(self, method: Callable[..., AsyncIterator[Any]], place: Place) -> Callable[..., AsyncIterator[Any]]:
         async def answers(request: Any, context: Context) -> AsyncIterator[Any]:
+            caller_is_local.set(is_local(context.peer()))
             given = _Requests(request) if hasattr(request, "__aiter__") else request
             try:
                 self._require_read(given, context)
-                async with aclosing(method(given, context)) as found:  # type: ignore[type-var]
-                    async for one in found:
-                        yield one
+                with place():
+                    async with aclosing(method(given, context)) as found:  # type: ignore[type-var]
+                        async for one in found:
+                            yield one
                 self._require_read(getattr(given, "last", None), context)
             except Exception as error:
                 await _end_with(context, error)
 
         return answers
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        if self._calls >= self._max_calls:
+            raise Exhausted(f"{self._calls} calls are at work, the limit: end some, or try again later (--max-calls)")
+        self._calls += 1
+        try:
+            yield
+        finally:
+            self._calls -= 1
 
     def _require_read(self, request: Any, context: Context) -> None:
         if isinstance(request, Refused):

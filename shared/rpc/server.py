@@ -84,7 +84,9 @@ async def serve(kind: type[Service], settings: ServerSettings, stop: asyncio.Eve
         asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _stop_at_end_of_stdin, stop)
     gate, checks = _Gate(), health.aio.HealthServicer()
     options = server_options(settings.max_message_bytes)
-    server = grpc.aio.server(options=options, interceptors=[ReadsRequests(settings.max_message_bytes), gate])
+    server = grpc.aio.server(
+        options=options, interceptors=[ReadsRequests(settings.max_message_bytes, settings.max_calls), gate]
+    )
     await _register(server, kind, checks)
     port = _bind(server, settings)
     await server.start()

@@ -34,6 +34,9 @@ class ServerSettings(BaseSettings):
     grace_seconds: float = Field(4.0, ge=0, le=60, description="time for work in flight to finish on SIGTERM")
     stop_with_stdin: bool = Field(False, description="stop when standard input ends, so as not to outlive a supervisor")
     max_message_bytes: int = Field(48 << 20, ge=1 << 16, le=1 << 30, description="largest gRPC message")
+    max_calls: int = Field(
+        1024, ge=1, le=1 << 20, description="calls of all clients at work, streams among them; further ones are refused"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe log line shown")
     log_format: Literal["console", "json"] = Field("console", description="log lines for people or for machines")
 

@@ -1,5 +1,6 @@
 """SemLink's errors to gRPC statuses and `Failure` messages, and back: one table for both directions."""
 
+from secrets import token_hex
 from typing import Final
 
 import grpc
@@ -8,6 +9,7 @@ import structlog
 from protos.semlink.v1 import common_pb2 as pb
 from shared import errors
 from shared.wire.converter import register
+from shared.wire.discretion import caller_is_local, told
 
 log = structlog.get_logger()
 
@@ -39,11 +41,14 @@ def error_from_status(code: grpc.StatusCode, message: str) -> errors.SemLinkErro
 def failure_from(error: BaseException) -> pb.Failure:
     """An error as the answer to one burst or picture of a stream. Logs the ones that are not SemLink's."""
     if not isinstance(error, errors.SemLinkError):
-        log.error("unexpected error", exc_info=error)
-        return pb.Failure(code=grpc.StatusCode.INTERNAL.value[0], message=f"internal error: {error!r}")
+        log_id = token_hex(4)
+        log.error("unexpected error", log_id=log_id, exc_info=error)
+        what = f": {error!r}" if caller_is_local.get() else ""
+        message = f"internal error {log_id}{what}; the service's log has it by this id"
+        return pb.Failure(code=grpc.StatusCode.INTERNAL.value[0], message=message)
     return pb.Failure(
         code=status_of(error).value[0],
-        message=str(error),
+        message=told(str(error)),
         lost=isinstance(error, errors.Lost),
         unconfigured=isinstance(error, errors.Unconfigured),
     )

@@ -47,6 +47,7 @@ LIMITS: Final[Mapping[str, int]] = {
     "Question.text": _QUESTION,
     "RelabelRequest.labels": 100_000,
     "RemoveRequest.item_ids": 100_000,
+    "RemoveSnapshotRequest.name": _NAME,
     "RestoreRequest.name": _NAME,
     "Schedule.changes": MAX_CHANGES,
     "Schedule.name": _NAME,

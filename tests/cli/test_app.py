@@ -20,6 +20,7 @@ COMMANDS = [
     [],
     *([name] for name in ROOT_GROUP.commands),
     *([group, name] for group in GROUPS for name in ROOT_GROUP.commands[group].commands),
+    *(["kb", "snapshots", name] for name in ROOT_GROUP.commands["kb"].commands["snapshots"].commands),
 ]
 
 
@@ -34,7 +35,7 @@ def test_every_command_has_help_with_an_example(command: list[str]) -> None:
     assert result.exit_code == 0
     text = plain(result.output)
     assert "Usage: semlink" in text
-    assert not command or command[-1] in GROUPS or "• " in text
+    assert not command or command[-1] in [*GROUPS, "snapshots"] or "• " in text
 
 
 def test_flags_without_a_command_are_those_of_the_default_command() -> None:

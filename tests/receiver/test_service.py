@@ -282,7 +282,7 @@ async def test_late_bursts_are_dropped_before_the_decoder(shelf, items, monkeypa
 
 async def test_an_unexpected_error_is_internal_and_the_receiver_goes_on(receiver, shelf, items, monkeypatch) -> None:
     monkeypatch.setattr("receiver.pipeline.equalize_bursts", lambda *_: 1 / 0)
-    with pytest.raises(Exception, match="internal error: ZeroDivisionError"):
+    with pytest.raises(Exception, match=r"internal error \w+: ZeroDivisionError"):
         await receiver.exchange(sent(shelf.get("raw"), 1, items[1]))
     monkeypatch.undo()
     assert (await receiver.exchange(sent(shelf.get("raw"), 2, items[2]))).top[0].item_id == "item-2"

@@ -75,6 +75,16 @@ class KnowledgeBaseStub:
                 request_serializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.SnapshotRequest.SerializeToString,
                 response_deserializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.SnapshotResponse.FromString,
                 _registered_method=True)
+        self.ListSnapshots = channel.unary_unary(
+                '/semlink.v1.KnowledgeBase/ListSnapshots',
+                request_serializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.ListSnapshotsRequest.SerializeToString,
+                response_deserializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.ListSnapshotsResponse.FromString,
+                _registered_method=True)
+        self.RemoveSnapshot = channel.unary_unary(
+                '/semlink.v1.KnowledgeBase/RemoveSnapshot',
+                request_serializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.RemoveSnapshotRequest.SerializeToString,
+                response_deserializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.ListSnapshotsResponse.FromString,
+                _registered_method=True)
         self.Restore = channel.unary_unary(
                 '/semlink.v1.KnowledgeBase/Restore',
                 request_serializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.RestoreRequest.SerializeToString,
@@ -145,6 +155,20 @@ class KnowledgeBaseServicer:
 
     def Snapshot(self, request, context):
         """A copy of all of it at one moment, beside the knowledge base. Changes and searches go on meanwhile.
+        RESOURCE_EXHAUSTED when there are 64 already.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSnapshots(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveSnapshot(self, request, context):
+        """Answers with those that are left. NOT_FOUND names the snapshots that there are.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -214,6 +238,16 @@ def add_KnowledgeBaseServicer_to_server(servicer, server):
                     servicer.Snapshot,
                     request_deserializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.SnapshotRequest.FromString,
                     response_serializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.SnapshotResponse.SerializeToString,
+            ),
+            'ListSnapshots': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSnapshots,
+                    request_deserializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.ListSnapshotsRequest.FromString,
+                    response_serializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.ListSnapshotsResponse.SerializeToString,
+            ),
+            'RemoveSnapshot': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveSnapshot,
+                    request_deserializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.RemoveSnapshotRequest.FromString,
+                    response_serializer=protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.ListSnapshotsResponse.SerializeToString,
             ),
             'Restore': grpc.unary_unary_rpc_method_handler(
                     servicer.Restore,
@@ -448,6 +482,60 @@ class KnowledgeBase:
             '/semlink.v1.KnowledgeBase/Snapshot',
             protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.SnapshotRequest.SerializeToString,
             protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.SnapshotResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSnapshots(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/semlink.v1.KnowledgeBase/ListSnapshots',
+            protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.ListSnapshotsRequest.SerializeToString,
+            protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.ListSnapshotsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveSnapshot(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/semlink.v1.KnowledgeBase/RemoveSnapshot',
+            protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.RemoveSnapshotRequest.SerializeToString,
+            protos_dot_semlink_dot_v1_dot_knowledge__base__pb2.ListSnapshotsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -55,7 +55,12 @@ class KnowledgeBaseStub:
     Search: _grpc.UnaryUnaryMultiCallable[_knowledge_base_pb2.SearchRequest, _knowledge_base_pb2.SearchResponse]
     List: _grpc.UnaryUnaryMultiCallable[_knowledge_base_pb2.ListRequest, _knowledge_base_pb2.ListResponse]
     Snapshot: _grpc.UnaryUnaryMultiCallable[_knowledge_base_pb2.SnapshotRequest, _knowledge_base_pb2.SnapshotResponse]
-    """A copy of all of it at one moment, beside the knowledge base. Changes and searches go on meanwhile."""
+    """A copy of all of it at one moment, beside the knowledge base. Changes and searches go on meanwhile.
+    RESOURCE_EXHAUSTED when there are 64 already.
+    """
+    ListSnapshots: _grpc.UnaryUnaryMultiCallable[_knowledge_base_pb2.ListSnapshotsRequest, _knowledge_base_pb2.ListSnapshotsResponse]
+    RemoveSnapshot: _grpc.UnaryUnaryMultiCallable[_knowledge_base_pb2.RemoveSnapshotRequest, _knowledge_base_pb2.ListSnapshotsResponse]
+    """Answers with those that are left. NOT_FOUND names the snapshots that there are."""
     Restore: _grpc.UnaryUnaryMultiCallable[_knowledge_base_pb2.RestoreRequest, _knowledge_base_pb2.KnowledgeBaseDescription]
     """Go back to a snapshot, in one step. NOT_FOUND names the snapshots that there are; DATA_LOSS for one that is
     damaged, and then nothing has changed. The version goes on growing.
@@ -84,7 +89,12 @@ class KnowledgeBaseAsyncStub(KnowledgeBaseStub):
     Search: _aio.UnaryUnaryMultiCallable[_knowledge_base_pb2.SearchRequest, _knowledge_base_pb2.SearchResponse]  # type: ignore[assignment]
     List: _aio.UnaryUnaryMultiCallable[_knowledge_base_pb2.ListRequest, _knowledge_base_pb2.ListResponse]  # type: ignore[assignment]
     Snapshot: _aio.UnaryUnaryMultiCallable[_knowledge_base_pb2.SnapshotRequest, _knowledge_base_pb2.SnapshotResponse]  # type: ignore[assignment]
-    """A copy of all of it at one moment, beside the knowledge base. Changes and searches go on meanwhile."""
+    """A copy of all of it at one moment, beside the knowledge base. Changes and searches go on meanwhile.
+    RESOURCE_EXHAUSTED when there are 64 already.
+    """
+    ListSnapshots: _aio.UnaryUnaryMultiCallable[_knowledge_base_pb2.ListSnapshotsRequest, _knowledge_base_pb2.ListSnapshotsResponse]  # type: ignore[assignment]
+    RemoveSnapshot: _aio.UnaryUnaryMultiCallable[_knowledge_base_pb2.RemoveSnapshotRequest, _knowledge_base_pb2.ListSnapshotsResponse]  # type: ignore[assignment]
+    """Answers with those that are left. NOT_FOUND names the snapshots that there are."""
     Restore: _aio.UnaryUnaryMultiCallable[_knowledge_base_pb2.RestoreRequest, _knowledge_base_pb2.KnowledgeBaseDescription]  # type: ignore[assignment]
     """Go back to a snapshot, in one step. NOT_FOUND names the snapshots that there are; DATA_LOSS for one that is
     damaged, and then nothing has changed. The version goes on growing.
@@ -158,7 +168,24 @@ class KnowledgeBaseServicer(metaclass=_abc_1.ABCMeta):
         request: _knowledge_base_pb2.SnapshotRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_knowledge_base_pb2.SnapshotResponse, _abc.Awaitable[_knowledge_base_pb2.SnapshotResponse]]:
-        """A copy of all of it at one moment, beside the knowledge base. Changes and searches go on meanwhile."""
+        """A copy of all of it at one moment, beside the knowledge base. Changes and searches go on meanwhile.
+        RESOURCE_EXHAUSTED when there are 64 already.
+        """
+
+    @_abc_1.abstractmethod
+    def ListSnapshots(
+        self,
+        request: _knowledge_base_pb2.ListSnapshotsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_knowledge_base_pb2.ListSnapshotsResponse, _abc.Awaitable[_knowledge_base_pb2.ListSnapshotsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def RemoveSnapshot(
+        self,
+        request: _knowledge_base_pb2.RemoveSnapshotRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_knowledge_base_pb2.ListSnapshotsResponse, _abc.Awaitable[_knowledge_base_pb2.ListSnapshotsResponse]]:
+        """Answers with those that are left. NOT_FOUND names the snapshots that there are."""
 
     @_abc_1.abstractmethod
     def Restore(

@@ -7,7 +7,7 @@ import pytest
 
 from receiver.knowledge_base import KnowledgeBase
 from receiver.knowledge_base.store.schema import seal
-from shared.errors import DataLoss, InvalidInput, Mismatch, NotFound
+from shared.errors import DataLoss, Exhausted, InvalidInput, Mismatch, NotFound
 from tests.tools.knowledge_base import found_ids, new, reopened, vectors
 
 
@@ -59,3 +59,19 @@ def test_a_snapshot_of_another_clip_is_refused(kb: KnowledgeBase) -> None:
         connection.executemany("UPDATE meta SET value = ? WHERE key = ?", [(v, k) for k, v in meta.items()])
     with pytest.raises(Mismatch, match=r"badc0de.*c0ffee"):
         kb.restore("other")
+
+
+def test_snapshots_are_listed_removed_and_limited(kb, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("receiver.knowledge_base.snapshots.MOST_SNAPSHOTS", 2)
+    made = kb.snapshot("b")
+    kb.snapshot("a")
+    listed = kb.list_snapshots()
+    assert [one.name for one in listed] == ["a", "b"]
+    assert listed[1].size_bytes == made.size_bytes
+    kb.snapshot("a")  # replaced
+    with pytest.raises(Exhausted, match="semlink kb snapshots remove NAME"):
+        kb.snapshot("c")
+    with pytest.raises(NotFound, match="there are: a, b"):
+        kb.remove_snapshot("c")
+    assert [one.name for one in kb.remove_snapshot("a")] == ["b"]
+    kb.snapshot("c")
