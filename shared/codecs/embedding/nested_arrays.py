@@ -51,7 +51,7 @@ class NestedArrays:
 
     @cached_property
     def _decoding(self) -> dict[str, Floats]:
-        """Terms of the likelihood that are the same for all bursts; see `nested_model.Prefix`. Categories stand last."""
+        """Terms of the likelihood that are the same for all bursts; see `nested_model.Prefix`. Categories come last."""
         carried = self._gains[..., None] * self._place
         through, squares = self._words @ carried, np.square(self._words)
         of_category = {"words": self._words, "through": through, "through_squares": np.square(through)}
