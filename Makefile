@@ -16,12 +16,16 @@ RUNS := $(VENV)/.semlink-runs
 DEVELOPS := $(VENV)/.semlink-develops
 
 ##@ Use
-.PHONY: demo up bench
+.PHONY: demo up console bench
 demo: $(RUNS)  ## start a link, send 200 pictures, print and draw what came of them (out/demo.png)
 	@$(BIN)/semlink demo $(ARGS)
 
 up: $(RUNS)  ## run transmitter, channel and receiver until Ctrl-C
 	@$(BIN)/semlink up $(ARGS)
+
+console: $(RUNS)  ## show the running link on a page in the browser
+	@$(BIN)/python -c 'import nicegui' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[console]'
+	@$(BIN)/semlink console $(ARGS)
 
 bench: $(RUNS)  ## measure throughput and latency of a link on this machine
 	@$(BIN)/semlink bench $(ARGS)

@@ -17,6 +17,7 @@ from channel_proxy.relay import Relayed, report_of
 from shared.errors import Lost, Unavailable
 from shared.frame.burst import Burst
 from shared.ledger import Entry, Stage
+from shared.observe.metrics import observe_stages
 from shared.phy import ChannelSettings
 from shared.phy.conditions.faults import NO_FAULT, FaultDraw
 from shared.rpc.burst_link import BurstLink, StreamReset
@@ -74,6 +75,7 @@ class Forwarder:
             held += await self._hold(0.0, deadline)
             if held:
                 ledger.append(Entry(Stage.DELAY, held))
+        observe_stages(ledger)
         add_channel(reception, report_of(relayed.transmission), ledger)
         return reception
 

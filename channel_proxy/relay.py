@@ -17,11 +17,14 @@ from shared.frame.reception import ChannelReport
 from shared.phy import ChannelSettings, Link, Sending, Transmission
 from shared.phy.channel.ofdm import air_symbols
 from shared.phy.conditions.faults import FaultDraw, draw_faults
+from shared.phy.conditions.settings import SELECTIVE
 from shared.phy.power import check_power
 from shared.runtime.batching import settle
 
 THREAD_SYMBOLS = 8192
 """Bursts of more symbols together are computed off the event loop; fewer take less time than the hand-over."""
+_PATHS = 8
+"""Symbols of a plain channel that take as long as one of a delay line."""
 GATHER_SECONDS = 0.002
 """From one computation to the next while bursts come close together, so that they are computed many at a time."""
 
@@ -81,7 +84,7 @@ class Air:
 
     def _at_once(self, link: Link, burst: Burst) -> bool:
         """Whether a burst need not wait: it is short, and alone inside or the first after a while."""
-        if self._groups or air_symbols(link.settings.grid, burst.symbols.size) > THREAD_SYMBOLS:
+        if self._groups or _work(link, burst.symbols.size) > THREAD_SYMBOLS:
             return False
         before, self._computed_at = self._computed_at, monotonic()
         return self._counters.in_flight <= 1 or self._computed_at - before > GATHER_SECONDS
@@ -102,7 +105,7 @@ class Air:
         groups, self._groups = self._groups, {}
         self._computed_at = monotonic()
         for group in groups.values():
-            if group.symbols <= THREAD_SYMBOLS:
+            if group.work <= THREAD_SYMBOLS:
                 group.settle(group.compute())
             else:
                 task = asyncio.create_task(_in_thread(group))
@@ -119,9 +122,9 @@ class _Group:
     futures: list[asyncio.Future[Transmission]]
 
     @property
-    def symbols(self) -> int:
-        """Symbols on the air of all its bursts."""
-        return len(self.sendings) * air_symbols(self.link.settings.grid, self.sendings[0].x.size)
+    def work(self) -> int:
+        """What computing all its bursts takes, in symbols of a plain channel."""
+        return len(self.sendings) * _work(self.link, self.sendings[0].x.size)
 
     def compute(self) -> Sequence[Transmission | Exception]:
         """All of them together; should that fail, each alone, so that a bad one does not fail its neighbours."""
@@ -136,6 +139,12 @@ class _Group:
         """Give each its outcome."""
         for future, outcome in zip(self.futures, outcomes, strict=True):
             settle(future, outcome)
+
+
+def _work(link: Link, symbols: int) -> int:
+    """What computing a burst takes, in symbols of a plain channel."""
+    paths = _PATHS if link.settings.fading in SELECTIVE else 1
+    return paths * air_symbols(link.settings.grid, symbols)
 
 
 async def _in_thread(group: _Group) -> None:

@@ -14,19 +14,20 @@ from channel_proxy.forward import Forwarder, cause_of_loss
 from channel_proxy.recorder import Recorder
 from channel_proxy.relay import Air, Relayed, report_of
 from channel_proxy.settings import ProxySettings
-from channel_proxy.statistics import StatisticsWatch
+from channel_proxy.statistics import StatisticsWatch, export
 from protos.semlink.v1 import channel_pb2 as api
 from protos.semlink.v1 import channel_pb2_grpc as rpc
 from protos.semlink.v1 import common_pb2 as common
 from protos.semlink.v1 import link_pb2 as pb
-from shared.errors import InvalidSetting, SemLinkError, Unconfigured
+from shared.errors import InvalidSetting, Unconfigured
 from shared.frame.burst import Burst, LinkConfiguration
 from shared.frame.channel_records import RecordedBurst
+from shared.observe.metrics import SNR_ACHIEVED
 from shared.phy.conditions.presets import PRESETS
 from shared.phy.conditions.schedule import Schedule
 from shared.rpc.burst_link import BurstLink, link_to_receiver
 from shared.rpc.server import Service
-from shared.rpc.status import abort_with, answer_burst, answer_control, answers_errors
+from shared.rpc.status import answer_burst, answer_control
 from shared.rpc.streams import StreamAnswerer
 from shared.runtime.deadline import Deadline
 from shared.wire import from_message, to_message
@@ -55,6 +56,7 @@ class ChannelService(Service, rpc.ChannelServicer):
         self._recorder = Recorder()
         self._configured: dict[int, None] = {}  # versions of configurations that passed, oldest first
         self._draining = asyncio.Event()
+        export(self._counters, self._control, self._forwarder.queue)
 
     @classmethod
     @asynccontextmanager
@@ -103,6 +105,7 @@ class ChannelService(Service, rpc.ChannelServicer):
         with self._counters.inside():
             relayed = await self._air.carry(burst)
             self._counters.add(relayed.transmission)
+            SNR_ACHIEVED.observe(relayed.transmission.snr_db_achieved)
             if self._recorder.running:
                 self._record(relayed)
             return await self._forwarder.deliver(relayed, deadline)
@@ -130,37 +133,35 @@ class ChannelService(Service, rpc.ChannelServicer):
         finally:
             await hop.close()
 
-    @answers_errors
     async def GetChannel(self, request: api.GetChannelRequest, context: Context) -> common.ChannelSettings:
         """The settings in force."""
         return settings_to_wire(self._control.settings)
 
-    @answers_errors
     async def SetChannel(self, request: api.SetChannelRequest, context: Context) -> common.ChannelSettings:
         """Change some settings, all at once."""
-        return settings_to_wire(self._control.update(message_to_mapping(request.settings), request.preset))
+        return settings_to_wire(await self._control.update(message_to_mapping(request.settings), request.preset))
 
-    @answers_errors
     async def ResetChannel(self, request: api.ResetChannelRequest, context: Context) -> common.ChannelSettings:
         """Back to the settings of the start."""
-        return settings_to_wire(self._control.reset())
+        return settings_to_wire(await self._control.reset())
 
-    @answers_errors
     async def ListPresets(self, request: api.ListPresetsRequest, context: Context) -> api.ListPresetsResponse:
         """Settings of situations that one recognises."""
         return api.ListPresetsResponse(presets=[to_message(preset, api.Preset) for preset in PRESETS.values()])
 
-    @answers_errors
     async def SetSchedule(self, request: api.SetScheduleRequest, context: Context) -> api.ScheduleState:
         """Start a schedule, or end the one that runs."""
-        schedule = from_message(request.schedule, Schedule) if request.HasField("schedule") else None
-        self._control.run(schedule, keep=not request.schedule.HasField("settings"))
-        return to_message(self._control.schedule_state, api.ScheduleState)
+        given = request.schedule if request.HasField("schedule") else None
+        schedule = None if given is None else await asyncio.to_thread(from_message, given, Schedule)
+        await self._control.run(schedule, keep=not request.schedule.HasField("settings"))
+        return await self._scheduled()
 
-    @answers_errors
     async def GetSchedule(self, request: api.GetScheduleRequest, context: Context) -> api.ScheduleState:
         """The schedule that runs."""
-        return to_message(self._control.schedule_state, api.ScheduleState)
+        return await self._scheduled()
+
+    async def _scheduled(self) -> api.ScheduleState:
+        return await asyncio.to_thread(to_message, self._control.schedule_state, api.ScheduleState)
 
     async def WatchChannel(
         self, request: api.WatchChannelRequest, context: Context
@@ -168,7 +169,7 @@ class ChannelService(Service, rpc.ChannelServicer):
         """What passes, at an interval."""
         interval = request.interval_seconds or 1.0
         if not 0.1 <= interval <= 60:
-            await abort_with(context, InvalidSetting(f"interval_seconds = {interval:g}: choose 0.1 to 60"))
+            raise InvalidSetting(f"interval_seconds = {interval:g}: choose 0.1 to 60")
         watch = StatisticsWatch(self._counters, self._control, self._forwarder.queue)
         while not self._draining.is_set():
             with suppress(TimeoutError):
@@ -181,12 +182,9 @@ class ChannelService(Service, rpc.ChannelServicer):
         """Every burst from now on; that it has begun is told by the headers of the answer."""
         with self._recorder.tape() as tape:
             await context.send_initial_metadata(())
-            try:
-                async for recorded in tape.bursts():
-                    kept = recorded if request.sent else replace(recorded, sent=None)
-                    yield to_message(kept, api.RecordedBurst)
-            except SemLinkError as error:
-                await abort_with(context, error)
+            async for recorded in tape.bursts():
+                kept = recorded if request.sent else replace(recorded, sent=None)
+                yield to_message(kept, api.RecordedBurst)
 
 
 def _hop_to_receiver(settings: ProxySettings) -> BurstLink:

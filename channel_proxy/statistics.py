@@ -2,13 +2,18 @@
 
 import math
 from dataclasses import fields, replace
+from functools import partial
 from time import monotonic
+from typing import Final
 
 from channel_proxy.control import ChannelControl
 from channel_proxy.counters import Counters
 from channel_proxy.queue import AirQueue
 from shared.frame.channel_records import ChannelStatistics
+from shared.observe.metrics import BURSTS, FAULTS, QUEUED, SNR_ASKED
 from shared.units import ratio_to_db
+
+_FAULTS: Final = ("lost", "duplicated", "reordered", "failed", "resets")
 
 
 class StatisticsWatch:
@@ -38,6 +43,15 @@ class StatisticsWatch:
             schedule="" if schedule is None else schedule.name,
             schedule_seconds=self._control.stands_seconds,
         )
+
+
+def export(counters: Counters, control: ChannelControl, queue: AirQueue) -> None:
+    """Let Prometheus read the counts, the SNR in force and the queue."""
+    BURSTS.read_from(lambda: counters.bursts)
+    for fault in _FAULTS:
+        FAULTS.read_from(partial(getattr, counters, fault), fault)
+    SNR_ASKED.read_from(lambda: control.settings_now().snr_db)
+    QUEUED.read_from(lambda: queue.queued)
 
 
 def _snr_db(signal_power: float, noise_power: float) -> float:

@@ -25,6 +25,10 @@ app = lazy_app(
     {
         "up": Command("cli.up:up", "Run transmitter, channel and receiver on this machine until Ctrl-C.", _LINK),
         "down": Command("cli.down:down", "Stop the link that runs on this machine.", _LINK),
+        "doctor": Command(
+            "cli.doctor.command:doctor", "Check the installation and the running link, and say what to do.", _LINK
+        ),
+        "console": Command("cli.web:console", "Show the running link on a page in the browser.", _LINK),
         "demo": Command(
             "cli.demo.command:demo", "Start a link, send pictures through good and bad channels, draw them.", _LINK
         ),

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from cli.channel.flags import given, takes_channel_options
 from cli.console import answer, out
@@ -15,13 +16,15 @@ from shared.errors import SemLinkError
 from shared.frame.burst import Csi, Framing
 from shared.frame.delivery import Delivery
 from shared.frame.question import Asked
+from shared.phy.conditions.settings import OF_THE_LINK
+from shared.printable import printable
 
 
 def _radio(text: str, *names: str) -> Any:
     return typer.Option(*names, help=text, rich_help_panel="Radio")
 
 
-@takes_channel_options(shown=("snr_db", "fading", "seed"))
+@takes_channel_options(shown=("snr_db", "fading", "seed"), without=OF_THE_LINK)
 def ask(
     picture: Annotated[Path, typer.Argument(help="A picture file. The answerer that ships knows drawn scenes.")],
     question: Annotated[str, typer.Argument(help='A question in plain English, such as "what colour is the heart?"')],
@@ -75,21 +78,24 @@ def ask(
     answer(json, {"image": str(picture), **delivery.to_json()}, lambda: out.print(_shown(delivery)))
 
 
-def _shown(delivery: Delivery) -> str:
+def _shown(delivery: Delivery) -> Text:
     asked = delivery.asked
     assert asked is not None
     seconds = 1e3 * delivery.total_seconds
-    return "\n".join(
+    answered = printable(asked.answer or "no answer: " + delivery.reason)
+    return Text("\n").join(
         (
-            f"{asked.question}  [bold]{asked.answer or 'no answer: ' + delivery.reason}[/bold]",
-            f"on the original: {asked.answer_on_original}  {_verdict(asked)}",
-            f"{asked.bits} bits in {asked.symbols} symbols, cbr {delivery.cbr:.4f}, with pilots and header "
-            f"{delivery.cbr_total:.4f}",
-            f"PSNR {asked.psnr_db:.1f} dB, where the question looks {asked.psnr_db_region:.1f} dB",
-            f"channel {delivery.channel.snr_db_asked:g} dB, {delivery.channel.fading}; {seconds:.0f} ms",
+            Text.assemble(printable(asked.question), "  ", (answered, "bold")),
+            Text.assemble("on the original: ", printable(asked.answer_on_original), "  ", _verdict(asked)),
+            Text(
+                f"{asked.bits} bits in {asked.symbols} symbols, cbr {delivery.cbr:.4f}, with pilots and header "
+                f"{delivery.cbr_total:.4f}"
+            ),
+            Text(f"PSNR {asked.psnr_db:.1f} dB, where the question looks {asked.psnr_db_region:.1f} dB"),
+            Text(f"channel {delivery.channel.snr_db_asked:g} dB, {delivery.channel.fading}; {seconds:.0f} ms"),
         )
     )
 
 
-def _verdict(asked: Asked) -> str:
-    return "[green]match[/green]" if asked.match else "[red]no match[/red]"
+def _verdict(asked: Asked) -> tuple[str, str]:
+    return ("match", "green") if asked.match else ("no match", "red")

@@ -9,11 +9,13 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from shared.errors import InvalidInput, NotFound, SemLinkError
+from shared.printable import printable
 from shared.strict_json import strict_json
 
 _ASCII: Final = {
@@ -46,13 +48,22 @@ def _plain(one: str) -> str:
 codecs.register_error("semlink", _in_ascii)
 
 
+class _Clean(Console):
+    """Takes no markup, and prints what controls a terminal as an escape, wherever the text came from."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The segments, those of text cleaned."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=printable(segment.text, keep="\n"))
+
+
 def _console(stream: str) -> Console:
     """The one maker of consoles: for a terminal of any encoding, and lines that are not folded in files and pipes."""
     if hasattr(file := getattr(sys, stream), "reconfigure"):
         file.reconfigure(errors="semlink")
     columns = None if file.isatty() or "COLUMNS" in os.environ else _WIDE
     # `first:x:drawn` is a source and no emoji
-    return Console(emoji=False, stderr=stream == "stderr", width=columns)
+    return _Clean(markup=False, emoji=False, stderr=stream == "stderr", width=columns)
 
 
 out, err = _console("stdout"), _console("stderr")
@@ -83,7 +94,7 @@ def error_json(error: SemLinkError) -> dict[str, Any]:
 
 def complain(text: str, style: str = "yellow") -> None:
     """Print a message on standard error as it is: no markup, no line breaks."""
-    err.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+    err.print(text, style=style, highlight=False, soft_wrap=True)
 
 
 def complain_of(lines: Sequence[str]) -> None:
@@ -112,7 +123,7 @@ def show_fields(fields: Mapping[str, Any]) -> None:
     """Print names and values, one to a line."""
     width = max(map(len, fields), default=0) + 2
     for name, value in fields.items():
-        out.print(f"{name.replace('_', ' '):{width}}{value}", markup=False, highlight=False, soft_wrap=True)
+        out.print(f"{name.replace('_', ' '):{width}}{value}", highlight=False, soft_wrap=True)
 
 
 def lines(settings: Mapping[str, Any]) -> str:
@@ -123,8 +134,8 @@ def lines(settings: Mapping[str, Any]) -> str:
 
 
 def untrusted(text: str) -> Text:
-    """Text of a stranger for the terminal: no markup, no control characters."""
-    return Text("".join(one if one.isprintable() else repr(one)[1:-1] for one in text))
+    """Text of a stranger for a table or a line: of one line, see `printable`."""
+    return Text(printable(text))
 
 
 def stop_on_signals() -> None:

@@ -9,10 +9,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cli.console import out, plain_table
+from cli.console import out, plain_table, untrusted
 from shared.errors import SemLinkError
 from shared.frame.delivery import Delivery
 from shared.ledger import Kind
+from shared.printable import printable
 from shared.units import channel_name, decibels
 
 _BAR = 28
@@ -44,7 +45,7 @@ def show_deliveries(pairs: Iterable[tuple[str, Delivery | SemLinkError]]) -> Tab
             table.add_row(
                 image_name(image),
                 _verdict(delivery),
-                delivery.item_id,
+                untrusted(delivery.item_id),
                 f"{delivery.distance:.3f}",
                 f"{delivery.confidence:.2f}",
                 decibels(delivery.channel.snr_db_achieved, ".1f"),
@@ -59,14 +60,16 @@ def image_name(image: str, folders: bool = False) -> str:
 
 
 def _headline(image: str, delivery: Delivery) -> Text:
-    line = Text.assemble((image_name(image), "bold"), "  →  ", _verdict(delivery), f"   item {delivery.item_id}")
+    line = Text.assemble(
+        (printable(image_name(image)), "bold"), "  →  ", _verdict(delivery), f"   item {printable(delivery.item_id)}"
+    )
     if not delivery.accepted:
-        line.append(f"   not accepted: {delivery.reason}", "yellow")
+        line.append(f"   not accepted: {printable(delivery.reason)}", "yellow")
     return line
 
 
 def _verdict(delivery: Delivery) -> Text:
-    return Text(delivery.label or "(no label)", "bold green" if delivery.accepted else "bold yellow")
+    return Text(printable(delivery.label) or "(no label)", "bold green" if delivery.accepted else "bold yellow")
 
 
 def _facts(delivery: Delivery) -> Table:
@@ -103,7 +106,7 @@ def _rounds(delivery: Delivery) -> Table:
             "" if math.isnan(one.cbr_total) else f"{one.cbr_total:.5f}",
             *("" if value is None else f"{value:.2f}" for value in (one.posterior, one.confidence)),
             f"{one.seconds * 1e3:.2f}",
-            Text(one.failure, "yellow"),
+            Text(printable(one.failure), "yellow"),
         )
     return table
 
@@ -115,7 +118,7 @@ def _framing(delivery: Delivery) -> str:
 
 
 def _hits(delivery: Delivery) -> Table:
-    rows = ((hit.item_id, hit.label, f"{hit.distance:.3f}") for hit in delivery.top)
+    rows = ((untrusted(hit.item_id), untrusted(hit.label), f"{hit.distance:.3f}") for hit in delivery.top)
     return plain_table("nearest item", "label", numbers=["distance"], rows=rows)
 
 

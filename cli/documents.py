@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, create_model
 from pydantic.json_schema import GenerateJsonSchema
 from typing_extensions import TypedDict
 
+from cli.doctor.checks import Finding
 from cli.kb.documents import Added, Built, Calibrated, Item, KbReport, Line, Relabelled, Removed, Thinned, Tuned
 from shared.frame.channel_records import ChannelStatistics
 from shared.frame.delivery import Delivery
@@ -141,6 +142,12 @@ class Down(TypedDict):
     stopped: list[Stopped]
 
 
+class Examined(TypedDict):
+    """`semlink doctor`. The status is 1 if the state of a finding is `fault`."""
+
+    findings: list[Finding]
+
+
 class Features(TypedDict):
     """`semlink features`."""
 
@@ -190,6 +197,7 @@ Figures = Annotated[dict[str, Any], Field(description="Measured figures by name;
 DOCUMENTS: Final[Mapping[str, Any]] = {
     "up": Addresses,
     "down": Down,
+    "doctor": Examined,
     "demo": Demo,
     "send": Delivered | list[Delivered | Failed],  # type: ignore[valid-type]
     "ask": Answered,

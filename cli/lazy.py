@@ -17,8 +17,20 @@ from typer.core import TyperCommand, TyperGroup
 from shared.errors import NotFound
 from shared.quantity import form_of, unit_of, without_unit
 
-_OWN = {"assets", "channel_proxy", "cli", "client", "lab", "local", "protos", "receiver", "shared", "transmitter"}
-_EXTRAS = {"matplotlib": "plot", "sigmf": "sigmf"}
+_OWN = {
+    "assets",
+    "channel_proxy",
+    "cli",
+    "client",
+    "console",
+    "lab",
+    "local",
+    "protos",
+    "receiver",
+    "shared",
+    "transmitter",
+}
+_EXTRAS = {"matplotlib": "plot", "nicegui": "console", "sigmf": "sigmf"}
 
 
 class Command(NamedTuple):

@@ -22,7 +22,13 @@ class _Rate(ProgressColumn):
 @contextmanager
 def progress(title: str) -> Iterator[Progress]:
     """Show a bar while the body runs, which calls `report(done, total)`."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+    )
     with Bars(*columns, console=err, transient=True) as bars:
         bar = bars.add_task(title, total=None)
 

@@ -32,6 +32,7 @@ from client.pictures import MAX_PICTURE_BYTES, picture_bytes
 from shared.errors import InvalidPicture, InvalidSetting, SemLinkError
 from shared.frame.burst import Csi, Framing
 from shared.frame.delivery import Delivery, ReadyEmbedding
+from shared.phy.conditions.settings import OF_THE_LINK
 
 _STDIN = "-"
 
@@ -86,7 +87,7 @@ class _Drawing:
             show_sheet(sheet)
 
 
-@takes_channel_options(shown=("snr_db", "fading", "seed"))
+@takes_channel_options(shown=("snr_db", "fading", "seed"), without=OF_THE_LINK)
 def send(
     images: Annotated[
         list[str] | None,

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from cli.console import answer, complain, err, out, stop_on_signals
 from cli.options import CODEC_HELP, OUT, Download, Json, OwnCodec, WeightsDir
@@ -119,7 +120,8 @@ def running(plan: LinkPlan) -> Iterator[LocalLink]:
 
         def show(name: str, state: str) -> None:
             states[name] = state
-            status.update(", ".join(f"{service} [dim]{state}[/]" for service, state in states.items()))
+            told = (Text.assemble(service, " ", (state, "dim")) for service, state in states.items())
+            status.update(Text(", ").join(told))
 
         link = LocalLink(plan, show)
         with _telling(link, states):

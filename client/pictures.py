@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.errors import Exhausted, InvalidInput, InvalidPicture, InvalidSetting, NotFound
+from shared.files import read_regular
 from shared.frame.delivery import ReadyEmbedding
 from shared.local_path import local_path
 from shared.rpc.options import MAX_MESSAGE_BYTES
@@ -73,7 +74,7 @@ def _read_file(path: Path) -> bytes:
         raise InvalidPicture(f"{path} is a folder; give the pictures in it, for example {path}/*.jpg")
     try:
         _check_size(path.stat().st_size, str(path))
-        return _checked(path.read_bytes(), str(path))
+        return _checked(read_regular(path, MAX_PICTURE_BYTES), str(path))
     except FileNotFoundError as error:
         raise NotFound(f"{path}: there is no such file") from error
     except OSError as error:

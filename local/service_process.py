@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 
 from local.health import wait_serving
 from shared.errors import Unavailable
@@ -19,6 +19,8 @@ from shared.files import reason_file
 _POLL_SECONDS = 0.05
 _SLICE_SECONDS = 2.0
 _TAIL_LINES = 15
+_SILENCE_SECONDS = 60.0
+"""A service that wrote into its log within this time is at work, such as building a large knowledge base: not late."""
 
 
 class ServiceProcess:
@@ -76,7 +78,7 @@ class ServiceProcess:
         while not self.bound:
             self.check()
             meanwhile()
-            if monotonic() > deadline:
+            if self._is_late(deadline):
                 raise self._late()
             sleep(_POLL_SECONDS)
         return self._announce.read_text(encoding="utf-8").strip()
@@ -86,10 +88,10 @@ class ServiceProcess:
         address = self.bound_address(deadline)
         while True:
             try:  # in slices, since a port that nobody listens on any more is waited for like one that is slow
-                return wait_serving(address, min(_SLICE_SECONDS, deadline - monotonic()))
+                return wait_serving(address, _SLICE_SECONDS)
             except Unavailable:
                 self.check()
-                if monotonic() > deadline:
+                if self._is_late(deadline):
                     raise self._late() from None
 
     def check(self, seconds: float = 0.0) -> None:
@@ -135,6 +137,9 @@ class ServiceProcess:
             return self._reason.read_text(encoding="utf-8", errors="replace").strip()
         lines = self.log.read_text(errors="replace", encoding="utf-8").split("\n") if self.log.exists() else []
         return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+
+    def _is_late(self, deadline: float) -> bool:
+        return monotonic() > deadline and time() - self.log.stat().st_mtime > _SILENCE_SECONDS
 
     def _late(self) -> Unavailable:
         return Unavailable(f"{self.name} was not ready in time; the end of {self.log}:\n{self.tail()}")

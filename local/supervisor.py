@@ -34,8 +34,9 @@ class LinkPlan:
     knowledge_base: folder of the knowledge base. source: what the receiver builds it from when the folder holds none;
     None for an existing one. renew: build it again from the source when it was made with another CLIP, as after an
     update of the weights; only for a folder that nobody else fills. directory: for logs. ports: by service, 0 or absent
-    for any. flags: by service, further command line flags. timeout: seconds until all must be ready. read_only: the
-    receiver only reads its knowledge base, which another link may be using.
+    for any. flags: by service, further command line flags. timeout: seconds until all must be ready; a service
+    whose log goes on is waited for longer. read_only: the receiver only reads its knowledge base, which another link
+    may be using.
     """
 
     knowledge_base: Path

@@ -5,7 +5,7 @@ Search: picture or text --embedder--> embedding --thread--> hits
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import Any
@@ -17,9 +17,8 @@ from protos.semlink.v1 import knowledge_base_pb2_grpc as rpc
 from receiver.embedder import Embedder
 from receiver.knowledge_base import ItemRecord, KnowledgeBase, View, read_original
 from shared.datasets import Picture
-from shared.errors import InvalidInput, NotFound, SemLinkError
+from shared.errors import InvalidInput, NotFound
 from shared.frame.kb import Added, Found, Item, NewItem
-from shared.rpc.status import answers_errors
 from shared.rpc.streams import StreamAnswerer
 from shared.runtime.batching import Batcher
 from shared.runtime.deadline import Deadline
@@ -27,6 +26,7 @@ from shared.types import Embedding
 from shared.wire import from_message, to_message
 from shared.wire.failure import failure_from
 from shared.wire.kb import embedding_from_wire, page_from_wire, page_to_wire, verification_to_wire, with_path_to_wire
+from shared.wire.limits import check_limits
 from shared.wire.link import top_k_from_wire
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -56,12 +56,10 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
         await self._embedder.stop()
         await self._adder.stop()
 
-    @answers_errors
     async def Describe(self, request: pb.DescribeKnowledgeBaseRequest, context: Context) -> pb.KnowledgeBaseDescription:
         """What it holds and where it comes from."""
         return await self._described()
 
-    @answers_errors
     async def GetItem(self, request: pb.GetItemRequest, context: Context) -> pb.Item:
         """One item as it is stored."""
         return with_path_to_wire(await asyncio.to_thread(self._get_item, request), pb.Item)
@@ -73,19 +71,16 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
         async for response in self._streams.map_unordered(request_iterator, self._add):
             yield response
 
-    @answers_errors
     async def Remove(self, request: pb.RemoveRequest, context: Context) -> pb.ChangeResponse:
         """Remove items, all or none."""
-        changed = await asyncio.to_thread(self.knowledge_base.remove, list(request.item_ids))
+        changed = await asyncio.to_thread(lambda: self.knowledge_base.remove(list(request.item_ids)))
         return pb.ChangeResponse(changed=changed, version=self._version)
 
-    @answers_errors
     async def Relabel(self, request: pb.RelabelRequest, context: Context) -> pb.ChangeResponse:
         """Give items other labels, all or none."""
-        changed = await asyncio.to_thread(self.knowledge_base.relabel, dict(request.labels))
+        changed = await asyncio.to_thread(lambda: self.knowledge_base.relabel(dict(request.labels)))
         return pb.ChangeResponse(changed=changed, version=self._version)
 
-    @answers_errors
     async def Search(self, request: pb.SearchRequest, context: Context) -> pb.SearchResponse:
         """The items nearest to a picture, a text, an embedding or an item."""
         top_k = top_k_from_wire(request.top_k)
@@ -93,31 +88,26 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
         found = await asyncio.to_thread(_search, self.knowledge_base.view, query, top_k, list(request.labels))
         return to_message(found, pb.SearchResponse)
 
-    @answers_errors
     async def List(self, request: pb.ListRequest, context: Context) -> pb.ListResponse:
         """A page of items."""
         after, count, label = page_from_wire(request)
         items = await asyncio.to_thread(self.knowledge_base.list_items, after, count + 1, label)
-        return page_to_wire(items, count)
+        return await asyncio.to_thread(page_to_wire, items, count)
 
-    @answers_errors
     async def Snapshot(self, request: pb.SnapshotRequest, context: Context) -> pb.SnapshotResponse:
         """Take a snapshot."""
         made = await asyncio.to_thread(self.knowledge_base.snapshot, request.name)
         return with_path_to_wire(made, pb.SnapshotResponse)
 
-    @answers_errors
     async def Restore(self, request: pb.RestoreRequest, context: Context) -> pb.KnowledgeBaseDescription:
         """Go back to a snapshot."""
         await asyncio.to_thread(self.knowledge_base.restore, request.name)
         return await self._described()
 
-    @answers_errors
     async def Verify(self, request: pb.VerifyRequest, context: Context) -> pb.VerifyResponse:
         """Read and check everything."""
         return verification_to_wire(await asyncio.to_thread(self.knowledge_base.verify))
 
-    @answers_errors
     async def Compact(self, request: pb.CompactRequest, context: Context) -> pb.KnowledgeBaseDescription:
         """Rebuild the index and free the space of removed items."""
         await asyncio.to_thread(self.knowledge_base.compact)
@@ -143,7 +133,7 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
     async def _add(self, request: pb.AddRequest) -> pb.AddResponse:
         try:
             outcomes = await self._added(request)
-        except SemLinkError as error:
+        except Exception as error:  # the stream must go on for the other requests
             return pb.AddResponse(request_id=request.request_id, version=self._version, failure=failure_from(error))
         added = [
             to_message(Added(item.item_id, None if isinstance(outcome, int) else outcome), pb.Added)
@@ -153,22 +143,25 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
 
     async def _added(self, request: pb.AddRequest) -> list[Outcome]:
         """The outcome for each item of a request; those that can be read are stored together."""
+        check_limits(request)
         if any(item.WhichOneof("content") == "embedding" for item in request.items):
             self.knowledge_base.require_clip(request.clip_fingerprint)
-        ready = await asyncio.gather(*map(self._ready, request.items))
+        read = await asyncio.to_thread(_read, request.items)
+        ready = await asyncio.gather(*map(self._ready, read))
         items = [one for one in ready if isinstance(one, ItemRecord)]
         stored = iter((await self._adder.submit(items, Deadline.after(None)))[0])
         return [next(stored) if isinstance(one, ItemRecord) else one for one in ready]
 
-    async def _ready(self, message: pb.NewItem) -> ItemRecord | InvalidInput:
+    async def _ready(self, item: NewItem | InvalidInput) -> ItemRecord | InvalidInput:
         """An item to store, or why it alone is refused. Raises errors of CLIP, which concern the whole request."""
+        if isinstance(item, InvalidInput):
+            return item
+        if item.embedding is not None:
+            return ItemRecord(item.item_id, item.label, item.embedding, item.caption)
+        if not isinstance(item.picture, bytes):
+            return InvalidInput(f"the item {item.item_id!r} has neither a picture nor an embedding; send one")
+        picture = Picture(item.item_id, item.label, item.picture, item.caption)
         try:
-            item = from_message(message, NewItem)
-            if item.embedding is not None:
-                return ItemRecord(item.item_id, item.label, item.embedding, item.caption)
-            if not isinstance(item.picture, bytes):
-                raise InvalidInput(f"the item {item.item_id!r} has neither a picture nor an embedding; send one")
-            picture = Picture(item.item_id, item.label, item.picture, item.caption)
             return await self._embedder.item(picture, Deadline.after(None), copy=item.copy)
         except InvalidInput as error:
             return error
@@ -190,6 +183,18 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
             case "item_id":
                 return (await asyncio.to_thread(self.knowledge_base.get_item, request.item_id)).embedding
         raise InvalidInput("the search has no query; send a picture, a text, an embedding or an item_id")
+
+
+def _read(messages: Iterable[pb.NewItem]) -> list[NewItem | InvalidInput]:
+    """The items of a request, or why one of them is none."""
+    found: list[NewItem | InvalidInput] = []
+    for message in messages:
+        try:
+            check_limits(message)
+            found.append(from_message(message, NewItem))
+        except InvalidInput as error:
+            found.append(error)
+    return found
 
 
 def _search(view: View, query: Embedding, top_k: int, labels: Sequence[str]) -> Found:

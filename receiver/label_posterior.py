@@ -15,7 +15,7 @@ from receiver.decision import Ballot, ballot_of, cosines_of
 from receiver.knowledge_base.view import View
 from shared.codecs import Codec, Decoded
 from shared.codecs.embedding.posterior import LabelPosterior
-from shared.types import Floats, Ints
+from shared.types import Floats, Ints, Positions
 
 CANDIDATES: Final = 200
 """Nearest items that are ranked; the estimate lies among the items of its category, so one of these wins."""
@@ -31,6 +31,7 @@ class _Known:
     posterior: LabelPosterior | None
     version: int
     labels: tuple[str, ...]
+    in_use: Positions
     made_at: float
 
 
@@ -47,7 +48,7 @@ class LabelPosteriors:
         known = self._known.get(codec.fingerprint)
         if known is None or _stale(known, view):
             known = self._known[codec.fingerprint] = _Known(
-                _make(codec, view), view.head.version, view.labels, monotonic()
+                _make(codec, view), view.head.version, view.labels, view.labels_in_use, monotonic()
             )
         return known.posterior
 
@@ -64,14 +65,16 @@ def rank_by_posterior(
     lengths = np.linalg.norm(decoded.embeddings, axis=1, keepdims=True)
     order = np.argsort(-posterior.scores(decoded, cosines * lengths, labels), axis=1, kind="stable")
     rows, winner = np.arange(len(labels)), order[:, 0]
-    share = np.exp(posterior.log_labels(decoded)[rows, labels[rows, winner]].astype(np.float64))
+    share = np.exp(posterior.log_label_of(decoded, labels)[rows, winner].astype(np.float64))
     return ballot_of(winner, share, labels, cosines.astype(np.float64)), order
 
 
 def _stale(known: _Known, view: View) -> bool:
     if known.version == view.head.version:
         return False
-    return known.labels != view.labels or monotonic() - known.made_at > _REFRESH_SECONDS
+    if known.labels != view.labels or not np.array_equal(known.in_use, view.labels_in_use):
+        return True  # a code may mean another label, after a snapshot was restored, or have items now or none
+    return monotonic() - known.made_at > _REFRESH_SECONDS
 
 
 def _make(codec: Codec, view: View) -> LabelPosterior | None:

@@ -27,8 +27,9 @@ from shared.device import resolve_device, use_threads
 from shared.frame.burst import Burst, CodecSpec, LinkConfiguration
 from shared.frame.reception import Reception
 from shared.ledger import Entry, Stage
+from shared.observe.metrics import CHANGES, ITEMS, LABELS, observe_stages
 from shared.rpc.server import Service
-from shared.rpc.status import answer_burst, answer_control, answers_errors
+from shared.rpc.status import answer_burst, answer_control
 from shared.rpc.streams import StreamAnswerer
 from shared.runtime.batching import Batcher
 from shared.runtime.deadline import Deadline
@@ -74,6 +75,10 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             "decoder",
             initializer=lambda: use_threads(settings.threads),
         )
+
+        ITEMS.read_from(lambda: knowledge_base.view.head.items)
+        LABELS.read_from(lambda: knowledge_base.description.labels)
+        CHANGES.read_from(lambda: knowledge_base.view.head.version)
 
     @classmethod
     @asynccontextmanager
@@ -141,9 +146,9 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         reception, queue_seconds = await self._batcher.submit((burst, codec), deadline)
         self._answered += 1
         ledger = (*header, Entry(Stage.RECEIVE_QUEUE, queue_seconds), *reception.ledger)
+        observe_stages(ledger)
         return reception_to_wire(replace(reception, ledger=ledger, elapsed_seconds=perf_counter() - start))
 
-    @answers_errors
     async def Describe(self, request: pb.DescribeReceiverRequest, context: Context) -> pb.ReceiverDescription:
         """What this receiver holds."""
         description = self.knowledge_base.description

@@ -1,6 +1,7 @@
 """Start-up of the receiver: open or build its knowledge base, load its codecs."""
 
 import time
+from time import monotonic
 
 import numpy as np
 import structlog
@@ -11,7 +12,9 @@ from shared.codecs import AnyCodec, CodecShelf
 from shared.codecs.base.weight_files import use_weights_dir
 from shared.device import resolve_device
 from shared.errors import NotFound
+from shared.types import Progress
 
+_TELL_SECONDS = 10.0
 _WAIT_SECONDS = 1.0  # for another receiver that builds
 _FOLLOW_SECONDS = 0.25  # one look at an unchanged knowledge base takes some 50 us
 
@@ -74,6 +77,19 @@ def _engine(settings: ReceiverSettings) -> EngineSettings:
     return EngineSettings(settings.engine, settings.device, settings.threads, settings.engine_uri)
 
 
+def _telling() -> Progress:
+    """Log how far a build is, at most every ten seconds: whoever waits for the service sees that it is at work."""
+    told = monotonic()
+
+    def tell(done: int, of: int) -> None:
+        nonlocal told
+        if monotonic() - told > _TELL_SECONDS:
+            told = monotonic()
+            log.info("building the knowledge base", seen=done, of=of)
+
+    return tell
+
+
 def _build(settings: ReceiverSettings, source: str) -> None:
     WriterLock(settings.kb).release()  # notice another builder before loading CLIP
 
@@ -89,7 +105,11 @@ def _build(settings: ReceiverSettings, source: str) -> None:
     )
     log.info("building the knowledge base", source=source, directory=str(settings.kb), clip=clip.name)
     report = build_knowledge_base(
-        open_collection(source, settings.kb_split), settings.kb, clip, settings=_engine(settings)
+        open_collection(source, settings.kb_split),
+        settings.kb,
+        clip,
+        on_progress=_telling(),
+        settings=_engine(settings),
     )
     log.info("built the knowledge base", items=report.items, seconds=round(report.seconds, 2))
     for item_id, why in report.skipped:

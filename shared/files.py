@@ -1,16 +1,17 @@
-"""Atomic file replacement: after a crash a file is the old one or the new one, whole.
+"""Files of strangers, read within limits; and atomic replacement: after a crash a file is the old one, or the new one.
 
 write .NAME.tmp -> fsync it -> rename over NAME -> fsync the directory
 """
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from shared.errors import Exhausted
+from shared.errors import Exhausted, InvalidInput, SemLinkError
 
 _SUFFIX = ".tmp"
 _REMEDIES = {
@@ -33,6 +34,48 @@ def said(error: OSError) -> str:
     remedy = _REMEDIES.get(error.errno or 0)
     where = f"{error.filename}: " if error.filename else ""
     return f"{where}{what}{f'; {remedy}' if remedy else ''}"
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """A file of at most `most` bytes. Raises OSError as `open` does, and as `require_regular`; a pipe blocks nobody."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        _require(os.fstat(descriptor), path, most)
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise _larger(path, len(data), most)  # it grew
+    return data
+
+
+def require_regular(path: Path, most: int) -> None:
+    """Raise InvalidInput unless the path leads to a regular file, Exhausted for one of more than `most` bytes."""
+    _require(path.stat(), path, most)
+
+
+@contextmanager
+def readable(where: str, kind: type[SemLinkError] = InvalidInput, remedy: str = "") -> Iterator[None]:
+    """What a reader of a damaged file raises, as one error of `kind` that names the file.
+
+    where: the file, and what it should be, such as "a.npz is no .npz file that can be read".
+    """
+    try:
+        yield
+    except SemLinkError:
+        raise
+    except Exception as error:  # libraries raise anything for damaged bytes
+        told = f"{where} ({str(error).strip() or type(error).__name__})"
+        raise kind(f"{told}; {remedy}" if remedy else told) from error
+
+
+def _require(found: os.stat_result, path: Path, most: int) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise InvalidInput(f"{path} is no regular file; devices, pipes and folders are not read")
+    if found.st_size > most:
+        raise _larger(path, found.st_size, most)
+
+
+def _larger(path: Path, size: int, most: int) -> Exhausted:
+    return Exhausted(f"{path} has {size} bytes; at most {most} are read")
 
 
 def reason_file(announce: Path) -> Path:

@@ -50,6 +50,11 @@ class Stage(StrEnum):
 AIR = frozenset({Stage.CHANNEL, Stage.AIR_QUEUE, Stage.AIRTIME, Stage.PROPAGATION, Stage.DELAY})
 """Stages that the channel books."""
 
+RECEIVER = frozenset(
+    {Stage.HEADER, Stage.RECEIVE_QUEUE, Stage.EQUALIZE, Stage.DECODE, Stage.EMBED, Stage.ANSWER, Stage.SEARCH}
+)
+"""Stages that the receiver books."""
+
 _PLACES = {stage.value: place for place, stage in enumerate(Stage)}
 
 

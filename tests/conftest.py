@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from cli.demo.run import demo_pictures
-from local.supervisor import LinkPlan, LocalLink
+from local.supervisor import SERVICES, LinkPlan, LocalLink
 from shared.codecs.base.weight_files import WEIGHTS_DIR
 
 _SLOW = (
@@ -28,7 +28,8 @@ def link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalLink]:
     they were started with. A test that kills one, or changes the channel, puts it back.
     """
     folder = tmp_path_factory.mktemp("link")
-    with LocalLink(LinkPlan(knowledge_base=folder / "kb", directory=folder / "logs")) as running:
+    flags = {name: ["--metrics-port", "0", "--log-format", "json"] for name in SERVICES}
+    with LocalLink(LinkPlan(knowledge_base=folder / "kb", directory=folder / "logs", flags=flags)) as running:
         yield running
 
 

@@ -23,7 +23,7 @@ from shared.codecs.answerers import Answerer
 from shared.codecs.base.contract import outage_snr_db
 from shared.device import use_threads
 from shared.errors import InvalidSetting, Mismatch, NotFound
-from shared.frame.burst import Burst, CodecSpec, Csi, Framing, LinkConfiguration
+from shared.frame.burst import Burst, CodecSpec, Csi, Framing, LinkConfiguration, burst_name
 from shared.frame.delivery import Delivery, Harq, ReadyEmbedding, SendRequest
 from shared.frame.header import NO_HEADER, Sessions, header_class, header_of
 from shared.frame.question import ASKED_BITS, Question
@@ -395,5 +395,6 @@ def _delivery(
         knowledge_base=reception.knowledge_base,
         knowledge_base_version=reception.knowledge_base_version,
         trace=trace,
+        burst_id=burst_name(burst.burst_id),
         rounds=tuple(each.as_round(source_values) for each in exchanges) if plan.harq else (),
     )

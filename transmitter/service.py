@@ -17,16 +17,18 @@ from shared.codecs import AnyCodec, CodecShelf
 from shared.codecs.base.weight_files import use_weights_dir
 from shared.device import use_threads
 from shared.errors import Exhausted, InvalidInput, InvalidSetting, SemLinkError
-from shared.frame.delivery import TransmitterInfo
+from shared.frame.delivery import Delivery, TransmitterInfo
+from shared.ledger import AIR, RECEIVER
+from shared.observe.metrics import DELIVERIES, HARQ_ROUNDS, observe_stages, tracking
 from shared.rpc.burst_link import link_to_channel
 from shared.rpc.server import Service
-from shared.rpc.status import answers_errors
 from shared.rpc.streams import StreamAnswerer
 from shared.runtime.deadline import Deadline
 from shared.runtime.threads import use_one_numpy_thread
 from shared.version import VERSION
 from shared.wire import to_message
-from shared.wire.failure import failure_from
+from shared.wire.failure import failure_from, status_of
+from shared.wire.limits import check_limits
 from shared.wire.link import request_from_wire
 from transmitter.pipeline import SendPipeline
 from transmitter.settings import TransmitterSettings
@@ -79,14 +81,12 @@ class TransmitterService(Service, rpc.TransmitterServicer):
         """Take no further picture from open streams."""
         self._streams.drain()
 
-    @answers_errors
     async def SendImage(self, request: pb.SendImageRequest, context: Context) -> pb.Delivery:
         """One picture; refused at once when too much is in flight."""
         if request.HasField("embedding"):
             raise InvalidInput("SendImage with an embedding: call SendEmbedding, or SendImages")
         return await self._at_once(request, context)
 
-    @answers_errors
     async def SendEmbedding(self, request: pb.SendImageRequest, context: Context) -> pb.Delivery:
         """One embedding; refused at once when too much is in flight."""
         if not request.HasField("embedding"):
@@ -109,12 +109,14 @@ class TransmitterService(Service, rpc.TransmitterServicer):
             yield response
 
     async def _answer(self, request: pb.SendImageRequest) -> pb.SendImagesResponse:
-        try:
-            deadline = self._deadline(request.timeout_seconds)
-            async with deadline.enforced(), self._places:
-                delivery = await self._send(request, deadline)
-        except Exception as error:  # one picture's error is its answer; the stream goes on
-            return pb.SendImagesResponse(request_id=request.request_id, failure=failure_from(error))
+        with tracking("SendImages") as tracked:
+            try:
+                deadline = self._deadline(request.timeout_seconds)
+                async with deadline.enforced(), self._places:
+                    delivery = await self._send(request, deadline)
+            except Exception as error:  # one picture's error is its answer; the stream goes on
+                tracked.status = status_of(error).name
+                return pb.SendImagesResponse(request_id=request.request_id, failure=failure_from(error))
         return pb.SendImagesResponse(request_id=request.request_id, delivery=delivery)
 
     def _deadline(self, seconds: float | None) -> Deadline:
@@ -125,14 +127,15 @@ class TransmitterService(Service, rpc.TransmitterServicer):
 
     async def _send(self, request: pb.SendImageRequest, deadline: Deadline) -> pb.Delivery:
         try:
+            check_limits(request)
             delivery = await self._pipeline.send(request_from_wire(request), deadline)
         except SemLinkError as error:
             log.info("refused", request=request.request_id, reason=str(error))
             raise
-        log.debug("delivered", request=request.request_id, seconds=round(delivery.total_seconds, 6))
+        _observe(delivery)
+        log.info("delivered", request=request.request_id, **_summary(delivery))
         return to_message(delivery, pb.Delivery)
 
-    @answers_errors
     async def Describe(self, request: pb.DescribeTransmitterRequest, context: Context) -> pb.TransmitterDescription:
         """What this transmitter can do."""
         settings, clip, pipeline = self._settings, self._clip, self._pipeline
@@ -150,6 +153,27 @@ class TransmitterService(Service, rpc.TransmitterServicer):
             max_in_flight=settings.max_in_flight,
         )
         return to_message(info, pb.TransmitterDescription)
+
+
+def _observe(delivery: Delivery) -> None:
+    """Count a delivery, and the stages that this service has booked for it."""
+    DELIVERIES.add(delivery.codec, str(delivery.accepted).lower())
+    observe_stages(entry for entry in delivery.ledger if entry.stage not in AIR and entry.stage not in RECEIVER)
+    if delivery.rounds:
+        HARQ_ROUNDS.observe(len(delivery.rounds))
+
+
+def _summary(delivery: Delivery) -> dict[str, Any]:
+    """What a line of the log says of a delivery. snr_db: achieved on the channel."""
+    return {
+        "burst": delivery.burst_id,
+        "codec": delivery.codec,
+        "k": delivery.k,
+        "snr_db": round(delivery.channel.snr_db_achieved, 2),
+        "label": delivery.label,
+        "confidence": round(delivery.confidence, 3),
+        "seconds": round(delivery.total_seconds, 6),
+    }
 
 
 def _load_clip(settings: TransmitterSettings) -> Clip:

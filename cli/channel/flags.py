@@ -29,12 +29,14 @@ _KEYS: Final = typer.Option(
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def takes_channel_options(shown: Collection[str] = tuple(ChannelSettings.model_fields)) -> Callable[[Command], Command]:
+def takes_channel_options(
+    shown: Collection[str] = tuple(ChannelSettings.model_fields), without: Collection[str] = ()
+) -> Callable[[Command], Command]:
     """Decorate a command that has a parameter `**settings`: every setting of the channel becomes a flag of it.
 
     Typer reads the signature, so each flag is a parameter there, with its setting's description as help. A flag that
     is not given is None. `--set KEY=VALUE` takes any of them too.
-    shown: settings that --help lists; --help-all lists the others as well
+    shown: settings that --help lists; --help-all lists the others as well. without: those that get no flag
     """
 
     def decorate(command: Command) -> Command:
@@ -44,6 +46,7 @@ def takes_channel_options(shown: Collection[str] = tuple(ChannelSettings.model_f
         flags = [
             _flag(name, field, _CHANNEL if few and name in shown else _panel(name), hidden=name not in shown)
             for name, field in ChannelSettings.model_fields.items()
+            if name not in without
         ]
         flags.append(_parameter(_SET, list[str] | None, _KEYS))
         inspected: Any = command

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from cli.channel.flags import given, takes_channel_options
 from cli.console import answer, lines, out, plain_table
@@ -101,7 +102,7 @@ def _show(settings: ChannelSettings, json: bool) -> None:
     differing = settings.model_dump(exclude_defaults=True)
     for name, value in ({"snr_db": settings.snr_db, "fading": settings.fading} | differing).items():
         table.add_row(name, str(value))
-    note = "[dim]all else is as `semlink channel set --help` says by default"
+    note = Text("all else is as `semlink channel set --help` says by default", "dim")
     answer(json, settings, lambda: out.print(table, note))
 
 

@@ -10,8 +10,8 @@ from cli.demo.result import DemoResult, Row, shown_positions, stages_of
 from cli.demo.style import AWGN, CLEAN, PAPER, RIGHT, STAGES, WRONG, at, colour_of
 from lab.report.style import GRID, INK, MUTED
 from shared.datasets import Picture
+from shared.intervals import wilson
 from shared.ledger import Kind
-from shared.types import Doubles
 from shared.units import channel_name, decibels
 
 _HATCHES = {"airtime": "xxxxxx"}
@@ -102,16 +102,9 @@ def draw_ledger(axes: Axes, rows: Sequence[Row]) -> None:
 def _draw_curve(axes: Axes, rows: Sequence[Row], colour: str, name: str) -> None:
     snrs = [row.setup.snr_db for row in rows]
     accuracy = np.array([row.semantic_accuracy for row in rows])
-    low, high = _wilson(accuracy, len(rows[0].deliveries))
+    low, high = wilson(accuracy, len(rows[0].deliveries))
     axes.fill_between(snrs, low, high, color=colour, alpha=0.12, linewidth=0)
     axes.plot(snrs, accuracy, "o-", color=colour, linewidth=2.4, markersize=6.5, markeredgecolor=PAPER, label=name)
-
-
-def _wilson(share: Doubles, count: int, z: float = 1.96) -> tuple[Doubles, Doubles]:
-    """The 95 % interval of a share of `count` (Wilson, 1927)."""
-    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
-    return middle - half, middle + half
 
 
 def _stages(rows: Sequence[Row]) -> list[tuple[str, list[str], Kind]]:

@@ -69,6 +69,12 @@ def build(
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at a shard that is missing or damaged, instead of skipping it.")
     ] = False,
+    follow_links: Annotated[
+        bool, rare("Read pictures of a folder that are links out of it.", "--follow-links", panel="Options")
+    ] = False,
+    anywhere: Annotated[
+        bool, rare("Read pictures that a table names outside of its folder.", "--anywhere", panel="Options")
+    ] = False,
     path_column: Annotated[str | None, _table("Column with the pictures' paths.")] = None,
     label_column: Annotated[str | None, _table("Column with the labels.")] = None,
     caption_column: Annotated[str | None, _table("Column with the captions.")] = None,
@@ -109,7 +115,7 @@ def build(
         "embedding": embedding_column,
     }  # fmt: skip
     keys = {"embeddings": embeddings_key, "ids": ids_key, "labels": labels_key}
-    reading = Reading(strict, _said_of(columns), _said_of(keys), separator, encoding, names)
+    reading = Reading(strict, _said_of(columns), _said_of(keys), separator, encoding, names, follow_links, anywhere)
     items = open_collections(sources, split, download, reading)
     model = _named(items, clip, clip_fingerprint) or _loaded(items, clip, weights, device, download=download)
     size = batch_size or (512 if "cuda" in str(getattr(model, "device", "")) else 64)

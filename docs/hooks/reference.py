@@ -14,7 +14,9 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("transmitter", "channel_proxy", "receiver")
-PACKAGES = [name for name in ("semlink", "client", "shared", *SERVICES, "local", "lab") if (ROOT / name).is_dir()]
+PACKAGES = [
+    name for name in ("semlink", "client", "shared", *SERVICES, "local", "console", "lab") if (ROOT / name).is_dir()
+]
 PAGES: dict[str, str] = {}
 
 

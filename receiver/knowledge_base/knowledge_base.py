@@ -33,6 +33,7 @@ from receiver.knowledge_base.view import View
 from shared.errors import InvalidInput, Mismatch, SemLinkError, Unavailable
 from shared.frame.kb import Item, KnowledgeBaseInfo, Listed, Snapshot, Verification
 from shared.frame.reception import Hit
+from shared.observe.metrics import REBUILDS
 from shared.types import Floats
 
 MERGE_ITEMS = 16_384  # in the delta before it is merged into the bulk; searching it costs 8 ms of one core
@@ -268,6 +269,7 @@ class KnowledgeBase:
         """Publish a view with another engine, and a delta of the items that it lacks."""
         with self._write_lock:
             self._view = self._view.with_engine(engine, covered)
+        REBUILDS.add()
 
     def _save_index(self) -> None:
         """Save the ranking file and then the index file, which readers watch."""

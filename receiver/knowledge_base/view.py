@@ -59,13 +59,18 @@ class View(Contents):
         return KnowledgeBaseInfo(
             **vars(self.store.origin),
             items=self.head.items,
-            labels=len(np.unique(self.label_codes[self.live])),
+            labels=len(self.labels_in_use),
             fingerprint=self.fingerprint,
             engine=self.engine.name,
             version=self.head.version,
             metric=METRIC,
             created_at=self.store.created_at,
         )
+
+    @cached_property
+    def labels_in_use(self) -> Positions:
+        """Codes of the labels that have items, ascending: [L]; `labels` holds those that had some, too."""
+        return np.flatnonzero(np.bincount(self.label_codes[self.live], minlength=len(self.labels)))
 
     def nearest(self, e_hat: Floats, n: int, labels: Collection[str] | None = None) -> tuple[Positions, Floats]:
         """Find the n nearest items of each query, nearest first, equally near ones by position.

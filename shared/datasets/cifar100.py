@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.errors import DataLoss, InvalidSetting, NotFound
+from shared.files import readable, require_regular
 from shared.types import Ints
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
@@ -24,6 +25,8 @@ FOLDER = "cifar-100-python"
 SPLITS = ("train", "test", "kb", "query")
 
 _FILES = ("train", "test", "meta")
+_AGAIN = "unpack the official archive again"
+_MOST_BYTES = 1 << 30
 _PER_CLASS = 50  # of the 100 test pictures of a class, the first half asks and the last half is the knowledge base
 _ALLOWED = {
     ("numpy.core.multiarray", "_reconstruct"),
@@ -64,10 +67,13 @@ def read_cifar100(folder: str | Path, split: str) -> Cifar100:
     if split not in SPLITS:
         raise InvalidSetting(f"CIFAR-100 has no split {split!r}; choose one of {', '.join(SPLITS)}.")
     root = find_cifar100(folder)
-    texts = (name.decode() if isinstance(name, bytes) else name for name in _read(root / "meta")["fine_label_names"])
-    names = tuple(name.replace("_", " ") for name in texts)
-    content = _read(root / ("train" if split == "train" else "test"))
-    pixels, targets = _arrays(content, root)
+    with readable(f"{root / 'meta'} names no classes", DataLoss, _AGAIN):
+        found = _read(root / "meta")["fine_label_names"]
+        names = tuple(str(name.decode() if isinstance(name, bytes) else name).replace("_", " ") for name in found)
+    file = root / ("train" if split == "train" else "test")
+    pixels, targets = _arrays(_read(file), file)
+    if len(pixels) != len(targets) or (len(targets) and not 0 <= targets.min() <= targets.max() < len(names)):
+        raise DataLoss(f"{file} has {len(pixels)} pictures and {len(targets)} labels of {len(names)} classes; {_AGAIN}")
     positions = _positions(targets, split)
     return Cifar100(pixels[positions], targets[positions], positions, names)
 
@@ -118,20 +124,17 @@ def _root(folder: Path) -> Path | None:
 
 def _read(path: Path) -> dict[str, Any]:
     """A pickled dictionary with text keys, whether Python 2 or 3 wrote it."""
-    try:
+    with readable(f"{path} is no file of CIFAR-100", DataLoss, _AGAIN):
+        require_regular(path, _MOST_BYTES)
         with path.open("rb") as file:
             content = _Unpickler(file, encoding="bytes").load()
         return {key.decode() if isinstance(key, bytes) else key: value for key, value in content.items()}
-    except (pickle.UnpicklingError, EOFError, AttributeError, ValueError, TypeError, IndexError) as error:
-        raise DataLoss(f"{path} is no file of CIFAR-100 ({error}); unpack the official archive again.") from error
 
 
-def _arrays(content: dict[str, Any], root: Path) -> tuple[npt.NDArray[np.uint8], Ints]:
-    try:
+def _arrays(content: dict[str, Any], file: Path) -> tuple[npt.NDArray[np.uint8], Ints]:
+    with readable(f"{file} has not CIFAR-100's arrays", DataLoss, _AGAIN):
         planes = np.asarray(content["data"], dtype=np.uint8).reshape(-1, 3, 32, 32)
-        targets = np.asarray(content["fine_labels"], dtype=np.int64)
-    except (KeyError, ValueError) as error:
-        raise DataLoss(f"The files in {root} have not CIFAR-100's arrays ({error}); unpack them again.") from error
+        targets = np.asarray(content["fine_labels"], dtype=np.int64).reshape(-1)
     return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), targets
 
 

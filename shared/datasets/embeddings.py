@@ -2,17 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile
+from typing import Any, Final
+from zipfile import ZipFile
 
 import numpy as np
 
 from shared.datasets.picture import EmbeddingSource
 from shared.datasets.reading import PLAIN, Reading
 from shared.datasets.tables import Columns
-from shared.errors import InvalidInput
+from shared.errors import Exhausted, InvalidInput
+from shared.files import read_regular, readable, require_regular
 from shared.local_path import local_path
 from shared.types import Floats
+
+_MOST_BYTES: Final = 64 << 30  # of the arrays of an .npz, which are read whole
+_MOST_NAMES_BYTES: Final = 1 << 30
 
 
 def read_npz(path: Path, reading: Reading = PLAIN) -> EmbeddingSource:
@@ -21,11 +25,14 @@ def read_npz(path: Path, reading: Reading = PLAIN) -> EmbeddingSource:
     Rows without ids are numbered. Also taken where they are there: `captions` [N], and the texts `clip` and
     `clip_fingerprint`.
     """
-    try:
+    with readable(f"{path} is no .npz file that can be read", remedy="write one with numpy.savez"):
+        require_regular(path, _MOST_BYTES)
+        with ZipFile(path) as parts:
+            size = sum(part.file_size for part in parts.infolist())
+        if size > _MOST_BYTES:
+            raise Exhausted(f"{path} holds arrays of {size} bytes; at most {_MOST_BYTES} are read: give them as .npy")
         with np.load(path, allow_pickle=False) as arrays:
             given = {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
-        raise InvalidInput(f"{path} is no .npz file that can be read ({error}); write one with numpy.savez") from error
     key = reading.array(given, "embeddings", path)
     if key is None:
         raise InvalidInput(
@@ -34,7 +41,7 @@ def read_npz(path: Path, reading: Reading = PLAIN) -> EmbeddingSource:
         )
     ids, labels, captions = (_array(given, reading, what, path) for what in ("ids", "labels", "captions"))
     source = make_source(path, given[key], ids, labels, captions, names=reading.names)
-    source.splits = given.get("splits", ())
+    source.splits = _texts(given["splits"]) if "splits" in given else ()
     source.clip, source.clip_fingerprint = (str(given.get(name, "")) for name in ("clip", "clip_fingerprint"))
     return source
 
@@ -46,10 +53,9 @@ def read_npy(path: Path, reading: Reading = PLAIN) -> EmbeddingSource:
 
 def map_npy(path: Path) -> Floats:
     """The array of an .npy file, [N, dim], mapped and not read."""
-    try:
+    with readable(f"{path} is no .npy file that can be read", remedy="write one with numpy.save"):
+        require_regular(path, 1 << 62)  # it is mapped, however large
         embeddings: Floats = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InvalidInput(f"{path} is no .npy file that can be read ({error}); write one with numpy.save") from error
     return embeddings[None] if embeddings.ndim == 1 else embeddings
 
 
@@ -57,12 +63,8 @@ def read_columns(path: Path, columns: Columns, reading: Reading = PLAIN) -> Embe
     """A table with a column of embeddings, and of ids, labels and captions if there."""
     found = {what: reading.column(columns, what, path) for what in ("embedding", "id", "label", "caption")}
     taken = {what: columns[name] for what, name in found.items() if name is not None}
-    try:
+    with readable(f"{path}: the column {found['embedding']!r} holds no vectors of one length"):
         embeddings = np.stack(list(taken["embedding"])).astype(np.float32)
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(
-            f"{path}: the column {found['embedding']!r} holds no vectors of one length ({error})"
-        ) from error
     ids, labels, captions = (
         None if what not in taken else ["" if each is None else str(each) for each in taken[what]]
         for what in ("id", "label", "caption")
@@ -74,13 +76,18 @@ def read_columns(path: Path, columns: Columns, reading: Reading = PLAIN) -> Embe
 
 def _array(given: Mapping[str, Any], reading: Reading, what: str, path: Path) -> Sequence[str] | None:
     name = reading.array(given, what, path)
-    return None if name is None else [str(each) for each in given[name]]
+    return None if name is None else _texts(given[name])
+
+
+def _texts(values: Any) -> list[str]:
+    return [str(each) for each in np.atleast_1d(values)]
 
 
 def _read_names(names: str) -> list[str]:
     """The lines of a text file."""
     try:
-        return [line.strip() for line in local_path(names).read_text(encoding="utf-8-sig").splitlines()]
+        text = read_regular(local_path(names), _MOST_NAMES_BYTES).decode("utf-8-sig")
+        return [line.strip() for line in text.splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"--names {names}: it cannot be read as UTF-8 text: {error}") from error
 

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from shared.datasets.decoding import decode_picture
+from shared.datasets.decoding import MAX_BYTES, decode_picture
 from shared.errors import InvalidPicture
+from shared.files import read_regular
 from shared.types import Floats
 
 
@@ -22,12 +23,14 @@ class Picture:
     id: unique in its source. label: its category; empty where there is none
     content: a file that holds it, the bytes of one, or its pixels [H, W, 3], uint8, RGB
     caption: what it shows, in words; empty where there is none
+    inside: the folder that the file must lie in once links are followed; None for any
     """
 
     id: str
     label: str
     content: Path | bytes | npt.NDArray[np.uint8]
     caption: str = ""
+    inside: Path | None = None
 
     @property
     def has_file(self) -> bool:
@@ -57,9 +60,20 @@ class Picture:
             Image.fromarray(self.content).save(buffer, format="PNG")
             return buffer.getvalue()
         try:
-            return self.content.read_bytes()
+            self._require_inside(self.content)
+            return read_regular(self.content, MAX_BYTES)
         except OSError as error:
             raise InvalidPicture(f"{self.content} cannot be read: {error.strerror}.") from error
+
+    def _require_inside(self, path: Path) -> None:
+        if self.inside is None:
+            return
+        real = path.resolve()
+        if not real.is_relative_to(self.inside.resolve()):
+            raise InvalidPicture(
+                f"{path} leads out of {self.inside}, to {real}: build with --follow-links to follow the links of a "
+                "folder, with --anywhere to take the paths of a table"
+            )
 
 
 class PictureSource(Protocol):

@@ -44,6 +44,8 @@ class Reading:
     keys: name of an array in an .npz, by what it holds: embeddings, ids, labels
     separator, encoding: of a table of text; None to detect the separator, and UTF-8 or the encoding of its mark
     names: text file with one id a line, for embeddings that come without ids
+    follow_links: read pictures of a folder that are links out of it. anywhere: read those that a table names outside of
+    its own folder
     """
 
     strict: bool = False
@@ -52,6 +54,8 @@ class Reading:
     separator: str | None = None
     encoding: str | None = None
     names: str | None = None
+    follow_links: bool = False
+    anywhere: bool = False
     skipped: list[tuple[str, str]] = field(default_factory=list, compare=False)
 
     def column(self, there: Collection[str], what: str, where: object) -> str | None:

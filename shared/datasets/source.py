@@ -196,7 +196,8 @@ def _open_folder(folder: Path, split: str | None, reading: Reading) -> PictureSo
             return open_collections([str(shard) for shard in shards], reading=reading)
         raise
     # ids are paths in the whole folder, so that pictures of two parts never have the same
-    pictures = [Picture(path.relative_to(folder).as_posix(), label, path) for label, path in files]
+    inside = None if reading.follow_links else folder
+    pictures = [Picture(path.relative_to(folder).as_posix(), label, path, inside=inside) for label, path in files]
     return ListedSource(folder.name, split, tuple(sorted({label for label, _ in files})), pictures)
 
 

@@ -9,11 +9,14 @@ from typing import Any
 
 from shared.datasets.picture import Picture
 from shared.datasets.reading import PLAIN, SYNONYMS, Reading
-from shared.errors import InvalidInput, NotFound
+from shared.errors import Exhausted, InvalidInput, NotFound
+from shared.files import readable, require_regular
 
 Columns = Mapping[str, Sequence[Any]]
 
 _MOST_FIELD_BYTES = 1 << 20  # of one field in a CSV file
+_MOST_CSV_BYTES = 1 << 30
+_MOST_PARQUET_BYTES = 16 << 30  # of its columns, once they are decompressed
 _VECTORS = frozenset(SYNONYMS["embedding"])
 _ABOUT_URLS = "; pictures at URLs are not fetched: img2dataset makes shards of them"
 _SEPARATORS = ",;\t|"
@@ -36,7 +39,7 @@ class TableSource:
                 f"name it with --path-column{_ABOUT_URLS if 'url' in map(str.lower, columns) else ''}"
             )
         self.name = path.stem
-        self._folder = path.parent
+        self._folder, self._inside = path.parent, None if reading.anywhere else path.parent
         self._contents = columns[where]
         blank = [""] * len(self._contents)
         self._labels, self._captions = (
@@ -53,7 +56,7 @@ class TableSource:
     def __iter__(self) -> Iterator[Picture]:
         rows = zip(self._ids, self._contents, self._labels, self._captions, strict=True)
         for item_id, content, label, caption in rows:
-            yield Picture(item_id, label, self._file(content), caption)
+            yield Picture(item_id, label, self._file(content), caption, self._inside)
 
     def _file(self, content: Any) -> Path | bytes:
         if isinstance(content, Mapping):
@@ -78,6 +81,7 @@ def read_csv(path: Path, reading: Reading = PLAIN) -> Columns:
     """Columns of a CSV file with a header: separated by comma, semicolon, tab or bar, in UTF-8 unless it is named."""
     rows: list[dict[str | Any, Any]] = []
     try:
+        require_regular(path, _MOST_CSV_BYTES)
         csv.field_size_limit(_MOST_FIELD_BYTES)
         with path.open(newline="", encoding=reading.encoding or _encoding(path)) as file:
             separator = reading.separator or _separator(file.readline())
@@ -90,7 +94,7 @@ def read_csv(path: Path, reading: Reading = PLAIN) -> Columns:
             f"{path} is no CSV file in {reading.encoding or 'UTF-8'}, after row {len(rows) + 1} ({error}): name its "
             "encoding, such as --encoding latin-1 or --encoding cp1252"
         ) from error
-    except (OSError, csv.Error, LookupError, TypeError) as error:
+    except (OSError, csv.Error, LookupError, TypeError, MemoryError) as error:
         raise InvalidInput(f"{path} is no CSV file that can be read: {error}") from error
     for number, row in enumerate(rows, 2):
         if None in row or None in row.values():
@@ -120,11 +124,14 @@ def read_parquet(path: Path) -> Columns:
     Numbers of classes become their names where Hugging Face's `datasets` has left them in the file.
     """
     try:
-        import pyarrow as arrow  # noqa: PLC0415 - large, and only this needs it
-        from pyarrow import parquet  # noqa: PLC0415
+        from pyarrow import parquet  # noqa: PLC0415 - large, and only this needs it
     except ModuleNotFoundError as error:
         raise NotFound("Parquet files need pyarrow, which is not installed: pip install 'semlink[lab]'") from error
-    try:
+    with readable(f"{path} is no Parquet file that can be read"):
+        about = parquet.ParquetFile(path).metadata
+        size = sum(about.row_group(group).total_byte_size for group in range(about.num_row_groups))
+        if size > _MOST_PARQUET_BYTES:
+            raise Exhausted(f"{path} holds {size} bytes of columns; at most {_MOST_PARQUET_BYTES} are read: split it")
         table = parquet.read_table(path)
         # embeddings as they are, without a Python object for each value
         columns = {
@@ -132,8 +139,6 @@ def read_parquet(path: Path) -> Columns:
             for name in table.column_names
         }
         return columns | _class_names(table.schema.metadata or {}, columns)
-    except (arrow.ArrowException, OSError) as error:
-        raise InvalidInput(f"{path} is no Parquet file that can be read: {error}") from error
 
 
 def _class_names(metadata: Mapping[bytes, bytes], columns: Columns) -> dict[str, list[str]]:

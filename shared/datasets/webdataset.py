@@ -16,6 +16,7 @@ from shared.datasets.decoding import MAX_BYTES
 from shared.datasets.folder import SUFFIXES
 from shared.datasets.picture import Picture
 from shared.errors import InvalidInput
+from shared.files import readable
 
 _TEXTS = {"label": (".cls", ".label"), "caption": (".txt", ".caption")}
 _TEXT_BYTES = 1 << 20
@@ -31,11 +32,8 @@ class TarSource:
     def __init__(self, path: Path) -> None:
         self.name = path.stem
         self._path = path
-        try:
-            with tarfile.open(path) as archive:
-                self._groups = _groups(archive)
-        except (tarfile.TarError, OSError, EOFError) as error:
-            raise InvalidInput(f"{path} is no tar file that can be read: {error}") from error
+        with readable(f"{path} is no tar file that can be read"), tarfile.open(path) as archive:
+            self._groups = _groups(archive)
         if not self._groups:
             raise InvalidInput(f"{path} holds no pictures ({', '.join(sorted(SUFFIXES))})")
 
@@ -50,9 +48,10 @@ class TarSource:
     def __iter__(self) -> Iterator[Picture]:
         with tarfile.open(self._path) as archive:
             for key, members in self._groups.items():
-                picture = _read(archive, members[_picture_suffix(members) or ""], MAX_BYTES + 1)
-                described = _json(archive, members)
-                label, caption = (_text(archive, members, described, name) for name in _TEXTS)
+                with readable(f"{self._path}, member {key!r}: it cannot be read"):
+                    picture = _read(archive, members[_picture_suffix(members) or ""], MAX_BYTES + 1)
+                    described = _json(archive, members)
+                    label, caption = (_text(archive, members, described, name) for name in _TEXTS)
                 yield Picture(key, label, picture, caption)
 
 

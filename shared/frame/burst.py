@@ -34,6 +34,11 @@ _HEARD_WITH: Final[dict[Framing, tuple[str, ...]]] = {
 """Fields of a burst that a receiver may get, by framing, beside those that it always gets."""
 
 
+def burst_name(burst_id: int) -> str:
+    """A burst id as logs and answers name it: 16 hexadecimal digits, which no reader of JSON rounds."""
+    return f"{burst_id:016x}"
+
+
 @dataclass(frozen=True, slots=True)
 class CodecSpec:
     """A codec of one length, and the CLIP model that its embeddings come from.

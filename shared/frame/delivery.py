@@ -100,6 +100,7 @@ class HarqRound:
 class Delivery:
     """One picture's answer.
 
+    burst_id: of the burst that was answered last, as in the services' logs; empty from services before it was told.
     item_id, label, distance: of the answer, the nearest item with the label that won the vote. top: the answer first,
     then other items, nearest first. confidence: 0 to 1, how likely the label is right. accepted, reason: whether the
     receiver trusts it, and why not. cbr: complex channel uses / (3 H W) of the payload, NaN for an embedding of no
@@ -137,6 +138,7 @@ class Delivery:
     framing: Framing = "ideal"
     header_symbols: int = 0
     configuration_symbols: int = 0
+    burst_id: str = ""
     rounds: tuple[HarqRound, ...] = ()
     asked: Asked | None = None
     trace: Trace | None = None

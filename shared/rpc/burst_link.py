@@ -12,7 +12,7 @@ from protos.semlink.v1 import link_pb2 as pb
 from protos.semlink.v1.channel_pb2_grpc import ChannelStub
 from protos.semlink.v1.link_pb2_grpc import ReceiverStub
 from shared.errors import Expired, InvalidInput, SemLinkError, Unavailable
-from shared.frame.burst import Burst, LinkConfiguration
+from shared.frame.burst import Burst, LinkConfiguration, burst_name
 from shared.frame.reception import Reception
 from shared.rpc.address import checked_address
 from shared.rpc.options import MAX_MESSAGE_BYTES, channel_options
@@ -96,7 +96,7 @@ class _Stream:
             if answer is not None and not answer.done():
                 answer.set_result(reception)
             else:
-                log.debug("answer came too late", burst=reception.burst_id)
+                log.debug("answer came too late", burst=burst_name(reception.burst_id))
 
 
 class BurstLink:

@@ -10,6 +10,7 @@ import structlog
 
 from shared.errors import SemLinkError
 from shared.files import reason_file, said
+from shared.printable import printable
 from shared.rpc.server import Service, serve
 from shared.runtime.config import ServerSettings, read_settings
 
@@ -45,6 +46,14 @@ async def _serve_and_exit(kind: type[Service], settings: ServerSettings) -> None
     os._exit(0)  # nothing is left to save, and Python would wait for a thread that loads, and seconds for torch to end
 
 
+def _clean(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Texts of strangers as `printable` has them; a traceback keeps its lines."""
+    return {
+        name: printable(value, keep="\n" if name == "exception" else "") if isinstance(value, str) else value
+        for name, value in event.items()
+    }
+
+
 def _configure_logging(service: str, level: str, log_format: str) -> None:
     """Send structlog's events of this process to standard error.
 
@@ -61,6 +70,7 @@ def _configure_logging(service: str, level: str, log_format: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _clean,
             render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeAlias, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import grpc
 import structlog
@@ -23,6 +23,7 @@ from shared.errors import Unavailable
 from shared.files import replacing
 from shared.rpc.options import server_options
 from shared.rpc.reflection import enable_reflection
+from shared.rpc.requests import Handler, ReadsRequests
 from shared.rpc.status import abort_with
 from shared.runtime.config import ServerSettings
 
@@ -32,7 +33,6 @@ _LOOPBACK = "127.0.0.1"
 _BEAT_SECONDS = 1.0
 
 Loaded = TypeVar("Loaded")
-Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"  # generic to the type checker only
 
 
 class Service(ABC):
@@ -83,12 +83,15 @@ async def serve(kind: type[Service], settings: ServerSettings, stop: asyncio.Eve
     if settings.stop_with_stdin:
         asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _stop_at_end_of_stdin, stop)
     gate, checks = _Gate(), health.aio.HealthServicer()
-    server = grpc.aio.server(options=server_options(settings.max_message_bytes), interceptors=[gate])
+    options = server_options(settings.max_message_bytes)
+    server = grpc.aio.server(options=options, interceptors=[ReadsRequests(settings.max_message_bytes), gate])
     await _register(server, kind, checks)
     port = _bind(server, settings)
     await server.start()
     address = f"{settings.host}:{port}"
     log.info("listening", address=address)
+    if settings.metrics_port is not None:
+        _serve_metrics(kind.name, settings.host, settings.metrics_port)
     if settings.announce is not None:
         _announce(settings.announce, address)
     loading = kind.load(settings)
@@ -111,6 +114,12 @@ async def serve(kind: type[Service], settings: ServerSettings, stop: asyncio.Eve
         if service is not None:
             await loading.__aexit__(None, None, None)
         log.info("stopped")
+
+
+def _serve_metrics(service: str, host: str, port: int) -> None:
+    from shared.observe.exposition import serve_metrics  # noqa: PLC0415 - 0.1 s, and few want it
+
+    log.info("metrics", address=f"{host}:{serve_metrics(service, host, port)}")
 
 
 async def _register(server: grpc.aio.Server, kind: type[Service], checks: Any) -> None:

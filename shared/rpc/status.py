@@ -1,16 +1,17 @@
 """How a call or the answer to a burst ends with one of SemLink's errors, and what a failed call raises."""
 
 from collections.abc import Awaitable, Callable
-from functools import wraps
-from typing import Any, Final, NoReturn, ParamSpec, TypeVar, cast
+from typing import Any, Final, NoReturn, cast
 
 import grpc
 import structlog
 
 from protos.semlink.v1 import link_pb2 as pb
 from shared import errors
-from shared.frame.burst import Burst, LinkConfiguration
-from shared.wire.failure import BY_NUMBER, error_from_status, failure_from
+from shared.frame.burst import Burst, LinkConfiguration, burst_name
+from shared.observe.metrics import tracking
+from shared.wire.failure import BY_NUMBER, error_from_status, failure_from, status_of
+from shared.wire.limits import check_limits
 from shared.wire.link import burst_from_wire, configuration_from_wire
 
 log = structlog.get_logger()
@@ -20,8 +21,6 @@ _LOST: Final = (
 )
 _LOST_BURST: Final = "semlink-lost"
 """Key in the trailing metadata of a call that ends with `errors.Lost`."""
-Arguments = ParamSpec("Arguments")
-Answer = TypeVar("Answer")
 
 
 def error_from_rpc(error: grpc.RpcError) -> errors.SemLinkError:
@@ -34,21 +33,6 @@ def error_from_rpc(error: grpc.RpcError) -> errors.SemLinkError:
     return error_from_status(call.code(), call.details() or "")
 
 
-def answers_errors(
-    method: Callable[Arguments, Awaitable[Answer]],
-) -> Callable[Arguments, Awaitable[Answer]]:
-    """Decorate a unary servicer method `(self, request, context)`: its errors become gRPC statuses."""
-
-    @wraps(method)
-    async def answer(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
-        try:
-            return await method(*args, **kwargs)
-        except Exception as error:
-            await abort_with(cast(grpc.aio.ServicerContext[Any, Any], args[2]), error)
-
-    return answer
-
-
 async def abort_with(context: grpc.aio.ServicerContext[Any, Any], error: Exception) -> NoReturn:
     """End a call with the status and message of `error`."""
     failure = failure_from(error)
@@ -58,13 +42,15 @@ async def abort_with(context: grpc.aio.ServicerContext[Any, Any], error: Excepti
 
 async def answer_burst(message: pb.Burst, handle: Callable[[Burst], Awaitable[pb.Reception]]) -> pb.Reception:
     """The answer of `handle` to one burst; what it raises becomes the reception's failure."""
-    try:
-        return await handle(burst_from_wire(message))
-    except errors.SemLinkError as error:
-        log.info("burst refused", burst=message.burst_id, reason=str(error))
-        return refusal(message.burst_id, error)
-    except Exception as error:  # the stream must go on for the other bursts
-        return refusal(message.burst_id, error)
+    with tracking("Burst") as tracked:
+        try:
+            check_limits(message)
+            return await handle(burst_from_wire(message))
+        except Exception as error:  # the stream must go on for the other bursts
+            tracked.status = status_of(error).name
+            if isinstance(error, errors.SemLinkError):
+                log.info("burst refused", burst=burst_name(message.burst_id), reason=str(error))
+            return refusal(message.burst_id, error)
 
 
 async def answer_control(
@@ -75,6 +61,7 @@ async def answer_control(
     hold: takes the configuration, and the seconds that are left, 0 for no limit.
     """
     try:
+        check_limits(message)
         configuration = configuration_from_wire(message.configure)
         await hold(configuration, message.timeout_seconds)
     except Exception as error:  # the stream must go on for bursts

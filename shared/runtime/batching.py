@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import Generic, TypeVar
 
 from shared.errors import Expired
+from shared.observe.metrics import BATCH_ITEMS
 from shared.runtime.deadline import Deadline
 
 Item = TypeVar("Item")
@@ -49,7 +50,7 @@ class Batcher(Generic[Item, Result]):
         self._work = work
         self._max_size = max_size
         self._max_wait_seconds = max_wait_seconds
-        self._workers = workers
+        self._workers, self._name = workers, name
         self._queue: list[_Waiting[Item, Result]] = []
         self._last_size = 1
         self._wanted = 1  # as many queued items wake the worker that collects
@@ -134,6 +135,8 @@ class Batcher(Generic[Item, Result]):
                 settle(waiting.answer, Expired("the deadline passed while the request waited: allow more time"))
             elif not waiting.answer.done():
                 wanted.append(waiting)
+        if wanted:
+            BATCH_ITEMS.observe(len(wanted), self._name)
         return wanted
 
 

@@ -28,6 +28,9 @@ class ServerSettings(BaseSettings):
     heartbeat: Path | None = Field(
         None, description="file that is touched every second while the service is ready, for cheap health checks"
     )
+    metrics_port: int | None = Field(
+        None, ge=0, le=65535, description="port of /metrics for Prometheus; 0 lets the system choose; default: none"
+    )
     grace_seconds: float = Field(4.0, ge=0, le=60, description="time for work in flight to finish on SIGTERM")
     stop_with_stdin: bool = Field(False, description="stop when standard input ends, so as not to outlive a supervisor")
     max_message_bytes: int = Field(48 << 20, ge=1 << 16, le=1 << 30, description="largest gRPC message")

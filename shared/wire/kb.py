@@ -15,6 +15,7 @@ from shared.wire.converter import AnyMessage, to_message
 
 _PAGE_ITEMS = 100
 _MOST_PAGE_ITEMS = 1000
+_PAGE_BYTES = 1 << 20
 
 
 def embedding_from_wire(data: bytes, what: str) -> Embedding:
@@ -41,9 +42,20 @@ def page_from_wire(request: pb.ListRequest) -> tuple[int, int, str | None]:
 
 
 def page_to_wire(items: Sequence[Listed], count: int) -> pb.ListResponse:
-    """One page of at most `count` items, and how to ask for the next; `items` has one more where there is one."""
-    lines = [with_path_to_wire(one, pb.ListResponse.Line) for one in items[:count]]
-    return pb.ListResponse(items=lines, next=str(items[count - 1].position) if len(items) > count else "")
+    """One page of at most `count` items, and how to ask for the next; `items` has one more where there is one.
+
+    A page of long texts ends early: it has at most _PAGE_BYTES, or one item.
+    """
+    page, size = pb.ListResponse(), 0
+    for one in items[:count]:
+        line = with_path_to_wire(one, pb.ListResponse.Line)
+        size += line.ByteSize()
+        if page.items and size > _PAGE_BYTES:
+            break
+        page.items.append(line)
+    if len(items) > len(page.items):
+        page.next = str(items[len(page.items) - 1].position)
+    return page
 
 
 def verification_to_wire(found: Verification) -> pb.VerifyResponse:

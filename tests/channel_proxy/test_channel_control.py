@@ -120,11 +120,11 @@ async def test_a_scenario_of_the_wall_clock_runs_by_itself(parts) -> None:
     assert (await in_thread(control.scheduled)).seconds > 0.5
 
 
-def test_a_schedule_without_settings_leaves_those_in_force() -> None:
+async def test_a_schedule_without_settings_leaves_those_in_force() -> None:
     control = Control(ChannelSettings(snr_db=3.0))
-    control.run(Schedule("short", {}, changes=(Change(1.0, {"fading": "rayleigh"}),)), keep=True)
+    await control.run(Schedule("short", {}, changes=(Change(1.0, {"fading": "rayleigh"}),)), keep=True)
     assert control.settings.snr_db == 3.0
-    control.run(Schedule("short", {}))
+    await control.run(Schedule("short", {}))
     assert control.settings == ChannelSettings()
 
 
@@ -150,7 +150,7 @@ async def test_watch_counts_what_passes(parts) -> None:
     watching = asyncio.create_task(asyncio.to_thread(watch))
     await until(lambda: bool(seen))
     await outcomes(link, [make_burst(n) for n in range(1, 31)])
-    await outcomes(link, [make_burst(n, channel_override={"blackout": True}) for n in range(31, 51)])
+    await outcomes(link, [make_burst(n, channel_override={"loss_probability": 1.0}) for n in range(31, 51)])
     await outcomes(link, [make_burst(n, symbols=payload() * 2) for n in range(51, 61)])  # refused: too loud
     await asyncio.wait_for(watching, 60)
     assert sum(each.bursts for each in seen) == 60
@@ -178,7 +178,7 @@ async def test_watch_tells_of_the_scenario_and_ends_with_the_channel(tmp_path: P
             return seen
 
     async with proxy(tmp_path) as (link, _, service):
-        service._control.run(RAMP)
+        await service._control.run(RAMP)
         await link.exchange(make_burst(6))
         watching = asyncio.create_task(asyncio.to_thread(watch, link.address))
         await asyncio.wait_for(ended.wait(), 60)

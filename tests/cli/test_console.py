@@ -65,3 +65,24 @@ def test_a_narrow_terminal_loses_nothing(at: list[str], picture: Path) -> None:
     for part in ("confidence", "kbsc", "0.01", "2.00"):
         assert part in wide.stdout
         assert part in narrow.stdout
+
+
+STRANGE = "[/red] \x1b[31mred\x1b]0;title\x07 \u202egnp.exe [bold]b[/bold]\nsecond \x9b31m"
+SHOWN = r"[/red] \x1b[31mred\x1b]0;title\x07 \u202egnp.exe [bold]b[/bold]\nsecond \x9b31m"
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_label_of_a_stranger_is_shown_as_it_is_and_does_nothing(at: list[str], tmp_path: Path, count: int) -> None:
+    file = tmp_path / "a.png"
+    file.write_bytes(STRANGE.encode())
+    run = semlink("send", *[file] * count, *at, env=environment(PYTHONIOENCODING="utf-8"), encoding="utf-8")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count(SHOWN) == count
+    assert not set("\x1b\x07\x9b\u202e") & set(run.stdout)
+
+
+def test_an_error_message_of_a_stranger_is_shown_as_it_is(tmp_path: Path) -> None:
+    run = semlink("send", tmp_path / STRANGE.replace("/", ""), env=environment(PYTHONIOENCODING="utf-8"))
+    assert run.returncode == 2
+    assert not set("\x1b\x07\x9b\u202e") & set(run.stderr)
+    assert r"\x1b[31mred" in run.stderr

@@ -1,6 +1,7 @@
 """`semlink send`, `channel` and `kb` on a running link, as a user types them."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,19 @@ def test_send_draws_sent_and_retrieved(link: LocalLink, cat: Path, tmp_path: Pat
     refused = semlink("send", cat, *at, "--show")
     assert refused.returncode == 2
     assert "--save" in refused.stderr
+
+
+def test_open_hands_the_sheet_to_the_picture_viewer(link: LocalLink, cat: Path, tmp_path: Path) -> None:
+    """The viewer is what `xdg-open` of the path starts; where there is none the error says where the picture is."""
+    at = ("--transmitter", link.transmitter, "--receiver", link.receiver)
+    viewer, seen = tmp_path / "xdg-open", tmp_path / "seen.png"
+    viewer.write_text(f'#!/bin/sh\ncp "$1" "{seen}"\n', encoding="utf-8")
+    viewer.chmod(0o755)
+    semlink("send", cat, *at, "--open", env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert Image.open(seen).size[0] > 300
+    none = semlink("send", cat, *at, "--open", env=os.environ | {"PATH": str(tmp_path / "empty")})
+    assert none.returncode == 1
+    assert "no picture viewer answers here; the picture is in" in none.stderr
 
 
 def test_send_for_people(link: LocalLink, cat: Path) -> None:

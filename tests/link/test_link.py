@@ -161,12 +161,19 @@ def test_the_ledger_of_every_delivery_adds_up(client, drawn_pngs: Pictures) -> N
             assert delivery.cbr_total == pytest.approx((k / 2 + 16) / (3 * 64 * 64))
 
 
-def test_time_on_the_air_that_is_waited_for_is_measured_and_counted_once(client, drawn_pngs: Pictures) -> None:
-    options: dict[str, Any] = {"symbol_rate_hz": 1e3, "propagation_seconds": 0.1, "airtime": "real"}
-    options |= {"delay_seconds": 0.05, "codec": "kbsc", "k": 64, "pilot_symbols": 16}
-    start = perf_counter()
-    found = delivered(client.send_many([data for _, data in drawn_pngs[:6]], **options))
-    elapsed = perf_counter() - start
+def test_time_on_the_air_that_is_waited_for_is_measured_and_counted_once(
+    client, link: LocalLink, drawn_pngs: Pictures
+) -> None:
+    options: dict[str, Any] = {"propagation_seconds": 0.1, "delay_seconds": 0.05}
+    options |= {"codec": "kbsc", "k": 64, "pilot_symbols": 16}
+    with ChannelControl(link.channel) as control:
+        control.set(symbol_rate_hz=1e3, airtime="real")
+        try:
+            start = perf_counter()
+            found = delivered(client.send_many([data for _, data in drawn_pngs[:6]], **options))
+            elapsed = perf_counter() - start
+        finally:
+            control.reset()
     assert elapsed >= 6 * 0.048 + 0.15  # one after the other
     for delivery in found.values():
         assert sorted(entry.stage for entry in delivery.ledger) == sorted(set(Stage) - OTHERS)

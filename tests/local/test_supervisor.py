@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from threading import Timer
 from time import monotonic, sleep
@@ -93,6 +94,26 @@ def test_a_service_that_dies_while_it_is_waited_for_is_reported_at_once(tmp_path
     Timer(0.1, service.kill).start()
     with pytest.raises(Unavailable, match="receiver ended with status -9"):
         service.wait_ready(monotonic() + PATIENCE)
+
+
+@pytest.mark.parametrize("at_work", [True, False])
+def test_a_service_whose_log_goes_on_is_not_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_work: bool
+) -> None:
+    """As while it builds a large knowledge base."""
+    monkeypatch.setattr("local.service_process._SILENCE_SECONDS", 0.4)
+    service = ServiceProcess("receiver", tmp_path)
+    service.log.touch()
+    polls = iter(range(1000))
+
+    def meanwhile() -> None:
+        if at_work:
+            service.log.touch()
+        if next(polls) == 20:  # a second
+            (tmp_path / "receiver.address").write_text("127.0.0.1:5\n", encoding="utf-8")
+
+    with nullcontext() if at_work else pytest.raises(Unavailable, match="receiver was not ready in time"):
+        assert service.bound_address(monotonic(), meanwhile) == "127.0.0.1:5"
 
 
 def test_nothing_ready_is_an_error_that_names_the_address() -> None:

@@ -9,7 +9,7 @@ from tests.tools.paths import ROOT
 
 HEAVY = ("torch", "torchvision", "timm", "open_clip", "faiss", "sionna")
 PACKAGES = (
-    "assets", "channel_proxy", "cli", "client", "lab", "local", "protos", "receiver", "semlink", "shared",
+    "assets", "channel_proxy", "cli", "client", "console", "lab", "local", "protos", "receiver", "semlink", "shared",
     "transmitter",
 )  # fmt: skip
 PROBE = "import importlib, sys; importlib.import_module(sys.argv[1]); print(*(set(sys.modules) & set(sys.argv[2:])))"
@@ -83,5 +83,5 @@ def test_files_of_text_are_utf_8_whatever_the_locale(package: str) -> None:
         for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
                 named = {keyword.arg for keyword in call.keywords}
-                text = call.func.attr in {"read_text", "write_text"} or "text" in named
+                text = call.func.attr in {"read_text", "write_text"} or {"text", "check"} <= named
                 assert not text or "encoding" in named, f"{file}:{call.lineno} names no encoding"

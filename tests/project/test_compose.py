@@ -53,7 +53,16 @@ def test_every_service_is_built_here_from_a_target_of_the_dockerfile(compose: di
 def test_environment_names_settings_and_says_their_defaults(compose: dict[str, Any], name: str) -> None:
     """A misspelt variable would be ignored; a default that differs from the code's would surprise."""
     prefix, settings = SETTINGS[name]
-    own = {"HOST", "KB", "KB_SOURCE", "CHANNEL_ADDRESS", "RECEIVER_ADDRESS", "LOG_FORMAT", "RECEIVER_STREAMS"}
+    own = {
+        "HOST",
+        "KB",
+        "KB_SOURCE",
+        "CHANNEL_ADDRESS",
+        "RECEIVER_ADDRESS",
+        "LOG_FORMAT",
+        "RECEIVER_STREAMS",
+        "METRICS_PORT",
+    }
     for variable, value in compose["services"][name]["environment"].items():
         field = variable.removeprefix(prefix)
         assert field != variable, variable

@@ -61,6 +61,8 @@ def allowed(fields: dict[str, Any]) -> ChannelSettings:
         fields |= {"coherence_symbols": 0}
     if fields["fading"] == "kbsc":
         fields |= {"doppler_hz": 0.0}
+    if not 1e-3 <= fields["good_to_bad"] + fields["bad_to_good"] <= 1.999:
+        fields |= {"good_to_bad": 0.0}
     fields["cyclic_prefix_symbols"] = min(fields["cyclic_prefix_symbols"], fields["fft_size"])
     return ChannelSettings(**fields)
 

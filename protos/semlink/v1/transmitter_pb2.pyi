@@ -393,6 +393,7 @@ class Delivery(_message.Message):
     HEADER_SYMBOLS_FIELD_NUMBER: _builtins.int
     CONFIGURATION_SYMBOLS_FIELD_NUMBER: _builtins.int
     ASKED_FIELD_NUMBER: _builtins.int
+    BURST_ID_FIELD_NUMBER: _builtins.int
     item_id: _builtins.str
     label: _builtins.str
     distance: _builtins.float
@@ -420,6 +421,8 @@ class Delivery(_message.Message):
     """Symbols of the control message that configured the link for this picture and all others that are sent in the same
     way. It is sent once in a session, so cbr_total does not hold it; 0 with FRAMING_IDEAL.
     """
+    burst_id: _builtins.str
+    """Of the burst that was answered last, as in the services' logs: 16 hexadecimal digits."""
     @_builtins.property
     def top(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Hit]: ...
     @_builtins.property
@@ -474,10 +477,11 @@ class Delivery(_message.Message):
         header_symbols: _builtins.int = ...,
         configuration_symbols: _builtins.int = ...,
         asked: Global___Asked | None = ...,
+        burst_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_snr_db_estimated", b"_snr_db_estimated", "asked", b"asked", "channel", b"channel", "snr_db_estimated", b"snr_db_estimated", "trace", b"trace"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_snr_db_estimated", b"_snr_db_estimated", "accepted", b"accepted", "asked", b"asked", "cbr", b"cbr", "cbr_total", b"cbr_total", "channel", b"channel", "codec", b"codec", "confidence", b"confidence", "configuration_symbols", b"configuration_symbols", "csi", b"csi", "distance", b"distance", "framing", b"framing", "genies", b"genies", "header_symbols", b"header_symbols", "item_id", b"item_id", "k", b"k", "knowledge_base", b"knowledge_base", "knowledge_base_version", b"knowledge_base_version", "label", b"label", "ledger", b"ledger", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "reason", b"reason", "rounds", b"rounds", "snr_db_estimated", b"snr_db_estimated", "top", b"top", "total_seconds", b"total_seconds", "trace", b"trace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_snr_db_estimated", b"_snr_db_estimated", "accepted", b"accepted", "asked", b"asked", "burst_id", b"burst_id", "cbr", b"cbr", "cbr_total", b"cbr_total", "channel", b"channel", "codec", b"codec", "confidence", b"confidence", "configuration_symbols", b"configuration_symbols", "csi", b"csi", "distance", b"distance", "framing", b"framing", "genies", b"genies", "header_symbols", b"header_symbols", "item_id", b"item_id", "k", b"k", "knowledge_base", b"knowledge_base", "knowledge_base_version", b"knowledge_base_version", "label", b"label", "ledger", b"ledger", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "reason", b"reason", "rounds", b"rounds", "snr_db_estimated", b"snr_db_estimated", "top", b"top", "total_seconds", b"total_seconds", "trace", b"trace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__snr_db_estimated: _TypeAlias = _typing.Literal["snr_db_estimated"]  # noqa: Y015
     _WhichOneofArgType__snr_db_estimated: _TypeAlias = _typing.Literal["_snr_db_estimated", b"_snr_db_estimated"]  # noqa: Y015

@@ -10,7 +10,9 @@ from PIL import Image
 from receiver.knowledge_base.records import ItemRecord
 from receiver.knowledge_base.store.schema import blob_digest, digest
 from shared.datasets import Picture
+from shared.datasets.decoding import MAX_BYTES
 from shared.errors import Exhausted, InvalidInput, NotFound
+from shared.files import read_regular
 from shared.frame.kb import Item
 
 THUMBNAIL_SIDE = 96  # pixels, at most
@@ -60,9 +62,11 @@ def read_original(item: Item) -> bytes:
         raise NotFound(f"the picture of {item.item_id!r} was not kept; add items with --copy to keep their files")
     path = Path(item.path)
     try:
-        file = path.read_bytes()
+        file = read_regular(path, MAX_BYTES)
     except OSError as error:
         raise NotFound(f"the picture of {item.item_id!r} is gone: {path}: {os.strerror(error.errno or 0)}") from error
+    except (InvalidInput, Exhausted) as error:
+        raise NotFound(f"the picture of {item.item_id!r} is not what was stored any more: {error}") from error
     if blob_digest(file) != item.picture_digest:
         raise NotFound(f"the picture of {item.item_id!r} is not what was stored any more: {path}")
     return file

@@ -108,6 +108,10 @@ class Nested(Codec):
         """See `BaseCodec.with_mode`."""
         return self._with(_mode=1) if mode == 1 and self.analogue is not None else super().with_mode(mode)
 
+    def in_torch(self) -> Self:
+        """The same code computed by torch, as on a GPU: torch can count its operations."""
+        return self._with(_arrays=None)
+
     def in_rounds(self) -> Self:
         """See `BaseCodec.in_rounds`."""
         return self._with(_rounds=True)

@@ -76,16 +76,25 @@ class LabelPosterior:
         found[:, self._codes] = np.log(likelihood / (likelihood.sum(axis=1) + none)[:, None])
         return found
 
+    def log_label_of(self, decoded: Decoded, labels: Ints) -> LogProbabilities:
+        """Log-probability of the label of each candidate: labels [B, n] to [B, n], float32.
+
+        Minus infinity for a label that has no items here: the knowledge base may have got it since.
+        """
+        log_labels = self.log_labels(decoded)
+        last = log_labels.shape[1] - 1
+        found = np.take_along_axis(log_labels, np.minimum(labels, last), axis=1)
+        return np.where(labels <= last, found, np.float32(-np.inf))
+
     def scores(self, decoded: Decoded, products: Embeddings, labels: Ints) -> Floats:
         """Scores of candidates of each burst: [B, n].
 
         products: [B, n], inner products of e_hat and each candidate, of unit length. labels: [B, n], of each.
         """
-        log_labels = self.log_labels(decoded)
-        rows = np.arange(len(log_labels))[:, None]
-        # |e_i| = 1, so the rest of the squared distance is the same for all
-        scores: Floats = products / np.float32(self._variance) + self.trust * log_labels[rows, labels]
-        return scores
+        scores: Floats = products / np.float32(
+            self._variance
+        )  # |e_i| = 1: the rest of the distance is the same for all
+        return scores if self.trust == 0 else scores + self.trust * self.log_label_of(decoded, labels)
 
     def _best_trust(self, codec: Codec) -> float:
         """The trust that names the labels of some items best, each found among the others from its own embedding."""

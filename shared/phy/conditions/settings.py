@@ -32,6 +32,12 @@ GUARD_SYMBOLS: Final = 16
 SELECTIVE: Final = tuple(name for name in get_args(FadingName) if name.startswith("tdl-"))
 """Frequency-selective fadings."""
 
+OF_THE_LINK: Final = ("airtime", "stall_probability", "stall_seconds", "reset_probability", "blackout")
+"""Settings that concern every burst on the link, so no burst sets them for itself."""
+
+_LEAST_RENEWAL: Final = 1e-3
+"""Share of bursts at which the Gilbert-Elliott chain must forget its past: finding its state searches back to one."""
+
 
 class Grid(NamedTuple):
     """OFDM grid; symbols fill it in the order of subcarriers, one OFDM symbol after the other."""
@@ -172,6 +178,12 @@ class ChannelSettings(FaultSettings, NoiseSettings, FadingSettings):
             raise ValueError(
                 f"fading = {self.fading!r} with coherence_symbols = {self.coherence_symbols}: "
                 "its paths change with doppler_hz or from burst to burst, set coherence_symbols to 0"
+            )
+        renewal = 1 - abs(1 - self.good_to_bad - self.bad_to_good)
+        if self.good_to_bad and renewal < _LEAST_RENEWAL and self.good_to_bad + self.bad_to_good != 2:
+            raise ValueError(
+                f"good_to_bad = {self.good_to_bad:g} with bad_to_good = {self.bad_to_good:g}: give two whose sum is "
+                f"{_LEAST_RENEWAL:g} to {2 - _LEAST_RENEWAL:g}, or 2"
             )
         if self.cyclic_prefix_symbols > self.fft_size:
             raise ValueError(

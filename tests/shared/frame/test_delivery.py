@@ -21,7 +21,7 @@ DELIVERY = Delivery(
 KEYS = {
     "": "item_id label distance confidence accepted reason top codec k cbr cbr_total csi genies pilot_symbols "
     "pilot_pattern snr_db_estimated channel ledger total_seconds knowledge_base knowledge_base_version "
-    "framing header_symbols configuration_symbols rounds trace",
+    "framing header_symbols configuration_symbols burst_id rounds trace",
     "top": "item_id label distance",
     "channel": "snr_db_asked snr_db_achieved fading seed stream counter signal_power noise_power seconds air_symbols "
     "papr_db settings gain",

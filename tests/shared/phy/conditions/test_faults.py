@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from shared.errors import InvalidSetting
 from shared.phy import ChannelSettings
+from shared.phy.conditions import faults
 from shared.phy.conditions.faults import _BLOCK, GILBERT_ELLIOTT, NO_FAULT, draw_faults, is_bad
 from shared.phy.randomness import generator
 from shared.units import db_to_ratio
@@ -128,7 +130,7 @@ def test_looking_back_is_walking(p, q):
     assert np.array_equal(states(p, q, bursts=blocks * _BLOCK)[1:], plain)
 
 
-@pytest.mark.parametrize(("p", "q"), [(0.05, 0.2), (1.0, 1.0), (1e-6, 1e-6), (1e-300, 1e-6)])
+@pytest.mark.parametrize(("p", "q"), [(0.05, 0.2), (1.0, 1.0), (1e-3, 1e-6), (1e-300, 1e-3)])
 def test_any_counter_is_found_at_once_and_in_any_order(p, q):
     of = ChannelSettings(good_to_bad=p, bad_to_good=q, loss_probability=0.1)
     counters = [(1 << 64) - 1, 5, 1 << 40, 0, 1 << 20, 7]
@@ -192,3 +194,21 @@ def test_a_lost_burst_names_its_cause():
 def test_without_faults_nothing_happens():
     assert draw_faults(ChannelSettings(snr_db=-5, fading="rayleigh", seed=3), 1, 2) is NO_FAULT
     assert not NO_FAULT.lost
+
+
+@pytest.mark.parametrize(("p", "q"), [(1e-9, 1e-6), (1e-300, 1e-6), (1.0, 1 - 1e-9)])
+def test_a_chain_whose_state_is_found_only_far_back_is_refused(p: float, q: float) -> None:
+    """It took up to a second for one burst."""
+    with pytest.raises(InvalidSetting, match=r"good_to_bad = .* with bad_to_good = .*: give two whose sum is"):
+        ChannelSettings().updated(good_to_bad=p, bad_to_good=q)
+
+
+@pytest.mark.parametrize(("p", "q"), [(1e-3, 1e-6), (1.0, 1.0), (1.0, 0.999), (1e-3, 1e-3), (1e-12, 1e-3)])
+def test_a_state_is_found_within_a_few_blocks(p: float, q: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[int] = []
+    found = faults._forcing
+    monkeypatch.setattr(faults, "_forcing", lambda *given: searched.append(1) or found(*given))
+    of = ChannelSettings(good_to_bad=p, bad_to_good=q)
+    for stream in range(200):
+        draw_faults(of, stream, (1 << 40) + 5)
+    assert len(searched) < 200 * 5

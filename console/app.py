@@ -1,0 +1,109 @@
+"""The page, and the server of it."""
+
+import socket
+from collections.abc import Callable
+from typing import Final
+
+from fastapi import Request
+from nicegui import app, ui
+
+from console.gallery import Gallery
+from console.kb import KnowledgeBaseTab
+from console.link import SERVICES, Link
+from console.live import LiveTab
+from console.parts import labelled
+from console.send import SendTab
+from shared.errors import Unavailable
+
+_LOOK_SECONDS: Final = 2.0
+_TABS: Final[dict[str, Callable[[Link, Gallery], object]]] = {"Live": LiveTab, "Knowledge base": KnowledgeBaseTab}
+"""The tabs after Send, and what draws each."""
+_STYLE: Final = """
+.nicegui-content { max-width: 1680px; margin: 0 auto; }
+.q-uploader__list { padding: 0; min-height: 0; }
+@media (min-width: 1800px) { html { font-size: 18px; } }
+@media (max-width: 500px) { .nicegui-content, .q-tab-panel { padding: 8px; } }
+"""
+
+
+def serve(link: Link, host: str, port: int, *, show: bool, ready: Callable[[str], None]) -> None:
+    """Serve the console until Ctrl-C or SIGTERM. port: 0 lets the system choose. ready: called with the address.
+
+    Raises Unavailable for a port that is taken.
+    """
+    chosen = _port(host, port)
+    pictures = Gallery()
+
+    @ui.page("/", title="SemLink")
+    async def page(request: Request) -> None:
+        await _page(link, pictures, request)
+
+    app.on_startup(lambda: ready(f"http://{host}:{chosen}"))
+    app.timer(_LOOK_SECONDS, link.look)
+    ui.run(
+        host=host, port=chosen, title="SemLink", dark=None, reload=False, show=show, show_welcome_message=False,
+        favicon="📡",
+    )  # fmt: skip
+
+
+def _port(host: str, port: int) -> int:
+    """The port, or a free one for 0."""
+    try:
+        with socket.create_server((host, port)) as probe:
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        raise Unavailable(
+            f"the console cannot listen on {host}:{port}: {error.strerror}; choose another with --port, or 0 for any"
+        ) from error
+
+
+async def _page(link: Link, pictures: Gallery, request: Request) -> None:
+    ui.add_css(_STYLE)
+    with ui.header().classes("items-center gap-x-4 gap-y-0 py-1"):
+        ui.label("SemLink").classes("text-xl font-bold")
+        with ui.tabs().classes("grow").props("dense outside-arrows mobile-arrows align=left") as tabs:
+            names = [ui.tab(name) for name in ("Send", *_TABS)]
+        with ui.row().classes("gap-2 items-center") as chips:
+            _chips(link, chips)
+        dark = ui.dark_mode(None)
+        lighten = ui.button(icon="contrast", on_click=lambda: dark.set_value(not dark.value))
+        lighten.props('flat round color=white aria-label="Light or dark"')
+    with ui.tab_panels(tabs, value=names[0], animated=False, keep_alive=True).classes("w-full bg-transparent"):
+        with ui.tab_panel(names[0]):
+            send = SendTab(link, pictures)
+        for tab, make in zip(names[1:], _TABS.values(), strict=True):
+            with ui.tab_panel(tab):
+                make(link, pictures)
+    _follow(link, chips, send)
+    replay, picture = request.query_params.get("replay"), request.query_params.get("picture")
+    if replay and picture:
+        await ui.context.client.connected()
+        await send.replay(picture, replay)
+
+
+def _chips(link: Link, place: ui.row) -> None:
+    """Which services answer."""
+    place.clear()
+    with place:
+        for service in SERVICES:
+            away = link.away[service]
+            colour = "negative" if away else "positive"
+            chip = ui.badge(service, color=colour).props(f"data-testid=service-{service}")
+            labelled(chip, f"{service} {'is away' if away else 'is there'}").tooltip(
+                away or f"ready at {link.addresses[service]}"
+            )
+
+
+def _follow(link: Link, chips: ui.row, send: SendTab) -> None:
+    """Draw the services anew when one goes or comes, and offer its codecs again when the transmitter is back."""
+    told: list[object] = []
+
+    def look() -> None:
+        now = [dict(link.away), link.info]
+        if now == told:
+            return
+        told[:] = now
+        _chips(link, chips)
+        send.controls.refresh()
+
+    ui.timer(0.5, look)

@@ -1,0 +1,89 @@
+"""ECharts options of what is drawn; no browser is needed to make them."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from client import Entry, Kind, Trace
+from shared.types import Complex
+
+RIGHT, WRONG, UNKNOWN = "#15955a", "#d92d3a", "#64748b"
+COLOURS: Final = (
+    "#1e3a8a", "#2563eb", "#60a5fa", "#0f766e", "#2dd4bf", "#a3b18a", "#e9c46a", "#f4a261", "#e76f51", "#9d4edd",
+    "#c77dff", "#6d6875", "#b5838d", "#8d99ae",
+)  # fmt: skip
+_HATCH: Final = {"symbol": "rect", "dashArrayX": [1, 0], "dashArrayY": [3, 4], "rotation": -0.785, "color": "#fff9"}
+_GREY: Final = "#8b95a5"  # readable on white and on black
+_MOST_POINTS: Final = 600
+
+
+def ledger(entries: Sequence[Entry]) -> dict[str, Any]:
+    """One stacked bar of all stages, in milliseconds; emulated ones are hatched."""
+    shown = [entry for entry in entries if entry.seconds > 0]
+    bars = [_bar(entry, COLOURS[place % len(COLOURS)]) for place, entry in enumerate(shown)]
+    return {
+        "animation": False,
+        "tooltip": {"trigger": "item", "formatter": "{a}: {c} ms"},
+        "legend": {"bottom": 0, "textStyle": {"color": _GREY}, "itemWidth": 14},
+        "grid": {"left": 10, "right": 20, "top": 10, "bottom": 110},
+        "xAxis": {"type": "value", "name": "ms", "axisLabel": {"color": _GREY}, "splitLine": {"show": False}},
+        "yAxis": {"type": "category", "data": [""], "axisLine": {"show": False}, "axisTick": {"show": False}},
+        "series": bars,
+    }
+
+
+def _bar(entry: Entry, colour: str) -> dict[str, Any]:
+    style: dict[str, Any] = {"color": colour}
+    emulated = entry.kind is Kind.EMULATED
+    if emulated:
+        style["decal"] = _HATCH
+    name = f"{entry.stage} (emulated)" if emulated else str(entry.stage)
+    value = round(1e3 * entry.seconds, 4)
+    return {"type": "bar", "stack": "time", "barWidth": 34, "name": name, "data": [value], "itemStyle": style}
+
+
+def constellation(trace: Trace) -> dict[str, Any]:
+    """Symbols sent, received and equalized in the complex plane, at most 600 of each."""
+    kinds = (("received", trace.received, "#f4a261"), ("equalized", trace.equalized, "#2563eb"))
+    series = [_points(name, symbols, colour, 5) for name, symbols, colour in kinds]
+    series.append(_points("sent", trace.sent, "#15955a", 7) | {"symbol": "diamond"})
+    reach = max((abs(value) for one in series for point in one["data"] for value in point), default=1.0)
+    axis = {
+        "type": "value", "min": -_rounded(reach), "max": _rounded(reach), "axisLabel": {"color": _GREY},
+        "splitLine": {"lineStyle": {"opacity": 0.25}},
+    }  # fmt: skip
+    return {
+        "animation": False,
+        "tooltip": {"formatter": "{a}: {c}"},
+        "legend": {"bottom": 0, "textStyle": {"color": _GREY}},
+        "grid": {"left": 40, "right": 20, "top": 25, "bottom": 55},
+        "xAxis": axis | {"name": "I"},
+        "yAxis": axis | {"name": "Q"},
+        "series": series,
+    }
+
+
+def _points(name: str, symbols: Complex, colour: str, size: int) -> dict[str, Any]:
+    pairs = [[round(float(one.real), 4), round(float(one.imag), 4)] for one in symbols[:_MOST_POINTS]]
+    return {"type": "scatter", "name": name, "symbolSize": size, "data": pairs, "itemStyle": {"color": colour}}
+
+
+def _rounded(reach: float) -> float:
+    """A limit of an axis, a little above what is drawn."""
+    return round(1.05 * reach + 0.05, 1)
+
+
+def lines(names: Sequence[str], unit: str, *, minimum: float | None = None, maximum: float | None = None) -> Any:
+    """Curves over time, still empty: each point is [seconds, value]."""
+    return {
+        "animation": False,
+        "tooltip": {"trigger": "axis"},
+        "legend": {"bottom": 0, "textStyle": {"color": _GREY}},
+        "grid": {"left": 50, "right": 15, "top": 30, "bottom": 50},
+        "xAxis": {"type": "value", "min": "dataMin", "max": "dataMax", "axisLabel": {"color": _GREY}},
+        "yAxis": {"type": "value", "name": unit, "scale": True, "min": minimum, "max": maximum,
+                  "axisLabel": {"color": _GREY}, "splitLine": {"lineStyle": {"opacity": 0.25}}},
+        "series": [
+            {"type": "line", "name": name, "showSymbol": False, "data": [], "color": COLOURS[1 + 3 * place]}
+            for place, name in enumerate(names)
+        ],
+    }  # fmt: skip

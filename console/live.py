@@ -1,0 +1,168 @@
+"""The tab Live: a stream of pictures over the running channel, and what becomes of it, as curves."""
+
+import asyncio
+import tempfile
+from itertools import cycle
+from pathlib import Path
+from time import monotonic
+from typing import Any, Final, get_args
+
+from nicegui import events, ui
+
+from client import SemLinkError
+from console import charts, gallery
+from console.gallery import Gallery
+from console.link import Link
+from console.live_figures import LiveFigures, sample_of
+from console.parts import labelled, tagged
+from shared.phy.conditions.schedule import Schedule
+from shared.phy.conditions.settings import FadingName
+
+_DRAW_SECONDS: Final = 0.5
+_MOST_IN_FLIGHT: Final = 32
+_CHARTS: Final[tuple[tuple[str, str, tuple[str, ...], str, float | None, float | None], ...]] = (
+    ("live-accuracy", "Accuracy, rolling, with its 95 % interval", ("accuracy", "lower", "upper"), "", 0.0, 1.0),
+    ("live-snr", "SNR of each burst", ("asked", "achieved"), "dB", None, None),
+    ("live-latency", "Latency, emulated stages included", ("p50", "p95"), "ms", None, None),
+    ("live-confidence", "Confidence, rolling", ("confidence",), "", 0.0, 1.0),
+)
+
+
+class LiveTab:
+    """One page's tab. It sends while its page is open and not paused; the channel's settings hold for everybody."""
+
+    def __init__(self, link: Link, _: Gallery) -> None:
+        self._link = link
+        self._figures = LiveFigures()
+        self._started = monotonic()
+        self._running: asyncio.Task[None] | None = None
+        self._in_flight: set[asyncio.Task[None]] = set()
+        with ui.card().classes("w-full"):
+            self._stream_controls()
+            self._channel_controls()
+            self._summary = tagged(ui.label("nothing sent yet"), "live-summary")
+            self._error = ui.label().classes("text-negative").props('data-testid=live-error role="alert"')
+        self._charts: list[tuple[ui.echart, tuple[str, ...]]] = []
+        with ui.row().classes("w-full gap-4"):
+            for name, heading, curves, unit, least, most in _CHARTS:
+                with ui.card().classes("grow basis-[45%] min-w-[min(22rem,100%)]"):
+                    ui.label(heading).classes("text-lg")
+                    chart = ui.echart(charts.lines(curves, unit, minimum=least, maximum=most))
+                    self._charts.append((tagged(chart.classes("w-full h-64"), name), curves))
+        ui.timer(_DRAW_SECONDS, self._draw)
+        ui.context.client.on_delete(self._stop)
+
+    def _stream_controls(self) -> None:
+        with ui.row().classes("items-center gap-4"):
+            self._button = tagged(ui.button("Start", icon="play_arrow", on_click=self._toggle), "live-start")
+            self._rate = ui.number("pictures a second", value=5, min=0.2, max=100).classes("w-40")
+            self._harq = ui.switch("HARQ")
+            ui.button("CSV", icon="download", on_click=self._export).props("flat")
+            ui.button("Forget", icon="restart_alt", on_click=self._forget).props("flat")
+
+    def _channel_controls(self) -> None:
+        with ui.row().classes("w-full items-center gap-4"):
+            ui.label("Channel, for everybody:")
+            self._snr = ui.slider(min=-10, max=40, step=0.5, value=10).props("label-always").classes("grow max-w-md")
+            labelled(tagged(self._snr, "live-snr-slider"), "SNR of the channel in dB")
+            self._snr.on("change", lambda: self._set(snr_db=float(self._snr.value)))
+            self._fading = ui.select(list(get_args(FadingName)), value="none", label="fading").classes("w-32")
+            self._fading.on_value_change(lambda: self._set(fading=self._fading.value))
+            self._preset = ui.select([], label="preset", on_change=self._use_preset).classes("w-48").props("clearable")
+            ui.button("Reset", on_click=self._reset).props("flat")
+            ui.upload(label="scenario (TOML)", auto_upload=True, on_upload=self._schedule).props(
+                'flat dense accept=".toml"'
+            ).classes("w-56")
+        ui.timer(0.1, self._offer_presets, once=True)
+        self._scenario = ui.label().classes("text-sm")
+        ui.timer(1.0, self._follow_scenario)
+
+    async def _offer_presets(self) -> None:
+        presets = await self._ask(lambda client: client.presets())
+        if presets is not None:
+            self._preset.set_options([preset.name for preset in presets])
+
+    async def _ask(self, question: Any) -> Any:
+        """What the channel answers, or None with the error shown."""
+        try:
+            answer = await self._link.channel(question)
+        except SemLinkError as error:
+            self._error.set_text(str(error))
+            return None
+        self._error.set_text("")
+        return answer
+
+    async def _set(self, **settings: Any) -> None:
+        await self._ask(lambda client: client.set(**settings))
+
+    async def _use_preset(self) -> None:
+        if self._preset.value:
+            await self._ask(lambda client: client.set(preset=self._preset.value))
+
+    async def _reset(self) -> None:
+        await self._ask(lambda client: client.reset())
+
+    async def _schedule(self, event: events.UploadEventArguments) -> None:
+        """Run a scenario of a TOML file; traces beside it cannot be found from here."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / Path(event.file.name).name
+            file.write_bytes(await event.file.read())
+            await self._ask(lambda client: client.schedule(Schedule.from_file(file)))
+        event.sender.run_method("reset")
+
+    async def _follow_scenario(self) -> None:
+        if self._running is None or self._link.away["channel"]:
+            return
+        state = await self._ask(lambda client: client.scheduled())
+        running = state is not None and state.schedule is not None
+        self._scenario.set_text(f"scenario {state.schedule.name} at {state.seconds:.1f} s" if running else "")
+
+    def _toggle(self) -> None:
+        if self._running is not None:
+            self._stop()
+            self._button.set_text("Start")
+            return
+        self._running = asyncio.create_task(self._run())
+        self._button.set_text("Pause")
+
+    def _stop(self) -> None:
+        """Send no more; also when the page is gone, and nothing can be drawn."""
+        if self._running is not None:
+            self._running.cancel()
+            self._running = None
+
+    async def _run(self) -> None:
+        """Send at the rate; at most 32 at a time, so that a slow link slows the stream down."""
+        for chosen in cycle(gallery.drawn().values()):
+            if len(self._in_flight) < _MOST_IN_FLIGHT:
+                task = asyncio.create_task(self._send(chosen.data, chosen.label))
+                self._in_flight.add(task)
+                task.add_done_callback(self._in_flight.discard)
+            await asyncio.sleep(1.0 / max(0.2, float(self._rate.value or 1.0)))
+
+    async def _send(self, data: bytes, label: str) -> None:
+        outcome: Any
+        try:
+            outcome = await self._link.near.send(data, ask_for_more=bool(self._harq.value))
+        except SemLinkError as error:
+            outcome = error
+        self._figures.add(sample_of(monotonic() - self._started, label, outcome))
+
+    def _draw(self) -> None:
+        if self._running is None and not self._in_flight:
+            return
+        self._summary.set_text(self._figures.summary)
+        last = self._figures.samples[-1] if self._figures.samples else None
+        if last is not None:
+            self._error.set_text(last.error)
+        for chart, curves in self._charts:
+            for place, name in enumerate(curves):
+                chart.options["series"][place]["data"] = list(self._figures.curves.get(name, ()))
+            chart.update()
+
+    def _export(self) -> None:
+        ui.download.content(self._figures.csv(), "semlink-live.csv", "text/csv")
+
+    def _forget(self) -> None:
+        self._figures, self._started = LiveFigures(), monotonic()
+        self._summary.set_text(self._figures.summary)

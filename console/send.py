@@ -1,0 +1,112 @@
+"""The tab Send: one picture, one answer."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from nicegui import events, ui
+
+from client import SemLinkError
+from console import equivalent, gallery
+from console.answer import show_answer
+from console.controls import Controls
+from console.gallery import Chosen, Gallery
+from console.link import Link
+from console.parts import labelled, picture, show_picture, tagged
+
+_MOST_UPLOAD_BYTES: Final = 32 << 20
+# A picture on the clipboard goes where a chosen file goes: into the uploader's own input.
+_PASTE: Final = """
+document.addEventListener('paste', event => {
+  const input = document.querySelector('.semlink-upload input[type=file]');
+  if (!input || !event.clipboardData.files.length) return;
+  input.files = event.clipboardData.files;
+  input.dispatchEvent(new Event('change', {bubbles: true}));
+});
+"""
+
+
+class SendTab:
+    """One page's tab. gallery: the pictures of all pages."""
+
+    def __init__(self, link: Link, pictures: Gallery) -> None:
+        self._link, self._pictures = link, pictures
+        self._chosen = next(iter(gallery.drawn().values()))
+        with ui.row().classes("w-full gap-4 items-start"):
+            with ui.card().classes("grow basis-80 min-w-0"):
+                self._choose()
+            with ui.card().classes("grow basis-96 min-w-0"):
+                self.controls = Controls(link)
+                with ui.row().classes("items-center gap-4"):
+                    self._button = ui.button("Send", icon="send", on_click=self.send).props("data-testid=send")
+                    self._error = ui.label().classes("text-negative").props("data-testid=error").props('role="alert"')
+        self._take(self._chosen)
+        self._answer = ui.column().classes("w-full").props("data-testid=answer")
+
+    def _choose(self) -> None:
+        with ui.row().classes("w-full items-center gap-4"):
+            self._shown = ui.element("img").classes("w-20 h-20 object-contain rounded")
+            self._name = ui.label().classes("font-bold").props("data-testid=chosen")
+        ui.upload(
+            label="Drop, paste or choose a picture",
+            auto_upload=True,
+            max_file_size=_MOST_UPLOAD_BYTES,
+            on_upload=self._uploaded,
+            on_rejected=lambda: self._complain(f"refused: choose a picture of at most {_MOST_UPLOAD_BYTES >> 20} MiB"),
+        ).props('flat bordered accept="image/*,.heic"').classes("w-full semlink-upload")
+        ui.run_javascript(_PASTE)
+        ui.label("or one of the query set").classes("text-sm opacity-70")
+        with ui.row().classes("gap-1"):
+            for one in gallery.drawn().values():
+                self._offer(one)
+
+    def _offer(self, one: Chosen) -> None:
+        button = ui.button(on_click=lambda: self._take(one)).props('flat padding="2px"').tooltip(one.label)
+        with tagged(labelled(button, one.label), one.picture_id):
+            picture(one.data, "", "w-9 h-9 rounded")
+
+    async def _uploaded(self, event: events.UploadEventArguments) -> None:
+        self._take(self._pictures.add(event.file.name, await event.file.read()))
+        event.sender.run_method("reset")
+
+    def _take(self, chosen: Chosen) -> None:
+        self._chosen = chosen
+        self._complain("")
+        show_picture(self._shown, chosen.data, chosen.label or "the chosen picture")
+        self._name.set_text(chosen.name)
+
+    def _complain(self, text: str) -> None:
+        self._error.set_text(text)
+
+    async def send(self) -> None:
+        """Send the chosen picture as the controls say."""
+        await self._send(self.controls.options)
+
+    async def replay(self, picture_id: str, text: str) -> None:
+        """Send again what a permanent link names."""
+        try:
+            self._take(self._pictures.get(picture_id))
+            options = equivalent.read_replay(text)
+        except (SemLinkError, ValueError) as error:
+            self._complain(f"this link cannot be replayed: {error}")
+            return
+        await self._send(options)
+
+    async def _send(self, options: Mapping[str, Any]) -> None:
+        chosen = self._chosen
+        self._complain("")
+        self._button.disable()
+        try:
+            request: Any = {**options, "trace": True}
+            delivery = await self._link.near.send(chosen.data, **request)
+            item = await self._link.knowledge_base(lambda client: client.get_item(delivery.item_id))
+        except SemLinkError as error:
+            self._answer.clear()
+            self._complain(str(error))
+        except TypeError as error:  # a permanent link with an option that there is not
+            self._complain(str(error))
+        else:
+            self._answer.clear()
+            with self._answer:
+                show_answer(self._link, chosen, options, delivery, item)
+        finally:
+            self._button.enable()

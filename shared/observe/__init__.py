@@ -1,0 +1,1 @@
+"""What each service counts and measures of itself, and how Prometheus reads it."""

@@ -1,0 +1,100 @@
+"""A console of the running link, and a browser. Both are skipped, with the reason, where they are not installed."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from local.supervisor import LocalLink
+from tests.tools.paths import ROOT
+
+
+class Page:
+    """The page in the browser. `find` waits for the part of a name."""
+
+    def __init__(self, driver: Any, address: str) -> None:
+        self.driver, self.address = driver, address
+
+    def open(self, path: str = "/") -> None:
+        self.driver.get(self.address + path)
+        self.find("send")
+
+    def all(self, name: str) -> list[Any]:
+        return self.driver.find_elements("css selector", f"[data-testid={name}]")
+
+    def find(self, name: str) -> Any:
+        return self.until(lambda: next((part for part in self.all(name) if part.is_displayed()), None))
+
+    def until(self, look: Callable[[], Any], seconds: float = 60.0) -> Any:
+        """What `look` gives once it is true; a part that is drawn anew meanwhile is looked for again."""
+        stale = pytest.importorskip("selenium.common.exceptions").StaleElementReferenceException
+        wait = pytest.importorskip("selenium.webdriver.support.ui").WebDriverWait(self.driver, seconds, 0.1, [stale])
+        return wait.until(lambda _: look())
+
+    def press(self, part: Any) -> None:
+        """Click where a tooltip or a badge may lie above."""
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'}); arguments[0].click()", part)
+
+    def type(self, name: str, text: str) -> None:
+        """Fill in a field, and leave it."""
+        part = self.find(name)
+        field = part if part.tag_name == "input" else part.find_element("css selector", "input")
+        field.clear()
+        field.send_keys(text + "\t")
+
+    def tab(self, name: str) -> None:
+        self.press(self.until(lambda: self.driver.find_element("xpath", f"//div[@role='tab'][contains(., '{name}')]")))
+
+    def send(self) -> str:
+        """Press Send; the verdict, or the error."""
+        before = self.all("channel-report")
+        self.press(self.find("send"))
+
+        def ended() -> str:
+            reports = self.all("channel-report")
+            if reports and reports != before:
+                return str(self.find("verdict").text)
+            return str(self.all("error")[0].text)
+
+        return str(self.until(ended))
+
+
+@pytest.fixture(scope="module")
+def console(link: LocalLink) -> Iterator[str]:
+    """The address of a console."""
+    pytest.importorskip("nicegui", reason="no NiceGUI here: pip install 'semlink[console]'")
+    at = {"transmitter": link.transmitter, "channel": link.channel, "receiver": link.receiver}
+    flags = [part for name, address in at.items() for part in (f"--{name}", address)]
+    command = [sys.executable, "-m", "semlink", "console", "--port", "0", "--no-open", *flags]
+    # NiceGUI behaves otherwise where it believes that it is tested by itself.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, encoding="utf-8") as process:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        found = re.search(r"http://\S+", line)
+        assert found, line + process.stderr.read()
+        yield found[0]
+        process.terminate()
+
+
+@pytest.fixture(scope="module")
+def page(console: str) -> Iterator[Page]:
+    """A page in a real browser."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="no Selenium here: pip install selenium")
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if not browser or not driver:
+        pytest.skip("no browser here: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = browser
+    for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1400,1500"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = webdriver.ChromeService(executable_path=driver)
+    with webdriver.Chrome(options=options, service=service) as running:
+        yield Page(running, console)

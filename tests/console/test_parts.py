@@ -1,0 +1,69 @@
+"""What the console makes without a browser: charts, commands, permanent addresses."""
+
+import math
+import shlex
+from typing import Any
+from urllib.parse import parse_qs, urlparse
+
+import numpy as np
+import pytest
+import typer
+
+from cli.app import app
+from client import Entry, Kind, Trace
+from console import charts, equivalent
+from console.gallery import Gallery, drawn
+from shared.errors import NotFound
+from shared.phy import ChannelSettings
+
+OPTIONS: dict[str, Any] = {
+    "codec": "nested", "k": 64, "snr_db": 5.0, "fading": "rayleigh", "csi": "pilot", "pilot_symbols": 8,
+    "framing": "explicit", "ask_for_more": True, "seed": 7, "stream": 1, "counter": 3,
+}  # fmt: skip
+
+
+def test_the_command_is_one_that_semlink_send_takes() -> None:
+    words = shlex.split(equivalent.command("my cat.png", OPTIONS, "10.0.0.1:50051"))
+    assert words[:3] == ["semlink", "send", "my cat.png"]
+    group: Any = typer.main.get_command(app)
+    _, command, _ = group.resolve_command(group.make_context("semlink", [], resilient_parsing=True), ["send"])
+    parsed = command.make_context("send", words[2:]).params
+    assert (parsed["snr_db"], parsed["pilots"], parsed["ask_for_more"], parsed["counter"]) == (5.0, 8, True, 3)
+    assert parsed["transmitter"] == "10.0.0.1:50051"
+
+
+def test_the_python_line_is_python() -> None:
+    line = equivalent.python("cat.png", {"snr_db": math.inf, "codec": "raw"}, "127.0.0.1:50051")
+    assert line == "SemLink().send('cat.png', snr_db=float(\"inf\"), codec='raw')"
+    compile(line, "line", "eval")
+
+
+def test_a_permanent_address_names_every_setting_again() -> None:
+    options = OPTIONS | ChannelSettings(snr_db=math.inf, doppler_hz=20.0).model_dump()
+    query = parse_qs(urlparse(equivalent.permanent("drawn-1", options)).query)
+    assert query["picture"] == ["drawn-1"]
+    assert equivalent.read_replay(query["replay"][0]) == options
+    with pytest.raises(ValueError, match="no object"):
+        equivalent.read_replay("[1]")
+
+
+def test_emulated_stages_are_hatched_and_the_bar_is_complete() -> None:
+    chart = charts.ledger([Entry("encode", 0.002), Entry("airtime", 0.001, Kind.EMULATED), Entry("queue", 0.0)])
+    assert [bar["data"] for bar in chart["series"]] == [[2.0], [1.0]]
+    assert ["decal" in bar["itemStyle"] for bar in chart["series"]] == [False, True]
+
+
+def test_the_constellation_is_square_and_not_endless() -> None:
+    symbols = np.full(2000, 1 + 2j, np.complex64)
+    chart = charts.constellation(Trace(symbols, 2 * symbols, symbols))
+    assert chart["xAxis"]["max"] == chart["yAxis"]["max"] >= 4
+    assert {len(one["data"]) for one in chart["series"]} == {600}
+
+
+def test_pictures_are_found_by_id() -> None:
+    gallery = Gallery()
+    added = gallery.add("cat.png", b"cat")
+    assert gallery.get(added.picture_id) is added
+    assert gallery.get("drawn-3").label == list(drawn().values())[3].label
+    with pytest.raises(NotFound, match="drop it"):
+        gallery.get("0")

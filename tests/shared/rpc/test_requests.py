@@ -1,0 +1,172 @@
+"""What cannot be read, and what holds too much, is the caller's error: one line, and no other request suffers."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import grpc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from channel_proxy.service import ChannelService
+from channel_proxy.settings import ProxySettings
+from protos.semlink.v1 import channel_pb2 as api
+from protos.semlink.v1 import knowledge_base_pb2 as kb
+from protos.semlink.v1 import link_pb2 as pb
+from protos.semlink.v1 import transmitter_pb2 as tx
+from shared.errors import InvalidInput
+from shared.wire.limits import LIMITS, WHOLE, check_bytes, check_limits
+from shared.wire.link import burst_to_wire
+from tests.tools.rpc import FarEnd, dialled, far_end, make_burst, serving, status_of, until
+
+GARBAGE = [b"\xff" * 10, b"\x08", b"\n\xff\xff\xff\xff\x0f", b"PNG"]
+SERVICES = [file.services_by_name.values() for file in (api.DESCRIPTOR, kb.DESCRIPTOR, pb.DESCRIPTOR, tx.DESCRIPTOR)]
+METHODS = [method for services in SERVICES for service in services for method in service.methods]
+
+
+@pytest.fixture
+async def proxy(tmp_path: Path) -> AsyncIterator[tuple[grpc.aio.Channel, FarEnd]]:
+    """Bytes to a channel proxy, and the receiver behind it."""
+    far = FarEnd()
+    async with far_end(far) as receiver:
+        own = ProxySettings(receiver_address=receiver, grace_seconds=1, log_level="error", max_message_bytes=8 << 20)
+        async with serving(ChannelService, own, tmp_path) as address, dialled(address) as channel:
+            yield channel, far
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+async def test_bytes_that_are_no_message_are_the_callers_error(proxy, garbage: bytes) -> None:
+    channel, _ = proxy
+    others = [
+        ("grpc.health.v1.Health", "Check", False),
+        ("grpc.reflection.v1alpha.ServerReflection", "ServerReflectionInfo", True),
+    ]
+    own = [
+        (m.containing_service.full_name, m.name, m.client_streaming)
+        for m in api.DESCRIPTOR.services_by_name["Channel"].methods
+    ]
+    with capture_logs() as lines:
+        for service, name, streams in own + others:
+            kind = channel.stream_stream if streams else channel.unary_stream
+            call = kind(f"/{service}/{name}")(iter([garbage]) if streams else garbage)
+            code, text = await status_of(_all(call))
+            assert code is grpc.StatusCode.INVALID_ARGUMENT, (name, code, text)
+            assert "protobuf" in text
+    told = [line for line in lines if line["event"] == "request refused"]
+    assert 1 <= len(told) < len(own), "the lines are limited, and one is there"
+    assert not [line for line in lines if line["log_level"] == "error"]
+
+
+async def test_what_is_under_way_on_a_stream_is_answered_before_it_ends(proxy) -> None:
+    channel, far = proxy
+    far.open.clear()
+    good = burst_to_wire(make_burst(7)).SerializeToString()
+    call = channel.stream_stream("/semlink.v1.Channel/Relay", response_deserializer=pb.Reception.FromString)()
+    await call.write(good)
+    await until(lambda: len(far.bursts) == 1)
+    await call.write(b"\xff\xff")
+    await asyncio.sleep(0.1)
+    far.open.set()
+    assert (await call.read()).burst_id == 7
+    assert await call.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_burst_that_holds_too_much_fails_alone(proxy) -> None:
+    channel, _ = proxy
+    long = burst_to_wire(make_burst(1, question="?" * 5000))
+    call = channel.stream_stream(
+        "/semlink.v1.Channel/Relay",
+        request_serializer=pb.Burst.SerializeToString,
+        response_deserializer=pb.Reception.FromString,
+    )(iter([long, burst_to_wire(make_burst(2))]))
+    answers = {one.burst_id: one.failure async for one in call}
+    assert answers[1].code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+    assert answers[1].message == "Burst.question of length 5000: at most 2000"
+    assert not answers[2].code
+
+
+async def test_a_long_schedule_leaves_the_event_loop_alone(proxy) -> None:
+    """10,000 changes take half a second; the loop meanwhile turns."""
+    channel, _ = proxy
+    changes = [api.Change(seconds=second, settings={"snr_db": second % 20}) for second in range(10_000)]
+    request = api.SetScheduleRequest(schedule=api.Schedule(name="long", changes=changes)).SerializeToString()
+    turns = 0
+
+    async def turn() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    turning = asyncio.create_task(turn())
+    answer = await channel.unary_unary("/semlink.v1.Channel/SetSchedule")(request)
+    turning.cancel()
+    assert len(api.ScheduleState.FromString(answer).schedule.changes) == 10_000
+    assert turns > 50
+    changes.append(changes[-1])
+    many = api.SetScheduleRequest(schedule=api.Schedule(changes=changes)).SerializeToString()
+    code, text = await status_of(channel.unary_unary("/semlink.v1.Channel/SetSchedule")(many))
+    assert (code, text) == (grpc.StatusCode.INVALID_ARGUMENT, "Schedule.changes of length 10001: at most 10000")
+
+
+def test_every_text_array_and_list_of_a_request_has_a_limit() -> None:
+    """And the table names no field that is not there."""
+    found: set[str] = set()
+
+    def visit(kind) -> None:
+        for field in kind.fields:
+            if field.is_repeated or field.cpp_type == field.CPPTYPE_STRING:
+                found.add(f"{kind.name}.{field.name}")
+            entries = field.message_type is not None and field.message_type.GetOptions().map_entry
+            if field.message_type is not None and not entries:
+                visit(field.message_type)
+
+    for method in METHODS:
+        visit(method.input_type)
+    assert found == set(LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        (kb.AddRequest(items=[kb.NewItem()] * 1025), "AddRequest.items"),
+        (kb.RelabelRequest(labels={str(n): "x" for n in range(100_001)}), "RelabelRequest.labels"),
+        (pb.Burst(configure=pb.Configure(codecs=[{"codec": "x" * 300}])), "CodecSpec.codec"),
+        (pb.Burst(configure=pb.Configure(required_posteriors=[0.5] * 65)), "Configure.required_posteriors"),
+        (tx.SendImageRequest(question=tx.Question(text="x" * 3000)), "Question.text"),
+    ],
+)
+def test_the_field_that_holds_too_much_is_named(message, field: str) -> None:
+    with pytest.raises(InvalidInput, match=f"^{field} of length"):
+        check_limits(message)
+
+
+def test_a_message_of_many_empty_parts_is_refused_before_it_is_parsed() -> None:
+    many = kb.AddRequest(items=[kb.NewItem()] * 1_000_000).SerializeToString()
+    with pytest.raises(InvalidInput, match="AddRequest of more than 4096 fields"):
+        check_bytes(many, "AddRequest")
+    with pytest.raises(InvalidInput, match="Burst of 5000000 bytes: at most 4194304"):
+        check_bytes(bytes(5_000_000), "Burst")
+    picture = kb.AddRequest(items=[kb.NewItem(item_id="a", picture=bytes(1 << 20))] * 20).SerializeToString()
+    check_bytes(picture, "AddRequest")
+
+
+@given(st.binary(max_size=300))
+@settings(max_examples=200, deadline=None)
+def test_no_bytes_break_the_count_of_fields(data: bytes) -> None:
+    padded = data + b"\x12" + b"\x80\x80\x80\x01" + bytes(2 << 20)
+    with suppress(InvalidInput):
+        check_bytes(padded, "AddRequest")
+
+
+def test_the_largest_legal_request_of_each_list_passes() -> None:
+    check_limits(kb.AddRequest(items=[kb.NewItem()] * LIMITS["AddRequest.items"]))
+    assert LIMITS["NewItem.picture"] == WHOLE
+
+
+async def _all(call) -> None:
+    async for _ in call:
+        pass
