@@ -1,4 +1,4 @@
-"""`python -m lab.bench.echo`: a bare gRPC stream that returns what comes; prints its port, ends with its input.
+"""`python lab/bench/echo.py`: a bare gRPC stream that returns what comes; prints its port, ends with its input.
 
 The least that a hop can cost: no messages, no service, no conversion.
 """
@@ -55,7 +55,7 @@ class Echo:
     """The echo as a child process, as a context manager."""
 
     def __enter__(self) -> "Echo":
-        command = [sys.executable, "-m", "lab.bench.echo"]
+        command = [sys.executable, __file__]  # not -m: the package imports torch
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
         assert self._process.stdout is not None
         self._port = int(self._process.stdout.readline())
