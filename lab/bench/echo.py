@@ -23,7 +23,7 @@ async def _echo(requests: AsyncIterator[bytes], _: Any) -> AsyncIterator[bytes]:
 
 
 class _Handler(grpc.GenericRpcHandler):
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         return grpc.stream_stream_rpc_method_handler(_echo) if handler_call_details.method == _METHOD else None
 
 
@@ -38,7 +38,7 @@ async def _serve() -> None:
 
 async def _ping_pongs(port: int, size: int, count: int) -> list[float]:
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        call = channel.stream_stream(_METHOD)()
+        call: Any = channel.stream_stream(_METHOD)()
         seconds, message = [], bytes(size)
         try:
             for _ in range(_WARM + count):

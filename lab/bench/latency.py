@@ -74,7 +74,8 @@ def bench_latency(bench: LatencyBench) -> dict[str, Any]:
             for turn in turns:
                 turn()
             if not times:  # the first round warms up
-                alone.clear(), link.clear(), other.clear()
+                for each in (alone, link, other):
+                    each.clear()
         engine = near.describe().engine
     return {"engine": engine, **_table(alone, link, other)}
 
