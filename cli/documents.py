@@ -214,6 +214,7 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "channel record": Recorded,
     "channel replay": list[Replayed | ReplayFailed],
     "bench link": Figures,
+    "bench latency": Figures,
     "bench encoder": Figures,
     "bench channel": Figures,
     "bench kb": Figures,

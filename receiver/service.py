@@ -33,6 +33,7 @@ from shared.rpc.status import answer_burst, answer_control
 from shared.rpc.streams import StreamAnswerer
 from shared.runtime.batching import Batcher
 from shared.runtime.deadline import Deadline
+from shared.runtime.threads import use_one_numpy_thread
 from shared.runtime.warming import Warming
 from shared.version import VERSION
 from shared.wire import to_message
@@ -83,6 +84,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
     @asynccontextmanager
     async def load(cls, settings: ReceiverSettings) -> AsyncIterator[Self]:
         """Open the knowledge base, load the codecs, run each once."""
+        use_one_numpy_thread()
         knowledge_base = await asyncio.to_thread(open_knowledge_base, settings)
         try:
             description = knowledge_base.description

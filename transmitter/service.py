@@ -24,6 +24,7 @@ from shared.rpc.burst_link import link_to_channel
 from shared.rpc.server import Service
 from shared.rpc.streams import StreamAnswerer
 from shared.runtime.deadline import Deadline
+from shared.runtime.threads import use_one_numpy_thread
 from shared.version import VERSION
 from shared.wire import to_message
 from shared.wire.failure import failure_from, status_of
@@ -54,6 +55,7 @@ class TransmitterService(Service, rpc.TransmitterServicer):
     @asynccontextmanager
     async def load(cls, settings: TransmitterSettings) -> AsyncIterator[Self]:
         """Load CLIP and the codecs, run each once, and make the hop."""
+        use_one_numpy_thread()
         use_weights_dir(settings.weights_dir)
         clip = await asyncio.to_thread(_load_clip, settings)
         shelf = await asyncio.to_thread(CodecShelf, clip.device.type, clip.fingerprint, settings.own_codec)

@@ -6,6 +6,7 @@ app = lazy_app(
     "Measure the link against a bare loop in one process. `semlink bench` alone is `semlink bench link`.",
     {
         "link": Command("cli.bench.speed:link", "Load the link and compare it with everything in one process."),
+        "latency": Command("cli.bench.speed:latency", "Measure each stage of one picture alone and in the link."),
         "encoder": Command("cli.bench.speed:encoder", "Measure CLIP's image tower in bfloat16 against float32."),
         "channel": Command("cli.bench.speed:channel", "Measure what the channel costs beyond a relay."),
         "kb": Command("cli.bench.speed:knowledge_base", "Measure the knowledge base against the bare FAISS index."),

@@ -1,4 +1,4 @@
-"""`semlink bench link`, `encoder`, `channel` and `kb`: speed, as ratios measured in one run."""
+"""`semlink bench link`, `latency`, `encoder`, `channel` and `kb`: speed, as ratios measured in one run."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +11,7 @@ from cli.options import Json
 from cli.progress import progress
 from lab.bench import ChannelBench, LinkBench, bench_channel, bench_encoder, bench_link
 from lab.bench.kb import KnowledgeBaseBench, bench_knowledge_base
+from lab.bench.latency import LatencyBench, bench_latency
 
 Model = Annotated[str, typer.Option("--clip", help="CLIP model, such as clip-tiny or ViT-B-32.")]
 Weights = Annotated[
@@ -74,6 +75,30 @@ def encoder(
     with err.status("measuring"):
         result = bench_encoder(clip, weights, batch_size)
     _show(result, f"The encoder {clip}", json)
+
+
+def latency(
+    *,
+    pictures: Annotated[int, typer.Option(min=5, help="Pictures of each turn, one after the other.")] = 40,
+    turns: Annotated[int, typer.Option(min=1, help="How often the parts take turns.")] = 5,
+    codec: Annotated[str, typer.Option(help="Codec of embeddings.")] = "nested",
+    k: Annotated[int, typer.Option(help="Its length, real dimensions.")] = 64,
+    against: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Checkout of another release, whose link takes turns with this one's."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure the way of one picture: each stage alone in a process, in the running link, and the ratio.
+
+    Alone is the floor of a stage. That of the way there and back (access, wire, other) is three bare gRPC ping-pongs.
+
+    - `semlink bench latency`
+    - `semlink bench latency --against ../semlink-0.9 --json`
+    """
+    with err.status("measuring"):
+        result = bench_latency(LatencyBench(codec, k, pictures, turns, against))
+    _show(result, "One picture, medians", json)
 
 
 def channel(

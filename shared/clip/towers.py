@@ -39,5 +39,5 @@ def fingerprint_of_model(name: str, settings: dict[str, Any], state: Mapping[str
     digest = hashlib.sha256(json.dumps([name, settings], sort_keys=True).encode())
     for key, tensor in sorted(state.items()):
         digest.update(f"{key} {list(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()[:16]

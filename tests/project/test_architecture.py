@@ -51,6 +51,22 @@ def test_help_loads_nothing_heavy(extra: list[str]) -> None:
     assert run.stdout.splitlines()[-1].split() == ["loaded:"]
 
 
+def test_a_start_loads_no_more_than_it_uses() -> None:
+    """Both services, clip-tiny's image tower and all codecs: what is slow to import waits for its first use."""
+    code = (
+        "import sys, receiver.service, transmitter.service\n"
+        "from shared.clip import load_clip; from shared.codecs import CodecShelf\n"
+        "clip = load_clip(device='cpu', precision='float32')\n"
+        "assert len(CodecShelf('cpu', clip.fingerprint).load_all()) > 20\n"
+        "print('loaded:', *(set(sys.modules) & set(sys.argv[1:])))"
+    )
+    lazy = ("torchvision", "timm", "open_clip", "sionna", "matplotlib", "sympy", "torch._dynamo", "lab")
+    run = subprocess.run(
+        [sys.executable, "-c", code, *lazy], cwd=ROOT, capture_output=True, encoding="utf-8", check=True
+    )
+    assert run.stdout.splitlines()[-1].split() == ["loaded:"]
+
+
 def test_every_package_says_that_it_is_typed_and_is_a_package() -> None:
     """A folder of modules without __init__ is invisible to import-linter."""
     for name in PACKAGES:

@@ -39,7 +39,7 @@ class NestedArrays:
         self._axis = self._place.argmax(axis=1)
         segments = [(start, stop) for start, stop in SEGMENTS if stop <= k]
         self._starts = np.array([start for start, _ in segments])
-        self._sizes = np.float32([stop - start for start, stop in segments])
+        self._sizes = np.array([stop - start for start, stop in segments], np.float32)
         self._segment = np.repeat(np.arange(len(segments)), self._sizes.astype(int))
         self._k = np.float32(k)
 
@@ -51,7 +51,7 @@ class NestedArrays:
 
     @cached_property
     def _decoding(self) -> dict[str, Floats]:
-        """Terms of the likelihood that are the same for all bursts; see `nested_model.Prefix`. Categories stand last."""
+        """Terms of the likelihood that are the same for all bursts; see `nested_model.Prefix`. Categories come last."""
         carried = self._gains[..., None] * self._place
         through, squares = self._words @ carried, np.square(self._words)
         of_category = {"words": self._words, "through": through, "through_squares": np.square(through)}
@@ -89,9 +89,9 @@ class NestedArrays:
         y: [B, k]. noise: [B, 1], known. log_prior: [C].
         """
         noise = np.maximum(noise, np.float32(LEAST_NOISE))
-        inverse = 1 / noise
+        inverse: Floats = np.float32(1) / noise
         code = self._decoding
-        precision = 1 + inverse * code["strength"]
+        precision: Floats = np.float32(1) + inverse * code["strength"]
         along, across, plain, energy = self._matched(y, inverse, code)
         variance = noise / np.float32(2 * PILOTS)
         known = 1 + variance * energy
@@ -120,8 +120,8 @@ class NestedArrays:
 
         See `gain_error`.
         """
-        part = 1 / (1 / inverse + code["powers"])
-        part = np.repeat((part[..., 0::2] + part[..., 1::2]) / 2, 2, axis=2)
+        inverses: Floats = np.float32(1) / (np.float32(1) / inverse + code["powers"])
+        part: Floats = np.repeat((inverses[..., 0::2] + inverses[..., 1::2]) / np.float32(2), 2, axis=2)
         weighed = part * y
         turned = np.empty_like(weighed)
         turned[..., 0::2], turned[..., 1::2] = weighed[..., 1::2], -weighed[..., 0::2]
@@ -145,7 +145,8 @@ class NestedArrays:
     def _log_prior_of_points(self, inverse: Floats) -> Floats:
         """See `nested_model.hypotheses`: [T, B, 1]."""
         above_db = self._points_db[:, None, None] - 10 * np.log10(inverse)
-        return -np.where(above_db > 0, above_db / np.float32(ABOVE_DB), -above_db / np.float32(BELOW_DB))
+        found: Floats = -np.where(above_db > 0, above_db / np.float32(ABOVE_DB), -above_db / np.float32(BELOW_DB))
+        return found
 
     @staticmethod
     def _likely(posterior: Floats) -> tuple[Ints, Ints]:
@@ -169,7 +170,8 @@ class NestedArrays:
         word = word + turns[0] * word + turns[1] * turned
         z = ((inverse * self._gains[point] * (y - word)) @ self._place) / precision
         if len(self._axes) == 1:
-            return z @ self._axes[0].T
+            shared: Floats = z @ self._axes[0].T
+            return shared
         found: Floats = np.matmul(self._axes[category], z[..., None])[..., 0]
         return found
 

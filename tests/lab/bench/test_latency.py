@@ -1,0 +1,41 @@
+"""The way of one picture: every stage has a floor, and another checkout takes its turns."""
+
+from pathlib import Path
+
+import pytest
+
+from lab.bench.echo import Echo
+from lab.bench.installation import Installation
+from lab.bench.latency import LatencyBench, bench_latency
+from shared.errors import NotFound
+from tests.tools.paths import ROOT
+
+
+def test_the_echo_answers_each_message() -> None:
+    with Echo() as echo:
+        assert len(echo.ping_pongs(3)) == 3
+
+
+def test_a_folder_without_semlink_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="give the folder of a checkout"):
+        Installation(tmp_path, tmp_path, "drawn")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_every_stage_has_its_row() -> None:
+    found = bench_latency(LatencyBench(pictures=5, turns=1, against=ROOT))
+    whole = {"alone_ms", "link_ms", "ratio", "other_ms", "ratio_to_other"}
+    stages = (
+        "preprocess",
+        "encode",
+        "compress",
+        "channel, equalize",
+        "decode",
+        "search",
+        "access, wire, other",
+        "total",
+    )
+    for name in (*stages, "total"):
+        assert found[name].keys() == whole
+        assert all(value > 0 for value in found[name].values())
