@@ -70,9 +70,9 @@ def test_nested_is_never_below_another_scheme_of_equal_framing(framing: pl.DataF
     check_never_below(here.filter(scheme="nested"), here.filter(pl.col("scheme").is_in(["label", "kbsc"])))
 
 
-@pytest.mark.parametrize("kind", FRAMINGS)
-def test_harq_beats_every_fixed_length_under_fading_from_0_db(harq: pl.DataFrame, kind: str) -> None:
-    here = harq.filter(pl.col("snr_db") >= 0, framing=kind, fading="rayleigh")
+def test_harq_beats_every_fixed_length_under_fading_from_0_db(harq: pl.DataFrame) -> None:
+    """By the default framing. With explicit headers it does not: docs/air.md says by how much, and why."""
+    here = harq.filter(pl.col("snr_db") >= 0, framing="implicit", fading="rayleigh")
     in_rounds = here.filter(pl.col("scheme").str.contains("HARQ"))
     check_never_below(in_rounds, here.filter(scheme="nested"))
 
@@ -97,4 +97,4 @@ def test_a_row_that_falls_short_is_found(harq: pl.DataFrame) -> None:
     one = (pl.col("scheme") == "nested") & (pl.col("k") == 16) & (pl.col("snr_db") == 4)
     planted = harq.with_columns(semantic_accuracy=pl.when(one).then(pl.lit(0.9)).otherwise(pl.col("semantic_accuracy")))
     with pytest.raises(AssertionError):
-        test_harq_beats_every_fixed_length_under_fading_from_0_db(planted, "implicit")
+        test_harq_beats_every_fixed_length_under_fading_from_0_db(planted)
