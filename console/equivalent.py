@@ -10,6 +10,7 @@ from urllib.parse import quote
 from client import Delivery, SendOptions
 from client.connection import TRANSMITTER
 from shared.phy import ChannelSettings
+from shared.phy.conditions.settings import OF_THE_LINK
 
 _FLAGS: Final = {"pilot_symbols": "pilots", "top_k": "top"}
 """Options of the client that the command line names otherwise."""
@@ -58,7 +59,7 @@ def replay_options(delivery: Delivery) -> SendOptions:
         options |= {"pilot_symbols": delivery.pilot_symbols, "pilot_pattern": delivery.pilot_pattern}
     if first:
         options["ask_for_more"] = True
-    return cast(SendOptions, options | delivery.channel.settings.model_dump())
+    return cast(SendOptions, options | _own(delivery.channel.settings))
 
 
 def permanent(picture: str, options: Mapping[str, Any]) -> str:
@@ -73,4 +74,9 @@ def read_replay(text: str) -> dict[str, Any]:
     few = json.loads(text)
     if not isinstance(few, dict):
         raise ValueError("replay is no object of options")
-    return ChannelSettings().model_dump() | few
+    return _own(ChannelSettings()) | few
+
+
+def _own(settings: ChannelSettings) -> dict[str, Any]:
+    """What a picture may ask for itself; the rest is the operator's."""
+    return settings.model_dump(exclude={*OF_THE_LINK})

@@ -164,12 +164,13 @@ def _observe(delivery: Delivery) -> None:
 
 
 def _summary(delivery: Delivery) -> dict[str, Any]:
-    """What a line of the log says of a delivery. snr_db: achieved on the channel."""
+    """What a line of the log says of a delivery. snr_db: achieved on the channel, where it reports."""
+    report = delivery.channel
     return {
         "burst": delivery.burst_id,
         "codec": delivery.codec,
         "k": delivery.k,
-        "snr_db": round(delivery.channel.snr_db_achieved, 2),
+        "snr_db": None if report is None else round(report.snr_db_achieved, 2),
         "label": delivery.label,
         "confidence": round(delivery.confidence, 3),
         "seconds": round(delivery.total_seconds, 6),

@@ -64,7 +64,7 @@ def test_help_of_a_group_is_light_and_quick(group: list[str]) -> None:
     [
         ("semlink ev", ["evaluate"]),
         ("semlink bench k", ["kb"]),
-        ("semlink kb s", ["search", "snapshot"]),
+        ("semlink kb s", ["search", "snapshot", "snapshots"]),
         ("semlink kb search --pic", ["--picture"]),
     ],
 )

@@ -111,7 +111,7 @@ def test_open_hands_the_sheet_to_the_picture_viewer(link: LocalLink, cat: Path, 
     semlink("send", cat, *at, "--open", env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"})
     assert Image.open(seen).size[0] > 300
     none = semlink("send", cat, *at, "--open", env=os.environ | {"PATH": str(tmp_path / "empty")})
-    assert none.returncode == 1
+    assert none.returncode == 2
     assert "no picture viewer answers here; the picture is in" in none.stderr
 
 

@@ -53,6 +53,7 @@ class Page:
     def send(self) -> str:
         """Press Send; the verdict, or the error."""
         before = self.all("channel-report")
+        self.until(lambda: not any(part.text for part in self.all("error")))
         self.press(self.find("send"))
 
         def ended() -> str:

@@ -104,7 +104,7 @@ def test_a_lost_picture_has_no_answer(client: SemLink) -> None:
     ("question", "options", "said"),
     [
         ("", {}, "empty"),
-        ("a" * 10_000, {}, "10000 letters"),
+        ("a" * 10_000, {}, "length 10000: at most 2000"),
         ("what colour is the dog?", {}, "dog"),
         ("what colour is the heart? how many stars are there?", {}, "one at a time"),
         ("where is the red star?", {"bits": 9}, "bits = 9"),

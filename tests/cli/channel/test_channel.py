@@ -16,6 +16,7 @@ from client import ChannelControl, ChannelOptions, SemLink
 from local.supervisor import LocalLink
 from shared.phy import ChannelSettings
 from shared.phy.conditions.presets import PRESETS
+from shared.phy.conditions.settings import OF_THE_LINK
 from tests.tools.cli import invoke, printed, semlink
 
 PRESSED = signal.SIGINT
@@ -38,7 +39,8 @@ def test_every_setting_is_a_flag_with_its_range_in_a_panel(command: list[str]) -
     result = invoke(*command, columns=250)
     assert result.exit_code == 0
     for name in ChannelSettings.model_fields:
-        assert f"--{name.replace('_', '-')} " in result.output, name
+        flag = f"--{name.replace('_', '-')} "
+        assert (flag in result.output) == (command[0] == "channel" or name not in OF_THE_LINK), name
     for panel in ("Fading", "Noise and hardware", "Faults and time on the air"):
         assert f"─ {panel} ─" in result.output
     assert "-50 to 100" in result.output
@@ -166,13 +168,17 @@ def test_a_recording_that_is_not_there_exits_2(tmp_path: Path) -> None:
     assert "no such recording" in result.stderr
 
 
-def test_send_takes_faults_and_says_who_lost_the_burst(link: LocalLink, tmp_path: Path, drawn_pngs) -> None:
+def test_send_says_who_lost_the_burst_and_takes_settings_of_its_own(
+    link: LocalLink, tmp_path: Path, drawn_pngs
+) -> None:
     picture = tmp_path / "cat.png"
     picture.write_bytes(drawn_pngs[0][1])
-    lost = semlink("send", picture, "--blackout", "--transmitter", link.transmitter)
+    of_the_link = semlink("send", picture, "--blackout", "--transmitter", link.transmitter)
+    assert of_the_link.returncode == 2
+    lost = semlink("send", picture, "--loss-probability", "1", "--transmitter", link.transmitter)
     assert lost.returncode == 1
     assert "the channel lost burst" in lost.stderr
-    assert "blackout = true" in lost.stderr
+    assert "loss_probability = 1" in lost.stderr
     options = ("--pilot-pattern", "scattered", "--pilots", "16", "--fading", "tdl-c", "--waveform", "ofdm")
     found = printed("send", picture, *options, "--transmitter", link.transmitter)
     assert found["channel"]["settings"].items() >= {"fading": "tdl-c", "waveform": "ofdm"}.items()
