@@ -31,6 +31,7 @@ class SendTab:
     def __init__(self, link: Link, pictures: Gallery) -> None:
         self._link, self._pictures = link, pictures
         self._chosen = next(iter(gallery.drawn().values()))
+        self._answers = 0
         with ui.row().classes("w-full gap-4 items-start"):
             with ui.card().classes("grow basis-80 min-w-0"):
                 self._choose()
@@ -109,4 +110,5 @@ class SendTab:
             with self._answer:
                 show_answer(self._link, chosen, options, delivery, item)
         finally:
-            self._button.enable()
+            self._answers += 1
+            self._button.enable().props(f"data-answers={self._answers}")

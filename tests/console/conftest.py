@@ -52,17 +52,11 @@ class Page:
 
     def send(self) -> str:
         """Press Send; the verdict, or the error."""
-        before = self.all("channel-report")
-        self.until(lambda: not any(part.text for part in self.all("error")))
+        before = self.find("send").get_attribute("data-answers")
         self.press(self.find("send"))
-
-        def ended() -> str:
-            reports = self.all("channel-report")
-            if reports and reports != before:
-                return str(self.find("verdict").text)
-            return str(self.all("error")[0].text)
-
-        return str(self.until(ended))
+        self.until(lambda: self.find("send").get_attribute("data-answers") != before)
+        parts = ("error", "verdict")
+        return str(self.until(lambda: next((p.text for name in parts for p in self.all(name) if p.text), None)))
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from console.gallery import Gallery, drawn
 from console.results import curves, read_table, tables
 from shared.errors import Lost, NotFound
 from shared.phy import ChannelSettings
+from shared.phy.conditions.settings import OF_THE_LINK
 
 OPTIONS: dict[str, Any] = {
     "codec": "nested", "k": 64, "snr_db": 5.0, "fading": "rayleigh", "csi": "pilot", "pilot_symbols": 8,
@@ -42,8 +43,8 @@ def test_the_python_line_is_python() -> None:
     compile(line, "line", "eval")
 
 
-def test_a_permanent_address_names_every_setting_again() -> None:
-    options = OPTIONS | ChannelSettings(snr_db=math.inf, doppler_hz=20.0).model_dump()
+def test_a_permanent_address_names_every_setting_of_a_picture_again() -> None:
+    options = OPTIONS | ChannelSettings(snr_db=math.inf, doppler_hz=20.0).model_dump(exclude={*OF_THE_LINK})
     query = parse_qs(urlparse(equivalent.permanent("drawn-1", options)).query)
     assert query["picture"] == ["drawn-1"]
     assert equivalent.read_replay(query["replay"][0]) == options
