@@ -1,10 +1,19 @@
-"""The figure of `semlink bench more`: accuracy against mean bandwidth, one column for each channel."""
+"""The figure of `semlink bench more`: accuracy against mean bandwidth, one column for each channel.
 
+`python -m lab.bench.more_figure docs/harq.csv docs/ask-for-more.png` draws rows of `semlink evaluate more` so: those
+with framing implicit.
+"""
+
+import math
+import re
+import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import matplotlib as mpl
+import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -26,7 +35,7 @@ def draw_more(document: dict[str, Any], file: Path) -> None:
     with mpl.rc_context(RC):
         figure = Figure(figsize=(2.9 * len(channels) + 0.6, 6.4), layout="constrained")
         figure.suptitle(
-            f"HARQ: {document['queries']} pictures of {_named(document['data'])} through three processes",
+            f"HARQ: {document['queries']} pictures of {_named(document['data'])}",
             x=0.01, ha="left", color=INK, fontsize=12, fontweight="bold",
         )  # fmt: skip
         panels = figure.subplots(len(_AXES), len(channels), squeeze=False, sharey="col")
@@ -52,9 +61,9 @@ def _panel(axes: Axes, rows: Sequence[MoreRow], name: str) -> None:
     x, y = [getattr(row, name) for row in fixed], [row.semantic_accuracy for row in fixed]
     axes.errorbar(x, y, error, color=_FIXED, marker="^", capsize=2, linewidth=1.2, label="one burst, k = 8 to 256")
     points = [(getattr(row, name), row.semantic_accuracy) for row in asked]
-    axes.plot(*zip(*points, strict=True), "o", color=_ASKED, alpha=0.45, markersize=3.5, label="asking, each setting")
+    axes.plot(*zip(*points, strict=True), "o", color=_ASKED, alpha=0.45, markersize=3.5, label="HARQ, each setting")
     corners = frontier(*zip(*points, strict=True))
-    axes.plot(corners[:, 0], corners[:, 1], "-", color=_ASKED, linewidth=2.0, label="asking, the best of them")
+    axes.plot(corners[:, 0], corners[:, 1], "-", color=_ASKED, linewidth=2.0, label="HARQ, the best of them")
     axes.set_xscale("log", base=2)
     axes.set_xlabel(_AXES[name], color=MUTED, fontsize=8)
     axes.xaxis.set_major_formatter(lambda value, _: f"{1000 * value:.3g}")
@@ -64,3 +73,29 @@ def _panel(axes: Axes, rows: Sequence[MoreRow], name: str) -> None:
 def _named(data: str) -> str:
     """The data without the folder where it lies."""
     return "CIFAR-100" if "cifar" in data else Path(data).name
+
+
+def rows_of_table(file: Path, snrs_db: Sequence[float] = (-4.0, 0.0, 4.0)) -> list[MoreRow]:
+    """Rows of `results.csv` with framing implicit, sent at these SNRs; times are unknown, NaN."""
+    table = pl.read_csv(file, infer_schema_length=None).filter(pl.col("snr_db").is_in(snrs_db), framing="implicit")
+    return [_row(row) for row in table.sort("fading", "snr_db", "cbr").iter_rows(named=True)]
+
+
+def _row(row: dict[str, Any]) -> MoreRow:
+    asked = re.search(r"HARQ ([\d.]+) from k = (\d+)", row["scheme"])
+    ways = {
+        "k": int(asked[2]) if asked else row["k"],
+        "k_max": row["k"],
+        "certainty": float(asked[1]) if asked else None,
+        "rounds": math.nan,
+        "p50_ms": math.nan,
+        "p95_ms": math.nan,
+    }
+    same = ("fading", "snr_db", "n", "semantic_accuracy", "ci_low", "ci_high", "cbr", "cbr_total")
+    return MoreRow(**ways, **{name: row[name] for name in same})
+
+
+if __name__ == "__main__":
+    found = rows_of_table(Path(sys.argv[1]))
+    document = {"queries": found[0].n, "data": "cifar100", "rows": [asdict(row) for row in found]}
+    draw_more(document, Path(sys.argv[2]))
