@@ -6,7 +6,7 @@ be read as another one, so undetected errors are a hundred times rarer there.
 """
 
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
@@ -20,7 +20,7 @@ from scipy.stats import binomtest
 from lab.simulate.chain import Chain
 from receiver.framing import Deframer
 from shared.frame.burst import NO_CODEC, Burst
-from shared.frame.header import CLASSES
+from shared.frame.header import header_class
 from shared.phy import ChannelSettings
 from shared.phy.channel.conditions import Conditions
 
@@ -55,12 +55,12 @@ def undetected(class_db: float, seed: int, bursts: int = _TOGETHER) -> Undetecte
     return Undetected(sum(isinstance(found, Burst) for found in deframer.read_many(heard)), bursts)
 
 
-def table(headers: int, jobs: int) -> Iterator[str]:
+def table(classes_db: Sequence[float], headers: int, jobs: int) -> Iterator[str]:
     """Rows of a Markdown table, one for each class."""
     yield "| class | symbols | read of noise |"
     yield "|---|---|---|"
     with get_context("spawn").Pool(jobs) as pool:
-        for each in (CLASSES[0], CLASSES[4], CLASSES[-1]):
+        for each in map(header_class, classes_db):
             seeds = range(-(-headers // _TOGETHER))
             batches = pool.imap_unordered(partial(undetected, each.snr_db), seeds)
             found = list(
@@ -75,8 +75,9 @@ def main() -> None:
     parser = ArgumentParser(description="How often the receiver takes noise for a header of framing explicit.")
     parser.add_argument("--headers", type=int, default=40_000, help="bursts of noise for each row")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
+    parser.add_argument("--class-db", type=float, nargs="+", default=[0.0, 7.0], help="design SNRs of the classes, dB")
     given = parser.parse_args()
-    for row in table(given.headers, given.jobs):
+    for row in table(given.class_db, given.headers, given.jobs):
         print(row, flush=True)
 
 
