@@ -1,6 +1,5 @@
 """Any model that open_clip knows, from weights that are there. Importing this takes seconds."""
 
-import logging
 from pickle import UnpicklingError
 from typing import Any
 
@@ -8,6 +7,7 @@ import huggingface_hub
 import open_clip
 from torch import nn
 
+from shared.clip.quiet import without_warnings
 from shared.clip.tower import register_clip_tiny
 from shared.clip.towers import TextTower, Towers, fingerprint_of_model
 from shared.clip.weights import Weights, find_weights
@@ -49,13 +49,14 @@ def _refuse_hidden_download(model: str, config: dict[str, Any], download: bool) 
 
 def _build(model: str, config: dict[str, Any], weights: Weights) -> Any:
     try:
-        return _quietly(
-            model,
-            pretrained=str(weights.path),
-            require_pretrained=True,
-            force_quick_gelu=weights.quick_gelu or bool(config.get("quick_gelu")),
-            force_preprocess_cfg=weights.preprocess,
-        )
+        with without_warnings():
+            return open_clip.create_model(
+                model,
+                pretrained=str(weights.path),
+                require_pretrained=True,
+                force_quick_gelu=weights.quick_gelu or bool(config.get("quick_gelu")),
+                force_preprocess_cfg=weights.preprocess,
+            )
     except Exception as error:  # torch, safetensors, pickle and zip each have their own
         if isinstance(error, UnpicklingError) and "GLOBAL" in str(error):
             raise DataLoss(
@@ -64,17 +65,6 @@ def _build(model: str, config: dict[str, Any], weights: Weights) -> Any:
                 "torch.save(torch.load(FILE, weights_only=False)['state_dict'], NEW)"
             ) from error
         raise DataLoss(f"{weights.path} holds no weights that fit {model}: {_first_line(error)}") from error
-
-
-def _quietly(*arguments: Any, **options: Any) -> Any:
-    """open_clip's create_model without its warnings on the root logger: what could be wrong is an error here."""
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.ERROR)
-    try:
-        return open_clip.create_model(*arguments, **options)
-    finally:
-        root.setLevel(level)
 
 
 def _first_line(error: Exception) -> str:

@@ -5,10 +5,7 @@ torch module --torch.export, any batch size--> ir_file, kept by fingerprint --co
 The next start reads both from the cache. A picture's embedding does not depend on the batch that it is in.
 """
 
-import logging
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,7 @@ import structlog
 import torch
 
 from shared.clip.engine import ImageTower
+from shared.clip.quiet import without_warnings
 from shared.errors import InvalidSetting
 from shared.types import Embeddings, Pixels
 
@@ -88,7 +86,7 @@ def _converted(tower: ImageTower, ir_file: Path) -> Any:
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     program = torch.export.export(tower.eval(), (example,), dynamic_shapes=({0: batch},))
     front_end = FrontEndManager().load_by_framework("pytorch")
-    with _without_warnings():  # of operations that this version of torch does not have
+    with without_warnings():  # of operations that this version of torch does not have
         decoder = TorchFXPythonDecoder.from_exported_program(program)  # OpenVINO wants it alive to the end
         model = front_end.convert(front_end.load(decoder))
     model.reshape([-1, size, size, 3])
@@ -97,17 +95,6 @@ def _converted(tower: ImageTower, ir_file: Path) -> Any:
     except OSError as error:
         log.warning("the converted CLIP cannot be kept; the next start converts again", reason=str(error))
     return model
-
-
-@contextmanager
-def _without_warnings() -> Iterator[None]:
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        root.setLevel(level)
 
 
 def _keep(model: Any, ir_file: Path) -> None:
