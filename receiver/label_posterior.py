@@ -63,9 +63,10 @@ def rank_by_posterior(
     """
     cosines = cosines_of(squared)
     lengths = np.linalg.norm(decoded.embeddings, axis=1, keepdims=True)
-    order = np.argsort(-posterior.scores(decoded, cosines * lengths, labels), axis=1, kind="stable")
+    log_label = posterior.log_label_of(decoded, labels)
+    order = np.argsort(-posterior.scores(cosines * lengths, log_label), axis=1, kind="stable")
     rows, winner = np.arange(len(labels)), order[:, 0]
-    share = np.exp(posterior.log_label_of(decoded, labels)[rows, winner].astype(np.float64))
+    share = np.exp(log_label[rows, winner].astype(np.float64))
     return ballot_of(winner, share, labels, cosines.astype(np.float64)), order
 
 

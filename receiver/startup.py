@@ -1,7 +1,6 @@
 """Start-up of the receiver: open or build its knowledge base, load its codecs."""
 
 import time
-from time import monotonic
 
 import numpy as np
 import structlog
@@ -79,12 +78,12 @@ def _engine(settings: ReceiverSettings) -> EngineSettings:
 
 def _telling() -> Progress:
     """Log how far a build is, at most every ten seconds: whoever waits for the service sees that it is at work."""
-    told = monotonic()
+    told = time.monotonic()
 
     def tell(done: int, of: int) -> None:
         nonlocal told
-        if monotonic() - told > _TELL_SECONDS:
-            told = monotonic()
+        if time.monotonic() - told > _TELL_SECONDS:
+            told = time.monotonic()
             log.info("building the knowledge base", seen=done, of=of)
 
     return tell

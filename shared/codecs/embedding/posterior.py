@@ -86,15 +86,15 @@ class LabelPosterior:
         found = np.take_along_axis(log_labels, np.minimum(labels, last), axis=1)
         return np.where(labels <= last, found, np.float32(-np.inf))
 
-    def scores(self, decoded: Decoded, products: Embeddings, labels: Ints) -> Floats:
+    def scores(self, products: Embeddings, log_label: LogProbabilities) -> Floats:
         """Scores of candidates of each burst: [B, n].
 
-        products: [B, n], inner products of e_hat and each candidate, of unit length. labels: [B, n], of each.
+        products: [B, n], inner products of e_hat and each candidate, of unit length. log_label: [B, n], see
+        `log_label_of`.
         """
-        scores: Floats = products / np.float32(
-            self._variance
-        )  # |e_i| = 1: the rest of the distance is the same for all
-        return scores if self.trust == 0 else scores + self.trust * self.log_label_of(decoded, labels)
+        # |e_i| = 1, so the rest of the squared distance is the same for all
+        scores: Floats = products / np.float32(self._variance)
+        return scores if self.trust == 0 else scores + self.trust * log_label  # 0 times minus infinity is no number
 
     def _best_trust(self, codec: Codec) -> float:
         """The trust that names the labels of some items best, each found among the others from its own embedding."""
@@ -119,7 +119,7 @@ class LabelPosterior:
     def rank(self, decoded: Decoded, count: int) -> tuple[Ints, Floats]:
         """The `count` best items of each burst, best first, or all: positions [B, count] and scores [B, count]."""
         products = decoded.embeddings @ self._embeddings.T
-        scores = self.scores(decoded, products, np.broadcast_to(self._labels, products.shape))
+        scores = self.scores(products, self.log_label_of(decoded, np.broadcast_to(self._labels, products.shape)))
         last = min(count, scores.shape[1]) - 1
         best = np.sort(np.argpartition(-scores, last, axis=1)[:, : last + 1], axis=1)
         order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
