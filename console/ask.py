@@ -6,10 +6,10 @@ from typing import Any, Final, NamedTuple
 
 from nicegui import events, ui
 
-from client import Delivery, SemLinkError
+from client import Delivery
 from console.gallery import Gallery
 from console.link import Link
-from console.parts import labelled, picture, show_picture, tagged
+from console.parts import ErrorLine, labelled, picture, show_picture, tagged
 from shared.datasets.decoding import encode_png
 from shared.datasets.scenes import draw_scenes, questions_about
 
@@ -52,7 +52,7 @@ class AskTab:
                 self._snr = ui.slider(min=-4, max=30, step=0.5, value=8).props("label-always").classes("grow max-w-xs")
                 labelled(self._snr, "SNR in dB")
                 self._button = tagged(ui.button("Ask", icon="help", on_click=self._ask), "ask")
-            self._error = ui.label().classes("text-negative").props('data-testid=ask-error role="alert"')
+            self._error = ErrorLine("ask-error")
         self._answer = tagged(ui.row().classes("w-full gap-4"), "asked")
         ui.timer(0.2, self._offer, once=True)
 
@@ -76,19 +76,18 @@ class AskTab:
         event.sender.run_method("reset")
 
     async def _ask(self) -> None:
-        self._error.set_text("")
+        self._error.say("")
         self._button.disable()
         data, options = self._data, self._options()
         try:
-            delivery = await self._link.near.ask(data, str(self._question.value or ""), **options)
-        except SemLinkError as error:
-            self._error.set_text(str(error))
-        else:
+            asked = self._link.near.ask(data, str(self._question.value or ""), **options)
+            delivery = await self._error.answer_of(asked)
+        finally:
+            self._button.enable()
+        if delivery is not None:
             self._answer.clear()
             with self._answer:
                 _show(data, delivery)
-        finally:
-            self._button.enable()
 
     def _options(self) -> Any:
         snr_db = float(self._snr.value)

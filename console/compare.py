@@ -14,7 +14,7 @@ from console import charts, gallery
 from console.controls import NO_NOISE_DB
 from console.gallery import Chosen, Gallery
 from console.link import Link
-from console.parts import labelled, picture, tagged
+from console.parts import ErrorLine, labelled, picture, tagged
 from shared.phy.conditions.settings import FadingName
 
 _FEWEST: Final = 2
@@ -60,7 +60,7 @@ class CompareTab:
                 self._snr = ui.slider(min=-10, max=NO_NOISE_DB, step=0.5, value=6).props("label-always")
                 labelled(self._snr.classes("grow min-w-[10rem]"), "SNR in dB")
                 self._button = tagged(ui.button("Compare", on_click=self._run), "compare-start")
-            self._error = ui.label().classes("text-negative").props('data-testid=compare-error role="alert"')
+            self._error = ErrorLine("compare-error")
         self._table = tagged(ui.column().classes("w-full"), "compare-table")
         ui.timer(1.0, self._offer)
 
@@ -76,9 +76,9 @@ class CompareTab:
     async def _run(self) -> None:
         codecs = list(self._chosen.value)
         if not _FEWEST <= len(codecs) <= _MOST:
-            self._error.set_text(f"{len(codecs)} codecs are chosen: choose {_FEWEST} to {_MOST}")
+            self._error.say(f"{len(codecs)} codecs are chosen: choose {_FEWEST} to {_MOST}")
             return
-        self._error.set_text("")
+        self._error.say("")
         self._button.disable()
         try:
             await self._compare(codecs)

@@ -7,10 +7,10 @@ from typing import Any, Final, NamedTuple
 
 from nicegui import events, ui
 
-from client import KnowledgeBaseClient, NewItem, SemLinkError
+from client import KnowledgeBaseClient, NewItem
 from console.gallery import Gallery
 from console.link import Link
-from console.parts import picture, tagged
+from console.parts import ErrorLine, picture, tagged
 
 _SHOWN: Final = 48
 _SEARCH_SECONDS: Final = 120.0
@@ -38,7 +38,7 @@ class KnowledgeBaseTab:
                 ui.button("Restore", icon="history", on_click=self._restore).props("flat")
                 self._name = ui.input("name of the snapshot").classes("w-44")
             self._queries()
-            self._error = ui.label().classes("text-negative").props('data-testid=kb-error role="alert"')
+            self._error = ErrorLine("kb-error")
         self._items = tagged(ui.row().classes("w-full gap-3"), "kb-items")
         ui.timer(0.1, self._browse, once=True)
 
@@ -60,13 +60,7 @@ class KnowledgeBaseTab:
 
     async def _ask(self, question: Callable[[KnowledgeBaseClient], Any]) -> Any:
         """What the receiver answers, or None with the error shown."""
-        try:
-            answer = await self._link.knowledge_base(question, _SEARCH_SECONDS)
-        except SemLinkError as error:
-            self._error.set_text(str(error))
-            return None
-        self._error.set_text("")
-        return answer
+        return await self._error.answer_of(self._link.knowledge_base(question, _SEARCH_SECONDS))
 
     async def _browse(self) -> None:
         label = str(self._label.value or "").strip() or None
@@ -145,7 +139,7 @@ class KnowledgeBaseTab:
         added = await self._ask(lambda client: list(client.add([item])))
         event.sender.run_method("reset")
         if added and added[0].error is not None:
-            self._error.set_text(str(added[0].error))
+            self._error.say(str(added[0].error))
         elif added:
             await self._find(item_id=item.item_id)
             await self._describe()

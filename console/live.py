@@ -14,7 +14,7 @@ from console import charts, gallery
 from console.gallery import Gallery
 from console.link import Link
 from console.live_figures import LiveFigures, sample_of
-from console.parts import labelled, tagged
+from console.parts import ErrorLine, labelled, tagged
 from shared.phy.conditions.schedule import Schedule
 from shared.phy.conditions.settings import FadingName
 
@@ -41,7 +41,7 @@ class LiveTab:
             self._stream_controls()
             self._channel_controls()
             self._summary = tagged(ui.label("nothing sent yet"), "live-summary")
-            self._error = ui.label().classes("text-negative").props('data-testid=live-error role="alert"')
+            self._error = ErrorLine("live-error")
         self._charts: list[tuple[ui.echart, tuple[str, ...]]] = []
         with ui.row().classes("w-full gap-4"):
             for name, heading, curves, unit, least, most in _CHARTS:
@@ -84,13 +84,7 @@ class LiveTab:
 
     async def _ask(self, question: Any) -> Any:
         """What the channel answers, or None with the error shown."""
-        try:
-            answer = await self._link.channel(question)
-        except SemLinkError as error:
-            self._error.set_text(str(error))
-            return None
-        self._error.set_text("")
-        return answer
+        return await self._error.answer_of(self._link.channel(question))
 
     async def _set(self, **settings: Any) -> None:
         await self._ask(lambda client: client.set(**settings))
@@ -154,7 +148,7 @@ class LiveTab:
         self._summary.set_text(self._figures.summary)
         last = self._figures.samples[-1] if self._figures.samples else None
         if last is not None:
-            self._error.set_text(last.error)
+            self._error.say(last.error)
         for chart, curves in self._charts:
             for place, name in enumerate(curves):
                 chart.options["series"][place]["data"] = list(self._figures.curves.get(name, ()))

@@ -1,11 +1,15 @@
 """Small parts of the page."""
 
 import base64
+from collections.abc import Awaitable
 from typing import TypeVar
 
 from nicegui import ui
 
+from client import SemLinkError
+
 Part = TypeVar("Part", bound=ui.element)
+Answer = TypeVar("Answer")
 
 
 def tagged(part: Part, name: str) -> Part:
@@ -31,3 +35,24 @@ def show_picture(part: Part, data: bytes, alt: str) -> Part:
 def picture(data: bytes, alt: str, classes: str) -> ui.element:
     """A picture file on the page."""
     return show_picture(ui.element("img").classes(classes), data, alt)
+
+
+class ErrorLine:
+    """Where a tab says what went wrong, beside what caused it. name: see `tagged`."""
+
+    def __init__(self, name: str) -> None:
+        self._label = tagged(ui.label().classes("text-negative").props('role="alert"'), name)
+
+    def say(self, text: str) -> None:
+        """Show an error; an empty text takes the last one away."""
+        self._label.set_text(text)
+
+    async def answer_of(self, question: Awaitable[Answer]) -> Answer | None:
+        """What a service answers, or None with its error shown."""
+        try:
+            answer = await question
+        except SemLinkError as error:
+            self.say(str(error))
+            return None
+        self.say("")
+        return answer

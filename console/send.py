@@ -11,7 +11,7 @@ from console.answer import show_answer
 from console.controls import Controls
 from console.gallery import Chosen, Gallery
 from console.link import Link
-from console.parts import labelled, picture, show_picture, tagged
+from console.parts import ErrorLine, labelled, picture, show_picture, tagged
 
 _MOST_UPLOAD_BYTES: Final = 32 << 20
 # A picture on the clipboard goes where a chosen file goes: into the uploader's own input.
@@ -39,7 +39,7 @@ class SendTab:
                 self.controls = Controls(link)
                 with ui.row().classes("items-center gap-4"):
                     self._button = ui.button("Send", icon="send", on_click=self.send).props("data-testid=send")
-                    self._error = ui.label().classes("text-negative").props("data-testid=error").props('role="alert"')
+                    self._error = ErrorLine("error")
         self._take(self._chosen)
         self._answer = ui.column().classes("w-full").props("data-testid=answer")
 
@@ -52,7 +52,7 @@ class SendTab:
             auto_upload=True,
             max_file_size=_MOST_UPLOAD_BYTES,
             on_upload=self._uploaded,
-            on_rejected=lambda: self._complain(f"refused: choose a picture of at most {_MOST_UPLOAD_BYTES >> 20} MiB"),
+            on_rejected=lambda: self._error.say(f"refused: choose a picture of at most {_MOST_UPLOAD_BYTES >> 20} MiB"),
         ).props('flat bordered accept="image/*,.heic"').classes("w-full semlink-upload")
         ui.run_javascript(_PASTE)
         ui.label("or one of the query set").classes("text-sm opacity-70")
@@ -71,12 +71,9 @@ class SendTab:
 
     def _take(self, chosen: Chosen) -> None:
         self._chosen = chosen
-        self._complain("")
+        self._error.say("")
         show_picture(self._shown, chosen.data, chosen.label or "the chosen picture")
         self._name.set_text(chosen.name)
-
-    def _complain(self, text: str) -> None:
-        self._error.set_text(text)
 
     async def send(self) -> None:
         """Send the chosen picture as the controls say."""
@@ -88,13 +85,13 @@ class SendTab:
             self._take(self._pictures.get(picture_id))
             options = equivalent.read_replay(text)
         except (SemLinkError, ValueError) as error:
-            self._complain(f"this link cannot be replayed: {error}")
+            self._error.say(f"this link cannot be replayed: {error}")
             return
         await self._send(options)
 
     async def _send(self, options: Mapping[str, Any]) -> None:
         chosen = self._chosen
-        self._complain("")
+        self._error.say("")
         self._button.disable()
         try:
             request: Any = {**options, "trace": True}
@@ -102,9 +99,9 @@ class SendTab:
             item = await self._link.knowledge_base(lambda client: client.get_item(delivery.item_id))
         except SemLinkError as error:
             self._answer.clear()
-            self._complain(str(error))
+            self._error.say(str(error))
         except TypeError as error:  # a permanent link with an option that there is not
-            self._complain(str(error))
+            self._error.say(str(error))
         else:
             self._answer.clear()
             with self._answer:

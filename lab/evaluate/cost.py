@@ -7,7 +7,6 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from shared.codecs import Codec, PictureCodec
-from shared.codecs.embedding.nested import Nested
 
 _EMBEDDING = np.full((1, 512), 512**-0.5, np.float32)
 _PICTURE = np.full((1, 32, 32, 3), 128, np.uint8)
@@ -25,7 +24,7 @@ def cost_of(codec: Codec | PictureCodec) -> Cost:
 
     What a codec prepares with its first burst and keeps is not part of that.
     """
-    codec = codec.in_torch() if isinstance(codec, Nested) else codec
+    codec = codec.in_torch()
     _send_one(codec)
     with FlopCounterMode(display=False) as counter:
         _send_one(codec)

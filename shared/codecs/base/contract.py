@@ -126,6 +126,10 @@ class BaseCodec(ABC, Generic[Source, Result]):
         """The same codec for a sender of HARQ rounds, in the mode whose shorter codes are prefixes."""
         return self
 
+    def in_torch(self) -> Self:
+        """The same codec computed by torch alone, whose operations can be counted."""
+        return self
+
     @property
     def symbols(self) -> int:
         """Complex channel uses of one burst's payload."""

@@ -109,7 +109,7 @@ class Nested(Codec):
         return self._with(_mode=1) if mode == 1 and self.analogue is not None else super().with_mode(mode)
 
     def in_torch(self) -> Self:
-        """The same code computed by torch, as on a GPU: torch can count its operations."""
+        """See `BaseCodec.in_torch`; as on a GPU."""
         return self._with(_arrays=None)
 
     def in_rounds(self) -> Self:
