@@ -7,8 +7,8 @@ import io
 import math
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext, suppress
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from time import perf_counter
@@ -20,16 +20,14 @@ from PIL import Image
 from shared.clip import Clip
 from shared.codecs import AnyCodec, CodecShelf, PictureCodec, QueryCodec
 from shared.codecs.answerers import Answerer
-from shared.codecs.base.contract import outage_snr_db
 from shared.device import use_threads
-from shared.errors import InvalidSetting, Mismatch, NotFound
-from shared.frame.burst import Burst, CodecSpec, Csi, Framing, LinkConfiguration, burst_name
-from shared.frame.delivery import Delivery, Harq, ReadyEmbedding, SendRequest
-from shared.frame.header import NO_HEADER, Sessions, header_class, header_of
-from shared.frame.question import ASKED_BITS, Question
+from shared.frame.burst import Burst, LinkConfiguration, burst_name
+from shared.frame.delivery import Delivery, ReadyEmbedding, SendRequest
+from shared.frame.header import Sessions, header_of
+from shared.frame.question import Question
 from shared.frame.reception import ChannelReport, Trace
 from shared.ledger import Ledger, Stage
-from shared.phy import PilotPattern, place_pilots
+from shared.phy import place_pilots
 from shared.runtime.batching import Batcher
 from shared.runtime.deadline import Deadline
 from shared.runtime.warming import Warming
@@ -38,45 +36,19 @@ from shared.wire.link import configuration_symbols
 from transmitter.asking import AskedEncoding, Asker, ToAsk, outcome
 from transmitter.configuration import Configurator, Configure
 from transmitter.encoder import Encoded, Encoder, Prepared, Preparer, ToEncode, ToPrepare, checked_embedding
-from transmitter.harq import Exchange, NextHop, exchange_rounds, joined_trace, required_posteriors
+from transmitter.harq import Exchange, NextHop, exchange_rounds, joined_trace
+from transmitter.planning import Plan, Planner
 from transmitter.settings import TransmitterSettings
 
-_ASK_CODEC = "klt-relevance"
-_FEWEST_BITS, _MOST_BITS = 64, 8192
 PREPARE_SIZE = 8
 """Most pictures that one thread prepares at a time: enough to spare it some wake-ups, few enough to share the work."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """How one picture is sent, defaults filled in. codecs: of the lengths to reach, one burst for each."""
-
-    codecs: tuple[AnyCodec, ...]
-    harq: Harq | None
-    csi: Csi
-    pilot_symbols: int
-    pilot_pattern: PilotPattern
-    framing: Framing
-
-    @property
-    def genies(self) -> tuple[str, ...]:
-        """What the receiver is given that a real one would not have."""
-        csi = ("perfect_csi", "known_snr") if self.csi == "perfect" else ()
-        return (*csi, "ideal_header") if self.framing == "ideal" else csi
-
-    @property
-    def posteriors(self) -> list[float]:
-        """The required posterior of each round."""
-        return required_posteriors(
-            self.harq.required_posterior if self.harq else 0.0, [codec.symbols for codec in self.codecs]
-        )
 
 
 class _Sending(NamedTuple):
     """One picture as it is sent. mode: of its codec. session: its number in headers."""
 
     request: SendRequest
-    plan: _Plan
+    plan: Plan
     mode: int
     configuration: LinkConfiguration | None
     session: int
@@ -90,8 +62,8 @@ class SendPipeline:
     ) -> None:
         """next_hop: takes bursts. configure: takes configurations, of which bursts name the version."""
         self._settings = settings
-        self._clip, self._clip_fingerprint = clip, clip.fingerprint
-        self._shelf = shelf
+        self._clip = clip
+        self.planner = Planner(settings, shelf, clip.fingerprint)
         self._next_hop = next_hop
         self._configurator = Configurator(configure)
         self._sessions = Sessions()
@@ -122,12 +94,12 @@ class SendPipeline:
         """Send one picture and wait for the answer."""
         start = perf_counter()
         expected_db = self._operating_point_db if request.design_snr_db is None else request.design_snr_db
-        plan = self._plan(request, expected_db)
+        plan = self.planner.plan(request, expected_db)
         codec = plan.codecs[-1]
         if request.embedding is not None:
             checked_embedding(request.embedding, codec, self._clip)  # before a codec that is slow at first
         await self._warm(codec)
-        design_db = self._design_db(codec, expected_db)
+        design_db = self.planner.design_db(codec, expected_db)
         prepared, encoded, queue_seconds = await self._encoded(request, codec, design_db, deadline)
         exchanges, configuration = await self._exchanged(request, plan, encoded.symbols, expected_db, deadline)
         ledger = Ledger()
@@ -147,16 +119,13 @@ class SendPipeline:
         self._learn(delivery)
         return self._with_outcome(delivery, request, encoded, exchanges, codec)
 
-    def _design_db(self, codec: AnyCodec, snr_db: float) -> float:
-        """What a codec is told of an average SNR, dB: under fading, which it does not plan for itself, less."""
-        return snr_db if codec.plans_fading else outage_snr_db(snr_db, self._settings.design_fading)
-
     async def _exchanged(
-        self, request: SendRequest, plan: _Plan, payload: Complex, snr_db: float, deadline: Deadline
+        self, request: SendRequest, plan: Plan, payload: Complex, snr_db: float, deadline: Deadline
     ) -> tuple[list[Exchange], LinkConfiguration | None]:
         """What was sent of a picture and what came back, and by which configuration. snr_db: the average, expected."""
-        mode = plan.codecs[-1].mode(self._design_db(plan.codecs[-1], snr_db))
-        configuration = self._configuration(request, plan, mode, snr_db)
+        mode = plan.codecs[-1].mode(self.planner.design_db(plan.codecs[-1], snr_db))
+        wanted = self.planner.configuration(request, plan, mode, snr_db)
+        configuration = None if wanted is None else self._configurator.named(wanted)
         hop = self._next_hop if configuration is None else self._configurator.hop(self._next_hop, configuration)
         in_rounds = configuration is not None and configuration.header_symbols and configuration.in_rounds
         with self._sessions.number(request.counter or 0) if in_rounds else nullcontext(0) as session:
@@ -168,7 +137,7 @@ class SendPipeline:
         file = io.BytesIO()
         Image.new("RGB", (64, 64)).save(file, "PNG")
         picture = SendRequest(file.getvalue())
-        await self._encoded(picture, self.default_codec(), self._operating_point_db, Deadline.after(None))
+        await self._encoded(picture, self.planner.default_codec(), self._operating_point_db, Deadline.after(None))
 
     async def _encoded(
         self, request: SendRequest, codec: AnyCodec, snr_db: float, deadline: Deadline
@@ -219,17 +188,6 @@ class SendPipeline:
         await self._prepare.stop()
         await self._encode.stop()
 
-    def spec(self, codec: AnyCodec, mode: int = 0) -> CodecSpec:
-        """A codec's name, length and fingerprints, and the mode of a burst, as its header has them."""
-        return CodecSpec(codec.name, codec.k, codec.fingerprint, self._clip_fingerprint, mode)
-
-    def default_codec(self) -> AnyCodec:
-        """The codec of requests that name none."""
-        return self._codec(self._settings.codec, self._settings.k)
-
-    def _codec(self, name: str, k: int | None) -> AnyCodec:
-        return self._shelf.get(name, k).for_fading(self._settings.design_fading)
-
     async def _warm(self, codec: AnyCodec) -> None:
         """Run a codec that is slow at first once, beside the pictures of others."""
         if not codec.quick:
@@ -240,94 +198,6 @@ class SendPipeline:
         if self._settings.snr_feedback and delivery.snr_db_estimated is not None:
             self._operating_point_db = delivery.snr_db_estimated
 
-    def _plan(self, request: SendRequest, snr_db: float) -> _Plan:
-        settings = self._settings
-        codecs = self._codecs(request, snr_db)
-        csi, framing = request.csi or settings.csi, request.framing or settings.framing
-        if csi != "pilot":
-            for name in ("pilot_symbols", "pilot_pattern"):
-                if value := getattr(request, name):
-                    raise InvalidSetting(f"{name} = {value} with csi {csi}: pilots need csi pilot")
-            return _Plan(codecs, request.harq, csi, 0, "preamble", framing)
-        pilots = settings.pilot_symbols if request.pilot_symbols is None else request.pilot_symbols
-        if not 2 <= pilots <= 1024:
-            raise InvalidSetting(f"pilot_symbols = {pilots}: choose 2 to 1024, or csi none")
-        pattern = request.pilot_pattern or settings.pilot_pattern
-        return _Plan(codecs, request.harq, csi, pilots, pattern, framing)
-
-    def _codecs(self, request: SendRequest, snr_db: float) -> tuple[AnyCodec, ...]:
-        """The codec of each length to reach: one, unless the request is for HARQ."""
-        if request.question is not None:
-            return (self._codec_for_question(request, request.question, snr_db),)
-        settings, harq = self._settings, request.harq
-        name = settings.codec if request.codec is None else request.codec
-        if issubclass(self._shelf.kind(name), QueryCodec):
-            raise InvalidSetting(f"codec {name} sends what a question is about: ask one, or choose another codec")
-        if harq is None:
-            return (self._codec(name, settings.k if (request.k, request.codec) == (None, None) else request.k),)
-        kind = self._shelf.kind(name)
-        if not kind.prefixes:
-            raise InvalidSetting(
-                f"ask_for_more (HARQ) with codec {name}, whose codewords are no prefixes of longer ones: choose nested"
-            )
-        first = self._codec(name, min(kind.lengths) if request.k is None else request.k)
-        last = self._codec(name, max(kind.lengths) if harq.k_max is None else harq.k_max)
-        if last.k < first.k:
-            raise InvalidSetting(f"k_max = {last.k} is below k = {first.k}, the length of the first round")
-        return tuple(self._codec(name, k).in_rounds() for k in sorted(kind.lengths) if first.k <= k <= last.k)
-
-    def _codec_for_question(self, request: SendRequest, question: Question, snr_db: float) -> QueryCodec:
-        """The codec of a request with a question, for the bits that it wants. Raises for a question without a sense."""
-        Answerer.read(question.text)
-        name, bits = request.codec or _ASK_CODEC, question.bits or ASKED_BITS
-        kind = self._shelf.kind(name)
-        if not issubclass(kind, QueryCodec):
-            raise InvalidSetting(f"codec {name} takes no question: choose klt-relevance or klt, or leave it out")
-        if request.embedding is not None:
-            raise InvalidSetting("a question about a ready embedding: send the picture, which the receiver rebuilds")
-        if request.harq is not None:
-            raise InvalidSetting("a question with ask_for_more (HARQ): leave one of them out")
-        if not _FEWEST_BITS <= bits <= _MOST_BITS:
-            raise InvalidSetting(f"bits = {bits}: choose {_FEWEST_BITS} to {_MOST_BITS}")
-        k = kind.length_for(bits, snr_db, self._settings.design_fading) if request.k is None else request.k
-        codec = self._codec(name, k)
-        assert isinstance(codec, QueryCodec)
-        return codec.with_bits(bits)
-
-    def _configuration(self, request: SendRequest, plan: _Plan, mode: int, snr_db: float) -> LinkConfiguration | None:
-        """What the receiver is to hold before the bursts of a plan; None where a genie tells it."""
-        if plan.framing == "ideal":
-            return None
-        codecs = [self.spec(codec, mode) for codec in plan.codecs]
-        header = NO_HEADER
-        if plan.framing == "explicit":
-            header = header_class(outage_snr_db(snr_db, self._settings.design_fading))
-            if plan.harq is None:  # the header says which length, and which mode
-                codecs = self._family(codecs[0].codec)
-        return self._configurator.named(
-            LinkConfiguration(
-                version=0,
-                framing=plan.framing,
-                codecs=tuple(codecs),
-                required_posteriors=tuple(plan.posteriors if len(codecs) == len(plan.codecs) else [0.0] * len(codecs)),
-                csi=plan.csi,
-                pilot_symbols=plan.pilot_symbols,
-                pilot_pattern=plan.pilot_pattern,
-                top_k=request.top_k,
-                trace=request.trace,
-                header_symbols=header.symbols,
-                short_header_symbols=header.short_symbols,
-            )
-        )
-
-    def _family(self, name: str) -> list[CodecSpec]:
-        """All lengths of a codec that can be loaded here."""
-        found = []
-        for k in self._shelf.kind(name).lengths:
-            with suppress(NotFound, Mismatch):
-                found.append(self.spec(self._shelf.get(name, k)))
-        return found
-
     def _bursts(self, sending: _Sending, payload: Complex) -> Iterator[Burst]:
         """One burst for each length, with the part of the payload that reaches it; numbered when it is taken."""
         request, plan, configuration = sending.request, sending.plan, sending.configuration
@@ -335,7 +205,7 @@ class SendPipeline:
         for place, (codec, required) in enumerate(zip(plan.codecs, plan.posteriors, strict=True)):
             burst_id = next(self._burst_ids)
             session = session or (burst_id if plan.harq else 0)
-            spec = self.spec(codec, sending.mode)
+            spec = self.planner.spec(codec, sending.mode)
             counter = next(self._counters) if request.counter is None else request.counter + place
             header = header_of(configuration, spec, sending.session, place, counter)
             data = np.concatenate([header, payload[offset : codec.symbols]])
@@ -364,7 +234,7 @@ class SendPipeline:
 
 
 def _delivery(
-    plan: _Plan, exchanges: Sequence[Exchange], ledger: Ledger, trace: Trace | None, source_values: float
+    plan: Plan, exchanges: Sequence[Exchange], ledger: Ledger, trace: Trace | None, source_values: float
 ) -> Delivery:
     """The last answer that came, with what was sent in all rounds."""
     arrived = [(each.burst, each.reception) for each in exchanges if each.reception is not None]

@@ -138,7 +138,7 @@ class TransmitterService(Service, rpc.TransmitterServicer):
 
     async def Describe(self, request: pb.DescribeTransmitterRequest, context: Context) -> pb.TransmitterDescription:
         """What this transmitter can do."""
-        settings, clip, pipeline = self._settings, self._clip, self._pipeline
+        settings, clip, planner = self._settings, self._clip, self._pipeline.planner
         info = TransmitterInfo(
             version=VERSION,
             clip=clip.name,
@@ -146,8 +146,8 @@ class TransmitterService(Service, rpc.TransmitterServicer):
             device=str(clip.device),
             engine=clip.engine,
             precision=clip.precision,
-            codecs=tuple(map(pipeline.spec, self._codecs)),
-            default_codec=pipeline.spec(pipeline.default_codec()),
+            codecs=tuple(map(planner.spec, self._codecs)),
+            default_codec=planner.spec(planner.default_codec()),
             max_picture_bytes=settings.max_picture_bytes,
             max_picture_pixels=settings.max_picture_pixels,
             max_in_flight=settings.max_in_flight,

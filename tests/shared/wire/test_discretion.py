@@ -20,7 +20,7 @@ def elsewhere() -> Iterator[None]:
     ("whole", "shown"),
     [
         ("/srv/kb/a-1.sqlite is damaged; restore /srv/kb", "a-1.sqlite is damaged; restore kb"),
-        ("'/home/me/x.png': gone", "'x.png': gone"),
+        ("'/srv/own/x.png': gone", "'x.png': gone"),
         ("10.0.0.7:50053 cannot be reached", "the next service cannot be reached"),
         ("ipv4:127.0.0.1:1: refused, first:20:drawn", "the next service: refused, first:20:drawn"),
         ("[::1]:50053 and receiver:50053", "the next service and the next service"),
