@@ -5,7 +5,9 @@ torch module --torch.export, any batch size--> ir_file, kept by fingerprint --co
 The next start reads both from the cache. A picture's embedding does not depend on the batch that it is in.
 """
 
+import sys
 import threading
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,16 @@ def ir_file_of(fingerprint: str) -> Path:
     return platformdirs.user_cache_path("semlink") / "openvino" / fingerprint / "image.xml"
 
 
+def _openvino() -> Any:
+    """The package without its telemetry, and not before it is wanted: not every installation has it.
+
+    Importing it and converting report to its makers over the network, from a process that it forks and ends with
+    SIGTERM, which a service takes for its own.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # its import fails: OpenVINO does without
+    return import_module("openvino")
+
+
 class OpenVinoEngine:
     """A compiled tower. precision: OpenVINO's hint; the sums of bfloat16 products are float32.
 
@@ -45,11 +57,9 @@ class OpenVinoEngine:
     name = "openvino"
 
     def __init__(self, tower: ImageTower, precision: str, ir_file: Path) -> None:
-        import openvino  # noqa: PLC0415 - not every installation has it
-
         self.precision = precision
         self._turn = threading.Lock()
-        core = openvino.Core()
+        core = _openvino().Core()
         model = core.read_model(ir_file) if ir_file.is_file() else _converted(tower, ir_file)
         options = {
             "INFERENCE_PRECISION_HINT": _HINTS[precision],
@@ -72,23 +82,14 @@ class OpenVinoEngine:
 
 
 def _converted(tower: ImageTower, ir_file: Path) -> Any:
-    """The tower in OpenVINO's format, kept in `ir_file` where that can be written.
-
-    By the front end itself: `openvino.convert_model` reports to its makers over the network, from a process that it
-    forks and ends with SIGTERM, which a service takes for its own.
-    """
-    from openvino.frontend import FrontEndManager  # noqa: PLC0415
-    from openvino.frontend.pytorch.fx_decoder import TorchFXPythonDecoder  # noqa: PLC0415
-
+    """The tower in OpenVINO's format, kept in `ir_file` where that can be written."""
     log.info("converting CLIP for OpenVINO, once", file=str(ir_file))
     batch = torch.export.Dim("batch", min=1, max=_LARGEST_BATCH)
     size = tower.image_size
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     program = torch.export.export(tower.eval(), (example,), dynamic_shapes=({0: batch},))
-    front_end = FrontEndManager().load_by_framework("pytorch")
     with without_warnings():  # of operations that this version of torch does not have
-        decoder = TorchFXPythonDecoder.from_exported_program(program)  # OpenVINO wants it alive to the end
-        model = front_end.convert(front_end.load(decoder))
+        model = _openvino().convert_model(program)
     model.reshape([-1, size, size, 3])
     try:
         _keep(model, ir_file)
@@ -101,10 +102,8 @@ def _keep(model: Any, ir_file: Path) -> None:
     """Write beside the place and rename, since other services may do the same now."""
     import tempfile  # noqa: PLC0415
 
-    import openvino  # noqa: PLC0415
-
     ir_file.parent.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=ir_file.parent.parent) as folder:
-        openvino.save_model(model, Path(folder) / "new" / ir_file.name, compress_to_fp16=False)
+        _openvino().save_model(model, Path(folder) / "new" / ir_file.name, compress_to_fp16=False)
         if not ir_file.is_file():
             (Path(folder) / "new").replace(ir_file.parent)
