@@ -82,6 +82,8 @@ async def serve(kind: type[Service], settings: ServerSettings, stop: asyncio.Eve
     stop = stop or _stop_on_signals()
     if settings.stop_with_stdin:
         asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _stop_at_end_of_stdin, stop)
+    if settings.heartbeat is not None:
+        settings.heartbeat.unlink(missing_ok=True)  # of a life that was killed: this one is not ready yet
     gate, checks = _Gate(), health.aio.HealthServicer()
     options = server_options(settings.max_message_bytes)
     server = grpc.aio.server(

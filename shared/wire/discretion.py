@@ -14,8 +14,11 @@ _LOCAL: Final = ("ipv4:127.", "ipv6:%5B::1%5D", "ipv6:[::1]", "ipv6:%5B::ffff:12
 _HIDDEN: Final = (
     (re.compile(r"\bpid \d+ on [\w.-]+"), "another process"),
     (re.compile(r"(?<![\w/:.])~?/(?:[^\s/:;,'\"()]+/)*([^\s/:;,'\"()]*)"), r"\1"),  # of a path its last part
-    (re.compile(r"(?:\bipv4:|\bipv6:)?(?:\b\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-fA-F:.%]+\]):\d+\b"), "the next service"),
-    (re.compile(r"\b[A-Za-z][\w.-]*:\d{4,5}\b"), "the next service"),
+    (
+        re.compile(r"(?:\b(?:ipv[46]:|dns:///))?(?:\b\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-fA-F:.%]+\]):\d+\b"),
+        "the next service",
+    ),
+    (re.compile(r"(?:\bdns:///)?\b[A-Za-z][\w.-]*:\d{4,5}\b"), "the next service"),
 )
 
 

@@ -78,6 +78,7 @@ async def slow(tmp_path: Path):
     """(service, address, stop, the task that serves): bound and announced, and not yet warm."""
     announce, stop = tmp_path / "deep" / "address", asyncio.Event()
     settings = ProxySettings(port=0, announce=announce, heartbeat=tmp_path / "heartbeat", grace_seconds=1)
+    (tmp_path / "heartbeat").touch()  # of an earlier life, which was killed
     service = Slow()
     running = asyncio.create_task(serve(service.kind, settings, stop))
     await until(announce.exists)

@@ -24,6 +24,8 @@ def elsewhere() -> Iterator[None]:
         ("10.0.0.7:50053 cannot be reached", "the next service cannot be reached"),
         ("ipv4:127.0.0.1:1: refused, first:20:drawn", "the next service: refused, first:20:drawn"),
         ("[::1]:50053 and receiver:50053", "the next service and the next service"),
+        ("dns:///receiver:50053 cannot be reached", "the next service cannot be reached"),
+        ("dns:///10.0.0.7:50053 cannot be reached", "the next service cannot be reached"),
         ("the receiver that writes it (pid 17 on host-3.lan)", "the receiver that writes it (another process)"),
         ("item 'drawn/kb/00001', k/2 symbols, SNR -5 dB: 3", "item 'drawn/kb/00001', k/2 symbols, SNR -5 dB: 3"),
     ],
