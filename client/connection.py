@@ -9,8 +9,7 @@ from google.protobuf.message import Message
 
 from client.options import checked_timeout
 from shared import errors
-from shared.rpc.address import checked_address, proxy_allowed
-from shared.rpc.options import channel_options
+from shared.rpc.dial import Dialer, Security
 from shared.rpc.status import error_from_rpc
 
 TRANSMITTER = "127.0.0.1:50051"
@@ -35,14 +34,15 @@ class Client:
     """A connection that closes with its context.
 
     address: HOST:PORT of the service. timeout: seconds that a call may take where it says nothing else.
+    security: certificates and token; None takes those of the environment.
     """
 
-    def __init__(self, address: str, timeout: float) -> None:
-        self.address = checked_address(address)
+    def __init__(self, address: str, timeout: float, security: Security | None = None) -> None:
+        dialer = Dialer(address, security)
+        self.address = dialer.address
         self.timeout = timeout
         checked_timeout(timeout)
-        options = channel_options(use_proxy=proxy_allowed(self.address))
-        self._channel = grpc.insecure_channel(self.address, options)
+        self._channel: grpc.Channel = dialer.channel()
 
     def __enter__(self) -> Self:
         return self
