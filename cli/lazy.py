@@ -95,16 +95,13 @@ def add_security(command: Any) -> None:
         command.params.append(option)
 
 
-def _to_environment(parameter: Any, value: str | None) -> None:
-    """The client library reads it there, and so do processes that this one starts."""
-    if value is not None:
-        os.environ[parameter.envvar] = value
-
-
 def _secure(variable: str, help_text: str) -> Any:
-    return typer.Option(
-        envvar=variable, metavar="FILE", help=help_text, rich_help_panel="Security", callback=_to_environment
-    )
+    def keep(ctx: Any, value: str | None) -> None:  # noqa: ARG001 - typer gives the context first
+        """The client library reads it there, and so do processes that this one starts."""
+        if value is not None:
+            os.environ[variable] = value
+
+    return typer.Option(envvar=variable, metavar="FILE", help=help_text, rich_help_panel="Security", callback=keep)
 
 
 def _security(
