@@ -30,6 +30,21 @@ _TRANSPORT = (
 )
 
 
+_TLS = (
+    ("certificate has expired", "the certificate of {} has expired: its operator renews it, `semlink certs renew DIR`"),
+    ("CERTIFICATE_VERIFY_FAILED", "the certificate of {} does not come from those in --tls-ca: check both"),
+    ("is not in peer certificate", "the certificate of {} is for another name: use that one, or renew it with --host"),
+    ("WRONG_VERSION_NUMBER", "{} does not speak TLS: leave --tls-ca out, or start it with --tls-cert and --tls-key"),
+    ("andshake failed", "TLS with {} failed"),
+    (
+        "Socket closed",
+        "{} closed the connection: it is stopping, or it wants TLS (--tls-ca), or a certificate that it accepts "
+        "(--tls-cert, --tls-key)",
+    ),
+)
+"""Parts of what gRPC itself says, and what they mean."""
+
+
 class Client:
     """A connection that closes with its context.
 
@@ -83,5 +98,13 @@ def error_of(error: grpc.RpcError, address: str) -> errors.SemLinkError:
     if isinstance(found, errors.Expired) and "Deadline Exceeded" in str(found):
         return errors.Expired(f"{address} did not answer before the deadline; give it more with timeout")
     if isinstance(found, errors.Unavailable) and str(found).startswith(_TRANSPORT):
-        return errors.Unavailable(f"nothing answers at {address}; `semlink up` starts the services ({found})")
+        return errors.Unavailable(f"{_why_not(address, str(found))} ({found})")
     return found
+
+
+def _why_not(address: str, told: str) -> str:
+    """What gRPC's words for a connection that did not come about mean."""
+    for words, meaning in _TLS:
+        if words in told:
+            return meaning.format(address)
+    return f"nothing answers at {address}; `semlink up` starts the services"

@@ -45,7 +45,7 @@ class TlsFiles:
 
     def read(self) -> tuple[bytes | None, bytes | None, bytes | None]:
         """Contents of cert, key and ca. Raises InvalidSetting naming a file that is none, or a key of another one."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         cert, key, ca = map(_content, (self.cert, self.key, self.ca))
         if self.cert is not None and self.key is not None:
             try:
