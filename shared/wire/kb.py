@@ -63,9 +63,8 @@ def page_to_wire(items: Sequence[Listed], count: int) -> pb.ListResponse:
 
 def verification_to_wire(found: Verification) -> pb.VerifyResponse:
     """What was read and what is wrong."""
-    return to_message(
-        replace(found, problems=tuple(told(_printable(problem)) for problem in found.problems)), pb.VerifyResponse
-    )
+    problems = tuple(told(_printable(problem)) for problem in found.problems)
+    return to_message(replace(found, problems=problems), pb.VerifyResponse)
 
 
 def _printable(text: str) -> str:

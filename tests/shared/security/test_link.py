@@ -97,10 +97,10 @@ async def test_certificate_token_and_role_decide(folder: Path, tmp_path: Path) -
 
 async def test_an_expired_certificate_is_named_by_whoever_uses_it(folder: Path, tmp_path: Path) -> None:
     issue(folder / "own", ["late"], -1)
-    with pytest.raises(InvalidSetting, match="late/cert.pem expired on"):
+    with pytest.raises(InvalidSetting, match=r"late/cert\.pem expired on"):
         ChannelControl("127.0.0.1:1", security=of(folder / "own", "late"))
     late = folder / "own" / "late"
-    with pytest.raises(InvalidSetting, match="expired on .* renew it"):
+    with pytest.raises(InvalidSetting, match=r"expired on .* renew it"):
         async with secured(folder, tmp_path, tls_cert=late / "cert.pem", tls_key=late / "key.pem"):
             pass
 
