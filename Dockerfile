@@ -58,6 +58,9 @@ ENTRYPOINT ["python", "-m", "channel_proxy"]
 FROM client-dependencies AS client
 RUN --mount=type=bind,from=wheel,source=/wheel,target=/wheel pip install --quiet --no-deps /wheel/*.whl
 RUN install --directory --owner=semlink --group=semlink /out
+# Mount points of docker-compose.tls.yml, so that its volumes are semlink's.
+RUN install --directory --owner=semlink --group=semlink --mode=0700 \
+    /certs/ca /certs/transmitter /certs/channel_proxy /certs/receiver /certs/client
 USER semlink
 ENTRYPOINT ["semlink"]
 CMD ["--help"]

@@ -26,6 +26,7 @@ from shared.observe.metrics import SNR_ACHIEVED
 from shared.phy.conditions.presets import PRESETS
 from shared.phy.conditions.schedule import Schedule
 from shared.rpc.burst_link import BurstLink, link_to_receiver
+from shared.rpc.secured import security_of
 from shared.rpc.server import Service
 from shared.rpc.status import answer_burst, answer_control
 from shared.rpc.streams import StreamAnswerer
@@ -188,4 +189,6 @@ class ChannelService(Service, rpc.ChannelServicer):
 
 
 def _hop_to_receiver(settings: ProxySettings) -> BurstLink:
-    return link_to_receiver(settings.receiver_address, settings.max_message_bytes, settings.receiver_streams)
+    return link_to_receiver(
+        settings.receiver_address, settings.max_message_bytes, settings.receiver_streams, security_of(settings)
+    )

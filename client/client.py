@@ -15,6 +15,7 @@ from client.stream import IN_FLIGHT, Answer, Journal, Order, checked_in_flight, 
 from protos.semlink.v1 import transmitter_pb2 as api
 from protos.semlink.v1.transmitter_pb2_grpc import TransmitterStub
 from shared.frame.delivery import Delivery, TransmitterInfo
+from shared.rpc.dial import Security
 from shared.wire import from_message
 
 
@@ -25,11 +26,12 @@ class SemLink(Client):
             print(link.send("cat.jpg", snr_db=5, fading="rayleigh").label)
 
     address: HOST:PORT of the transmitter. timeout: seconds that a call may take where it says nothing else.
+    security: certificates and token; None takes those of the environment.
     May be used by several threads.
     """
 
-    def __init__(self, address: str = TRANSMITTER, timeout: float = 30.0) -> None:
-        super().__init__(address, timeout)
+    def __init__(self, address: str = TRANSMITTER, timeout: float = 30.0, security: Security | None = None) -> None:
+        super().__init__(address, timeout, security)
         self._stub = TransmitterStub(self._channel)
 
     def describe(self) -> TransmitterInfo:

@@ -37,6 +37,7 @@ from shared.runtime.threads import use_one_numpy_thread
 from shared.runtime.warming import Warming
 from shared.version import VERSION
 from shared.wire import to_message
+from shared.wire.discretion import told
 from shared.wire.link import reception_to_wire
 
 log = structlog.get_logger()
@@ -158,5 +159,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             version=VERSION,
             device=self._device,
             codecs=[to_message(spec, common.CodecSpec) for spec in specs],
-            knowledge_base=to_message(description, kb_pb.KnowledgeBaseDescription),
+            knowledge_base=to_message(
+                replace(description, source=told(description.source)), kb_pb.KnowledgeBaseDescription
+            ),
         )

@@ -21,6 +21,7 @@ from shared.frame.delivery import Delivery, TransmitterInfo
 from shared.ledger import AIR, RECEIVER
 from shared.observe.metrics import DELIVERIES, HARQ_ROUNDS, observe_stages, tracking
 from shared.rpc.burst_link import link_to_channel
+from shared.rpc.secured import security_of
 from shared.rpc.server import Service
 from shared.rpc.streams import StreamAnswerer
 from shared.runtime.deadline import Deadline
@@ -60,7 +61,7 @@ class TransmitterService(Service, rpc.TransmitterServicer):
         clip = await asyncio.to_thread(_load_clip, settings)
         shelf = await asyncio.to_thread(CodecShelf, clip.device.type, clip.fingerprint, settings.own_codec)
         codecs = await asyncio.to_thread(shelf.load_all)
-        hop = link_to_channel(settings.channel_address, settings.max_message_bytes)
+        hop = link_to_channel(settings.channel_address, settings.max_message_bytes, security_of(settings))
         next_hop = partial(hop.exchange, unread=("channel",))  # all of the channel's report is for the client
         pipeline = SendPipeline(
             settings, clip, shelf, next_hop, partial(hop.configure, timeout_seconds=_CONFIGURE_SECONDS)

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
 
+from shared.security.allowance import HeldBytes
+
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 
@@ -28,18 +30,22 @@ class StreamAnswerer:
     ) -> AsyncIterator[Answer]:
         """Answers in the order in which they are done.
 
-        At the limit no further request is read, so that HTTP/2 flow control holds the sender back. An exception of
-        `answer` ends the stream: per-request failures are answers. Closing the iterator cancels what is at work.
+        At the limit, and at those on bytes, no further request is read, so that HTTP/2 flow control holds the sender
+        back. An exception of `answer` ends the stream: per-request failures are answers. Closing the iterator cancels
+        what is at work.
         """
         done: asyncio.Queue[asyncio.Task[Answer] | None] = asyncio.Queue()
         places = asyncio.Semaphore(self.limit)
-        at_work: set[asyncio.Task[Answer]] = set()
+        at_work: dict[asyncio.Task[Answer], int] = {}  # and the bytes of each request
+
+        held = HeldBytes()
 
         async def read() -> None:
             async for request in requests:
                 await places.acquire()
+                size = await held.hold(request)
                 task = asyncio.create_task(answer(request))
-                at_work.add(task)
+                at_work[task] = size
                 task.add_done_callback(done.put_nowait)
 
         reader = asyncio.create_task(read())
@@ -49,13 +55,14 @@ class StreamAnswerer:
             while at_work or not reader.done() or not done.empty():
                 task = await done.get()
                 if task is not None:  # None: the reader has ended
-                    at_work.discard(task)
                     yield task.result()
+                    held.give_back(at_work.pop(task))
                     places.release()  # only now: a slow reader of answers holds the sender back too
             if not reader.cancelled():
                 reader.result()  # raises what reading raised
         finally:
             self._readers.discard(reader)
             reader.cancel()
-            for task in at_work:
+            for task, size in at_work.items():
                 task.cancel()
+                held.give_back(size)

@@ -117,3 +117,39 @@ def test_the_build_context_has_every_package() -> None:
         line[1:] for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines() if line.startswith("!")
     }
     assert packages <= kept
+
+
+def merged(name: str) -> dict[str, dict[str, Any]]:
+    """The services of a compose file, over those of docker-compose.yml that they override."""
+    base, over = (
+        yaml.safe_load((ROOT / file).read_text(encoding="utf-8"))["services"] for file in ("docker-compose.yml", name)
+    )
+    return {service: base.get(service, {}) | settings for service, settings in over.items()}
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in ROOT.glob("docker-compose*.yml")))
+def test_every_container_is_confined(name: str) -> None:
+    for service, settings in merged(name).items():
+        where = f"{name}: {service}"
+        assert settings.get("read_only") is True, where
+        assert any(str(mount).startswith("/tmp") for mount in settings.get("tmpfs", ())), where
+        for limit in ("mem_limit", "cpus", "pids_limit"):
+            assert settings.get(limit), f"{where} lacks {limit}"
+        assert settings["cap_drop"] == ["ALL"], where
+        assert "no-new-privileges:true" in settings["security_opt"], where
+        assert not settings.get("privileged"), where
+        own = str(settings["image"]).startswith("semlink-")  # the Dockerfile sets their user
+        assert own or str(settings.get("user", "root")) not in {"root", "0"}, f"{where} runs as root"
+        if settings.get("user") == "root":
+            assert settings["network_mode"] == "none", f"{where} is root with a network"
+
+
+def test_a_service_without_tls_and_tokens_says_so_and_with_both_does_not(compose: dict[str, Any]) -> None:
+    tls = yaml.safe_load((ROOT / "docker-compose.tls.yml").read_text(encoding="utf-8"))["services"]
+    for name, (prefix, settings) in SETTINGS.items():
+        assert compose["services"][name]["environment"][f"{prefix}INSECURE"] == "true"
+        own = {variable.removeprefix(prefix).lower(): value for variable, value in tls[name]["environment"].items()}
+        assert own.pop("insecure") == "false"
+        assert {"tls_cert", "tls_key", "tls_ca", "tokens"} <= set(own) <= set(settings.model_fields)
+        assert ("token_file" in own) == (name != "receiver")
+        assert tls[name]["volumes"] == [f"certs_{name}:/certs:ro"], "no service sees the key of another"
