@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError, Message
 
 from shared.errors import Exhausted, InvalidInput, SemLinkError
 from shared.observe.metrics import tracking
+from shared.observe.tracing import traceparent_of
 from shared.rpc.status import abort_with
 from shared.wire.discretion import caller_is_local, is_local
 from shared.wire.failure import status_of
@@ -70,7 +71,7 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
     def _call(self, method: Callable[..., Awaitable[Any]], place: Place, name: str) -> Callable[..., Awaitable[Any]]:
         async def answer(request: Any, context: Context) -> Any:
             caller_is_local.set(is_local(context.peer()))
-            with tracking(name) as tracked:
+            with tracking(name, traceparent_of(context)) as tracked:
                 try:
                     with place():
                         self._require_read(request, context)
