@@ -22,7 +22,7 @@ class Plane(NamedTuple):
 
     def of(self, embeddings: Embeddings) -> Floats:
         """The places of embeddings [n, dim] in the plane, [n, 2]."""
-        return (embeddings - self.mean) @ self.axes
+        return np.asarray((embeddings - self.mean) @ self.axes, np.float32)
 
 
 class Map(NamedTuple):
@@ -53,13 +53,10 @@ def read_map(client: KnowledgeBaseClient, most: int = _MOST) -> Map | None:
 def chart(found: Map, received: tuple[str, Floats] | None) -> dict[str, Any]:
     """The map as a chart: a colour for each label, and the received embedding, with the label of its answer."""
     known = {label: place for place, label in enumerate(sorted(set(found.labels)))}
+    colours = [f"hsl({360 * known[label] / len(known):.0f},65%,50%)" for label in found.labels]
     items = [
-        {
-            "value": _point(at),
-            "name": label,
-            "itemStyle": {"color": f"hsl({360 * known[label] / len(known):.0f},65%,50%)"},
-        }
-        for label, at in zip(found.labels, found.places, strict=True)
+        {"value": _point(at), "name": label, "itemStyle": {"color": colour}}
+        for label, at, colour in zip(found.labels, found.places, colours, strict=True)
     ]
     axis = {"type": "value", "scale": True, "axisLabel": {"show": False}, "splitLine": {"show": False}}
     axis |= {"axisTick": {"show": False}, "axisLine": {"show": False}}

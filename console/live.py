@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from pathlib import Path
 from time import monotonic
@@ -187,7 +187,7 @@ class LiveTab:
             self._error.say(str(error) or "the camera's page does not answer")
             self._show_running(False)
 
-    async def _send_all(self, pictures: AsyncIterator[Frame]) -> None:
+    async def _send_all(self, pictures: AsyncGenerator[Frame]) -> None:
         """Send at the rate; at most 32 at a time, so that a slow link slows the stream down."""
         async for frame in pictures:
             if len(self._in_flight) < _MOST_IN_FLIGHT:

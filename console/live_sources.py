@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from itertools import cycle, islice
 from typing import Final, NamedTuple
 
@@ -25,7 +25,7 @@ class Frame(NamedTuple):
     label: str
 
 
-async def frames(source: str, folder: str, client: Client) -> AsyncIterator[Frame]:
+async def frames(source: str, folder: str, client: Client) -> AsyncGenerator[Frame]:
     """Pictures without end. folder: what to open, as `--source` takes it, for `folder`; of it the first 2,000.
 
     Raises a SemLinkError for a folder that cannot be read, or a camera that gives nothing.
@@ -52,7 +52,7 @@ def _read(folder: str) -> list[Frame]:
     return found
 
 
-async def _camera(client: Client) -> AsyncIterator[Frame]:
+async def _camera(client: Client) -> AsyncGenerator[Frame]:
     refused = await client.run_javascript(f"return await semlinkCamera('.{VIDEO}')", timeout=120.0)
     if refused:
         raise Unavailable(f"no picture from the camera: {refused}")
