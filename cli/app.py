@@ -12,6 +12,7 @@ from cli.console import complain, status_of
 from cli.lazy import Command, lazy_app
 from shared.errors import SemLinkError
 from shared.files import said
+from shared.observe import otlp
 from shared.version import VERSION
 
 _LINK, _MODELS, _COMPARISONS = "The link", "Pictures and models", "Comparisons"
@@ -90,6 +91,7 @@ def main() -> None:
     """Run the command; an error of SemLink or the system is one line and a status: 2 for wrong input, 1 otherwise."""
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's own log, between lines for people; errors are raised
     try:
+        otlp.start("client")
         app()
     except SemLinkError as error:
         complain(f"semlink: {error}", "red")
@@ -101,6 +103,8 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    finally:
+        otlp.stop()
 
 
 def _leave_pipe() -> None:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from client.connection import TRANSMITTER, rpc_errors
 from client.options import AskOptions, SendOptions, build_question, build_request, checked_timeout, with_timeout
 from client.pictures import Picture, one_of
-from client.stream import IN_FLIGHT, Answer, Journal, Order, checked_in_flight, read_delivery
+from client.stream import IN_FLIGHT, Answer, Journal, Order, checked_in_flight, noted, read_delivery, sending
 from protos.semlink.v1 import transmitter_pb2 as api
 from protos.semlink.v1.transmitter_pb2_grpc import TransmitterStub
 from shared.frame.delivery import Delivery, TransmitterInfo
@@ -76,10 +76,10 @@ class AsyncSemLink:
 
     async def _sent(self, request: api.SendImageRequest) -> Delivery:
         start = perf_counter()
-        with rpc_errors(self.address):
+        with rpc_errors(self.address), sending() as metadata:
             call = self._stub.SendEmbedding if request.HasField("embedding") else self._stub.SendImage
-            message = await call(request, timeout=request.timeout_seconds or None)
-        return read_delivery(message, perf_counter() - start)
+            message = await call(request, timeout=request.timeout_seconds or None, metadata=metadata)
+            return noted(read_delivery(message, perf_counter() - start))
 
     async def ask(self, picture: Picture, question: str, **options: Unpack[AskOptions]) -> Delivery:
         """Send of a picture what a question is about, and get the receiver's answer; see `SemLink.ask`."""

@@ -28,6 +28,7 @@ from shared.frame.burst import Burst, CodecSpec, LinkConfiguration
 from shared.frame.reception import Reception
 from shared.ledger import Entry, Stage
 from shared.observe.metrics import CHANGES, ITEMS, LABELS, observe_stages
+from shared.observe.tracing import note
 from shared.rpc.server import Service
 from shared.rpc.status import answer_burst, answer_control
 from shared.rpc.streams import StreamAnswerer
@@ -142,6 +143,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         else:
             burst = self._pipeline.deframer.read(heard)
         codec = self._pipeline.admit(burst)
+        note(codec=codec.name, k=codec.k)
         if not isinstance(codec, Codec) or not codec.quick:  # CLIP too is slow at first
             await self._warming.ready(codec.name, partial(self._pipeline.decode_once, codec))
         reception, queue_seconds = await self._batcher.submit((burst, codec), deadline)

@@ -20,6 +20,7 @@ from shared.errors import Exhausted, InvalidInput, InvalidSetting, SemLinkError
 from shared.frame.delivery import Delivery, TransmitterInfo
 from shared.ledger import AIR, RECEIVER
 from shared.observe.metrics import DELIVERIES, HARQ_ROUNDS, observe_stages, tracking
+from shared.observe.tracing import note
 from shared.rpc.burst_link import link_to_channel
 from shared.rpc.secured import security_of
 from shared.rpc.server import Service
@@ -110,7 +111,7 @@ class TransmitterService(Service, rpc.TransmitterServicer):
             yield response
 
     async def _answer(self, request: pb.SendImageRequest) -> pb.SendImagesResponse:
-        with tracking("SendImages") as tracked:
+        with tracking("SendImages", request.traceparent) as tracked:
             try:
                 deadline = self._deadline(request.timeout_seconds)
                 async with deadline.enforced(), self._places:
@@ -158,6 +159,7 @@ class TransmitterService(Service, rpc.TransmitterServicer):
 
 def _observe(delivery: Delivery) -> None:
     """Count a delivery, and the stages that this service has booked for it."""
+    note(burst_id=delivery.burst_id, codec=delivery.codec, k=delivery.k, label=delivery.label)
     DELIVERIES.add(delivery.codec, str(delivery.accepted).lower())
     observe_stages(entry for entry in delivery.ledger if entry.stage not in AIR and entry.stage not in RECEIVER)
     if delivery.rounds:

@@ -14,6 +14,7 @@ from protos.semlink.v1.link_pb2_grpc import ReceiverStub
 from shared.errors import Expired, InvalidInput, SemLinkError, Unavailable
 from shared.frame.burst import Burst, LinkConfiguration, burst_name
 from shared.frame.reception import Reception
+from shared.observe.tracing import call_span, note
 from shared.rpc.dial import Dialer, Security
 from shared.rpc.options import MAX_MESSAGE_BYTES
 from shared.rpc.status import error_from_rpc
@@ -160,8 +161,12 @@ class BurstLink:
         if any(other is not None and burst.burst_id in other.waiting for other in self._streams):
             raise InvalidInput(f"burst id {burst.burst_id} is in flight already: choose ids that differ")
         try:
-            async with asyncio.timeout(burst.timeout_seconds or None):
-                answer = await stream.exchange(burst)
+            with call_span("configure" if burst.HasField("configure") else "burst") as traceparent:
+                if traceparent and not burst.HasField("configure"):
+                    note(burst_id=burst_name(burst.burst_id))
+                    burst.traceparent = traceparent  # the far end's span is a child of this one
+                async with asyncio.timeout(burst.timeout_seconds or None):
+                    answer = await stream.exchange(burst)
         except TimeoutError:
             raise Expired(f"no answer from {self.address} within the {burst.timeout_seconds:.3f} s left") from None
         except StreamReset:

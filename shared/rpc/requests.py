@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError, Message
 
 from shared.errors import Exhausted, InvalidInput, SemLinkError
 from shared.observe.metrics import tracking
+from shared.observe.tracing import traceparent_of
 from shared.rpc.status import abort_with
 from shared.security.allowance import Allowance, allowances, size_of
 from shared.security.audit import record, summary
@@ -93,7 +94,7 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
         async def answer(request: Any, context: Context) -> Any:
             self._begin(by, context)
             status = "CANCELLED"
-            with tracking(name) as tracked:
+            with tracking(name, traceparent_of(context)) as tracked:
                 try:
                     with place(), self._held(request, by):
                         self._require_read(request, context)

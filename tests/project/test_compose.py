@@ -35,10 +35,10 @@ def test_the_only_way_from_transmitter_to_receiver_is_the_channel(compose: dict[
     assert compose["networks"]["downlink"]["internal"]
 
 
-def test_only_the_transmitter_is_published_and_only_to_this_machine(compose: dict[str, Any]) -> None:
+def test_transmitter_and_console_are_published_and_only_to_this_machine(compose: dict[str, Any]) -> None:
     published = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
-    assert list(published) == ["transmitter"]
-    assert all(port.startswith("127.0.0.1:") for port in published["transmitter"])
+    assert {*published} == {"transmitter", "console"}
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
 
 def test_every_service_is_built_here_from_a_target_of_the_dockerfile(compose: dict[str, Any]) -> None:
@@ -85,12 +85,12 @@ def test_dockerfile_needs_no_frontend_and_runs_nobody_as_root() -> None:
         (check,) = re.findall(r"^HEALTHCHECK .*$", stage, re.MULTILINE)
         assert "heartbeat" in check
         assert "python" not in check  # it would take 0.7 s of processor time every 5 s
-    assert DOCKERFILE.count("USER semlink") == 3  # channel_proxy, client, services
+    assert DOCKERFILE.count("USER semlink") == 4  # channel_proxy, client, console, services
 
 
 def test_the_heavy_libraries_stay_out_of_the_light_images() -> None:
     child_of = {stage: parent for parent, stage in re.findall(r"^FROM (\S+) AS (\S+)$", DOCKERFILE, re.MULTILINE)}
-    for name in ("channel_proxy", "client"):
+    for name in ("channel_proxy", "client", "console"):
         lineage = [name]
         while lineage[-1] in child_of:
             lineage.append(child_of[lineage[-1]])
