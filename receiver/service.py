@@ -31,6 +31,7 @@ from shared.observe.metrics import CHANGES, ITEMS, LABELS, observe_stages
 from shared.rpc.server import Service
 from shared.rpc.status import answer_burst, answer_control
 from shared.rpc.streams import StreamAnswerer
+from shared.rpc.together import answer_bursts
 from shared.runtime.batching import Batcher
 from shared.runtime.deadline import Deadline
 from shared.runtime.threads import use_one_numpy_thread
@@ -65,6 +66,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         self._knowledge_service = KnowledgeBaseService(knowledge_base, embedder)
         self._warming = Warming()
         self._answered = 0
+        self._at_work = 0  # bursts
         self._headers: Batcher[Burst, Burst] = Batcher(
             pipeline.deframer.read_many, settings.batch_size, settings.batch_wait_seconds, "headers"
         )
@@ -74,8 +76,9 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             settings.batch_wait_seconds,
             "decoder",
             initializer=lambda: use_threads(settings.threads),
+            alone=lambda: self._at_work <= 1,
+            kind=lambda item: (item[1].fingerprint, item[1].k),
         )
-
         ITEMS.read_from(lambda: knowledge_base.view.head.items)
         LABELS.read_from(lambda: knowledge_base.description.labels)
         CHANGES.read_from(lambda: knowledge_base.view.head.version)
@@ -118,10 +121,12 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         await self._knowledge_service.stop()
         log.info("closing the knowledge base", bursts_answered=self._answered)
 
-    async def Receive(self, request_iterator: AsyncIterator[pb.Burst], context: Context) -> AsyncIterator[pb.Reception]:
+    async def Receive(
+        self, request_iterator: AsyncIterator[pb.Bursts], context: Context
+    ) -> AsyncIterator[pb.Receptions]:
         """The end of the air."""
-        async for reception in self._streams.map_unordered(request_iterator, self._answer):
-            yield reception
+        async for receptions in answer_bursts(self._streams, request_iterator, self._answer):
+            yield receptions
 
     async def _answer(self, message: pb.Burst) -> pb.Reception:
         if message.HasField("configure"):
@@ -132,6 +137,13 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         self._pipeline.deframer.hold(configuration)
 
     async def _receive(self, heard: Burst) -> pb.Reception:
+        self._at_work += 1
+        try:
+            return await self._received(heard)
+        finally:
+            self._at_work -= 1
+
+    async def _received(self, heard: Burst) -> pb.Reception:
         start = perf_counter()
         deadline = Deadline.after(heard.timeout_seconds)
         header: tuple[Entry, ...] = ()

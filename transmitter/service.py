@@ -132,8 +132,7 @@ class TransmitterService(Service, rpc.TransmitterServicer):
         except SemLinkError as error:
             log.info("refused", request=request.request_id, reason=str(error))
             raise
-        _observe(delivery)
-        log.info("delivered", request=request.request_id, **_summary(delivery))
+        asyncio.get_running_loop().call_soon(_tell, request.request_id, delivery)  # once the answer is on its way
         return to_message(delivery, pb.Delivery)
 
     async def Describe(self, request: pb.DescribeTransmitterRequest, context: Context) -> pb.TransmitterDescription:
@@ -155,8 +154,9 @@ class TransmitterService(Service, rpc.TransmitterServicer):
         return to_message(info, pb.TransmitterDescription)
 
 
-def _observe(delivery: Delivery) -> None:
-    """Count a delivery, and the stages that this service has booked for it."""
+def _tell(request_id: int, delivery: Delivery) -> None:
+    """Log and count a delivery, and the stages that this service has booked for it."""
+    log.info("delivered", request=request_id, **_summary(delivery))
     DELIVERIES.add(delivery.codec, str(delivery.accepted).lower())
     observe_stages(entry for entry in delivery.ledger if entry.stage not in AIR and entry.stage not in RECEIVER)
     if delivery.rounds:

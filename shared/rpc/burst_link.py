@@ -2,8 +2,9 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import Final, TypeAlias
 
 import grpc
 import structlog
@@ -17,14 +18,19 @@ from shared.frame.reception import Reception
 from shared.rpc.address import checked_address
 from shared.rpc.options import MAX_MESSAGE_BYTES, channel_options
 from shared.rpc.status import error_from_rpc
+from shared.rpc.together import MOST_TOGETHER, fitting
 from shared.wire import from_message, to_message
 from shared.wire.failure import error_from_failure
 from shared.wire.link import burst_to_wire
 
 log = structlog.get_logger()
 
-Call: TypeAlias = grpc.aio.StreamStreamCall[pb.Burst, pb.Reception]
+Call: TypeAlias = grpc.aio.StreamStreamCall[pb.Bursts, pb.Receptions]
 OpenStream: TypeAlias = Callable[[grpc.aio.Channel], Call]
+
+
+_ENDLESS_SECONDS: Final = 1e9
+"""A longer timeout is none: no timer holds it."""
 
 
 class StreamReset(Unavailable):
@@ -47,15 +53,21 @@ class _Stream:
         self.ended.add_done_callback(self._fail_waiting)  # also when it is ended before it began
 
     async def exchange(self, burst: pb.Burst) -> pb.Reception:
-        answer: asyncio.Future[pb.Reception] = asyncio.get_running_loop().create_future()
-        self.waiting[burst.burst_id] = answer
-        self.outbox[burst.burst_id] = burst
+        """The answer. Raises TimeoutError when the burst's time is up."""
+        loop, burst_id, seconds = asyncio.get_running_loop(), burst.burst_id, burst.timeout_seconds
+        answer: asyncio.Future[pb.Reception] = loop.create_future()
+        # A timer of its own: `asyncio.timeout` would cancel this task, and costs three times as much.
+        timer = loop.call_later(seconds, _expire, answer) if 0 < seconds < _ENDLESS_SECONDS else None
+        self.waiting[burst_id] = answer
+        self.outbox[burst_id] = burst
         self._filled.set()
         try:
             return await answer
         finally:
-            del self.waiting[burst.burst_id]
-            self.outbox.pop(burst.burst_id, None)
+            if timer is not None:
+                timer.cancel()
+            del self.waiting[burst_id]
+            self.outbox.pop(burst_id, None)
 
     def end(self, reset: bool) -> None:
         """Break the stream; what waits on it fails, with StreamReset where that was asked for."""
@@ -84,19 +96,27 @@ class _Stream:
         try:
             while True:
                 while self.outbox:
-                    await self.call.write(self.outbox.pop(next(iter(self.outbox))))
+                    await self.call.write(pb.Bursts(bursts=self._taken()))
                 self._filled.clear()
                 await self._filled.wait()
         except (grpc.RpcError, asyncio.InvalidStateError):
             log.debug("the stream broke while writing")  # the reader knows why
 
+    def _taken(self) -> Sequence[pb.Burst]:
+        """The next bursts of the outbox, as many as fit one message."""
+        together = next(fitting(list(islice(self.outbox.values(), MOST_TOGETHER))))
+        for burst in together:
+            del self.outbox[burst.burst_id]
+        return together
+
     async def _read(self) -> None:
-        async for reception in self.call:
-            answer = self.waiting.get(reception.burst_id)
-            if answer is not None and not answer.done():
-                answer.set_result(reception)
-            else:
-                log.debug("answer came too late", burst=burst_name(reception.burst_id))
+        async for message in self.call:
+            for reception in message.receptions:
+                answer = self.waiting.get(reception.burst_id)
+                if answer is not None and not answer.done():
+                    answer.set_result(reception)
+                else:
+                    log.debug("answer came too late", burst=burst_name(reception.burst_id))
 
 
 class BurstLink:
@@ -149,8 +169,7 @@ class BurstLink:
         if any(other is not None and burst.burst_id in other.waiting for other in self._streams):
             raise InvalidInput(f"burst id {burst.burst_id} is in flight already: choose ids that differ")
         try:
-            async with asyncio.timeout(burst.timeout_seconds or None):
-                answer = await stream.exchange(burst)
+            answer = await stream.exchange(burst)
         except TimeoutError:
             raise Expired(f"no answer from {self.address} within the {burst.timeout_seconds:.3f} s left") from None
         except StreamReset:
@@ -188,6 +207,11 @@ class BurstLink:
         """Cancel the stream and close the connection."""
         await asyncio.gather(*self._closing)
         await _end(self._streams, self._channel)
+
+
+def _expire(answer: asyncio.Future[pb.Reception]) -> None:
+    if not answer.done():
+        answer.set_exception(TimeoutError())
 
 
 async def _end(streams: list[_Stream | None], channel: grpc.aio.Channel, *, reset: bool = False) -> None:
