@@ -282,7 +282,7 @@ async def test_a_slow_receiver_holds_the_sender_and_the_proxy_never_holds_more_t
         async def write() -> None:
             nonlocal written
             for n in range(1, 401):
-                await call.write(burst_to_wire(make_burst(n, symbols=big)))
+                await call.write(pb.Bursts(bursts=[burst_to_wire(make_burst(n, symbols=big))]))
                 written = n
 
         writing = asyncio.create_task(write())
@@ -296,7 +296,7 @@ async def test_a_slow_receiver_holds_the_sender_and_the_proxy_never_holds_more_t
         peak = 0
         far.open.set()
         for _ in range(400):
-            assert (await asyncio.wait_for(call.read(), PATIENCE)).top
+            assert (await asyncio.wait_for(call.read(), PATIENCE)).receptions[0].top
             peak = max(peak, service._counters.in_flight)
         await writing
         assert peak <= 16
