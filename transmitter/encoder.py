@@ -21,7 +21,6 @@ from shared.frame.delivery import ReadyEmbedding
 from shared.types import Complex, Floats, Pixels
 from transmitter.asking import Original
 
-
 _SMALL_BYTES: Final = 8192
 
 

@@ -5,7 +5,7 @@ messages --each request of them, at most `limit` at work--> answer --those that 
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
@@ -45,44 +45,63 @@ class StreamAnswerer:
         holds the sender back. An exception of `answer` ends the stream: per-request failures are answers. Closing the
         iterator cancels what is at work.
         """
-        done: list[asyncio.Task[Answer]] = []
-        some = asyncio.Event()
-        places = asyncio.Semaphore(self.limit)
-        at_work: set[asyncio.Task[Answer]] = set()
-
-        def finished(task: asyncio.Task[Answer]) -> None:
-            done.append(task)
-            some.set()
-
-        async def read() -> None:
-            async for message in messages:
-                for request in message:
-                    await places.acquire()
-                    task = asyncio.create_task(answer(request))
-                    at_work.add(task)
-                    task.add_done_callback(finished)
-
-        reader = asyncio.create_task(read())
-        reader.add_done_callback(lambda _: some.set())
+        work = _Work(self.limit, answer)
+        reader = asyncio.create_task(work.take(messages))
+        reader.add_done_callback(lambda _: work.some.set())
         self._readers.add(reader)
         try:
-            while at_work or not reader.done():
-                if not done:
-                    some.clear()
-                    await some.wait()
+            while work.tasks or not reader.done():
+                if not work.done:
+                    work.some.clear()
+                    await work.some.wait()
                     continue
-                together, done[:] = done[:most], done[most:]
-                at_work.difference_update(together)
+                together = work.ended(most)
                 yield [task.result() for task in together]
-                for _ in together:  # only now: a slow reader of answers holds the sender back too
-                    places.release()
+                work.release(len(together))  # only now: a slow reader of answers holds the sender back too
             if not reader.cancelled():
                 reader.result()  # raises what reading raised
         finally:
             self._readers.discard(reader)
             reader.cancel()
-            for task in at_work:
+            for task in work.tasks:
                 task.cancel()
+
+
+class _Work(Generic[Request, Answer]):
+    """The requests of one stream at work. tasks: of all that are not yet handed on. done: those of them that ended.
+
+    some: set when there is something in `done`.
+    """
+
+    def __init__(self, limit: int, answer: Callable[[Request], Coroutine[Any, Any, Answer]]) -> None:
+        self._places, self._answer = asyncio.Semaphore(limit), answer
+        self.tasks: set[asyncio.Task[Answer]] = set()
+        self.done: list[asyncio.Task[Answer]] = []
+        self.some = asyncio.Event()
+
+    async def take(self, messages: AsyncIterable[Sequence[Request]]) -> None:
+        """Begin to answer requests as they come, as far as there is a place."""
+        async for message in messages:
+            for request in message:
+                await self._places.acquire()
+                task = asyncio.create_task(self._answer(request))
+                self.tasks.add(task)
+                task.add_done_callback(self._finished)
+
+    def ended(self, most: int) -> list[asyncio.Task[Answer]]:
+        """The first of those that ended, which are handed on now."""
+        together, self.done = self.done[:most], self.done[most:]
+        self.tasks.difference_update(together)
+        return together
+
+    def release(self, count: int) -> None:
+        """Give places back."""
+        for _ in range(count):
+            self._places.release()
+
+    def _finished(self, task: asyncio.Task[Answer]) -> None:
+        self.done.append(task)
+        self.some.set()
 
 
 async def _alone(requests: AsyncIterable[Request]) -> AsyncIterator[tuple[Request]]:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from channel_proxy.relay import report_of
+from protos.semlink.v1 import link_pb2 as pb
 from shared.errors import Expired, InvalidInput, InvalidSymbols, Lost, Unavailable
 from shared.ledger import Kind
 from shared.phy import ChannelSettings, Link
