@@ -23,7 +23,7 @@ from receiver.pipeline import ReceivePipeline
 from receiver.settings import ReceiverSettings
 from receiver.startup import load_codecs, open_knowledge_base
 from shared.codecs import AnyCodec, Codec
-from shared.device import resolve_device, use_threads
+from shared.device import device_type, use_threads
 from shared.frame.burst import Burst, CodecSpec, LinkConfiguration
 from shared.frame.reception import Reception
 from shared.ledger import Entry, Stage
@@ -59,7 +59,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         embedder: Embedder,
     ) -> None:
         self.knowledge_base = knowledge_base
-        self._device = resolve_device(settings.device).type
+        self._device = device_type(settings.device)
         self._codecs = codecs
         self._pipeline = pipeline
         self._streams = StreamAnswerer(settings.max_in_flight)

@@ -9,7 +9,7 @@ from receiver.knowledge_base import EngineSettings, HasWriter, KnowledgeBase, Wr
 from receiver.settings import ReceiverSettings
 from shared.codecs import AnyCodec, CodecShelf
 from shared.codecs.base.weight_files import use_weights_dir
-from shared.device import resolve_device
+from shared.device import device_type
 from shared.errors import NotFound
 from shared.types import Progress
 
@@ -43,7 +43,7 @@ def open_knowledge_base(settings: ReceiverSettings) -> KnowledgeBase:
 def load_codecs(settings: ReceiverSettings, clip_fingerprint: str) -> tuple[CodecShelf, list[AnyCodec]]:
     """Every codec that fits the knowledge base's CLIP; quick ones are run once, so that the first burst is as fast."""
     use_weights_dir(settings.weights_dir)
-    shelf = CodecShelf(resolve_device(settings.device).type, clip_fingerprint, settings.own_codec)
+    shelf = CodecShelf(device_type(settings.device), clip_fingerprint, settings.own_codec)
     codecs = shelf.load_all()
     for codec in codecs:
         if codec.quick:

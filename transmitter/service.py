@@ -58,7 +58,7 @@ class TransmitterService(Service, rpc.TransmitterServicer):
         use_one_numpy_thread()
         use_weights_dir(settings.weights_dir)
         clip = await asyncio.to_thread(_load_clip, settings)
-        shelf = await asyncio.to_thread(CodecShelf, clip.device.type, clip.fingerprint, settings.own_codec)
+        shelf = await asyncio.to_thread(CodecShelf, clip.device, clip.fingerprint, settings.own_codec)
         codecs = await asyncio.to_thread(shelf.load_all)
         hop = link_to_channel(settings.channel_address, settings.max_message_bytes)
         next_hop = partial(hop.exchange, unread=("channel",))  # all of the channel's report is for the client
@@ -142,7 +142,7 @@ class TransmitterService(Service, rpc.TransmitterServicer):
             version=VERSION,
             clip=clip.name,
             clip_fingerprint=clip.fingerprint,
-            device=str(clip.device),
+            device=clip.device,
             engine=clip.engine,
             precision=clip.precision,
             codecs=tuple(map(planner.spec, self._codecs)),

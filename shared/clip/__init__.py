@@ -2,6 +2,6 @@
 
 from shared.clip.loading import load_clip
 from shared.clip.model import Clip, embed_pictures
-from shared.clip.tower import MODEL
+from shared.clip.name import MODEL
 
 __all__ = ["MODEL", "Clip", "embed_pictures", "load_clip"]
