@@ -19,7 +19,6 @@ from PIL import Image
 
 from shared.clip import Clip
 from shared.codecs import AnyCodec, CodecShelf, PictureCodec, QueryCodec
-from shared.codecs.answerers import Answerer
 from shared.device import use_threads
 from shared.frame.burst import Burst, LinkConfiguration, burst_name
 from shared.frame.delivery import Delivery, ReadyEmbedding, SendRequest
@@ -192,6 +191,8 @@ class SendPipeline:
         self, image: bytes, question: Question, codec: AnyCodec, snr_db: float, deadline: Deadline
     ) -> tuple[Prepared, Encoded, float]:
         assert isinstance(codec, QueryCodec)
+        from shared.codecs.answerers import Answerer  # noqa: PLC0415 - loads torch
+
         asked = ToAsk(image, Answerer.read(question.text), codec, snr_db)
         found, queue_seconds = await self._ask.submit(asked, deadline)
         prepared = Prepared(found.original.pixels, found.source_values, found.prepare_seconds)

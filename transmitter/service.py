@@ -12,7 +12,7 @@ import structlog
 
 from protos.semlink.v1 import transmitter_pb2 as pb
 from protos.semlink.v1 import transmitter_pb2_grpc as rpc
-from shared.clip import Clip, load_clip
+from shared.clip import Clip, codecs_of, load_clip
 from shared.codecs import AnyCodec, CodecShelf
 from shared.codecs.base.weight_files import use_weights_dir
 from shared.device import use_threads
@@ -56,7 +56,7 @@ class TransmitterService(Service, rpc.TransmitterServicer):
     async def load(cls, settings: TransmitterSettings) -> AsyncIterator[Self]:
         """Load CLIP and the codecs, run each once, and make the hop."""
         use_one_numpy_thread()
-        use_weights_dir(settings.weights_dir)
+        use_weights_dir(settings.weights_dir or codecs_of(settings.bundle))
         clip = await asyncio.to_thread(_load_clip, settings)
         shelf = await asyncio.to_thread(CodecShelf, clip.device, clip.fingerprint, settings.own_codec)
         codecs = await asyncio.to_thread(shelf.load_all)
@@ -186,6 +186,7 @@ def _load_clip(settings: TransmitterSettings) -> Clip:
         settings.precision,
         download=settings.download,
         engine=settings.clip_engine,
+        bundle=settings.bundle,
     )
     clip.warm_up(settings.batch_size)
     return clip
