@@ -17,7 +17,7 @@ NO_TORCH: Final = "torch is not installed here: pip install 'semlink[services]'"
 
 def has_torch() -> bool:
     """Whether torch is installed; a light installation does without."""
-    return "torch" in sys.modules or find_spec("torch") is not None
+    return sys.modules.get("torch") is not None or find_spec("torch") is not None
 
 
 def resolve_device(device: str) -> "torch.device":
