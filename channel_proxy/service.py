@@ -31,6 +31,7 @@ from shared.rpc.secured import security_of
 from shared.rpc.server import Service
 from shared.rpc.status import answer_burst, answer_control
 from shared.rpc.streams import StreamAnswerer
+from shared.rpc.together import answer_bursts
 from shared.runtime.deadline import Deadline
 from shared.wire import from_message, to_message
 from shared.wire.channel import settings_to_wire
@@ -80,10 +81,10 @@ class ChannelService(Service, rpc.ChannelServicer):
         self._recorder.drain()
         self._draining.set()
 
-    async def Relay(self, request_iterator: AsyncIterator[pb.Burst], context: Context) -> AsyncIterator[pb.Reception]:
+    async def Relay(self, request_iterator: AsyncIterator[pb.Bursts], context: Context) -> AsyncIterator[pb.Receptions]:
         """The air."""
-        async for reception in self._streams.map_unordered(request_iterator, self._answer):
-            yield reception
+        async for receptions in answer_bursts(self._streams, request_iterator, self._answer):
+            yield receptions
 
     async def _answer(self, message: pb.Burst) -> pb.Reception:
         if message.HasField("configure"):
@@ -131,7 +132,7 @@ class ChannelService(Service, rpc.ChannelServicer):
 
     async def _pass_on(self, burst: Burst) -> pb.Reception:
         self._replayed += 1
-        message = heard_to_wire(replace(burst, burst_id=self._replayed))
+        message = heard_to_wire(burst, burst_id=self._replayed)
         reception = await self._replay_hop.exchange_message(message, burst.session or None)
         reception.burst_id = burst.burst_id
         return reception

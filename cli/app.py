@@ -35,6 +35,7 @@ app = lazy_app(
         ),
         "send": Command("cli.send:send", "Send pictures over the link and show the receiver's answers.", _LINK),
         "ask": Command("cli.ask:ask", "Send of a picture what a question is about, and get the answer.", _LINK),
+        "export": Command("cli.export:export", "Write a bundle from which the services run without torch.", _MODELS),
         "features": Command(
             "cli.features:features", "Embed every picture of a source into one file of arrays.", _MODELS
         ),

@@ -158,6 +158,17 @@ class Features(TypedDict):
     skipped: list[str]
 
 
+class Exported(TypedDict):
+    """`semlink export`. bytes: of all files. about: of CLIP. files: SHA-256 of each, by its path in the bundle."""
+
+    bundle: str
+    bytes: int
+    about: dict[str, Any]
+    files: dict[str, str]
+    licence: str
+    version: str
+
+
 class Measured(TypedDict):
     """`semlink evaluate`."""
 
@@ -221,6 +232,7 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "demo": Demo,
     "send": Delivered | list[Delivered | Failed],  # type: ignore[valid-type]
     "ask": Answered,
+    "export": Exported,
     "features": Features,
     "evaluate": Measured,
     "report": Page,

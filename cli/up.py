@@ -31,6 +31,10 @@ Kb = Annotated[
 Source = Annotated[str, typer.Option(help="What the knowledge base is built from if --kb holds none.")]
 Clip = Annotated[str | None, typer.Option(help="CLIP model of both ends, such as ViT-B-32; else clip-tiny.")]
 Weights = Annotated[str | None, typer.Option(help="Its weights: a file, or a tag such as openai.", metavar="FILE|TAG")]
+Bundle = Annotated[
+    Path | None,
+    typer.Option(help="Folder of `semlink export`, in place of CLIP and weights: no torch is needed.", metavar="DIR"),
+]
 Codec = Annotated[str | None, typer.Option(help=f"Codec of pictures that name none. {CODEC_HELP}")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for what this run writes: logs, knowledge base.")]
@@ -44,6 +48,7 @@ def up(
     source: Source = "drawn",
     clip: Clip = None,
     weights: Weights = None,
+    bundle: Bundle = None,
     weights_dir: WeightsDir = None,
     download: Download = False,
     codec: Codec = None,
@@ -77,6 +82,7 @@ def up(
     models: dict[str, Any] = {
         "clip": clip,
         "weights": weights,
+        "bundle": bundle,
         "device": device,
         "download": download,
         "own_codec": own_codec,

@@ -23,7 +23,7 @@ from receiver.pipeline import ReceivePipeline
 from receiver.settings import ReceiverSettings
 from receiver.startup import load_codecs, open_knowledge_base
 from shared.codecs import AnyCodec, Codec
-from shared.device import resolve_device, use_threads
+from shared.device import device_type, use_threads
 from shared.frame.burst import Burst, CodecSpec, LinkConfiguration
 from shared.frame.reception import Reception
 from shared.ledger import Entry, Stage
@@ -32,6 +32,7 @@ from shared.observe.tracing import note
 from shared.rpc.server import Service
 from shared.rpc.status import answer_burst, answer_control
 from shared.rpc.streams import StreamAnswerer
+from shared.rpc.together import answer_bursts
 from shared.runtime.batching import Batcher
 from shared.runtime.deadline import Deadline
 from shared.runtime.threads import use_one_numpy_thread
@@ -60,13 +61,14 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         embedder: Embedder,
     ) -> None:
         self.knowledge_base = knowledge_base
-        self._device = resolve_device(settings.device).type
+        self._device = device_type(settings.device)
         self._codecs = codecs
         self._pipeline = pipeline
         self._streams = StreamAnswerer(settings.max_in_flight)
         self._knowledge_service = KnowledgeBaseService(knowledge_base, embedder)
         self._warming = Warming()
         self._answered = 0
+        self._at_work = 0  # bursts
         self._headers: Batcher[Burst, Burst] = Batcher(
             pipeline.deframer.read_many, settings.batch_size, settings.batch_wait_seconds, "headers"
         )
@@ -76,8 +78,9 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             settings.batch_wait_seconds,
             "decoder",
             initializer=lambda: use_threads(settings.threads),
+            alone=lambda: self._at_work <= 1,
+            kind=lambda item: (item[1].fingerprint, item[1].k),
         )
-
         ITEMS.read_from(lambda: knowledge_base.view.head.items)
         LABELS.read_from(lambda: knowledge_base.description.labels)
         CHANGES.read_from(lambda: knowledge_base.view.head.version)
@@ -120,10 +123,12 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         await self._knowledge_service.stop()
         log.info("closing the knowledge base", bursts_answered=self._answered)
 
-    async def Receive(self, request_iterator: AsyncIterator[pb.Burst], context: Context) -> AsyncIterator[pb.Reception]:
+    async def Receive(
+        self, request_iterator: AsyncIterator[pb.Bursts], context: Context
+    ) -> AsyncIterator[pb.Receptions]:
         """The end of the air."""
-        async for reception in self._streams.map_unordered(request_iterator, self._answer):
-            yield reception
+        async for receptions in answer_bursts(self._streams, request_iterator, self._answer):
+            yield receptions
 
     async def _answer(self, message: pb.Burst) -> pb.Reception:
         if message.HasField("configure"):
@@ -134,6 +139,13 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         self._pipeline.deframer.hold(configuration)
 
     async def _receive(self, heard: Burst) -> pb.Reception:
+        self._at_work += 1
+        try:
+            return await self._received(heard)
+        finally:
+            self._at_work -= 1
+
+    async def _received(self, heard: Burst) -> pb.Reception:
         start = perf_counter()
         deadline = Deadline.after(heard.timeout_seconds)
         header: tuple[Entry, ...] = ()

@@ -24,6 +24,11 @@ class TransmitterSettings(CallingSettings):
     weights_dir: Path | None = Field(
         None, description="folder with weights of codecs that go before the shipped ones; or SEMLINK_WEIGHTS_DIR"
     )
+    bundle: Path | None = Field(
+        None,
+        description="folder that `semlink export` made, in place of clip and weights: CLIP and codecs run from it "
+        "without torch",
+    )
     download: bool = Field(False, description="fetch weights that are not in the cache")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where CLIP and codecs run")
     precision: Literal["auto", "float32", "bfloat16"] = Field(

@@ -88,8 +88,6 @@ def _cost(codec: str, k: int) -> Cost:
 
 if __name__ == "__main__":
     parser = ArgumentParser(description="Count the costs that a page of results tells anew, from the code.")
-    parser.add_argument(
-        "page", type=Path, nargs="+", help="a page by `semlink report`, such as docs/results.md"
-    )
+    parser.add_argument("page", type=Path, nargs="+", help="a page by `semlink report`, such as docs/results.md")
     for page in parser.parse_args().page:
         page.write_text(with_costs_in_code(page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -170,15 +170,15 @@ async def test_a_burst_id_twice_is_refused_once_and_answered_once(air) -> None:
     far, link, _ = air
     far.open.clear()
     call = link._open_stream(link._channel)
-    message = burst_to_wire(make_burst(3))
+    message = pb.Bursts(bursts=[burst_to_wire(make_burst(3))])
     await call.write(message)
     await until(lambda: bool(far.bursts))
     await call.write(message)
-    refused = await call.read()
+    (refused,) = (await call.read()).receptions
     assert (refused.burst_id, refused.failure.code) == (3, 3)
     assert "in flight already" in refused.failure.message
     far.open.set()
-    assert (await call.read()).top[0].item_id == "item-3"
+    assert (await call.read()).receptions[0].top[0].item_id == "item-3"
     await call.done_writing()
     assert await call.read() == grpc.aio.EOF
 

@@ -3,9 +3,10 @@
 isort:skip_file
 The two hops of the air interface: transmitter -> Channel -> Receiver. `Channel` itself stands in channel.proto.
 
-Each hop is one long-lived bidirectional stream that carries many bursts. Every Burst is answered by exactly one
-Reception with the same `burst_id`; answers come back in any order. An error of one burst is a Reception with
-`failure` set; the stream goes on.
+Each hop is one long-lived bidirectional stream that carries many bursts. Bursts that wait while the stream is busy
+travel together in one message, and so do answers; each still has its own deadline, draw, faults and answer. Every Burst
+is answered by exactly one Reception with the same `burst_id`; answers come back in any order. An error of one burst is
+a Reception with `failure` set; the stream goes on.
 """
 
 from collections import abc as _abc
@@ -165,6 +166,52 @@ class Burst(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Burst: _TypeAlias = Burst  # noqa: Y015
+
+@_typing.final
+class Bursts(_message.Message):
+    """What waits when the stream is free to be written; one burst as a rule, at most 1024. A message of more is refused, and
+    ends the stream.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BURSTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def bursts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Burst]: ...
+    def __init__(
+        self,
+        *,
+        bursts: _abc.Iterable[Global___Burst] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bursts", b"bursts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Bursts: _TypeAlias = Bursts  # noqa: Y015
+
+@_typing.final
+class Receptions(_message.Message):
+    """Answers that are ready when the stream is free to be written. They need not be those to bursts of one message."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEPTIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receptions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Reception]: ...
+    def __init__(
+        self,
+        *,
+        receptions: _abc.Iterable[Global___Reception] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receptions", b"receptions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Receptions: _TypeAlias = Receptions  # noqa: Y015
 
 @_typing.final
 class Configure(_message.Message):

@@ -5,20 +5,22 @@ the code alone is prepared once, all segments and all likely categories are comp
 matrix are one product. `tests/shared/codecs/test_nested.py` holds the results against the model's.
 """
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Final
 
 import numpy as np
 
-from shared.codecs.embedding.gain_error import PILOTS
-from shared.codecs.embedding.nested_model import (
+from shared.codecs.base.contract import log_softmax
+from shared.codecs.embedding.nested_shape import (
     ABOVE_DB,
     BELOW_DB,
     LEAST_NOISE,
     LIKELY,
     MOST_REFINEMENT,
+    PILOTS,
     SEGMENTS,
-    NestedModel,
+    axis_pattern,
 )
 from shared.types import Embeddings, Floats, Ints
 
@@ -28,14 +30,13 @@ _NOTHING: Final = np.float32(-60)
 
 
 class NestedArrays:
-    """Encoder and decoder of the first k dimensions."""
+    """Encoder and decoder of the first k dimensions. arrays: the parameters of `NestedModel`, by name."""
 
-    def __init__(self, model: NestedModel, k: int) -> None:
-        arrays = {name: part.numpy() for name, part in model.named_buffers()}
+    def __init__(self, arrays: Mapping[str, Floats], k: int) -> None:
         self._weight, self._bias = arrays["weight"].T, arrays["bias"]
         self._prototypes, self._basis, self._axes = (arrays[name] for name in ("prototypes", "basis", "axes"))
         self._points_db, self._words, self._gains = arrays["points_db"], arrays["words"][..., :k], arrays["gains"]
-        self._gains, self._place = self._gains[:, :k], arrays["place"][:k]
+        self._gains, self._place = self._gains[:, :k], axis_pattern(self._axes.shape[2])[:k]
         self._axis = self._place.argmax(axis=1)
         segments = [(start, stop) for start, stop in SEGMENTS if stop <= k]
         self._starts = np.array([start for start, _ in segments])
@@ -66,6 +67,10 @@ class NestedArrays:
         """Logits of each category: [B, C]."""
         logits: Floats = embeddings @ self._weight + self._bias
         return logits
+
+    def log_categories(self, embeddings: Embeddings) -> Floats:
+        """Log-probability of each category: [B, C]."""
+        return log_softmax(self.categories(embeddings))
 
     def encode(self, embeddings: Embeddings, points: Ints) -> Floats:
         """Latent [B, k] of embeddings [B, D] at design SNRs [B], positions in `points_db`; see `superpose`."""

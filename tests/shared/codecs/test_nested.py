@@ -9,17 +9,9 @@ from safetensors.torch import save_file
 from scipy.stats import multivariate_normal
 
 from shared.codecs import codec_class
-from shared.codecs.embedding.nested import Nested, latent_noise
-from shared.codecs.embedding.nested_model import (
-    LENGTHS,
-    SEGMENTS,
-    NestedModel,
-    Prefix,
-    axis_pattern,
-    expected_coordinates,
-    log_likelihood,
-    superpose,
-)
+from shared.codecs.embedding.nested import Nested
+from shared.codecs.embedding.nested_model import NestedModel, Prefix, expected_coordinates, log_likelihood, superpose
+from shared.codecs.embedding.nested_shape import LENGTHS, SEGMENTS, axis_pattern, latent_noise
 from shared.errors import DataLoss, NotFound
 from shared.types import Complex, Embeddings
 from shared.units import n0_from_snr_db
@@ -64,7 +56,7 @@ def embeddings(model: NestedModel) -> Embeddings:
 
 
 def codec(model: NestedModel, k: int) -> Nested:
-    return Nested(model, k, "c0ffee", "cpu")
+    return Nested.of_model(model, k, "c0ffee", "cpu")
 
 
 def over_awgn(x: Complex, snr_db: float, seed: int = 0) -> Complex:
@@ -130,7 +122,7 @@ def test_likelihood_and_estimate_are_those_of_the_gaussian_model(model: NestedMo
     y = rng.standard_normal((4, k))
     noise = rng.uniform(0.2, 2, (4, 1 if same else k))
     tensors = [torch.from_numpy(part.astype(np.float32)) for part in (y, noise)]
-    words, gains, place = model.words[3], model.gains[3], axis_pattern(AXES)
+    words, gains, place = model.words[3], model.gains[3], torch.from_numpy(axis_pattern(AXES))
     found = log_likelihood(*tensors, Prefix.of(words, gains[:, None] * place, k)).numpy()
     g = (gains[:, None] * place)[:k].double().numpy()
     means = words[:, :k].double().numpy()
