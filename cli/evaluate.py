@@ -11,7 +11,8 @@ from cli.options import OUT, Clip, Json, Weights, WeightsDir
 from cli.progress import progress
 from lab.data.features import ClipChoice
 from lab.data.ready import ClipName, open_ready
-from lab.evaluate.ask.run import SCENES, evaluate_ask
+from lab.evaluate.ask.points import SCENES
+from lab.evaluate.ask.run import evaluate_ask
 from lab.evaluate.bounds import classifier_accuracy
 from lab.evaluate.data import TestSet, open_test_set
 from lab.evaluate.leak_test import too_good

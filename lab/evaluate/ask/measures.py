@@ -4,9 +4,14 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
 
-from lab.evaluate.ask.questions import Exam, answered, matches
+from lab.evaluate.ask.questions import CHUNK, Exam, answered, matches
 from shared.codecs.answerers import Answerer
+from shared.codecs.answerers.answerer import to_unit_range
+from shared.codecs.query.uo_isc import features_of
 from shared.datasets.scenes import KINDS
 from shared.datasets.scenes.words import NO, YES
 from shared.types import Bools, Doubles, Ints, Pixels
@@ -19,7 +24,8 @@ _PEAK = 255.0
 class Found:
     """What came of each question [Q]: whether the answers match those on the originals, and squared errors.
 
-    error, error_inside: mean over the picture, and over the asked objects; NaN without one
+    error, error_inside: mean over the picture, and over the asked objects; NaN without one. distance: see
+    `perceptual_distance`
     """
 
     judge: Bools
@@ -29,6 +35,7 @@ class Found:
     off_query: Bools
     error: Doubles
     error_inside: Doubles
+    distance: Doubles
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,8 @@ class Figures:
     """Means over a split. Intervals of 95 %, over scenes: questions about one scene are not independent.
 
     match, match_witness: share of answers that match those on the original. accuracy: against the ground truth
-    off_query: match when a picture that was sent for one question is asked another. by_kind: match
+    off_query: match when a picture that was sent for one question is asked another; NaN where that was not asked
+    distance: see `perceptual_distance`. by_kind: match
     """
 
     questions: int
@@ -52,15 +60,16 @@ class Figures:
     no_recall: float
     psnr_db: float
     psnr_db_region: float
+    distance: float
     by_kind: dict[str, float] = field(default_factory=dict)
 
 
-def judged(exam: Exam, rebuilt: Pixels, judge: Answerer, witness: Answerer) -> Found:
-    """Ask both answerers about the rebuilt picture of each question: [Q, 64, 64, 3]."""
+def judged(exam: Exam, rebuilt: Pixels, judge: Answerer, witness: Answerer, *, off_query: bool = True) -> Found:
+    """Ask both answerers about the rebuilt picture of each question: [Q, 64, 64, 3]. off_query: ask another one too."""
     other, own = exam.another(), np.arange(len(rebuilt))
     texts = tuple(exam.texts[each] for each in other)
-    both = answered(judge, rebuilt, np.concatenate([exam.asked.words, exam.asked.words[other]]), np.tile(own, 2))
-    said, off_query = np.split(both, 2)
+    said = answered(judge, rebuilt, exam.asked.words, own)
+    said_other = answered(judge, rebuilt, exam.asked.words[other], own) if off_query else None
     said_witness = answered(witness, rebuilt, exam.asked.words, own)
     squared = np.square(rebuilt.astype(np.float32) - exam.originals().pixels).mean(3)
     region = exam.region()
@@ -70,10 +79,36 @@ def judged(exam: Exam, rebuilt: Pixels, judge: Answerer, witness: Answerer) -> F
         matches(exam.texts, said_witness, exam.witness),
         said == exam.asked.answer,
         said_witness == exam.asked.answer,
-        matches(texts, off_query, exam.judge[other]),
+        np.zeros(0, np.bool_) if said_other is None else matches(texts, said_other, exam.judge[other]),
         squared.mean((1, 2), dtype=np.float64),
         np.where(size > 0, (squared * region).sum((1, 2)) / np.maximum(size, 1), np.nan),
+        perceptual_distance(judge, rebuilt, exam.pixels, exam.asked.scene),
     )
+
+
+@torch.inference_mode()
+def perceptual_distance(judge: Answerer, rebuilt: Pixels, pixels: Pixels, scene: Ints) -> Doubles:
+    """Distance of pictures [Q, 64, 64, 3] to the originals in the features of the judge's tower: [Q].
+
+    As LPIPS (Zhang et al., 2018) without learned weights: features of unit length at each place, squared difference,
+    mean over places, sum over two layers. It is no LPIPS: the features are those of an answerer of scenes.
+    """
+    originals = [_unit_features(judge, pixels[start : start + CHUNK]) for start in range(0, len(pixels), CHUNK)]
+    whole = [torch.cat(each) for each in zip(*originals, strict=True)]
+    found = []
+    for start in range(0, len(rebuilt), CHUNK):
+        rows = torch.from_numpy(scene[start : start + CHUNK])
+        parts = _unit_features(judge, rebuilt[start : start + CHUNK])
+        apart = [(one - all_[rows]).square().sum(1).mean((1, 2)) for one, all_ in zip(parts, whole, strict=True)]
+        found.append(torch.stack(apart).sum(0))
+    distances: Doubles = torch.cat(found).double().numpy()
+    return distances
+
+
+def _unit_features(judge: Answerer, pixels: Pixels) -> list[Tensor]:
+    pictures = to_unit_range(pixels)
+    features = features_of(judge.network, pictures, torch.zeros(1, 1, dtype=torch.long))
+    return [F.normalize(each, dim=1) for each in (features.fine, features.coarse)]
 
 
 def figures(exam: Exam, found: Found) -> Figures:
@@ -95,6 +130,7 @@ def figures(exam: Exam, found: Found) -> Figures:
         no_recall=_mean(found.right[exists & (exam.asked.answer == NO)]),
         psnr_db=_psnr_db(found.error),
         psnr_db_region=_psnr_db(inside),
+        distance=float(found.distance.mean()),
         by_kind={kind: _mean(found.judge[exam.asked.kind == number]) for number, kind in enumerate(KINDS)},
     )
 
@@ -114,4 +150,4 @@ def _mean(values: Bools) -> float:
 
 def _psnr_db(errors: Doubles) -> float:
     """Mean over pictures of the PSNR; a picture without an error counts as half a level."""
-    return float(np.mean(10 * np.log10(_PEAK**2 / np.maximum(errors, 0.25))))
+    return math.nan if not len(errors) else float(np.mean(10 * np.log10(_PEAK**2 / np.maximum(errors, 0.25))))
