@@ -30,11 +30,12 @@ SYMBOLS: Final = "symbol-list"
 RETRIEVED: Final = "nested-kb"
 """The nearest picture of a knowledge base of scenes."""
 
-OF_BITS: Final = (AGNOSTIC, "klt-relevance", "klt-random", "uo-isc", "uo-isc-random")
+OF_BITS: Final = (AGNOSTIC, "klt-relevance", "klt-random", "uo-isc")
 ON_AIR: Final = (
     AGNOSTIC, "klt-relevance", "uo-isc", "klt-relevance-8psk", "uo-isc-8psk", ANSWER, SYMBOLS, RETRIEVED,
 )  # fmt: skip
 _RIVALS: Final = {
+    "uo-isc-random": (192, 384),
     "downscaled": BITS,
     "webp": (768, 1536),
     "jpeg2000": (1536, 3072),

@@ -14,7 +14,7 @@ class UoIscSettings(TrainSettings):
 
     name: str = "uo-isc"
     data: str = "scenes"
-    rounds: int = Field(20, ge=1, description="Rounds of 50 batches.")
+    rounds: int = Field(12, ge=1, description="Rounds of 50 batches.")
     threads: int | None = Field(None, ge=1, description="Processor threads; torch's choice by default.")
     alignment: bool = Field(True, description="Modulate the hidden states by the question; without: an ablation.")
     intent: float = Field(0.3, ge=0, description="Weight of the intent; 0 without it: an ablation.")

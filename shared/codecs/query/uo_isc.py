@@ -33,7 +33,11 @@ FINE_LAYERS: Final = 3
 
 
 class TokenSource:
-    """Pictures to bits and back, one by one: what is sent does not depend on what is sent beside it."""
+    """Pictures to bits and back.
+
+    The bits are the positions, then the first segments of all tokens, and so on. A picture is painted alone, so that it
+    is the same to the bit whatever else arrives beside it.
+    """
 
     def __init__(self, network: UoIscNetwork, judge: Answerer) -> None:
         self._network, self._judge = network.eval().requires_grad_(False), judge
@@ -60,18 +64,15 @@ class TokenSource:
     @torch.inference_mode()
     def encode_cells(self, asked: Asked, chosen: Bools, bits: int, layout: Layout) -> Bits:
         """The same, with the cells that become tokens: [B, 64], `layout.tokens` in each picture."""
-        sent = np.zeros((len(chosen), bits), np.uint8)
-        positions = tokens.to_position_bits(chosen, layout)
-        for row in range(len(chosen)):
-            one = slice(row, row + 1)
-            pictures = to_unit_range(asked.pixels[one]).to(self._device)
-            words = torch.from_numpy(np.ascontiguousarray(asked.words[one])).to(self._device)
-            features = features_of(self._judge.network, pictures, words)
-            continuous = self._network.encoder(pictures, features, places(chosen[one]).to(self._device))
-            indices = self._network.quantize(continuous[:, : layout.segments]).indices.cpu().numpy()
-            coded = np.concatenate([positions[one], tokens.to_index_bits(indices.reshape(1, -1))], axis=1)
-            sent[row, : coded.shape[1]] = coded[0]
-        return sent
+        pictures = to_unit_range(asked.pixels).to(self._device)
+        words = torch.from_numpy(np.ascontiguousarray(asked.words)).to(self._device)
+        features = features_of(self._judge.network, pictures, words)
+        continuous = self._network.encoder(pictures, features, places(chosen).to(self._device))
+        indices = self._network.quantize(continuous[:, : layout.segments]).indices.cpu().numpy()
+        by_segment = indices.reshape(len(chosen), layout.tokens, layout.segments).transpose(0, 2, 1)
+        parts = tokens.to_position_bits(chosen, layout), tokens.to_index_bits(by_segment.reshape(len(chosen), -1))
+        coded = np.concatenate(parts, axis=1)
+        return np.pad(coded, ((0, 0), (0, bits - coded.shape[1])))
 
     @torch.inference_mode()
     def decode(self, bits: Bits, layout: Layout | None = None) -> Pixels:
@@ -85,7 +86,8 @@ class TokenSource:
 
     def _painted(self, indices: "np.ndarray[tuple[int], np.dtype[np.int64]]", chosen: Bools, layout: Layout) -> Pixels:
         """One picture [1, 64, 64, 3]."""
-        known = torch.from_numpy(indices.reshape(layout.tokens, layout.segments)).to(self._device)
+        by_segment = indices.reshape(layout.segments, layout.tokens)
+        known = torch.from_numpy(np.ascontiguousarray(by_segment.T)).to(self._device)
         segments = torch.zeros(layout.tokens, *self._network.books.shape[::2], device=self._device)
         segments[:, : layout.segments] = self._network.codewords(known)
         sent = torch.zeros(segments.shape[:2], device=self._device)
