@@ -11,7 +11,6 @@ from cli.options import OUT, Clip, Json, Weights, WeightsDir
 from cli.progress import progress
 from lab.data.features import ClipChoice
 from lab.data.ready import ClipName, open_ready
-from lab.evaluate.ask.points import SCENES
 from lab.evaluate.ask.run import evaluate_ask
 from lab.evaluate.bounds import classifier_accuracy
 from lab.evaluate.data import TestSet, open_test_set
@@ -86,7 +85,7 @@ def evaluate(
 
 def _evaluate_ask(folder: Path, json: bool) -> None:
     with progress("asking about scenes") as report_progress:
-        table = evaluate_ask(folder, SCENES, report_progress)
+        table = evaluate_ask(folder, report_progress)
     file = folder / "ask.csv"
     answer(json, {"file": str(file), "points": len(table)}, lambda: out.print(f"{len(table)} points in {file}"))
 

@@ -41,7 +41,7 @@ def _values(table: pl.DataFrame) -> dict[str, Any]:
     seen = clean.filter(split="seen")
     return {
         "questions": {split: clean.filter(split=split)["questions"][0] for split in SPLITS},
-        "scenes": clean["scenes"][0],
+        "scenes": {split: clean.filter(split=split)["scenes"][0] for split in SPLITS},
         "bars": [
             {"bar": bar.text, "at least": bar.wanted, "reached": bar.found, "met": "yes" if bar.met else "**no**"}
             for bar in reached(table)
@@ -58,6 +58,9 @@ def _rate_row(clean: pl.DataFrame, split: str, bits: int) -> dict[str, Any]:
     found = {row["scheme"]: row for row in clean.filter(split=split, bits=bits).iter_rows(named=True)}
     row: dict[str, Any] = {"split": split, "bits": str(bits)}
     for scheme in _WAYS:
+        if scheme not in found:
+            row[scheme] = ""
+            continue
         match, witness = (found[scheme][name] for name in ("match", "match_witness"))
         row[scheme] = f"{match:.3f} / {witness:.3f}"
     for scheme in _WAYS[:2]:

@@ -4,7 +4,6 @@ Each point is kept when it is measured, so an interrupted run goes on.
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from lab.evaluate.ask.measures import Found, figures, interval, judged
+from lab.evaluate.ask.measures import Examiner, Found, figures, interval
 from lab.evaluate.ask.points import AGNOSTIC, OF_BITS, AskLab, AskPoint, points
 from lab.evaluate.ask.questions import Exam
 from lab.evaluate.ask.senders import Sent, answers_sent, sent_at
@@ -23,12 +22,12 @@ from shared.files import make_directory, replacing
 from shared.types import Doubles, Ints, Progress
 
 
-def evaluate_ask(folder: Path, scenes: int, report: Progress) -> pl.DataFrame:
+def evaluate_ask(folder: Path, report: Progress) -> pl.DataFrame:
     """Measure what is missing, and write `ask.csv` of all points into the folder."""
-    lab, wanted, rows = AskLab.load(), list(points(scenes)), []
+    lab, wanted, rows = AskLab.load(), list(points()), []
     measured = folder / "points"
     make_directory(measured)
-    measuring = _Measuring(lab, cache(lambda split: Exam.of(split, scenes, lab.judge, lab.witness)))
+    measuring = _Measuring(lab)
     for done, point in enumerate(wanted):
         report(done, len(wanted))
         name = fingerprint_of([lab.fingerprint(point.scheme).encode(), repr(point).encode()])
@@ -47,13 +46,15 @@ def evaluate_ask(folder: Path, scenes: int, report: Progress) -> pl.DataFrame:
 class _Measuring:
     """Measures points; keeps what those that others are compared with have found."""
 
-    def __init__(self, lab: AskLab, exam: Callable[[str], Exam]) -> None:
-        self._lab, self._exam = lab, exam
+    def __init__(self, lab: AskLab) -> None:
+        self._lab = lab
+        self._exam = cache(lambda split, scenes: Exam.of(split, scenes, lab.judge, lab.witness))
+        self._examiner = cache(lambda split, scenes: Examiner(self._exam(split, scenes), lab.judge, lab.witness))
         self._agnostic: dict[AskPoint, Found] = {}
 
     def row(self, point: AskPoint) -> dict[str, Any]:
         """The row of a point."""
-        exam = self._exam(point.split)
+        exam = self._exam(point.split, point.scenes)
         found, sent = self._found(point)
         row = asdict(figures(exam, found))
         kinds = {f"match_{kind}": value for kind, value in row.pop("by_kind").items()}
@@ -61,13 +62,13 @@ class _Measuring:
         return own | {"exists": sent.exists} | row | kinds | self._gains(point, found, exam.asked.scene)
 
     def _found(self, point: AskPoint) -> tuple[Found, Sent]:
-        exam = self._exam(point.split)
+        exam = self._exam(point.split, point.scenes)
         if point.scheme == "answer-digital":
             return answers_sent(exam, point)
         sent = sent_at(self._lab, exam, point)
         assert sent.pixels is not None
-        off_query = point.snr_db is None
-        return judged(exam, sent.pixels, self._lab.judge, self._lab.witness, off_query=off_query), sent
+        examiner = self._examiner(point.split, point.scenes)
+        return examiner.found(sent.pixels, off_query=point.snr_db is None), sent
 
     def _gains(self, point: AskPoint, found: Found, scene: Ints) -> dict[str, float]:
         """What the question is worth at equal bits: differences to the scheme without it, with intervals."""
@@ -76,7 +77,7 @@ class _Measuring:
         other = AskPoint(**{**asdict(point), "scheme": AGNOSTIC})
         if other not in self._agnostic:
             self._agnostic[other] = found if other == point else self._found(other)[0]
-        gains = {}
+        gains: dict[str, float] = {}
         for who in ("judge", "witness"):
             differences = getattr(found, who).astype(np.float64) - getattr(self._agnostic[other], who)
             gains |= _with_interval(f"gain_{who}", differences, scene)

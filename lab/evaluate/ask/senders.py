@@ -16,7 +16,7 @@ from lab.simulate.chain import PILOTS, Chain, channel_chain
 from shared.codecs.base.contract import DesignFading
 from shared.codecs.base.picture import ASKED_SIDE as SIDE
 from shared.codecs.base.picture import GREY
-from shared.codecs.digital.modem import MIN_BITS, Mode, modem_of
+from shared.codecs.digital.modem import MIN_BITS, Bits, Mode, modem_of
 from shared.codecs.embedding.nested import Nested
 from shared.codecs.picture.ldpc import CRC_BITS, checked, with_crc
 from shared.codecs.query.klt import BlockLdpc, BlockSource, Klt, KltRelevance, Source
@@ -25,7 +25,7 @@ from shared.codecs.query.uo_isc import UoIsc
 from shared.errors import NotFound
 from shared.frame.burst import IDEAL_HEADER_SYMBOLS
 from shared.phy import ChannelSettings
-from shared.types import Bools, Embeddings, Ints, Pixels
+from shared.types import Bools, Embeddings, Pixels
 
 VALUES: Final = 3 * SIDE * SIDE
 _LIST_BITS: Final = 96
@@ -73,7 +73,7 @@ def answers_sent(exam: Exam, point: AskPoint) -> tuple[Found, Sent]:
     right = np.ones(len(exam.texts), np.bool_)
     if point.snr_db is not None:
         modem = modem_of(Mode(MIN_BITS, 2), _ANSWER_SYMBOLS)
-        bits: Ints = (exam.judge[:, None] >> np.arange(MIN_BITS)[::-1] & 1).astype(np.uint8)
+        bits: Bits = (exam.judge[:, None] >> np.arange(MIN_BITS)[::-1] & 1).astype(np.uint8)
         arrived = _channel(point).carry(modem.modulate(bits), np.arange(len(bits)), "zf")
         right = (modem.demodulate(arrived.x_hat, arrived.n0_eff) == bits).all(1)
     none = np.full(len(right), np.nan)
@@ -154,7 +154,8 @@ def _retrieved_on_air(exam: Exam, point: AskPoint, snr_db: float) -> Sent:
 
 
 def _nearest(query: Embeddings, known: Embeddings, items: Pixels) -> Pixels:
-    return items[(query @ known.T).argmax(1)]
+    found: Pixels = items[(query @ known.T).argmax(1)]
+    return found
 
 
 def _source(lab: AskLab, scheme: str) -> Source:

@@ -73,7 +73,8 @@ class Alignment(nn.Module):
         if self.modulate is None:
             return projected
         scale, shift = self.modulate(question).chunk(2, 1)
-        return (1 + scale) * projected + shift
+        aligned: Tensor = (1 + scale) * projected + shift
+        return aligned
 
 
 class Encoder(nn.Module):
