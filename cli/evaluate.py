@@ -60,7 +60,7 @@ def evaluate(
     - `semlink evaluate quick --data drawn`
     - `semlink evaluate paper --data data --jobs 2 --out out/results`
     - `semlink evaluate features --features my.npz --weights-dir out/weights` — what was trained on these embeddings
-    - `semlink evaluate ask --out out/ask`
+    - `semlink evaluate ask --out out/ask` — then `python -m lab.report.ask_page out/ask docs` draws its page
     """
     use_weights_dir(weights_dir)
     if scenario == "ask":

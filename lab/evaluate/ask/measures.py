@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import blake2b
 
 import numpy as np
@@ -26,7 +27,7 @@ class Found:
     """What came of each question [Q]: whether the answers match those on the originals, and squared errors.
 
     error, error_inside: mean over the picture, and over the asked objects; NaN without one. distance: see
-    `perceptual_distance`
+    `Examiner`
     """
 
     judge: Bools
@@ -45,7 +46,7 @@ class Figures:
 
     match, match_witness: share of answers that match those on the original. accuracy: against the ground truth
     off_query: match when a picture that was sent for one question is asked another; NaN where that was not asked
-    distance: see `perceptual_distance`. by_kind: match
+    distance: see `Examiner`. by_kind: match
     """
 
     questions: int
@@ -71,7 +72,10 @@ def judged(exam: Exam, rebuilt: Pixels, judge: Answerer, witness: Answerer, *, o
 
 
 class Examiner:
-    """Asks both answerers, and asks nothing twice: over a channel most pictures are those without errors, or grey."""
+    """Asks both answerers, and asks nothing twice: over a channel most pictures are those without errors, or grey.
+
+    The distance of two pictures is that of the judge's features at unit length, as LPIPS without learned weights.
+    """
 
     def __init__(self, exam: Exam, judge: Answerer, witness: Answerer) -> None:
         self._exam, self._judge, self._witness = exam, judge, witness
@@ -98,8 +102,11 @@ class Examiner:
         texts, words = [exam.texts[row] for row in rows], exam.asked.words
         pictures, picture = np.unique(rebuilt.reshape(len(rebuilt), -1), axis=0, return_inverse=True)
         shown, picture = pictures.reshape(-1, *rebuilt.shape[1:]), picture.reshape(-1)
-        said, by_witness = (answered(each, shown, words[rows], picture) for each in (self._judge, self._witness))
-        asked_other = answered(self._judge, shown, words[other], picture) if off_query else exam.judge[other]
+        by_witness = answered(self._witness, shown, words[rows], picture)
+        both = np.concatenate([words[rows], words[other]]) if off_query else words[rows]
+        said = answered(self._judge, shown, both, np.resize(picture, len(both)))
+        asked_other = said[len(rows) :] if off_query else exam.judge[other]
+        said = said[: len(rows)]
         squared = np.square(rebuilt.astype(np.float32) - self._originals[rows]).mean(3)
         region = self._region[rows]
         size = region.sum((1, 2))
@@ -111,28 +118,33 @@ class Examiner:
             matches([exam.texts[row] for row in other], asked_other, exam.judge[other]),
             squared.mean((1, 2), dtype=np.float64),
             np.where(size > 0, (squared * region).sum((1, 2)) / np.maximum(size, 1), np.nan),
-            perceptual_distance(self._judge, rebuilt, exam.pixels, exam.asked.scene[rows]),
+            self._distance(rebuilt, exam.asked.scene[rows]),
         )
         return [tuple(map(float, each)) for each in zip(*columns, strict=True)]
 
+    @torch.inference_mode()
+    def _distance(self, rebuilt: Pixels, scene: Ints) -> Doubles:
+        """Distance of pictures [R, 64, 64, 3] to the originals in the features of the judge's tower: [R].
 
-@torch.inference_mode()
-def perceptual_distance(judge: Answerer, rebuilt: Pixels, pixels: Pixels, scene: Ints) -> Doubles:
-    """Distance of pictures [Q, 64, 64, 3] to the originals in the features of the judge's tower: [Q].
+        As LPIPS (Zhang et al., 2018) without learned weights: features of unit length at each place, squared
+        difference, mean over places, sum over two layers. It is no LPIPS: the features are those of an answerer.
+        """
+        found = []
+        for start in range(0, len(rebuilt), CHUNK):
+            rows = torch.from_numpy(scene[start : start + CHUNK])
+            parts = _unit_features(self._judge, rebuilt[start : start + CHUNK])
+            pairs = zip(parts, self._features, strict=True)
+            found.append(sum((one - every[rows]).square().sum(1).mean((1, 2)) for one, every in pairs))
+        distances: Doubles = torch.cat(found).double().numpy()
+        return distances
 
-    As LPIPS (Zhang et al., 2018) without learned weights: features of unit length at each place, squared difference,
-    mean over places, sum over two layers. It is no LPIPS: the features are those of an answerer of scenes.
-    """
-    originals = [_unit_features(judge, pixels[start : start + CHUNK]) for start in range(0, len(pixels), CHUNK)]
-    whole = [torch.cat(each) for each in zip(*originals, strict=True)]
-    found = []
-    for start in range(0, len(rebuilt), CHUNK):
-        rows = torch.from_numpy(scene[start : start + CHUNK])
-        parts = _unit_features(judge, rebuilt[start : start + CHUNK])
-        apart = [(one - all_[rows]).square().sum(1).mean((1, 2)) for one, all_ in zip(parts, whole, strict=True)]
-        found.append(torch.stack(apart).sum(0))
-    distances: Doubles = torch.cat(found).double().numpy()
-    return distances
+    @cached_property
+    @torch.inference_mode()
+    def _features(self) -> list[Tensor]:
+        """Of the originals."""
+        pixels = self._exam.pixels
+        parts = [_unit_features(self._judge, pixels[start : start + CHUNK]) for start in range(0, len(pixels), CHUNK)]
+        return [torch.cat(each) for each in zip(*parts, strict=True)]
 
 
 def _unit_features(judge: Answerer, pixels: Pixels) -> list[Tensor]:

@@ -60,7 +60,7 @@ class AskPoint:
     fading: FadingName = "none"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AskLab:
     """All that points share."""
 

@@ -5,6 +5,7 @@ All are error-free here: which picture the receiver gets for so many bits.
 
 import io
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -86,9 +87,14 @@ def best_file(kind: str, picture: Pixels, bits: int) -> tuple[Pixels, int] | Non
 
 def retrieved(exam: Exam) -> tuple[Embeddings, Embeddings, Pixels]:
     """Embeddings [N, D] of the scenes and [I, D] of the items of a knowledge base of scenes, and these items."""
+    known, items = _knowledge_base()
+    return embed_pictures(exam.pixels, load_clip(device="cpu")), known, items
+
+
+@lru_cache(maxsize=1)
+def _knowledge_base() -> tuple[Embeddings, Pixels]:
     items = draw_scenes("train-seen", np.arange(ITEMS)).pixels
-    clip = load_clip(device="cpu")
-    return embed_pictures(exam.pixels, clip), embed_pictures(items, clip), items
+    return embed_pictures(items, load_clip(device="cpu")), items
 
 
 def _by_quality(kind: str, picture: Pixels, budget_bytes: int) -> tuple[Pixels, int] | None:

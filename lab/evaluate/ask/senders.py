@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -10,7 +11,7 @@ from lab.evaluate.ask import rivals
 from lab.evaluate.ask.measures import Found
 from lab.evaluate.ask.points import RETRIEVED, SYMBOLS, AskLab, AskPoint
 from lab.evaluate.ask.questions import Exam
-from lab.evaluate.ask.schemes import error_free, in_parts, over
+from lab.evaluate.ask.schemes import Remembered, error_free, in_parts, over
 from lab.evaluate.ask.symbols import list_and_draw
 from lab.simulate.chain import PILOTS, Chain, channel_chain
 from shared.codecs.base.contract import DesignFading
@@ -114,7 +115,7 @@ def _on_air(lab: AskLab, exam: Exam, point: AskPoint, snr_db: float) -> Sent:
         return _symbols_on_air(lab, exam, point, snr_db)
     if point.scheme == RETRIEVED:
         return _retrieved_on_air(exam, point, snr_db)
-    fading, source = _design(point), _source(lab, point.scheme)
+    fading, source = _design(point), _source(lab, point.scheme.removesuffix("-8psk"))
     codec: BlockLdpc | UncodedPsk
     if point.scheme in _CODED:
         kind = _CODED[point.scheme]
@@ -158,10 +159,12 @@ def _nearest(query: Embeddings, known: Embeddings, items: Pixels) -> Pixels:
     return found
 
 
-def _source(lab: AskLab, scheme: str) -> Source:
-    if scheme.startswith("uo-isc"):
-        return lab.tokens
-    return BlockSource(lab.code, None if scheme == Klt.name else lab.judge)
+@lru_cache(maxsize=3)
+def _source(lab: AskLab, kind: str) -> Source:
+    """kind: uo-isc, klt-relevance or klt."""
+    if kind == UoIsc.name:
+        return Remembered(lab.tokens)
+    return Remembered(BlockSource(lab.code, None if kind == Klt.name else lab.judge))
 
 
 def _design(point: AskPoint) -> DesignFading:
