@@ -66,8 +66,9 @@ class SemLink(Client):
         """Send of a picture what a question is about, and get the receiver's answer on what it rebuilt.
 
         picture: as in `send`. question: in plain English, such as "what colour is the heart?". options: see
-        `SendOptions`, among them `bits`, of the picture, 384 by default; the codec is "uo-isc", or another of
-        docs/how-to/questions.md, such as "klt", which does not heed the question. The delivery has `answer`, `picture` (a PNG file) and `asked`.
+        `AskOptions`, among them `bits`, of the picture, 384 by default; the codec is "uo-isc", or another of
+        docs/how-to/questions.md, such as "klt", which does not heed the question. The delivery has `answer`, `picture`
+        (a PNG file) and `asked`.
         """
         return self._sent(build_question(picture, question, with_timeout(options, self.timeout)))
 

@@ -80,9 +80,12 @@ def run_ask(transmitter: str, scenes: int) -> AskResult:
 
 def _asked(link: SemLink, pairs: list[tuple[bytes, str]], codec: str, snr_db: float) -> list[Delivery]:
     """The answers to all pairs in their order. Raises the error of one that has none."""
-    settings = {"snr_db": snr_db, "design_snr_db": snr_db, "seed": 1, "counter": 0}
+    answers = link.ask_many(
+        pairs, ordered=True, codec=codec, k=2 * SYMBOLS, bits=8192,
+        snr_db=snr_db, design_snr_db=snr_db, seed=1, counter=0,
+    )  # fmt: skip
     found = []
-    for _, outcome in link.ask_many(pairs, ordered=True, codec=codec, k=2 * SYMBOLS, bits=8192, **settings):
+    for _, outcome in answers:
         if not isinstance(outcome, Delivery):
             raise outcome
         found.append(outcome)

@@ -134,7 +134,8 @@ class Examiner:
             rows = torch.from_numpy(scene[start : start + CHUNK])
             parts = _unit_features(self._judge, rebuilt[start : start + CHUNK])
             pairs = zip(parts, self._features, strict=True)
-            found.append(sum((one - every[rows]).square().sum(1).mean((1, 2)) for one, every in pairs))
+            apart = [(one - every[rows]).square().sum(1).mean((1, 2)) for one, every in pairs]
+            found.append(torch.stack(apart).sum(0))
         distances: Doubles = torch.cat(found).double().numpy()
         return distances
 

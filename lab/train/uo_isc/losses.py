@@ -36,7 +36,7 @@ def disturbed(pictures: Tensor) -> Tensor:
 
 def error_of_maps(first: Tensor, second: Tensor, weights: Tensor) -> Tensor:
     """Weighted mean difference of hidden maps [Q, C, H, W], over the mean of the second. weights: [Q, 1, 64, 64]."""
-    at = F.adaptive_avg_pool2d(weights, tuple(first.shape[2:]))
+    at = F.adaptive_avg_pool2d(weights, (first.shape[2], first.shape[3]))
     difference = (at * (first.float() - second.float()).abs()).sum() / (at.sum() * first.shape[1])
     return difference / second.float().abs().mean().clamp_min(1e-3)
 
