@@ -5,13 +5,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import grpc
 
 from client.connection import error_of
-from client.options import SendOptions, build_request
-from client.pictures import Picture
 from protos.semlink.v1 import transmitter_pb2 as api
 from shared.errors import InvalidSetting, SemLinkError, Unavailable
 from shared.frame.delivery import Delivery
@@ -22,11 +20,15 @@ from shared.wire.failure import error_from_failure
 
 IN_FLIGHT = 16
 
+Build = Callable[..., api.SendImageRequest]
+"""`build(given, request_id=position)`: what a caller gave, to a request."""
+
 
 class Answer(NamedTuple):
     """What became of one picture of a stream.
 
-    position: its place in what was given to `send_many`, from 0. outcome: its delivery, or the error that it met.
+    position: its place in what was given to `send_many` or `ask_many`, from 0. outcome: its delivery, or the error that
+    it met.
     """
 
     position: int
@@ -62,22 +64,22 @@ def noted(delivery: Delivery) -> Delivery:
 class Journal:
     """The pictures of one stream that were handed over and not yet answered.
 
-    address: of the transmitter. put: takes each answer to whoever waits for it, and None after the last.
-    raised: what ended the stream, if anything did.
+    build: makes the request of what was given at a position. address: of the transmitter. put: takes each answer to
+    whoever waits for it, and None after the last. raised: what ended the stream, if anything did.
     """
 
-    def __init__(self, options: SendOptions, address: str, put: Callable[[Answer | None], None]) -> None:
-        self._options = options
+    def __init__(self, build: Build, address: str, put: Callable[[Answer | None], None]) -> None:
+        self._build = build
         self._address = address
         self._put = put
         self._waiting: dict[int, float] = {}
         self._calls = Calls("SendImages")
         self.raised: Exception | None = None
 
-    def request(self, position: int, picture: Picture) -> api.SendImageRequest | Answer:
+    def request(self, position: int, given: Any) -> api.SendImageRequest | Answer:
         """The request of one picture, whose round trip is counted from here; an answer if it cannot become one."""
         try:
-            request = build_request(picture, self._options, position)
+            request = self._build(given, request_id=position)
         except SemLinkError as error:
             return Answer(position, error)
         request.traceparent = self._calls.begin(position)
