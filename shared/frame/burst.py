@@ -56,7 +56,7 @@ class CodecSpec:
 
 NO_CODEC: Final = CodecSpec("", 0, "", "")
 """Of a burst whose receiver was not told its codec."""
-_UNKNOWN: Final = {"stream": 0, "counter": 0, "codec": NO_CODEC, "pilot_symbols": 0, "csi": "none"}
+_UNKNOWN: Final[Mapping[str, Any]] = {"stream": 0, "counter": 0, "codec": NO_CODEC, "pilot_symbols": 0, "csi": "none"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,10 @@ class Burst:
         arrived: values of fields in place of this burst's.
         """
         names = _HEARD_NAMES[self.framing]
-        return Burst(**_UNKNOWN | {name: arrived[name] if name in arrived else getattr(self, name) for name in names})
+        given: dict[str, Any] = _UNKNOWN | {
+            name: arrived[name] if name in arrived else getattr(self, name) for name in names
+        }
+        return Burst(**given)
 
 
 @dataclass(frozen=True, slots=True)
