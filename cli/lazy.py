@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Annotated, Any, NamedTuple, cast
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -89,7 +89,8 @@ def add_security(command: Any) -> None:
         return
     probe = typer.Typer(add_completion=False, rich_markup_mode="markdown")
     probe.command()(_security)
-    for option in cast("list[Any]", typer.main.get_command(probe).params):
+    options: list[Any] = typer.main.get_command(probe).params
+    for option in options:
         option.hidden = "help_all" in names
         option.expose_value = False
         command.params.append(option)

@@ -134,10 +134,8 @@ class Burst:
         arrived: values of fields in place of this burst's.
         """
         names = _HEARD_NAMES[self.framing]
-        given: dict[str, Any] = _UNKNOWN | {
-            name: arrived[name] if name in arrived else getattr(self, name) for name in names
-        }
-        return Burst(**given)
+        known = {name: arrived[name] if name in arrived else getattr(self, name) for name in names}
+        return Burst(**{**_UNKNOWN, **known})
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from shared.observe import otlp
 from shared.printable import printable
 from shared.rpc.server import Service, serve
 from shared.runtime.config import ServerSettings, read_settings
+from shared.runtime.memory import return_large_blocks
 
 
 def main(program: str, settings_kind: type[ServerSettings], service: type[Service]) -> None:
@@ -23,6 +24,7 @@ def main(program: str, settings_kind: type[ServerSettings], service: type[Servic
     except SemLinkError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
+    return_large_blocks()
     import uvloop  # noqa: PLC0415 - not on every platform that can import this module
 
     _configure_logging(service.name, settings.log_level, settings.log_format)

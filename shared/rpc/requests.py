@@ -5,6 +5,7 @@ metadata --guard--> bytes --parse, limits--> request --bytes in flight--> servic
      '--> UNAUTHENTICATED, PERMISSION_DENIED, before the request is read
 """
 
+import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, aclosing, contextmanager, nullcontext
@@ -15,10 +16,11 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError, Message
 
-from shared.errors import Exhausted, InvalidInput, SemLinkError
+from shared.errors import Exhausted, InvalidInput, SemLinkError, Unavailable
 from shared.observe.metrics import tracking
 from shared.observe.tracing import traceparent_of
 from shared.rpc.status import abort_with
+from shared.runtime.memory import give_back_memory
 from shared.security.allowance import Allowance, allowances, size_of
 from shared.security.audit import record, summary
 from shared.security.guard import Caller, Guard
@@ -32,6 +34,8 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"  # generic to the type checker only
 Place: TypeAlias = Callable[[], AbstractContextManager[None]]
 _LINE_SECONDS: Final = 1.0
+_IDLE_SECONDS: Final = 2.0
+_MUCH_BYTES: Final = 8 << 20
 
 
 class Refused:
@@ -46,15 +50,27 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
 
     What a servicer raises ends the call with a status of SemLink's table. max_calls: at work at once, of all clients;
     health checks and reflection are not counted. guard: lets callers in. max_bytes: of requests at work, of all.
+    idle_seconds: after so long without a request a stream of them is closed.
     """
 
-    def __init__(self, max_message_bytes: int, max_calls: int, guard: Guard, max_bytes: int) -> None:
+    def __init__(
+        self, max_message_bytes: int, max_calls: int, guard: Guard, max_bytes: int, idle_seconds: float
+    ) -> None:
         self._most = max_message_bytes
+        self._idle_seconds = idle_seconds
         self._max_calls = max_calls
         self._calls = 0
         self._guard = guard
         self._all = Allowance("this service", None, max_bytes)
         self._refusals = _Refusals()
+
+    async def give_back_memory(self) -> None:
+        """For ever: give memory back to the system once much was held, and no more is."""
+        while True:
+            await asyncio.sleep(_IDLE_SECONDS)
+            if self._all.peak_bytes > _MUCH_BYTES and self._all.held_bytes < _MUCH_BYTES:
+                self._all.peak_bytes = 0
+                await asyncio.to_thread(give_back_memory)
 
     async def intercept_service(
         self,
@@ -116,7 +132,7 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
         async def answers(request: Any, context: Context) -> AsyncIterator[Any]:
             self._begin(by, context)
             streamed = hasattr(request, "__aiter__")
-            given = _Requests(request, by) if streamed else request
+            given = _Requests(request, by, self._idle_seconds) if streamed else request
             self._record(by, context, "BEGUN", **summary(request))
             status = "CANCELLED"
             try:
@@ -186,9 +202,9 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
 class _Requests:
     """The requests of a stream, up to the first that cannot be read; that is `last`."""
 
-    def __init__(self, requests: AsyncIterator[Any], by: Caller) -> None:
+    def __init__(self, requests: AsyncIterator[Any], by: Caller, idle_seconds: float) -> None:
         self._requests = requests
-        self._by = by
+        self._by, self._idle_seconds = by, idle_seconds
         self.last: Any = None
         self.count = 0
 
@@ -196,7 +212,13 @@ class _Requests:
         return self
 
     async def __anext__(self) -> Any:
-        self.last = await anext(self._requests)
+        try:
+            async with asyncio.timeout(self._idle_seconds):
+                self.last = await anext(self._requests)
+        except TimeoutError:
+            raise Unavailable(
+                f"no request for {self._idle_seconds:g} s, so the stream was closed: open another"
+            ) from None
         self.count += 1
         self._by.require_valid()
         for allowance in self._by.allowances:

@@ -90,7 +90,11 @@ async def serve(kind: type[Service], settings: ServerSettings, stop: asyncio.Eve
     gate, checks = _Gate(), health.aio.HealthServicer()
     options = server_options(settings.max_message_bytes)
     reads = ReadsRequests(
-        settings.max_message_bytes, settings.max_calls, guard_of(settings), settings.max_bytes_in_flight
+        settings.max_message_bytes,
+        settings.max_calls,
+        guard_of(settings),
+        settings.max_bytes_in_flight,
+        settings.idle_seconds,
     )
     server = grpc.aio.server(options=options, interceptors=[reads, gate])
     await _register(server, kind, checks)
@@ -102,6 +106,7 @@ async def serve(kind: type[Service], settings: ServerSettings, stop: asyncio.Eve
         _serve_metrics(kind.name, settings.host, settings.metrics_port)
     if settings.announce is not None:
         _announce(settings.announce, address)
+    giving = asyncio.create_task(reads.give_back_memory())
     loading = kind.load(settings)
     service = None
     try:
@@ -114,6 +119,7 @@ async def serve(kind: type[Service], settings: ServerSettings, stop: asyncio.Eve
             log.info("ready", address=address)
             await _beat_until(stop, settings.heartbeat)
     finally:
+        giving.cancel()
         gate.reason = "the service is stopping"
         await checks.enter_graceful_shutdown()
         log.info("draining", grace_seconds=settings.grace_seconds)

@@ -38,10 +38,13 @@ class ServerSettings(BaseSettings):
         1024, ge=1, le=1 << 20, description="calls of all clients at work, streams among them; further ones are refused"
     )
     max_bytes_in_flight: int = Field(
-        256 << 20,
+        128 << 20,
         ge=1 << 20,
         le=1 << 40,
         description="bytes of all requests at work; beyond it calls are refused, and streams wait",
+    )
+    idle_seconds: float = Field(
+        900.0, gt=0, le=86400, description="a stream of requests that brings none for so long is closed"
     )
     tls_cert: Path | None = Field(None, description="certificate of this service, PEM; then it speaks TLS alone")
     tls_key: Path | None = Field(None, description="its private key, PEM; both are read again when they change")

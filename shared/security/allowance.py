@@ -20,14 +20,14 @@ class Allowance:
     """A rate and a number of bytes. A call that exceeds them is refused; messages of a stream wait.
 
     whose: for the error. rate: calls a second; after a pause as many at once as a second has, at least one.
-    most_bytes: of requests at work. None: no limit. For one event loop.
+    most_bytes: of requests at work. None: no limit. For one event loop. peak_bytes: most that were held at once.
     """
 
     def __init__(self, whose: str, rate: float | None, most_bytes: int | None) -> None:
         self._whose, self._rate, self._most = whose, rate, most_bytes
         self._at_once = max(1.0, rate or 0.0)
         self._left, self._at = self._at_once, monotonic()
-        self._bytes = 0
+        self._bytes = self.peak_bytes = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     @property
@@ -55,7 +55,7 @@ class Allowance:
                 f"{self._whose} has {self._bytes} bytes of requests at work, and this one {size}; at most {self._most} "
                 "at once: send smaller ones, or fewer at a time"
             )
-        self._bytes += size
+        self._add(size)
         try:
             yield
         finally:
@@ -67,7 +67,11 @@ class Allowance:
             room: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append(room)
             await room
+        self._add(size)
+
+    def _add(self, size: int) -> None:
         self._bytes += size
+        self.peak_bytes = max(self.peak_bytes, self._bytes)
 
     def give_back(self, size: int) -> None:
         """The message is answered."""

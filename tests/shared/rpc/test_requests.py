@@ -228,3 +228,12 @@ async def test_calls_of_all_clients_are_limited_and_health_checks_are_not(tmp_pa
                     await asyncio.sleep(0.05)
         for watch in watches:
             watch.cancel()
+
+
+async def test_an_idle_stream_is_closed(tmp_path: Path) -> None:
+    own = ProxySettings(receiver_address="127.0.0.1:1", grace_seconds=1, log_level="error", idle_seconds=0.1)
+    async with serving(ChannelService, own, tmp_path) as address, dialled(address) as channel:
+        call = channel.stream_stream("/semlink.v1.Channel/Replay")()
+        code, text = await status_of(call.read())
+        assert code is grpc.StatusCode.UNAVAILABLE
+        assert text.startswith("no request for 0.1 s")

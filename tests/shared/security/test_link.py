@@ -47,6 +47,7 @@ async def secured(folder: Path, directory: Path, far: str = "127.0.0.1:1", **mor
     own: dict[str, Any] = {"receiver_address": f"grpc://{far}", "grace_seconds": 1, "log_level": "error", **files}
     announce, stop = directory / "address", asyncio.Event()
     settings = ProxySettings(**(own | {"announce": announce, "port": 0, "tokens": folder / "tokens"} | more))
+    announce.unlink(missing_ok=True)
     running = asyncio.create_task(serve(ChannelService, settings, stop))
     try:
         await until(lambda: announce.exists() or running.done())
@@ -130,6 +131,18 @@ async def test_a_hop_is_encrypted_and_named_too(folder: Path, tmp_path: Path) ->
         async with linked(to_channel(address, security=of(folder / "own", role="observe"))) as hop:
             with pytest.raises(SemLinkError, match="needs the role send"):
                 await hop.exchange(make_burst(1))
+
+
+async def test_a_hop_opens_its_next_stream_with_new_certificates(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "own" / "client", tmp_path / "live" / "client")
+    foreign = {f"tls_{name}": folder / "foreign" / "channel_proxy" / f"{name}.pem" for name in ("cert", "key", "ca")}
+    async with far_end(FarEnd()) as far:
+        async with secured(folder, tmp_path, far) as address:
+            hop = to_channel(address, security=of(tmp_path / "live", role="send"))
+            await hop.exchange(make_burst(1))
+        async with linked(hop), secured(folder, tmp_path, far, port=int(address.rpartition(":")[2]), **foreign):
+            shutil.copytree(folder / "foreign" / "client", tmp_path / "live" / "client", dirs_exist_ok=True)
+            assert (await hop.exchange(make_burst(2))).burst_id == 2
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
