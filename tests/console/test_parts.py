@@ -150,7 +150,7 @@ async def test_a_tape_is_a_recording_that_can_be_replayed(link: LocalLink, tmp_p
     async with AsyncSemLink(link.transmitter) as client:
         delivery = await client.send(next(iter(drawn().values())).data, trace=True)
     async with asyncio.timeout(60):
-        while not tape.bursts:
+        while not tape.bursts:  # noqa: ASYNC110 - another thread writes
             await asyncio.sleep(0.01)
     file = tmp_path / "live.sigmf"
     file.write_bytes(await tape.stop())
