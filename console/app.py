@@ -20,6 +20,8 @@ from console.take import SCRIPT
 from shared.errors import Unavailable
 
 _LOOK_SECONDS: Final = 2.0
+_RECONNECT_SECONDS: Final = 30.0
+"""A page that lost its connection for so long is forgotten, with all that it showed: a loaded machine may take some."""
 _TABS: Final[dict[str, Callable[[Link, Gallery], object]]] = {
     "Live": LiveTab,
     "Compare": CompareTab,
@@ -44,7 +46,7 @@ def serve(link: Link, host: str, port: int, *, show: bool, ready: Callable[[str]
     chosen = _port(host, port)
     pictures = Gallery()
 
-    @ui.page("/", title="SemLink")
+    @ui.page("/", title="SemLink", reconnect_timeout=_RECONNECT_SECONDS)
     async def page(request: Request) -> None:
         await _page(link, pictures, request)
 

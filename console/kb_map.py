@@ -78,6 +78,7 @@ def _fallen(plane: Plane, received: tuple[str, Floats] | None) -> list[dict[str,
     if received is None or received[1].size != plane.mean.size:
         return []
     label, embedding = received
+    embedding = embedding / np.linalg.norm(embedding)  # as the items are
     return [{"value": _point(plane.of(embedding[None])[0]), "name": f"received: {label}"}]
 
 

@@ -26,8 +26,8 @@ window.semlinkCamera = async name => {
   try {
     const video = await semlinkPart(name);
     video.srcObject = await navigator.mediaDevices.getUserMedia({video: {width: {ideal: 640}}});
-    await video.play();
-    return '';
+    for (let wait = 0; wait < 100 && !video.videoWidth; wait++) await new Promise(r => setTimeout(r, 50));
+    return video.videoWidth ? '' : 'it gives nothing';
   } catch (error) {
     return navigator.mediaDevices ? String(error.message || error) : 'the browser allows it on 127.0.0.1 or https only';
   }

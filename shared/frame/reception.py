@@ -52,7 +52,7 @@ class Hit(NamedTuple):
 class Trace:
     """Payload symbols as seen on the way: [n], complex64 each; empty where not seen yet.
 
-    embedding: [dim], float32, that the receiver searched with; None where it decoded none.
+    embedding: [dim], float32, that the receiver searched with, of any length; None where it decoded none.
     """
 
     sent: Complex

@@ -817,7 +817,7 @@ class Trace(_message.Message):
     equalized: _builtins.bytes
     """payload after equalization"""
     embedding: _builtins.bytes
-    """float32, unit length, that the receiver searched with"""
+    """float32, that the receiver searched with, of any length but 0"""
     def __init__(
         self,
         *,
