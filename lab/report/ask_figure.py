@@ -76,9 +76,10 @@ def _draw_air(axes: Axes, rows: pl.DataFrame) -> None:
 
 def draw_pictures(path: Path) -> None:
     """One question of each kind, and what arrives without errors: originals, then codecs at four rates, as PNG."""
-    lab, asked = AskLab.load(), questions_about("unseen-combinations", range(len(KINDS)))
+    scenes = range(3 * len(KINDS))
+    lab, asked = AskLab.load(), questions_about("unseen-combinations", scenes)
     rows = [int(np.flatnonzero((asked.kind == kind) & (asked.scene >= kind))[0]) for kind in range(len(KINDS))]
-    pixels = draw_scenes("unseen-combinations", range(len(KINDS))).pixels[asked.scene[rows]]
+    pixels = draw_scenes("unseen-combinations", scenes).pixels[asked.scene[rows]]
     given, schemes = Asked(pixels, asked.words[rows]), error_free(lab.code, lab.judge, lab.tokens)
     columns = [("original", pixels)] + [
         (f"{name}\n{bits} bits", schemes[name](given, bits)) for name in _PICTURES for bits in _PICTURE_BITS

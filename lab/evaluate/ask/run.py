@@ -78,7 +78,7 @@ class _Measuring:
 
     def _gains(self, point: AskPoint, found: Found, scene: Ints) -> dict[str, float]:
         """What the question is worth at equal bits: differences to the scheme without it, with intervals."""
-        if point.scheme not in OF_BITS:
+        if point.scheme not in OF_BITS or point.snr_db is not None:
             return {}
         other = AskPoint(**{**asdict(point), "scheme": AGNOSTIC})
         if other not in self._agnostic:
