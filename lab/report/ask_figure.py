@@ -99,7 +99,7 @@ def draw_pictures(path: Path) -> None:
                         name, (0.5, 1.32), xycoords="axes fraction", ha="center", va="bottom", fontsize=9, color=MUTED
                     )
             panels[line, 0].annotate(texts[row], (0, 1.06), xycoords="axes fraction", fontsize=9.5, color=INK)
-        save(figure, path)
+        figure.savefig(path, dpi=80)  # of all colours: pictures
 
 
 def _draw_picture(axes: Axes, picture: Pixels, answer: str, *, same: bool) -> None:

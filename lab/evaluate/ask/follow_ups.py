@@ -86,7 +86,7 @@ def _in_session(lab: AskLab, exam: Exam, turns: Ints) -> tuple[Pixels, Ints]:
 
 def _bits_of(new: Bools, held: Held) -> int:
     """How many cells, which of those that are not held, and their segments."""
-    count, segments = int(new.sum()), held.indices.shape[1]
+    count, segments = int(new.sum()), int(held.indices.shape[1])
     positions = (comb(PLACES - int(held.there.sum()), count) - 1).bit_length()
     return _HOW_MANY_BITS + positions + count * segments * SEGMENT_BITS
 
