@@ -76,9 +76,10 @@ def _draw_air(axes: Axes, rows: pl.DataFrame) -> None:
 
 def draw_pictures(path: Path) -> None:
     """One question of each kind, and what arrives without errors: originals, then codecs at four rates, as PNG."""
-    lab, asked = AskLab.load(), questions_about("unseen-combinations", range(len(KINDS)))
+    scenes = range(3 * len(KINDS))
+    lab, asked = AskLab.load(), questions_about("unseen-combinations", scenes)
     rows = [int(np.flatnonzero((asked.kind == kind) & (asked.scene >= kind))[0]) for kind in range(len(KINDS))]
-    pixels = draw_scenes("unseen-combinations", range(len(KINDS))).pixels[asked.scene[rows]]
+    pixels = draw_scenes("unseen-combinations", scenes).pixels[asked.scene[rows]]
     given, schemes = Asked(pixels, asked.words[rows]), error_free(lab.code, lab.judge, lab.tokens)
     columns = [("original", pixels)] + [
         (f"{name}\n{bits} bits", schemes[name](given, bits)) for name in _PICTURES for bits in _PICTURE_BITS
@@ -98,7 +99,7 @@ def draw_pictures(path: Path) -> None:
                         name, (0.5, 1.32), xycoords="axes fraction", ha="center", va="bottom", fontsize=9, color=MUTED
                     )
             panels[line, 0].annotate(texts[row], (0, 1.06), xycoords="axes fraction", fontsize=9.5, color=INK)
-        save(figure, path)
+        figure.savefig(path, dpi=80)  # of all colours: pictures
 
 
 def _draw_picture(axes: Axes, picture: Pixels, answer: str, *, same: bool) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import polars as pl
 
 from lab.evaluate.ask.bars import reached
+from lab.evaluate.ask.follow_ups import as_table
 from lab.evaluate.ask.points import AGNOSTIC, BITS, ON_AIR, SNRS_DB, SPLITS
 from lab.report.ask_figure import draw_ask_figure, draw_pictures
 from lab.report.cards import render
@@ -27,12 +28,12 @@ def write_ask_page(folder: Path, docs: Path) -> Path:
     if not file.is_file():
         raise NotFound(f"there is no table {str(file)!r}; make it with `semlink evaluate ask --out {folder}`")
     table = pl.read_csv(file, infer_schema_length=None)
-    if file.resolve() != (docs / "ask.csv").resolve():
-        shutil.copyfile(file, docs / "ask.csv")
+    shutil.copyfile(file, docs / "ask.csv")
+    more = as_table(pl.read_csv(folder / "follow-ups.csv").to_dicts())
     draw_ask_figure(table, docs / "ask.png")
     draw_pictures(docs / "ask-pictures.png")
     page = docs / "ask.md"
-    page.write_text(render("report/ask.md.j2", **_values(table)), encoding="utf-8")
+    page.write_text(render("report/ask.md.j2", follow_ups=more, **_values(table)), encoding="utf-8")
     return page
 
 

@@ -12,7 +12,11 @@ import pytest
 from lab.evaluate.ask.bars import Bar, reached
 from tests.tools.paths import ROOT
 
-NOT_REACHED: frozenset[str] = frozenset()
+NOT_REACHED = (
+    "klt-relevance, witness less judge",
+    "uo-isc, unseen combinations less seen",
+    "klt-relevance over LDPC, Rayleigh",
+)
 """Beginnings of the bars that are missed; docs/ask.md says why. One that is reached has to leave this list."""
 
 

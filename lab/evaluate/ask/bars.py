@@ -31,7 +31,7 @@ def reached(table: pl.DataFrame) -> list[Bar]:
     """All bars that the table can tell."""
     clean = table.filter(pl.col("snr_db").is_null())
     bars = [*_gains(clean), _over_random(clean), *_learned(clean), *_fair(clean)]
-    return [*bars, *(_protected(table, fading) for fading in ("none", "rayleigh"))]
+    return [*bars, *_protected(table, "none"), *_protected(table, "rayleigh")]
 
 
 def value(clean: pl.DataFrame, split: str, scheme: str, bits: int, name: str = "match") -> float:
@@ -71,17 +71,19 @@ def _fair(clean: pl.DataFrame) -> Iterator[Bar]:
     yield _bar(f"uo-isc, unseen combinations less seen, {_slashed(RATES)} bits", -APART, fall, points=True)
 
 
-def _protected(table: pl.DataFrame, fading: str) -> Bar:
+def _protected(table: pl.DataFrame, fading: str) -> Iterator[Bar]:
     """The lowest SNR at which the uncoded link still is within 10 points of no errors is the one above the loss."""
     air = table.filter(fading=fading).filter(pl.col("snr_db").is_not_null())
     best = value(table.filter(pl.col("snr_db").is_null()), "seen", "klt-relevance", 384)
     uncoded = air.filter(scheme="klt-relevance-8psk").sort("snr_db", descending=True)
     fallen = uncoded.filter(pl.col("match") <= best - LOST)
+    if not len(fallen):
+        return  # nothing was lost at these SNRs
     snr_db = float(fallen["snr_db"][0])
     left = float(air.filter(scheme="klt-relevance", snr_db=snr_db)["match"][0])
     name = "AWGN" if fading == "none" else "Rayleigh"
     text = f"klt-relevance over LDPC, {name}, {snr_db:g} dB, where uncoded 8-PSK has lost 10 points: less error-free"
-    return _bar(text, -LOSES, [left - best], points=True)
+    yield _bar(text, -LOSES, [left - best], points=True)
 
 
 def _bar(text: str, least: float, found: list[float], *, points: bool = False) -> Bar:

@@ -30,9 +30,7 @@ RETRIEVED: Final = "nested-kb"
 """The nearest picture of a knowledge base of scenes."""
 
 OF_BITS: Final = (AGNOSTIC, "klt-relevance", "uo-isc", "klt-random")
-ON_AIR: Final = (
-    AGNOSTIC, "klt-relevance", "uo-isc", "klt-relevance-8psk", "uo-isc-8psk", ANSWER, SYMBOLS, RETRIEVED,
-)  # fmt: skip
+ON_AIR: Final = ("klt-relevance", "uo-isc", "klt-relevance-8psk", ANSWER, SYMBOLS, RETRIEVED)
 _RIVALS: Final = {
     "uo-isc-random": (192, 384),
     "downscaled": BITS,

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from lab.evaluate.ask.follow_ups import follow_ups
 from lab.evaluate.ask.measures import Examiner, Found, figures, interval
-from lab.evaluate.ask.points import AGNOSTIC, OF_BITS, AskLab, AskPoint, points
+from lab.evaluate.ask.points import AGNOSTIC, OF_BITS, SCENES, AskLab, AskPoint, points
 from lab.evaluate.ask.questions import Exam
 from lab.evaluate.ask.senders import Sent, answers_sent, sent_at
 from shared.codecs.base.contract import fingerprint_of
@@ -23,7 +24,7 @@ from shared.types import Doubles, Ints, Progress
 
 
 def evaluate_ask(folder: Path, report: Progress) -> pl.DataFrame:
-    """Measure what is missing, and write `ask.csv` of all points into the folder."""
+    """Measure what is missing, and write `ask.csv` of all points, and `follow-ups.csv`, into the folder."""
     lab, wanted, rows = AskLab.load(), list(points()), []
     measured = folder / "points"
     make_directory(measured)
@@ -36,6 +37,11 @@ def evaluate_ask(folder: Path, report: Progress) -> pl.DataFrame:
             with replacing(file) as draft:
                 draft.write_text(json.dumps(measuring.row(point)), encoding="utf-8")
         rows.append(_read(file))
+    more = folder / "follow-ups.csv"
+    if not more.exists():
+        asked_more = follow_ups(lab, Exam.of("seen", SCENES["seen"], lab.judge, lab.witness))
+        with replacing(more) as draft:
+            pl.DataFrame(asked_more).write_csv(draft)
     report(len(wanted), len(wanted))
     table = pl.DataFrame(rows, infer_schema_length=None)
     with replacing(folder / "ask.csv") as draft:
@@ -72,7 +78,7 @@ class _Measuring:
 
     def _gains(self, point: AskPoint, found: Found, scene: Ints) -> dict[str, float]:
         """What the question is worth at equal bits: differences to the scheme without it, with intervals."""
-        if point.scheme not in OF_BITS:
+        if point.scheme not in OF_BITS or point.snr_db is not None:
             return {}
         other = AskPoint(**{**asdict(point), "scheme": AGNOSTIC})
         if other not in self._agnostic:

@@ -24,7 +24,7 @@ from shared.codecs.picture.link_adaptation import MCS, Adaptation, Mcs
 from shared.codecs.query import mask
 from shared.codecs.query.transform import Bits, BlockCode
 from shared.phy.receive.equalizer import EqualizerName
-from shared.types import Bools, Complex, Floats, Pixels
+from shared.types import Bools, Complex, Floats, Ints, Pixels
 
 WEIGHTS: Final = "klt-relevance"
 LEVELS: Final = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
@@ -204,7 +204,7 @@ def level_of(mcs: Mcs, symbols: int) -> int:
     return fitting[-1] if fitting else 0
 
 
-def rows_of(asked: Asked, rows: Bools | slice) -> Asked:
+def rows_of(asked: Asked, rows: Bools | Ints | slice) -> Asked:
     """Some of the pictures, with their questions."""
     relevance = None if asked.relevance is None else asked.relevance[rows]
     return Asked(asked.pixels[rows], asked.words[rows], relevance)

@@ -26,7 +26,7 @@ from shared.codecs.query.klt import BlockLdpc, judge_on
 from shared.codecs.query.tokens import Layout
 from shared.codecs.query.transform import Bits
 from shared.codecs.query.uo_isc_network import Features, UoIscNetwork
-from shared.types import Bools, Pixels
+from shared.types import Bools, Ints, Pixels
 
 FINE_LAYERS: Final = 3
 """Of the judge's tower, down to the finer of the hidden states."""
@@ -61,37 +61,41 @@ class TokenSource:
         layout = layout or tokens.layout_of(bits)
         return self.encode_cells(asked, tokens.choose_cells(relevance, layout.tokens), bits, layout)
 
-    @torch.inference_mode()
     def encode_cells(self, asked: Asked, chosen: Bools, bits: int, layout: Layout) -> Bits:
         """The same, with the cells that become tokens: [B, 64], `layout.tokens` in each picture."""
-        pictures = to_unit_range(asked.pixels).to(self._device)
-        words = torch.from_numpy(np.ascontiguousarray(asked.words)).to(self._device)
-        features = features_of(self._judge.network, pictures, words)
-        continuous = self._network.encoder(pictures, features, places(chosen).to(self._device))
-        indices = self._network.quantize(continuous[:, : layout.segments]).indices.cpu().numpy()
+        indices = self.indices(asked, chosen)[:, : layout.segments]
         by_segment = indices.reshape(len(chosen), layout.tokens, layout.segments).transpose(0, 2, 1)
         parts = tokens.to_position_bits(chosen, layout), tokens.to_index_bits(by_segment.reshape(len(chosen), -1))
         coded = np.concatenate(parts, axis=1)
         return np.pad(coded, ((0, 0), (0, bits - coded.shape[1])))
 
     @torch.inference_mode()
+    def indices(self, asked: Asked, chosen: Bools) -> Ints:
+        """Codewords of all segments of tokens, picture by picture: [M, 24]. chosen: cells of each picture, [B, 64]."""
+        pictures = to_unit_range(asked.pixels).to(self._device)
+        words = torch.from_numpy(np.ascontiguousarray(asked.words)).to(self._device)
+        features = features_of(self._judge.network, pictures, words)
+        continuous = self._network.encoder(pictures, features, places(chosen).to(self._device))
+        found: Ints = self._network.quantize(continuous).indices.cpu().numpy()
+        return found
+
     def decode(self, bits: Bits, layout: Layout | None = None) -> Pixels:
         """The reverse of `encode`: pictures [B, 64, 64, 3], uint8."""
         layout = layout or tokens.layout_of(bits.shape[1])
         chosen = tokens.from_position_bits(bits[:, : layout.position_bits], layout)
         coded = layout.tokens * layout.segments * tokens.SEGMENT_BITS
         indices = tokens.from_index_bits(bits[:, layout.position_bits : layout.position_bits + coded])
-        found = [self._painted(*row, layout) for row in zip(indices, chosen, strict=True)]
-        return np.concatenate(found)
+        by_token = indices.reshape(len(bits), layout.segments, layout.tokens).transpose(0, 2, 1)
+        return np.concatenate([self.paint(*row) for row in zip(by_token, chosen, strict=True)])
 
-    def _painted(self, indices: "np.ndarray[tuple[int], np.dtype[np.int64]]", chosen: Bools, layout: Layout) -> Pixels:
-        """One picture [1, 64, 64, 3]."""
-        by_segment = indices.reshape(layout.segments, layout.tokens)
-        known = torch.from_numpy(np.ascontiguousarray(by_segment.T)).to(self._device)
-        segments = torch.zeros(layout.tokens, *self._network.books.shape[::2], device=self._device)
-        segments[:, : layout.segments] = self._network.codewords(known)
+    @torch.inference_mode()
+    def paint(self, indices: Ints, chosen: Bools) -> Pixels:
+        """One picture [1, 64, 64, 3] of the first segments of tokens, [T, s], in the cells [64]."""
+        known = torch.from_numpy(np.ascontiguousarray(indices)).to(self._device)
+        segments = torch.zeros(len(known), *self._network.books.shape[::2], device=self._device)
+        segments[:, : known.shape[1]] = self._network.codewords(known)
         sent = torch.zeros(segments.shape[:2], device=self._device)
-        sent[:, : layout.segments] = 1
+        sent[:, : known.shape[1]] = 1
         painted = self._network.painter(segments, sent, places(chosen[None]).to(self._device), 1)
         return to_pixels(painted)
 

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from lab.evaluate.ask.measures import figures, interval, judged
+from lab.evaluate.ask.follow_ups import follow_ups
+from lab.evaluate.ask.measures import Examiner, figures, interval, judged
+from lab.evaluate.ask.points import AskLab, points
 from lab.evaluate.ask.questions import Exam
 from lab.evaluate.ask.schemes import error_free, in_parts
 from shared.codecs.answerers import Answerer
@@ -57,6 +59,28 @@ def test_regions_are_inside_the_objects_that_are_asked_about(exam: Exam) -> None
     region = exam.region()
     assert (region.any((1, 2)) == exam.asked.about.any(1)).all()
     assert 0.01 < region[exam.asked.about.any(1)].mean() < 0.4
+
+
+def test_a_session_sends_only_what_is_missing(exam: Exam) -> None:
+    rows = follow_ups(AskLab.load(), exam)
+    bits = [row["bits"] for row in rows]
+    assert bits[0] == rows[0]["bits_anew"] == 192
+    assert bits == sorted(bits)
+    assert bits[-1] < 0.8 * rows[-1]["bits_anew"]
+    assert rows[0]["match_session"] == rows[0]["match_anew"]
+    assert rows[-1]["match_session"] > rows[-1]["match_anew"] - 0.1
+
+
+def test_nothing_is_asked_twice(exam: Exam, judge: Answerer) -> None:
+    examiner, pictures = Examiner(exam, judge, judge), exam.originals().pixels
+    first = examiner.found(pictures)
+    examiner._judge = None  # type: ignore[assignment]  # would fail if it were asked
+    np.testing.assert_array_equal(examiner.found(pictures, off_query=False).judge, first.judge)
+
+
+def test_every_point_has_a_sender() -> None:
+    names = {point.scheme for point in points()}
+    assert {"klt", "klt-relevance", "uo-isc", "answer-digital", "symbol-list", "nested-kb", "hevc-crop"} <= names
 
 
 def test_intervals_are_over_scenes() -> None:
