@@ -84,7 +84,7 @@ def test_the_shipped_bundle_is_whole_and_has_the_fingerprint_of_the_shipped_weig
 
 
 def test_what_is_no_bundle_is_said(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="there is no bundle in .*semlink export"):
+    with pytest.raises(NotFound, match=r"there is no bundle in .*semlink export"):
         read_manifest(tmp_path)
     for name in ("manifest.json", "image.xml", "image.bin"):
         (tmp_path / name).write_bytes((shipped_bundle() / name).read_bytes())

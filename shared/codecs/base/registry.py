@@ -39,9 +39,9 @@ log = structlog.get_logger()
 
 
 def codec_class(name: str) -> type[AnyCodec]:
-    """The class of a codec, by its name in the table or as FILE.py:Class. Raises NotFound for an unknown name,
+    """The class of a codec, by its name in the table or as FILE.py:Class.
 
-    and where a library is missing that the codec needs.
+    Raises NotFound for an unknown name, and where a library is missing that the codec needs.
     """
     if ".py:" in name:
         return codec_from_file(name)

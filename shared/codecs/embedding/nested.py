@@ -166,7 +166,7 @@ class Nested(Codec):
         """See `Codec.categories`; None for a burst that came without a category."""
         if self._mode == 1:
             return None
-        if self._arrays is None:
+        if self._arrays is None or has_torch():  # whose last bits confidences rest on
             return self._in_torch().log_categories(embeddings)
         return self._arrays.log_categories(np.asarray(embeddings, np.float32))
 
