@@ -1,7 +1,8 @@
-# One file, four images.
+# One file, five images.
 #
 #   base -- light -+- channel_proxy
 #                  +- client            + matplotlib
+#                  +- console           + NiceGUI
 #                  +- services -+- transmitter       + torch, faiss, open_clip, HEIC
 #                               +- receiver
 #
@@ -19,7 +20,7 @@ RUN python -c "import pathlib, tomllib; \
 project = tomllib.load(open('pyproject.toml', 'rb')); \
 lists = {'build': project['build-system']['requires'], 'light': project['project']['dependencies'], \
          **project['project']['optional-dependencies']}; \
-[pathlib.Path(name + '.txt').write_text('\n'.join(lists[name])) for name in ('build', 'light', 'plot', 'edge', 'services', 'heif', 'milvus')]"
+[pathlib.Path(name + '.txt').write_text('\n'.join(lists[name])) for name in ('build', 'light', 'plot', 'edge', 'services', 'heif', 'milvus', 'observe', 'console')]"
 
 FROM ${BASE} AS base
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONUNBUFFERED=1
@@ -33,13 +34,17 @@ RUN pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheel /source
 
 # --- dependencies -----------------------------------------------------------------------------------------------------
 FROM base AS light-dependencies
-COPY --from=requirements /requirements/light.txt /requirements/
-RUN pip install --quiet --requirement /requirements/light.txt
+COPY --from=requirements /requirements/light.txt /requirements/observe.txt /requirements/
+RUN pip install --quiet --requirement /requirements/light.txt --requirement /requirements/observe.txt
 WORKDIR /home/semlink
 
 FROM light-dependencies AS client-dependencies
 COPY --from=requirements /requirements/plot.txt /requirements/
 RUN pip install --quiet --requirement /requirements/plot.txt
+
+FROM light-dependencies AS console-dependencies
+COPY --from=requirements /requirements/console.txt /requirements/
+RUN pip install --quiet --requirement /requirements/console.txt
 
 FROM light-dependencies AS services-dependencies
 ARG SERVICES=edge
@@ -62,9 +67,18 @@ ENTRYPOINT ["python", "-m", "channel_proxy"]
 FROM client-dependencies AS client
 RUN --mount=type=bind,from=wheel,source=/wheel,target=/wheel pip install --quiet --no-deps /wheel/*.whl
 RUN install --directory --owner=semlink --group=semlink /out
+# Mount points of docker-compose.tls.yml, so that its volumes are semlink's.
+RUN install --directory --owner=semlink --group=semlink --mode=0700 \
+    /certs/ca /certs/transmitter /certs/channel_proxy /certs/receiver /certs/client
 USER semlink
 ENTRYPOINT ["semlink"]
 CMD ["--help"]
+
+FROM console-dependencies AS console
+RUN --mount=type=bind,from=wheel,source=/wheel,target=/wheel pip install --quiet --no-deps /wheel/*.whl
+USER semlink
+EXPOSE 8080
+ENTRYPOINT ["semlink", "console", "--host=0.0.0.0", "--no-open"]
 
 FROM services-dependencies AS services
 RUN --mount=type=bind,from=wheel,source=/wheel,target=/wheel pip install --quiet --no-deps /wheel/*.whl

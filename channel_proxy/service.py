@@ -23,9 +23,11 @@ from shared.errors import InvalidSetting, Unconfigured
 from shared.frame.burst import Burst, LinkConfiguration
 from shared.frame.channel_records import RecordedBurst
 from shared.observe.metrics import SNR_ACHIEVED
+from shared.observe.tracing import note
 from shared.phy.conditions.presets import PRESETS
 from shared.phy.conditions.schedule import Schedule
 from shared.rpc.burst_link import BurstLink, link_to_receiver
+from shared.rpc.secured import security_of
 from shared.rpc.server import Service
 from shared.rpc.status import answer_burst, answer_control
 from shared.rpc.streams import StreamAnswerer
@@ -107,6 +109,7 @@ class ChannelService(Service, rpc.ChannelServicer):
             relayed = await self._air.carry(burst)
             self._counters.add(relayed.transmission)
             SNR_ACHIEVED.observe(relayed.transmission.snr_db_achieved)
+            note(codec=burst.codec.codec, k=burst.codec.k, snr_db=relayed.transmission.snr_db_achieved)
             if self._recorder.running:
                 self._record(relayed)
             return await self._forwarder.deliver(relayed, deadline)
@@ -189,4 +192,6 @@ class ChannelService(Service, rpc.ChannelServicer):
 
 
 def _hop_to_receiver(settings: ProxySettings) -> BurstLink:
-    return link_to_receiver(settings.receiver_address, settings.max_message_bytes, settings.receiver_streams)
+    return link_to_receiver(
+        settings.receiver_address, settings.max_message_bytes, settings.receiver_streams, security_of(settings)
+    )

@@ -31,7 +31,7 @@ def ask(
     *,
     bits: Annotated[int | None, _radio("Bits of the picture, positions included; 384 if left out.")] = None,
     codec: Annotated[
-        str | None, _radio("klt-relevance sends what the question is about; klt sends all of it alike.")
+        str | None, _radio("uo-isc, learned, and klt-relevance send what the question is about; klt sends all alike.")
     ] = None,
     k: Annotated[int | None, rare("Real dimensions; k/2 symbols go out. By default as few as carry the bits.")] = None,
     csi: Annotated[Csi | None, _radio("CSI: what the receiver knows of the channel.")] = None,

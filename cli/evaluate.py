@@ -11,7 +11,7 @@ from cli.options import OUT, Clip, Json, Weights, WeightsDir
 from cli.progress import progress
 from lab.data.features import ClipChoice
 from lab.data.ready import ClipName, open_ready
-from lab.evaluate.ask.run import SCENES, evaluate_ask
+from lab.evaluate.ask.run import evaluate_ask
 from lab.evaluate.bounds import classifier_accuracy
 from lab.evaluate.data import TestSet, open_test_set
 from lab.evaluate.leak_test import too_good
@@ -60,7 +60,7 @@ def evaluate(
     - `semlink evaluate quick --data drawn`
     - `semlink evaluate paper --data data --jobs 2 --out out/results`
     - `semlink evaluate features --features my.npz --weights-dir out/weights` — what was trained on these embeddings
-    - `semlink evaluate ask --out out/ask`
+    - `semlink evaluate ask --out out/ask` — then `python -m lab.report.ask_page out/ask docs` draws its page
     """
     use_weights_dir(weights_dir)
     if scenario == "ask":
@@ -85,7 +85,7 @@ def evaluate(
 
 def _evaluate_ask(folder: Path, json: bool) -> None:
     with progress("asking about scenes") as report_progress:
-        table = evaluate_ask(folder, SCENES, report_progress)
+        table = evaluate_ask(folder, report_progress)
     file = folder / "ask.csv"
     answer(json, {"file": str(file), "points": len(table)}, lambda: out.print(f"{len(table)} points in {file}"))
 

@@ -3,22 +3,40 @@
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from itertools import count
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
-import grpc
+import grpc.aio
 import numpy.typing as npt
 
 from client.connection import TRANSMITTER, rpc_errors
-from client.options import AskOptions, SendOptions, build_question, build_request, checked_timeout, with_timeout
+from client.options import (
+    AskOptions,
+    SendOptions,
+    build_pair,
+    build_question,
+    build_request,
+    checked_timeout,
+    with_timeout,
+)
 from client.pictures import Picture, one_of
-from client.stream import IN_FLIGHT, Answer, Journal, Order, checked_in_flight, read_delivery
+from client.stream import (
+    IN_FLIGHT,
+    Answer,
+    Build,
+    Journal,
+    Order,
+    checked_in_flight,
+    noted,
+    read_delivery,
+    sending,
+)
 from protos.semlink.v1 import transmitter_pb2 as api
 from protos.semlink.v1.transmitter_pb2_grpc import TransmitterStub
 from shared.frame.delivery import Delivery, TransmitterInfo
-from shared.rpc.address import checked_address, proxy_allowed
-from shared.rpc.options import channel_options
+from shared.rpc.dial import Dialer, Security
 from shared.wire import from_message
 
 if TYPE_CHECKING:
@@ -35,14 +53,15 @@ class AsyncSemLink:
             print((await link.send("cat.jpg", snr_db=5)).label)
 
     address: HOST:PORT of the transmitter. timeout: seconds that a call may take where it says nothing else.
+    security: certificates and token; None takes those of the environment.
     """
 
-    def __init__(self, address: str = TRANSMITTER, timeout: float = 30.0) -> None:
-        self.address = checked_address(address)
+    def __init__(self, address: str = TRANSMITTER, timeout: float = 30.0, security: Security | None = None) -> None:
+        dialer = Dialer(address, security)
+        self.address = dialer.address
         self.timeout = timeout
         checked_timeout(timeout)
-        options = channel_options(use_proxy=proxy_allowed(self.address))
-        self._channel = grpc.aio.insecure_channel(self.address, options)
+        self._channel: grpc.aio.Channel = dialer.aio_channel()
         self._stub: TransmitterAsyncStub = TransmitterStub(self._channel)
 
     async def __aenter__(self) -> Self:
@@ -76,10 +95,10 @@ class AsyncSemLink:
 
     async def _sent(self, request: api.SendImageRequest) -> Delivery:
         start = perf_counter()
-        with rpc_errors(self.address):
+        with rpc_errors(self.address), sending() as metadata:
             call = self._stub.SendEmbedding if request.HasField("embedding") else self._stub.SendImage
-            message = await call(request, timeout=request.timeout_seconds or None)
-        return read_delivery(message, perf_counter() - start)
+            message = await call(request, timeout=request.timeout_seconds or None, metadata=metadata)
+            return noted(read_delivery(message, perf_counter() - start))
 
     async def ask(self, picture: Picture, question: str, **options: Unpack[AskOptions]) -> Delivery:
         """Send of a picture what a question is about, and get the receiver's answer; see `SemLink.ask`."""
@@ -99,7 +118,21 @@ class AsyncSemLink:
 
         pictures: a plain iterable is stepped on the event loop; give an asynchronous one if its steps block.
         """
-        stream = _Stream(pictures, with_timeout(options, self.timeout), self.address, in_flight)
+        given = with_timeout(options, self.timeout)
+        stream = _Stream(pictures, partial(build_request, options=given), self.address, in_flight)
+        return stream.answers(self._stub.SendImages, Order(ordered))
+
+    def ask_many(
+        self,
+        pairs: Iterable[tuple[Picture, str]] | AsyncIterable[tuple[Picture, str]],
+        *,
+        in_flight: int = IN_FLIGHT,
+        ordered: bool = False,
+        **options: Unpack[AskOptions],
+    ) -> AsyncIterator[Answer]:
+        """Ask many questions over one stream; see `SemLink.ask_many`, and `send_many` about `pairs`."""
+        given = with_timeout(options, self.timeout)
+        stream = _Stream(pairs, partial(build_pair, options=given), self.address, in_flight)
         return stream.answers(self._stub.SendImages, Order(ordered))
 
 
@@ -107,12 +140,12 @@ class _Stream:
     """One SendImages call; the places work as in `client.client`."""
 
     def __init__(
-        self, pictures: Iterable[Picture] | AsyncIterable[Picture], options: SendOptions, address: str, in_flight: int
+        self, pictures: Iterable[Any] | AsyncIterable[Any], build: Build, address: str, in_flight: int
     ) -> None:
         self._pictures = pictures
         self._places = asyncio.Semaphore(checked_in_flight(in_flight))
         self._inbox: asyncio.Queue[Answer | None] = asyncio.Queue()
-        self._journal = Journal(options, address, self._inbox.put_nowait)
+        self._journal = Journal(build, address, self._inbox.put_nowait)
 
     async def answers(self, send_images: Any, order: Order) -> AsyncIterator[Answer]:
         call = send_images(self._requests())
@@ -140,7 +173,7 @@ class _Stream:
                 else:
                     yield request
 
-    async def _take(self) -> AsyncIterator[tuple[int, Picture]]:
+    async def _take(self) -> AsyncIterator[tuple[int, Any]]:
         pictures = _as_async(self._pictures)
         for position in count():
             await self._places.acquire()
@@ -154,12 +187,12 @@ class _Stream:
                 self._journal.settle(response)
 
 
-async def _off_loop(picture: Picture, build: Callable[..., Built], *args: Any) -> Built:
+async def _off_loop(picture: Any, build: Callable[..., Built], *args: Any) -> Built:
     """Build a request in a thread where that reads a file or encodes a picture; bytes are ready as they are."""
     return build(*args) if isinstance(picture, bytes) else await asyncio.to_thread(build, *args)
 
 
-async def _as_async(pictures: Iterable[Picture] | AsyncIterable[Picture]) -> AsyncIterator[Picture]:
+async def _as_async(pictures: Iterable[Any] | AsyncIterable[Any]) -> AsyncIterator[Any]:
     if isinstance(pictures, AsyncIterable):
         async for picture in pictures:
             yield picture

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Iterator
+from functools import partial
 from queue import SimpleQueue
 from time import perf_counter
 from typing import Any, Unpack
@@ -9,12 +10,23 @@ from typing import Any, Unpack
 import numpy.typing as npt
 
 from client.connection import TRANSMITTER, Client, rpc_errors
-from client.options import AskOptions, SendOptions, build_question, build_request, with_timeout
+from client.options import AskOptions, SendOptions, build_pair, build_question, build_request, with_timeout
 from client.pictures import Picture, one_of
-from client.stream import IN_FLIGHT, Answer, Journal, Order, checked_in_flight, read_delivery
+from client.stream import (
+    IN_FLIGHT,
+    Answer,
+    Build,
+    Journal,
+    Order,
+    checked_in_flight,
+    noted,
+    read_delivery,
+    sending,
+)
 from protos.semlink.v1 import transmitter_pb2 as api
 from protos.semlink.v1.transmitter_pb2_grpc import TransmitterStub
 from shared.frame.delivery import Delivery, TransmitterInfo
+from shared.rpc.dial import Security
 from shared.wire import from_message
 
 
@@ -25,11 +37,12 @@ class SemLink(Client):
             print(link.send("cat.jpg", snr_db=5, fading="rayleigh").label)
 
     address: HOST:PORT of the transmitter. timeout: seconds that a call may take where it says nothing else.
+    security: certificates and token; None takes those of the environment.
     May be used by several threads.
     """
 
-    def __init__(self, address: str = TRANSMITTER, timeout: float = 30.0) -> None:
-        super().__init__(address, timeout)
+    def __init__(self, address: str = TRANSMITTER, timeout: float = 30.0, security: Security | None = None) -> None:
+        super().__init__(address, timeout, security)
         self._stub = TransmitterStub(self._channel)
 
     def describe(self) -> TransmitterInfo:
@@ -56,17 +69,18 @@ class SemLink(Client):
 
     def _sent(self, request: api.SendImageRequest) -> Delivery:
         start = perf_counter()
-        with rpc_errors(self.address):
+        with rpc_errors(self.address), sending() as metadata:
             call = self._stub.SendEmbedding if request.HasField("embedding") else self._stub.SendImage
-            message = call(request, timeout=request.timeout_seconds or None)
-        return read_delivery(message, perf_counter() - start)
+            message = call(request, timeout=request.timeout_seconds or None, metadata=metadata)
+            return noted(read_delivery(message, perf_counter() - start))
 
     def ask(self, picture: Picture, question: str, **options: Unpack[AskOptions]) -> Delivery:
         """Send of a picture what a question is about, and get the receiver's answer on what it rebuilt.
 
         picture: as in `send`. question: in plain English, such as "what colour is the heart?". options: see
-        `SendOptions`, among them `bits`, of the picture, 384 by default; the codec is "klt-relevance", or "klt", which
-        does not heed the question. The delivery has `answer`, `picture` (a PNG file) and `asked`.
+        `AskOptions`, among them `bits`, of the picture, 384 by default; the codec is "uo-isc", or another of
+        docs/how-to/questions.md, such as "klt", which does not heed the question. The delivery has `answer`, `picture`
+        (a PNG file) and `asked`.
         """
         return self._sent(build_question(picture, question, with_timeout(options, self.timeout)))
 
@@ -90,7 +104,28 @@ class SemLink(Client):
         the stream itself break, the pictures on their way get that error as their answer and then it is raised; an
         exception of `pictures` is raised after the answers to those before it.
         """
-        stream = _Stream(pictures, with_timeout(options, self.timeout), self.address, in_flight)
+        given = with_timeout(options, self.timeout)
+        stream = _Stream(pictures, partial(build_request, options=given), self.address, in_flight)
+        return stream.answers(self._stub.SendImages, Order(ordered))
+
+    def ask_many(
+        self,
+        pairs: Iterable[tuple[Picture, str]],
+        *,
+        in_flight: int = IN_FLIGHT,
+        ordered: bool = False,
+        **options: Unpack[AskOptions],
+    ) -> Iterator[Answer]:
+        """Ask many questions over one stream; yields `(position, Delivery or SemLinkError)` for each.
+
+            pairs = [("a.png", "what colour is the heart?"), ("b.png", "how many stars are there?")]
+            for position, outcome in link.ask_many(pairs, snr_db=4):
+
+        pairs: pictures with their questions, taken one by one; the same picture may come several times. options: see
+        `AskOptions`. All else is as in `send_many`.
+        """
+        given = with_timeout(options, self.timeout)
+        stream = _Stream(pairs, partial(build_pair, options=given), self.address, in_flight)
         return stream.answers(self._stub.SendImages, Order(ordered))
 
 
@@ -103,11 +138,11 @@ class _Stream:
     the next, so neither a slow link nor a slow caller lets anything pile up.
     """
 
-    def __init__(self, pictures: Iterable[Picture], options: SendOptions, address: str, in_flight: int) -> None:
+    def __init__(self, pictures: Iterable[Any], build: Build, address: str, in_flight: int) -> None:
         self._pictures = pictures
         self._places = threading.Semaphore(checked_in_flight(in_flight))
         self._inbox: SimpleQueue[Answer | None] = SimpleQueue()
-        self._journal = Journal(options, address, self._inbox.put)
+        self._journal = Journal(build, address, self._inbox.put)
         self._closed = False
 
     def answers(self, send_images: Any, order: Order) -> Iterator[Answer]:
@@ -135,7 +170,7 @@ class _Stream:
                 else:
                     yield request
 
-    def _take(self) -> Iterator[tuple[int, Picture]]:
+    def _take(self) -> Iterator[tuple[int, Any]]:
         numbered = enumerate(self._pictures)
         while True:
             self._places.acquire()

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar, cast
 from client.channel_options import ChannelOptions
 from client.pictures import Picture, picture_bytes
 from protos.semlink.v1 import transmitter_pb2 as api
-from shared.errors import InvalidSetting
+from shared.errors import InvalidInput, InvalidSetting
 from shared.frame.burst import Csi, Framing
 from shared.frame.delivery import REQUIRED_POSTERIOR, Harq, ReadyEmbedding, SendRequest
 from shared.frame.question import Question
@@ -74,10 +74,17 @@ ROUNDS: Final = 6
 """Most HARQ rounds of one picture: no codec whose shorter codewords are prefixes of longer ones has more lengths."""
 
 
-def build_question(picture: Picture, question: str, options: AskOptions) -> api.SendImageRequest:
+def build_question(picture: Picture, question: str, options: AskOptions, request_id: int = 0) -> api.SendImageRequest:
     """The request of one picture with a question. Raises as `build_request` does."""
     given = _given(options, AskOptions)
-    return _request(picture, given, question=Question(question, given.pop("bits", 0)))
+    return _request(picture, given, request_id, Question(question, given.pop("bits", 0)))
+
+
+def build_pair(pair: tuple[Picture, str], options: AskOptions, request_id: int) -> api.SendImageRequest:
+    """The same for what `ask_many` takes. Raises InvalidInput for anything but a picture and its question."""
+    if not isinstance(pair, tuple | list) or len(pair) != 2 or not isinstance(pair[1], str):
+        raise InvalidInput(f"ask_many takes pairs (picture, question), not {type(pair).__name__}: {pair!r:.80}")
+    return build_question(*pair, options, request_id)
 
 
 def build_request(picture: Picture, options: SendOptions, request_id: int = 0) -> api.SendImageRequest:

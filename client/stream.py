@@ -5,27 +5,30 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import grpc
 
 from client.connection import error_of
-from client.options import SendOptions, build_request
-from client.pictures import Picture
 from protos.semlink.v1 import transmitter_pb2 as api
 from shared.errors import InvalidSetting, SemLinkError, Unavailable
 from shared.frame.delivery import Delivery
 from shared.ledger import Entry, Kind, Stage, place_of
+from shared.observe.tracing import TRACEPARENT, Calls, call_span, note, stage_spans
 from shared.wire import from_message
 from shared.wire.failure import error_from_failure
 
 IN_FLIGHT = 16
 
+Build = Callable[..., api.SendImageRequest]
+"""`build(given, request_id=position)`: what a caller gave, to a request."""
+
 
 class Answer(NamedTuple):
     """What became of one picture of a stream.
 
-    position: its place in what was given to `send_many`, from 0. outcome: its delivery, or the error that it met.
+    position: its place in what was given to `send_many` or `ask_many`, from 0. outcome: its delivery, or the error that
+    it met.
     """
 
     position: int
@@ -44,26 +47,42 @@ def read_delivery(message: api.Delivery, round_trip_seconds: float) -> Delivery:
     return replace(delivery, ledger=ledger, total_seconds=math.fsum(entry.seconds for entry in ledger))
 
 
+@contextmanager
+def sending() -> Iterator[tuple[tuple[str, str], ...] | None]:
+    """A span around the call that sends one picture, where traces are on; gives the call's metadata."""
+    with call_span("SendImage", root=True) as traceparent:
+        yield ((TRACEPARENT, traceparent),) if traceparent else None
+
+
+def noted(delivery: Delivery) -> Delivery:
+    """The delivery, told to the span of its call."""
+    note(burst_id=delivery.burst_id, codec=delivery.codec, k=delivery.k, label=delivery.label)
+    stage_spans(entry for entry in delivery.ledger if entry.stage == Stage.ACCESS)
+    return delivery
+
+
 class Journal:
     """The pictures of one stream that were handed over and not yet answered.
 
-    address: of the transmitter. put: takes each answer to whoever waits for it, and None after the last.
-    raised: what ended the stream, if anything did.
+    build: makes the request of what was given at a position. address: of the transmitter. put: takes each answer to
+    whoever waits for it, and None after the last. raised: what ended the stream, if anything did.
     """
 
-    def __init__(self, options: SendOptions, address: str, put: Callable[[Answer | None], None]) -> None:
-        self._options = options
+    def __init__(self, build: Build, address: str, put: Callable[[Answer | None], None]) -> None:
+        self._build = build
         self._address = address
         self._put = put
         self._waiting: dict[int, float] = {}
+        self._calls = Calls("SendImages")
         self.raised: Exception | None = None
 
-    def request(self, position: int, picture: Picture) -> api.SendImageRequest | Answer:
+    def request(self, position: int, given: Any) -> api.SendImageRequest | Answer:
         """The request of one picture, whose round trip is counted from here; an answer if it cannot become one."""
         try:
-            request = build_request(picture, self._options, position)
+            request = self._build(given, request_id=position)
         except SemLinkError as error:
             return Answer(position, error)
+        request.traceparent = self._calls.begin(position)
         self._waiting[position] = perf_counter()
         return request
 
@@ -86,6 +105,7 @@ class Journal:
         except Exception as error:  # an answer that cannot be read
             self.raised = error
         for position in sorted(self._waiting):
+            self._calls.end(position, str(lost))
             self._put(Answer(position, lost))
         self._waiting.clear()
         self._put(None)
@@ -96,9 +116,13 @@ class Journal:
         if start is None:
             return
         if response.WhichOneof("outcome") == "delivery":
-            self._put(Answer(response.request_id, read_delivery(response.delivery, perf_counter() - start)))
+            delivery = read_delivery(response.delivery, perf_counter() - start)
+            self._calls.end(response.request_id, burst_id=delivery.burst_id, codec=delivery.codec, k=delivery.k)
+            self._put(Answer(response.request_id, delivery))
         else:
-            self._put(Answer(response.request_id, error_from_failure(response.failure)))
+            error = error_from_failure(response.failure)
+            self._calls.end(response.request_id, str(error))
+            self._put(Answer(response.request_id, error))
 
 
 class Order:

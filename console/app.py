@@ -16,6 +16,7 @@ from console.live import LiveTab
 from console.parts import labelled
 from console.results import ResultsTab
 from console.send import SendTab
+from console.take import SCRIPT
 from shared.errors import Unavailable
 
 _LOOK_SECONDS: Final = 2.0
@@ -68,6 +69,7 @@ def _port(host: str, port: int) -> int:
 
 async def _page(link: Link, pictures: Gallery, request: Request) -> None:
     ui.add_css(_STYLE)
+    ui.add_body_html(SCRIPT)
     with ui.header().classes("items-center gap-x-4 gap-y-0 py-1"):
         ui.label("SemLink").classes("text-xl font-bold")
         with ui.tabs().classes("grow").props("dense outside-arrows mobile-arrows align=left") as tabs:

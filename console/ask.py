@@ -32,6 +32,9 @@ def scenes() -> list[Scene]:
     return [Scene(encode_png(pixels), texts[each * place]) for place, pixels in enumerate(drawn.pixels)]
 
 
+_CODECS = ["uo-isc", "klt-relevance", "klt"]
+
+
 class AskTab:
     """One page's tab."""
 
@@ -48,7 +51,7 @@ class AskTab:
                 self._question = tagged(ui.input("question").classes("grow min-w-[14rem]"), "question")
                 self._question.on("keydown.enter", self._ask)
                 self._bits = ui.number("bits", value=384, min=64, max=8192, precision=0).classes("w-24")
-                self._codec = ui.select(["klt-relevance", "klt"], value="klt-relevance", label="codec").classes("w-36")
+                self._codec = ui.select(_CODECS, value=_CODECS[0], label="codec").classes("w-36")
                 self._snr = ui.slider(min=-4, max=30, step=0.5, value=8).props("label-always").classes("grow max-w-xs")
                 labelled(self._snr, "SNR in dB")
                 self._button = tagged(ui.button("Ask", icon="help", on_click=self._ask), "ask")

@@ -28,6 +28,7 @@ from shared.frame.burst import Burst, CodecSpec, LinkConfiguration
 from shared.frame.reception import Reception
 from shared.ledger import Entry, Stage
 from shared.observe.metrics import CHANGES, ITEMS, LABELS, observe_stages
+from shared.observe.tracing import note
 from shared.rpc.server import Service
 from shared.rpc.status import answer_burst, answer_control
 from shared.rpc.streams import StreamAnswerer
@@ -38,6 +39,7 @@ from shared.runtime.threads import use_one_numpy_thread
 from shared.runtime.warming import Warming
 from shared.version import VERSION
 from shared.wire import to_message
+from shared.wire.discretion import told
 from shared.wire.link import reception_to_wire
 
 log = structlog.get_logger()
@@ -153,6 +155,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         else:
             burst = self._pipeline.deframer.read(heard)
         codec = self._pipeline.admit(burst)
+        note(codec=codec.name, k=codec.k)
         if not isinstance(codec, Codec) or not codec.quick:  # CLIP too is slow at first
             await self._warming.ready(codec.name, partial(self._pipeline.decode_once, codec))
         reception, queue_seconds = await self._batcher.submit((burst, codec), deadline)
@@ -170,5 +173,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             version=VERSION,
             device=self._device,
             codecs=[to_message(spec, common.CodecSpec) for spec in specs],
-            knowledge_base=to_message(description, kb_pb.KnowledgeBaseDescription),
+            knowledge_base=to_message(
+                replace(description, source=told(description.source)), kb_pb.KnowledgeBaseDescription
+            ),
         )

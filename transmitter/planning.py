@@ -17,7 +17,7 @@ from shared.phy import PilotPattern
 from transmitter.harq import required_posteriors
 from transmitter.settings import TransmitterSettings
 
-_ASK_CODEC = "klt-relevance"
+_ASK_CODEC = "uo-isc"
 _FEWEST_BITS, _MOST_BITS = 64, 8192
 
 
@@ -114,7 +114,7 @@ class Planner:
         name, bits = request.codec or _ASK_CODEC, question.bits or ASKED_BITS
         kind = self._shelf.kind(name)
         if not issubclass(kind, QueryCodec):
-            raise InvalidSetting(f"codec {name} takes no question: choose klt-relevance or klt, or leave it out")
+            raise InvalidSetting(f"codec {name} takes no question: choose uo-isc or klt-relevance, or leave it out")
         if request.embedding is not None:
             raise InvalidSetting("a question about a ready embedding: send the picture, which the receiver rebuilds")
         if request.harq is not None:

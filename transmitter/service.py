@@ -20,7 +20,9 @@ from shared.errors import Exhausted, InvalidInput, InvalidSetting, SemLinkError
 from shared.frame.delivery import Delivery, TransmitterInfo
 from shared.ledger import AIR, RECEIVER
 from shared.observe.metrics import DELIVERIES, HARQ_ROUNDS, observe_stages, tracking
+from shared.observe.tracing import note
 from shared.rpc.burst_link import link_to_channel
+from shared.rpc.secured import security_of
 from shared.rpc.server import Service
 from shared.rpc.streams import StreamAnswerer
 from shared.runtime.deadline import Deadline
@@ -60,7 +62,7 @@ class TransmitterService(Service, rpc.TransmitterServicer):
         clip = await asyncio.to_thread(_load_clip, settings)
         shelf = await asyncio.to_thread(CodecShelf, clip.device, clip.fingerprint, settings.own_codec)
         codecs = await asyncio.to_thread(shelf.load_all)
-        hop = link_to_channel(settings.channel_address, settings.max_message_bytes)
+        hop = link_to_channel(settings.channel_address, settings.max_message_bytes, security_of(settings))
         next_hop = partial(hop.exchange, unread=("channel",))  # all of the channel's report is for the client
         pipeline = SendPipeline(
             settings, clip, shelf, next_hop, partial(hop.configure, timeout_seconds=_CONFIGURE_SECONDS)
@@ -109,7 +111,7 @@ class TransmitterService(Service, rpc.TransmitterServicer):
             yield response
 
     async def _answer(self, request: pb.SendImageRequest) -> pb.SendImagesResponse:
-        with tracking("SendImages") as tracked:
+        with tracking("SendImages", request.traceparent) as tracked:
             try:
                 deadline = self._deadline(request.timeout_seconds)
                 async with deadline.enforced(), self._places:
@@ -156,6 +158,7 @@ class TransmitterService(Service, rpc.TransmitterServicer):
 
 def _tell(request_id: int, delivery: Delivery) -> None:
     """Log and count a delivery, and the stages that this service has booked for it."""
+    note(burst_id=delivery.burst_id, codec=delivery.codec, k=delivery.k, label=delivery.label)
     log.info("delivered", request=request_id, **_summary(delivery))
     DELIVERIES.add(delivery.codec, str(delivery.accepted).lower())
     observe_stages(entry for entry in delivery.ledger if entry.stage not in AIR and entry.stage not in RECEIVER)

@@ -9,10 +9,10 @@ from pydantic_settings import SettingsConfigDict
 from shared.codecs.base.contract import DEFAULT_DESIGN_SNR_DB, DesignFading
 from shared.frame.burst import Csi, Framing
 from shared.phy import PilotPattern
-from shared.runtime.config import ServerSettings
+from shared.runtime.config import CallingSettings
 
 
-class TransmitterSettings(ServerSettings):
+class TransmitterSettings(CallingSettings):
     """Flags of `python -m transmitter`, or environment variables SEMLINK_TRANSMITTER_*."""
 
     model_config = SettingsConfigDict(env_prefix="SEMLINK_TRANSMITTER_")

@@ -19,7 +19,7 @@ from cli.demo.style import PAPER, RC, RIGHT, WRONG, heading
 from client.client import SemLink
 from lab.report.style import MUTED
 from shared.codecs.answerers import Answerer
-from shared.codecs.query.mask import most_relevant
+from shared.codecs.query.tokens import CELLS, choose_cells
 from shared.datasets.decoding import encode_png
 from shared.datasets.scenes import KINDS, Questions, Scenes, draw_scenes, questions_about
 from shared.datasets.scenes.words import ANSWERS
@@ -27,15 +27,17 @@ from shared.frame.delivery import Delivery
 from shared.types import Bools, Floats
 from shared.units import decibels
 
-CODECS: Final = {"klt-relevance": "with the question", "klt": "without"}
+SHOWN: Final = "uo-isc"
+CODECS: Final = {SHOWN: "learned", "klt-relevance": "with the question", "klt": "without"}
 SNRS_DB: Final = (-4.0, 0.0, 4.0, 8.0, 12.0)
 SHOWN_DB: Final = (0.0, 4.0, 12.0)
 SYMBOLS: Final = 192
 """Of each picture, so that its bits grow with the SNR."""
 
 _SPLIT = "seen"
+_TOKENS = 4  # that are shown of what is sent
 _SHOWN = 6  # questions on the sheet, one of each kind
-_COLOURS = {"klt-relevance": "#2563eb", "klt": "#66707f"}
+_COLOURS = {SHOWN: "#2563eb", "klt-relevance": "#15955a", "klt": "#66707f"}
 
 
 @dataclass(frozen=True)
@@ -66,23 +68,28 @@ def run_ask(transmitter: str, scenes: int) -> AskResult:
     """Ask one question of each kind about so many scenes, by each codec at each SNR."""
     drawn, asked = draw_scenes(_SPLIT, range(scenes)), questions_about(_SPLIT, range(scenes))
     files, texts = [encode_png(pixels) for pixels in drawn.pixels], asked.texts()
+    pairs = [(files[scene], text) for scene, text in zip(asked.scene, texts, strict=True)]
     with SemLink(transmitter, timeout=120) as link:
-        deliveries = {
-            (codec, snr_db): [
-                link.ask(
-                    files[scene], text, codec=codec, k=2 * SYMBOLS, bits=8192,
-                    snr_db=snr_db, design_snr_db=snr_db, seed=1, counter=counter,
-                )
-                for counter, (scene, text) in enumerate(zip(asked.scene, texts, strict=True))
-            ]
-            for codec in CODECS
-            for snr_db in SNRS_DB
-        }  # fmt: skip
+        deliveries = {(codec, snr_db): _asked(link, pairs, codec, snr_db) for codec in CODECS for snr_db in SNRS_DB}
     shown = [
         int(np.flatnonzero(asked.kind == kind)[kind % max(1, (asked.kind == kind).sum())]) for kind in range(_SHOWN)
     ]
     look = Answerer.load("judge").look(drawn.pixels[asked.scene[shown]], asked.words[shown])
     return AskResult(drawn, asked, deliveries, shown, look.relevance)
+
+
+def _asked(link: SemLink, pairs: list[tuple[bytes, str]], codec: str, snr_db: float) -> list[Delivery]:
+    """The answers to all pairs in their order. Raises the error of one that has none."""
+    answers = link.ask_many(
+        pairs, ordered=True, codec=codec, k=2 * SYMBOLS, bits=8192,
+        snr_db=snr_db, design_snr_db=snr_db, seed=1, counter=0,
+    )  # fmt: skip
+    found = []
+    for _, outcome in answers:
+        if not isinstance(outcome, Delivery):
+            raise outcome
+        found.append(outcome)
+    return found
 
 
 def draw_ask(result: AskResult, path: Path) -> None:
@@ -110,7 +117,7 @@ def _draw_sheet(figure: Figure, result: AskResult) -> None:
     grid = figure.add_gridspec(
         len(result.shown), 2 + len(SHOWN_DB), left=0.225, right=0.665, top=0.845, bottom=0.03, wspace=0.05, hspace=0.22
     )
-    chosen = most_relevant(result.relevance)
+    chosen = choose_cells(result.relevance, _TOKENS)
     for line, row in enumerate(result.shown):
         axes = [figure.add_subplot(grid[line, column]) for column in range(2 + len(SHOWN_DB))]
         original = result.scenes.pixels[result.asked.scene[row]]
@@ -120,9 +127,9 @@ def _draw_sheet(figure: Figure, result: AskResult) -> None:
         axes[0].imshow(original)
         axes[1].imshow(_sent(original, chosen[line]))
         for at, snr_db in zip(axes[2:], SHOWN_DB, strict=True):
-            _draw_arrival(at, result.deliveries["klt-relevance", snr_db][row], ANSWERS[result.asked.answer[row]])
+            _draw_arrival(at, result.deliveries[SHOWN, snr_db][row], ANSWERS[result.asked.answer[row]])
         if line == 0:
-            for at, text in zip(axes, ("original", "most bits go here", *map(decibels, SHOWN_DB)), strict=True):
+            for at, text in zip(axes, ("original", "what is sent", *map(decibels, SHOWN_DB)), strict=True):
                 at.set_title(text, fontsize=10, color=MUTED)
         place = axes[0].get_position()
         middle = (place.y0 + place.y1) / 2
@@ -143,7 +150,7 @@ def _draw_accuracy(axes: Axes, result: AskResult) -> None:
     for codec, words in CODECS.items():
         values = [result.accuracy(codec, snr_db) for snr_db in SNRS_DB]
         axes.plot(SNRS_DB, values, marker="o", color=_COLOURS[codec], label=f"{codec}, {words}", linewidth=2)
-        if codec == "klt-relevance":
+        if codec == SHOWN:
             for snr_db, value in zip(SNRS_DB, values, strict=True):
                 bits = _bits(result.deliveries[codec, snr_db])
                 axes.annotate(f"{bits:.0f} bits", (snr_db, value), (0, 9), textcoords="offset points", fontsize=8.5,
@@ -156,8 +163,8 @@ def _draw_accuracy(axes: Axes, result: AskResult) -> None:
 
 def _sent(original: np.ndarray[Any, Any], chosen: Bools) -> np.ndarray[Any, Any]:
     """The original, dimmed where it gets few bits."""
-    side = len(original) // 4
-    mask = chosen.reshape(4, 4).repeat(side, 0).repeat(side, 1)[:, :, None]
+    side = len(original) // CELLS
+    mask = chosen.reshape(CELLS, CELLS).repeat(side, 0).repeat(side, 1)[:, :, None]
     dimmed: np.ndarray[Any, Any] = np.where(mask, original, 255 - (255 - original) // 6).astype(np.uint8)
     return dimmed
 

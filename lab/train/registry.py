@@ -38,6 +38,7 @@ TRAINERS: Final[Mapping[str, Trainer]] = MappingProxyType(
         "judge": _row("answerer", "Train the network that answers questions about scenes"),
         "witness": _row("answerer", "Train a second, independent network that answers questions about scenes"),
         "klt-relevance": _row("klt_relevance", "Make the code of blocks that a question is about"),
+        "uo-isc": _row("uo_isc", "Train the codec that sends the tokens that a question is about"),
         "clip-tiny": _row("clip", "Train the small CLIP"),
         "kbsc": _row("kbsc", "Train the codec of the first paper", {"epochs": 2}),
         "kbsc-authors": _row("kbsc", "Train the same network in its authors' own channel", function="train_authors"),

@@ -2,9 +2,9 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from itertools import islice
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import grpc
 import structlog
@@ -15,8 +15,9 @@ from protos.semlink.v1.link_pb2_grpc import ReceiverStub
 from shared.errors import Expired, InvalidInput, SemLinkError, Unavailable
 from shared.frame.burst import Burst, LinkConfiguration, burst_name
 from shared.frame.reception import Reception
-from shared.rpc.address import checked_address
-from shared.rpc.options import MAX_MESSAGE_BYTES, channel_options
+from shared.observe.tracing import call_span, note
+from shared.rpc.dial import Dialer, Security
+from shared.rpc.options import MAX_MESSAGE_BYTES
 from shared.rpc.status import error_from_rpc
 from shared.rpc.together import MOST_TOGETHER, fitting
 from shared.wire import from_message, to_message
@@ -129,12 +130,23 @@ class BurstLink:
     the answer; how many bursts wait at once is the caller's to limit.
     streams: bursts take turns on so many, and the streams on all addresses that HOST stands for; those of one session
     take the same one, so that they reach the receiver that holds the earlier ones
+    security: certificates and token of this end; None takes those of the environment. Certificates that are replaced
+    hold for streams that are opened from then on.
     """
 
-    def __init__(self, address: str, open_stream: OpenStream, max_message_bytes: int, streams: int = 1) -> None:
-        self.address = checked_address(address)
-        self._options = channel_options(max_message_bytes)
+    def __init__(
+        self,
+        address: str,
+        open_stream: OpenStream,
+        max_message_bytes: int,
+        streams: int = 1,
+        security: Security | None = None,
+    ) -> None:
+        self._dialer = Dialer(address, security)
+        self.address = self._dialer.address
+        self._max_message_bytes = max_message_bytes
         self._channel = self._dial()
+        self._earlier: list[grpc.aio.Channel] = []  # of earlier certificates, with streams that go on
         self._open_stream = open_stream
         self._streams: list[_Stream | None] = [None] * streams
         self._turn = 0
@@ -169,7 +181,11 @@ class BurstLink:
         if any(other is not None and burst.burst_id in other.waiting for other in self._streams):
             raise InvalidInput(f"burst id {burst.burst_id} is in flight already: choose ids that differ")
         try:
-            answer = await stream.exchange(burst)
+            with call_span("configure" if burst.HasField("configure") else "burst") as traceparent:
+                if traceparent and not burst.HasField("configure"):
+                    note(burst_id=burst_name(burst.burst_id))
+                    burst.traceparent = traceparent  # the far end's span is a child of this one
+                answer = await stream.exchange(burst)
         except TimeoutError:
             raise Expired(f"no answer from {self.address} within the {burst.timeout_seconds:.3f} s left") from None
         except StreamReset:
@@ -182,7 +198,7 @@ class BurstLink:
 
     def _dial(self) -> grpc.aio.Channel:
         """Connect at once: streams opened before all addresses are connected would crowd on the first."""
-        channel = grpc.aio.insecure_channel(self.address, options=self._options)
+        channel: grpc.aio.Channel = self._dialer.aio_channel(self._max_message_bytes, use_proxy=False)
         channel.get_state(try_to_connect=True)
         return channel
 
@@ -191,15 +207,28 @@ class BurstLink:
         place = self._turn if route is None else route % len(self._streams)
         stream = self._streams[place]
         if stream is None or stream.ended.done() or stream.call.done():
+            if self._dialer.files_changed():
+                self._renew()
             stream = self._streams[place] = _Stream(self._open_stream(self._channel))
         return stream
+
+    def _renew(self) -> None:
+        """Dial with new certificates; connections of earlier ones are closed unless a stream goes on there."""
+        alive = any(stream is not None and not stream.ended.done() for stream in self._streams)
+        earlier, self._channel = [*self._earlier, self._channel], self._dial()
+        self._earlier = earlier if alive else []
+        for channel in () if alive else earlier:
+            self._close_later(_end([], channel))
 
     def reset(self) -> None:
         """Break the connection, as a fault would: what waits on it fails with StreamReset, the next makes a new one."""
         streams, channel = self._streams, self._channel
         self._streams = [None] * len(streams)
         self._channel = self._dial()
-        closing = asyncio.create_task(_end(streams, channel, reset=True))
+        self._close_later(_end(streams, channel, reset=True))
+
+    def _close_later(self, ending: Coroutine[Any, Any, None]) -> None:
+        closing = asyncio.create_task(ending)
         self._closing.add(closing)  # the loop alone would not keep it
         closing.add_done_callback(self._closing.discard)
 
@@ -207,6 +236,8 @@ class BurstLink:
         """Cancel the stream and close the connection."""
         await asyncio.gather(*self._closing)
         await _end(self._streams, self._channel)
+        for channel in self._earlier:
+            await channel.close()
 
 
 def _expire(answer: asyncio.Future[pb.Reception]) -> None:
@@ -222,11 +253,15 @@ async def _end(streams: list[_Stream | None], channel: grpc.aio.Channel, *, rese
     await channel.close()
 
 
-def link_to_channel(address: str, max_message_bytes: int = MAX_MESSAGE_BYTES) -> BurstLink:
+def link_to_channel(
+    address: str, max_message_bytes: int = MAX_MESSAGE_BYTES, security: Security | None = None
+) -> BurstLink:
     """The near end of the hop to a channel."""
-    return BurstLink(address, lambda channel: ChannelStub(channel).Relay(), max_message_bytes)
+    return BurstLink(address, lambda channel: ChannelStub(channel).Relay(), max_message_bytes, security=security)
 
 
-def link_to_receiver(address: str, max_message_bytes: int = MAX_MESSAGE_BYTES, streams: int = 1) -> BurstLink:
+def link_to_receiver(
+    address: str, max_message_bytes: int = MAX_MESSAGE_BYTES, streams: int = 1, security: Security | None = None
+) -> BurstLink:
     """The near end of the hop to a receiver, or to all that an address such as dns:///receiver:50053 stands for."""
-    return BurstLink(address, lambda channel: ReceiverStub(channel).Receive(), max_message_bytes, streams)
+    return BurstLink(address, lambda channel: ReceiverStub(channel).Receive(), max_message_bytes, streams, security)

@@ -25,6 +25,7 @@ from shared.files import replacing
 from shared.rpc.options import server_options
 from shared.rpc.reflection import enable_reflection
 from shared.rpc.requests import Handler, ReadsRequests
+from shared.rpc.secured import credentials_of, guard_of, require_safe
 from shared.rpc.status import abort_with
 from shared.runtime.config import ServerSettings
 
@@ -85,11 +86,13 @@ async def serve(kind: type[Service], settings: ServerSettings, stop: asyncio.Eve
         asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _stop_at_end_of_stdin, stop)
     if settings.heartbeat is not None:
         settings.heartbeat.unlink(missing_ok=True)  # of a life that was killed: this one is not ready yet
+    require_safe(settings)
     gate, checks = _Gate(), health.aio.HealthServicer()
     options = server_options(settings.max_message_bytes)
-    server = grpc.aio.server(
-        options=options, interceptors=[ReadsRequests(settings.max_message_bytes, settings.max_calls), gate]
+    reads = ReadsRequests(
+        settings.max_message_bytes, settings.max_calls, guard_of(settings), settings.max_bytes_in_flight
     )
+    server = grpc.aio.server(options=options, interceptors=[reads, gate])
     await _register(server, kind, checks)
     port = _bind(server, settings)
     await server.start()
@@ -162,15 +165,20 @@ def _bind(server: grpc.aio.Server, settings: ServerSettings) -> int:
     """Listen on the address of the settings; the port. 127.0.0.1 stands for ::1 too, where this machine has it."""
     address = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
     try:
-        port = server.add_insecure_port(address)
+        port = _add_port(server, address, settings)
     except RuntimeError as error:
         raise Unavailable(
             f"cannot listen on {address}: the port is taken, or the address is not this machine's; "
             "choose another port, or 0 for any"
         ) from error
     if settings.host == _LOOPBACK and _is_free("::1", port):
-        server.add_insecure_port(f"[::1]:{port}")
+        _add_port(server, f"[::1]:{port}", settings)
     return port
+
+
+def _add_port(server: grpc.aio.Server, address: str, settings: ServerSettings) -> int:
+    credentials = credentials_of(settings)  # each port takes its own: gRPC fetches the first certificate once
+    return server.add_insecure_port(address) if credentials is None else server.add_secure_port(address, credentials)
 
 
 def _is_free(host: str, port: int) -> bool:

@@ -7,6 +7,8 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, Generic, TypeVar
 
+from shared.security.allowance import HeldBytes
+
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 
@@ -41,41 +43,39 @@ class StreamAnswerer:
     ) -> AsyncIterator[list[Answer]]:
         """Answers that are done when the caller comes for more, at most `most` of them, in the order of their ends.
 
-        messages: requests that came together. At the limit no further one is taken up, so that HTTP/2 flow control
-        holds the sender back. An exception of `answer` ends the stream: per-request failures are answers. Closing the
-        iterator cancels what is at work.
+        messages: requests that came together. At the limit, and at those on bytes, no further one is taken up, so that
+        HTTP/2 flow control holds the sender back. An exception of `answer` ends the stream: per-request failures are
+        answers. Closing the iterator cancels what is at work.
         """
         work = _Work(self.limit, answer)
         reader = asyncio.create_task(work.take(messages))
         reader.add_done_callback(lambda _: work.some.set())
         self._readers.add(reader)
         try:
-            while work.tasks or not reader.done():
+            while work.unfinished or not reader.done():
                 if not work.done:
                     work.some.clear()
                     await work.some.wait()
                     continue
                 together = work.ended(most)
                 yield [task.result() for task in together]
-                work.release(len(together))  # only now: a slow reader of answers holds the sender back too
+                work.release(together)  # only now: a slow reader of answers holds the sender back too
             if not reader.cancelled():
                 reader.result()  # raises what reading raised
         finally:
             self._readers.discard(reader)
             reader.cancel()
-            for task in work.tasks:
-                task.cancel()
+            work.cancel()
 
 
 class _Work(Generic[Request, Answer]):
-    """The requests of one stream at work. tasks: of all that are not yet handed on. done: those of them that ended.
-
-    some: set when there is something in `done`.
-    """
+    """The requests of one stream at work. done: those that ended. some: set when there is something in `done`."""
 
     def __init__(self, limit: int, answer: Callable[[Request], Coroutine[Any, Any, Answer]]) -> None:
         self._places, self._answer = asyncio.Semaphore(limit), answer
-        self.tasks: set[asyncio.Task[Answer]] = set()
+        self._sizes: dict[asyncio.Task[Answer], int] = {}  # bytes of each request that holds a place
+        self._held = HeldBytes()
+        self.unfinished = 0
         self.done: list[asyncio.Task[Answer]] = []
         self.some = asyncio.Event()
 
@@ -84,20 +84,29 @@ class _Work(Generic[Request, Answer]):
         async for message in messages:
             for request in message:
                 await self._places.acquire()
+                size = await self._held.hold(request)
                 task = asyncio.create_task(self._answer(request))
-                self.tasks.add(task)
+                self._sizes[task] = size
+                self.unfinished += 1
                 task.add_done_callback(self._finished)
 
     def ended(self, most: int) -> list[asyncio.Task[Answer]]:
         """The first of those that ended, which are handed on now."""
         together, self.done = self.done[:most], self.done[most:]
-        self.tasks.difference_update(together)
+        self.unfinished -= len(together)
         return together
 
-    def release(self, count: int) -> None:
-        """Give places back."""
-        for _ in range(count):
+    def release(self, together: Sequence[asyncio.Task[Answer]]) -> None:
+        """Give places and bytes back."""
+        for task in together:
+            self._held.give_back(self._sizes.pop(task))
             self._places.release()
+
+    def cancel(self) -> None:
+        """Give up what is at work, and its bytes."""
+        for task, size in self._sizes.items():
+            task.cancel()
+            self._held.give_back(size)
 
     def _finished(self, task: asyncio.Task[Answer]) -> None:
         self.done.append(task)

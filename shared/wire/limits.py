@@ -19,6 +19,7 @@ _NAME: Final = 200
 _TEXT: Final = 4096
 _QUESTION: Final = 2000
 _VECTOR: Final = 4 << 16
+_TRACEPARENT: Final = 55  # of version 00; longer ones would hold more than a trace
 _SYMBOLS: Final = BYTES_PER_SYMBOL * MAX_SYMBOLS
 WHOLE: Final = 1 << 31
 """No limit but the message's."""
@@ -28,6 +29,7 @@ LIMITS: Final[Mapping[str, int]] = {
     "AddRequest.items": 1024,
     "Burst.question": _QUESTION,
     "Burst.symbols": WHOLE,  # counted against its header, which says what is wrong
+    "Burst.traceparent": _TRACEPARENT,
     "Bursts.bursts": 1024,
     "CodecSpec.clip_fingerprint": _NAME,
     "CodecSpec.codec": _NAME,
@@ -59,6 +61,7 @@ LIMITS: Final[Mapping[str, int]] = {
     "SearchRequest.text": 10_000,
     "SendImageRequest.codec": _NAME,
     "SendImageRequest.image": WHOLE,
+    "SendImageRequest.traceparent": _TRACEPARENT,
     "SetChannelRequest.preset": _NAME,
     "SnapshotRequest.name": _NAME,
 }

@@ -129,3 +129,27 @@ def test_every_framing_carries_questions(client: SemLink, framing: str) -> None:
     assert told.asked is not None
     assert found.asked.answer
     assert (found.asked.bits, found.asked.answer_on_original) == (told.asked.bits, told.asked.answer_on_original)
+
+
+def test_many_questions_over_one_stream(client: SemLink) -> None:
+    """Each pair has its own answer, one that cannot be asked its own error, and the stream goes on."""
+    pairs: list[Any] = [(PICTURES[ASKED.scene[row]], ASKED.texts()[row]) for row in range(4)]
+    pairs[1:1] = [(PICTURES[0], "what colour is the dog?"), PICTURES[0]]
+    answers = list(client.ask_many(pairs, ordered=True, counter=40, bits=768, **GOOD))
+    assert [answer.position for answer in answers] == list(range(6))
+    assert "dog" in str(answers[1].outcome)
+    assert "pairs" in str(answers[2].outcome)
+    alone = _ask(client, 3, counter=45, bits=768, **GOOD)
+    assert isinstance(answers[5].outcome, Delivery)
+    assert answers[5].outcome.asked == alone.asked
+
+
+@pytest.mark.parametrize("codec", ["klt-relevance-8psk"])
+def test_uncoded_pictures_always_arrive(client: SemLink, codec: str) -> None:
+    """A wrong bit is a wrong picture; without noise there is none."""
+    clear, noisy = (_ask(client, 0, counter=9, codec=codec, bits=384, snr_db=each) for each in (25.0, 0.0))
+    assert clear.asked is not None
+    assert noisy.asked is not None
+    assert (clear.asked.bits, clear.asked.symbols) == (384, 128)
+    assert noisy.asked.answer
+    assert noisy.asked.psnr_db < clear.asked.psnr_db

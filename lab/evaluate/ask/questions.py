@@ -1,5 +1,6 @@
 """The questions of a split with the answers that rebuilt pictures are compared with."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,7 +81,7 @@ def answered(answerer: Answerer, pixels: Pixels, words: Ints, picture: Ints) -> 
     return numbers
 
 
-def matches(texts: tuple[str, ...], first: Ints, second: Ints) -> Bools:
+def matches(texts: Sequence[str], first: Ints, second: Ints) -> Bools:
     """Whether two answers to each question match, by the authors' rule: [Q]."""
     pairs = zip(texts, first, second, strict=True)
     return np.array([match(text, ANSWERS[one], ANSWERS[other]) for text, one, other in pairs])

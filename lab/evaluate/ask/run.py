@@ -4,113 +4,37 @@ Each point is kept when it is measured, so an interrupted run goes on.
 """
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from lab.evaluate.ask.measures import Figures, Found, figures, interval, judged
+from lab.evaluate.ask.measures import Examiner, Found, figures, interval
+from lab.evaluate.ask.points import AGNOSTIC, OF_BITS, AskLab, AskPoint, points
 from lab.evaluate.ask.questions import Exam
-from lab.evaluate.ask.schemes import error_free, in_parts, over
-from lab.evaluate.ask.symbols import list_and_draw
-from lab.simulate.chain import PILOTS, channel_chain
-from shared.codecs.answerers import Answerer
-from shared.codecs.base.contract import DesignFading, fingerprint_of
-from shared.codecs.base.picture import ASKED_SIDE as SIDE
-from shared.codecs.base.picture import Asked
-from shared.codecs.base.weight_files import weights_path
-from shared.codecs.picture.link_adaptation import Adaptation
-from shared.codecs.query.klt import WEIGHTS, BlockLdpc, BlockSource, Klt, KltRelevance
-from shared.codecs.query.transform import BlockCode
+from lab.evaluate.ask.senders import Sent, answers_sent, sent_at
+from shared.codecs.base.contract import fingerprint_of
 from shared.errors import DataLoss
 from shared.files import make_directory, replacing
-from shared.frame.burst import IDEAL_HEADER_SYMBOLS
-from shared.phy import ChannelSettings
-from shared.phy.conditions.settings import FadingName
-from shared.types import Pixels, Progress
-
-SPLITS: Final = ("seen", "unseen-combinations", "unseen-shapes")
-BITS: Final = (96, 192, 384, 768)
-SNRS_DB: Final = (-4.0, 0.0, 4.0, 8.0, 12.0, 16.0)
-BITS_ON_AIR: Final = 384
-SCENES: Final = 200
-"""Of each split, with about 1,000 questions."""
-AGNOSTIC: Final = "klt"
-"""What the gain of a question is measured against, at equal bits."""
-
-_CODECS: Final[dict[str, type[BlockLdpc]]] = {kind.name: kind for kind in (KltRelevance, Klt)}
+from shared.types import Doubles, Ints, Progress
 
 
-SYMBOLS: Final = "symbol-list"
-"""Of as many bits as there are objects; compared with nothing."""
-VERSION: Final = 1
-"""Of the measuring itself. Raise it when the same point would give another row."""
-
-
-@dataclass(frozen=True)
-class AskPoint:
-    """One point. snr_db: None for error-free bits. fading: block fading; the design SNR is the average SNR."""
-
-    split: str
-    scheme: str
-    bits: int
-    scenes: int
-    snr_db: float | None = None
-    fading: FadingName = "none"
-
-
-@dataclass(frozen=True)
-class _Lab:
-    """All that points share."""
-
-    code: BlockCode
-    judge: Answerer
-    witness: Answerer
-    adaptation: Adaptation
-
-    @classmethod
-    def load(cls) -> "_Lab":
-        """The shipped parameters."""
-        code = BlockCode.from_file(weights_path(WEIGHTS, "model.safetensors"))
-        return cls(code, Answerer.load("judge"), Answerer.load("witness"), Adaptation.load())
-
-    @property
-    def fingerprint(self) -> str:
-        """Of all parameters."""
-        parts = (str(VERSION), self.code.fingerprint, self.judge.fingerprint, self.witness.fingerprint)
-        return fingerprint_of(part.encode() for part in parts)
-
-
-def points(scenes: int = SCENES) -> Iterator[AskPoint]:
-    """All points: error-free at four rates, then over channels at one."""
-    for split in SPLITS:
-        for bits in BITS:
-            for scheme in (AGNOSTIC, "klt-relevance", "klt-random"):
-                yield AskPoint(split, scheme, bits, scenes)
-        yield AskPoint(split, SYMBOLS, 0, scenes)
-    for fading in ("none", "rayleigh"):
-        for snr_db in SNRS_DB:
-            for scheme in (AGNOSTIC, "klt-relevance"):
-                yield AskPoint("seen", scheme, BITS_ON_AIR, scenes, snr_db, fading)
-
-
-def evaluate_ask(folder: Path, scenes: int, report: Progress) -> pl.DataFrame:
+def evaluate_ask(folder: Path, report: Progress) -> pl.DataFrame:
     """Measure what is missing, and write `ask.csv` of all points into the folder."""
-    lab, wanted, rows = _Lab.load(), list(points(scenes)), []
+    lab, wanted, rows = AskLab.load(), list(points()), []
     measured = folder / "points"
     make_directory(measured)
-    exam = cache(lambda split: Exam.of(split, scenes, lab.judge, lab.witness))
-    agnostic: dict[AskPoint, Found] = {}
+    measuring = _Measuring(lab)
     for done, point in enumerate(wanted):
         report(done, len(wanted))
-        file = measured / f"{fingerprint_of([lab.fingerprint.encode(), repr(point).encode()])}.json"
+        name = fingerprint_of([lab.fingerprint(point.scheme).encode(), repr(point).encode()])
+        file = measured / f"{name}.json"
         if not file.exists():
             with replacing(file) as draft:
-                draft.write_text(json.dumps(_measured(lab, exam, point, agnostic)), encoding="utf-8")
+                draft.write_text(json.dumps(measuring.row(point)), encoding="utf-8")
         rows.append(_read(file))
     report(len(wanted), len(wanted))
     table = pl.DataFrame(rows, infer_schema_length=None)
@@ -119,68 +43,50 @@ def evaluate_ask(folder: Path, scenes: int, report: Progress) -> pl.DataFrame:
     return table
 
 
-def _measured(
-    lab: _Lab, exam: Callable[[str], Exam], point: AskPoint, agnostic: dict[AskPoint, Found]
-) -> dict[str, Any]:
-    """The row of a point; `agnostic` keeps what the points that it compares with have found."""
+class _Measuring:
+    """Measures points; keeps what those that others are compared with have found."""
 
-    def found_at(at: AskPoint) -> tuple[Found, dict[str, Any]]:
-        send, sent = _sender(lab, at)
-        return judged(exam(at.split), in_parts(send, exam(at.split).originals()), lab.judge, lab.witness), sent
+    def __init__(self, lab: AskLab) -> None:
+        self._lab = lab
+        self._exam = cache(lambda split, scenes: Exam.of(split, scenes, lab.judge, lab.witness))
+        self._examiner = cache(lambda split, scenes: Examiner(self._exam(split, scenes), lab.judge, lab.witness))
+        self._agnostic: dict[AskPoint, Found] = {}
 
-    if point.scheme == SYMBOLS:
-        rebuilt, bits = list_and_draw(lab.judge, exam(point.split).pixels)
-        own = rebuilt[exam(point.split).asked.scene]
-        listed = judged(exam(point.split), own, lab.judge, lab.witness)
-        return asdict(point) | {"bits_sent": bits, "k": 0} | _flat(figures(exam(point.split), listed))
-    found, sent = found_at(point)
-    other = AskPoint(**{**asdict(point), "scheme": AGNOSTIC})
-    if other not in agnostic:
-        agnostic[other] = found if other == point else found_at(other)[0]
-    result: Figures = figures(exam(point.split), found)
-    scene = exam(point.split).asked.scene
-    gains = {
-        f"gain_{who}": _difference(getattr(found, who), getattr(agnostic[other], who), scene)
-        for who in ("judge", "witness")
-    }
-    flat = {
-        f"{name}{end}": value
-        for name, values in gains.items()
-        for end, value in zip(("", "_low", "_high"), values, strict=True)
-    }
-    return asdict(point) | sent | _flat(result) | flat
+    def row(self, point: AskPoint) -> dict[str, Any]:
+        """The row of a point."""
+        exam = self._exam(point.split, point.scenes)
+        found, sent = self._found(point)
+        row = asdict(figures(exam, found))
+        kinds = {f"match_{kind}": value for kind, value in row.pop("by_kind").items()}
+        own = {**asdict(point), "bits_sent": sent.bits, "k": sent.k, "cbr": sent.cbr, "cbr_total": sent.cbr_total}
+        return own | {"exists": sent.exists} | row | kinds | self._gains(point, found, exam.asked.scene)
 
+    def _found(self, point: AskPoint) -> tuple[Found, Sent]:
+        exam = self._exam(point.split, point.scenes)
+        if point.scheme == "answer-digital":
+            return answers_sent(exam, point)
+        sent = sent_at(self._lab, exam, point)
+        assert sent.pixels is not None
+        examiner = self._examiner(point.split, point.scenes)
+        return examiner.found(sent.pixels, off_query=point.snr_db is None), sent
 
-def _flat(result: Figures) -> dict[str, Any]:
-    """Figures as columns of the table."""
-    row = asdict(result)
-    return row | {f"match_{kind}": value for kind, value in row.pop("by_kind").items()}
-
-
-def _sender(lab: _Lab, point: AskPoint) -> tuple[Callable[[Asked], Pixels], dict[str, Any]]:
-    """What sends at a point, and what it costs."""
-    if point.snr_db is None:
-        scheme = error_free(lab.code, lab.judge)[point.scheme]
-        return lambda asked: scheme(asked, point.bits), {"bits_sent": point.bits, "k": 0, "cbr": 0.0, "cbr_total": 0.0}
-    kind = _CODECS[point.scheme]
-    fading: DesignFading = "none" if point.fading == "none" else "rayleigh"
-    k = kind.length_for(point.bits, point.snr_db, fading)
-    made = (
-        kind(k, BlockSource(lab.code, lab.judge if kind.aware else None), lab.adaptation)
-        .for_fading(fading)
-        .with_bits(point.bits)
-    )
-    chain = channel_chain(ChannelSettings(snr_db=point.snr_db, fading=point.fading))
-    values = 3 * SIDE * SIDE
-    sent = {"bits_sent": made.payload_bits(made.mode(point.snr_db)), "k": k}
-    costs = {"cbr": made.symbols / values, "cbr_total": (made.symbols + PILOTS + IDEAL_HEADER_SYMBOLS) / values}
-    return over(made, chain, point.snr_db), sent | costs
+    def _gains(self, point: AskPoint, found: Found, scene: Ints) -> dict[str, float]:
+        """What the question is worth at equal bits: differences to the scheme without it, with intervals."""
+        if point.scheme not in OF_BITS:
+            return {}
+        other = AskPoint(**{**asdict(point), "scheme": AGNOSTIC})
+        if other not in self._agnostic:
+            self._agnostic[other] = found if other == point else self._found(other)[0]
+        gains: dict[str, float] = {}
+        for who in ("judge", "witness"):
+            differences = getattr(found, who).astype(np.float64) - getattr(self._agnostic[other], who)
+            gains |= _with_interval(f"gain_{who}", differences, scene)
+        return gains
 
 
-def _difference(one: Any, other: Any, scene: Any) -> tuple[float, float, float]:
-    """Mean of the difference, and its interval."""
-    gains = one.astype(np.float64) - other.astype(np.float64)
-    return (float(gains.mean()), *interval(gains, scene))
+def _with_interval(name: str, values: Doubles, scene: Ints) -> dict[str, float]:
+    low, high = interval(values, scene)
+    return {name: float(values.mean()), f"{name}_low": low, f"{name}_high": high}
 
 
 def _read(file: Path) -> dict[str, Any]:

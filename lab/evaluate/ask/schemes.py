@@ -1,6 +1,7 @@
 """What sends a picture for a question, off line: error-free bits, or a codec over a channel."""
 
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import Final
 
 import numpy as np
@@ -8,9 +9,12 @@ import numpy as np
 from lab.simulate.chain import Chain
 from shared.codecs.answerers import Answerer
 from shared.codecs.base.picture import Asked
-from shared.codecs.query.klt import BlockLdpc, BlockSource, rows_of
+from shared.codecs.query.klt import BlockLdpc, BlockSource, Source, rows_of
 from shared.codecs.query.mask import CHOSEN
-from shared.codecs.query.transform import BLOCKS, BlockCode
+from shared.codecs.query.tokens import PLACES, layout_of
+from shared.codecs.query.transform import BLOCKS, Bits, BlockCode
+from shared.codecs.query.uncoded import UncodedPsk
+from shared.codecs.query.uo_isc import TokenSource
 from shared.types import Bools, Pixels
 
 Scheme = Callable[[Asked, int], Pixels]
@@ -19,19 +23,29 @@ Scheme = Callable[[Asked, int], Pixels]
 CHUNK: Final = 256
 
 
-def error_free(code: BlockCode, judge: Answerer) -> dict[str, Scheme]:
-    """The block code with and without the question, and with blocks at random, as a control."""
+def error_free(code: BlockCode, judge: Answerer, token_source: TokenSource | None = None) -> dict[str, Scheme]:
+    """The codes with and without the question, and with blocks or cells at random, as controls."""
     aware, agnostic = BlockSource(code, judge), BlockSource(code, None)
-    return {
+    schemes: dict[str, Scheme] = {
         "klt-relevance": lambda asked, bits: aware.decode(aware.encode(asked, bits)),
         "klt": lambda asked, bits: agnostic.decode(agnostic.encode(asked, bits)),
         "klt-random": lambda asked, bits: aware.decode(
-            aware.encode_blocks(asked.pixels, random_blocks(len(asked.pixels)), bits)
+            aware.encode_blocks(asked.pixels, at_random(len(asked.pixels), BLOCKS, CHOSEN), bits)
         ),
     }
+    if token_source is None:
+        return schemes
+
+    def at_random_cells(asked: Asked, bits: int) -> Pixels:
+        layout = layout_of(bits)
+        chosen = at_random(len(asked.pixels), PLACES, layout.tokens)
+        return token_source.decode(token_source.encode_cells(asked, chosen, bits, layout))
+
+    schemes["uo-isc"] = lambda asked, bits: token_source.decode(token_source.encode(asked, bits))
+    return schemes | {"uo-isc-random": at_random_cells}
 
 
-def over(codec: BlockLdpc, chain: Chain, design_snr_db: float) -> Callable[[Asked], Pixels]:
+def over(codec: BlockLdpc | UncodedPsk, chain: Chain, design_snr_db: float) -> Callable[[Asked], Pixels]:
     """The codec over a channel: pictures with questions to rebuilt pictures, grey where a burst was lost."""
     number = codec.mode(design_snr_db)
     receiver = codec.with_mode(number)
@@ -50,7 +64,31 @@ def in_parts(scheme: Callable[[Asked], Pixels], asked: Asked) -> Pixels:
     return np.concatenate([scheme(rows_of(asked, part)) for part in parts])
 
 
-def random_blocks(count: int) -> Bools:
-    """Four blocks of each picture at random: [count, 16]."""
-    order = np.random.default_rng(0).random((count, BLOCKS)).argsort(1)
-    return order < CHOSEN
+class Remembered:
+    """A source that computes nothing twice; over channels the same pictures are sent at each SNR."""
+
+    def __init__(self, source: Source) -> None:
+        self._source, self.fingerprint = source, source.fingerprint
+        self._bits: dict[bytes, Bits] = {}
+        self._pixels: dict[bytes, Pixels] = {}
+
+    def encode(self, asked: Asked, bits: int) -> Bits:
+        """See `Source`."""
+        key = blake2b(asked.pixels.tobytes() + asked.words.tobytes() + bytes(str(bits), "ascii")).digest()
+        if key not in self._bits:
+            self._bits[key] = self._source.encode(asked, bits)
+        return self._bits[key]
+
+    def decode(self, bits: Bits) -> Pixels:
+        """See `Source`."""
+        keys = [row.tobytes() for row in bits]
+        new = [row for row, key in enumerate(keys) if key not in self._pixels]
+        if new:
+            self._pixels |= {keys[row]: each for row, each in zip(new, self._source.decode(bits[new]), strict=True)}
+        return np.stack([self._pixels[key] for key in keys])
+
+
+def at_random(count: int, places: int, chosen: int) -> Bools:
+    """Some places of each picture at random: [count, places]."""
+    order = np.random.default_rng(0).random((count, places)).argsort(1)
+    return order < chosen

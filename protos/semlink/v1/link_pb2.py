@@ -26,7 +26,7 @@ from protos.semlink.v1 import common_pb2 as protos_dot_semlink_dot_v1_dot_common
 from protos.semlink.v1 import knowledge_base_pb2 as protos_dot_semlink_dot_v1_dot_knowledge__base__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cprotos/semlink/v1/link.proto\x12\nsemlink.v1\x1a\x1eprotos/semlink/v1/common.proto\x1a&protos/semlink/v1/knowledge_base.proto\"\x89\x05\n\x05\x42urst\x12\x10\n\x08\x62urst_id\x18\x01 \x01(\x04\x12\x0e\n\x06stream\x18\x02 \x01(\x04\x12\x0f\n\x07\x63ounter\x18\x03 \x01(\x04\x12$\n\x05\x63odec\x18\x04 \x01(\x0b\x32\x15.semlink.v1.CodecSpec\x12\x15\n\rpilot_symbols\x18\x05 \x01(\r\x12\x17\n\x0fpayload_symbols\x18\x06 \x01(\r\x12\x0f\n\x07symbols\x18\x07 \x01(\x0c\x12\x1c\n\x03\x63si\x18\x08 \x01(\x0e\x32\x0f.semlink.v1.Csi\x12\x17\n\x0ftimeout_seconds\x18\t \x01(\x01\x12\r\n\x05top_k\x18\n \x01(\r\x12\r\n\x05trace\x18\x0b \x01(\x08\x12\x35\n\x10\x63hannel_override\x18\x0c \x01(\x0b\x32\x1b.semlink.v1.ChannelSettings\x12 \n\x05genie\x18\r \x01(\x0b\x32\x11.semlink.v1.Genie\x12/\n\rpilot_pattern\x18\x0e \x01(\x0e\x32\x18.semlink.v1.PilotPattern\x12\"\n\x04grid\x18\x0f \x01(\x0b\x32\x14.semlink.v1.OfdmGrid\x12\x0f\n\x07session\x18\x10 \x01(\x04\x12\x16\n\x0eoffset_symbols\x18\x11 \x01(\r\x12\x1a\n\x12required_posterior\x18\x12 \x01(\x01\x12$\n\x07\x66raming\x18\x13 \x01(\x0e\x32\x13.semlink.v1.Framing\x12\x15\n\rconfiguration\x18\x14 \x01(\x06\x12\r\n\x05round\x18\x15 \x01(\r\x12\x16\n\x0eheader_symbols\x18\x16 \x01(\r\x12(\n\tconfigure\x18\x17 \x01(\x0b\x32\x15.semlink.v1.Configure\x12\x10\n\x08question\x18\x1e \x01(\t\"+\n\x06\x42ursts\x12!\n\x06\x62ursts\x18\x01 \x03(\x0b\x32\x11.semlink.v1.Burst\"7\n\nReceptions\x12)\n\nreceptions\x18\x01 \x03(\x0b\x32\x15.semlink.v1.Reception\"\xc0\x02\n\tConfigure\x12\x0f\n\x07version\x18\x01 \x01(\x06\x12$\n\x07\x66raming\x18\x02 \x01(\x0e\x32\x13.semlink.v1.Framing\x12%\n\x06\x63odecs\x18\x03 \x03(\x0b\x32\x15.semlink.v1.CodecSpec\x12\x1b\n\x13required_posteriors\x18\x04 \x03(\x01\x12\x1c\n\x03\x63si\x18\x05 \x01(\x0e\x32\x0f.semlink.v1.Csi\x12\x15\n\rpilot_symbols\x18\x06 \x01(\r\x12/\n\rpilot_pattern\x18\x07 \x01(\x0e\x32\x18.semlink.v1.PilotPattern\x12\r\n\x05top_k\x18\x08 \x01(\r\x12\r\n\x05trace\x18\t \x01(\x08\x12\x16\n\x0eheader_symbols\x18\n \x01(\r\x12\x1c\n\x14short_header_symbols\x18\x0b \x01(\r\";\n\x08OfdmGrid\x12\x10\n\x08\x66\x66t_size\x18\x01 \x01(\r\x12\x1d\n\x15\x63yclic_prefix_symbols\x18\x02 \x01(\r\"!\n\x05Genie\x12\x0c\n\x04gain\x18\x01 \x01(\x0c\x12\n\n\x02n0\x18\x02 \x01(\x01\"\x89\x04\n\tReception\x12\x10\n\x08\x62urst_id\x18\x01 \x01(\x04\x12$\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x13.semlink.v1.Failure\x12\x1c\n\x03top\x18\x03 \x03(\x0b\x32\x0f.semlink.v1.Hit\x12\x12\n\nconfidence\x18\x04 \x01(\x01\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x05 \x01(\x08\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x1d\n\x10snr_db_estimated\x18\x07 \x01(\x01H\x00\x88\x01\x01\x12\'\n\x06ledger\x18\x08 \x03(\x0b\x32\x17.semlink.v1.LedgerEntry\x12\x17\n\x0f\x65lapsed_seconds\x18\t \x01(\x01\x12*\n\x07\x63hannel\x18\n \x01(\x0b\x32\x19.semlink.v1.ChannelReport\x12 \n\x05trace\x18\x0b \x01(\x0b\x32\x11.semlink.v1.Trace\x12\x16\n\x0eknowledge_base\x18\x0c \x01(\t\x12\x1e\n\x16knowledge_base_version\x18\r \x01(\x04\x12\x16\n\tposterior\x18\x0e \x01(\x01H\x01\x88\x01\x01\x12\x14\n\x0crequest_more\x18\x0f \x01(\x08\x12\x12\n\nconfigured\x18\x10 \x01(\x06\x12$\n\x07rebuilt\x18\x1e \x01(\x0b\x32\x13.semlink.v1.RebuiltB\x13\n\x11_snr_db_estimatedB\x0c\n\n_posterior\"?\n\x07Rebuilt\x12\x0f\n\x07picture\x18\x01 \x01(\x0c\x12\x0e\n\x06\x61nswer\x18\x02 \x01(\t\x12\x13\n\x0bprobability\x18\x03 \x01(\x01\"\x19\n\x17\x44\x65scribeReceiverRequest\"\x9b\x01\n\x13ReceiverDescription\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x02 \x01(\t\x12%\n\x06\x63odecs\x18\x03 \x03(\x0b\x32\x15.semlink.v1.CodecSpec\x12<\n\x0eknowledge_base\x18\x04 \x01(\x0b\x32$.semlink.v1.KnowledgeBaseDescription2\x97\x01\n\x08Receiver\x12\x39\n\x07Receive\x12\x12.semlink.v1.Bursts\x1a\x16.semlink.v1.Receptions(\x01\x30\x01\x12P\n\x08\x44\x65scribe\x12#.semlink.v1.DescribeReceiverRequest\x1a\x1f.semlink.v1.ReceiverDescriptionb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cprotos/semlink/v1/link.proto\x12\nsemlink.v1\x1a\x1eprotos/semlink/v1/common.proto\x1a&protos/semlink/v1/knowledge_base.proto\"\x9e\x05\n\x05\x42urst\x12\x10\n\x08\x62urst_id\x18\x01 \x01(\x04\x12\x0e\n\x06stream\x18\x02 \x01(\x04\x12\x0f\n\x07\x63ounter\x18\x03 \x01(\x04\x12$\n\x05\x63odec\x18\x04 \x01(\x0b\x32\x15.semlink.v1.CodecSpec\x12\x15\n\rpilot_symbols\x18\x05 \x01(\r\x12\x17\n\x0fpayload_symbols\x18\x06 \x01(\r\x12\x0f\n\x07symbols\x18\x07 \x01(\x0c\x12\x1c\n\x03\x63si\x18\x08 \x01(\x0e\x32\x0f.semlink.v1.Csi\x12\x17\n\x0ftimeout_seconds\x18\t \x01(\x01\x12\r\n\x05top_k\x18\n \x01(\r\x12\r\n\x05trace\x18\x0b \x01(\x08\x12\x35\n\x10\x63hannel_override\x18\x0c \x01(\x0b\x32\x1b.semlink.v1.ChannelSettings\x12 \n\x05genie\x18\r \x01(\x0b\x32\x11.semlink.v1.Genie\x12/\n\rpilot_pattern\x18\x0e \x01(\x0e\x32\x18.semlink.v1.PilotPattern\x12\"\n\x04grid\x18\x0f \x01(\x0b\x32\x14.semlink.v1.OfdmGrid\x12\x0f\n\x07session\x18\x10 \x01(\x04\x12\x16\n\x0eoffset_symbols\x18\x11 \x01(\r\x12\x1a\n\x12required_posterior\x18\x12 \x01(\x01\x12$\n\x07\x66raming\x18\x13 \x01(\x0e\x32\x13.semlink.v1.Framing\x12\x15\n\rconfiguration\x18\x14 \x01(\x06\x12\r\n\x05round\x18\x15 \x01(\r\x12\x16\n\x0eheader_symbols\x18\x16 \x01(\r\x12(\n\tconfigure\x18\x17 \x01(\x0b\x32\x15.semlink.v1.Configure\x12\x13\n\x0btraceparent\x18\x18 \x01(\t\x12\x10\n\x08question\x18\x1e \x01(\t\"+\n\x06\x42ursts\x12!\n\x06\x62ursts\x18\x01 \x03(\x0b\x32\x11.semlink.v1.Burst\"7\n\nReceptions\x12)\n\nreceptions\x18\x01 \x03(\x0b\x32\x15.semlink.v1.Reception\"\xc0\x02\n\tConfigure\x12\x0f\n\x07version\x18\x01 \x01(\x06\x12$\n\x07\x66raming\x18\x02 \x01(\x0e\x32\x13.semlink.v1.Framing\x12%\n\x06\x63odecs\x18\x03 \x03(\x0b\x32\x15.semlink.v1.CodecSpec\x12\x1b\n\x13required_posteriors\x18\x04 \x03(\x01\x12\x1c\n\x03\x63si\x18\x05 \x01(\x0e\x32\x0f.semlink.v1.Csi\x12\x15\n\rpilot_symbols\x18\x06 \x01(\r\x12/\n\rpilot_pattern\x18\x07 \x01(\x0e\x32\x18.semlink.v1.PilotPattern\x12\r\n\x05top_k\x18\x08 \x01(\r\x12\r\n\x05trace\x18\t \x01(\x08\x12\x16\n\x0eheader_symbols\x18\n \x01(\r\x12\x1c\n\x14short_header_symbols\x18\x0b \x01(\r\";\n\x08OfdmGrid\x12\x10\n\x08\x66\x66t_size\x18\x01 \x01(\r\x12\x1d\n\x15\x63yclic_prefix_symbols\x18\x02 \x01(\r\"!\n\x05Genie\x12\x0c\n\x04gain\x18\x01 \x01(\x0c\x12\n\n\x02n0\x18\x02 \x01(\x01\"\x89\x04\n\tReception\x12\x10\n\x08\x62urst_id\x18\x01 \x01(\x04\x12$\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x13.semlink.v1.Failure\x12\x1c\n\x03top\x18\x03 \x03(\x0b\x32\x0f.semlink.v1.Hit\x12\x12\n\nconfidence\x18\x04 \x01(\x01\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x05 \x01(\x08\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x1d\n\x10snr_db_estimated\x18\x07 \x01(\x01H\x00\x88\x01\x01\x12\'\n\x06ledger\x18\x08 \x03(\x0b\x32\x17.semlink.v1.LedgerEntry\x12\x17\n\x0f\x65lapsed_seconds\x18\t \x01(\x01\x12*\n\x07\x63hannel\x18\n \x01(\x0b\x32\x19.semlink.v1.ChannelReport\x12 \n\x05trace\x18\x0b \x01(\x0b\x32\x11.semlink.v1.Trace\x12\x16\n\x0eknowledge_base\x18\x0c \x01(\t\x12\x1e\n\x16knowledge_base_version\x18\r \x01(\x04\x12\x16\n\tposterior\x18\x0e \x01(\x01H\x01\x88\x01\x01\x12\x14\n\x0crequest_more\x18\x0f \x01(\x08\x12\x12\n\nconfigured\x18\x10 \x01(\x06\x12$\n\x07rebuilt\x18\x1e \x01(\x0b\x32\x13.semlink.v1.RebuiltB\x13\n\x11_snr_db_estimatedB\x0c\n\n_posterior\"?\n\x07Rebuilt\x12\x0f\n\x07picture\x18\x01 \x01(\x0c\x12\x0e\n\x06\x61nswer\x18\x02 \x01(\t\x12\x13\n\x0bprobability\x18\x03 \x01(\x01\"\x19\n\x17\x44\x65scribeReceiverRequest\"\x9b\x01\n\x13ReceiverDescription\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x02 \x01(\t\x12%\n\x06\x63odecs\x18\x03 \x03(\x0b\x32\x15.semlink.v1.CodecSpec\x12<\n\x0eknowledge_base\x18\x04 \x01(\x0b\x32$.semlink.v1.KnowledgeBaseDescription2\x97\x01\n\x08Receiver\x12\x39\n\x07Receive\x12\x12.semlink.v1.Bursts\x1a\x16.semlink.v1.Receptions(\x01\x30\x01\x12P\n\x08\x44\x65scribe\x12#.semlink.v1.DescribeReceiverRequest\x1a\x1f.semlink.v1.ReceiverDescriptionb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,25 +34,25 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.semlink.v1.link_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_BURST']._serialized_start=117
-  _globals['_BURST']._serialized_end=766
-  _globals['_BURSTS']._serialized_start=768
-  _globals['_BURSTS']._serialized_end=811
-  _globals['_RECEPTIONS']._serialized_start=813
-  _globals['_RECEPTIONS']._serialized_end=868
-  _globals['_CONFIGURE']._serialized_start=871
-  _globals['_CONFIGURE']._serialized_end=1191
-  _globals['_OFDMGRID']._serialized_start=1193
-  _globals['_OFDMGRID']._serialized_end=1252
-  _globals['_GENIE']._serialized_start=1254
-  _globals['_GENIE']._serialized_end=1287
-  _globals['_RECEPTION']._serialized_start=1290
-  _globals['_RECEPTION']._serialized_end=1811
-  _globals['_REBUILT']._serialized_start=1813
-  _globals['_REBUILT']._serialized_end=1876
-  _globals['_DESCRIBERECEIVERREQUEST']._serialized_start=1878
-  _globals['_DESCRIBERECEIVERREQUEST']._serialized_end=1903
-  _globals['_RECEIVERDESCRIPTION']._serialized_start=1906
-  _globals['_RECEIVERDESCRIPTION']._serialized_end=2061
-  _globals['_RECEIVER']._serialized_start=2064
-  _globals['_RECEIVER']._serialized_end=2215
+  _globals['_BURST']._serialized_end=787
+  _globals['_BURSTS']._serialized_start=789
+  _globals['_BURSTS']._serialized_end=832
+  _globals['_RECEPTIONS']._serialized_start=834
+  _globals['_RECEPTIONS']._serialized_end=889
+  _globals['_CONFIGURE']._serialized_start=892
+  _globals['_CONFIGURE']._serialized_end=1212
+  _globals['_OFDMGRID']._serialized_start=1214
+  _globals['_OFDMGRID']._serialized_end=1273
+  _globals['_GENIE']._serialized_start=1275
+  _globals['_GENIE']._serialized_end=1308
+  _globals['_RECEPTION']._serialized_start=1311
+  _globals['_RECEPTION']._serialized_end=1832
+  _globals['_REBUILT']._serialized_start=1834
+  _globals['_REBUILT']._serialized_end=1897
+  _globals['_DESCRIBERECEIVERREQUEST']._serialized_start=1899
+  _globals['_DESCRIBERECEIVERREQUEST']._serialized_end=1924
+  _globals['_RECEIVERDESCRIPTION']._serialized_start=1927
+  _globals['_RECEIVERDESCRIPTION']._serialized_end=2082
+  _globals['_RECEIVER']._serialized_start=2085
+  _globals['_RECEIVER']._serialized_end=2236
 # @@protoc_insertion_point(module_scope)

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from shared.codecs.answerers.network import CELLS, SIDE, AnswererNetwork
+from shared.codecs.answerers.network import CELLS, SIDE, AnswererNetwork, Thought
 from shared.codecs.base.weight_files import fingerprint_of_weights, holding_weights, read_weights, weights_path
 from shared.datasets.scenes.words import ANSWERS, to_words
 from shared.errors import NotFound
@@ -19,6 +19,9 @@ from shared.types import Floats, Ints, Pixels
 
 ANSWERERS: Final = ("judge", "witness")
 """The judge tells codecs what of a picture a question needs; the witness takes no part in any of them."""
+
+_OPEN: Final = 0.3
+"""Sum of a picture's gates from which on they count: below, nothing that is asked about is there."""
 
 
 class Answers(NamedTuple):
@@ -76,19 +79,11 @@ class Answerer:
         return _answers(thought.logits)
 
     def look(self, pixels: Pixels, words: Ints) -> Look:
-        """Answers, and what each cell of a picture contributes to its answer. Arguments as those of `answer`.
-
-        |sum over channels of gradient times activation| of the winning answer's logit (Selvaraju et al., 2017, without
-        the mean over cells).
-        """
+        """Answers, and what each cell of a picture contributes to its answer. Arguments as those of `answer`."""
         with torch.no_grad():
             cells, question = self.network.see(self._pictures(pixels)), self.network.read(self._words(words))
-        with torch.enable_grad():
-            cells.requires_grad_()
-            logits = self.network.think(cells, question).logits
-            (gradient,) = torch.autograd.grad(logits.max(1).values.sum(), cells)
-        relevance: Floats = (gradient * cells).sum(1).abs().detach().cpu().numpy()
-        return Look(_answers(logits.detach()), relevance)
+        thought, relevance = relevance_of(self.network, cells, question)
+        return Look(_answers(thought.logits.detach()), relevance.cpu().numpy())
 
     @staticmethod
     def read(question: str) -> Ints:
@@ -104,6 +99,23 @@ class Answerer:
 
     def _words(self, words: Ints) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(words)).to(self._device)
+
+
+def relevance_of(network: AnswererNetwork, cells: Tensor, question: Tensor) -> tuple[Thought, Tensor]:
+    """Thoughts about questions [Q, C] on cells [Q, C, 8, 8], and what each cell contributes: [Q, 8, 8], float32.
+
+    The sum of two shares: of |sum over channels of gradient times activation| of the winning answer's logit (Selvaraju
+    et al., 2017, without the mean over cells), which tells one answer from the others, and of the gates, which mark all
+    objects that are asked about. A count needs all of them, and its gradient is nearly the same at each.
+    """
+    with torch.enable_grad():
+        leaf = cells.detach().requires_grad_()
+        thought = network.think(leaf, question)
+        (gradient,) = torch.autograd.grad(thought.logits.max(1).values.sum(), leaf)
+    tells = (gradient * leaf).sum(1).abs().detach().float()
+    gates = thought.gates.detach().sigmoid()
+    shares = (each / each.sum((1, 2), keepdim=True).clamp_min(least) for each, least in ((tells, 1e-9), (gates, _OPEN)))
+    return thought, sum(shares, torch.zeros_like(tells))
 
 
 def _answers(logits: Tensor) -> Answers:

@@ -32,6 +32,9 @@ CODECS = EMBEDDING_CODECS | PICTURE_CODECS
 QUERY_CODECS = {
     "klt": "shared.codecs.query.klt:Klt",
     "klt-relevance": "shared.codecs.query.klt:KltRelevance",
+    "klt-relevance-8psk": "shared.codecs.query.uncoded:KltRelevance8Psk",
+    "uo-isc": "shared.codecs.query.uo_isc:UoIsc",
+    "uo-isc-8psk": "shared.codecs.query.uncoded:UoIsc8Psk",
 }
 """Of pictures with questions; loaded with the first question."""
 

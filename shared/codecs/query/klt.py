@@ -7,9 +7,10 @@
 Which MCS carries the burst, and so how many bits the picture has, follows from the design SNR; the header names it.
 """
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Final, Protocol, Self
 
 import numpy as np
 
@@ -65,17 +66,28 @@ class BlockSource:
         return self._code.decode(bits[:, mask.POSITION_BITS :], budgets)
 
 
-class BlockLdpc(ModeSelector[Asked, DecodedPictures], QueryCodec):
-    """A source of one kind, and one length of bursts. aware: whether the question decides what is sent."""
+class Source(Protocol):
+    """Pictures to bits and back."""
 
-    aware: ClassVar[bool]
+    fingerprint: str
+
+    def encode(self, asked: Asked, bits: int) -> Bits:
+        """Pictures in `bits` bits each: [B, bits]."""
+
+    def decode(self, bits: Bits) -> Pixels:
+        """The reverse of `encode`: pictures [B, 64, 64, 3], uint8."""
+
+
+class BlockLdpc(ModeSelector[Asked, DecodedPictures], QueryCodec):
+    """A source of one kind, and one length of bursts."""
+
     lengths: ClassVar[tuple[int, ...]] = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
     default_k: ClassVar[int] = 512
     equalizer: ClassVar[EqualizerName | None] = "zf"  # soft demapping expects unbiased symbols
     quick: ClassVar[bool] = False  # Sionna takes seconds to import
     _wanted: int = 0
 
-    def __init__(self, k: int, source: BlockSource, adaptation: Adaptation) -> None:
+    def __init__(self, k: int, source: Source, adaptation: Adaptation) -> None:
         self.k = k
         self._source, self._adaptation = source, adaptation
         self._levels = {number: level_of(mcs, k // 2) for number, mcs in enumerate(MCS)}
@@ -87,8 +99,12 @@ class BlockLdpc(ModeSelector[Asked, DecodedPictures], QueryCodec):
     def load(cls, k: int, device: str) -> Self:
         """Load the shipped parameters. Raises NotFound if they or a library are missing."""
         require_sionna(cls.name)
-        source = BlockSource(_code(), _judge(device) if cls.aware else None)
-        return cls(k, source, _adaptation())
+        return cls(k, cls.source_on(device), _adaptation())
+
+    @classmethod
+    @abstractmethod
+    def source_on(cls, device: str) -> Source:
+        """What makes bits of pictures, loaded once. Raises NotFound without its parameters."""
 
     def encode(self, asked: Asked, snr_db: DesignSnr | None = None) -> Complex:
         """See `QueryCodec`."""
@@ -143,8 +159,13 @@ class BlockLdpc(ModeSelector[Asked, DecodedPictures], QueryCodec):
 
         return next((k for k in cls.lengths if carried(k) >= bits), cls.lengths[-1])
 
+    @staticmethod
+    def order(mode: int) -> int:
+        """Coded bits of a symbol in a mode."""
+        return MCS[mode].order
+
     def _modem(self, number: int) -> Modem:
-        return modem_of(Mode(self._levels[number] + CRC_BITS, MCS[number].order), self.symbols)
+        return modem_of(Mode(self._levels[number] + CRC_BITS, self.order(number)), self.symbols)
 
     def _worth(self, mcs: Mcs) -> float:
         """Answers get better with the logarithm of the bits, by about the same from level to level."""
@@ -157,14 +178,22 @@ class KltRelevance(BlockLdpc):
     """The blocks that the question needs get the bits."""
 
     name: ClassVar[str] = "klt-relevance"
-    aware: ClassVar[bool] = True
+
+    @classmethod
+    def source_on(cls, device: str) -> Source:
+        """See `BlockLdpc`."""
+        return BlockSource(block_code(), judge_on(device))
 
 
 class Klt(BlockLdpc):
     """All blocks get the same bits, whatever is asked: what a question is worth is the difference to this codec."""
 
     name: ClassVar[str] = "klt"
-    aware: ClassVar[bool] = False
+
+    @classmethod
+    def source_on(cls, device: str) -> Source:  # noqa: ARG003 - no network
+        """See `BlockLdpc`."""
+        return BlockSource(block_code(), None)
 
 
 @lru_cache(maxsize=1 << 12)
@@ -182,7 +211,8 @@ def rows_of(asked: Asked, rows: Bools | slice) -> Asked:
 
 
 @lru_cache(maxsize=1)
-def _code() -> BlockCode:
+def block_code() -> BlockCode:
+    """The shipped block code. Raises NotFound without it."""
     return BlockCode.from_file(weights_path(WEIGHTS, "model.safetensors"))
 
 
@@ -192,5 +222,6 @@ def _adaptation() -> Adaptation:
 
 
 @lru_cache(maxsize=2)
-def _judge(device: str) -> Answerer:
+def judge_on(device: str) -> Answerer:
+    """The shipped judge. Raises NotFound without its weights."""
     return Answerer.load("judge", device)

@@ -198,7 +198,7 @@ async def test_a_caller_on_another_machine_is_not_told_where_things_lie(tmp_path
     outside = own_address()
     if outside.startswith("127."):
         pytest.skip("this machine has no address but its loopback")
-    own = ProxySettings(receiver_address="127.0.0.1:1", grace_seconds=1, log_level="error", host=outside)
+    own = ProxySettings(receiver_address="127.0.0.1:1", grace_seconds=1, log_level="error", host=outside, insecure=True)
     async with serving(ChannelService, own, tmp_path) as address, dialled(address) as channel:
         call = channel.stream_stream("/semlink.v1.Channel/Relay", response_deserializer=pb.Receptions.FromString)
         message = pb.Bursts(bursts=[burst_to_wire(make_burst(1))])

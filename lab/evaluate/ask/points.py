@@ -1,0 +1,97 @@
+"""The points of `semlink evaluate ask`, and what all of them share."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Final
+
+from shared.codecs.answerers import Answerer
+from shared.codecs.base.contract import fingerprint_of
+from shared.codecs.base.weight_files import weights_path
+from shared.codecs.picture.link_adaptation import Adaptation
+from shared.codecs.query.klt import Klt, Source, block_code
+from shared.codecs.query.transform import BlockCode
+from shared.codecs.query.uo_isc import TokenSource
+from shared.phy.conditions.settings import FadingName
+
+BITS: Final = (96, 192, 384, 768)
+SNRS_DB: Final = (-4.0, 0.0, 4.0, 8.0, 12.0, 16.0)
+BITS_ON_AIR: Final = 384
+SCENES: Final = {"seen": 180, "unseen-combinations": 220, "unseen-shapes": 220}
+"""Of each split, with a little more than 1,000 questions."""
+AGNOSTIC: Final = Klt.name
+"""What the gain of a question is measured against, at equal bits."""
+
+ANSWER: Final = "answer-digital"
+"""The answer itself; no picture."""
+SYMBOLS: Final = "symbol-list"
+"""Of as many bits as there are objects."""
+RETRIEVED: Final = "nested-kb"
+"""The nearest picture of a knowledge base of scenes."""
+
+OF_BITS: Final = (AGNOSTIC, "klt-relevance", "uo-isc", "klt-random")
+ON_AIR: Final = (
+    AGNOSTIC, "klt-relevance", "uo-isc", "klt-relevance-8psk", "uo-isc-8psk", ANSWER, SYMBOLS, RETRIEVED,
+)  # fmt: skip
+_RIVALS: Final = {
+    "uo-isc-random": (192, 384),
+    "downscaled": BITS,
+    "webp": (768, 1536),
+    "jpeg2000": (1536, 3072),
+    "hevc": (384, 768, 1536),
+    "hevc-crop": (384, 768),
+    RETRIEVED: (0,),
+}
+_FADINGS: Final[tuple[FadingName, ...]] = ("none", "rayleigh")
+SPLITS: Final = tuple(SCENES)
+_VERSION: Final = 3
+"""Of the measuring itself. Raise it when the same point would give another row."""
+
+
+@dataclass(frozen=True)
+class AskPoint:
+    """One point. snr_db: None for error-free bits. fading: block fading; the design SNR is the average SNR."""
+
+    split: str
+    scheme: str
+    bits: int
+    scenes: int
+    snr_db: float | None = None
+    fading: FadingName = "none"
+
+
+@dataclass(frozen=True, eq=False)
+class AskLab:
+    """All that points share."""
+
+    code: BlockCode
+    tokens: TokenSource
+    judge: Answerer
+    witness: Answerer
+    adaptation: Adaptation
+
+    @classmethod
+    def load(cls) -> "AskLab":
+        """The shipped parameters. Raises NotFound without them."""
+        judge = Answerer.load("judge")
+        tokens = TokenSource.from_file(weights_path("uo-isc", "model.safetensors"), judge)
+        return cls(block_code(), tokens, judge, Answerer.load("witness"), Adaptation.load())
+
+    def fingerprint(self, scheme: str) -> str:
+        """Of all that a point of a scheme depends on."""
+        own: Source | BlockCode = self.tokens if scheme.startswith("uo-isc") else self.code
+        parts = (str(_VERSION), own.fingerprint, self.judge.fingerprint, self.witness.fingerprint)
+        return fingerprint_of(part.encode() for part in parts)
+
+
+def points() -> Iterator[AskPoint]:
+    """All points: error-free at several rates, then over channels at one."""
+    for split, scenes in SCENES.items():
+        schemes = OF_BITS if split == "seen" else OF_BITS[:-1]
+        yield from (AskPoint(split, scheme, bits, scenes) for bits, scheme in product(BITS, schemes))
+        yield from (AskPoint(split, scheme, 0, scenes) for scheme in (SYMBOLS, ANSWER))
+    scenes = SCENES["seen"]
+    yield from (AskPoint("seen", scheme, bits, scenes) for scheme, rates in _RIVALS.items() for bits in rates)
+    for fading, scheme, snr_db in product(_FADINGS, ON_AIR, SNRS_DB):
+        bits = 0 if scheme in (ANSWER, SYMBOLS, RETRIEVED) else BITS_ON_AIR
+        yield AskPoint("seen", scheme, bits, scenes, snr_db, fading)

@@ -1,0 +1,29 @@
+"""`uo-isc`: tokens that a question is about."""
+
+from pydantic import Field
+
+from lab.train.common.settings import TrainSettings
+
+
+class UoIscSettings(TrainSettings):
+    """A round has `steps` batches of `scenes` scenes with `questions` questions each; no picture comes twice.
+
+    unquantized_steps: at the start. intent_from: share of the training after which the intent counts.
+    held_out: scenes of each test split in the card
+    """
+
+    name: str = "uo-isc"
+    data: str = "scenes"
+    rounds: int = Field(12, ge=1, description="Rounds of 50 batches.")
+    threads: int | None = Field(None, ge=1, description="Processor threads; torch's choice by default.")
+    alignment: bool = Field(True, description="Modulate the hidden states by the question; without: an ablation.")
+    intent: float = Field(0.3, ge=0, description="Weight of the intent; 0 without it: an ablation.")
+    steps: int = 50
+    scenes: int = 32
+    questions: int = 2
+    lr: float = 1.5e-3
+    warmup_steps: int = 100
+    average_decay: float = 0.99
+    unquantized_steps: int = 150
+    intent_from: float = 0.35
+    held_out: int = 100

@@ -1,0 +1,193 @@
+"""Trains `uo-isc` on scenes of seen combinations: pictures first, then the intent too.
+
+    loss = picture + 0.3 hidden maps + 0.25 segments + w(step) intent
+
+Each batch has one number of tokens, each picture a number of segments of its own, so that one network serves all rates.
+For the first steps segments are not quantized; then the books start from segments of a batch, and every 50 steps
+codewords that nothing used start again. The judge is frozen; the witness takes no part.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lab.evaluate.ask.questions import answered
+from lab.train.answerer.train import Lesson, lesson
+from lab.train.common.fit import Training, fit, moving_average
+from lab.train.common.output import export, write_card
+from lab.train.uo_isc import UoIscSettings
+from lab.train.uo_isc import losses as lost
+from shared.codecs.answerers import Answerer
+from shared.codecs.base.picture import Asked
+from shared.codecs.query.tokens import CELLS, SEGMENTS, choose_cells
+from shared.codecs.query.uo_isc import TokenSource, channels_of, features_of, places, relevance_in
+from shared.codecs.query.uo_isc_network import BOOK, Features, UoIscNetwork
+from shared.datasets.scenes import draw_scenes, questions_about
+from shared.device import use_threads
+
+_SPLIT: Final = "train-seen"
+_TOKENS: Final = (2, 3, 4, 5, 8)
+_FEWEST_SEGMENTS: Final = 4
+_MAPS: Final = 0.3
+_SEGMENTS_WEIGHT: Final = 0.25
+_REVIVAL: Final = 50
+_VALIDATED: Final = 16
+_VALIDATED_BITS: Final = (192, 384)
+_VALIDATED_FROM: Final = 1 << 40  # scenes that no training reaches
+
+
+class UoIscTraining(Training):
+    """A network in training; the best round has the most answers that match, on scenes that it never saw."""
+
+    monitor = "match"
+
+    def __init__(self, settings: UoIscSettings, judge: Answerer) -> None:
+        super().__init__(settings.steps, settings.seed)
+        self._settings, self._answerer = settings, judge
+        self._judge = [judge.network]  # in a list: no part of what is trained and kept
+        self.network = UoIscNetwork(*channels_of(judge.network), aligned=settings.alignment)
+        self.average: Any = moving_average(self.network, settings.average_decay)
+        self._used = torch.zeros(SEGMENTS, BOOK)
+
+    def batches(self) -> Iterator[Lesson]:
+        """Scenes that come once."""
+        size = self.share(self._settings.scenes)
+        for step in range(self.steps):
+            batch = self.current_epoch * self.steps + step
+            first = ((self.seed << 24) + batch * self.trainer.world_size + self.global_rank) * size
+            yield lesson(_SPLIT, first + np.arange(size), self._settings.questions)
+
+    def training_step(self, batch: Lesson, _: int) -> Tensor:
+        """See the loss above."""
+        judge, step = self._judge[0].to(self.device), self.current_epoch * self.steps + _
+        pictures = batch.pictures[batch.scene]
+        with torch.autocast(self.device.type, torch.bfloat16):
+            with torch.no_grad():
+                features = features_of(judge, pictures, batch.words)
+                relevance = relevance_in(judge, features)
+            tokens = _TOKENS[int(torch.randint(len(_TOKENS), ()))]
+            chosen = choose_cells(relevance.cpu().numpy(), tokens)
+            at = places(chosen).to(self.device)
+            rebuilt, of_segments = self._carried(pictures, features, at, step)
+        cells = torch.from_numpy(chosen).to(self.device).view(-1, CELLS, CELLS)
+        weights = lost.weights_of_pixels(cells, batch.gates)
+        loss = lost.error_of_pictures(rebuilt, pictures, weights) + _SEGMENTS_WEIGHT * of_segments
+        return self.logged(loss + self._seen(rebuilt, features, weights, self._intent_weight(step)))
+
+    def _carried(self, pictures: Tensor, features: Features, at: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        """Rebuilt pictures, and the error of the segments."""
+        continuous = self.network.encoder(pictures, features, at)
+        sent = torch.randint(_FEWEST_SEGMENTS, SEGMENTS + 1, (len(pictures), 1), device=self.device)
+        sent = (torch.arange(SEGMENTS, device=self.device) < sent)[at[:, 0]].float()
+        if step < self._settings.unquantized_steps:
+            values, error = continuous + 0.1 * torch.randn_like(continuous), continuous.new_zeros(())
+        else:
+            self._revive(continuous.detach(), step)
+            quantized = self.network.quantize(continuous)
+            self._used += torch.zeros_like(self._used).scatter_add_(
+                1, quantized.indices.T.cpu(), torch.ones(quantized.indices.T.shape)
+            )
+            values = quantized.values
+            error = lost.error_of_segments(continuous, self.network.codewords(quantized.indices))
+        return self.network.painter(values, sent, at, len(pictures)), error
+
+    def _seen(self, rebuilt: Tensor, features: Features, weights: Tensor, weight: float) -> Tensor:
+        """What the judge sees in rebuilt pictures against the originals."""
+        judge = self._judge[0]
+        with torch.autocast(self.device.type, torch.bfloat16):
+            again = features_of_maps(judge, lost.disturbed(rebuilt))
+            loss = _MAPS * sum(
+                (lost.error_of_maps(one, other, weights) for one, other in zip(again, features[:2], strict=True)),
+                rebuilt.new_zeros(()),
+            )
+            if weight:
+                first = judge.think(again[1], features.question).hidden
+                with torch.no_grad():
+                    second = judge.think(features.coarse, features.question).hidden
+                loss = loss + weight * lost.intent(first, second)
+        return loss
+
+    def _intent_weight(self, step: int) -> float:
+        start = self._settings.intent_from * self._settings.rounds * self.steps
+        return self._settings.intent * min(1.0, max(0.0, (step - start) / 200))
+
+    @torch.no_grad()
+    def _revive(self, continuous: Tensor, step: int) -> None:
+        """Start the books from a batch, and unused codewords again."""
+        begins = step == self._settings.unquantized_steps
+        if not begins and step % _REVIVAL:
+            return
+        unused = torch.ones_like(self._used, dtype=torch.bool) if begins else self._used == 0
+        for segment, codewords in enumerate(unused.to(continuous.device)):
+            some = torch.randint(len(continuous), (int(codewords.sum()),), device=continuous.device)
+            self.network.books[segment, codewords] = continuous[some, segment].to(self.network.books.dtype)
+        self._used.zero_()
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Update the moving average."""
+        self.average.update_parameters(self.network)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW; its rate rises, then falls as a cosine."""
+        optimizer = torch.optim.AdamW(self.network.parameters(), self._settings.lr, (0.9, 0.98), weight_decay=0.01)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _rate(self, step: int) -> float:
+        done = min(1.0, step / (self._settings.rounds * self.steps))
+        return min(1.0, (step + 1) / self._settings.warmup_steps) * max(0.01, 0.5 + 0.5 * math.cos(math.pi * done))
+
+    def measure(self) -> dict[str, float]:
+        """Share of answers that match, mean of two rates, and each."""
+        scenes = _VALIDATED_FROM + np.arange(_VALIDATED)
+        source = TokenSource(self.average.module, self._answerer)
+        found = [matched(source, self._answerer, _SPLIT, scenes, bits) for bits in _VALIDATED_BITS]
+        self.average.module.requires_grad_(False)
+        return {
+            "match": float(np.mean(found)),
+            **dict(zip(map("match_{}".format, _VALIDATED_BITS), found, strict=True)),
+        }
+
+
+def features_of_maps(judge: Any, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """The judge's maps [B, C, 16, 16] and [B, C, 8, 8]."""
+    words = torch.zeros(1, 1, dtype=torch.long, device=pictures.device)
+    features = features_of(judge, pictures, words)
+    return features.fine, features.coarse
+
+
+def matched(source: TokenSource, judge: Answerer, split: str, scenes: "np.ndarray[Any, Any]", bits: int) -> float:
+    """Share of the judge's answers that are the same on the original and on the rebuilt picture, error-free."""
+    drawn, asked = draw_scenes(split, scenes), questions_about(split, scenes)
+    pixels = drawn.pixels[asked.scene]
+    look = judge.look(pixels, asked.words)
+    rebuilt = source.decode(source.encode(Asked(pixels, asked.words, look.relevance), bits))
+    said = answered(judge, rebuilt, asked.words, np.arange(len(rebuilt)))
+    return float((said == look.answers.numbers).mean())
+
+
+def train_uo_isc(settings: UoIscSettings) -> list[dict[str, float]]:
+    """Train the codec, or finish a run that was killed; write weights and card; gives the curves."""
+    use_threads(settings.threads)
+    judge = Answerer.load("judge")
+    training = UoIscTraining(settings, judge)
+    run = f"seed{settings.seed}-rounds{settings.rounds}-alignment{settings.alignment:d}-intent{settings.intent:g}"
+    curves = fit(training, settings, run, settings.rounds)
+    network = training.average.module
+    export(network.state_dict(), settings, "model.safetensors", aligned="yes" if settings.alignment else "no")
+    source = TokenSource.from_file(settings.out / "model.safetensors", judge)
+    rows = [
+        {"split": split}
+        | {
+            f"{bits} bits": f"{matched(source, judge, split, np.arange(settings.held_out), bits):.3f}"
+            for bits in (96, 192, 384, 768)
+        }
+        for split in ("seen", "unseen-combinations", "unseen-shapes")
+    ]
+    values = {"rows": rows, "parameters": sum(each.numel() for each in network.parameters()), "rounds": len(curves)}
+    write_card("uo_isc/card.md.j2", settings, sum(row["seconds"] for row in curves), **values)
+    return curves

@@ -1,0 +1,107 @@
+"""Which cells of a picture become tokens of `uo-isc`, and how a picture's bits are shared by them.
+
+    relevance [8, 8] --peaks, one after the other--> k of 64 cells --their number--> position bits
+    bits = positions + k tokens of s segments + rest
+
+Both ends know k and s from the number of bits alone. The set of cells travels as its number among all sets of that
+size (enumerative code: Cover, 1973).
+"""
+
+from functools import lru_cache
+from math import comb
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from shared.codecs.query.transform import Bits
+from shared.types import Bools, Floats, Ints
+
+CELLS: Final = 8
+PLACES: Final = CELLS * CELLS
+SEGMENT_BITS: Final = 6
+SEGMENTS: Final = 24
+"""Most of a token."""
+
+_TOKENS: Final = ((128, 2), (160, 3), (256, 4), (512, 5), (1024, 8), (2048, 14), (4096, 24))
+"""Tokens of a picture with fewer bits than the first number."""
+_MOST_TOKENS: Final = 48
+_NEIGHBOUR = np.float32(0.25)  # what is left of the relevance of cells around a token, which shows them too
+
+
+class Layout(NamedTuple):
+    """How the bits of a picture are shared. tokens: k. segments: of each token, s. position_bits: of the set."""
+
+    tokens: int
+    segments: int
+    position_bits: int
+
+
+@lru_cache(maxsize=64)
+def layout_of(bits: int) -> Layout:
+    """The layout of pictures of so many bits; what is left over is filled with zeros."""
+    tokens = next((count for below, count in _TOKENS if bits < below), _MOST_TOKENS)
+    return layout_with(bits, tokens)
+
+
+def layout_with(bits: int, tokens: int) -> Layout:
+    """The layout with a given number of tokens."""
+    position_bits = (comb(PLACES, tokens) - 1).bit_length()
+    segments = min(SEGMENTS, (bits - position_bits) // (tokens * SEGMENT_BITS))
+    return Layout(tokens, segments, position_bits)
+
+
+def choose_cells(relevance: Floats, tokens: int) -> Bools:
+    """The cells that become tokens: [B, 64]. relevance: [B, 8, 8], not negative.
+
+    The most relevant one, and so on; each takes most of the relevance of the eight cells around it, because its token
+    shows them too.
+    """
+    left = relevance.astype(np.float32).reshape(-1, PLACES).copy()
+    chosen, rows = np.zeros(left.shape, np.bool_), np.arange(len(left))
+    for _ in range(tokens):
+        best = np.where(chosen, -1, left).argmax(1)
+        chosen[rows, best] = True
+        left = np.where(_around()[best], left * _NEIGHBOUR, left)
+    return chosen
+
+
+def to_position_bits(chosen: Bools, layout: Layout) -> Bits:
+    """The number of each set of cells [B, 64] in bits: [B, position_bits]."""
+    numbers = [sum(comb(int(cell), place + 1) for place, cell in enumerate(np.flatnonzero(row))) for row in chosen]
+    return np.array(
+        [[number >> shift & 1 for shift in range(layout.position_bits - 1, -1, -1)] for number in numbers], np.uint8
+    ).reshape(len(chosen), layout.position_bits)
+
+
+def from_position_bits(bits: Bits, layout: Layout) -> Bools:
+    """The reverse of `to_position_bits`. A number that is none, which only errors make, is taken modulo their count."""
+    chosen = np.zeros((len(bits), PLACES), np.bool_)
+    for row, code in enumerate(bits):
+        number = int("".join(map(str, code.tolist())) or "0", 2) % comb(PLACES, layout.tokens)
+        for place in range(layout.tokens, 0, -1):
+            cell = next(cell for cell in range(PLACES - 1, -1, -1) if comb(cell, place) <= number)
+            number -= comb(cell, place)
+            chosen[row, cell] = True
+    return chosen
+
+
+@lru_cache(maxsize=1)
+def _around() -> Bools:
+    """Which cells lie around each, itself among them: [64, 64]."""
+    row, column = np.divmod(np.arange(PLACES), CELLS)
+    near: Bools = (abs(row[:, None] - row) <= 1) & (abs(column[:, None] - column) <= 1)
+    return near
+
+
+def to_index_bits(indices: Ints) -> Bits:
+    """Bits [B, 6 N] of segment indices [B, N]."""
+    bits: Bits = (indices[:, :, None] >> np.arange(SEGMENT_BITS - 1, -1, -1) & 1).astype(np.uint8)
+    return bits.reshape(len(indices), -1)
+
+
+def from_index_bits(bits: Bits) -> Ints:
+    """The reverse of `to_index_bits`."""
+    indices: Ints = bits.reshape(len(bits), -1, SEGMENT_BITS).astype(np.int64) @ (
+        1 << np.arange(SEGMENT_BITS - 1, -1, -1)
+    )
+    return indices

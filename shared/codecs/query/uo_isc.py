@@ -1,0 +1,145 @@
+"""`uo-isc`: of a picture the tokens that a question needs, in quantized segments, over 5G LDPC and QAM.
+
+    pixels, question --judge--> relevance --> k of 64 cells --positions-----------.
+    pixels, question --encoder--> tokens of these cells --s segments of 6 bits----> bits --CRC, LDPC, QAM--> x [k/2]
+    x_hat [k/2] --soft demapping, LDPC, CRC--> bits --> segments --painter--> pixels, or grey
+
+One model for all rates: more bits are more tokens and more segments of each. The painter does not know the question.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar, Final, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from shared.codecs.answerers import Answerer
+from shared.codecs.answerers.answerer import relevance_of, to_unit_range
+from shared.codecs.answerers.network import AnswererNetwork
+from shared.codecs.base.contract import fingerprint_of
+from shared.codecs.base.picture import Asked
+from shared.codecs.base.weight_files import fingerprint_of_weights, holding_weights, read_weights, weights_path
+from shared.codecs.query import tokens
+from shared.codecs.query.klt import BlockLdpc, judge_on
+from shared.codecs.query.tokens import Layout
+from shared.codecs.query.transform import Bits
+from shared.codecs.query.uo_isc_network import Features, UoIscNetwork
+from shared.types import Bools, Pixels
+
+FINE_LAYERS: Final = 3
+"""Of the judge's tower, down to the finer of the hidden states."""
+
+
+class TokenSource:
+    """Pictures to bits and back.
+
+    The bits are the positions, then the first segments of all tokens, and so on. A picture is painted alone, so that it
+    is the same to the bit whatever else arrives beside it.
+    """
+
+    def __init__(self, network: UoIscNetwork, judge: Answerer) -> None:
+        self._network, self._judge = network.eval().requires_grad_(False), judge
+        parts = (fingerprint_of_weights(network.state_dict(), "uo-isc"), judge.fingerprint)
+        self.fingerprint = fingerprint_of([part.encode() for part in parts])
+
+    @classmethod
+    def from_file(cls, path: Path, judge: Answerer, device: str = "cpu") -> Self:
+        """The network in a file of `semlink train uo-isc`. Raises DataLoss if it holds none."""
+        tensors, metadata = read_weights(path, "uo-isc")
+        with holding_weights(path, "uo-isc"):
+            network = UoIscNetwork(*channels_of(judge.network), aligned=metadata["aligned"] == "yes")
+            network.load_state_dict(tensors)
+        return cls(network.to(device), judge)
+
+    def encode(self, asked: Asked, bits: int, layout: Layout | None = None) -> Bits:
+        """Pictures in `bits` bits each: [B, bits]. layout: of the bits; None for the usual one."""
+        relevance = asked.relevance
+        if relevance is None:
+            relevance = self._judge.look(asked.pixels, asked.words).relevance
+        layout = layout or tokens.layout_of(bits)
+        return self.encode_cells(asked, tokens.choose_cells(relevance, layout.tokens), bits, layout)
+
+    @torch.inference_mode()
+    def encode_cells(self, asked: Asked, chosen: Bools, bits: int, layout: Layout) -> Bits:
+        """The same, with the cells that become tokens: [B, 64], `layout.tokens` in each picture."""
+        pictures = to_unit_range(asked.pixels).to(self._device)
+        words = torch.from_numpy(np.ascontiguousarray(asked.words)).to(self._device)
+        features = features_of(self._judge.network, pictures, words)
+        continuous = self._network.encoder(pictures, features, places(chosen).to(self._device))
+        indices = self._network.quantize(continuous[:, : layout.segments]).indices.cpu().numpy()
+        by_segment = indices.reshape(len(chosen), layout.tokens, layout.segments).transpose(0, 2, 1)
+        parts = tokens.to_position_bits(chosen, layout), tokens.to_index_bits(by_segment.reshape(len(chosen), -1))
+        coded = np.concatenate(parts, axis=1)
+        return np.pad(coded, ((0, 0), (0, bits - coded.shape[1])))
+
+    @torch.inference_mode()
+    def decode(self, bits: Bits, layout: Layout | None = None) -> Pixels:
+        """The reverse of `encode`: pictures [B, 64, 64, 3], uint8."""
+        layout = layout or tokens.layout_of(bits.shape[1])
+        chosen = tokens.from_position_bits(bits[:, : layout.position_bits], layout)
+        coded = layout.tokens * layout.segments * tokens.SEGMENT_BITS
+        indices = tokens.from_index_bits(bits[:, layout.position_bits : layout.position_bits + coded])
+        found = [self._painted(*row, layout) for row in zip(indices, chosen, strict=True)]
+        return np.concatenate(found)
+
+    def _painted(self, indices: "np.ndarray[tuple[int], np.dtype[np.int64]]", chosen: Bools, layout: Layout) -> Pixels:
+        """One picture [1, 64, 64, 3]."""
+        by_segment = indices.reshape(layout.segments, layout.tokens)
+        known = torch.from_numpy(np.ascontiguousarray(by_segment.T)).to(self._device)
+        segments = torch.zeros(layout.tokens, *self._network.books.shape[::2], device=self._device)
+        segments[:, : layout.segments] = self._network.codewords(known)
+        sent = torch.zeros(segments.shape[:2], device=self._device)
+        sent[:, : layout.segments] = 1
+        painted = self._network.painter(segments, sent, places(chosen[None]).to(self._device), 1)
+        return to_pixels(painted)
+
+    @property
+    def _device(self) -> torch.device:
+        return self._network.books.device
+
+
+class UoIsc(BlockLdpc):
+    """The learned codec: the question decides which cells are sent, and how they are told."""
+
+    name: ClassVar[str] = "uo-isc"
+
+    @classmethod
+    def source_on(cls, device: str) -> TokenSource:
+        """See `BlockLdpc`."""
+        return _source(device)
+
+
+def channels_of(judge: AnswererNetwork) -> tuple[int, int]:
+    """Channels of the finer and of the coarser hidden states."""
+    width = judge.naming.in_channels
+    return width // 2, width
+
+
+def features_of(judge: AnswererNetwork, pictures: Tensor, words: Tensor) -> Features:
+    """Hidden states of the frozen networks: pictures [B, 3, 64, 64] in [0, 1], words [B, 9]."""
+    fine = judge.tower[:FINE_LAYERS]((2 * pictures - 1).contiguous(memory_format=torch.channels_last))
+    return Features(fine, judge.tower[FINE_LAYERS:](fine), judge.read(words))
+
+
+def relevance_in(judge: AnswererNetwork, features: Features) -> Tensor:
+    """What each cell contributes to the answer: [B, 8, 8]."""
+    return relevance_of(judge, features.coarse, features.question)[1]
+
+
+def places(chosen: Bools) -> Tensor:
+    """Picture, row and column of each token, picture by picture: [M, 3]. chosen: [B, 64]."""
+    picture, cell = np.nonzero(chosen)
+    return torch.from_numpy(np.stack([picture, *np.divmod(cell, tokens.CELLS)], axis=1))
+
+
+def to_pixels(pictures: Tensor) -> Pixels:
+    """Pictures [B, H, W, 3], uint8, of tensors [B, 3, H, W] in [0, 1]; what lies outside is clipped."""
+    pixels: Pixels = (pictures.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    return np.ascontiguousarray(pixels)
+
+
+@lru_cache(maxsize=2)
+def _source(device: str) -> TokenSource:
+    return TokenSource.from_file(weights_path("uo-isc", "model.safetensors"), judge_on(device), device)
