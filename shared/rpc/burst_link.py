@@ -53,9 +53,9 @@ class _Stream:
         self.ended: asyncio.Task[None] = asyncio.create_task(self._run())
         self.ended.add_done_callback(self._fail_waiting)  # also when it is ended before it began
 
-    async def exchange(self, burst: pb.Burst) -> pb.Reception:
-        """The answer. Raises TimeoutError when the burst's time is up."""
-        loop, burst_id, seconds = asyncio.get_running_loop(), burst.burst_id, burst.timeout_seconds
+    async def exchange(self, burst: pb.Burst, seconds: float = 0.0) -> pb.Reception:
+        """The answer. seconds: until TimeoutError is raised, 0 for no limit."""
+        loop, burst_id = asyncio.get_running_loop(), burst.burst_id
         answer: asyncio.Future[pb.Reception] = loop.create_future()
         # A timer of its own: `asyncio.timeout` would cancel this task, and costs three times as much.
         timer = loop.call_later(seconds, _expire, answer) if 0 < seconds < _ENDLESS_SECONDS else None
@@ -185,7 +185,7 @@ class BurstLink:
                 if traceparent and not burst.HasField("configure"):
                     note(burst_id=burst_name(burst.burst_id))
                     burst.traceparent = traceparent  # the far end's span is a child of this one
-                answer = await stream.exchange(burst)
+                answer = await stream.exchange(burst, burst.timeout_seconds)
         except TimeoutError:
             raise Expired(f"no answer from {self.address} within the {burst.timeout_seconds:.3f} s left") from None
         except StreamReset:
