@@ -6,6 +6,9 @@
 #                  +- services -+- transmitter       + torch, faiss, open_clip, HEIC
 #                               +- receiver
 #
+# SERVICES=edge, the default, leaves torch out: they run clip-tiny from the bundle that ships, or one of yours. With
+# SERVICES=services, as docker-compose.gpu.yml builds them, they have all codecs and any CLIP.
+#
 # SemLink itself is built once, as a wheel, and put in last: when only code changes, the dependencies stay as they are.
 ARG BASE=python:3.11-slim
 
@@ -17,7 +20,7 @@ RUN python -c "import pathlib, tomllib; \
 project = tomllib.load(open('pyproject.toml', 'rb')); \
 lists = {'build': project['build-system']['requires'], 'light': project['project']['dependencies'], \
          **project['project']['optional-dependencies']}; \
-[pathlib.Path(name + '.txt').write_text('\n'.join(lists[name])) for name in ('build', 'light', 'plot', 'services', 'heif', 'milvus', 'observe', 'console')]"
+[pathlib.Path(name + '.txt').write_text('\n'.join(lists[name])) for name in ('build', 'light', 'plot', 'edge', 'services', 'heif', 'milvus', 'observe', 'console')]"
 
 FROM ${BASE} AS base
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONUNBUFFERED=1
@@ -44,9 +47,10 @@ COPY --from=requirements /requirements/console.txt /requirements/
 RUN pip install --quiet --requirement /requirements/console.txt
 
 FROM light-dependencies AS services-dependencies
-COPY --from=requirements /requirements/services.txt /requirements/heif.txt /requirements/milvus.txt /requirements/
+ARG SERVICES=edge
+COPY --from=requirements /requirements/${SERVICES}.txt /requirements/heif.txt /requirements/milvus.txt /requirements/
 # HEIC too, which phones send.
-RUN pip install --quiet --requirement /requirements/services.txt --requirement /requirements/heif.txt
+RUN pip install --quiet --requirement /requirements/${SERVICES}.txt --requirement /requirements/heif.txt
 # What else the services need: "milvus", see docker-compose.milvus.yml, or nothing.
 ARG FURTHER=""
 RUN if [ -n "$FURTHER" ]; then pip install --quiet --requirement "/requirements/$FURTHER.txt"; fi

@@ -33,6 +33,7 @@ from shared.codecs.base.contract import (
 )
 from shared.codecs.base.weight_files import fingerprint_of_weights, holding_weights, read_arrays, weights_path
 from shared.codecs.embedding.nested_arrays import NestedArrays
+from shared.codecs.embedding.nested_noises import decode_any_noise
 from shared.codecs.embedding.nested_shape import LENGTHS, latent_noise
 from shared.device import NO_TORCH, has_torch
 from shared.errors import NotFound
@@ -50,7 +51,7 @@ _ANALOGUE = ("mean", "main_axes", "main_spread", "from_db")
 
 
 class Nested(Codec):
-    """One length of the nested code; on a processor without torch, but for what `nested_torch` names."""
+    """One length of the nested code; on a processor it needs no torch."""
 
     name: ClassVar[str] = "nested"
     lengths: ClassVar[tuple[int, ...]] = LENGTHS
@@ -153,20 +154,22 @@ class Nested(Codec):
     def decode(self, x_hat: Complex, n0_eff: Floats) -> Decoded:
         """Embeddings, and log-probabilities of the categories, by the codec's prior.
 
-        Raises NotFound without torch for noise that is unknown or varies within a burst.
+        Raises NotFound without torch for a burst that came without a category.
         """
         latent, powers = to_latent(x_hat) / _ROOT_HALF, latent_noise(n0_eff)
         if self._mode == 0 and self._arrays is not None and powers.shape[1] == 1 and not np.isnan(powers).any():
             return Decoded(*self._arrays.decode(latent, powers, self._log_prior))
         if self._mode == 1:
             return Decoded(self._in_torch().decode_analogue(latent, powers))
+        if self._arrays is not None and not has_torch():
+            return Decoded(*decode_any_noise(self._arrays, latent, powers, self._log_prior))
         return Decoded(*self._in_torch().decode(latent, powers, self._log_prior))
 
     def categories(self, embeddings: Embeddings) -> LogProbabilities | None:
         """See `Codec.categories`; None for a burst that came without a category."""
         if self._mode == 1:
             return None
-        if self._arrays is None:
+        if self._arrays is None or has_torch():  # whose last bits confidences rest on
             return self._in_torch().log_categories(embeddings)
         return self._arrays.log_categories(np.asarray(embeddings, np.float32))
 
@@ -184,10 +187,7 @@ class NestedUnlabelled(Nested):
 
 def _read_in_torch(path: Path, device: str) -> "NestedInTorch":
     if not has_torch():
-        raise NotFound(
-            f"codec nested needs torch where the noise is unknown or varies within a burst, and {NO_TORCH}, or send "
-            "on a single carrier with csi pilot and preamble pilots"
-        )
+        raise NotFound(f"codec nested needs torch on a GPU, and to send without a category, and {NO_TORCH}")
     from shared.codecs.embedding.nested_torch import read_in_torch  # noqa: PLC0415 - loads torch
 
     return read_in_torch(path, path.stat().st_mtime_ns, device)

@@ -1,4 +1,7 @@
-"""`nested` in torch: on a GPU, and where the noise is unknown, varies within a burst, or no category was sent."""
+"""`nested` in torch: on a GPU; on a processor for noise that is unknown or varies, and bursts without a category.
+
+`nested_noises` does the former where torch is not installed.
+"""
 
 from functools import lru_cache
 from pathlib import Path
