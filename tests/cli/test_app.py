@@ -15,7 +15,7 @@ from shared.version import VERSION
 from tests.tools.cli import invoke, semlink
 
 ROOT_GROUP: Any = typer.main.get_command(app)
-GROUPS = ["channel", "bench", "kb", "train"]
+GROUPS = ["channel", "bench", "kb", "certs", "token", "train"]
 COMMANDS = [
     [],
     *([name] for name in ROOT_GROUP.commands),
