@@ -1,9 +1,13 @@
-# One file, four images.
+# One file, five images.
 #
 #   base -- light -+- channel_proxy
 #                  +- client            + matplotlib
+#                  +- console           + NiceGUI
 #                  +- services -+- transmitter       + torch, faiss, open_clip, HEIC
 #                               +- receiver
+#
+# SERVICES=edge, the default, leaves torch out: they run clip-tiny from the bundle that ships, or one of yours. With
+# SERVICES=services, as docker-compose.gpu.yml builds them, they have all codecs and any CLIP.
 #
 # SemLink itself is built once, as a wheel, and put in last: when only code changes, the dependencies stay as they are.
 ARG BASE=python:3.11-slim
@@ -16,7 +20,7 @@ RUN python -c "import pathlib, tomllib; \
 project = tomllib.load(open('pyproject.toml', 'rb')); \
 lists = {'build': project['build-system']['requires'], 'light': project['project']['dependencies'], \
          **project['project']['optional-dependencies']}; \
-[pathlib.Path(name + '.txt').write_text('\n'.join(lists[name])) for name in ('build', 'light', 'plot', 'services', 'heif', 'milvus')]"
+[pathlib.Path(name + '.txt').write_text('\n'.join(lists[name])) for name in ('build', 'light', 'plot', 'edge', 'services', 'heif', 'milvus', 'observe', 'console')]"
 
 FROM ${BASE} AS base
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONUNBUFFERED=1
@@ -30,18 +34,23 @@ RUN pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheel /source
 
 # --- dependencies -----------------------------------------------------------------------------------------------------
 FROM base AS light-dependencies
-COPY --from=requirements /requirements/light.txt /requirements/
-RUN pip install --quiet --requirement /requirements/light.txt
+COPY --from=requirements /requirements/light.txt /requirements/observe.txt /requirements/
+RUN pip install --quiet --requirement /requirements/light.txt --requirement /requirements/observe.txt
 WORKDIR /home/semlink
 
 FROM light-dependencies AS client-dependencies
 COPY --from=requirements /requirements/plot.txt /requirements/
 RUN pip install --quiet --requirement /requirements/plot.txt
 
+FROM light-dependencies AS console-dependencies
+COPY --from=requirements /requirements/console.txt /requirements/
+RUN pip install --quiet --requirement /requirements/console.txt
+
 FROM light-dependencies AS services-dependencies
-COPY --from=requirements /requirements/services.txt /requirements/heif.txt /requirements/milvus.txt /requirements/
+ARG SERVICES=edge
+COPY --from=requirements /requirements/${SERVICES}.txt /requirements/heif.txt /requirements/milvus.txt /requirements/
 # HEIC too, which phones send.
-RUN pip install --quiet --requirement /requirements/services.txt --requirement /requirements/heif.txt
+RUN pip install --quiet --requirement /requirements/${SERVICES}.txt --requirement /requirements/heif.txt
 # What else the services need: "milvus", see docker-compose.milvus.yml, or nothing.
 ARG FURTHER=""
 RUN if [ -n "$FURTHER" ]; then pip install --quiet --requirement "/requirements/$FURTHER.txt"; fi
@@ -58,9 +67,18 @@ ENTRYPOINT ["python", "-m", "channel_proxy"]
 FROM client-dependencies AS client
 RUN --mount=type=bind,from=wheel,source=/wheel,target=/wheel pip install --quiet --no-deps /wheel/*.whl
 RUN install --directory --owner=semlink --group=semlink /out
+# Mount points of docker-compose.tls.yml, so that its volumes are semlink's.
+RUN install --directory --owner=semlink --group=semlink --mode=0700 \
+    /certs/ca /certs/transmitter /certs/channel_proxy /certs/receiver /certs/client
 USER semlink
 ENTRYPOINT ["semlink"]
 CMD ["--help"]
+
+FROM console-dependencies AS console
+RUN --mount=type=bind,from=wheel,source=/wheel,target=/wheel pip install --quiet --no-deps /wheel/*.whl
+USER semlink
+EXPOSE 8080
+ENTRYPOINT ["semlink", "console", "--host=0.0.0.0", "--no-open"]
 
 FROM services-dependencies AS services
 RUN --mount=type=bind,from=wheel,source=/wheel,target=/wheel pip install --quiet --no-deps /wheel/*.whl

@@ -15,10 +15,16 @@ BIN := $(VENV)/bin
 RUNS := $(VENV)/.semlink-runs
 DEVELOPS := $(VENV)/.semlink-develops
 
+# Without an NVIDIA GPU, and as long as torch is not installed, the demo takes an installation without torch.
+FULL ?=
+EDGE := $(VENV)-edge
+LIGHT := $(if $(FULL)$(wildcard /dev/nvidia0)$(wildcard $(VENV)/lib/python3*/site-packages/torch),,yes)
+
 ##@ Use
 .PHONY: demo up console bench
-demo: $(RUNS)  ## start a link, send 200 pictures, print and draw what came of them (out/demo.png)
-	@$(BIN)/semlink demo $(ARGS)
+demo: $(if $(LIGHT),$(EDGE)/.semlink-edge,$(RUNS))  ## start a link, send 200 pictures, print and draw what came of them (out/demo.png); FULL=1 installs all
+	@$(if $(LIGHT),echo "no NVIDIA GPU and no torch here: this demo runs without torch; make demo FULL=1 installs everything")
+	@$(if $(LIGHT),$(EDGE)/bin,$(BIN))/semlink demo $(ARGS)
 
 up: $(RUNS)  ## run transmitter, channel and receiver until Ctrl-C
 	@$(BIN)/semlink up $(ARGS)
@@ -144,8 +150,8 @@ protos-check: $(DEVELOPS)
 # pip says a lot. Errors stay, warnings about this machine's own set-up go, and of the rest only the large downloads,
 # which are what one waits for.
 define INSTALL
-@echo "installing SemLink with $(1) into $(VENV) (the first time about 2 minutes and 7 GB)"
-@$(BIN)/python -m pip install --progress-bar off --disable-pip-version-check -e '.[$(1)]' \
+@echo "installing SemLink with $(1) into $(2) (the first time about $(3))"
+@$(2)/bin/python -m pip install --progress-bar off --disable-pip-version-check -e '.[$(1)]' \
 	2> >(grep --line-buffered -v '^WARNING: ' >&2) | awk ' \
 	/(Downloading|Using cached) .*[(][0-9.]+ [MG]B[)]/ { split($$(NF - 2), part, "-"); \
 		printf "  %s %s %s %s\n", part[1], part[2], $$(NF - 1), $$NF; fflush() } \
@@ -153,22 +159,27 @@ define INSTALL
 endef
 
 $(RUNS): pyproject.toml | $(BIN)/python
-	$(call INSTALL,services$(COMMA)plot)
+	$(call INSTALL,services$(COMMA)plot,$(VENV),2 minutes and 7 GB)
+	@touch $@
+
+# Apart from the other one: faiss-cpu must not lie beside faiss-gpu.
+$(EDGE)/.semlink-edge: pyproject.toml | $(EDGE)/bin/python
+	$(call INSTALL,edge,$(EDGE),half a minute and 0.6 GB)
 	@touch $@
 
 $(DEVELOPS): pyproject.toml | $(BIN)/python
-	$(call INSTALL,lab$(COMMA)dev)
+	$(call INSTALL,lab$(COMMA)dev,$(VENV),2 minutes and 7 GB)
 	@# Alone: it asks for faiss-cpu, which must not lie beside faiss-gpu.
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'milvus-lite>=3.2,<4'
 	@touch $(RUNS) $@
 
 COMMA := ,
 
-$(BIN)/python:
+$(BIN)/python $(EDGE)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		is=$$($(PYTHON) -c 'import platform; print("Python", platform.python_version())' 2>/dev/null || echo "no Python"); \
 		echo "SemLink needs Python 3.11 or newer, and $(PYTHON) is $$is." >&2; \
 		echo "Name another, for example: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
-	@echo "making $(VENV) with $$($(PYTHON) --version)"
-	@$(PYTHON) -m venv $(VENV) || { rm -f $@; \
+	@echo "making $(@:/bin/python=) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(@:/bin/python=) || { rm -f $@; \
 		echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }

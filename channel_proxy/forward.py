@@ -6,14 +6,13 @@ Relayed --> on the air --> stall, reset --> lost? --> held back --> receiver (tw
 """
 
 import asyncio
-from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from channel_proxy.aliases import Aliases
 from channel_proxy.counters import Counters
 from channel_proxy.queue import AirQueue, emulated
-from channel_proxy.relay import Relayed, report_of
+from channel_proxy.relay import Relayed, arrived, report_of
 from shared.errors import Lost, Unavailable
 from shared.frame.burst import Burst
 from shared.ledger import Entry, Stage
@@ -68,8 +67,10 @@ class Forwarder:
             reception = refusal(burst.burst_id, loss(burst, cause))
         else:
             held = await self._hold(relayed.fault.held_seconds, deadline)
-            message = heard_to_wire(self._renamed(relayed.received))
-            route = self._aliases.of(burst.session) or None  # rounds of one picture go to one receiver
+            session = self._aliases.of(burst.session)
+            named = {"burst_id": self._aliases.of(burst.burst_id), "session": session}
+            message = heard_to_wire(burst, **named, **arrived(burst, relayed.transmission))
+            route = session or None  # rounds of one picture go to one receiver
             reception = await self._exchange(message, route, relayed.fault.copies, deadline)
             reception.burst_id = burst.burst_id
             held += await self._hold(0.0, deadline)
@@ -78,11 +79,6 @@ class Forwarder:
         observe_stages(ledger)
         add_channel(reception, report_of(relayed.transmission), ledger)
         return reception
-
-    def _renamed(self, burst: Burst) -> Burst:
-        """The burst with other numbers."""
-        alias = self._aliases.of
-        return replace(burst, burst_id=alias(burst.burst_id), session=alias(burst.session))
 
     def _apply_fault(self, fault: FaultDraw) -> None:
         """Apply the fault drawn for this burst: stall, reset, counters."""

@@ -8,7 +8,8 @@ Burst --> settings, faults --> power checked --> physics, many bursts at a time 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from time import monotonic, perf_counter
+from time import perf_counter
+from typing import Any
 
 from channel_proxy.control import ChannelControl
 from channel_proxy.counters import Counters
@@ -25,8 +26,6 @@ THREAD_SYMBOLS = 8192
 """Bursts of more symbols together are computed off the event loop; fewer take less time than the hand-over."""
 _PATHS = 8
 """Symbols of a plain channel that take as long as one of a delay line."""
-GATHER_SECONDS = 0.002
-"""From one computation to the next while bursts come close together, so that they are computed many at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +55,13 @@ class Relayed:
 class Air:
     """Sends bursts through the channel. control: whose settings apply. counters: what is inside.
 
-    A burst that is alone inside, or the first after a while, waits for nobody. Where they come close together, those of
-    GATHER_SECONDS wait for one another; of them, those of one link and length are drawn and applied together.
+    A burst that is alone inside waits for nobody. Others wait for a turn of the event loop, so that those that came in
+    one message are together; of them, those of one link and length are drawn and applied together.
     """
 
     def __init__(self, control: ChannelControl, counters: Counters) -> None:
         self._control = control
         self._counters = counters
-        self._computed_at = 0.0
         self._groups: dict[tuple[int, int], _Group] = {}
         self._threads: set[asyncio.Task[None]] = set()
 
@@ -83,16 +81,13 @@ class Air:
         return Relayed(burst, transmission, fault, perf_counter() - start)
 
     def _at_once(self, link: Link, burst: Burst) -> bool:
-        """Whether a burst need not wait: it is short, and alone inside or the first after a while."""
-        if self._groups or _work(link, burst.symbols.size) > THREAD_SYMBOLS:
-            return False
-        before, self._computed_at = self._computed_at, monotonic()
-        return self._counters.in_flight <= 1 or self._computed_at - before > GATHER_SECONDS
+        """Whether a burst need not wait: it is short, and alone inside."""
+        return self._counters.in_flight <= 1 and _work(link, burst.symbols.size) <= THREAD_SYMBOLS
 
     def _together(self, link: Link, burst: Burst) -> "asyncio.Future[Transmission]":
         loop = asyncio.get_running_loop()
         if not self._groups:
-            loop.call_later(GATHER_SECONDS, self._flush)
+            loop.call_soon(self._flush)
         key = id(link), burst.symbols.size
         group = self._groups.get(key)
         if group is None:
@@ -103,7 +98,6 @@ class Air:
 
     def _flush(self) -> None:
         groups, self._groups = self._groups, {}
-        self._computed_at = monotonic()
         for group in groups.values():
             if group.work <= THREAD_SYMBOLS:
                 group.settle(group.compute())
@@ -151,13 +145,15 @@ async def _in_thread(group: _Group) -> None:
     group.settle(await asyncio.to_thread(group.compute))
 
 
-def as_received(burst: Burst, transmission: Transmission) -> Burst:
-    """The burst with what arrived of it: received symbols, and the truth only where perfect CSI was asked for.
-
-    A receiver gets no more of it than `Burst.heard`.
-    """
+def arrived(burst: Burst, transmission: Transmission) -> dict[str, Any]:
+    """What the air changes of a burst: received symbols, and the truth only where perfect CSI was asked for."""
     genie = Genie(transmission.gain, transmission.n0) if burst.csi == "perfect" else None
-    return replace(burst, symbols=transmission.y, genie=genie, channel_override={}, grid=transmission.settings.grid)
+    return {"symbols": transmission.y, "genie": genie, "grid": transmission.settings.grid}
+
+
+def as_received(burst: Burst, transmission: Transmission) -> Burst:
+    """The burst with what arrived of it; a receiver gets no more of it than `Burst.heard`."""
+    return replace(burst, channel_override={}, **arrived(burst, transmission))
 
 
 def report_of(transmission: Transmission) -> ChannelReport:

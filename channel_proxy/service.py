@@ -23,12 +23,15 @@ from shared.errors import InvalidSetting, Unconfigured
 from shared.frame.burst import Burst, LinkConfiguration
 from shared.frame.channel_records import RecordedBurst
 from shared.observe.metrics import SNR_ACHIEVED
+from shared.observe.tracing import note
 from shared.phy.conditions.presets import PRESETS
 from shared.phy.conditions.schedule import Schedule
 from shared.rpc.burst_link import BurstLink, link_to_receiver
+from shared.rpc.secured import security_of
 from shared.rpc.server import Service
 from shared.rpc.status import answer_burst, answer_control
 from shared.rpc.streams import StreamAnswerer
+from shared.rpc.together import answer_bursts
 from shared.runtime.deadline import Deadline
 from shared.wire import from_message, to_message
 from shared.wire.channel import settings_to_wire
@@ -78,10 +81,10 @@ class ChannelService(Service, rpc.ChannelServicer):
         self._recorder.drain()
         self._draining.set()
 
-    async def Relay(self, request_iterator: AsyncIterator[pb.Burst], context: Context) -> AsyncIterator[pb.Reception]:
+    async def Relay(self, request_iterator: AsyncIterator[pb.Bursts], context: Context) -> AsyncIterator[pb.Receptions]:
         """The air."""
-        async for reception in self._streams.map_unordered(request_iterator, self._answer):
-            yield reception
+        async for receptions in answer_bursts(self._streams, request_iterator, self._answer):
+            yield receptions
 
     async def _answer(self, message: pb.Burst) -> pb.Reception:
         if message.HasField("configure"):
@@ -106,6 +109,7 @@ class ChannelService(Service, rpc.ChannelServicer):
             relayed = await self._air.carry(burst)
             self._counters.add(relayed.transmission)
             SNR_ACHIEVED.observe(relayed.transmission.snr_db_achieved)
+            note(codec=burst.codec.codec, k=burst.codec.k, snr_db=relayed.transmission.snr_db_achieved)
             if self._recorder.running:
                 self._record(relayed)
             return await self._forwarder.deliver(relayed, deadline)
@@ -128,7 +132,7 @@ class ChannelService(Service, rpc.ChannelServicer):
 
     async def _pass_on(self, burst: Burst) -> pb.Reception:
         self._replayed += 1
-        message = heard_to_wire(replace(burst, burst_id=self._replayed))
+        message = heard_to_wire(burst, burst_id=self._replayed)
         reception = await self._replay_hop.exchange_message(message, burst.session or None)
         reception.burst_id = burst.burst_id
         return reception
@@ -188,4 +192,6 @@ class ChannelService(Service, rpc.ChannelServicer):
 
 
 def _hop_to_receiver(settings: ProxySettings) -> BurstLink:
-    return link_to_receiver(settings.receiver_address, settings.max_message_bytes, settings.receiver_streams)
+    return link_to_receiver(
+        settings.receiver_address, settings.max_message_bytes, settings.receiver_streams, security_of(settings)
+    )

@@ -7,10 +7,10 @@ from pydantic_settings import SettingsConfigDict
 
 from shared.phy import ChannelSettings
 from shared.phy.conditions.settings import FadingSettings, FaultSettings, NoiseSettings
-from shared.runtime.config import ServerSettings
+from shared.runtime.config import CallingSettings
 
 
-class ProxySettings(FaultSettings, NoiseSettings, FadingSettings, ServerSettings):
+class ProxySettings(FaultSettings, NoiseSettings, FadingSettings, CallingSettings):
     """Flags of `python -m channel_proxy`, or environment variables SEMLINK_CHANNEL_*."""
 
     model_config = SettingsConfigDict(env_prefix="SEMLINK_CHANNEL_")

@@ -12,6 +12,7 @@ from cli.console import complain, status_of
 from cli.lazy import Command, lazy_app
 from shared.errors import SemLinkError
 from shared.files import said
+from shared.observe import otlp
 from shared.version import VERSION
 
 _LINK, _MODELS, _COMPARISONS = "The link", "Pictures and models", "Comparisons"
@@ -34,6 +35,7 @@ app = lazy_app(
         ),
         "send": Command("cli.send:send", "Send pictures over the link and show the receiver's answers.", _LINK),
         "ask": Command("cli.ask:ask", "Send of a picture what a question is about, and get the answer.", _LINK),
+        "export": Command("cli.export:export", "Write a bundle from which the services run without torch.", _MODELS),
         "features": Command(
             "cli.features:features", "Embed every picture of a source into one file of arrays.", _MODELS
         ),
@@ -50,6 +52,24 @@ app = lazy_app(
 app.add_typer(channel.app, name="channel", rich_help_panel=_LINK)
 app.add_typer(bench.app, name="bench", rich_help_panel=_LINK)
 app.add_typer(kb.app, name="kb", rich_help_panel=_MODELS)
+_certs = lazy_app(
+    "Certificates of a link, from an authority for development; see docs/how-to/security.md.",
+    {
+        "init": Command("cli.certs:init", "Make an authority, and certificates of the services and a client."),
+        "renew": Command("cli.certs:renew", "Make certificates anew, by the same authority."),
+        "list": Command("cli.certs:list_", "Show until when certificates are valid."),
+    },
+)
+_token = lazy_app(
+    "Tokens by which services know their callers, and their roles; see docs/how-to/security.md.",
+    {
+        "new": Command("cli.token:new", "Make a token that services accept."),
+        "list": Command("cli.token:list_", "List the tokens that services accept."),
+        "remove": Command("cli.token:remove", "Take a token away."),
+    },
+)
+app.add_typer(_certs, name="certs", rich_help_panel=_LINK)
+app.add_typer(_token, name="token", rich_help_panel=_LINK)
 app.add_typer(train.train, name="train", rich_help_panel=_MODELS)
 
 
@@ -72,6 +92,7 @@ def main() -> None:
     """Run the command; an error of SemLink or the system is one line and a status: 2 for wrong input, 1 otherwise."""
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's own log, between lines for people; errors are raised
     try:
+        otlp.start("client")
         app()
     except SemLinkError as error:
         complain(f"semlink: {error}", "red")
@@ -83,6 +104,8 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    finally:
+        otlp.stop()
 
 
 def _leave_pipe() -> None:

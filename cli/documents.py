@@ -158,6 +158,17 @@ class Features(TypedDict):
     skipped: list[str]
 
 
+class Exported(TypedDict):
+    """`semlink export`. bytes: of all files. about: of CLIP. files: SHA-256 of each, by its path in the bundle."""
+
+    bundle: str
+    bytes: int
+    about: dict[str, Any]
+    files: dict[str, str]
+    licence: str
+    version: str
+
+
 class Measured(TypedDict):
     """`semlink evaluate`."""
 
@@ -194,6 +205,26 @@ class Demo(TypedDict):
 
 Figures = Annotated[dict[str, Any], Field(description="Measured figures by name; units are in the names.")]
 
+
+class TokenLine(TypedDict):
+    """One token that services accept. rate: calls a second. bytes: of its requests at work; null for no limit."""
+
+    name: str
+    roles: list[str]
+    rate: float | None
+    bytes: int | None
+
+
+class NewToken(TypedDict):
+    """A token that was made. token: the secret, null where it was written into a file."""
+
+    name: str
+    roles: list[str]
+    token: str | None
+
+
+Certificates = Annotated[dict[str, str], Field(description="Until when each certificate is valid, ISO 8601, by name.")]
+
 DOCUMENTS: Final[Mapping[str, Any]] = {
     "up": Addresses,
     "down": Down,
@@ -201,10 +232,17 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "demo": Demo,
     "send": Delivered | list[Delivered | Failed],  # type: ignore[valid-type]
     "ask": Answered,
+    "export": Exported,
     "features": Features,
     "evaluate": Measured,
     "report": Page,
     "paper": Paper,
+    "certs init": Certificates,
+    "certs renew": Certificates,
+    "certs list": Certificates,
+    "token new": NewToken,
+    "token list": list[TokenLine],
+    "token remove": list[TokenLine],
     "channel get": ChannelSettings,
     "channel set": ChannelSettings,
     "channel reset": ChannelSettings,

@@ -6,10 +6,11 @@
 A command may need a package of an extra, such as torch. Where that is not installed, the error says how to install it.
 """
 
+import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -30,6 +31,7 @@ _OWN = {
     "shared",
     "transmitter",
 }
+_CALLS = {"transmitter", "channel", "receiver"}  # names of options that hold an address
 _EXTRAS = {"matplotlib": "plot", "nicegui": "console", "sigmf": "sigmf"}
 
 
@@ -70,6 +72,7 @@ def lazy_app(
                 loaded = typer.Typer(add_completion=False, rich_markup_mode="markdown")
                 loaded.command(name)(load(commands[name].target))
                 command = typer.main.get_command(loaded)
+                add_security(command)
                 for parameter in command.params:
                     read_units(parameter)
             return name, command, rest
@@ -77,6 +80,40 @@ def lazy_app(
     return typer.Typer(
         cls=LazyGroup, help=help_text, no_args_is_help=default is None, rich_markup_mode="markdown", **options
     )
+
+
+def add_security(command: Any) -> None:
+    """Let a command that calls services take certificates and a token; those that hide rare options hide these too."""
+    names = {parameter.name for parameter in command.params}
+    if not names & _CALLS:
+        return
+    probe = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+    probe.command()(_security)
+    options: list[Any] = typer.main.get_command(probe).params
+    for option in options:
+        option.hidden = "help_all" in names
+        option.expose_value = False
+        command.params.append(option)
+
+
+def _secure(variable: str, help_text: str) -> Any:
+    def keep(ctx: Any, value: str | None) -> None:  # noqa: ARG001 - typer gives the context first
+        """The client library reads it there, and so do processes that this one starts."""
+        if value is not None:
+            os.environ[variable] = value
+
+    return typer.Option(envvar=variable, metavar="FILE", help=help_text, rich_help_panel="Security", callback=keep)
+
+
+def _security(
+    tls_ca: Annotated[str | None, _secure("SEMLINK_TLS_CA", "Certificates that the services' own come from.")] = None,
+    tls_cert: Annotated[str | None, _secure("SEMLINK_TLS_CERT", "Your certificate, for services that ask.")] = None,
+    tls_key: Annotated[str | None, _secure("SEMLINK_TLS_KEY", "Its private key.")] = None,
+    token_file: Annotated[
+        str | None, _secure("SEMLINK_TOKEN_FILE", "Holds your token; or SEMLINK_TOKEN is the token.")
+    ] = None,
+) -> None:
+    """The options that `add_security` adds."""
 
 
 def read_units(parameter: Any) -> None:

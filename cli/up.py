@@ -1,8 +1,10 @@
 """`semlink up`: the link on this machine."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from threading import Timer
 from time import sleep
@@ -29,6 +31,10 @@ Kb = Annotated[
 Source = Annotated[str, typer.Option(help="What the knowledge base is built from if --kb holds none.")]
 Clip = Annotated[str | None, typer.Option(help="CLIP model of both ends, such as ViT-B-32; else clip-tiny.")]
 Weights = Annotated[str | None, typer.Option(help="Its weights: a file, or a tag such as openai.", metavar="FILE|TAG")]
+Bundle = Annotated[
+    Path | None,
+    typer.Option(help="Folder of `semlink export`, in place of CLIP and weights: no torch is needed.", metavar="DIR"),
+]
 Codec = Annotated[str | None, typer.Option(help=f"Codec of pictures that name none. {CODEC_HELP}")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for what this run writes: logs, knowledge base.")]
@@ -42,6 +48,7 @@ def up(
     source: Source = "drawn",
     clip: Clip = None,
     weights: Weights = None,
+    bundle: Bundle = None,
     weights_dir: WeightsDir = None,
     download: Download = False,
     codec: Codec = None,
@@ -51,6 +58,8 @@ def up(
     transmitter_port: Annotated[int, _Port] = 50051,
     channel_port: Annotated[int, _Port] = 50052,
     receiver_port: Annotated[int, _Port] = 50053,
+    console: Annotated[bool, typer.Option("--console", help="The page in the browser too: `semlink console`.")] = False,
+    console_port: Annotated[int, _Port] = 8080,
     json: Json = False,
 ) -> None:
     """Run transmitter, channel and receiver on this machine until Ctrl-C.
@@ -61,6 +70,7 @@ def up(
     (`semlink up &`) SIGINT is ignored, as POSIX wants it, and under nohup SIGHUP; the others work there too.
 
     - `semlink up`
+    - `semlink up --console` — with the page at http://127.0.0.1:8080
     - `semlink up --kb my-kb --source holiday-pictures/` — your own pictures, one sub-folder per label
     - `semlink up --clip ViT-B-32 --weights openai --codec raw` — a real CLIP, from this machine's cache
     - `semlink up --own-codec signs.py:Signs --codec signs` — see docs/tutorial/your-own-codec.md
@@ -72,6 +82,7 @@ def up(
     models: dict[str, Any] = {
         "clip": clip,
         "weights": weights,
+        "bundle": bundle,
         "device": device,
         "download": download,
         "own_codec": own_codec,
@@ -81,7 +92,8 @@ def up(
     with running(plan) as link:
         addresses = link.addresses
         answer(json, addresses, lambda: say_ready(link))
-        _wait(link)
+        with _console(addresses, console_port) if console else nullcontext():
+            _wait(link)
 
 
 def make_plan(
@@ -165,6 +177,17 @@ def say_ready(link: LocalLink) -> None:
     out.print(f"    semlink send PICTURE --snr-db 5{at}", style="bold", highlight=False)
     out.print(f"    semlink channel set --snr-db 0 --fading rayleigh{channel_at}", style="bold", highlight=False)
     out.print("\nCtrl-C stops it, or `semlink down` in another terminal.", style="dim")
+
+
+@contextmanager
+def _console(addresses: Mapping[str, str], port: int) -> Iterator[None]:
+    """The console of a link, in a process of its own; the link goes on should it end."""
+    flags = command_line(**addresses, port=port)
+    with subprocess.Popen([sys.executable, "-P", "-m", "semlink", "console", "--no-open", *flags]) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
 
 
 def _wait(link: LocalLink) -> None:

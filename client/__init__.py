@@ -24,6 +24,7 @@ from shared.frame.question import Asked
 from shared.frame.reception import ChannelReport, Hit, Trace
 from shared.ledger import Entry, Kind
 from shared.phy import ChannelSettings
+from shared.rpc.dial import Security
 
 __all__ = [
     "Added",
@@ -45,6 +46,7 @@ __all__ = [
     "KnowledgeBaseClient",
     "KnowledgeBaseInfo",
     "NewItem",
+    "Security",
     "SemLink",
     "SemLinkError",
     "SendOptions",

@@ -8,7 +8,7 @@ from itertools import count
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
-import grpc
+import grpc.aio
 import numpy.typing as npt
 
 from client.connection import TRANSMITTER, rpc_errors
@@ -22,12 +22,21 @@ from client.options import (
     with_timeout,
 )
 from client.pictures import Picture, one_of
-from client.stream import IN_FLIGHT, Answer, Build, Journal, Order, checked_in_flight, read_delivery
+from client.stream import (
+    IN_FLIGHT,
+    Answer,
+    Build,
+    Journal,
+    Order,
+    checked_in_flight,
+    noted,
+    read_delivery,
+    sending,
+)
 from protos.semlink.v1 import transmitter_pb2 as api
 from protos.semlink.v1.transmitter_pb2_grpc import TransmitterStub
 from shared.frame.delivery import Delivery, TransmitterInfo
-from shared.rpc.address import checked_address, proxy_allowed
-from shared.rpc.options import channel_options
+from shared.rpc.dial import Dialer, Security
 from shared.wire import from_message
 
 if TYPE_CHECKING:
@@ -44,14 +53,15 @@ class AsyncSemLink:
             print((await link.send("cat.jpg", snr_db=5)).label)
 
     address: HOST:PORT of the transmitter. timeout: seconds that a call may take where it says nothing else.
+    security: certificates and token; None takes those of the environment.
     """
 
-    def __init__(self, address: str = TRANSMITTER, timeout: float = 30.0) -> None:
-        self.address = checked_address(address)
+    def __init__(self, address: str = TRANSMITTER, timeout: float = 30.0, security: Security | None = None) -> None:
+        dialer = Dialer(address, security)
+        self.address = dialer.address
         self.timeout = timeout
         checked_timeout(timeout)
-        options = channel_options(use_proxy=proxy_allowed(self.address))
-        self._channel = grpc.aio.insecure_channel(self.address, options)
+        self._channel: grpc.aio.Channel = dialer.aio_channel()
         self._stub: TransmitterAsyncStub = TransmitterStub(self._channel)
 
     async def __aenter__(self) -> Self:
@@ -85,10 +95,10 @@ class AsyncSemLink:
 
     async def _sent(self, request: api.SendImageRequest) -> Delivery:
         start = perf_counter()
-        with rpc_errors(self.address):
+        with rpc_errors(self.address), sending() as metadata:
             call = self._stub.SendEmbedding if request.HasField("embedding") else self._stub.SendImage
-            message = await call(request, timeout=request.timeout_seconds or None)
-        return read_delivery(message, perf_counter() - start)
+            message = await call(request, timeout=request.timeout_seconds or None, metadata=metadata)
+            return noted(read_delivery(message, perf_counter() - start))
 
     async def ask(self, picture: Picture, question: str, **options: Unpack[AskOptions]) -> Delivery:
         """Send of a picture what a question is about, and get the receiver's answer; see `SemLink.ask`."""

@@ -18,6 +18,7 @@ from shared.frame.reception import Reception
 from shared.phy import ChannelSettings
 from shared.phy.conditions.presets import Preset
 from shared.phy.conditions.schedule import Schedule
+from shared.rpc.dial import Security
 from shared.wire import from_message, to_message
 from shared.wire.channel import override_to_wire, settings_from_wire
 from shared.wire.failure import error_from_failure
@@ -40,8 +41,8 @@ class ChannelControl(Client):
         channel.schedule(Schedule.from_file("train.toml"))
     """
 
-    def __init__(self, address: str = CHANNEL, timeout: float = 10.0) -> None:
-        super().__init__(address, timeout)
+    def __init__(self, address: str = CHANNEL, timeout: float = 10.0, security: Security | None = None) -> None:
+        super().__init__(address, timeout, security)
         self._stub = ChannelStub(self._channel)
 
     def get(self) -> ChannelSettings:

@@ -12,10 +12,21 @@ import numpy.typing as npt
 from client.connection import TRANSMITTER, Client, rpc_errors
 from client.options import AskOptions, SendOptions, build_pair, build_question, build_request, with_timeout
 from client.pictures import Picture, one_of
-from client.stream import IN_FLIGHT, Answer, Build, Journal, Order, checked_in_flight, read_delivery
+from client.stream import (
+    IN_FLIGHT,
+    Answer,
+    Build,
+    Journal,
+    Order,
+    checked_in_flight,
+    noted,
+    read_delivery,
+    sending,
+)
 from protos.semlink.v1 import transmitter_pb2 as api
 from protos.semlink.v1.transmitter_pb2_grpc import TransmitterStub
 from shared.frame.delivery import Delivery, TransmitterInfo
+from shared.rpc.dial import Security
 from shared.wire import from_message
 
 
@@ -26,11 +37,12 @@ class SemLink(Client):
             print(link.send("cat.jpg", snr_db=5, fading="rayleigh").label)
 
     address: HOST:PORT of the transmitter. timeout: seconds that a call may take where it says nothing else.
+    security: certificates and token; None takes those of the environment.
     May be used by several threads.
     """
 
-    def __init__(self, address: str = TRANSMITTER, timeout: float = 30.0) -> None:
-        super().__init__(address, timeout)
+    def __init__(self, address: str = TRANSMITTER, timeout: float = 30.0, security: Security | None = None) -> None:
+        super().__init__(address, timeout, security)
         self._stub = TransmitterStub(self._channel)
 
     def describe(self) -> TransmitterInfo:
@@ -57,10 +69,10 @@ class SemLink(Client):
 
     def _sent(self, request: api.SendImageRequest) -> Delivery:
         start = perf_counter()
-        with rpc_errors(self.address):
+        with rpc_errors(self.address), sending() as metadata:
             call = self._stub.SendEmbedding if request.HasField("embedding") else self._stub.SendImage
-            message = call(request, timeout=request.timeout_seconds or None)
-        return read_delivery(message, perf_counter() - start)
+            message = call(request, timeout=request.timeout_seconds or None, metadata=metadata)
+            return noted(read_delivery(message, perf_counter() - start))
 
     def ask(self, picture: Picture, question: str, **options: Unpack[AskOptions]) -> Delivery:
         """Send of a picture what a question is about, and get the receiver's answer on what it rebuilt.

@@ -9,8 +9,7 @@ from google.protobuf.message import Message
 
 from client.options import checked_timeout
 from shared import errors
-from shared.rpc.address import checked_address, proxy_allowed
-from shared.rpc.options import channel_options
+from shared.rpc.dial import Dialer, Security
 from shared.rpc.status import error_from_rpc
 
 TRANSMITTER = "127.0.0.1:50051"
@@ -31,18 +30,34 @@ _TRANSPORT = (
 )
 
 
+_TLS = (
+    ("certificate has expired", "the certificate of {} has expired: its operator renews it, `semlink certs renew DIR`"),
+    ("CERTIFICATE_VERIFY_FAILED", "the certificate of {} does not come from those in --tls-ca: check both"),
+    ("is not in peer certificate", "the certificate of {} is for another name: use that one, or renew it with --host"),
+    ("WRONG_VERSION_NUMBER", "{} does not speak TLS: leave --tls-ca out, or start it with --tls-cert and --tls-key"),
+    ("andshake failed", "TLS with {} failed"),
+    (
+        "Socket closed",
+        "{} closed the connection: it is stopping, or it wants TLS (--tls-ca), or a certificate that it accepts "
+        "(--tls-cert, --tls-key)",
+    ),
+)
+"""Parts of what gRPC itself says, and what they mean."""
+
+
 class Client:
     """A connection that closes with its context.
 
     address: HOST:PORT of the service. timeout: seconds that a call may take where it says nothing else.
+    security: certificates and token; None takes those of the environment.
     """
 
-    def __init__(self, address: str, timeout: float) -> None:
-        self.address = checked_address(address)
+    def __init__(self, address: str, timeout: float, security: Security | None = None) -> None:
+        dialer = Dialer(address, security)
+        self.address = dialer.address
         self.timeout = timeout
         checked_timeout(timeout)
-        options = channel_options(use_proxy=proxy_allowed(self.address))
-        self._channel = grpc.insecure_channel(self.address, options)
+        self._channel: grpc.Channel = dialer.channel()
 
     def __enter__(self) -> Self:
         return self
@@ -83,5 +98,13 @@ def error_of(error: grpc.RpcError, address: str) -> errors.SemLinkError:
     if isinstance(found, errors.Expired) and "Deadline Exceeded" in str(found):
         return errors.Expired(f"{address} did not answer before the deadline; give it more with timeout")
     if isinstance(found, errors.Unavailable) and str(found).startswith(_TRANSPORT):
-        return errors.Unavailable(f"nothing answers at {address}; `semlink up` starts the services ({found})")
+        return errors.Unavailable(f"{_why_not(address, str(found))} ({found})")
     return found
+
+
+def _why_not(address: str, told: str) -> str:
+    """What gRPC's words for a connection that did not come about mean."""
+    for words, meaning in _TLS:
+        if words in told:
+            return meaning.format(address)
+    return f"nothing answers at {address}; `semlink up` starts the services"

@@ -17,6 +17,7 @@ from protos.semlink.v1.knowledge_base_pb2_grpc import KnowledgeBaseStub
 from shared.errors import InvalidInput
 from shared.frame.kb import Added, Found, Item, Kept, KnowledgeBaseInfo, Listed, NewItem, Snapshot, Verification
 from shared.frame.symbols import pack_floats
+from shared.rpc.dial import Security
 from shared.types import Embedding
 from shared.wire import from_message
 
@@ -35,8 +36,8 @@ class Query(TypedDict, total=False):
 class KnowledgeBaseClient(Client):
     """Asks and changes a running receiver's knowledge base."""
 
-    def __init__(self, address: str = RECEIVER, timeout: float = 10.0) -> None:
-        super().__init__(address, timeout)
+    def __init__(self, address: str = RECEIVER, timeout: float = 10.0, security: Security | None = None) -> None:
+        super().__init__(address, timeout, security)
         self._stub = KnowledgeBaseStub(self._channel)
 
     def describe(self) -> KnowledgeBaseInfo:

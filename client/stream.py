@@ -14,6 +14,7 @@ from protos.semlink.v1 import transmitter_pb2 as api
 from shared.errors import InvalidSetting, SemLinkError, Unavailable
 from shared.frame.delivery import Delivery
 from shared.ledger import Entry, Kind, Stage, place_of
+from shared.observe.tracing import TRACEPARENT, Calls, call_span, note, stage_spans
 from shared.wire import from_message
 from shared.wire.failure import error_from_failure
 
@@ -46,6 +47,20 @@ def read_delivery(message: api.Delivery, round_trip_seconds: float) -> Delivery:
     return replace(delivery, ledger=ledger, total_seconds=math.fsum(entry.seconds for entry in ledger))
 
 
+@contextmanager
+def sending() -> Iterator[tuple[tuple[str, str], ...] | None]:
+    """A span around the call that sends one picture, where traces are on; gives the call's metadata."""
+    with call_span("SendImage", root=True) as traceparent:
+        yield ((TRACEPARENT, traceparent),) if traceparent else None
+
+
+def noted(delivery: Delivery) -> Delivery:
+    """The delivery, told to the span of its call."""
+    note(burst_id=delivery.burst_id, codec=delivery.codec, k=delivery.k, label=delivery.label)
+    stage_spans(entry for entry in delivery.ledger if entry.stage == Stage.ACCESS)
+    return delivery
+
+
 class Journal:
     """The pictures of one stream that were handed over and not yet answered.
 
@@ -58,6 +73,7 @@ class Journal:
         self._address = address
         self._put = put
         self._waiting: dict[int, float] = {}
+        self._calls = Calls("SendImages")
         self.raised: Exception | None = None
 
     def request(self, position: int, given: Any) -> api.SendImageRequest | Answer:
@@ -66,6 +82,7 @@ class Journal:
             request = self._build(given, request_id=position)
         except SemLinkError as error:
             return Answer(position, error)
+        request.traceparent = self._calls.begin(position)
         self._waiting[position] = perf_counter()
         return request
 
@@ -88,6 +105,7 @@ class Journal:
         except Exception as error:  # an answer that cannot be read
             self.raised = error
         for position in sorted(self._waiting):
+            self._calls.end(position, str(lost))
             self._put(Answer(position, lost))
         self._waiting.clear()
         self._put(None)
@@ -98,9 +116,13 @@ class Journal:
         if start is None:
             return
         if response.WhichOneof("outcome") == "delivery":
-            self._put(Answer(response.request_id, read_delivery(response.delivery, perf_counter() - start)))
+            delivery = read_delivery(response.delivery, perf_counter() - start)
+            self._calls.end(response.request_id, burst_id=delivery.burst_id, codec=delivery.codec, k=delivery.k)
+            self._put(Answer(response.request_id, delivery))
         else:
-            self._put(Answer(response.request_id, error_from_failure(response.failure)))
+            error = error_from_failure(response.failure)
+            self._calls.end(response.request_id, str(error))
+            self._put(Answer(response.request_id, error))
 
 
 class Order:

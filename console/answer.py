@@ -1,9 +1,9 @@
 """An answer on the page: the pictures side by side, what the receiver says, where symbols and time went."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from nicegui import ui
+from nicegui import app, ui
 
 from client import Delivery, Item
 from console import charts, equivalent
@@ -12,24 +12,29 @@ from console.link import Link
 from console.parts import labelled, picture
 from shared.units import decibels
 
+RECEIVED: Final = "received"
+"""Key of what the page received last: the label of the answer, and the embedding."""
+
 
 def show_answer(link: Link, chosen: Chosen, options: Mapping[str, Any], delivery: Delivery, item: Item) -> None:
     """Draw one delivery into the current place of the page. item: of the knowledge base, the answer."""
+    if delivery.trace is not None and delivery.trace.embedding is not None:
+        app.storage.client[RECEIVED] = (delivery.label, delivery.trace.embedding)
     with ui.row().classes("w-full gap-4 items-start"):
-        with ui.card().classes("grow basis-80 min-w-0"):
+        with ui.card().classes("grow basis-[45%] min-w-[min(20rem,100%)]"):
             _pictures(chosen, delivery, item)
             _verdict(chosen, delivery)
-        with ui.card().classes("grow basis-80 min-w-0"):
+        with ui.card().classes("grow basis-[45%] min-w-[min(20rem,100%)]"):
             ui.label("Nearest items").classes("text-lg")
             _nearest(delivery)
     with ui.row().classes("w-full gap-4 items-stretch"):
-        with ui.card().classes("grow basis-80 min-w-0"):
+        with ui.card().classes("grow basis-[45%] min-w-[min(20rem,100%)]"):
             ui.label("Constellation").classes("text-lg")
             if delivery.trace is not None and len(delivery.trace.sent):
                 ui.echart(charts.constellation(delivery.trace)).classes("w-full h-80").props(
                     "data-testid=constellation"
                 )
-        with ui.card().classes("grow basis-96 min-w-0"):
+        with ui.card().classes("grow basis-[45%] min-w-[min(20rem,100%)]"):
             total = f"Where the time went: {1e3 * delivery.total_seconds:.2f} ms"
             ui.label(total).classes("text-lg")
             ui.echart(charts.ledger(delivery.ledger)).classes("w-full h-64").props("data-testid=ledger")

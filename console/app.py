@@ -16,9 +16,12 @@ from console.live import LiveTab
 from console.parts import labelled
 from console.results import ResultsTab
 from console.send import SendTab
+from console.take import SCRIPT
 from shared.errors import Unavailable
 
 _LOOK_SECONDS: Final = 2.0
+_RECONNECT_SECONDS: Final = 30.0
+"""A page that lost its connection for so long is forgotten, with all that it showed: a loaded machine may take some."""
 _TABS: Final[dict[str, Callable[[Link, Gallery], object]]] = {
     "Live": LiveTab,
     "Compare": CompareTab,
@@ -43,7 +46,7 @@ def serve(link: Link, host: str, port: int, *, show: bool, ready: Callable[[str]
     chosen = _port(host, port)
     pictures = Gallery()
 
-    @ui.page("/", title="SemLink")
+    @ui.page("/", title="SemLink", reconnect_timeout=_RECONNECT_SECONDS)
     async def page(request: Request) -> None:
         await _page(link, pictures, request)
 
@@ -68,6 +71,7 @@ def _port(host: str, port: int) -> int:
 
 async def _page(link: Link, pictures: Gallery, request: Request) -> None:
     ui.add_css(_STYLE)
+    ui.add_body_html(SCRIPT)
     with ui.header().classes("items-center gap-x-4 gap-y-0 py-1"):
         ui.label("SemLink").classes("text-xl font-bold")
         with ui.tabs().classes("grow").props("dense outside-arrows mobile-arrows align=left") as tabs:

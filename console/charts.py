@@ -1,9 +1,11 @@
 """ECharts options of what is drawn; no browser is needed to make them."""
 
+import math
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from client import Entry, Kind, Trace
+from shared.phy.conditions.schedule import Schedule
 from shared.types import Complex
 
 RIGHT, WRONG, UNKNOWN = "#15955a", "#d92d3a", "#64748b"
@@ -87,3 +89,26 @@ def lines(names: Sequence[str], unit: str, *, minimum: float | None = None, maxi
             for place, name in enumerate(names)
         ],
     }  # fmt: skip
+
+
+_STEPS: Final = 400
+
+
+def timeline(schedule: Schedule, seconds: float) -> dict[str, Any]:
+    """The SNR that a schedule asks for over one round of it, and a cursor where it stands. seconds: since its start."""
+    course = schedule.timeline()
+    length = schedule.repeat_seconds or max((one.seconds + one.ramp_seconds for one in schedule.changes), default=0.0)
+    length = length or 1.0
+    base = schedule.base().snr_db
+    places = [length * step / _STEPS for step in range(_STEPS)]
+    values = [course.at(at).get("snr_db", base) for at in places]
+    at = seconds % length if schedule.repeat_seconds else min(seconds, length)
+    chart = lines(["SNR asked"], "dB")
+    points = zip(places, values, strict=True)
+    chart["series"][0]["data"] = [[round(x, 3), round(y, 3)] for x, y in points if math.isfinite(y)]
+    chart["series"][0] |= {"step": "end", "markLine": {
+        "symbol": "none", "animation": False, "label": {"formatter": f"{seconds:.1f} s"},
+        "lineStyle": {"color": WRONG, "type": "solid", "width": 2}, "data": [{"xAxis": round(at, 3)}],
+    }}  # fmt: skip
+    chart["xAxis"] |= {"min": 0, "max": length, "name": "s"}
+    return cast(dict[str, Any], chart)

@@ -5,12 +5,14 @@ from functools import partial
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
-from nicegui import events, ui
+from nicegui import app, events, ui
 
 from client import KnowledgeBaseClient, NewItem
+from console import kb_map
+from console.answer import RECEIVED
 from console.gallery import Gallery
 from console.link import Link
-from console.parts import ErrorLine, picture, tagged
+from console.parts import ErrorLine, Latest, picture, tagged
 
 _SHOWN: Final = 48
 _SEARCH_SECONDS: Final = 120.0
@@ -31,6 +33,9 @@ class KnowledgeBaseTab:
 
     def __init__(self, link: Link, _: Gallery) -> None:
         self._link = link
+        self._latest = Latest()
+        self._map: kb_map.Map | None = None
+        self._fallen: object = None
         with ui.card().classes("w-full"):
             with ui.row().classes("items-center gap-4"):
                 self._about = tagged(ui.label(), "kb-about")
@@ -39,6 +44,12 @@ class KnowledgeBaseTab:
                 self._name = ui.input("name of the snapshot").classes("w-44")
             self._queries()
             self._error = ErrorLine("kb-error")
+            opened = ui.expansion("Map of the embeddings, and where the last one that was received falls")
+            with tagged(opened.classes("w-full"), "kb-map-open"):
+                self._chart = ui.echart({"series": []}).classes("w-full h-96")
+                tagged(self._chart, "kb-map")
+            opened.on_value_change(lambda event: self._draw_map() if event.value else None)
+            ui.timer(0.5, self._fall)
         self._items = tagged(ui.row().classes("w-full gap-3"), "kb-items")
         ui.timer(0.1, self._browse, once=True)
 
@@ -64,7 +75,7 @@ class KnowledgeBaseTab:
 
     async def _browse(self) -> None:
         label = str(self._label.value or "").strip() or None
-        found = await self._ask(partial(_listed, label=label))
+        found = await self._latest.answer_of(self._ask(partial(_listed, label=label)))
         if found is not None:
             self._show(found)
         await self._describe()
@@ -83,9 +94,24 @@ class KnowledgeBaseTab:
         event.sender.run_method("reset")
 
     async def _find(self, **query: Any) -> None:
-        found = await self._ask(partial(_found, query=query))
+        found = await self._latest.answer_of(self._ask(partial(_found, query=query)))
         if found is not None:
             self._show(found)
+
+    async def _draw_map(self) -> None:
+        self._map = await self._ask(kb_map.read_map) or self._map
+        self._fallen = None
+        self._fall()
+
+    def _fall(self) -> None:
+        """Draw the map where something new was received, or nothing was drawn yet."""
+        received = app.storage.client.get(RECEIVED)
+        if self._map is None or self._fallen is (received or self._map):
+            return
+        self._fallen = received or self._map
+        self._chart.options.clear()
+        self._chart.options.update(kb_map.chart(self._map, received))
+        self._chart.update()
 
     def _show(self, items: Iterable[Shown]) -> None:
         self._items.clear()

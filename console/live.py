@@ -2,7 +2,8 @@
 
 import asyncio
 import tempfile
-from itertools import cycle
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final, get_args
@@ -10,10 +11,12 @@ from typing import Any, Final, get_args
 from nicegui import events, ui
 
 from client import SemLinkError
-from console import charts, gallery
+from console import charts, live_sources
 from console.gallery import Gallery
 from console.link import Link
 from console.live_figures import LiveFigures, sample_of
+from console.live_recording import NAME, Tape
+from console.live_sources import CAMERA, FOLDER, QUERY_SET, SOURCES, Frame
 from console.parts import ErrorLine, labelled, tagged
 from shared.phy.conditions.schedule import Schedule
 from shared.phy.conditions.settings import FadingName
@@ -21,7 +24,7 @@ from shared.phy.conditions.settings import FadingName
 _DRAW_SECONDS: Final = 0.5
 _MOST_IN_FLIGHT: Final = 32
 _CHARTS: Final[tuple[tuple[str, str, tuple[str, ...], str, float | None, float | None], ...]] = (
-    ("live-accuracy", "Accuracy, rolling, with its 95 % interval", ("accuracy", "lower", "upper"), "", 0.0, 1.0),
+    ("live-accuracy", "Accuracy, rolling, with its 95 % interval", ("lower", "upper", "accuracy"), "", 0.0, 1.0),
     ("live-snr", "SNR of each burst", ("asked", "achieved"), "dB", None, None),
     ("live-latency", "Latency, emulated stages included", ("p50", "p95"), "ms", None, None),
     ("live-confidence", "Confidence, rolling", ("confidence",), "", 0.0, 1.0),
@@ -37,9 +40,13 @@ class LiveTab:
         self._started = monotonic()
         self._running: asyncio.Task[None] | None = None
         self._in_flight: set[asyncio.Task[None]] = set()
+        self._tape: Tape | None = None
+        self._client = ui.context.client
         with ui.card().classes("w-full"):
             self._stream_controls()
             self._channel_controls()
+            self._timeline = tagged(ui.echart({"series": []}).classes("w-full h-52"), "live-timeline")
+            self._timeline.set_visibility(False)
             self._summary = tagged(ui.label("nothing sent yet"), "live-summary")
             self._error = ErrorLine("live-error")
         self._charts: list[tuple[ui.echart, tuple[str, ...]]] = []
@@ -50,20 +57,30 @@ class LiveTab:
                     chart = ui.echart(charts.lines(curves, unit, minimum=least, maximum=most))
                     self._charts.append((tagged(chart.classes("w-full h-64"), name), curves))
         ui.timer(_DRAW_SECONDS, self._draw)
-        ui.context.client.on_delete(self._stop)
+        self._client.on_delete(self._gone)
 
     def _stream_controls(self) -> None:
+        with ui.row().classes("w-full items-center gap-4"):
+            self._source = tagged(ui.select(list(SOURCES), value=QUERY_SET, label="pictures"), "live-source")
+            self._source.classes("w-32")
+            self._folder = tagged(ui.input("folder, on the console's machine"), "live-folder").classes("w-64")
+            self._folder.bind_visibility_from(self._source, "value", lambda value: value == FOLDER)
+            video = ui.element("video").props("autoplay playsinline muted").classes(f"{live_sources.VIDEO} w-20 h-20")
+            video.bind_visibility_from(self._source, "value", lambda value: value == CAMERA)
         with ui.row().classes("items-center gap-4"):
             self._button = tagged(ui.button("Start", icon="play_arrow", on_click=self._toggle), "live-start")
             self._rate = ui.number("pictures a second", value=5, min=0.2, max=100).classes("w-40")
             self._harq = ui.switch("HARQ")
+            record = ui.button("Record", icon="fiber_manual_record", on_click=self._record).props("flat")
+            self._record_button = tagged(record.tooltip("the channel's symbols as SigMF, of everybody"), "live-record")
             ui.button("CSV", icon="download", on_click=self._export).props("flat")
             ui.button("Forget", icon="restart_alt", on_click=self._forget).props("flat")
 
     def _channel_controls(self) -> None:
         with ui.row().classes("w-full items-center gap-4"):
-            ui.label("Channel, for everybody:")
-            self._snr = ui.slider(min=-10, max=40, step=0.5, value=10).props("label-always").classes("grow max-w-md")
+            ui.label("Channel, for everybody: SNR")
+            self._snr = ui.slider(min=-10, max=40, step=0.5, value=10).classes("grow max-w-md min-w-[8rem]")
+            ui.label().bind_text_from(self._snr, "value", lambda value: f"{value:g} dB").classes("w-16")
             labelled(tagged(self._snr, "live-snr-slider"), "SNR of the channel in dB")
             self._snr.on("change", lambda: self._set(snr_db=float(self._snr.value)))
             self._fading = ui.select(list(get_args(FadingName)), value="none", label="fading").classes("w-32")
@@ -105,19 +122,53 @@ class LiveTab:
         event.sender.run_method("reset")
 
     async def _follow_scenario(self) -> None:
-        if self._running is None or self._link.away["channel"]:
+        """Show the scenario that runs, with a cursor where it stands."""
+        if self._link.away["channel"]:
             return
         state = await self._ask(lambda client: client.scheduled())
         running = state is not None and state.schedule is not None
+        self._timeline.set_visibility(running)
         self._scenario.set_text(f"scenario {state.schedule.name} at {state.seconds:.1f} s" if running else "")
+        if running:
+            self._timeline.options.clear()
+            self._timeline.options.update(charts.timeline(state.schedule, state.seconds))
+            self._timeline.update()
 
     def _toggle(self) -> None:
         if self._running is not None:
             self._stop()
-            self._button.set_text("Start")
+            self._show_running(False)
             return
+        self._error.say("")
         self._running = asyncio.create_task(self._run())
-        self._button.set_text("Pause")
+        self._show_running(True)
+
+    def _show_running(self, running: bool) -> None:
+        self._button.set_text("Pause" if running else "Start")
+        self._button.set_icon("pause" if running else "play_arrow")
+
+    async def _record(self) -> None:
+        """Begin a recording, or end it and save it."""
+        if self._tape is None:
+            try:
+                tape = Tape(self._link.addresses["channel"])
+            except SemLinkError as error:
+                self._error.say(str(error))
+                return
+            self._tape = await self._error.answer_of(tape.start())
+        else:
+            tape, self._tape = self._tape, None
+            archive = await self._error.answer_of(tape.stop())
+            if archive is not None:
+                ui.download.content(archive, f"{NAME}.sigmf", "application/x-tar")
+        self._record_button.set_text("Record" if self._tape is None else "End recording")
+
+    async def _gone(self) -> None:
+        """The page is closed: nothing goes on for it."""
+        self._stop()
+        if self._tape is not None:
+            with suppress(SemLinkError):
+                await self._tape.stop()
 
     def _stop(self) -> None:
         """Send no more; also when the page is gone, and nothing can be drawn."""
@@ -126,10 +177,21 @@ class LiveTab:
             self._running = None
 
     async def _run(self) -> None:
+        """Send until it is paused, or the source says why it gives nothing."""
+        pictures = live_sources.frames(str(self._source.value), str(self._folder.value or ""), self._client)
+        try:
+            async with aclosing(pictures):
+                await self._send_all(pictures)
+        except (SemLinkError, TimeoutError) as error:
+            self._running = None
+            self._error.say(str(error) or "the camera's page does not answer")
+            self._show_running(False)
+
+    async def _send_all(self, pictures: AsyncGenerator[Frame]) -> None:
         """Send at the rate; at most 32 at a time, so that a slow link slows the stream down."""
-        for chosen in cycle(gallery.drawn().values()):
+        async for frame in pictures:
             if len(self._in_flight) < _MOST_IN_FLIGHT:
-                task = asyncio.create_task(self._send(chosen.data, chosen.label))
+                task = asyncio.create_task(self._send(frame.data, frame.label))
                 self._in_flight.add(task)
                 task.add_done_callback(self._in_flight.discard)
             await asyncio.sleep(1.0 / max(0.2, float(self._rate.value or 1.0)))

@@ -71,9 +71,10 @@ class LiveFigures:
         """Take a sample into the window, and a point into every curve."""
         self.samples.append(sample)
         window = self._window()
-        share = sum(one.right for one in window) / len(window)
-        low, high = wilson(share, len(window))
-        self._point(sample.seconds, {"accuracy": share, "lower": float(low), "upper": float(high)})
+        if known := [one for one in window if one.label]:
+            share = sum(one.right for one in known) / len(known)
+            low, high = wilson(share, len(known))
+            self._point(sample.seconds, {"lower": float(low), "upper": float(high), "accuracy": share})
         answered = [one for one in window if one.latency_seconds is not None]
         if answered:
             milliseconds = [1e3 * one.latency_seconds for one in answered if one.latency_seconds is not None]
@@ -100,10 +101,11 @@ class LiveFigures:
         lasted = window[-1].seconds - window[0].seconds
         rate = (len(window) - 1) / lasted if lasted > 0 else 0.0
         lost, rounds = sum(bool(one.error) for one in window), [one.rounds for one in window if one.rounds]
-        right = sum(one.right for one in window)
+        known = [one for one in window if one.label]
+        right = sum(one.right for one in known)
         words = [
             f"{len(self.samples)} pictures",
-            f"of the last {len(window)}: {right} right",
+            f"of the last {len(window)}: {right} right" if known else f"the last: {window[-1].received or 'no answer'}",
             f"{lost} without an answer",
             f"{np.mean(rounds):.2f} rounds" if rounds else "",
             f"{rate:.1f} a second",

@@ -37,6 +37,20 @@ def picture(data: bytes, alt: str, classes: str) -> ui.element:
     return show_picture(ui.element("img").classes(classes), data, alt)
 
 
+class Latest:
+    """Lets the last of several questions win: an earlier one may be answered later."""
+
+    def __init__(self) -> None:
+        self._asked = 0
+
+    async def answer_of(self, question: Awaitable[Answer | None]) -> Answer | None:
+        """The answer, or None where another question was asked meanwhile."""
+        self._asked += 1
+        mine = self._asked
+        answer = await question
+        return answer if mine == self._asked else None
+
+
 class ErrorLine:
     """Where a tab says what went wrong, beside what caused it. name: see `tagged`."""
 

@@ -30,6 +30,18 @@ def read_table(file: Path) -> Rows:
         return list(csv.DictReader(text))
 
 
+def _rounded(row: dict[str, str]) -> dict[str, str]:
+    """A row as it is shown: numbers with at most four places."""
+    return {name: _short(value) for name, value in row.items()}
+
+
+def _short(value: str) -> str:
+    try:
+        return f"{float(value):.4g}" if "." in value else value
+    except ValueError:
+        return value
+
+
 def curves(rows: Rows, x: str, y: str, each: Sequence[str]) -> dict[str, Any]:
     """A chart with a curve for each combination of values of the columns `each`; what is no number is left out."""
     found: dict[str, list[tuple[float, float]]] = {}
@@ -99,4 +111,5 @@ class ResultsTab:
                 tagged(chart.classes("w-full h-96"), "results-chart")
             shown = list(rows[0])[:_FIRST_COLUMNS] if rows else []
             columns = [{"name": name, "label": name, "field": name, "sortable": True} for name in shown]
-            ui.table(rows=rows, columns=columns, pagination=20).classes("w-full")
+            table = ui.table(rows=[_rounded(row) for row in rows], columns=columns, pagination=20)
+            table.classes("w-full").props("dense")

@@ -12,17 +12,9 @@ from console.controls import Controls
 from console.gallery import Chosen, Gallery
 from console.link import Link
 from console.parts import ErrorLine, labelled, picture, show_picture, tagged
+from console.take import draw, photograph
 
 _MOST_UPLOAD_BYTES: Final = 32 << 20
-# A picture on the clipboard goes where a chosen file goes: into the uploader's own input.
-_PASTE: Final = """
-document.addEventListener('paste', event => {
-  const input = document.querySelector('.semlink-upload input[type=file]');
-  if (!input || !event.clipboardData.files.length) return;
-  input.files = event.clipboardData.files;
-  input.dispatchEvent(new Event('change', {bubbles: true}));
-});
-"""
 
 
 class SendTab:
@@ -33,9 +25,9 @@ class SendTab:
         self._chosen = next(iter(gallery.drawn().values()))
         self._answers = 0
         with ui.row().classes("w-full gap-4 items-start"):
-            with ui.card().classes("grow basis-80 min-w-0"):
+            with ui.card().classes("grow basis-[45%] min-w-[min(20rem,100%)]"):
                 self._choose()
-            with ui.card().classes("grow basis-96 min-w-0"):
+            with ui.card().classes("grow basis-[45%] min-w-[min(20rem,100%)]"):
                 self.controls = Controls(link)
                 with ui.row().classes("items-center gap-4"):
                     self._button = ui.button("Send", icon="send", on_click=self.send).props("data-testid=send")
@@ -54,7 +46,11 @@ class SendTab:
             on_upload=self._uploaded,
             on_rejected=lambda: self._error.say(f"refused: choose a picture of at most {_MOST_UPLOAD_BYTES >> 20} MiB"),
         ).props('flat bordered accept="image/*,.heic"').classes("w-full semlink-upload")
-        ui.run_javascript(_PASTE)
+        with ui.row().classes("gap-2"):
+            ui.button("Camera", icon="photo_camera", on_click=lambda: photograph(self._error)).props(
+                "flat dense data-testid=camera"
+            )
+            ui.button("Draw", icon="draw", on_click=draw).props("flat dense data-testid=draw")
         ui.label("or one of the query set").classes("text-sm opacity-70")
         with ui.row().classes("gap-1"):
             for one in gallery.drawn().values():

@@ -7,13 +7,12 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from shared.errors import Unavailable
-from shared.rpc.address import checked_address
-from shared.rpc.options import channel_options
+from shared.rpc.dial import Dialer
 
 
 def is_serving(address: str, timeout: float = 1.0) -> bool:
     """Whether `address` answers SERVING within `timeout` seconds."""
-    with grpc.insecure_channel(checked_address(address), channel_options()) as channel:
+    with Dialer(address).channel(use_proxy=False) as channel:
         try:
             answer = HealthStub(channel).Check(HealthCheckRequest(), timeout=timeout)
         except grpc.RpcError:
@@ -26,7 +25,7 @@ def wait_serving(address: str, timeout: float) -> None:
 
     Raises Unavailable if it does not serve in time, or ends meanwhile.
     """
-    with grpc.insecure_channel(checked_address(address), channel_options()) as channel:
+    with Dialer(address).channel(use_proxy=False) as channel:
         states = HealthStub(channel).Watch(
             HealthCheckRequest(), timeout=None if math.isinf(timeout) else timeout, wait_for_ready=True
         )

@@ -5,14 +5,17 @@ The question is known here because whoever asks sits at the receiver; it does no
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shared.codecs.answerers import Answerer
 from shared.datasets.decoding import encode_png
 from shared.frame.burst import Burst
 from shared.frame.question import Rebuilt
 from shared.types import Pixels
+
+if TYPE_CHECKING:
+    from shared.codecs.answerers import Answerer
 
 
 class Answering:
@@ -22,8 +25,10 @@ class Answering:
         self._device = device
 
     @cached_property
-    def answerer(self) -> Answerer:
+    def answerer(self) -> "Answerer":
         """Raises NotFound without its weights."""
+        from shared.codecs.answerers import Answerer  # noqa: PLC0415 - loads torch
+
         return Answerer.load("judge", self._device)
 
     def answer(self, bursts: Sequence[Burst], pixels: Pixels, missing: Sequence[str]) -> list[Rebuilt]:

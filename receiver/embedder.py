@@ -80,12 +80,17 @@ class Embedder:
             return self._clip
 
     def _load(self) -> "Clip":
-        from shared.clip import load_clip  # noqa: PLC0415 - takes seconds, and few receivers need it
+        from shared.clip import MODEL, load_clip  # noqa: PLC0415 - takes seconds, and few receivers need it
 
         settings = self._settings
         log.info("loading CLIP", clip=self._name)
         clip = load_clip(
-            self._name, settings.weights, settings.device, download=settings.download, engine=settings.clip_engine
+            self._name if settings.bundle is None else MODEL,
+            settings.weights,
+            settings.device,
+            download=settings.download,
+            engine=settings.clip_engine,
+            bundle=settings.bundle,
         )
         if clip.fingerprint != self._fingerprint:
             raise Mismatch(

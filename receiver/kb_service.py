@@ -24,6 +24,7 @@ from shared.runtime.batching import Batcher
 from shared.runtime.deadline import Deadline
 from shared.types import Embedding
 from shared.wire import from_message, to_message
+from shared.wire.discretion import told
 from shared.wire.failure import failure_from
 from shared.wire.kb import embedding_from_wire, page_from_wire, page_to_wire, verification_to_wire, with_path_to_wire
 from shared.wire.limits import check_limits
@@ -127,7 +128,7 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
 
     async def _described(self) -> pb.KnowledgeBaseDescription:
         description = await asyncio.to_thread(lambda: self.knowledge_base.description)
-        return to_message(description, pb.KnowledgeBaseDescription)
+        return to_message(replace(description, source=told(description.source)), pb.KnowledgeBaseDescription)
 
     def _get_item(self, request: pb.GetItemRequest) -> Item:
         item = self.knowledge_base.get_item(request.item_id)
@@ -136,7 +137,7 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
         try:
             return replace(item, picture=read_original(item))
         except NotFound as error:
-            return replace(item, picture_missing=str(error))
+            return replace(item, picture_missing=told(str(error)))
 
     async def _add(self, request: pb.AddRequest) -> pb.AddResponse:
         try:

@@ -250,7 +250,8 @@ def _searches(works: Sequence[_Work]) -> list[list[_Work]]:
 
 def _trace(work: _Work) -> Trace:
     nothing = np.empty(0, np.complex64)
-    return Trace(sent=nothing, received=work.burst.payload, equalized=nothing if work.x_hat is None else work.x_hat)
+    x_hat = nothing if work.x_hat is None else work.x_hat
+    return Trace(sent=nothing, received=work.burst.payload, equalized=x_hat, embedding=work.embedding)
 
 
 def _undecodable(burst: Burst) -> SemLinkError:

@@ -23,20 +23,23 @@ from receiver.pipeline import ReceivePipeline
 from receiver.settings import ReceiverSettings
 from receiver.startup import load_codecs, open_knowledge_base
 from shared.codecs import AnyCodec, Codec
-from shared.device import resolve_device, use_threads
+from shared.device import device_type, use_threads
 from shared.frame.burst import Burst, CodecSpec, LinkConfiguration
 from shared.frame.reception import Reception
 from shared.ledger import Entry, Stage
 from shared.observe.metrics import CHANGES, ITEMS, LABELS, observe_stages
+from shared.observe.tracing import note
 from shared.rpc.server import Service
 from shared.rpc.status import answer_burst, answer_control
 from shared.rpc.streams import StreamAnswerer
+from shared.rpc.together import answer_bursts
 from shared.runtime.batching import Batcher
 from shared.runtime.deadline import Deadline
 from shared.runtime.threads import use_one_numpy_thread
 from shared.runtime.warming import Warming
 from shared.version import VERSION
 from shared.wire import to_message
+from shared.wire.discretion import told
 from shared.wire.link import reception_to_wire
 
 log = structlog.get_logger()
@@ -58,13 +61,14 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         embedder: Embedder,
     ) -> None:
         self.knowledge_base = knowledge_base
-        self._device = resolve_device(settings.device).type
+        self._device = device_type(settings.device)
         self._codecs = codecs
         self._pipeline = pipeline
         self._streams = StreamAnswerer(settings.max_in_flight)
         self._knowledge_service = KnowledgeBaseService(knowledge_base, embedder)
         self._warming = Warming()
         self._answered = 0
+        self._at_work = 0  # bursts
         self._headers: Batcher[Burst, Burst] = Batcher(
             pipeline.deframer.read_many, settings.batch_size, settings.batch_wait_seconds, "headers"
         )
@@ -74,8 +78,9 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             settings.batch_wait_seconds,
             "decoder",
             initializer=lambda: use_threads(settings.threads),
+            alone=lambda: self._at_work <= 1,
+            kind=lambda item: (item[1].fingerprint, item[1].k),
         )
-
         ITEMS.read_from(lambda: knowledge_base.view.head.items)
         LABELS.read_from(lambda: knowledge_base.description.labels)
         CHANGES.read_from(lambda: knowledge_base.view.head.version)
@@ -118,10 +123,12 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         await self._knowledge_service.stop()
         log.info("closing the knowledge base", bursts_answered=self._answered)
 
-    async def Receive(self, request_iterator: AsyncIterator[pb.Burst], context: Context) -> AsyncIterator[pb.Reception]:
+    async def Receive(
+        self, request_iterator: AsyncIterator[pb.Bursts], context: Context
+    ) -> AsyncIterator[pb.Receptions]:
         """The end of the air."""
-        async for reception in self._streams.map_unordered(request_iterator, self._answer):
-            yield reception
+        async for receptions in answer_bursts(self._streams, request_iterator, self._answer):
+            yield receptions
 
     async def _answer(self, message: pb.Burst) -> pb.Reception:
         if message.HasField("configure"):
@@ -132,6 +139,13 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         self._pipeline.deframer.hold(configuration)
 
     async def _receive(self, heard: Burst) -> pb.Reception:
+        self._at_work += 1
+        try:
+            return await self._received(heard)
+        finally:
+            self._at_work -= 1
+
+    async def _received(self, heard: Burst) -> pb.Reception:
         start = perf_counter()
         deadline = Deadline.after(heard.timeout_seconds)
         header: tuple[Entry, ...] = ()
@@ -141,6 +155,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         else:
             burst = self._pipeline.deframer.read(heard)
         codec = self._pipeline.admit(burst)
+        note(codec=codec.name, k=codec.k)
         if not isinstance(codec, Codec) or not codec.quick:  # CLIP too is slow at first
             await self._warming.ready(codec.name, partial(self._pipeline.decode_once, codec))
         reception, queue_seconds = await self._batcher.submit((burst, codec), deadline)
@@ -158,5 +173,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             version=VERSION,
             device=self._device,
             codecs=[to_message(spec, common.CodecSpec) for spec in specs],
-            knowledge_base=to_message(description, kb_pb.KnowledgeBaseDescription),
+            knowledge_base=to_message(
+                replace(description, source=told(description.source)), kb_pb.KnowledgeBaseDescription
+            ),
         )

@@ -37,6 +37,11 @@ class ReceiverSettings(ServerSettings):
     weights_dir: Path | None = Field(
         None, description="folder with weights of codecs that go before the shipped ones; or SEMLINK_WEIGHTS_DIR"
     )
+    bundle: Path | None = Field(
+        None,
+        description="folder that `semlink export` made, in place of clip and weights: CLIP and codecs run from it "
+        "without torch",
+    )
     download: bool = Field(False, description="fetch weights that are not in the cache")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where codecs and index run")
     clip_engine: Literal["auto", "torch", "openvino"] = Field(

@@ -7,9 +7,10 @@ import structlog
 
 from receiver.knowledge_base import EngineSettings, HasWriter, KnowledgeBase, WriterLock, build_knowledge_base
 from receiver.settings import ReceiverSettings
+from shared.clip import codecs_of
 from shared.codecs import AnyCodec, CodecShelf
 from shared.codecs.base.weight_files import use_weights_dir
-from shared.device import resolve_device
+from shared.device import device_type
 from shared.errors import NotFound
 from shared.types import Progress
 
@@ -42,8 +43,8 @@ def open_knowledge_base(settings: ReceiverSettings) -> KnowledgeBase:
 
 def load_codecs(settings: ReceiverSettings, clip_fingerprint: str) -> tuple[CodecShelf, list[AnyCodec]]:
     """Every codec that fits the knowledge base's CLIP; quick ones are run once, so that the first burst is as fast."""
-    use_weights_dir(settings.weights_dir)
-    shelf = CodecShelf(resolve_device(settings.device).type, clip_fingerprint, settings.own_codec)
+    use_weights_dir(settings.weights_dir or codecs_of(settings.bundle))
+    shelf = CodecShelf(device_type(settings.device), clip_fingerprint, settings.own_codec)
     codecs = shelf.load_all()
     for codec in codecs:
         if codec.quick:
@@ -101,6 +102,7 @@ def _build(settings: ReceiverSettings, source: str) -> None:
         settings.device,
         download=settings.download,
         engine=settings.clip_engine,
+        bundle=settings.bundle,
     )
     log.info("building the knowledge base", source=source, directory=str(settings.kb), clip=clip.name)
     report = build_knowledge_base(

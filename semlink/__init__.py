@@ -18,6 +18,7 @@ from client import (
     Delivery,
     KnowledgeBaseClient,
     NewItem,
+    Security,
     SemLink,
     SendOptions,
 )
@@ -32,7 +33,9 @@ from shared.errors import (
     Lost,
     Mismatch,
     NotFound,
+    PermissionDenied,
     SemLinkError,
+    Unauthenticated,
     Unavailable,
 )
 from shared.version import VERSION
@@ -57,9 +60,12 @@ __all__ = [
     "Mismatch",
     "NewItem",
     "NotFound",
+    "PermissionDenied",
+    "Security",
     "SemLink",
     "SemLinkError",
     "SendOptions",
+    "Unauthenticated",
     "Unavailable",
     "__version__",
 ]

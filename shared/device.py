@@ -1,36 +1,68 @@
-"""The device of tensors, and the hardware of this process."""
+"""The device of models, and the hardware of this process. Torch is asked where it is installed."""
 
 import os
 import platform
-
-import torch
+import sys
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final
 
 from shared.errors import InvalidSetting
 
+if TYPE_CHECKING:
+    import torch
+
 DEVICES = ("auto", "cpu", "cuda")
+NO_TORCH: Final = "torch is not installed here: pip install 'semlink[services]'"
 
 
-def resolve_device(device: str) -> torch.device:
+def has_torch() -> bool:
+    """Whether torch is installed; a light installation does without."""
+    return sys.modules.get("torch") is not None or find_spec("torch") is not None
+
+
+def resolve_device(device: str) -> "torch.device":
     """The device named by `auto` (a GPU if there is one), `cpu` or `cuda`."""
-    gpu = torch.cuda.is_available()
+    import torch  # noqa: PLC0415 - a light installation has none
+
+    return torch.device(device_type(device))
+
+
+def device_type(device: str) -> str:
+    """`cpu` or `cuda`, for a device named as for `resolve_device`; `auto` is the processor where torch is not there."""
     if device not in DEVICES:
         raise InvalidSetting(f"Device {device!r} is unknown; choose one of {', '.join(DEVICES)}.")
+    if device == "cpu" or (device == "auto" and not has_torch()):
+        return "cpu"
+    if not has_torch():
+        raise InvalidSetting(f"Device 'cuda' was asked for, but {NO_TORCH}; choose 'auto' or 'cpu'.")
+    import torch  # noqa: PLC0415
+
+    gpu = torch.cuda.is_available()
     if device == "cuda" and not gpu:
         raise InvalidSetting("Device 'cuda' was asked for, but torch sees no GPU here; choose 'auto' or 'cpu'.")
-    return torch.device("cuda" if gpu and device != "cpu" else "cpu")
+    return "cuda" if gpu else "cpu"
 
 
 def use_threads(count: int | None) -> None:
     """Set the number of processor threads that torch uses for calls of this thread; None keeps the default.
 
-    OpenMP keeps the number per calling thread, so call this in the thread that computes.
+    OpenMP keeps the number per calling thread, so call this in the thread that computes. Nothing where torch is not
+    loaded.
     """
-    if count is not None:
-        torch.set_num_threads(count)
+    if count is not None and (loaded := sys.modules.get("torch")) is not None:
+        loaded.set_num_threads(count)
+
+
+def thread_count() -> int:
+    """Processor threads that a model may take: torch's number, or one for each core."""
+    loaded = sys.modules.get("torch")
+    return int(loaded.get_num_threads()) if loaded is not None else len(os.sched_getaffinity(0))
 
 
 def hardware() -> str:
     """Name of the GPU, or number and kind of the processor cores."""
+    import torch  # noqa: PLC0415
+
     if torch.cuda.is_available():
         return f"one {torch.cuda.get_device_name()}"
     features = torch.backends.cpu.get_cpu_capability()

@@ -7,6 +7,8 @@
     │   └── InvalidSymbols    a burst whose bytes, count or power are wrong
     ├── Mismatch              parts that do not match: codec, CLIP, knowledge base
     │   └── Unconfigured      a burst sent by a configuration that the receiver does not hold
+    ├── Unauthenticated       no token, or one that is not known
+    ├── PermissionDenied      a token without the role that the call needs
     ├── NotFound              an item, codec, file or weight that does not exist
     ├── Exhausted             a limit was reached: too large, or too much in flight
     ├── Expired               the deadline passed before the work was done
@@ -44,6 +46,14 @@ class Mismatch(SemLinkError):
 
 class Unconfigured(Mismatch):
     """The receiver does not hold the configuration that a burst was sent by."""
+
+
+class Unauthenticated(SemLinkError):
+    """The caller gave no token, or one that the service does not know."""
+
+
+class PermissionDenied(SemLinkError):
+    """The caller's token has not the role that the call needs."""
 
 
 class NotFound(SemLinkError):

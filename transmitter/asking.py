@@ -7,13 +7,11 @@ question --read--> words ------------------judge--> answer on the original, rele
 from collections.abc import Sequence
 from functools import cached_property
 from time import perf_counter
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from shared.codecs import QueryCodec
-from shared.codecs.answerers import Answerer
-from shared.codecs.answerers.matching import match
 from shared.codecs.base.picture import ASKED_SIDE, fit_picture
 from shared.codecs.base.picture import Asked as Pictures
 from shared.codecs.query.mask import most_relevant
@@ -21,6 +19,9 @@ from shared.datasets.decoding import decode_picture, decode_png
 from shared.errors import SemLinkError
 from shared.frame.question import Asked, Rebuilt
 from shared.types import Bools, Complex, Ints, Pixels
+
+if TYPE_CHECKING:
+    from shared.codecs.answerers import Answerer
 
 _PEAK = 255.0
 
@@ -63,8 +64,10 @@ class Asker:
         self._device, self._max_bytes, self._max_pixels = device, max_bytes, max_pixels
 
     @cached_property
-    def judge(self) -> Answerer:
+    def judge(self) -> "Answerer":
         """The answerer that says what a question needs. Raises NotFound without its weights."""
+        from shared.codecs.answerers import Answerer  # noqa: PLC0415 - loads torch
+
         return Answerer.load("judge", self._device)
 
     def encode(self, items: Sequence[ToAsk]) -> list[AskedEncoding | Exception]:
@@ -97,6 +100,8 @@ class Asker:
 
 def outcome(question: str, original: Original, rebuilt: Rebuilt, bits: int, symbols: int) -> Asked:
     """Compare what the receiver rebuilt and answered with the original."""
+    from shared.codecs.answerers.matching import match  # noqa: PLC0415 - loads torch
+
     squared = np.square(decode_png(rebuilt.picture).astype(np.float64) - original.pixels).mean(2)
     return Asked(
         question=question,

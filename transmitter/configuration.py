@@ -48,9 +48,12 @@ class Configurator:
 
         async def exchange(burst: Burst) -> Reception:
             deadline = Deadline.after(burst.timeout_seconds)
-            acknowledged = await self._held(configuration, deadline)
+            acknowledged = self._acknowledged.get(configuration.version)
+            if not _holds(acknowledged):
+                acknowledged = await self._held(configuration, deadline)
+                burst = replace(burst, timeout_seconds=deadline.remaining())
             try:
-                return await next_hop(replace(burst, timeout_seconds=deadline.remaining()))
+                return await next_hop(burst)
             except Unconfigured:  # the receiver, or the channel, is another since, or was started anew
                 if self._acknowledged.get(configuration.version) is acknowledged:
                     del self._acknowledged[configuration.version]
@@ -68,13 +71,20 @@ class Configurator:
     async def _held(self, configuration: LinkConfiguration, deadline: Deadline) -> asyncio.Task[None]:
         """Wait until the receiver holds a configuration; many bursts wait for one message."""
         task = self._acknowledged.get(configuration.version)
-        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+        if task is None or (task.done() and not _holds(task)):
             task = asyncio.create_task(_sent(self._configure, configuration))
             self._acknowledged[configuration.version] = task
         if not task.done():
             async with deadline.enforced():
                 await asyncio.shield(task)
         return task
+
+
+def _holds(acknowledged: asyncio.Task[None] | None) -> bool:
+    """Whether a configuration was acknowledged."""
+    return acknowledged is not None and (
+        acknowledged.done() and not acknowledged.cancelled() and acknowledged.exception() is None
+    )
 
 
 async def _sent(configure: Configure, configuration: LinkConfiguration) -> None:

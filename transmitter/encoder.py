@@ -7,7 +7,7 @@ file --decode, resize--> pixels --CLIP--> embeddings --codec--> symbols
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -21,12 +21,23 @@ from shared.frame.delivery import ReadyEmbedding
 from shared.types import Complex, Floats, Pixels
 from transmitter.asking import Original
 
+_SMALL_BYTES: Final = 8192
+
 
 class ToPrepare(NamedTuple):
     """One picture file. as_picture: as codecs of pictures take it, not as CLIP does."""
 
     image: bytes
     as_picture: bool = False
+
+
+def kind_of_file(file: ToPrepare) -> bytes | None:
+    """The kind of a file that is decoded in no time; None where that is not sure.
+
+    A PNG or JPEG of so few bytes holds at most some million pixels; of other kinds it can hold any number.
+    """
+    kind = file.image[:2]
+    return kind if len(file.image) <= _SMALL_BYTES and kind in (b"\x89P", b"\xff\xd8") else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,4 +115,4 @@ def joined_trace(exchanges: Sequence[Exchange], payload: Complex) -> Trace | Non
         return None
     received = np.concatenate([trace.received for trace in traces])
     equalized = np.concatenate([trace.equalized for trace in traces])
-    return Trace(payload[: received.size], received, equalized)
+    return Trace(payload[: received.size], received, equalized, traces[-1].embedding)

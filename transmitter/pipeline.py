@@ -19,7 +19,6 @@ from PIL import Image
 
 from shared.clip import Clip
 from shared.codecs import AnyCodec, CodecShelf, PictureCodec, QueryCodec
-from shared.codecs.answerers import Answerer
 from shared.device import use_threads
 from shared.frame.burst import Burst, LinkConfiguration, burst_name
 from shared.frame.delivery import Delivery, ReadyEmbedding, SendRequest
@@ -35,7 +34,16 @@ from shared.types import Complex
 from shared.wire.link import configuration_symbols
 from transmitter.asking import AskedEncoding, Asker, ToAsk, outcome
 from transmitter.configuration import Configurator, Configure
-from transmitter.encoder import Encoded, Encoder, Prepared, Preparer, ToEncode, ToPrepare, checked_embedding
+from transmitter.encoder import (
+    Encoded,
+    Encoder,
+    Prepared,
+    Preparer,
+    ToEncode,
+    ToPrepare,
+    checked_embedding,
+    kind_of_file,
+)
 from transmitter.harq import Exchange, NextHop, exchange_rounds, joined_trace
 from transmitter.planning import Plan, Planner
 from transmitter.settings import TransmitterSettings
@@ -68,8 +76,15 @@ class SendPipeline:
         self._configurator = Configurator(configure)
         self._sessions = Sessions()
         preparer = Preparer(clip, settings.max_picture_bytes, settings.max_picture_pixels)
+        self._at_work = 0  # pictures
         self._prepare: Batcher[ToPrepare, Prepared] = Batcher(
-            preparer.prepare, PREPARE_SIZE, 0.0, "preprocess", workers=settings.preprocess_threads
+            preparer.prepare,
+            PREPARE_SIZE,
+            0.0,
+            "preprocess",
+            workers=settings.preprocess_threads,
+            alone=self._is_alone,
+            kind=kind_of_file,
         )
         self._encoder = Encoder(clip)
         self._encode: Batcher[ToEncode, Encoded] = Batcher(
@@ -78,6 +93,8 @@ class SendPipeline:
             settings.batch_wait_seconds,
             "encoder",
             initializer=lambda: use_threads(settings.threads),
+            alone=self._is_alone,
+            kind=lambda item: (item.codec.fingerprint, item.pixels.ndim),
         )
         self._asker = Asker(shelf.device, settings.max_picture_bytes, settings.max_picture_pixels)
         self._ask: Batcher[ToAsk, AskedEncoding] = Batcher(
@@ -92,6 +109,17 @@ class SendPipeline:
 
     async def send(self, request: SendRequest, deadline: Deadline) -> Delivery:
         """Send one picture and wait for the answer."""
+        self._at_work += 1
+        try:
+            return await self._sent(request, deadline)
+        finally:
+            self._at_work -= 1
+
+    def _is_alone(self) -> bool:
+        """Whether no two pictures are at work."""
+        return self._at_work <= 1
+
+    async def _sent(self, request: SendRequest, deadline: Deadline) -> Delivery:
         start = perf_counter()
         expected_db = self._operating_point_db if request.design_snr_db is None else request.design_snr_db
         plan = self.planner.plan(request, expected_db)
@@ -163,6 +191,8 @@ class SendPipeline:
         self, image: bytes, question: Question, codec: AnyCodec, snr_db: float, deadline: Deadline
     ) -> tuple[Prepared, Encoded, float]:
         assert isinstance(codec, QueryCodec)
+        from shared.codecs.answerers import Answerer  # noqa: PLC0415 - loads torch
+
         asked = ToAsk(image, Answerer.read(question.text), codec, snr_db)
         found, queue_seconds = await self._ask.submit(asked, deadline)
         prepared = Prepared(found.original.pixels, found.source_values, found.prepare_seconds)

@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from shared.codecs import AnyCodec, CodecShelf, QueryCodec
-from shared.codecs.answerers import Answerer
 from shared.codecs.base.contract import outage_snr_db
 from shared.errors import InvalidSetting, Mismatch, NotFound
 from shared.frame.burst import CodecSpec, Csi, Framing, LinkConfiguration
@@ -109,6 +108,8 @@ class Planner:
 
     def _codec_for_question(self, request: SendRequest, question: Question, snr_db: float) -> QueryCodec:
         """The codec of a request with a question, for the bits that it wants. Raises for a question without a sense."""
+        from shared.codecs.answerers import Answerer  # noqa: PLC0415 - loads torch
+
         Answerer.read(question.text)
         name, bits = request.codec or _ASK_CODEC, question.bits or ASKED_BITS
         kind = self._shelf.kind(name)

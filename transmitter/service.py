@@ -12,7 +12,7 @@ import structlog
 
 from protos.semlink.v1 import transmitter_pb2 as pb
 from protos.semlink.v1 import transmitter_pb2_grpc as rpc
-from shared.clip import Clip, load_clip
+from shared.clip import Clip, codecs_of, load_clip
 from shared.codecs import AnyCodec, CodecShelf
 from shared.codecs.base.weight_files import use_weights_dir
 from shared.device import use_threads
@@ -20,7 +20,9 @@ from shared.errors import Exhausted, InvalidInput, InvalidSetting, SemLinkError
 from shared.frame.delivery import Delivery, TransmitterInfo
 from shared.ledger import AIR, RECEIVER
 from shared.observe.metrics import DELIVERIES, HARQ_ROUNDS, observe_stages, tracking
+from shared.observe.tracing import note
 from shared.rpc.burst_link import link_to_channel
+from shared.rpc.secured import security_of
 from shared.rpc.server import Service
 from shared.rpc.streams import StreamAnswerer
 from shared.runtime.deadline import Deadline
@@ -56,11 +58,11 @@ class TransmitterService(Service, rpc.TransmitterServicer):
     async def load(cls, settings: TransmitterSettings) -> AsyncIterator[Self]:
         """Load CLIP and the codecs, run each once, and make the hop."""
         use_one_numpy_thread()
-        use_weights_dir(settings.weights_dir)
+        use_weights_dir(settings.weights_dir or codecs_of(settings.bundle))
         clip = await asyncio.to_thread(_load_clip, settings)
-        shelf = await asyncio.to_thread(CodecShelf, clip.device.type, clip.fingerprint, settings.own_codec)
+        shelf = await asyncio.to_thread(CodecShelf, clip.device, clip.fingerprint, settings.own_codec)
         codecs = await asyncio.to_thread(shelf.load_all)
-        hop = link_to_channel(settings.channel_address, settings.max_message_bytes)
+        hop = link_to_channel(settings.channel_address, settings.max_message_bytes, security_of(settings))
         next_hop = partial(hop.exchange, unread=("channel",))  # all of the channel's report is for the client
         pipeline = SendPipeline(
             settings, clip, shelf, next_hop, partial(hop.configure, timeout_seconds=_CONFIGURE_SECONDS)
@@ -109,7 +111,7 @@ class TransmitterService(Service, rpc.TransmitterServicer):
             yield response
 
     async def _answer(self, request: pb.SendImageRequest) -> pb.SendImagesResponse:
-        with tracking("SendImages") as tracked:
+        with tracking("SendImages", request.traceparent) as tracked:
             try:
                 deadline = self._deadline(request.timeout_seconds)
                 async with deadline.enforced(), self._places:
@@ -132,8 +134,7 @@ class TransmitterService(Service, rpc.TransmitterServicer):
         except SemLinkError as error:
             log.info("refused", request=request.request_id, reason=str(error))
             raise
-        _observe(delivery)
-        log.info("delivered", request=request.request_id, **_summary(delivery))
+        asyncio.get_running_loop().call_soon(_tell, request.request_id, delivery)  # once the answer is on its way
         return to_message(delivery, pb.Delivery)
 
     async def Describe(self, request: pb.DescribeTransmitterRequest, context: Context) -> pb.TransmitterDescription:
@@ -143,7 +144,7 @@ class TransmitterService(Service, rpc.TransmitterServicer):
             version=VERSION,
             clip=clip.name,
             clip_fingerprint=clip.fingerprint,
-            device=str(clip.device),
+            device=clip.device,
             engine=clip.engine,
             precision=clip.precision,
             codecs=tuple(map(planner.spec, self._codecs)),
@@ -155,8 +156,10 @@ class TransmitterService(Service, rpc.TransmitterServicer):
         return to_message(info, pb.TransmitterDescription)
 
 
-def _observe(delivery: Delivery) -> None:
-    """Count a delivery, and the stages that this service has booked for it."""
+def _tell(request_id: int, delivery: Delivery) -> None:
+    """Log and count a delivery, and the stages that this service has booked for it."""
+    note(burst_id=delivery.burst_id, codec=delivery.codec, k=delivery.k, label=delivery.label)
+    log.info("delivered", request=request_id, **_summary(delivery))
     DELIVERIES.add(delivery.codec, str(delivery.accepted).lower())
     observe_stages(entry for entry in delivery.ledger if entry.stage not in AIR and entry.stage not in RECEIVER)
     if delivery.rounds:
@@ -186,6 +189,7 @@ def _load_clip(settings: TransmitterSettings) -> Clip:
         settings.precision,
         download=settings.download,
         engine=settings.clip_engine,
+        bundle=settings.bundle,
     )
     clip.warm_up(settings.batch_size)
     return clip

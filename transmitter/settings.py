@@ -9,10 +9,10 @@ from pydantic_settings import SettingsConfigDict
 from shared.codecs.base.contract import DEFAULT_DESIGN_SNR_DB, DesignFading
 from shared.frame.burst import Csi, Framing
 from shared.phy import PilotPattern
-from shared.runtime.config import ServerSettings
+from shared.runtime.config import CallingSettings
 
 
-class TransmitterSettings(ServerSettings):
+class TransmitterSettings(CallingSettings):
     """Flags of `python -m transmitter`, or environment variables SEMLINK_TRANSMITTER_*."""
 
     model_config = SettingsConfigDict(env_prefix="SEMLINK_TRANSMITTER_")
@@ -23,6 +23,11 @@ class TransmitterSettings(ServerSettings):
     weights: str | None = Field(None, description="its weights: a file or a tag such as openai")
     weights_dir: Path | None = Field(
         None, description="folder with weights of codecs that go before the shipped ones; or SEMLINK_WEIGHTS_DIR"
+    )
+    bundle: Path | None = Field(
+        None,
+        description="folder that `semlink export` made, in place of clip and weights: CLIP and codecs run from it "
+        "without torch",
     )
     download: bool = Field(False, description="fetch weights that are not in the cache")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where CLIP and codecs run")

@@ -84,7 +84,7 @@ def _stages(bench: LatencyBench, near: SemLink, folder: Path, stack: ExitStack) 
     """The stages in their order, each a function of what the one before it gives."""
     described = near.describe()
     clip = load_clip(precision=described.precision, engine=described.engine)
-    codec = of_embeddings(CodecShelf(clip.device.type, clip.fingerprint).get(bench.codec, bench.k))
+    codec = of_embeddings(CodecShelf(clip.device, clip.fingerprint).get(bench.codec, bench.k))
     view = stack.enter_context(KnowledgeBase.open(folder, writable=False)).view
     chain = channel_chain(CHANNEL, pilots=PILOTS)
     return {

@@ -58,7 +58,7 @@ def _against_bare_loop(bench: LinkBench, folder: Path) -> dict[str, Any]:
     weights = random_weights(folder, bench.clip) if bench.weights == RANDOM else bench.weights
     clip = load_clip(bench.clip, weights)
     random_knowledge_base(folder / "kb", clip)
-    shelf = CodecShelf(clip.device.type, clip.fingerprint)
+    shelf = CodecShelf(clip.device, clip.fingerprint)
     codec = of_embeddings(shelf.get(bench.codec or ("kbsc" if bench.clip == "clip-tiny" else "raw")))
     pictures = bench_pictures()
     options: SendOptions = {"codec": codec.name, "k": codec.k, "snr_db": CHANNEL.snr_db, "pilot_symbols": PILOTS}

@@ -5,7 +5,7 @@ measured anew for it. `python -m lab.report.costs PAGE` puts the code's figures 
 """
 
 import re
-import sys
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from functools import cache
 from importlib import resources
@@ -87,5 +87,7 @@ def _cost(codec: str, k: int) -> Cost:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        Path(name).write_text(with_costs_in_code(Path(name).read_text(encoding="utf-8")), encoding="utf-8")
+    parser = ArgumentParser(description="Count the costs that a page of results tells anew, from the code.")
+    parser.add_argument("page", type=Path, nargs="+", help="a page by `semlink report`, such as docs/results.md")
+    for page in parser.parse_args().page:
+        page.write_text(with_costs_in_code(page.read_text(encoding="utf-8")), encoding="utf-8")

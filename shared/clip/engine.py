@@ -4,26 +4,14 @@ pixels uint8 [B, S, S, 3] --normalise--> tower --> float32 [B, D], length 1
 """
 
 import copy
-from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from shared.errors import InvalidInput
+from shared.clip.preprocess import side_of
 from shared.types import Embeddings, Pixels
-
-
-class Engine(Protocol):
-    """A tower that is ready to run. name: `torch` or `openvino`. precision: `float32` or `bfloat16`."""
-
-    name: str
-    precision: str
-
-    def __call__(self, pixels: Pixels) -> Embeddings:
-        """Embed pictures [B, S, S, 3], uint8: [B, D], float32, length 1."""
-        ...
 
 
 class ImageTower(nn.Module):
@@ -37,7 +25,7 @@ class ImageTower(nn.Module):
 
     def __init__(self, tower: nn.Module, settings: dict[str, Any]) -> None:
         super().__init__()
-        self.image_size = _side(settings["size"])
+        self.image_size = side_of(settings)
         self.tower = tower.to(memory_format=torch.channels_last)
         mean, std = (torch.tensor(settings[name]).view(1, 3, 1, 1) for name in ("mean", "std"))
         self.register_buffer("scale", 1 / (255 * std))
@@ -62,13 +50,6 @@ class ImageTower(nn.Module):
             if isinstance(module, nn.BatchNorm2d):
                 module.float()
         return half
-
-
-def _side(size: int | Sequence[int]) -> int:
-    sides = {size} if isinstance(size, int) else set(size)
-    if len(sides) != 1:
-        raise InvalidInput(f"SemLink takes models with square pictures, this one takes {size}.")
-    return sides.pop()
 
 
 class TorchEngine:

@@ -1,10 +1,16 @@
-"""Loads clip-tiny or any model that open_clip knows, from weights that are there."""
+"""Loads CLIP: clip-tiny or any model that open_clip knows, from weights that are there, or a bundle without torch."""
 
+from pathlib import Path
+
+import structlog
+
+from shared.clip.bundle import clip_of_bundle, shipped_bundle
 from shared.clip.model import Clip
-from shared.clip.tiny import shipped_weights, tiny_towers
-from shared.clip.tower import MODEL
-from shared.clip.towers import Towers
-from shared.device import resolve_device
+from shared.clip.name import MODEL
+from shared.device import NO_TORCH, device_type, has_torch
+from shared.errors import InvalidSetting, NotFound
+
+log = structlog.get_logger()
 
 
 def load_clip(
@@ -15,6 +21,7 @@ def load_clip(
     *,
     download: bool = False,
     engine: str = "torch",
+    bundle: Path | None = None,
 ) -> Clip:
     """Load a CLIP model.
 
@@ -24,19 +31,22 @@ def load_clip(
     precision: of the image tower: `auto`, `float32` or `bfloat16`
     engine: what runs the image tower: `auto`, `torch` or `openvino`. With `auto` the faster one is found by measuring
     download: fetch what the cache does not hold; without it, no network is touched
+    bundle: folder that `semlink export` made, in place of model and weights: its CLIP runs in OpenVINO without torch
+
+    Where torch is not installed, clip-tiny comes from the bundle that ships, which holds the same weights.
     """
-    target = resolve_device(device)
-    return Clip(_towers(model, weights, download), target, precision, engine)
+    if bundle is None and not has_torch() and (model, weights) == (MODEL, None):
+        log.info("CLIP runs from the bundle that ships, since torch is not installed")
+        return clip_of_bundle(shipped_bundle(), precision)
+    if bundle is not None:
+        if (model, weights, engine) not in ((MODEL, None, "auto"), (MODEL, None, "openvino")):
+            raise InvalidSetting(
+                f"a bundle with clip {model}, weights {weights} and engine {engine}: the bundle says which CLIP it "
+                "holds, and OpenVINO runs it; leave the others out"
+            )
+        return clip_of_bundle(bundle, precision)
+    if not has_torch():
+        raise NotFound(f"CLIP {model} with weights {weights} cannot be loaded: {NO_TORCH}, or give --bundle")
+    from shared.clip.in_torch import clip_of_weights  # noqa: PLC0415 - a light installation has no torch
 
-
-def _towers(model: str, weights: str | None, download: bool) -> Towers:
-    """clip-tiny as shipped without open_clip, which takes seconds to import; all else with it."""
-    if (model, weights) == (MODEL, None):
-        return tiny_towers(shipped_weights(), lambda: _by_open_clip(MODEL, None, download).text())
-    return _by_open_clip(model, weights, download)
-
-
-def _by_open_clip(model: str, weights: str | None, download: bool) -> Towers:
-    from shared.clip.open_clip_models import open_clip_towers  # noqa: PLC0415
-
-    return open_clip_towers(model, weights, download=download)
+    return clip_of_weights(model, weights, device_type(device), precision, download=download, engine=engine)

@@ -5,18 +5,14 @@ picture --preprocess--> uint8 [S, S, 3] --batch, normalise--> image tower --.
 text ----tokenize-----> int64 [context] --batch------------> text tower ----'
 """
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
-import torch
 from PIL import Image
 
-from shared.clip.choice import choose_engine
-from shared.clip.engine import ImageTower
-from shared.clip.openvino_engine import ir_file_of
-from shared.clip.preprocess import make_preprocess
-from shared.clip.towers import TextTower, Towers
+from shared.clip.preprocess import make_preprocess, side_of
 from shared.errors import InvalidInput
 from shared.types import Embeddings, Pixels
 
@@ -24,33 +20,55 @@ _BATCH = 500
 _LONGEST_TEXT = (
     2000  # characters; more than any context holds, and tokenizing takes time by the square of a word's length
 )
+EmbedTexts = Callable[[list[str]], Embeddings]
+"""Sentences to embeddings [B, D], float32, length 1."""
+
+
+class Engine(Protocol):
+    """A tower that is ready to run. name: `torch` or `openvino`. precision: `float32` or `bfloat16`."""
+
+    name: str
+    precision: str
+
+    def __call__(self, pixels: Pixels) -> Embeddings:
+        """Embed pictures [B, S, S, 3], uint8: [B, D], float32, length 1."""
+        ...
+
+
+@dataclass(frozen=True)
+class About:
+    """What is known of a model. settings: open_clip's `preprocess_cfg`. parameters: of both towers.
+
+    fingerprint: 16 hexadecimal digits over name, preprocessing and parameters.
+    """
+
+    name: str
+    fingerprint: str
+    dim: int
+    parameters: int
+    settings: dict[str, Any]
 
 
 class Clip:
-    """One CLIP model on one device. Calls are thread-safe in so far as torch's forward passes are.
+    """One CLIP model on one device. Calls are thread-safe in so far as forward passes are.
 
     name: open_clip's name of the model
     fingerprint: 16 hexadecimal digits over name, preprocessing and parameters; equal on every device and precision
     dim: length of an embedding
+    device: `cpu` or `cuda`
     image_size: side S of the pictures that the tower takes, in pixels
-    engine: what runs the image tower, `torch` or `openvino`; the text tower, loaded with the first text, always runs in
-    torch in float32
+    engine: what runs the image tower, `torch` or `openvino`
     precision: of the image tower, `float32` or `bfloat16`
     """
 
-    def __init__(self, towers: Towers, device: torch.device, precision: str, engine: str = "torch") -> None:
-        self.name = towers.name
-        self.fingerprint = towers.fingerprint
-        self.dim = towers.dim
-        self.device = device
-        self._preprocess = make_preprocess(towers.settings)
-        self._parameters = towers.parameters
-        self._load_text = towers.text
-        tower = ImageTower(towers.image.eval().requires_grad_(False), towers.settings).to(device)
-        self.image_size = tower.image_size
-        grey = np.full((8, self.image_size, self.image_size, 3), 128, np.uint8)
-        self._engine = choose_engine(tower, grey, engine, precision, ir_file_of(self.fingerprint))
-        self.engine, self.precision = self._engine.name, self._engine.precision
+    def __init__(self, about: About, device: str, engine: Engine, texts: EmbedTexts) -> None:
+        """engine: the image tower. texts: the text tower, which may be loaded by its first call."""
+        self.name, self.fingerprint, self.dim = about.name, about.fingerprint, about.dim
+        self.about, self.device = about, device
+        self.image_size = side_of(about.settings)
+        self._preprocess = make_preprocess(about.settings)
+        self._engine, self._texts = engine, texts
+        self.engine, self.precision = engine.name, engine.precision
 
     def preprocess(self, image: Image.Image) -> Pixels:
         """Bring an RGB picture of any size to the tower's: [S, S, 3], uint8."""
@@ -67,19 +85,11 @@ class Clip:
             return np.empty((0, self.dim), dtype=np.float32)
         return self._engine(pixels)
 
-    @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> Embeddings:
         """Embed sentences: [B, dim], float32, L2-normalised. What exceeds the model's context length is cut off."""
         if not texts:
             return np.empty((0, self.dim), dtype=np.float32)
-        tokens = self._text.tokenize([text[:_LONGEST_TEXT] for text in texts]).to(self.device)
-        embeddings: Embeddings = self._text.model.encode_text(tokens, normalize=True).float().cpu().numpy()
-        return embeddings
-
-    @cached_property
-    def _text(self) -> TextTower:
-        tower = self._load_text()
-        return tower._replace(model=tower.model.eval().requires_grad_(False).to(self.device))
+        return self._texts([text[:_LONGEST_TEXT] for text in texts])
 
     def warm_up(self, batch_size: int) -> None:
         """Run the image tower on one picture and on a full batch, so that the first request finds it compiled."""
@@ -93,10 +103,10 @@ class Clip:
             "fingerprint": self.fingerprint,
             "dim": self.dim,
             "image_size": self.image_size,
-            "device": str(self.device),
+            "device": self.device,
             "engine": self.engine,
             "precision": self.precision,
-            "parameters": self._parameters,
+            "parameters": self.about.parameters,
         }
 
     def _check(self, pixels: Pixels) -> None:

@@ -5,25 +5,29 @@ torch module --torch.export, any batch size--> ir_file, kept by fingerprint --co
 The next start reads both from the cache. A picture's embedding does not depend on the batch that it is in.
 """
 
+import os
 import sys
 import threading
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import platformdirs
 import structlog
-import torch
 
-from shared.clip.engine import ImageTower
 from shared.clip.quiet import without_warnings
+from shared.device import thread_count
 from shared.errors import InvalidSetting
 from shared.types import Embeddings, Pixels
+
+if TYPE_CHECKING:
+    from shared.clip.engine import ImageTower
 
 log = structlog.get_logger()
 
 _HINTS = {"float32": "f32", "bfloat16": "bf16"}
+PRECISIONS: Final = tuple(_HINTS)
 _LARGEST_BATCH = 1 << 16
 
 
@@ -50,24 +54,26 @@ def _openvino() -> Any:
 class OpenVinoEngine:
     """A compiled tower. precision: OpenVINO's hint; the sums of bfloat16 products are float32.
 
-    It takes as many threads as torch has been given. Calls from several threads take turns. Raises InvalidSetting, with
-    OpenVINO's reason, where this processor cannot run the tower.
+    It takes as many threads as torch has been given, or one for each core. Calls from several threads take turns.
     """
 
     name = "openvino"
 
-    def __init__(self, tower: ImageTower, precision: str, ir_file: Path) -> None:
+    def __init__(self, model: Path | Any, precision: str, fingerprint: str) -> None:
+        """model: the tower, or its file. fingerprint: of the CLIP, under which the compiled model is kept.
+
+        Raises InvalidSetting, with OpenVINO's reason, where this processor cannot run the tower.
+        """
         self.precision = precision
         self._turn = threading.Lock()
-        core = _openvino().Core()
-        model = core.read_model(ir_file) if ir_file.is_file() else _converted(tower, ir_file)
+        core, cache = _openvino().Core(), ir_file_of(fingerprint).parent
         options = {
             "INFERENCE_PRECISION_HINT": _HINTS[precision],
-            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "INFERENCE_NUM_THREADS": thread_count(),
             "PERFORMANCE_HINT": "LATENCY",
         }
-        if ir_file.is_file():
-            options["CACHE_DIR"] = str(ir_file.parent)
+        if isinstance(model, Path) and _can_be_made(cache):
+            options["CACHE_DIR"] = str(cache)
         try:
             self._request: Any = core.compile_model(model, "CPU", options).create_infer_request()
         except RuntimeError as error:
@@ -81,9 +87,38 @@ class OpenVinoEngine:
         return embeddings
 
 
-def _converted(tower: ImageTower, ir_file: Path) -> Any:
-    """The tower in OpenVINO's format, kept in `ir_file` where that can be written."""
+def converted(tower: "ImageTower", fingerprint: str) -> Path | Any:
+    """The tower in OpenVINO's format: its file in the user's cache, or itself where that cannot be written."""
+    ir_file = ir_file_of(fingerprint)
+    if ir_file.is_file():
+        return ir_file
     log.info("converting CLIP for OpenVINO, once", file=str(ir_file))
+    model = _convert(tower)
+    try:
+        _keep(model, ir_file)
+    except OSError as error:
+        log.warning("the converted CLIP cannot be kept; the next start converts again", reason=str(error))
+        return model
+    return ir_file
+
+
+def export_tower(tower: "ImageTower", file: Path) -> None:
+    """Write the tower in OpenVINO's format, weights in half precision. file: NAME.xml; the weights lie beside it."""
+    _openvino().save_model(_convert(tower), file, compress_to_fp16=True)
+
+
+def _can_be_made(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)
+
+
+def _convert(tower: "ImageTower") -> Any:
+    """The tower as OpenVINO's model, for any batch size."""
+    import torch  # noqa: PLC0415 - what is converted is torch's
+
     batch = torch.export.Dim("batch", min=1, max=_LARGEST_BATCH)
     size = tower.image_size
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
@@ -91,10 +126,6 @@ def _converted(tower: ImageTower, ir_file: Path) -> Any:
     with without_warnings():  # of operations that this version of torch does not have
         model = _openvino().convert_model(program)
     model.reshape([-1, size, size, 3])
-    try:
-        _keep(model, ir_file)
-    except OSError as error:
-        log.warning("the converted CLIP cannot be kept; the next start converts again", reason=str(error))
     return model
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
+from shared.errors import InvalidInput
 from shared.types import Pixels
 
 Preprocess = Callable[[Image.Image], Pixels]
@@ -27,6 +28,14 @@ def make_preprocess(settings: dict[str, Any]) -> Preprocess:
     if settings["resize_mode"] == "shortest" and sides[0] == sides[1] and kind in _FILTERS:
         return lambda image: _middle(image, sides[0], _FILTERS[kind])
     return _of_open_clip(settings)
+
+
+def side_of(settings: dict[str, Any]) -> int:
+    """Side S of the square pictures that a model takes. Raises InvalidInput for one that takes others."""
+    sides = set(_sides(settings["size"]))
+    if len(sides) != 1:
+        raise InvalidInput(f"SemLink takes models with square pictures, this one takes {settings['size']}.")
+    return int(sides.pop())
 
 
 def _sides(size: Any) -> tuple[int, int]:

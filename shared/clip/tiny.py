@@ -9,7 +9,8 @@ from typing import Any, Final
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from shared.clip.tower import MODEL, TinyTower
+from shared.clip.name import MODEL
+from shared.clip.tower import TinyTower
 from shared.clip.towers import TextTower, Towers, fingerprint_of_model
 from shared.errors import DataLoss, NotFound
 

@@ -16,7 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-MODEL = "clip-tiny"
+from shared.clip.name import MODEL
+
 WIDTHS = (32, 64, 160, 320)
 
 

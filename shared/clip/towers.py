@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from shared.clip.model import About
+
 
 class TextTower(NamedTuple):
     """model: what has open_clip's `encode_text`. tokenize: sentences to int64 [B, context]."""
@@ -32,6 +34,11 @@ class Towers:
     parameters: int
     image: nn.Module
     text: Callable[[], TextTower]
+
+    @property
+    def about(self) -> About:
+        """What is known of it without torch."""
+        return About(self.name, self.fingerprint, self.dim, self.parameters, self.settings)
 
 
 def fingerprint_of_model(name: str, settings: dict[str, Any], state: Mapping[str, Tensor]) -> str:

@@ -9,8 +9,8 @@ import huggingface_hub
 import open_clip
 from open_clip.pretrained import download_pretrained, get_pretrained_cfg
 
+from shared.clip.name import MODEL
 from shared.clip.tiny import shipped_weights
-from shared.clip.tower import MODEL
 from shared.errors import InvalidSetting, NotFound, Unavailable
 from shared.local_path import local_path
 

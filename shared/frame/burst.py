@@ -32,6 +32,7 @@ _HEARD_WITH: Final[dict[Framing, tuple[str, ...]]] = {
     ),
 }  # fmt: skip
 """Fields of a burst that a receiver may get, by framing, beside those that it always gets."""
+_HEARD_NAMES: Final = {framing: (*_HEARD, *names) for framing, names in _HEARD_WITH.items()}
 
 
 def burst_name(burst_id: int) -> str:
@@ -55,6 +56,7 @@ class CodecSpec:
 
 NO_CODEC: Final = CodecSpec("", 0, "", "")
 """Of a burst whose receiver was not told its codec."""
+_UNKNOWN: Final[Mapping[str, Any]] = {"stream": 0, "counter": 0, "codec": NO_CODEC, "pilot_symbols": 0, "csi": "none"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +128,14 @@ class Burst:
         """Channel uses that are counted and not sent: the header of framing ideal."""
         return IDEAL_HEADER_SYMBOLS if self.framing == "ideal" else 0
 
-    def heard(self) -> "Burst":
-        """The burst made anew of what a receiver may get: see `_HEARD_WITH`; all else has no value."""
-        names = (*_HEARD, *_HEARD_WITH[self.framing])
-        unknown: dict[str, Any] = {"stream": 0, "counter": 0, "codec": NO_CODEC, "pilot_symbols": 0, "csi": "none"}
-        return Burst(**unknown | {name: getattr(self, name) for name in names})
+    def heard(self, **arrived: Any) -> "Burst":
+        """The burst made anew of what a receiver may get: see `_HEARD_WITH`; all else has no value.
+
+        arrived: values of fields in place of this burst's.
+        """
+        names = _HEARD_NAMES[self.framing]
+        known = {name: arrived[name] if name in arrived else getattr(self, name) for name in names}
+        return Burst(**{**_UNKNOWN, **known})
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from shared.frame.question import Rebuilt
 from shared.ledger import Entry
 from shared.phy import ChannelSettings, FadingName
-from shared.types import Complex
+from shared.types import Complex, Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,15 @@ class Hit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Payload symbols as seen on the way: [n], complex64 each; empty where not seen yet."""
+    """Payload symbols as seen on the way: [n], complex64 each; empty where not seen yet.
+
+    embedding: [dim], float32, that the receiver searched with, of any length; None where it decoded none.
+    """
 
     sent: Complex
     received: Complex
     equalized: Complex
+    embedding: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Final
 
 from shared.ledger import Entry
 from shared.observe.figures import Count, Distribution, Figure, Level
+from shared.observe.tracing import fail, request_span, stage_spans
 
 _SECONDS: Final = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -48,23 +49,31 @@ class Tracked:
 
 
 @contextmanager
-def tracking(method: str) -> Iterator[Tracked]:
-    """Count a request of `method` while the body answers it, how it ends, and the time that it takes."""
+def tracking(method: str, traceparent: str = "") -> Iterator[Tracked]:
+    """Count a request of `method` while the body answers it, how it ends, and the time that it takes.
+
+    traceparent: of the caller's span, of which that of the request becomes a child where traces are on.
+    """
     start, tracked = perf_counter(), Tracked()
     IN_FLIGHT.add(method)
-    try:
-        yield tracked
-    except BaseException:
-        if tracked.status == "OK":
-            tracked.status = "CANCELLED"  # all else is answered inside the body
-        raise
-    finally:
-        IN_FLIGHT.add(method, by=-1.0)
-        REQUESTS.add(method, tracked.status)
-        REQUEST_SECONDS.observe(perf_counter() - start, method)
+    with request_span(method, traceparent) as span:
+        try:
+            yield tracked
+        except BaseException:
+            if tracked.status == "OK":
+                tracked.status = "CANCELLED"  # all else is answered inside the body
+            raise
+        finally:
+            IN_FLIGHT.add(method, by=-1.0)
+            REQUESTS.add(method, tracked.status)
+            REQUEST_SECONDS.observe(perf_counter() - start, method)
+            if tracked.status != "OK":
+                fail(span, tracked.status)
 
 
 def observe_stages(ledger: Iterable[Entry]) -> None:
-    """Count stages that this service has booked."""
-    for stage, seconds, kind in ledger:
+    """Count stages that this service has booked for the current request, and make spans of them."""
+    booked = tuple(ledger)
+    for stage, seconds, kind in booked:
         STAGE_SECONDS.observe(seconds, stage, kind)
+    stage_spans(booked)

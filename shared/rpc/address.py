@@ -15,21 +15,25 @@ _FORM: Final = "give HOST:PORT, for example 127.0.0.1:50051 or [::1]:50051"
 
 
 def checked_address(address: str) -> str:
-    """The address for gRPC: HOST:PORT, with http:// or grpc:// and a path of / taken off.
+    """The address for gRPC: HOST:PORT, with a scheme such as http:// or grpcs:// and a path of / taken off.
 
     Addresses of gRPC's own schemes, such as dns:///receiver:50053, stay as they are. Raises InvalidSetting for any
     other form, with the right one.
     """
     scheme, _, rest = address.strip().rpartition("://")
-    if scheme.lower() in _SECURE:
-        raise InvalidSetting(f"address {address!r}: the services speak gRPC without TLS; {_FORM}")
-    if (scheme and scheme.lower() not in _PLAIN) or address.partition(":")[0] in _RESOLVERS:
+    if (scheme and scheme.lower() not in _PLAIN + _SECURE) or address.partition(":")[0] in _RESOLVERS:
         return _of_resolver(address)
     plain = rest.rstrip("/")
     host, _, port = plain.rpartition(":")
     if not port.isascii() or not port.isdigit() or not 0 < int(port) <= 65535 or not _is_host(host):
         raise InvalidSetting(f"address {address!r}: {_FORM}")
     return plain
+
+
+def scheme_is_secure(address: str) -> bool | None:
+    """Whether an address asks for TLS (grpcs://, https://) or for none (grpc://, http://); None: it says nothing."""
+    scheme = address.strip().rpartition("://")[0].lower()
+    return True if scheme in _SECURE else False if scheme in _PLAIN else None
 
 
 def is_loopback(address: str) -> bool:

@@ -2,8 +2,9 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Coroutine, Sequence
+from itertools import islice
+from typing import Any, Final, TypeAlias
 
 import grpc
 import structlog
@@ -14,17 +15,23 @@ from protos.semlink.v1.link_pb2_grpc import ReceiverStub
 from shared.errors import Expired, InvalidInput, SemLinkError, Unavailable
 from shared.frame.burst import Burst, LinkConfiguration, burst_name
 from shared.frame.reception import Reception
-from shared.rpc.address import checked_address
-from shared.rpc.options import MAX_MESSAGE_BYTES, channel_options
+from shared.observe.tracing import call_span, note
+from shared.rpc.dial import Dialer, Security
+from shared.rpc.options import MAX_MESSAGE_BYTES
 from shared.rpc.status import error_from_rpc
+from shared.rpc.together import MOST_TOGETHER, fitting
 from shared.wire import from_message, to_message
 from shared.wire.failure import error_from_failure
 from shared.wire.link import burst_to_wire
 
 log = structlog.get_logger()
 
-Call: TypeAlias = grpc.aio.StreamStreamCall[pb.Burst, pb.Reception]
+Call: TypeAlias = grpc.aio.StreamStreamCall[pb.Bursts, pb.Receptions]
 OpenStream: TypeAlias = Callable[[grpc.aio.Channel], Call]
+
+
+_ENDLESS_SECONDS: Final = 1e9
+"""A longer timeout is none: no timer holds it."""
 
 
 class StreamReset(Unavailable):
@@ -46,16 +53,22 @@ class _Stream:
         self.ended: asyncio.Task[None] = asyncio.create_task(self._run())
         self.ended.add_done_callback(self._fail_waiting)  # also when it is ended before it began
 
-    async def exchange(self, burst: pb.Burst) -> pb.Reception:
-        answer: asyncio.Future[pb.Reception] = asyncio.get_running_loop().create_future()
-        self.waiting[burst.burst_id] = answer
-        self.outbox[burst.burst_id] = burst
+    async def exchange(self, burst: pb.Burst, seconds: float = 0.0) -> pb.Reception:
+        """The answer, within `seconds` (0: no limit). Raises TimeoutError when time is up."""
+        loop, burst_id = asyncio.get_running_loop(), burst.burst_id
+        answer: asyncio.Future[pb.Reception] = loop.create_future()
+        # A timer of its own: `asyncio.timeout` would cancel this task, and costs three times as much.
+        timer = loop.call_later(seconds, _expire, answer) if 0 < seconds < _ENDLESS_SECONDS else None
+        self.waiting[burst_id] = answer
+        self.outbox[burst_id] = burst
         self._filled.set()
         try:
             return await answer
         finally:
-            del self.waiting[burst.burst_id]
-            self.outbox.pop(burst.burst_id, None)
+            if timer is not None:
+                timer.cancel()
+            del self.waiting[burst_id]
+            self.outbox.pop(burst_id, None)
 
     def end(self, reset: bool) -> None:
         """Break the stream; what waits on it fails, with StreamReset where that was asked for."""
@@ -84,19 +97,27 @@ class _Stream:
         try:
             while True:
                 while self.outbox:
-                    await self.call.write(self.outbox.pop(next(iter(self.outbox))))
+                    await self.call.write(pb.Bursts(bursts=self._taken()))
                 self._filled.clear()
                 await self._filled.wait()
         except (grpc.RpcError, asyncio.InvalidStateError):
             log.debug("the stream broke while writing")  # the reader knows why
 
+    def _taken(self) -> Sequence[pb.Burst]:
+        """The next bursts of the outbox, as many as fit one message."""
+        together = next(fitting(list(islice(self.outbox.values(), MOST_TOGETHER))))
+        for burst in together:
+            del self.outbox[burst.burst_id]
+        return together
+
     async def _read(self) -> None:
-        async for reception in self.call:
-            answer = self.waiting.get(reception.burst_id)
-            if answer is not None and not answer.done():
-                answer.set_result(reception)
-            else:
-                log.debug("answer came too late", burst=burst_name(reception.burst_id))
+        async for message in self.call:
+            for reception in message.receptions:
+                answer = self.waiting.get(reception.burst_id)
+                if answer is not None and not answer.done():
+                    answer.set_result(reception)
+                else:
+                    log.debug("answer came too late", burst=burst_name(reception.burst_id))
 
 
 class BurstLink:
@@ -109,12 +130,23 @@ class BurstLink:
     the answer; how many bursts wait at once is the caller's to limit.
     streams: bursts take turns on so many, and the streams on all addresses that HOST stands for; those of one session
     take the same one, so that they reach the receiver that holds the earlier ones
+    security: certificates and token of this end; None takes those of the environment. Certificates that are replaced
+    hold for streams that are opened from then on.
     """
 
-    def __init__(self, address: str, open_stream: OpenStream, max_message_bytes: int, streams: int = 1) -> None:
-        self.address = checked_address(address)
-        self._options = channel_options(max_message_bytes)
+    def __init__(
+        self,
+        address: str,
+        open_stream: OpenStream,
+        max_message_bytes: int,
+        streams: int = 1,
+        security: Security | None = None,
+    ) -> None:
+        self._dialer = Dialer(address, security)
+        self.address = self._dialer.address
+        self._max_message_bytes = max_message_bytes
         self._channel = self._dial()
+        self._earlier: list[grpc.aio.Channel] = []  # of earlier certificates, with streams that go on
         self._open_stream = open_stream
         self._streams: list[_Stream | None] = [None] * streams
         self._turn = 0
@@ -149,8 +181,11 @@ class BurstLink:
         if any(other is not None and burst.burst_id in other.waiting for other in self._streams):
             raise InvalidInput(f"burst id {burst.burst_id} is in flight already: choose ids that differ")
         try:
-            async with asyncio.timeout(burst.timeout_seconds or None):
-                answer = await stream.exchange(burst)
+            with call_span("configure" if burst.HasField("configure") else "burst") as traceparent:
+                if traceparent and not burst.HasField("configure"):
+                    note(burst_id=burst_name(burst.burst_id))
+                    burst.traceparent = traceparent  # the far end's span is a child of this one
+                answer = await stream.exchange(burst, burst.timeout_seconds)
         except TimeoutError:
             raise Expired(f"no answer from {self.address} within the {burst.timeout_seconds:.3f} s left") from None
         except StreamReset:
@@ -163,7 +198,7 @@ class BurstLink:
 
     def _dial(self) -> grpc.aio.Channel:
         """Connect at once: streams opened before all addresses are connected would crowd on the first."""
-        channel = grpc.aio.insecure_channel(self.address, options=self._options)
+        channel: grpc.aio.Channel = self._dialer.aio_channel(self._max_message_bytes, use_proxy=False)
         channel.get_state(try_to_connect=True)
         return channel
 
@@ -172,15 +207,28 @@ class BurstLink:
         place = self._turn if route is None else route % len(self._streams)
         stream = self._streams[place]
         if stream is None or stream.ended.done() or stream.call.done():
+            if self._dialer.files_changed():
+                self._renew()
             stream = self._streams[place] = _Stream(self._open_stream(self._channel))
         return stream
+
+    def _renew(self) -> None:
+        """Dial with new certificates; connections of earlier ones are closed unless a stream goes on there."""
+        alive = any(stream is not None and not stream.ended.done() for stream in self._streams)
+        earlier, self._channel = [*self._earlier, self._channel], self._dial()
+        self._earlier = earlier if alive else []
+        for channel in () if alive else earlier:
+            self._close_later(_end([], channel))
 
     def reset(self) -> None:
         """Break the connection, as a fault would: what waits on it fails with StreamReset, the next makes a new one."""
         streams, channel = self._streams, self._channel
         self._streams = [None] * len(streams)
         self._channel = self._dial()
-        closing = asyncio.create_task(_end(streams, channel, reset=True))
+        self._close_later(_end(streams, channel, reset=True))
+
+    def _close_later(self, ending: Coroutine[Any, Any, None]) -> None:
+        closing = asyncio.create_task(ending)
         self._closing.add(closing)  # the loop alone would not keep it
         closing.add_done_callback(self._closing.discard)
 
@@ -188,6 +236,13 @@ class BurstLink:
         """Cancel the stream and close the connection."""
         await asyncio.gather(*self._closing)
         await _end(self._streams, self._channel)
+        for channel in self._earlier:
+            await channel.close()
+
+
+def _expire(answer: asyncio.Future[pb.Reception]) -> None:
+    if not answer.done():
+        answer.set_exception(TimeoutError())
 
 
 async def _end(streams: list[_Stream | None], channel: grpc.aio.Channel, *, reset: bool = False) -> None:
@@ -198,11 +253,15 @@ async def _end(streams: list[_Stream | None], channel: grpc.aio.Channel, *, rese
     await channel.close()
 
 
-def link_to_channel(address: str, max_message_bytes: int = MAX_MESSAGE_BYTES) -> BurstLink:
+def link_to_channel(
+    address: str, max_message_bytes: int = MAX_MESSAGE_BYTES, security: Security | None = None
+) -> BurstLink:
     """The near end of the hop to a channel."""
-    return BurstLink(address, lambda channel: ChannelStub(channel).Relay(), max_message_bytes)
+    return BurstLink(address, lambda channel: ChannelStub(channel).Relay(), max_message_bytes, security=security)
 
 
-def link_to_receiver(address: str, max_message_bytes: int = MAX_MESSAGE_BYTES, streams: int = 1) -> BurstLink:
+def link_to_receiver(
+    address: str, max_message_bytes: int = MAX_MESSAGE_BYTES, streams: int = 1, security: Security | None = None
+) -> BurstLink:
     """The near end of the hop to a receiver, or to all that an address such as dns:///receiver:50053 stands for."""
-    return BurstLink(address, lambda channel: ReceiverStub(channel).Receive(), max_message_bytes, streams)
+    return BurstLink(address, lambda channel: ReceiverStub(channel).Receive(), max_message_bytes, streams, security)

@@ -10,9 +10,11 @@ import structlog
 
 from shared.errors import SemLinkError
 from shared.files import reason_file, said
+from shared.observe import otlp
 from shared.printable import printable
 from shared.rpc.server import Service, serve
 from shared.runtime.config import ServerSettings, read_settings
+from shared.runtime.memory import return_large_blocks
 
 
 def main(program: str, settings_kind: type[ServerSettings], service: type[Service]) -> None:
@@ -22,10 +24,12 @@ def main(program: str, settings_kind: type[ServerSettings], service: type[Servic
     except SemLinkError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
+    return_large_blocks()
     import uvloop  # noqa: PLC0415 - not on every platform that can import this module
 
     _configure_logging(service.name, settings.log_level, settings.log_format)
     try:
+        otlp.start(service.name)
         uvloop.run(_serve_and_exit(service, settings))
     except (SemLinkError, OSError) as error:
         reason = str(error) if isinstance(error, SemLinkError) else said(error)
@@ -43,6 +47,7 @@ def tell_reason(announce: Path, reason: str) -> None:
 
 async def _serve_and_exit(kind: type[Service], settings: ServerSettings) -> None:
     await serve(kind, settings)
+    otlp.stop()
     os._exit(0)  # nothing is left to save, and Python would wait for a thread that loads, and seconds for torch to end
 
 

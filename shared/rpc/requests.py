@@ -1,12 +1,14 @@
 """What every request passes before its servicer sees it, and every answer on its way back.
 
-bytes --parse, limits--> request --servicer--> answer --size--> bytes
-              '--> INVALID_ARGUMENT, and a line of log; of a stream after the answers that are under way
+metadata --guard--> bytes --parse, limits--> request --bytes in flight--> servicer --> answer --size--> bytes
+     |                         '--> INVALID_ARGUMENT, and a line of log; of a stream after the answers under way
+     '--> UNAUTHENTICATED, PERMISSION_DENIED, before the request is read
 """
 
+import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, aclosing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, aclosing, contextmanager, nullcontext
 from time import monotonic
 from typing import Any, Final, TypeAlias, cast
 
@@ -14,9 +16,14 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError, Message
 
-from shared.errors import Exhausted, InvalidInput, SemLinkError
+from shared.errors import Exhausted, InvalidInput, SemLinkError, Unavailable
 from shared.observe.metrics import tracking
+from shared.observe.tracing import traceparent_of
 from shared.rpc.status import abort_with
+from shared.runtime.memory import give_back_memory
+from shared.security.allowance import Allowance, allowances, size_of
+from shared.security.audit import record, summary
+from shared.security.guard import Caller, Guard
 from shared.wire.discretion import caller_is_local, is_local
 from shared.wire.failure import status_of
 from shared.wire.limits import check_bytes, check_limits
@@ -27,6 +34,8 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"  # generic to the type checker only
 Place: TypeAlias = Callable[[], AbstractContextManager[None]]
 _LINE_SECONDS: Final = 1.0
+_IDLE_SECONDS: Final = 2.0
+_MUCH_BYTES: Final = 8 << 20
 
 
 class Refused:
@@ -40,14 +49,28 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
     """Parses and counts requests: what cannot be read is the caller's error. Holds answers to the message's limit.
 
     What a servicer raises ends the call with a status of SemLink's table. max_calls: at work at once, of all clients;
-    health checks and reflection are not counted.
+    health checks and reflection are not counted. guard: lets callers in. max_bytes: of requests at work, of all.
+    idle_seconds: after so long without a request a stream of them is closed.
     """
 
-    def __init__(self, max_message_bytes: int, max_calls: int) -> None:
+    def __init__(
+        self, max_message_bytes: int, max_calls: int, guard: Guard, max_bytes: int, idle_seconds: float
+    ) -> None:
         self._most = max_message_bytes
+        self._idle_seconds = idle_seconds
         self._max_calls = max_calls
         self._calls = 0
+        self._guard = guard
+        self._all = Allowance("this service", None, max_bytes)
         self._refusals = _Refusals()
+
+    async def give_back_memory(self) -> None:
+        """For ever: give memory back to the system once much was held, and no more is."""
+        while True:
+            await asyncio.sleep(_IDLE_SECONDS)
+            if self._all.peak_bytes > _MUCH_BYTES and self._all.held_bytes < _MUCH_BYTES:
+                self._all.peak_bytes = 0
+                await asyncio.to_thread(give_back_memory)
 
     async def intercept_service(
         self,
@@ -61,43 +84,97 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
         kind = [("unary", "stream")[streams] for streams in (handler.request_streaming, handler.response_streaming)]
         method = getattr(handler, "_".join(kind))
         path = handler_call_details.method
+        try:
+            caller = self._guard.admit(path, handler_call_details.invocation_metadata)
+        except SemLinkError as error:
+            return self._refusing(error)
         place = self._place if path.startswith("/semlink.") else nullcontext
         streams = inspect.isasyncgenfunction(method)
-        answers = self._stream(method, place) if streams else self._call(method, place, path.rpartition("/")[2])
+        answers = self._stream(method, place, caller) if streams else self._call(method, place, caller)
         parse = _reader(handler.request_deserializer, streamed=handler.request_streaming)
         return cast("Handler", handler._replace(request_deserializer=parse, **{"_".join(kind): answers}))
 
-    def _call(self, method: Callable[..., Awaitable[Any]], place: Place, name: str) -> Callable[..., Awaitable[Any]]:
-        async def answer(request: Any, context: Context) -> Any:
+    def _refusing(self, error: SemLinkError) -> Handler:
+        """A handler that reads nothing; does for unary calls too."""
+
+        async def refuse(_: object, context: Context) -> None:
             caller_is_local.set(is_local(context.peer()))
-            with tracking(name) as tracked:
+            self._refusals.tell(error, context)
+            await _end_with(context, error)
+
+        return grpc.stream_stream_rpc_method_handler(refuse)
+
+    def _call(self, method: Callable[..., Awaitable[Any]], place: Place, by: Caller) -> Callable[..., Awaitable[Any]]:
+        name = by.method.rpartition("/")[2]
+
+        async def answer(request: Any, context: Context) -> Any:
+            self._begin(by, context)
+            status = "CANCELLED"
+            with tracking(name, traceparent_of(context)) as tracked:
                 try:
-                    with place():
+                    with place(), self._held(request, by):
                         self._require_read(request, context)
                         found = await method(request, context)
                         self._require_small(found)
+                    status = "OK"
                 except Exception as error:
-                    tracked.status = status_of(error).name
+                    tracked.status = status = status_of(error).name
                     await _end_with(context, error)
+                finally:
+                    self._record(by, context, status, **summary(request))
             return found
 
         return answer
 
-    def _stream(self, method: Callable[..., AsyncIterator[Any]], place: Place) -> Callable[..., AsyncIterator[Any]]:
+    def _stream(
+        self, method: Callable[..., AsyncIterator[Any]], place: Place, by: Caller
+    ) -> Callable[..., AsyncIterator[Any]]:
         async def answers(request: Any, context: Context) -> AsyncIterator[Any]:
-            caller_is_local.set(is_local(context.peer()))
-            given = _Requests(request) if hasattr(request, "__aiter__") else request
+            self._begin(by, context)
+            streamed = hasattr(request, "__aiter__")
+            given = _Requests(request, by, self._idle_seconds) if streamed else request
+            self._record(by, context, "BEGUN", **summary(request))
+            status = "CANCELLED"
             try:
                 self._require_read(given, context)
                 with place():
+                    for allowance in by.allowances:
+                        allowance.take()
                     async with aclosing(method(given, context)) as found:  # type: ignore[type-var]
                         async for one in found:
                             yield one
                 self._require_read(getattr(given, "last", None), context)
+                status = "OK"
             except Exception as error:
+                status = status_of(error).name
                 await _end_with(context, error)
+            finally:
+                self._record(by, context, status, **({"requests": given.count} if streamed else {}))
 
         return answers
+
+    def _begin(self, by: Caller, context: Context) -> None:
+        caller_is_local.set(is_local(context.peer()))
+        allowances.set((*by.allowances, self._all))
+
+    @contextmanager
+    def _held(self, request: Any, by: Caller) -> Iterator[None]:
+        """A call counted, and the bytes of its request held. Raises Exhausted beyond a limit."""
+        for allowance in by.allowances:
+            allowance.take()
+        size = size_of(request)
+        with ExitStack() as held:
+            for allowance in allowances.get():
+                held.enter_context(allowance.holding(size))
+            yield
+
+    @staticmethod
+    def _record(by: Caller, context: Context, status: str, **about: Any) -> None:
+        """A line of audit, where the call changes something."""
+        if by.rule.changes:
+            names = [name.decode(errors="replace") for name in context.auth_context().get("x509_common_name", ())]
+            who = by.who | ({"certificate": names[0]} if names else {})
+            record(who, by.method.rpartition(".")[2], context.peer(), status, **about)
 
     @contextmanager
     def _place(self) -> Iterator[None]:
@@ -125,15 +202,27 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
 class _Requests:
     """The requests of a stream, up to the first that cannot be read; that is `last`."""
 
-    def __init__(self, requests: AsyncIterator[Any]) -> None:
+    def __init__(self, requests: AsyncIterator[Any], by: Caller, idle_seconds: float) -> None:
         self._requests = requests
+        self._by, self._idle_seconds = by, idle_seconds
         self.last: Any = None
+        self.count = 0
 
     def __aiter__(self) -> "_Requests":
         return self
 
     async def __anext__(self) -> Any:
-        self.last = await anext(self._requests)
+        try:
+            async with asyncio.timeout(self._idle_seconds):
+                self.last = await anext(self._requests)
+        except TimeoutError:
+            raise Unavailable(
+                f"no request for {self._idle_seconds:g} s, so the stream was closed: open another"
+            ) from None
+        self.count += 1
+        self._by.require_valid()
+        for allowance in self._by.allowances:
+            await allowance.wait()
         if isinstance(self.last, Refused):
             raise StopAsyncIteration
         return self.last

@@ -10,6 +10,7 @@ from protos.semlink.v1 import link_pb2 as pb
 from shared import errors
 from shared.frame.burst import Burst, LinkConfiguration, burst_name
 from shared.observe.metrics import tracking
+from shared.observe.tracing import note
 from shared.wire.failure import BY_NUMBER, error_from_status, failure_from, status_of
 from shared.wire.limits import check_limits
 from shared.wire.link import burst_from_wire, configuration_from_wire
@@ -42,7 +43,8 @@ async def abort_with(context: grpc.aio.ServicerContext[Any, Any], error: Excepti
 
 async def answer_burst(message: pb.Burst, handle: Callable[[Burst], Awaitable[pb.Reception]]) -> pb.Reception:
     """The answer of `handle` to one burst; what it raises becomes the reception's failure."""
-    with tracking("Burst") as tracked:
+    with tracking("Burst", message.traceparent) as tracked:
+        note(burst_id=burst_name(message.burst_id))
         try:
             check_limits(message)
             return await handle(burst_from_wire(message))

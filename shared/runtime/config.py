@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDict
 
 from shared.errors import InvalidSetting
@@ -37,6 +37,30 @@ class ServerSettings(BaseSettings):
     max_calls: int = Field(
         1024, ge=1, le=1 << 20, description="calls of all clients at work, streams among them; further ones are refused"
     )
+    max_bytes_in_flight: int = Field(
+        128 << 20,
+        ge=1 << 20,
+        le=1 << 40,
+        description="bytes of all requests at work; beyond it calls are refused, and streams wait",
+    )
+    idle_seconds: float = Field(
+        900.0, gt=0, le=86400, description="a stream of requests that brings none for so long is closed"
+    )
+    tls_cert: Path | None = Field(None, description="certificate of this service, PEM; then it speaks TLS alone")
+    tls_key: Path | None = Field(None, description="its private key, PEM; both are read again when they change")
+    tls_ca: Path | None = Field(
+        None, description="certificates, PEM, that those of callers and of the next service must come from"
+    )
+    mutual_tls: bool = Field(True, description="with tls_ca: refuse callers that show no certificate")
+    tokens: Path | None = Field(
+        None, description="file of the tokens that are accepted, see `semlink token`; read again when it changes"
+    )
+    accept_token: tuple[str, ...] = Field(
+        (), description="a further one, as a line of that file; give it several times for several"
+    )
+    insecure: bool = Field(
+        False, description="listen beyond this machine without TLS or without tokens: all who reach the port may call"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe log line shown")
     log_format: Literal["console", "json"] = Field("console", description="log lines for people or for machines")
 
@@ -44,6 +68,15 @@ class ServerSettings(BaseSettings):
     @classmethod
     def _read_unit(cls, value: Any, info: ValidationInfo) -> Any:
         return without_unit(str(info.field_name), value) if isinstance(value, str) else value
+
+
+class CallingSettings(ServerSettings):
+    """What a service that calls the next one can be told beside."""
+
+    token: SecretStr | None = Field(
+        None, description="token that this service shows the next; in the environment, since all see flags"
+    )
+    token_file: Path | None = Field(None, description="file that holds it")
 
 
 Settings = TypeVar("Settings", bound=BaseSettings)

@@ -17,6 +17,8 @@ log = structlog.get_logger()
 STATUS: Final[tuple[tuple[type[errors.SemLinkError], grpc.StatusCode], ...]] = (
     (errors.InvalidInput, grpc.StatusCode.INVALID_ARGUMENT),
     (errors.Mismatch, grpc.StatusCode.FAILED_PRECONDITION),
+    (errors.Unauthenticated, grpc.StatusCode.UNAUTHENTICATED),
+    (errors.PermissionDenied, grpc.StatusCode.PERMISSION_DENIED),
     (errors.NotFound, grpc.StatusCode.NOT_FOUND),
     (errors.Exhausted, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (errors.Expired, grpc.StatusCode.DEADLINE_EXCEEDED),

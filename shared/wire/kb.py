@@ -5,6 +5,7 @@ Paths and problems go as printable text: file systems allow names that are not U
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import PurePath
 
 from protos.semlink.v1 import knowledge_base_pb2 as pb
 from shared.errors import InvalidInput, InvalidSetting
@@ -12,6 +13,7 @@ from shared.frame.kb import Item, Listed, Snapshot, Verification
 from shared.frame.symbols import unpack_floats
 from shared.types import Embedding
 from shared.wire.converter import AnyMessage, to_message
+from shared.wire.discretion import caller_is_local, told
 
 _PAGE_ITEMS = 100
 _MOST_PAGE_ITEMS = 1000
@@ -27,8 +29,9 @@ def embedding_from_wire(data: bytes, what: str) -> Embedding:
 
 
 def with_path_to_wire(record: Item | Listed | Snapshot, kind: type[AnyMessage]) -> AnyMessage:
-    """A record that has a path."""
-    return to_message(replace(record, path=_printable(record.path)), kind)
+    """A record that has a path; callers on other machines are told its last part."""
+    path = record.path if caller_is_local.get() else PurePath(record.path).name
+    return to_message(replace(record, path=_printable(path)), kind)
 
 
 def page_from_wire(request: pb.ListRequest) -> tuple[int, int, str | None]:
@@ -60,7 +63,8 @@ def page_to_wire(items: Sequence[Listed], count: int) -> pb.ListResponse:
 
 def verification_to_wire(found: Verification) -> pb.VerifyResponse:
     """What was read and what is wrong."""
-    return to_message(replace(found, problems=tuple(map(_printable, found.problems))), pb.VerifyResponse)
+    problems = tuple(told(_printable(problem)) for problem in found.problems)
+    return to_message(replace(found, problems=problems), pb.VerifyResponse)
 
 
 def _printable(text: str) -> str:

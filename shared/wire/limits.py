@@ -19,6 +19,7 @@ _NAME: Final = 200
 _TEXT: Final = 4096
 _QUESTION: Final = 2000
 _VECTOR: Final = 4 << 16
+_TRACEPARENT: Final = 55  # of version 00; longer ones would hold more than a trace
 _SYMBOLS: Final = BYTES_PER_SYMBOL * MAX_SYMBOLS
 WHOLE: Final = 1 << 31
 """No limit but the message's."""
@@ -28,6 +29,8 @@ LIMITS: Final[Mapping[str, int]] = {
     "AddRequest.items": 1024,
     "Burst.question": _QUESTION,
     "Burst.symbols": WHOLE,  # counted against its header, which says what is wrong
+    "Burst.traceparent": _TRACEPARENT,
+    "Bursts.bursts": 1024,
     "CodecSpec.clip_fingerprint": _NAME,
     "CodecSpec.codec": _NAME,
     "CodecSpec.fingerprint": _NAME,
@@ -58,13 +61,15 @@ LIMITS: Final[Mapping[str, int]] = {
     "SearchRequest.text": 10_000,
     "SendImageRequest.codec": _NAME,
     "SendImageRequest.image": WHOLE,
+    "SendImageRequest.traceparent": _TRACEPARENT,
     "SetChannelRequest.preset": _NAME,
     "SnapshotRequest.name": _NAME,
 }
 """Most characters of a text, bytes of an array, entries of a list, by message and field."""
 
-_ONE_BY_ONE: Final = "AddRequest.items"  # checked when each is read, and refused alone
+_ONE_BY_ONE: Final = frozenset({"AddRequest.items", "Bursts.bursts"})  # checked when each is read, and refused alone
 _LARGE: Final = frozenset({"AddRequest", "SearchRequest", "SendImageRequest"})  # they hold pictures
+_COUNTED: Final = _LARGE | {"Bursts"}
 _SMALL_BYTES: Final = 4 << 20
 _COUNTED_BYTES: Final = 1 << 20  # of a smaller message the fields are counted when it is parsed: at most 100 MB of them
 _MOST_FIELDS: Final = 4096
@@ -74,7 +79,7 @@ def check_bytes(data: bytes, kind: str) -> None:
     """Raise InvalidInput for bytes of a message of `kind` that would become far more than they are."""
     if len(data) > _SMALL_BYTES and kind not in _LARGE:
         raise InvalidInput(f"{kind} of {len(data)} bytes: at most {_SMALL_BYTES}; send it in several calls")
-    if len(data) > _COUNTED_BYTES and kind in _LARGE and _has_more_fields(data, _MOST_FIELDS):
+    if len(data) > _COUNTED_BYTES and kind in _COUNTED and _has_more_fields(data, _MOST_FIELDS):
         raise InvalidInput(f"{kind} of more than {_MOST_FIELDS} fields: send it in several calls")
 
 
@@ -100,7 +105,7 @@ def _check_of(field: Any) -> Callable[[Any], None] | None:
         if field.cpp_type != field.CPPTYPE_STRING:
             return None
     most = LIMITS[full] if field.file.package == "semlink.v1" else LIMITS.get(full, _TEXT)  # health and reflection
-    deeper = is_message and full != _ONE_BY_ONE and not field.message_type.GetOptions().map_entry
+    deeper = is_message and full not in _ONE_BY_ONE and not field.message_type.GetOptions().map_entry
 
     def check(message: Any) -> None:
         found = getattr(message, name)

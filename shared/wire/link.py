@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from protos.semlink.v1 import common_pb2 as common
 from protos.semlink.v1 import link_pb2 as link
@@ -66,13 +66,23 @@ def burst_to_wire(burst: Burst) -> link.Burst:
     )
 
 
-def heard_to_wire(burst: Burst) -> link.Burst:
+def heard_to_wire(burst: Burst, **arrived: Any) -> link.Burst:
     """The message that a receiver gets of a burst: `Burst.heard`, without a number that says nothing to it."""
-    message = burst_to_wire(burst.heard())
-    if burst.framing != "ideal":
-        for field in ("codec", "payload_symbols", "csi", "top_k"):
-            message.ClearField(field)
-    return message
+    heard = burst.heard(**arrived)
+    if heard.framing == "ideal":
+        return burst_to_wire(heard)
+    return link.Burst(
+        burst_id=heard.burst_id,
+        symbols=pack_symbols(heard.symbols),
+        timeout_seconds=heard.timeout_seconds,
+        genie=None if heard.genie is None else to_message(heard.genie, link.Genie),
+        grid=None if heard.grid is None else to_message(heard.grid, link.OfdmGrid),
+        session=heard.session,
+        framing=_FRAMING[heard.framing],  # type: ignore[arg-type]
+        configuration=heard.configuration,
+        round=heard.round,
+        question=heard.question,
+    )
 
 
 def burst_from_wire(message: link.Burst) -> Burst:

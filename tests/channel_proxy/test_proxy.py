@@ -10,19 +10,16 @@ import pytest
 
 from channel_proxy.service import ChannelService
 from channel_proxy.settings import ProxySettings
-from protos.semlink.v1 import channel_pb2 as channel_pb
-from protos.semlink.v1 import channel_pb2_grpc as channel_rpc
 from protos.semlink.v1 import common_pb2 as common
 from protos.semlink.v1 import link_pb2 as pb
 from shared.errors import Expired, InvalidInput, InvalidSetting, InvalidSymbols, SemLinkError, Unavailable
 from shared.ledger import Kind
 from shared.phy import ChannelSettings, Link
-from shared.wire.channel import settings_from_wire
 from shared.wire.failure import error_from_failure
 from shared.wire.link import burst_from_wire, burst_to_wire
+from tests.tools.proxy import START
 from tests.tools.rpc import (
     FarEnd,
-    dialled,
     echo,
     far_end,
     linked,
@@ -31,26 +28,9 @@ from tests.tools.rpc import (
     process,
     ready,
     serving,
-    status_of,
     to_channel,
     until,
 )
-
-START = {"snr_db": 3.0, "fading": "rayleigh", "seed": 11, "symbol_rate_hz": 1e5, "propagation_seconds": 0.25}
-
-
-@pytest.fixture
-async def air(tmp_path: Path):
-    """(the receiver behind the proxy, the hop to the proxy, a stub of its control)."""
-    far = FarEnd()
-    async with far_end(far) as receiver:
-        settings = ProxySettings(receiver_address=receiver, grace_seconds=1, log_level="error", **START)
-        async with (
-            serving(ChannelService, settings, tmp_path) as address,
-            linked(to_channel(address)) as link,
-            dialled(address) as channel,
-        ):
-            yield far, link, channel_rpc.ChannelStub(channel)
 
 
 def offline(burst, **changes):
@@ -190,15 +170,15 @@ async def test_a_burst_id_twice_is_refused_once_and_answered_once(air) -> None:
     far, link, _ = air
     far.open.clear()
     call = link._open_stream(link._channel)
-    message = burst_to_wire(make_burst(3))
+    message = pb.Bursts(bursts=[burst_to_wire(make_burst(3))])
     await call.write(message)
     await until(lambda: bool(far.bursts))
     await call.write(message)
-    refused = await call.read()
+    (refused,) = (await call.read()).receptions
     assert (refused.burst_id, refused.failure.code) == (3, 3)
     assert "in flight already" in refused.failure.message
     far.open.set()
-    assert (await call.read()).top[0].item_id == "item-3"
+    assert (await call.read()).receptions[0].top[0].item_id == "item-3"
     await call.done_writing()
     assert await call.read() == grpc.aio.EOF
 
@@ -249,57 +229,3 @@ async def test_a_lost_receiver_is_unavailable_for_the_burst_and_not_for_the_stre
                     else:
                         break
         assert link._streams[0] is stream
-
-
-async def test_settings_are_read_set_in_part_and_reset(air) -> None:
-    _, _, stub = air
-    started = await stub.GetChannel(channel_pb.GetChannelRequest())
-    assert settings_from_wire(started) == ChannelSettings(**START)
-    changed = await stub.SetChannel(channel_pb.SetChannelRequest(settings=common.ChannelSettings(snr_db=0.0)))
-    assert settings_from_wire(changed) == ChannelSettings(**START).updated(snr_db=0.0)
-    for _ in range(2):  # setting what is set changes nothing
-        again = await stub.SetChannel(channel_pb.SetChannelRequest(settings=common.ChannelSettings(snr_db=0.0)))
-        assert again == changed == await stub.GetChannel(channel_pb.GetChannelRequest())
-    assert await stub.SetChannel(channel_pb.SetChannelRequest()) == changed
-    assert await stub.ResetChannel(channel_pb.ResetChannelRequest()) == started
-    assert await stub.ResetChannel(channel_pb.ResetChannelRequest()) == started
-
-
-@pytest.mark.parametrize(
-    ("wrong", "named"),
-    [
-        ({"snr_db": 101.0}, "snr_db = 101.0"),
-        ({"snr_db": math.nan}, "snr_db = nan"),
-        ({"fading": 99}, "fading = 99"),
-        ({"symbol_rate_hz": 0.5}, "symbol_rate_hz = 0.5"),
-        ({"propagation_seconds": -1.0}, "propagation_seconds = -1.0"),
-        ({"propagation_seconds": math.inf}, "propagation_seconds = inf"),
-    ],
-)
-async def test_a_set_with_one_wrong_field_changes_nothing(air, wrong, named: str) -> None:
-    _, _, stub = air
-    before = await stub.GetChannel(channel_pb.GetChannelRequest())
-    message = common.ChannelSettings(**({"seed": 1, "snr_db": 0.0} | wrong))
-    code, text = await status_of(stub.SetChannel(channel_pb.SetChannelRequest(settings=message)))
-    assert code is grpc.StatusCode.INVALID_ARGUMENT
-    assert named in text
-    assert await stub.GetChannel(channel_pb.GetChannelRequest()) == before
-
-
-async def test_a_burst_sees_the_old_settings_or_the_new_never_a_mixture(air) -> None:
-    _, link, stub = air
-    sets = [{"snr_db": 0.0, "seed": 1}, {"snr_db": 20.0, "seed": 2}]
-    seen: set[tuple[float, int]] = set()
-
-    async def change() -> None:
-        for number in range(60):
-            await stub.SetChannel(channel_pb.SetChannelRequest(settings=common.ChannelSettings(**sets[number % 2])))
-
-    async def send(start: int) -> None:
-        for number in range(start, start + 60):
-            report = (await link.exchange(make_burst(number))).channel
-            seen.add((report.snr_db_asked, report.seed))
-
-    await stub.SetChannel(channel_pb.SetChannelRequest(settings=common.ChannelSettings(**sets[0])))
-    await asyncio.gather(change(), send(1000), send(2000), send(3000))
-    assert seen == {(0.0, 1), (20.0, 2)}

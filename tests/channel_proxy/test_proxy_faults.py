@@ -14,25 +14,14 @@ import numpy as np
 import pytest
 
 from channel_proxy.relay import report_of
-from shared.errors import Expired, InvalidInput, InvalidSymbols, Lost, Unavailable
+from protos.semlink.v1 import link_pb2 as pb
+from shared.errors import Expired, InvalidSymbols, Lost
 from shared.ledger import Kind
-from shared.phy import ChannelSettings, Link
-from shared.phy.conditions.faults import draw_faults
+from shared.phy import Link
 from shared.wire.link import burst_to_wire
+from tests.tools.faults import PATIENCE, outcomes, predicted
 from tests.tools.proxy import proxy
 from tests.tools.rpc import FarEnd, echo, make_burst, payload, until
-
-PATIENCE = 60.0
-
-
-async def outcomes(link, bursts) -> list[Any]:
-    """The answer or error of each."""
-    async with asyncio.timeout(2 * PATIENCE):
-        return await asyncio.gather(*(link.exchange(burst) for burst in bursts), return_exceptions=True)
-
-
-def predicted(count: int, **settings: Any):
-    return [draw_faults(ChannelSettings(**settings), 0, counter) for counter in range(1, count + 1)]
 
 
 async def test_lost_bursts_are_those_that_were_drawn_and_the_others_arrive(tmp_path: Path) -> None:
@@ -127,113 +116,6 @@ async def test_a_burst_that_expires_while_it_is_held_is_answered_within_its_dead
         assert far.bursts == []
 
 
-async def stalled(link, service, burst) -> asyncio.Task[Any]:
-    """A burst that has stalled the link for a second; those after it do not."""
-    await service._control.update({"stall_probability": 1.0, "stall_seconds": 1.0})
-    stalling = asyncio.create_task(link.exchange(burst))
-    await until(lambda: service._forwarder._stalled_until > 0)
-    await service._control.update({"stall_probability": 0.0})
-    return stalling
-
-
-@pytest.mark.parametrize(
-    "own", [{"stall_seconds": 15.0}, {"reset_probability": 1.0}, {"blackout": True}, {"airtime": "real"}]
-)
-async def test_one_burst_changes_nothing_for_the_others(tmp_path: Path, own: dict[str, Any]) -> None:
-    async with proxy(tmp_path) as (link, _, _):
-        refused, other = await outcomes(link, [make_burst(1, channel_override=own), make_burst(2)])
-        name = next(iter(own))
-        assert isinstance(refused, InvalidInput)
-        assert f"{name} = " in str(refused)
-        assert f"semlink channel set --{name.replace('_', '-')}" in str(refused)
-        assert other.top[0].item_id == "item-2"
-        assert not other.channel.settings.blackout
-
-
-async def test_a_burst_does_not_slow_the_air_that_all_wait_for(tmp_path: Path) -> None:
-    async with proxy(tmp_path, airtime="real", symbol_rate_hz=1e6) as (link, _, _):
-        with pytest.raises(InvalidInput, match="symbol_rate_hz = 1"):
-            await link.exchange(make_burst(1, channel_override={"symbol_rate_hz": 1.0}))
-
-
-async def test_a_stall_stops_the_whole_link_for_its_time(tmp_path: Path) -> None:
-    """One burst stalls it; another, which has no fault of its own, waits with it."""
-    async with proxy(tmp_path) as (link, _, service):
-        start = monotonic()
-        stalling = await stalled(link, service, make_burst(1))
-        answers = [*await outcomes(link, [make_burst(2)]), await stalling]
-        assert monotonic() - start >= 1.0
-        for answer in answers:
-            assert sum(entry.seconds for entry in answer.ledger if entry.stage == "delay") > 0.1
-        after = await link.exchange(make_burst(3))
-        assert "delay" not in [entry.stage for entry in after.ledger]
-
-
-async def test_who_expires_in_a_stall_is_answered_within_his_deadline(tmp_path: Path) -> None:
-    async with proxy(tmp_path, stall_probability=1.0, stall_seconds=30.0) as (link, _, _):
-        async with asyncio.timeout(25):
-            answer = await link._current_stream().exchange(burst_to_wire(make_burst(1, timeout_seconds=0.3)))
-        assert answer.failure.code == grpc.StatusCode.DEADLINE_EXCEEDED.value[0]
-
-
-async def test_an_answer_on_its_way_back_waits_for_the_end_of_a_stall(tmp_path: Path) -> None:
-    async with proxy(tmp_path) as (link, far, service):
-        far.open.clear()
-        waiting = asyncio.create_task(link.exchange(make_burst(1)))
-        await until(lambda: bool(far.bursts))
-        stalling = await stalled(link, service, make_burst(2))
-        far.open.set()
-        answer = await asyncio.wait_for(waiting, PATIENCE)
-        assert sum(entry.seconds for entry in answer.ledger if entry.stage == "delay") > 0.05
-        await asyncio.wait_for(stalling, PATIENCE)
-
-
-async def test_only_the_burst_at_which_the_connection_breaks_is_lost_with_it(tmp_path: Path) -> None:
-    """Those in flight are sent again over the new connection, so what fails does not depend on who was under way."""
-    settings = {"reset_probability": 0.05, "seed": 2}
-    fates = predicted(150, **settings)
-    async with proxy(tmp_path, **settings) as (link, far, service):
-        answers = await outcomes(link, [make_burst(n, timeout_seconds=PATIENCE) for n in range(1, 151)])
-        assert [isinstance(answer, Lost) for answer in answers] == [one.reset for one in fates]
-        assert not [answer for answer in answers if isinstance(answer, BaseException) and not isinstance(answer, Lost)]
-        resets = sum(one.reset for one in fates)
-        assert service._counters.resets == resets > 2
-        assert far.streams > 1
-        assert "reset_probability = 0.05" in str(next(answer for answer in answers if isinstance(answer, Lost)))
-
-
-async def test_a_burst_in_flight_survives_a_reset(tmp_path: Path) -> None:
-    async with proxy(tmp_path) as (link, far, service):
-        far.open.clear()
-        waiting = asyncio.create_task(link.exchange(make_burst(1, timeout_seconds=PATIENCE)))
-        await until(lambda: len(far.bursts) == 1)
-        await service._control.update({"reset_probability": 1.0})
-        with pytest.raises(Lost, match="reset_probability = 1"):
-            await link.exchange(make_burst(2))
-        await until(lambda: len(far.bursts) == 2)  # sent again, over a new connection
-        assert far.streams == 2
-        far.open.set()
-        assert (await asyncio.wait_for(waiting, PATIENCE)).top[0].item_id == "item-1"
-
-
-async def test_a_link_that_breaks_again_and_again_says_so_and_hangs_nobody(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("channel_proxy.forward._RESENDS", 3)
-    async with proxy(tmp_path) as (link, far, service):
-        far.open.clear()  # nothing is ever answered
-        waiting = asyncio.create_task(link.exchange(make_burst(1, timeout_seconds=PATIENCE)))
-        await until(lambda: len(far.bursts) == 1)
-        await service._control.update({"reset_probability": 1.0})
-        for n in range(2, 5):
-            with pytest.raises(Lost):
-                await link.exchange(make_burst(n))
-            await until(lambda n=n: len(far.bursts) == n or waiting.done())
-        with pytest.raises(Unavailable, match="again and again"):
-            await asyncio.wait_for(waiting, PATIENCE)
-        far.open.set()
-        await service._control.reset()
-        assert (await link.exchange(make_burst(99))).burst_id == 99
-
-
 async def test_bursts_queue_for_the_air_where_airtime_is_real(tmp_path: Path) -> None:
     """Four bursts of 20 symbols and their headers at 100 symbols/s: 0.36 s each, one after the other."""
     settings = {"airtime": "real", "symbol_rate_hz": 100.0, "propagation_seconds": 0.05}
@@ -282,7 +164,7 @@ async def test_a_slow_receiver_holds_the_sender_and_the_proxy_never_holds_more_t
         async def write() -> None:
             nonlocal written
             for n in range(1, 401):
-                await call.write(burst_to_wire(make_burst(n, symbols=big)))
+                await call.write(pb.Bursts(bursts=[burst_to_wire(make_burst(n, symbols=big))]))
                 written = n
 
         writing = asyncio.create_task(write())
@@ -293,10 +175,12 @@ async def test_a_slow_receiver_holds_the_sender_and_the_proxy_never_holds_more_t
             await asyncio.sleep(1.0)
         assert service._counters.in_flight == 16
         assert stands < 400
-        peak = 0
+        peak = answered = 0
         far.open.set()
-        for _ in range(400):
-            assert (await asyncio.wait_for(call.read(), PATIENCE)).top
+        while answered < 400:
+            receptions = (await asyncio.wait_for(call.read(), PATIENCE)).receptions
+            assert all(reception.top for reception in receptions)
+            answered += len(receptions)
             peak = max(peak, service._counters.in_flight)
         await writing
         assert peak <= 16
@@ -327,7 +211,7 @@ async def test_a_bad_burst_does_not_fail_those_that_are_computed_with_it(tmp_pat
 
 
 async def test_bursts_that_come_close_together_are_computed_together(tmp_path: Path, monkeypatch) -> None:
-    """All but the first, which waits for nobody; bit for bit as alone."""
+    """Those of one turn of the event loop, as those of one message are; bit for bit as alone."""
     sizes: list[int] = []
     real = Link.transmit_many
 
@@ -346,11 +230,8 @@ async def test_bursts_that_come_close_together_are_computed_together(tmp_path: P
         assert set(sizes) == {1}
         sizes.clear()
         service._counters.in_flight = len(bursts)
-        monkeypatch.setattr("channel_proxy.relay.GATHER_SECONDS", 0.3)
-        await asyncio.sleep(0.5)
         together = await asyncio.gather(*(service._air.carry(burst) for burst in bursts))
-        assert sizes[0] == 1
-        assert sorted(sizes[1:]) == [2, 5, 5, 20]
+        assert sorted(sizes) == [2, 5, 5, 21]
         for one, two in zip(together, alone, strict=True):
             assert one.transmission.y.tobytes() == two.transmission.y.tobytes()
             assert report_of(one.transmission) == report_of(two.transmission)

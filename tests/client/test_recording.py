@@ -16,7 +16,7 @@ from shared.errors import DataLoss, InvalidInput, InvalidSetting, NotFound
 from shared.frame.burst import Burst
 from shared.frame.channel_records import RecordedBurst
 from shared.phy import ChannelSettings, Link
-from tests.shared.wire.test_wire import same
+from tests.tools.messages import same
 from tests.tools.rpc import make_burst, payload
 
 SETTINGS = [

@@ -13,6 +13,9 @@ import pytest
 from local.supervisor import LocalLink
 from tests.tools.paths import ROOT
 
+_CAMERA = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
+"""Chromium plays a picture of its own in the place of a camera."""
+
 
 class Page:
     """The page in the browser. `find` waits for the part of a name."""
@@ -87,7 +90,7 @@ def page(console: str) -> Iterator[Page]:
         pytest.skip("no browser here: apt-get install chromium chromium-driver")
     options = webdriver.ChromeOptions()
     options.binary_location = browser
-    for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1400,1500"):
+    for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1400,1500", *_CAMERA):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     service = webdriver.ChromeService(executable_path=driver)

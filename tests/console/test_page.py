@@ -1,6 +1,7 @@
 """The console in a real browser, over the real link."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,12 +91,52 @@ def test_a_narrow_window_needs_no_scrolling_sideways(page: Page) -> None:
         page.driver.set_window_size(before["width"], before["height"])
 
 
+def test_a_drawing_and_a_photograph_are_chosen(page: Page) -> None:
+    page.open()
+    page.press(page.find("draw"))
+    page.find("drawing").click()
+    page.press(page.find("drawing-use"))
+    page.until(lambda: page.find("chosen").text == "drawing.png")
+    page.until(lambda: not page.all("drawing"))
+    page.press(page.find("camera"))
+    page.until(lambda: page.find("camera-take").is_enabled())
+    page.press(page.find("camera-take"))
+    page.until(lambda: page.find("chosen").text == "camera.jpg")
+    assert page.send() == "the truth is not known"
+
+
+def _series(page: Page, chart: Any) -> list[list[str]]:
+    """Names of the points of a chart, by series."""
+    return page.driver.execute_script(
+        "return (getElement(+arguments[0].id.slice(1)).chart?.getOption()?.series ?? [])"
+        ".map(one => one.data.map(point => point.name))",
+        chart,
+    )
+
+
+def test_what_was_received_falls_on_the_map(page: Page) -> None:
+    page.open()
+    page.press(page.find("drawn-5"))
+    page.send()
+    page.tab("Knowledge base")
+    page.find("kb-item")
+    page.press(page.find("kb-map-open").find_element("css selector", ".q-item"))
+    chart = page.find("kb-map")
+    names = page.until(lambda: (found := _series(page, chart)) and len(found) == 2 and found)
+    assert len(names[0]) == 400
+    assert [name.partition(":")[0] for name in names[1]] == ["received"]
+
+
 def test_live_draws_curves_and_its_slider_sets_the_channel(page: Page, link: LocalLink) -> None:
     page.open()
     page.tab("Live")
     page.press(page.find("live-start"))
     page.until(lambda: page.find("live-summary").text != "nothing sent yet")
     assert page.find("live-accuracy").size["height"] > 100
+    page.press(page.find("live-record"))
+    page.until(lambda: "END" in page.find("live-record").text.upper())
+    page.press(page.find("live-record"))
+    page.until(lambda: "END" not in page.find("live-record").text.upper())
     with ChannelControl(link.channel) as channel:
         before = channel.get().snr_db
         try:
@@ -116,8 +157,8 @@ def test_the_knowledge_base_is_browsed_and_searched(page: Page) -> None:
     page.type("kb-label", "blue square")
     page.press(page.find("kb-browse"))
     page.until(lambda: {item.text.split("\n")[0] for item in page.all("kb-item")} == {"blue square"})
-    page.type("kb-text", "a red circle")
-    page.press(page.find("kb-search"))
+    field = page.find("kb-text")
+    (field if field.tag_name == "input" else field.find_element("css selector", "input")).send_keys("a red circle\n")
     page.until(lambda: "distance" in page.find("kb-items").text)
     assert page.find("kb-item").text.startswith("red circle")
     page.type("kb-label", "no such label")

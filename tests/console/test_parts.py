@@ -1,5 +1,6 @@
 """What the console makes without a browser: charts, commands, permanent addresses."""
 
+import asyncio
 import math
 import shlex
 from pathlib import Path
@@ -11,15 +12,21 @@ import pytest
 import typer
 
 from cli.app import app
-from client import Entry, Kind, Trace
-from console import charts, equivalent
+from client import AsyncSemLink, Entry, Kind, Trace
+from client.recording import read_recording
+from console import charts, equivalent, kb_map, live_sources
 from console.ask import scenes
 from console.compare import Score
 from console.gallery import Gallery, drawn
+from console.live_recording import Tape
+from console.parts import Latest
 from console.results import curves, read_table, tables
-from shared.errors import Lost, NotFound
+from local.supervisor import LocalLink
+from shared.errors import Lost, NotFound, SemLinkError
 from shared.phy import ChannelSettings
+from shared.phy.conditions.schedule import Schedule
 from shared.phy.conditions.settings import OF_THE_LINK
+from shared.phy.conditions.timeline import Change
 
 OPTIONS: dict[str, Any] = {
     "codec": "nested", "k": 64, "snr_db": 5.0, "fading": "rayleigh", "csi": "pilot", "pilot_symbols": 8,
@@ -84,6 +91,76 @@ def test_curves_of_a_table_leave_out_what_is_no_number(tmp_path: Path) -> None:
         ("a 16", [(0.0, 0.2), (5.0, 0.5)]),
         ("b 64", [(1.0, 0.8)]),
     ]
+
+
+async def test_of_several_questions_the_last_one_wins() -> None:
+    latest, slow = Latest(), asyncio.Event()
+
+    async def first() -> str:
+        await slow.wait()
+        return "first"
+
+    async def second() -> str:
+        return "second"
+
+    waiting = asyncio.create_task(latest.answer_of(first()))
+    await asyncio.sleep(0)
+    assert await latest.answer_of(second()) == "second"
+    slow.set()
+    assert await waiting is None
+
+
+def test_the_plane_of_a_map_shows_what_varies_most() -> None:
+    drawn = np.random.default_rng(0)
+    flat = drawn.normal(size=(200, 2)) * (5, 2)
+    turn = np.linalg.qr(drawn.normal(size=(16, 16)))[0][:2]
+    embeddings = (flat @ turn + 1).astype(np.float32)
+    embeddings[3] /= np.linalg.norm(embeddings[3])  # as received ones become
+    plane = kb_map.principal_plane(embeddings)
+    places = plane.of(embeddings)
+    assert np.abs(np.corrcoef(places[:, 0], flat[:, 0])[0, 1]) > 0.99
+    assert np.linalg.norm(places) == pytest.approx(np.linalg.norm(flat - flat.mean(0)), rel=0.02)
+    found = kb_map.Map(["a", "b"] * 100, places, plane)
+    items, fallen = kb_map.chart(found, ("a", embeddings[3]))["series"]
+    assert fallen["data"][0]["value"] == pytest.approx(items["data"][3]["value"], abs=1e-3)
+    assert kb_map.chart(found, ("a", embeddings[3, :8]))["series"][1]["data"] == []  # of another CLIP
+
+
+def test_a_timeline_has_a_cursor_where_the_scenario_stands() -> None:
+    schedule = Schedule("dip", {"snr_db": 10.0}, "wall", 8.0, (Change(4.0, {"snr_db": 0.0}),))
+    (series,) = charts.timeline(schedule, 9.0)["series"]
+    assert {value for at, value in series["data"] if at < 4} == {10.0}
+    assert {value for at, value in series["data"] if at >= 4} == {0.0}
+    assert series["markLine"]["data"] == [{"xAxis": 1.0}]  # the second round
+
+
+async def test_a_folder_is_streamed_again_and_again_and_a_wrong_one_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "one.png").write_bytes(next(iter(drawn().values())).data)
+    client: Any = None  # of no page: there is no camera
+    stream = live_sources.frames(live_sources.FOLDER, str(tmp_path), client)
+    assert [(await anext(stream)).label for _ in range(3)] == ["cat"] * 3
+    for folder, told in ((" ", "no folder"), (str(tmp_path / "none"), "none")):
+        with pytest.raises(SemLinkError, match=told):
+            await anext(live_sources.frames(live_sources.FOLDER, folder, client))
+
+
+async def test_a_tape_is_a_recording_that_can_be_replayed(link: LocalLink, tmp_path: Path) -> None:
+    tape = await Tape(link.channel).start()
+    async with AsyncSemLink(link.transmitter) as client:
+        delivery = await client.send(next(iter(drawn().values())).data, trace=True)
+    async with asyncio.timeout(60):
+        while not tape.bursts:  # noqa: ASYNC110 - another thread writes
+            await asyncio.sleep(0.01)
+    file = tmp_path / "live.sigmf"
+    file.write_bytes(await tape.stop())
+    (recorded,) = read_recording(file)
+    assert recorded.report.counter == delivery.channel.counter
+    assert delivery.trace is not None
+    assert delivery.trace.embedding is not None
+    assert delivery.trace.embedding.any()
+    with pytest.raises(NotFound, match="nothing passed"):
+        await (await Tape(link.channel).start()).stop()
 
 
 def test_a_score_counts_a_picture_without_an_answer_as_wrong() -> None:

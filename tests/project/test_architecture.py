@@ -1,4 +1,5 @@
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -85,3 +86,12 @@ def test_files_of_text_are_utf_8_whatever_the_locale(package: str) -> None:
                 named = {keyword.arg for keyword in call.keywords}
                 text = call.func.attr in {"read_text", "write_text"} or {"text", "check"} <= named
                 assert not text or "encoding" in named, f"{file}:{call.lineno} names no encoding"
+
+
+def test_files_are_short_and_tests_share_by_tools_alone() -> None:
+    for package in (*PACKAGES, "tests"):
+        for file in (ROOT / package).rglob("*.py"):
+            text = file.read_text(encoding="utf-8")
+            assert "_pb2" in file.name or text.count("\n") <= 300, f"{file} has over 300 lines"
+            for line in text.splitlines() if package == "tests" else ():
+                assert not re.match(r"from tests\.[\w.]*\.test_\w+ import", line), f"{file}: {line}"

@@ -35,10 +35,10 @@ def test_the_only_way_from_transmitter_to_receiver_is_the_channel(compose: dict[
     assert compose["networks"]["downlink"]["internal"]
 
 
-def test_only_the_transmitter_is_published_and_only_to_this_machine(compose: dict[str, Any]) -> None:
+def test_transmitter_and_console_are_published_and_only_to_this_machine(compose: dict[str, Any]) -> None:
     published = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
-    assert list(published) == ["transmitter"]
-    assert all(port.startswith("127.0.0.1:") for port in published["transmitter"])
+    assert {*published} == {"transmitter", "console"}
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
 
 def test_every_service_is_built_here_from_a_target_of_the_dockerfile(compose: dict[str, Any]) -> None:
@@ -85,12 +85,12 @@ def test_dockerfile_needs_no_frontend_and_runs_nobody_as_root() -> None:
         (check,) = re.findall(r"^HEALTHCHECK .*$", stage, re.MULTILINE)
         assert "heartbeat" in check
         assert "python" not in check  # it would take 0.7 s of processor time every 5 s
-    assert DOCKERFILE.count("USER semlink") == 3  # channel_proxy, client, services
+    assert DOCKERFILE.count("USER semlink") == 4  # channel_proxy, client, console, services
 
 
 def test_the_heavy_libraries_stay_out_of_the_light_images() -> None:
     child_of = {stage: parent for parent, stage in re.findall(r"^FROM (\S+) AS (\S+)$", DOCKERFILE, re.MULTILINE)}
-    for name in ("channel_proxy", "client"):
+    for name in ("channel_proxy", "client", "console"):
         lineage = [name]
         while lineage[-1] in child_of:
             lineage.append(child_of[lineage[-1]])
@@ -117,3 +117,39 @@ def test_the_build_context_has_every_package() -> None:
         line[1:] for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines() if line.startswith("!")
     }
     assert packages <= kept
+
+
+def merged(name: str) -> dict[str, dict[str, Any]]:
+    """The services of a compose file, over those of docker-compose.yml that they override."""
+    base, over = (
+        yaml.safe_load((ROOT / file).read_text(encoding="utf-8"))["services"] for file in ("docker-compose.yml", name)
+    )
+    return {service: base.get(service, {}) | settings for service, settings in over.items()}
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in ROOT.glob("docker-compose*.yml")))
+def test_every_container_is_confined(name: str) -> None:
+    for service, settings in merged(name).items():
+        where = f"{name}: {service}"
+        assert settings.get("read_only") is True, where
+        assert any(str(mount).startswith("/tmp") for mount in settings.get("tmpfs", ())), where
+        for limit in ("mem_limit", "cpus", "pids_limit"):
+            assert settings.get(limit), f"{where} lacks {limit}"
+        assert settings["cap_drop"] == ["ALL"], where
+        assert "no-new-privileges:true" in settings["security_opt"], where
+        assert not settings.get("privileged"), where
+        own = str(settings["image"]).startswith("semlink-")  # the Dockerfile sets their user
+        assert own or str(settings.get("user", "root")) not in {"root", "0"}, f"{where} runs as root"
+        if settings.get("user") == "root":
+            assert settings["network_mode"] == "none", f"{where} is root with a network"
+
+
+def test_a_service_without_tls_and_tokens_says_so_and_with_both_does_not(compose: dict[str, Any]) -> None:
+    tls = yaml.safe_load((ROOT / "docker-compose.tls.yml").read_text(encoding="utf-8"))["services"]
+    for name, (prefix, settings) in SETTINGS.items():
+        assert compose["services"][name]["environment"][f"{prefix}INSECURE"] == "true"
+        own = {variable.removeprefix(prefix).lower(): value for variable, value in tls[name]["environment"].items()}
+        assert own.pop("insecure") == "false"
+        assert {"tls_cert", "tls_key", "tls_ca", "tokens"} <= set(own) <= set(settings.model_fields)
+        assert ("token_file" in own) == (name != "receiver")
+        assert tls[name]["volumes"] == [f"certs_{name}:/certs:ro"], "no service sees the key of another"

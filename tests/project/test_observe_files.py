@@ -52,12 +52,20 @@ def test_every_metric_of_ours_is_on_the_dashboard() -> None:
 def test_the_services_that_are_scraped_are_in_the_compose_file() -> None:
     scraped = yaml.safe_load((FOLDER / "prometheus.yml").read_text(encoding="utf-8"))["scrape_configs"]
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
-    assert {job["job_name"] for job in scraped} == set(services) - {"demo"}
+    assert {job["job_name"] for job in scraped} == set(services) - {"demo", "console"}
     further = yaml.safe_load((ROOT / "docker-compose.observe.yml").read_text(encoding="utf-8"))["services"]
     for service in further.values():
-        assert all(port.startswith("127.0.0.1:") for port in service["ports"])
-        for volume in service["volumes"]:
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+        for volume in service.get("volumes", []):
             assert not volume.startswith("./") or (ROOT / volume.split(":")[0]).exists()
+
+
+def test_every_service_sends_its_spans_to_jaeger() -> None:
+    further = yaml.safe_load((ROOT / "docker-compose.observe.yml").read_text(encoding="utf-8"))["services"]
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+    for name, service in services.items():
+        assert further[name]["environment"]["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://jaeger:4318"
+        assert {*service["networks"]} & {*further["jaeger"]["networks"]}
 
 
 def test_prometheus_accepts_its_configuration() -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -19,17 +18,16 @@ from receiver.knowledge_base import Origin, write_store
 from receiver.pipeline import ReceivePipeline
 from receiver.service import ReceiverService
 from receiver.settings import ReceiverSettings
-from shared.codecs import Codec, CodecShelf
+from shared.codecs import CodecShelf
 from shared.codecs.base.registry import PICTURE_CODECS
 from shared.codecs.base.weight_files import WEIGHTS_DIR
 from shared.errors import Expired, InvalidInput, Mismatch, NotFound
 from shared.frame.burst import Burst, CodecSpec, Genie
-from shared.phy import ChannelSettings, Link, place_pilots
 from shared.types import Embeddings
 from tests.tools.kbsc import network, saved
+from tests.tools.receiver import CLIP, genie, sent, spec
 from tests.tools.rpc import dialled, linked, make_burst, serving, status_of, to_receiver, until
 
-CLIP = "c0ffee"
 ITEMS = 300
 
 
@@ -64,25 +62,6 @@ async def receiver(shelf: CodecShelf, directory: Path, tmp_path: Path):
     settings = ReceiverSettings(kb=directory / "kb", device="cpu", grace_seconds=1, log_level="error")
     async with serving(ReceiverService, settings, tmp_path) as address, linked(to_receiver(address)) as link:
         yield link
-
-
-def spec(codec: Codec) -> CodecSpec:
-    return CodecSpec(codec.name, codec.k, codec.fingerprint, CLIP)
-
-
-def genie(gain: complex, n0: float) -> Genie:
-    return Genie(np.array([gain], np.complex64), n0)
-
-
-def sent(codec: Codec, burst_id: int, embedding: Embeddings, *, pilots: int = 0, channel=(), **fields) -> Burst:
-    """A burst as it arrives through a channel of these settings; without noise unless they say otherwise."""
-    pilot_pattern, csi = fields.get("pilot_pattern", "preamble"), fields.get("csi", "pilot" if pilots else "none")
-    x = place_pilots(codec.encode(embedding[None])[0], pilots, pilot_pattern)
-    settings = ChannelSettings(**{"snr_db": np.inf} | dict(channel))
-    through = Link.from_settings(settings).transmit(x, 0, burst_id)
-    told = Genie(through.gain, through.n0) if csi == "perfect" else None
-    fields = {"codec": spec(codec), "csi": csi, "grid": settings.grid, "genie": told} | fields
-    return replace(make_burst(burst_id, **fields), symbols=through.y, pilot_symbols=pilots)
 
 
 async def test_what_arrives_clean_is_found(receiver, shelf, items) -> None:

@@ -6,7 +6,14 @@ from typing import Any
 
 from channel_proxy.service import ChannelService
 from channel_proxy.settings import ProxySettings
-from tests.tools.rpc import FarEnd, far_end, linked, remembering, serving, to_channel
+from tests.tools.rpc import (
+    FarEnd,
+    far_end,
+    linked,
+    remembering,
+    serving,
+    to_channel,
+)
 
 
 @asynccontextmanager
@@ -19,3 +26,6 @@ async def proxy(directory: Path, far: FarEnd | None = None, **settings: Any):
         async with serving(kind, chosen, directory) as at, linked(to_channel(at)) as link:
             yield link, receiver, found[0]
             receiver.open.set()
+
+
+START = {"snr_db": 3.0, "fading": "rayleigh", "seed": 11, "symbol_rate_hz": 1e5, "propagation_seconds": 0.25}

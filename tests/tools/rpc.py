@@ -70,6 +70,13 @@ def echo(burst: pb.Burst, **fields: Any) -> pb.Reception:
     return reception_to_wire(Reception(burst.burst_id, (hit,), 0.9, True, "", (), 0.001, "kb", **fields))
 
 
+async def bursts_of(messages: AsyncIterator[pb.Bursts]) -> AsyncIterator[pb.Burst]:
+    """The bursts of a stream, one by one."""
+    async for message in messages:
+        for burst in message.bursts:
+            yield burst
+
+
 class FarEnd(rpc.ReceiverServicer, channel_rpc.ChannelServicer):
     """A receiver, or a channel, that answers with `answer`; remembers the bursts. `hold` makes it wait."""
 
@@ -77,13 +84,17 @@ class FarEnd(rpc.ReceiverServicer, channel_rpc.ChannelServicer):
         self.answer = answer
         self.bursts: list[pb.Burst] = []
         self.configurations: list[pb.Configure] = []
-        self.streams = 0
+        self.streams = self.messages = 0
         self.open = asyncio.Event()
         self.open.set()
 
-    async def Receive(self, request_iterator: AsyncIterator[pb.Burst], context: Any) -> AsyncIterator[pb.Reception]:  # noqa: N802
+    async def Receive(self, request_iterator: AsyncIterator[pb.Bursts], context: Any) -> AsyncIterator[pb.Receptions]:  # noqa: N802
         self.streams += 1
-        async for burst in request_iterator:
+        async for reception in self._answers(request_iterator):
+            yield pb.Receptions(receptions=[reception])
+
+    async def _answers(self, messages: AsyncIterator[pb.Bursts]) -> AsyncIterator[pb.Reception]:
+        async for burst in bursts_of(self._counted(messages)):
             if burst.HasField("configure"):
                 self.configurations.append(burst.configure)
                 yield pb.Reception(burst_id=burst.burst_id, configured=burst.configure.version)
@@ -95,6 +106,11 @@ class FarEnd(rpc.ReceiverServicer, channel_rpc.ChannelServicer):
                 yield answer
 
     Relay = Receive
+
+    async def _counted(self, messages: AsyncIterator[pb.Bursts]) -> AsyncIterator[pb.Bursts]:
+        async for message in messages:
+            self.messages += 1
+            yield message
 
 
 @asynccontextmanager

@@ -1,5 +1,10 @@
 """Schedules with changes, faults and losses: on a single carrier, and on OFDM through imperfect hardware."""
 
+import asyncio
+
+from shared.phy.conditions.schedule import Schedule
+from shared.phy.conditions.timeline import Change
+
 SINGLE_CARRIER = """
 name = "drive"
 repeat_seconds = 2.5
@@ -55,3 +60,15 @@ to_seconds = 1.0
 snr_db = 0
 delay_spread_seconds = 3e-6
 """
+
+
+RAMP = Schedule(
+    "ramp",
+    {"seed": 9, "snr_db": 20.0, "burst_interval_seconds": 0.5, "fading": "rayleigh"},
+    changes=(Change(1.0, {"snr_db": 0.0}, ramp_seconds=4.0), Change(6.0, {"blackout": True})),
+)
+
+
+async def in_thread(function, *arguments, **named):
+    """The blocking client beside a service in this loop."""
+    return await asyncio.wait_for(asyncio.to_thread(function, *arguments, **named), 60)

@@ -2,9 +2,6 @@
 
 import asyncio
 import math
-import struct
-import threading
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +28,6 @@ from transmitter.service import TransmitterService
 from transmitter.settings import TransmitterSettings
 
 Code = grpc.StatusCode
-
-
-def png_header(width: int, height: int) -> bytes:
-    """A PNG file that promises a size and holds nothing."""
-    chunk = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    data = b"IDAT" + zlib.compress(b"")
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(part) - 4) + part + struct.pack(">I", zlib.crc32(part)) for part in (chunk, data, b"IEND")
-    )
 
 
 async def test_a_picture_becomes_a_burst_of_its_embedding(near: Near, clip: Clip) -> None:
@@ -158,86 +146,6 @@ async def test_a_batch_sends_what_each_would_send_alone(near: Near) -> None:
         assert mean_power(together[request.counter].payload) == pytest.approx(1, abs=1e-5)
 
 
-BAD_PICTURES = [
-    (b"", Code.INVALID_ARGUMENT, "0 bytes"),
-    (b"this is no picture at all", Code.INVALID_ARGUMENT, "no image that can be read"),
-    (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", Code.INVALID_ARGUMENT, "no image"),
-    (png()[:-40], Code.INVALID_ARGUMENT, "truncated or damaged"),
-    (png(kind="JPEG", size=(400, 300))[:900], Code.INVALID_ARGUMENT, "truncated or damaged"),
-    (png()[:20], Code.INVALID_ARGUMENT, ""),
-    (png_header(0, 7), Code.INVALID_ARGUMENT, ""),
-    (png_header(7, 0), Code.INVALID_ARGUMENT, ""),
-    (png_header(4, 4), Code.INVALID_ARGUMENT, "truncated or damaged"),
-    (png_header(60_000, 60_000), Code.RESOURCE_EXHAUSTED, "pixels"),
-    (png_header(8_001, 8_000), Code.RESOURCE_EXHAUSTED, "8001 x 8000 pixels, more than the limit of 64000000"),
-    (b"\xff\xd8\xff" + bytes(32 << 20), Code.RESOURCE_EXHAUSTED, "33554435 bytes, more than the limit of 33554432"),
-]
-
-
-async def test_each_bad_picture_has_its_status_and_the_service_goes_on(near: Near) -> None:
-    for image, code, text in BAD_PICTURES:
-        found, message = await status_of(near.send(image))
-        assert (found, text in message) == (code, True), (image[:20], found, message)
-    assert near.far.bursts == []
-    assert (await near.send()).item_id == "item-0"
-
-
-async def test_bad_pictures_of_a_stream_are_answers_of_their_own(near: Near) -> None:
-    bad = [image for image, _, _ in BAD_PICTURES if len(image) < 1 << 20]
-    images = [image for one in bad for image in (one, png())]
-    answers = await near.many([pb.SendImageRequest(image=image, request_id=n) for n, image in enumerate(images)])
-    for number, image in enumerate(images):
-        assert answers[number].WhichOneof("outcome") == ("delivery" if image == png() else "failure"), number
-    codes = {image: code.value[0] for image, code, _ in BAD_PICTURES}
-    assert all(answers[2 * n].failure.code == codes[image] for n, image in enumerate(bad))
-
-
-async def test_a_message_beyond_the_cap_is_refused_by_grpc_and_the_service_goes_on(near: Near) -> None:
-    request = pb.SendImageRequest(image=bytes(50 << 20))
-    code, text = await status_of(near.stub.SendImage(request))
-    assert code is Code.RESOURCE_EXHAUSTED
-    assert "larger than max" in text
-    assert (await near.send()).item_id == "item-0"
-
-
-BAD_REQUESTS = [
-    ({"codec": "jpeg"}, Code.NOT_FOUND, "no codec 'jpeg'; there are deepjscc, "),
-    ({"codec": ""}, Code.NOT_FOUND, "no codec ''"),
-    ({"k": 64}, Code.INVALID_ARGUMENT, "codec raw has no length k = 64; it has 512"),
-    ({"k": 0}, Code.INVALID_ARGUMENT, "k = 0"),
-    ({"codec": "kbsc", "k": 63}, Code.INVALID_ARGUMENT, "k = 63; it has 16, 64, 256"),
-    ({"design_snr_db": 41.0}, Code.INVALID_ARGUMENT, "design_snr_db = 41"),
-    ({"design_snr_db": math.nan}, Code.INVALID_ARGUMENT, "design_snr_db = nan"),
-    ({"top_k": 101}, Code.INVALID_ARGUMENT, "top_k = 101"),
-    ({"top_k": 0}, Code.INVALID_ARGUMENT, "top_k = 0"),
-    ({"csi": 9}, Code.INVALID_ARGUMENT, "csi = 9"),
-    ({"pilot_symbols": 0}, Code.INVALID_ARGUMENT, "pilot_symbols = 0"),
-    ({"pilot_symbols": 1}, Code.INVALID_ARGUMENT, "pilot_symbols = 1"),
-    ({"pilot_symbols": 1025}, Code.INVALID_ARGUMENT, "pilot_symbols = 1025"),
-    ({"pilot_pattern": 9}, Code.INVALID_ARGUMENT, "pilot_pattern = 9"),
-    ({"csi": common.CSI_NONE, "pilot_pattern": 2}, Code.INVALID_ARGUMENT, "pilot_pattern = scattered with csi none"),
-    ({"csi": common.CSI_NONE, "pilot_symbols": 8}, Code.INVALID_ARGUMENT, "pilot_symbols = 8 with csi none"),
-    ({"csi": common.CSI_PERFECT, "pilot_symbols": 8}, Code.INVALID_ARGUMENT, "with csi perfect"),
-]
-BAD_TIMEOUTS = [  # of a stream; a call has the deadline of gRPC
-    ({"timeout_seconds": seconds}, Code.INVALID_ARGUMENT, f"timeout_seconds = {seconds}")
-    for seconds in (-1.0, math.nan, math.inf)
-]
-
-
-async def test_each_bad_request_has_its_status_alone_and_in_a_stream(near: Near) -> None:
-    for fields, code, text in BAD_REQUESTS:
-        found, message = await status_of(near.send(**fields))
-        assert (found, text in message) == (code, True), (fields, found, message)
-    rows = BAD_REQUESTS + BAD_TIMEOUTS
-    requests = [pb.SendImageRequest(image=png(), request_id=n, **fields) for n, (fields, _, _) in enumerate(rows)]
-    answers = await near.many(requests)
-    for number, (_, code, text) in enumerate(rows):
-        assert answers[number].failure.code == code.value[0], text
-        assert text in answers[number].failure.message
-    assert near.far.bursts == []
-
-
 @pytest.mark.parametrize("failure", [3, 4, 5, 8, 9, 13, 14, 15])
 async def test_a_failure_of_the_far_end_is_the_status_of_the_call(near: Near, failure: int) -> None:
     near.far.answer = lambda burst: link_pb.Reception(
@@ -284,24 +192,6 @@ async def test_beyond_the_cap_a_call_is_refused_and_a_stream_waits(parts, tmp_pa
         assert {answer.WhichOneof("outcome") for answer in (await stream).values()} == {"delivery"}
 
 
-@pytest.fixture
-def held_encoder(monkeypatch: pytest.MonkeyPatch):
-    """(sizes of the batches that reached CLIP, the event that lets them go; set, for the warm-up)."""
-    sizes: list[int] = []
-    opened = threading.Event()
-    opened.set()
-    real = Encoder.encode
-
-    def slow(self, items):
-        sizes.append(len(items))
-        opened.wait(60)
-        return real(self, items)
-
-    monkeypatch.setattr(Encoder, "encode", slow)
-    yield sizes, opened
-    opened.set()
-
-
 @pytest.mark.parametrize(("feedback", "second"), [(False, 7.0), (True, -3.0)])
 async def test_codecs_are_told_what_snr_to_expect(parts, tmp_path: Path, monkeypatch, feedback, second) -> None:
     """The design point, until the receiver's answer says what it saw, and only if that is asked for."""
@@ -319,52 +209,6 @@ async def test_codecs_are_told_what_snr_to_expect(parts, tmp_path: Path, monkeyp
         for _ in range(2):
             await near.send()
     assert told == [7.0, second]
-
-
-async def test_late_and_abandoned_work_never_reaches_clip(parts, tmp_path: Path, held_encoder) -> None:
-    sizes, opened = held_encoder
-    async with transmitting(tmp_path) as near:
-        opened.clear()
-        sizes.clear()
-        busy = asyncio.create_task(near.send())
-        await until(lambda: sizes == [1])
-        late = near.many([pb.SendImageRequest(image=png(), request_id=n, timeout_seconds=0.1) for n in range(5)])
-        late_task = asyncio.create_task(late)
-        unary = near.stub.SendImage(pb.SendImageRequest(image=png()), timeout=0.2)
-        assert (await status_of(unary))[0] is Code.DEADLINE_EXCEEDED
-        gone = near.stub.SendImages(iter([pb.SendImageRequest(image=png()) for _ in range(5)]))
-        given_up = asyncio.create_task(near.send())
-        await asyncio.sleep(0.5)
-        gone.cancel()
-        given_up.cancel()
-        await asyncio.sleep(0.3)
-        opened.set()
-        assert (await busy).item_id == "item-0"
-        answers = await late_task
-        assert {answer.failure.code for answer in answers.values()} == {Code.DEADLINE_EXCEEDED.value[0]}
-        assert all("deadline" in answer.failure.message for answer in answers.values())
-        assert (await near.send()).item_id == "item-1"
-    assert sizes == [1, 1]
-    assert len(near.far.bursts) == 2
-
-
-async def test_what_is_left_of_a_deadline_travels_with_the_burst(near: Near) -> None:
-    await near.stub.SendImage(pb.SendImageRequest(image=png()), timeout=50)
-    assert 0 < near.far.bursts[-1].timeout_seconds < 50 * 1.01  # gRPC rounds up a timeout to three digits on the wire
-    await near.stub.SendImage(pb.SendImageRequest(image=png()))
-    assert 50 < near.far.bursts[-1].timeout_seconds < 60  # the default
-    await near.many([pb.SendImageRequest(image=png(), timeout_seconds=30)])
-    assert 0 < near.far.bursts[-1].timeout_seconds < 30
-
-
-async def test_a_channel_that_does_not_answer_is_waited_for_until_the_deadline(near: Near) -> None:
-    near.far.answer = lambda _: None
-    answers = await near.many([pb.SendImageRequest(image=png(), request_id=1, timeout_seconds=0.3)])
-    assert answers[1].failure.code == Code.DEADLINE_EXCEEDED.value[0]
-    code, _ = await status_of(near.stub.SendImage(pb.SendImageRequest(image=png()), timeout=0.3))
-    assert code is Code.DEADLINE_EXCEEDED
-    near.far.answer = echo
-    assert (await near.send()).label == "label"
 
 
 async def test_it_describes_itself(near: Near, clip: Clip) -> None:

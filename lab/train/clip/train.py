@@ -24,8 +24,9 @@ from lab.train.clip import ClipSettings
 from lab.train.clip.losses import caption_to_picture, picture_to_caption, picture_to_picture
 from lab.train.common.fit import Training, fit, moving_average
 from lab.train.common.output import export, write_card
+from shared.clip.name import MODEL
 from shared.clip.preprocess import make_preprocess
-from shared.clip.tower import MODEL, register_clip_tiny
+from shared.clip.tower import register_clip_tiny
 from shared.types import Embeddings, Labels, Pixels
 
 

@@ -17,15 +17,8 @@ from torch.nn import functional as F
 
 from lab.train.common.fit import Training
 from lab.train.nested import NestedSettings
-from shared.codecs.embedding.nested_model import (
-    LENGTHS,
-    SEGMENTS,
-    Prefix,
-    axis_pattern,
-    expected_coordinates,
-    log_likelihood,
-    superpose,
-)
+from shared.codecs.embedding.nested_model import Prefix, expected_coordinates, log_likelihood, superpose
+from shared.codecs.embedding.nested_shape import LENGTHS, SEGMENTS, axis_pattern
 from shared.units import n0_from_snr_db
 
 CATEGORY: Mapping[int, float] = {8: 2.0, 16: 3.0, 32: 2.0, 64: 1.0, 128: 1.0, 256: 1.0}
@@ -74,7 +67,7 @@ class CodeParameters(nn.Module):
         super().__init__()
         classes, axes = material.spread.shape
         points = len(DESIGN_SNRS_DB)
-        self.register_buffer("place", axis_pattern(axes))
+        self.register_buffer("place", torch.from_numpy(axis_pattern(axes)))
         self.directions = nn.Parameter(torch.randn(classes, LENGTHS[-1]))
         self.lean = nn.Parameter(torch.full((points,), 0.5))
         self.gains = nn.Parameter(_first_gains(material.spread.square().mean(dim=0).sqrt() @ self.place.T))

@@ -34,7 +34,7 @@ def train_nested(settings: NestedSettings) -> list[Row]:
     tensors = model.state_dict() | ({} if analogue is None else analogue._asdict())
     export(tensors, settings, "model.safetensors", codec="nested", clip_fingerprint=clip.fingerprint)
     seconds = time.monotonic() - started
-    codecs = [Nested(model, k, None, "cpu", analogue) for k in Nested.lengths]
+    codecs = [Nested.of_model(model, k, None, "cpu", analogue) for k in Nested.lengths]
     rows = score_embeddings(codecs, data.tests)
     values = {
         "accuracy": by_snr(rows, "semantic_accuracy"),

@@ -24,7 +24,8 @@ from receiver.knowledge_base.index.exact_search import exact_nearest
 from shared.codecs.base.contract import Decoded
 from shared.codecs.embedding.analogue import ALWAYS_DB, LEAST, NEVER_DB, Analogue
 from shared.codecs.embedding.nested import Nested
-from shared.codecs.embedding.nested_model import LENGTHS, NestedModel
+from shared.codecs.embedding.nested_model import NestedModel
+from shared.codecs.embedding.nested_shape import LENGTHS
 from shared.codecs.embedding.posterior import LabelPosterior
 from shared.types import Doubles, Embeddings, Ints
 from shared.units import n0_from_snr_db
@@ -103,7 +104,7 @@ def choose(
     tried: list[tuple[float, NestedModel, Quality]] = []
     for count in counts:
         model = fit(count)
-        found = quality({k: Nested(model, k, None, "cpu") for k in LENGTHS}, trial)
+        found = quality({k: Nested.of_model(model, k, None, "cpu") for k in LENGTHS}, trial)
         tried.append((float(np.mean([np.maximum(found[k], plain[k]) for k in LENGTHS])), model, found))
         print(
             f"{count} clusters: {tried[-1][0]:.3f} of the answers on held-out vectors come from the right group",
@@ -134,7 +135,7 @@ def plainly(k: int, analogue: Analogue) -> Nested:
     axes = {"basis": torch.eye(dim, 1), "axes": torch.ones(1, 1, 1), "gains": torch.zeros(1, LENGTHS[-1])}
     code = {"points_db": torch.zeros(1), "words": torch.ones(1, 1, LENGTHS[-1])}
     always = analogue._replace(from_db=torch.full((len(LENGTHS),), ALWAYS_DB))
-    return Nested(NestedModel(**one, **axes, **code), k, None, "cpu", always).with_mode(1)
+    return Nested.of_model(NestedModel(**one, **axes, **code), k, None, "cpu", always).with_mode(1)
 
 
 def quality(codecs: Mapping[int, Nested], trial: Trial) -> Quality:

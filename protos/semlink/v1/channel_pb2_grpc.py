@@ -39,8 +39,8 @@ class ChannelStub:
         """
         self.Relay = channel.stream_stream(
                 '/semlink.v1.Channel/Relay',
-                request_serializer=protos_dot_semlink_dot_v1_dot_link__pb2.Burst.SerializeToString,
-                response_deserializer=protos_dot_semlink_dot_v1_dot_link__pb2.Reception.FromString,
+                request_serializer=protos_dot_semlink_dot_v1_dot_link__pb2.Bursts.SerializeToString,
+                response_deserializer=protos_dot_semlink_dot_v1_dot_link__pb2.Receptions.FromString,
                 _registered_method=True)
         self.GetChannel = channel.unary_unary(
                 '/semlink.v1.Channel/GetChannel',
@@ -166,8 +166,8 @@ def add_ChannelServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'Relay': grpc.stream_stream_rpc_method_handler(
                     servicer.Relay,
-                    request_deserializer=protos_dot_semlink_dot_v1_dot_link__pb2.Burst.FromString,
-                    response_serializer=protos_dot_semlink_dot_v1_dot_link__pb2.Reception.SerializeToString,
+                    request_deserializer=protos_dot_semlink_dot_v1_dot_link__pb2.Bursts.FromString,
+                    response_serializer=protos_dot_semlink_dot_v1_dot_link__pb2.Receptions.SerializeToString,
             ),
             'GetChannel': grpc.unary_unary_rpc_method_handler(
                     servicer.GetChannel,
@@ -241,8 +241,8 @@ class Channel:
             request_iterator,
             target,
             '/semlink.v1.Channel/Relay',
-            protos_dot_semlink_dot_v1_dot_link__pb2.Burst.SerializeToString,
-            protos_dot_semlink_dot_v1_dot_link__pb2.Reception.FromString,
+            protos_dot_semlink_dot_v1_dot_link__pb2.Bursts.SerializeToString,
+            protos_dot_semlink_dot_v1_dot_link__pb2.Receptions.FromString,
             options,
             channel_credentials,
             insecure,

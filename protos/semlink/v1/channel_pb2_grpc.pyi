@@ -35,7 +35,7 @@ class ChannelStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ChannelAsyncStub: ...
-    Relay: _grpc.StreamStreamMultiCallable[_link_pb2.Burst, _link_pb2.Reception]
+    Relay: _grpc.StreamStreamMultiCallable[_link_pb2.Bursts, _link_pb2.Receptions]
     """The air. Bursts in, the receiver's answers out. A burst that the channel loses is answered with an UNAVAILABLE
     failure that says so.
     """
@@ -61,7 +61,7 @@ class ChannelAsyncStub(ChannelStub):
     """The emulated radio channel and its control."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
-    Relay: _aio.StreamStreamMultiCallable[_link_pb2.Burst, _link_pb2.Reception]  # type: ignore[assignment]
+    Relay: _aio.StreamStreamMultiCallable[_link_pb2.Bursts, _link_pb2.Receptions]  # type: ignore[assignment]
     """The air. Bursts in, the receiver's answers out. A burst that the channel loses is answered with an UNAVAILABLE
     failure that says so.
     """
@@ -88,9 +88,9 @@ class ChannelServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def Relay(
         self,
-        request_iterator: _MaybeAsyncIterator[_link_pb2.Burst],
+        request_iterator: _MaybeAsyncIterator[_link_pb2.Bursts],
         context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_link_pb2.Reception], _abc.AsyncIterator[_link_pb2.Reception]]:
+    ) -> _typing.Union[_abc.Iterator[_link_pb2.Receptions], _abc.AsyncIterator[_link_pb2.Receptions]]:
         """The air. Bursts in, the receiver's answers out. A burst that the channel loses is answered with an UNAVAILABLE
         failure that says so.
         """

@@ -809,22 +809,26 @@ class Trace(_message.Message):
     SENT_FIELD_NUMBER: _builtins.int
     RECEIVED_FIELD_NUMBER: _builtins.int
     EQUALIZED_FIELD_NUMBER: _builtins.int
+    EMBEDDING_FIELD_NUMBER: _builtins.int
     sent: _builtins.bytes
     """payload as transmitted"""
     received: _builtins.bytes
     """payload as received"""
     equalized: _builtins.bytes
     """payload after equalization"""
+    embedding: _builtins.bytes
+    """float32, that the receiver searched with, of any length but 0"""
     def __init__(
         self,
         *,
         sent: _builtins.bytes = ...,
         received: _builtins.bytes = ...,
         equalized: _builtins.bytes = ...,
+        embedding: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["equalized", b"equalized", "received", b"received", "sent", b"sent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["embedding", b"embedding", "equalized", b"equalized", "received", b"received", "sent", b"sent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

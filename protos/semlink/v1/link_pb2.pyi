@@ -3,9 +3,10 @@
 isort:skip_file
 The two hops of the air interface: transmitter -> Channel -> Receiver. `Channel` itself stands in channel.proto.
 
-Each hop is one long-lived bidirectional stream that carries many bursts. Every Burst is answered by exactly one
-Reception with the same `burst_id`; answers come back in any order. An error of one burst is a Reception with
-`failure` set; the stream goes on.
+Each hop is one long-lived bidirectional stream that carries many bursts. Bursts that wait while the stream is busy
+travel together in one message, and so do answers; each still has its own deadline, draw, faults and answer. Every Burst
+is answered by exactly one Reception with the same `burst_id`; answers come back in any order. An error of one burst is
+a Reception with `failure` set; the stream goes on.
 """
 
 from collections import abc as _abc
@@ -32,6 +33,7 @@ class Burst(_message.Message):
     The sender fills in all fields. What the receiver gets is built anew by the channel, from these alone:
       burst_id, session                    other numbers, which say nothing of the sender's
       symbols, grid, timeout_seconds, framing; genie with CSI_PERFECT
+      traceparent                          of the channel's own span, while traces are on
       with FRAMING_IMPLICIT                configuration, session, round
       with FRAMING_EXPLICIT                configuration
       with FRAMING_IDEAL (a named genie)   codec, pilot_symbols, payload_symbols, pilot_pattern, csi, header_symbols, top_k,
@@ -65,6 +67,7 @@ class Burst(_message.Message):
     ROUND_FIELD_NUMBER: _builtins.int
     HEADER_SYMBOLS_FIELD_NUMBER: _builtins.int
     CONFIGURE_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
     QUESTION_FIELD_NUMBER: _builtins.int
     burst_id: _builtins.int
     """Chosen by the transmitter, kept over all hops, unique while unanswered."""
@@ -105,6 +108,10 @@ class Burst(_message.Message):
     """Which HARQ round; with FRAMING_IMPLICIT its place in time says so."""
     header_symbols: _builtins.int
     """The first symbols beside the pilots that are a coded header: with FRAMING_EXPLICIT."""
+    traceparent: _builtins.str
+    """W3C Trace Context of the sender's span, version 00; empty where traces are off. A control field: the channel puts its
+    own span in the place of the sender's, and nothing but the span of this burst reads it; no decoder gets it.
+    """
     question: _builtins.str
     """What the receiver is asked about the picture. Whoever asks sits there: it is not sent over the air."""
     @_builtins.property
@@ -149,15 +156,62 @@ class Burst(_message.Message):
         round: _builtins.int = ...,
         header_symbols: _builtins.int = ...,
         configure: Global___Configure | None = ...,
+        traceparent: _builtins.str = ...,
         question: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["channel_override", b"channel_override", "codec", b"codec", "configure", b"configure", "genie", b"genie", "grid", b"grid"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["burst_id", b"burst_id", "channel_override", b"channel_override", "codec", b"codec", "configuration", b"configuration", "configure", b"configure", "counter", b"counter", "csi", b"csi", "framing", b"framing", "genie", b"genie", "grid", b"grid", "header_symbols", b"header_symbols", "offset_symbols", b"offset_symbols", "payload_symbols", b"payload_symbols", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "question", b"question", "required_posterior", b"required_posterior", "round", b"round", "session", b"session", "stream", b"stream", "symbols", b"symbols", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["burst_id", b"burst_id", "channel_override", b"channel_override", "codec", b"codec", "configuration", b"configuration", "configure", b"configure", "counter", b"counter", "csi", b"csi", "framing", b"framing", "genie", b"genie", "grid", b"grid", "header_symbols", b"header_symbols", "offset_symbols", b"offset_symbols", "payload_symbols", b"payload_symbols", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "question", b"question", "required_posterior", b"required_posterior", "round", b"round", "session", b"session", "stream", b"stream", "symbols", b"symbols", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Burst: _TypeAlias = Burst  # noqa: Y015
+
+@_typing.final
+class Bursts(_message.Message):
+    """What waits when the stream is free to be written; one burst as a rule, at most 1024. A message of more is refused, and
+    ends the stream.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BURSTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def bursts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Burst]: ...
+    def __init__(
+        self,
+        *,
+        bursts: _abc.Iterable[Global___Burst] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bursts", b"bursts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Bursts: _TypeAlias = Bursts  # noqa: Y015
+
+@_typing.final
+class Receptions(_message.Message):
+    """Answers that are ready when the stream is free to be written. They need not be those to bursts of one message."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEPTIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receptions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Reception]: ...
+    def __init__(
+        self,
+        *,
+        receptions: _abc.Iterable[Global___Reception] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receptions", b"receptions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Receptions: _TypeAlias = Receptions  # noqa: Y015
 
 @_typing.final
 class Configure(_message.Message):

@@ -37,8 +37,8 @@ class ReceiverStub:
         """
         self.Receive = channel.stream_stream(
                 '/semlink.v1.Receiver/Receive',
-                request_serializer=protos_dot_semlink_dot_v1_dot_link__pb2.Burst.SerializeToString,
-                response_deserializer=protos_dot_semlink_dot_v1_dot_link__pb2.Reception.FromString,
+                request_serializer=protos_dot_semlink_dot_v1_dot_link__pb2.Bursts.SerializeToString,
+                response_deserializer=protos_dot_semlink_dot_v1_dot_link__pb2.Receptions.FromString,
                 _registered_method=True)
         self.Describe = channel.unary_unary(
                 '/semlink.v1.Receiver/Describe',
@@ -68,8 +68,8 @@ def add_ReceiverServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'Receive': grpc.stream_stream_rpc_method_handler(
                     servicer.Receive,
-                    request_deserializer=protos_dot_semlink_dot_v1_dot_link__pb2.Burst.FromString,
-                    response_serializer=protos_dot_semlink_dot_v1_dot_link__pb2.Reception.SerializeToString,
+                    request_deserializer=protos_dot_semlink_dot_v1_dot_link__pb2.Bursts.FromString,
+                    response_serializer=protos_dot_semlink_dot_v1_dot_link__pb2.Receptions.SerializeToString,
             ),
             'Describe': grpc.unary_unary_rpc_method_handler(
                     servicer.Describe,
@@ -103,8 +103,8 @@ class Receiver:
             request_iterator,
             target,
             '/semlink.v1.Receiver/Receive',
-            protos_dot_semlink_dot_v1_dot_link__pb2.Burst.SerializeToString,
-            protos_dot_semlink_dot_v1_dot_link__pb2.Reception.FromString,
+            protos_dot_semlink_dot_v1_dot_link__pb2.Bursts.SerializeToString,
+            protos_dot_semlink_dot_v1_dot_link__pb2.Receptions.FromString,
             options,
             channel_credentials,
             insecure,

@@ -3,9 +3,10 @@
 isort:skip_file
 The two hops of the air interface: transmitter -> Channel -> Receiver. `Channel` itself stands in channel.proto.
 
-Each hop is one long-lived bidirectional stream that carries many bursts. Every Burst is answered by exactly one
-Reception with the same `burst_id`; answers come back in any order. An error of one burst is a Reception with
-`failure` set; the stream goes on.
+Each hop is one long-lived bidirectional stream that carries many bursts. Bursts that wait while the stream is busy
+travel together in one message, and so do answers; each still has its own deadline, draw, faults and answer. Every Burst
+is answered by exactly one Reception with the same `burst_id`; answers come back in any order. An error of one burst is
+a Reception with `failure` set; the stream goes on.
 """
 
 from collections import abc as _abc
@@ -38,7 +39,7 @@ class ReceiverStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ReceiverAsyncStub: ...
-    Receive: _grpc.StreamStreamMultiCallable[_link_pb2.Burst, _link_pb2.Reception]
+    Receive: _grpc.StreamStreamMultiCallable[_link_pb2.Bursts, _link_pb2.Receptions]
     Describe: _grpc.UnaryUnaryMultiCallable[_link_pb2.DescribeReceiverRequest, _link_pb2.ReceiverDescription]
 
 @_typing.type_check_only
@@ -46,7 +47,7 @@ class ReceiverAsyncStub(ReceiverStub):
     """The far end of the air."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
-    Receive: _aio.StreamStreamMultiCallable[_link_pb2.Burst, _link_pb2.Reception]  # type: ignore[assignment]
+    Receive: _aio.StreamStreamMultiCallable[_link_pb2.Bursts, _link_pb2.Receptions]  # type: ignore[assignment]
     Describe: _aio.UnaryUnaryMultiCallable[_link_pb2.DescribeReceiverRequest, _link_pb2.ReceiverDescription]  # type: ignore[assignment]
 
 class ReceiverServicer(metaclass=_abc_1.ABCMeta):
@@ -55,9 +56,9 @@ class ReceiverServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def Receive(
         self,
-        request_iterator: _MaybeAsyncIterator[_link_pb2.Burst],
+        request_iterator: _MaybeAsyncIterator[_link_pb2.Bursts],
         context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_link_pb2.Reception], _abc.AsyncIterator[_link_pb2.Reception]]: ...
+    ) -> _typing.Union[_abc.Iterator[_link_pb2.Receptions], _abc.AsyncIterator[_link_pb2.Receptions]]: ...
 
     @_abc_1.abstractmethod
     def Describe(

@@ -69,6 +69,7 @@ class SendImageRequest(_message.Message):
     DESIGN_SNR_DB_FIELD_NUMBER: _builtins.int
     HARQ_FIELD_NUMBER: _builtins.int
     FRAMING_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
     EMBEDDING_FIELD_NUMBER: _builtins.int
     QUESTION_FIELD_NUMBER: _builtins.int
     image: _builtins.bytes
@@ -98,6 +99,8 @@ class SendImageRequest(_message.Message):
     """SNR in dB that the codec is told to expect, where it cares; unset means what the transmitter expects."""
     framing: _common_pb2.Framing.ValueType
     """How the receiver learns what a burst is; unset means the transmitter's default."""
+    traceparent: _builtins.str
+    """W3C Trace Context of the caller's span, for SendImages; the other calls have it in their metadata."""
     @_builtins.property
     def channel_override(self) -> _common_pb2.ChannelSettings:
         """Channel settings for this picture alone. The channel checks them; the transmitter passes them on unread."""
@@ -137,12 +140,13 @@ class SendImageRequest(_message.Message):
         design_snr_db: _builtins.float | None = ...,
         harq: Global___Harq | None = ...,
         framing: _common_pb2.Framing.ValueType = ...,
+        traceparent: _builtins.str = ...,
         embedding: Global___Embedding | None = ...,
         question: Global___Question | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_design_snr_db", b"_design_snr_db", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "channel_override", b"channel_override", "codec", b"codec", "counter", b"counter", "design_snr_db", b"design_snr_db", "embedding", b"embedding", "harq", b"harq", "k", b"k", "pilot_symbols", b"pilot_symbols", "question", b"question", "stream", b"stream", "top_k", b"top_k"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_design_snr_db", b"_design_snr_db", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "channel_override", b"channel_override", "codec", b"codec", "counter", b"counter", "csi", b"csi", "design_snr_db", b"design_snr_db", "embedding", b"embedding", "framing", b"framing", "harq", b"harq", "image", b"image", "k", b"k", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "question", b"question", "request_id", b"request_id", "stream", b"stream", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_codec", b"_codec", "_counter", b"_counter", "_design_snr_db", b"_design_snr_db", "_k", b"_k", "_pilot_symbols", b"_pilot_symbols", "_stream", b"_stream", "_top_k", b"_top_k", "channel_override", b"channel_override", "codec", b"codec", "counter", b"counter", "csi", b"csi", "design_snr_db", b"design_snr_db", "embedding", b"embedding", "framing", b"framing", "harq", b"harq", "image", b"image", "k", b"k", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "question", b"question", "request_id", b"request_id", "stream", b"stream", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__codec: _TypeAlias = _typing.Literal["codec"]  # noqa: Y015
     _WhichOneofArgType__codec: _TypeAlias = _typing.Literal["_codec", b"_codec"]  # noqa: Y015

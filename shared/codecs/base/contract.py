@@ -234,6 +234,12 @@ def known_noise(x_hat: Complex, n0_eff: Floats) -> Floats:
     return np.where(np.isnan(n0_eff), measured, n0_eff)
 
 
+def log_softmax(logits: Floats) -> LogProbabilities:
+    """Log-probabilities of logits, over each row: [B, C], float32."""
+    less = logits - logits.max(axis=1, keepdims=True)
+    return np.asarray(less - np.log(np.exp(less).sum(axis=1, keepdims=True)), np.float32)
+
+
 def to_symbols(latent: Floats) -> Complex:
     """Pair real dimensions: [B, k] float32 to [B, k/2] complex64, x_i = z_2i + j z_2i+1."""
     return np.ascontiguousarray(latent, dtype=np.float32).view(np.complex64)

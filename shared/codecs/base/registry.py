@@ -42,13 +42,21 @@ log = structlog.get_logger()
 
 
 def codec_class(name: str) -> type[AnyCodec]:
-    """The class of a codec, by its name in the table or as FILE.py:Class. Raises NotFound for an unknown name."""
+    """The class of a codec, by its name in the table or as FILE.py:Class.
+
+    Raises NotFound for an unknown name, and where a library is missing that the codec needs.
+    """
     if ".py:" in name:
         return codec_from_file(name)
     if name not in CODECS | QUERY_CODECS:
         raise NotFound(f"no codec {name!r}; there are {', '.join(sorted(CODECS))}")
     module, attribute = (CODECS | QUERY_CODECS)[name].split(":")
-    found: type[AnyCodec] = getattr(import_module(module), attribute)
+    try:
+        found: type[AnyCodec] = getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        raise NotFound(
+            f"codec {name} needs {error.name}, which is not installed: pip install 'semlink[services]'"
+        ) from error
     return found
 
 

@@ -11,15 +11,17 @@ from contextlib import contextmanager
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import torch
+import numpy as np
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
 
 from shared.codecs.base.contract import fingerprint_of
 from shared.errors import DataLoss, NotFound
 from shared.types import Floats
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 WEIGHTS_DIR: Final = "SEMLINK_WEIGHTS_DIR"
 """Environment variable that names the folder; processes that this one starts see it too."""
@@ -51,26 +53,34 @@ def weights_path(codec: str, file: str, command: str | None = None) -> Path:
     return found
 
 
-def read_weights(path: Path, codec: str) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors by name, as float32, and metadata of a safetensors file. Raises DataLoss for anything else.
+def read_weights(path: Path, codec: str) -> "tuple[dict[str, Tensor], dict[str, str]]":
+    """The same as `read_arrays`, as torch's tensors."""
+    import torch  # noqa: PLC0415 - a light installation has none
 
-    The lengths of a codec that are loaded in a row share the tensors of their file, so nobody modifies them.
+    arrays, metadata = read_arrays(path, codec)
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}, metadata
+
+
+def read_arrays(path: Path, codec: str) -> tuple[dict[str, Floats], dict[str, str]]:
+    """Arrays by name, as float32, and metadata of a safetensors file. Raises DataLoss for anything else.
+
+    The lengths of a codec that are loaded in a row share the arrays of their file, so nobody modifies them.
     """
     try:
         modified_ns = path.stat().st_mtime_ns
     except OSError:
         modified_ns = 0  # reading it tells why
-    return _read_weights(path, modified_ns, codec)
+    return _read_arrays(path, modified_ns, codec)
 
 
 @lru_cache(maxsize=1)
-def _read_weights(path: Path, _modified_ns: int, codec: str) -> tuple[dict[str, Tensor], dict[str, str]]:
-    with holding_weights(path, codec), safe_open(path, framework="pt") as file:
+def _read_arrays(path: Path, _modified_ns: int, codec: str) -> tuple[dict[str, Floats], dict[str, str]]:
+    with holding_weights(path, codec), safe_open(path, framework="np") as file:
         metadata = file.metadata() or {}
-        tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - not a dict
-        if not all(tensor.isfinite().all() for tensor in tensors.values()):
+        arrays = {key: np.asarray(file.get_tensor(key), np.float32) for key in file.keys()}  # noqa: SIM118 - not a dict
+        if not all(np.isfinite(array).all() for array in arrays.values()):
             raise ValueError("there is a NaN or an infinity among them")
-    return tensors, metadata
+    return arrays, metadata
 
 
 @contextmanager
@@ -83,9 +93,12 @@ def holding_weights(path: Path, codec: str) -> Iterator[None]:
         raise DataLoss(f"{path} holds no weights of codec {codec}: {reason}") from error
 
 
-def fingerprint_of_weights(arrays: Mapping[str, Floats] | Mapping[str, Tensor], *parts: str) -> str:
+def fingerprint_of_weights(arrays: "Mapping[str, Floats] | Mapping[str, Tensor]", *parts: str) -> str:
     """Fingerprint of named arrays or tensors, in the order of their names, and of strings that belong to them."""
-    raw = {name: torch.as_tensor(array).cpu().numpy().tobytes() for name, array in arrays.items()}
+    raw = {
+        name: (array if isinstance(array, np.ndarray) else array.cpu().numpy()).tobytes()
+        for name, array in arrays.items()
+    }
     pieces = [piece for name in sorted(raw) for piece in (name.encode(), raw[name])]
     return fingerprint_of([*(part.encode() for part in parts), *pieces])
 

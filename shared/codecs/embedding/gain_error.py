@@ -11,12 +11,11 @@ lemma, with S assumed diagonal, e = w' S^-1 w and u = [w Jw]' S^-1 (y - w),
     log p  increases by  s |u|^2 / 2 (1 + s e) - log(1 + s e),    E[(a, b) | y, w] = s u / (1 + s e)
 """
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from torch import Tensor, stack
 
-PILOTS: Final = 8
-"""Assumed number of pilots. If there are more, or a genie, the loss by this assumption is negligible."""
+from shared.codecs.embedding.nested_shape import PILOTS
 
 
 class GainError(NamedTuple):

@@ -8,12 +8,19 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
-from scipy.special import log_softmax
 
-from shared.codecs.base.contract import Codec, Decoded, DesignSnr, LogProbabilities, known_noise, to_latent, to_symbols
-from shared.codecs.base.weight_files import fingerprint_of_weights, holding_weights, read_weights, weights_path
-from shared.codecs.embedding.nested import latent_noise
-from shared.codecs.embedding.nested_model import LEAST_NOISE
+from shared.codecs.base.contract import (
+    Codec,
+    Decoded,
+    DesignSnr,
+    LogProbabilities,
+    known_noise,
+    log_softmax,
+    to_latent,
+    to_symbols,
+)
+from shared.codecs.base.weight_files import fingerprint_of_weights, holding_weights, read_arrays, weights_path
+from shared.codecs.embedding.nested_shape import LEAST_NOISE, latent_noise
 from shared.phy.power import normalize_power
 from shared.phy.receive.equalizer import EqualizerName
 from shared.types import Complex, Embeddings, Floats
@@ -53,9 +60,9 @@ class Label(Codec):
     @classmethod
     def from_file(cls, path: Path, k: int) -> Self:
         """The tables of one length from a safetensors file whose metadata holds `clip_fingerprint`."""
-        tensors, metadata = read_weights(path, cls.name)
+        arrays, metadata = read_arrays(path, cls.name)
         with holding_weights(path, cls.name):
-            tables = LabelTables._make(tensors[name].numpy() for name in ("weight", "bias", "prototypes", f"words_{k}"))
+            tables = LabelTables._make(arrays[name] for name in ("weight", "bias", "prototypes", f"words_{k}"))
             return cls(tables, metadata["clip_fingerprint"])
 
     def encode(self, embeddings: Embeddings, snr_db: DesignSnr | None = None) -> Complex:  # noqa: ARG002
@@ -69,13 +76,13 @@ class Label(Codec):
         precision = 2 / np.maximum(latent_noise(known_noise(x_hat, n0_eff)), LEAST_NOISE)  # N0/2 in each real dimension
         energy = np.broadcast_to(precision, y.shape) @ (codewords * codewords).T
         log_likelihood = (precision * y) @ codewords.T - 0.5 * energy
-        log_posterior = log_softmax(log_likelihood + self._log_prior, axis=1).astype(np.float32)
+        log_posterior = log_softmax(log_likelihood + self._log_prior)
         return Decoded(self.tables.prototypes[log_posterior.argmax(axis=1)], log_posterior)
 
     def categories(self, embeddings: Embeddings) -> LogProbabilities:
         """See `Codec.categories`."""
         logits = embeddings @ self.tables.weight.T + self.tables.bias
-        return np.asarray(log_softmax(logits, axis=1), np.float32)
+        return log_softmax(logits)
 
     def with_prior(self, log_prior: LogProbabilities) -> Self:
         """See `Codec.with_prior`."""

@@ -5,20 +5,22 @@ the code alone is prepared once, all segments and all likely categories are comp
 matrix are one product. `tests/shared/codecs/test_nested.py` holds the results against the model's.
 """
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Final
 
 import numpy as np
 
-from shared.codecs.embedding.gain_error import PILOTS
-from shared.codecs.embedding.nested_model import (
+from shared.codecs.base.contract import log_softmax
+from shared.codecs.embedding.nested_shape import (
     ABOVE_DB,
     BELOW_DB,
     LEAST_NOISE,
     LIKELY,
     MOST_REFINEMENT,
+    PILOTS,
     SEGMENTS,
-    NestedModel,
+    axis_pattern,
 )
 from shared.types import Embeddings, Floats, Ints
 
@@ -28,14 +30,13 @@ _NOTHING: Final = np.float32(-60)
 
 
 class NestedArrays:
-    """Encoder and decoder of the first k dimensions."""
+    """Encoder and decoder of the first k dimensions. arrays: the parameters of `NestedModel`, by name."""
 
-    def __init__(self, model: NestedModel, k: int) -> None:
-        arrays = {name: part.numpy() for name, part in model.named_buffers()}
+    def __init__(self, arrays: Mapping[str, Floats], k: int) -> None:
         self._weight, self._bias = arrays["weight"].T, arrays["bias"]
-        self._prototypes, self._basis, self._axes = (arrays[name] for name in ("prototypes", "basis", "axes"))
-        self._points_db, self._words, self._gains = arrays["points_db"], arrays["words"][..., :k], arrays["gains"]
-        self._gains, self._place = self._gains[:, :k], arrays["place"][:k]
+        self.prototypes, self._basis, self._axes = (arrays[name] for name in ("prototypes", "basis", "axes"))
+        self.points_db, self.words, self._gains = arrays["points_db"], arrays["words"][..., :k], arrays["gains"]
+        self._gains, self._place = self._gains[:, :k], axis_pattern(self._axes.shape[2])[:k]
         self._axis = self._place.argmax(axis=1)
         segments = [(start, stop) for start, stop in SEGMENTS if stop <= k]
         self._starts = np.array([start for start, _ in segments])
@@ -47,14 +48,14 @@ class NestedArrays:
     def _encoding(self) -> tuple[Floats, Floats, Floats]:
         """Prototypes on the basis [C, m], squared lengths of axes [C or 1, n], energy of words by segment [T, C, s]."""
         lengths = np.maximum(np.square(self._axes).sum(axis=1), 1e-12)
-        return self._prototypes @ self._basis, lengths, self._by_segment(np.square(self._words))
+        return self.prototypes @ self._basis, lengths, self._by_segment(np.square(self.words))
 
     @cached_property
-    def _decoding(self) -> dict[str, Floats]:
+    def terms(self) -> dict[str, Floats]:
         """Terms of the likelihood that are the same for all bursts; see `nested_model.Prefix`. Categories come last."""
         carried = self._gains[..., None] * self._place
-        through, squares = self._words @ carried, np.square(self._words)
-        of_category = {"words": self._words, "through": through, "through_squares": np.square(through)}
+        through, squares = self.words @ carried, np.square(self.words)
+        of_category = {"words": self.words, "through": through, "through_squares": np.square(through)}
         return {name: _last(part) for name, part in (of_category | {"squares": squares}).items()} | {
             "carried": carried,
             "energy": squares.sum(axis=2)[:, None],
@@ -67,13 +68,17 @@ class NestedArrays:
         logits: Floats = embeddings @ self._weight + self._bias
         return logits
 
+    def log_categories(self, embeddings: Embeddings) -> Floats:
+        """Log-probability of each category: [B, C]."""
+        return log_softmax(self.categories(embeddings))
+
     def encode(self, embeddings: Embeddings, points: Ints) -> Floats:
         """Latent [B, k] of embeddings [B, D] at design SNRs [B], positions in `points_db`; see `superpose`."""
         prototypes, lengths, energies = self._encoding
         categories = self.categories(embeddings).argmax(axis=1)
         rest, of = embeddings @ self._basis - prototypes[categories], 0 if len(self._axes) == 1 else categories
         z = np.matmul(rest[:, None], self._axes[of])[:, 0] / lengths[of]
-        w, v = self._words[points, categories], self._gains[points] * z[:, self._axis]
+        w, v = self.words[points, categories], self._gains[points] * z[:, self._axis]
         power, room = self._by_segment(v * v), np.float32(MOST_REFINEMENT) * self._sizes
         shrink = np.sqrt(np.minimum(room / np.maximum(power, np.float32(1e-9)), 1))
         v *= shrink[:, self._segment]
@@ -90,7 +95,7 @@ class NestedArrays:
         """
         noise = np.maximum(noise, np.float32(LEAST_NOISE))
         inverse: Floats = np.float32(1) / noise
-        code = self._decoding
+        code = self.terms
         precision: Floats = np.float32(1) + inverse * code["strength"]
         along, across, plain, energy = self._matched(y, inverse, code)
         variance = noise / np.float32(2 * PILOTS)
@@ -109,7 +114,7 @@ class NestedArrays:
         at = (point, rows, likely)
         gain = variance[rows, 0] / known[at]
         turns = (gain * along[at])[:, None], (gain * across[at])[:, None]
-        embeddings = posterior @ self._prototypes
+        embeddings = posterior @ self.prototypes
         rest = self._refinements(y[rows], inverse[rows], precision[point, rows], (point, likely), turns)
         rest *= posterior[rows, likely][:, None]
         embeddings += np.add.reduceat(rest, np.flatnonzero(np.diff(rows, prepend=-1)), axis=0) @ self._basis.T
@@ -132,7 +137,7 @@ class NestedArrays:
 
     def _log_likelihood(self, y: Floats, inverse: Floats, precision: Floats, plain: Floats) -> Floats:
         """See `nested_model.log_likelihood`: [T, B, C]. plain: [T, B, C], inner products of y and the words."""
-        code = self._decoding
+        code = self.terms
         matched = inverse * (y @ code["carried"])
         share = matched / precision
         distance = inverse * (code["energy"] - 2 * (plain - share @ code["through"]))
@@ -144,8 +149,20 @@ class NestedArrays:
 
     def _log_prior_of_points(self, inverse: Floats) -> Floats:
         """See `nested_model.hypotheses`: [T, B, 1]."""
-        above_db = self._points_db[:, None, None] - 10 * np.log10(inverse)
+        above_db = self.points_db[:, None, None] - 10 * np.log10(inverse)
         found: Floats = -np.where(above_db > 0, above_db / np.float32(ABOVE_DB), -above_db / np.float32(BELOW_DB))
+        return found
+
+    def refinements(self, y: Floats, inverse: Floats, word: Floats, which: tuple[Ints, Ints]) -> Floats:
+        """What the coordinates add to the prototypes: [B, D]. which: points and categories, [B] each.
+
+        y, word: [B, k]. inverse: [B, 1] or [B, k], of the noise.
+        """
+        gains = self._gains[which[0]]
+        precision = 1 + (inverse * np.square(gains)) @ self._place
+        z = ((inverse * gains * (y - word)) @ self._place) / precision
+        axes = self._axes[which[1] if len(self._axes) > 1 else np.zeros_like(which[1])]
+        found: Floats = np.matmul(axes, z[..., None])[..., 0] @ self._basis.T
         return found
 
     @staticmethod
@@ -164,7 +181,7 @@ class NestedArrays:
         y: [P, k]. inverse: [P, 1]. precision: [P, n]. turns: gain errors along and across, [P, 1] each.
         """
         point, category = which
-        word = self._words[point, category]
+        word = self.words[point, category]
         turned = np.empty_like(word)
         turned[:, 0::2], turned[:, 1::2] = -word[:, 1::2], word[:, 0::2]
         word = word + turns[0] * word + turns[1] * turned

@@ -15,27 +15,22 @@ Codewords and gains depend on the design SNR: the lower it is, the smaller the g
 """
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 
 from shared.codecs.embedding.gain_error import GainError, gain_error, turned
+from shared.codecs.embedding.nested_shape import (
+    ABOVE_DB,
+    BELOW_DB,
+    LEAST_NOISE,
+    LIKELY,
+    MOST_REFINEMENT,
+    SEGMENTS,
+    axis_pattern,
+)
 from shared.units import n0_from_snr_db
-
-LENGTHS: Final = (8, 16, 32, 64, 128, 256)
-SEGMENTS: Final = tuple(zip((0, *LENGTHS), LENGTHS, strict=False))
-MOST_REFINEMENT: Final = 0.95
-"""Largest share of a segment's power that the coordinates of one burst may take; the codeword gets the rest."""
-
-LEAST_NOISE: Final = 1e-3
-"""Least noise power of a received dimension: with less, float32 loses the differences of likelihoods."""
-
-ABOVE_DB: Final = 0.8
-BELOW_DB: Final = 3.0
-"""Means of the exponential prior of design SNR less received SNR, dB, above and below 0."""
-LIKELY: Final = 4
-"""Categories whose coordinates are estimated; the others add their prototype alone."""
 
 
 class NestedModel(nn.Module):
@@ -61,7 +56,7 @@ class NestedModel(nn.Module):
         super().__init__()
         for name in ("weight", "bias", "prototypes", "basis", "axes", "points_db", "words", "gains"):
             self.register_buffer(name, tensors[name].float())
-        self.register_buffer("place", axis_pattern(self.axes.shape[2]), persistent=False)
+        self.register_buffer("place", torch.from_numpy(axis_pattern(self.axes.shape[2])), persistent=False)
         self._prefixes: dict[int, Prefix] = {}
 
     def log_categories(self, embeddings: Tensor) -> Tensor:
@@ -191,12 +186,6 @@ def hypotheses(noise: Tensor, points_db: Tensor) -> tuple[Tensor, Tensor]:
     snr_db = 10 * (1 / noises).mean(dim=2).log10()
     above_db = points_db[:, None, None] - snr_db
     return noises, -torch.where(above_db > 0, above_db / ABOVE_DB, -above_db / BELOW_DB)
-
-
-def axis_pattern(axes: int) -> Tensor:
-    """Which of `axes` coordinates each dimension carries: [256, axes], one 1 in each row."""
-    axis = torch.cat([torch.arange(stop - start) % axes for start, stop in SEGMENTS])
-    return nn.functional.one_hot(axis, axes).float()
 
 
 def superpose(codewords: Tensor, refinement: Tensor) -> Tensor:

@@ -1,6 +1,5 @@
 """The laboratory's comparison: the grid, the chain, resuming, determinism, and leaks that are planted and caught."""
 
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -9,12 +8,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from lab.data.features import ClipChoice, Features
-from lab.evaluate.data import TestSet, check_apart, open_test_set
+from lab.data.features import Features
+from lab.evaluate.data import TestSet, check_apart
 from lab.evaluate.leak_test import Leak, check_dead_channel, too_good
 from lab.evaluate.run import evaluate
 from lab.evaluate.run_point import measure
-from lab.evaluate.scenario import SHIPPED, Scenario, load_scenario
+from lab.evaluate.scenario import SHIPPED, load_scenario
 from lab.evaluate.scheme import Batch, CodecScheme
 from lab.evaluate.schemes import make_scheme
 from lab.evaluate.scorer import Scorer
@@ -24,25 +23,9 @@ from shared.codecs.embedding.raw import Raw
 from shared.errors import InvalidSetting, Mismatch, NotFound
 from shared.phy import Link, equalize, estimate_channel, pilot_sequence, place_pilots
 from shared.phy.power import normalize_power
+from tests.tools.scenarios import scenario
 
 TIMED = ("encode_ms", "decode_ms")
-
-
-def scenario(**changes: Any) -> Scenario:
-    given: dict[str, Any] = {
-        "title": "test",
-        "snr_db": [0.0],
-        "scheme": [{"name": "raw", "k": [512]}],
-        "channel": [{"csi": "none", "settings": {"fading": "none"}}],
-        "queries": 200,
-    }
-    return Scenario.model_validate(given | changes)
-
-
-@pytest.fixture(scope="module")
-def test_set(tmp_path_factory: pytest.TempPathFactory) -> TestSet:
-    """The drawn set: 1,000 queries, 2,000 items, 100 labels."""
-    return open_test_set("drawn", ClipChoice(), tmp_path_factory.mktemp("features"))
 
 
 @pytest.fixture(scope="module")
@@ -243,42 +226,6 @@ def test_rows_above_the_limit_are_pointed_out(scorer: Scorer) -> None:
 def test_a_codec_of_another_clip_is_refused(test_set: TestSet, tmp_path: Path) -> None:
     with pytest.raises(Mismatch, match="trained on CLIP"):
         evaluate(scenario(scheme=[{"name": "kbsc", "k": [64]}]), replace(test_set, clip_fingerprint="c0ffee"), tmp_path)
-
-
-CODEC = '''
-"""A codec of a user's own."""
-
-from typing import ClassVar
-
-from shared.codecs.embedding.raw import Raw
-
-
-class Mine(Raw):
-    """The embedding itself, under another name."""
-
-    name: ClassVar[str] = "mine"
-'''
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Callable[[str], str]:
-    def write(text: str) -> str:
-        (tmp_path / "mine.py").write_text(text, encoding="utf-8")
-        return f"{tmp_path / 'mine.py'}:Mine"
-
-    return write
-
-
-def test_a_codec_in_a_file_of_ones_own(own: Callable[[str], str], test_set: TestSet, tmp_path: Path) -> None:
-    schemes = [{"name": "mine", "codec": own(CODEC), "k": [512]}, {"name": "raw", "k": [512]}]
-    mine, raw = evaluate(scenario(scheme=schemes), test_set, tmp_path / "out").iter_rows(named=True)
-    assert mine["scheme"] == "mine"
-    assert mine["semantic_accuracy"] == raw["semantic_accuracy"]
-    with pytest.raises(NotFound, match=r"nothing\.py"):
-        evaluate(scenario(scheme=[{"name": "nothing.py:Mine", "k": [512]}]), test_set, tmp_path / "out")
-    other = own(CODEC).replace(":Mine", ":Yours")
-    with pytest.raises(InvalidSetting, match="no codec 'Yours'"):
-        evaluate(scenario(scheme=[{"name": other, "k": [512]}]), test_set, tmp_path / "out")
 
 
 def test_a_vote_answers_as_a_live_receiver_does(test_set: TestSet) -> None:

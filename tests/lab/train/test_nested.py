@@ -18,7 +18,7 @@ from lab.train.nested.code import CodeTraining, Material
 from lab.train.nested.source import find_clusters, fit_source
 from lab.train.nested.train import fit_model
 from shared.codecs.embedding.nested import Nested
-from shared.codecs.embedding.nested_model import SEGMENTS
+from shared.codecs.embedding.nested_shape import SEGMENTS
 from tests.tools.embeddings import CLASSES, clustered_data
 
 
@@ -38,7 +38,7 @@ def test_nested_learns_with_labels_and_without(data: CodecData, tmp_path: Path, 
     """300 queries have a standard error under 0.03; chance is 0.1."""
     model, analogue = fit_model(data, settings(tmp_path, **({"unlabelled": True, "clusters": found} if found else {})))
     assert (analogue is None) == (not found)
-    codecs = [Nested(model, k, None, "cpu", analogue) for k in (8, 64)]
+    codecs = [Nested.of_model(model, k, None, "cpu", analogue) for k in (8, 64)]
     rows = {(row["k"], row["snr_db"]): row for row in score_embeddings(codecs, data.tests)}
     assert rows[8, 10]["semantic_accuracy"] > 0.85
     assert rows[64, 0]["semantic_accuracy"] > 0.85

@@ -72,7 +72,7 @@ def test_an_embedding_does_not_depend_on_its_batch(precision: str) -> None:
 def test_the_second_start_converts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = np.zeros((1, 32, 32, 3), np.uint8)
     first = _openvino("float32").embed_images(pixels)
-    monkeypatch.setattr(openvino_engine, "_converted", lambda *_: pytest.fail("converted again"))
+    monkeypatch.setattr(openvino_engine, "_convert", lambda *_: pytest.fail("converted again"))
     assert np.array_equal(_openvino("float32").embed_images(pixels), first)
 
 

@@ -23,7 +23,7 @@ def analogue() -> Analogue:
 
 
 def codec(analogue: Analogue, k: int) -> Nested:
-    return Nested(Nested.load(k, "cpu").model, k, None, "cpu", analogue)
+    return Nested.of_model(Nested.load(k, "cpu").model, k, None, "cpu", analogue)
 
 
 @pytest.mark.parametrize("k", Nested.lengths)

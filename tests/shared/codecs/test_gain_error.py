@@ -6,8 +6,9 @@ import torch
 from scipy.stats import multivariate_normal
 
 from shared.codecs.base.contract import to_latent, to_symbols
-from shared.codecs.embedding.gain_error import PILOTS, gain_error, turned
+from shared.codecs.embedding.gain_error import gain_error, turned
 from shared.codecs.embedding.nested import Nested
+from shared.codecs.embedding.nested_shape import PILOTS
 from shared.phy import ChannelSettings, Link, equalize, estimate_channel, pilot_sequence
 
 

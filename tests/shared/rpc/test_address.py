@@ -13,6 +13,7 @@ from shared.rpc.options import PROXY_VARIABLE
         ("127.0.0.1:50051", "127.0.0.1:50051"),
         ("http://radio-host:50051/", "radio-host:50051"),
         ("grpc://localhost:1", "localhost:1"),
+        ("grpcs://radio-host:1", "radio-host:1"),
         (" [::1]:50051 ", "[::1]:50051"),
         ("dns:///receiver:50053", "dns:///receiver:50053"),
         ("unix:/run/semlink.sock", "unix:/run/semlink.sock"),
@@ -30,10 +31,9 @@ def test_another_form_is_refused_with_the_right_one(typed: str) -> None:
         checked_address(typed)
 
 
-@pytest.mark.parametrize(("typed", "why"), [("https://host:1", "without TLS"), ("ftp://host:1", "unknown scheme")])
-def test_other_protocols_are_refused(typed: str, why: str) -> None:
-    with pytest.raises(InvalidSetting, match=why):
-        checked_address(typed)
+def test_other_protocols_are_refused() -> None:
+    with pytest.raises(InvalidSetting, match="unknown scheme"):
+        checked_address("ftp://host:1")
 
 
 def test_loopback_never_goes_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:

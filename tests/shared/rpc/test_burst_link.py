@@ -13,7 +13,19 @@ from protos.semlink.v1 import common_pb2 as common
 from protos.semlink.v1 import link_pb2 as pb
 from shared.errors import Expired, InvalidInput, NotFound, Unavailable
 from shared.rpc.burst_link import link_to_receiver
-from tests.tools.rpc import PATIENCE, FarEnd, echo, far_end, linked, make_burst, process, to_channel, to_receiver, until
+from tests.tools.rpc import (
+    PATIENCE,
+    FarEnd,
+    bursts_of,
+    echo,
+    far_end,
+    linked,
+    make_burst,
+    process,
+    to_channel,
+    to_receiver,
+    until,
+)
 
 
 async def test_answers_find_their_bursts_in_any_order() -> None:
@@ -21,11 +33,11 @@ async def test_answers_find_their_bursts_in_any_order() -> None:
 
     class Reversing(FarEnd):
         async def Receive(self, request_iterator, context):  # noqa: N802
-            async for burst in request_iterator:
+            async for burst in bursts_of(request_iterator):
                 held.append(burst)
                 if len(held) == 50:
                     for one in reversed(held):
-                        yield echo(one)
+                        yield pb.Receptions(receptions=[echo(one)])
 
     async with far_end(Reversing()) as address, linked(to_receiver(address)) as link:
         receptions = await asyncio.gather(*(link.exchange(make_burst(number)) for number in range(1, 51)))
@@ -97,8 +109,8 @@ async def test_a_stream_that_the_far_end_closes_is_replaced() -> None:
     class OneEach(FarEnd):
         async def Receive(self, request_iterator, context):  # noqa: N802
             self.streams += 1
-            async for burst in request_iterator:
-                yield echo(burst)
+            async for burst in bursts_of(request_iterator):
+                yield pb.Receptions(receptions=[echo(burst)])
                 return
 
     far = OneEach()

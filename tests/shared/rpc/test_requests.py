@@ -64,15 +64,24 @@ async def test_bytes_that_are_no_message_are_the_callers_error(proxy, garbage: b
 async def test_what_is_under_way_on_a_stream_is_answered_before_it_ends(proxy) -> None:
     channel, far = proxy
     far.open.clear()
-    good = burst_to_wire(make_burst(7)).SerializeToString()
-    call = channel.stream_stream("/semlink.v1.Channel/Relay", response_deserializer=pb.Reception.FromString)()
+    good = pb.Bursts(bursts=[burst_to_wire(make_burst(7))]).SerializeToString()
+    call = channel.stream_stream("/semlink.v1.Channel/Relay", response_deserializer=pb.Receptions.FromString)()
     await call.write(good)
     await until(lambda: len(far.bursts) == 1)
     await call.write(b"\xff\xff")
     await asyncio.sleep(0.1)
     far.open.set()
-    assert (await call.read()).burst_id == 7
+    assert (await call.read()).receptions[0].burst_id == 7
     assert await call.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_more_bursts_than_a_message_may_hold_end_the_stream(proxy) -> None:
+    channel, far = proxy
+    call = channel.stream_stream("/semlink.v1.Channel/Relay", request_serializer=pb.Bursts.SerializeToString)()
+    await call.write(pb.Bursts(bursts=[pb.Burst(burst_id=number) for number in range(1025)]))
+    assert await call.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert await call.details() == "Bursts.bursts of length 1025: at most 1024"
+    assert not far.bursts
 
 
 async def test_a_burst_that_holds_too_much_fails_alone(proxy) -> None:
@@ -80,10 +89,10 @@ async def test_a_burst_that_holds_too_much_fails_alone(proxy) -> None:
     long = burst_to_wire(make_burst(1, question="?" * 5000))
     call = channel.stream_stream(
         "/semlink.v1.Channel/Relay",
-        request_serializer=pb.Burst.SerializeToString,
-        response_deserializer=pb.Reception.FromString,
-    )(iter([long, burst_to_wire(make_burst(2))]))
-    answers = {one.burst_id: one.failure async for one in call}
+        request_serializer=pb.Bursts.SerializeToString,
+        response_deserializer=pb.Receptions.FromString,
+    )(iter([pb.Bursts(bursts=[long, burst_to_wire(make_burst(2))])]))
+    answers = {one.burst_id: one.failure async for message in call for one in message.receptions}
     assert answers[1].code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
     assert answers[1].message == "Burst.question of length 5000: at most 2000"
     assert not answers[2].code
@@ -151,6 +160,8 @@ def test_a_message_of_many_empty_parts_is_refused_before_it_is_parsed() -> None:
         check_bytes(many, "AddRequest")
     with pytest.raises(InvalidInput, match="Burst of 5000000 bytes: at most 4194304"):
         check_bytes(bytes(5_000_000), "Burst")
+    with pytest.raises(InvalidInput, match="Bursts of more than 4096 fields"):
+        check_bytes(many, "Bursts")
     picture = kb.AddRequest(items=[kb.NewItem(item_id="a", picture=bytes(1 << 20))] * 20).SerializeToString()
     check_bytes(picture, "AddRequest")
 
@@ -187,10 +198,11 @@ async def test_a_caller_on_another_machine_is_not_told_where_things_lie(tmp_path
     outside = own_address()
     if outside.startswith("127."):
         pytest.skip("this machine has no address but its loopback")
-    own = ProxySettings(receiver_address="127.0.0.1:1", grace_seconds=1, log_level="error", host=outside)
+    own = ProxySettings(receiver_address="127.0.0.1:1", grace_seconds=1, log_level="error", host=outside, insecure=True)
     async with serving(ChannelService, own, tmp_path) as address, dialled(address) as channel:
-        call = channel.stream_stream("/semlink.v1.Channel/Relay", response_deserializer=pb.Reception.FromString)
-        answer = await anext(aiter(call(iter([burst_to_wire(make_burst(1)).SerializeToString()]))))
+        call = channel.stream_stream("/semlink.v1.Channel/Relay", response_deserializer=pb.Receptions.FromString)
+        message = pb.Bursts(bursts=[burst_to_wire(make_burst(1))])
+        (answer,) = (await anext(aiter(call(iter([message.SerializeToString()]))))).receptions
         assert answer.failure.code == grpc.StatusCode.UNAVAILABLE.value[0]
         assert "127.0.0.1" not in answer.failure.message
         assert answer.failure.message.startswith("the next service cannot be reached")
@@ -216,3 +228,12 @@ async def test_calls_of_all_clients_are_limited_and_health_checks_are_not(tmp_pa
                     await asyncio.sleep(0.05)
         for watch in watches:
             watch.cancel()
+
+
+async def test_an_idle_stream_is_closed(tmp_path: Path) -> None:
+    own = ProxySettings(receiver_address="127.0.0.1:1", grace_seconds=1, log_level="error", idle_seconds=0.1)
+    async with serving(ChannelService, own, tmp_path) as address, dialled(address) as channel:
+        call = channel.stream_stream("/semlink.v1.Channel/Replay")()
+        code, text = await status_of(call.read())
+        assert code is grpc.StatusCode.UNAVAILABLE
+        assert text.startswith("no request for 0.1 s")

@@ -17,6 +17,7 @@ from channel_proxy.service import ChannelService
 from channel_proxy.settings import ProxySettings
 from protos.semlink.v1 import channel_pb2 as channel_pb
 from protos.semlink.v1 import channel_pb2_grpc as channel_rpc
+from protos.semlink.v1 import link_pb2 as link_pb
 from shared.errors import DataLoss, Unavailable
 from shared.rpc.server import serve
 from shared.wire.link import burst_to_wire
@@ -289,7 +290,7 @@ async def _oversized(proxy: Running, address: str) -> None:
     huge.symbols = bytes(49 << 20)
     async with grpc.aio.insecure_channel(address, options=[("grpc.max_send_message_length", -1)]) as channel:
         call = channel_rpc.ChannelStub(channel).Relay()
-        await call.write(huge)
+        await call.write(link_pb.Bursts(bursts=[huge]))
         assert await call.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert "larger than max" in await call.details()
         assert (await channel_rpc.ChannelStub(channel).GetChannel(channel_pb.GetChannelRequest())).snr_db == 10

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from shared.phy import ChannelSettings, Link, Sending, Transmission, pilot_sequence
 from shared.phy.randomness import generator, standard_complex_normal
-from tests.shared.phy.conditions.test_settings import ACCEPTED
 from tests.tools.channel import ASKING, allowed, burst
+from tests.tools.settings import ACCEPTED
 
 WORD = (1 << 64) - 1
 MOVING = ChannelSettings(fading="rician", doppler_hz=200, shadowing_db=4, shadowing_bursts=9)

@@ -1,0 +1,5 @@
+"""The name of the CLIP that ships."""
+
+from typing import Final
+
+MODEL: Final = "clip-tiny"

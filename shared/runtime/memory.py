@@ -1,0 +1,31 @@
+"""Memory that is free goes back to the system: glibc keeps it, unless it is told otherwise."""
+
+import ctypes
+import sys
+from typing import Any, Final
+
+_M_MMAP_THRESHOLD: Final = -3
+_LARGE_BYTES: Final = 4 << 20
+
+
+def return_large_blocks() -> None:
+    """Let blocks of 4 MiB and more, such as pictures, go back as soon as they are free; for the start of a process.
+
+    glibc would raise its own threshold to 32 MiB with the first of them, and keep those below.
+    """
+    if (libc := _libc()) is not None:
+        libc.mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+
+
+def give_back_memory() -> None:
+    """Give back what is free now; takes some ms, so off the event loop."""
+    if (libc := _libc()) is not None:
+        libc.malloc_trim(0)
+
+
+def _libc() -> Any:
+    """glibc; None on systems with another allocator."""
+    if not sys.platform.startswith("linux"):
+        return None
+    libc = ctypes.CDLL(None)
+    return libc if hasattr(libc, "malloc_trim") else None

@@ -1,0 +1,1 @@
+"""Who may do what: TLS, tokens and roles, limits of a token, the audit lines."""

@@ -1,0 +1,12 @@
+"""A small test set of drawn pictures."""
+
+import pytest
+
+from lab.data.features import ClipChoice
+from lab.evaluate.data import TestSet, open_test_set
+
+
+@pytest.fixture(scope="module")
+def test_set(tmp_path_factory: pytest.TempPathFactory) -> TestSet:
+    """The drawn set: 1,000 queries, 2,000 items, 100 labels."""
+    return open_test_set("drawn", ClipChoice(), tmp_path_factory.mktemp("features"))
