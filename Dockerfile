@@ -12,48 +12,38 @@
 # SemLink itself is built once, as a wheel, and put in last: when only code changes, the dependencies stay as they are.
 ARG BASE=python:3.11-slim
 
-# --- what to install, read from pyproject.toml: layers below depend on these lists, not on the rest of that file ------
-FROM ${BASE} AS requirements
-WORKDIR /requirements
-COPY pyproject.toml ./
-RUN python -c "import pathlib, tomllib; \
-project = tomllib.load(open('pyproject.toml', 'rb')); \
-lists = {'build': project['build-system']['requires'], 'light': project['project']['dependencies'], \
-         **project['project']['optional-dependencies']}; \
-[pathlib.Path(name + '.txt').write_text('\n'.join(lists[name])) for name in ('build', 'light', 'plot', 'edge', 'services', 'heif', 'milvus', 'observe', 'console')]"
-
 FROM ${BASE} AS base
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONUNBUFFERED=1
 RUN useradd --create-home --uid 1000 semlink
 
 FROM base AS wheel
-COPY --from=requirements /requirements/build.txt /requirements/
-RUN pip install --quiet --requirement /requirements/build.txt wheel
+COPY locks/build.txt /locks/
+RUN pip install --quiet --require-hashes --requirement /locks/build.txt
 COPY . /source
 RUN pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheel /source
 
 # --- dependencies -----------------------------------------------------------------------------------------------------
 FROM base AS light-dependencies
-COPY --from=requirements /requirements/light.txt /requirements/observe.txt /requirements/
-RUN pip install --quiet --requirement /requirements/light.txt --requirement /requirements/observe.txt
+COPY locks/light.txt locks/observe.txt /locks/
+RUN pip install --quiet --require-hashes --requirement /locks/light.txt --requirement /locks/observe.txt
 WORKDIR /home/semlink
 
 FROM light-dependencies AS client-dependencies
-COPY --from=requirements /requirements/plot.txt /requirements/
-RUN pip install --quiet --requirement /requirements/plot.txt
+COPY locks/plot.txt /locks/
+RUN pip install --quiet --require-hashes --requirement /locks/plot.txt
 
 FROM light-dependencies AS console-dependencies
-COPY --from=requirements /requirements/console.txt /requirements/
-RUN pip install --quiet --requirement /requirements/console.txt
+COPY locks/console.txt /locks/
+RUN pip install --quiet --require-hashes --requirement /locks/console.txt
 
 FROM light-dependencies AS services-dependencies
 ARG SERVICES=edge
-COPY --from=requirements /requirements/${SERVICES}.txt /requirements/heif.txt /requirements/milvus.txt /requirements/
+COPY locks/${SERVICES}.txt locks/heif.txt locks/milvus.txt /locks/
 # HEIC too, which phones send.
-RUN pip install --quiet --requirement /requirements/${SERVICES}.txt --requirement /requirements/heif.txt
+RUN pip install --quiet --require-hashes --requirement /locks/${SERVICES}.txt --requirement /locks/heif.txt
 # What else the services need: "milvus", see docker-compose.milvus.yml, or nothing.
 ARG FURTHER=""
-RUN if [ -n "$FURTHER" ]; then pip install --quiet --requirement "/requirements/$FURTHER.txt"; fi
+RUN if [ -n "$FURTHER" ]; then pip install --quiet --require-hashes --requirement "/locks/$FURTHER.txt"; fi
 
 # --- SemLink ----------------------------------------------------------------------------------------------------------
 FROM light-dependencies AS channel_proxy

@@ -14,6 +14,8 @@ BIN := $(VENV)/bin
 # Stamps: an installation is repeated when pyproject.toml changes, and only then.
 RUNS := $(VENV)/.semlink-runs
 DEVELOPS := $(VENV)/.semlink-develops
+RELEASE := $(VENV)-release
+RELEASES := $(RELEASE)/.semlink-releases
 
 # Without an NVIDIA GPU, and as long as torch is not installed, the demo takes an installation without torch.
 FULL ?=
@@ -30,7 +32,7 @@ up: $(RUNS)  ## run transmitter, channel and receiver until Ctrl-C
 	@$(BIN)/semlink up $(ARGS)
 
 console: $(RUNS)  ## show the running link on a page in the browser
-	@$(BIN)/python -c 'import nicegui' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[console]'
+	@$(BIN)/python -c 'import nicegui' 2>/dev/null || $(call PIP,$(VENV)) install --quiet $(call LOCKED,console)
 	@$(BIN)/semlink console $(ARGS)
 
 bench: $(RUNS)  ## measure throughput and latency of a link on this machine
@@ -108,6 +110,19 @@ clean:  ## remove caches and build leftovers; .venv and out stay
 	@rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
+##@ Release
+.PHONY: lock audit release
+UPGRADE ?=
+VERSION ?=
+lock: $(RELEASES)  ## resolve every extra anew into locks/, with hashes; UPGRADE=1 takes the newest versions
+	@UPGRADE=$(UPGRADE) .ci/lock $(RELEASE)/bin/python
+
+audit: $(RELEASES)  ## look the locked packages up in the lists of known faults; needs the network
+	@.ci/audit $(RELEASE)/bin/python
+
+release: $(RELEASES)  ## build and try what is published, into dist/: wheel, sdist, SBOM, images; VERSION=0.2.0 begins a version
+	@VERSION=$(VERSION) COMPOSE='$(COMPOSE)' .ci/release $(RELEASE)/bin/python
+
 .PHONY: help
 help:
 	@awk 'BEGIN { FS = ":.*## *" } \
@@ -147,35 +162,41 @@ protos-check: $(DEVELOPS)
 
 # --- installation -----------------------------------------------------------------------------------------------------
 
-# pip says a lot. Errors stay, warnings about this machine's own set-up go, and of the rest only the large downloads,
-# which are what one waits for.
+# What is installed is in locks/, with hashes, one file for each extra of pyproject.toml: `make lock` writes them. pip says
+# a lot. Errors stay, warnings about this machine's own set-up go, and of the rest only the large downloads, which are what
+# one waits for. SemLink itself comes last, and brings nothing along.
+PIP = $(1)/bin/python -m pip --disable-pip-version-check
+LOCKED = --require-hashes $(patsubst %,--requirement locks/%.txt,build $(1))
 define INSTALL
 @echo "installing SemLink with $(1) into $(2) (the first time about $(3))"
-@$(2)/bin/python -m pip install --progress-bar off --disable-pip-version-check -e '.[$(1)]' \
+@$(call PIP,$(2)) install --progress-bar off $(call LOCKED,$(1)) \
 	2> >(grep --line-buffered -v '^WARNING: ' >&2) | awk ' \
 	/(Downloading|Using cached) .*[(][0-9.]+ [MG]B[)]/ { split($$(NF - 2), part, "-"); \
 		printf "  %s %s %s %s\n", part[1], part[2], $$(NF - 1), $$NF; fflush() } \
 	/^Installing collected packages/ { print "  unpacking"; fflush() }'
+@$(call PIP,$(2)) install --quiet --no-deps --no-build-isolation --editable .
 endef
 
-$(RUNS): pyproject.toml | $(BIN)/python
-	$(call INSTALL,services$(COMMA)plot,$(VENV),2 minutes and 7 GB)
+$(RUNS): pyproject.toml locks/services.txt locks/plot.txt | $(BIN)/python
+	$(call INSTALL,services plot,$(VENV),2 minutes and 7 GB)
 	@touch $@
 
 # Apart from the other one: faiss-cpu must not lie beside faiss-gpu.
-$(EDGE)/.semlink-edge: pyproject.toml | $(EDGE)/bin/python
+$(EDGE)/.semlink-edge: pyproject.toml locks/edge.txt | $(EDGE)/bin/python
 	$(call INSTALL,edge,$(EDGE),half a minute and 0.6 GB)
 	@touch $@
 
-$(DEVELOPS): pyproject.toml | $(BIN)/python
-	$(call INSTALL,lab$(COMMA)dev,$(VENV),2 minutes and 7 GB)
+$(DEVELOPS): pyproject.toml locks/lab.txt locks/dev.txt locks/milvus-lite.txt | $(BIN)/python
+	$(call INSTALL,lab dev,$(VENV),2 minutes and 7 GB)
 	@# Alone: it asks for faiss-cpu, which must not lie beside faiss-gpu.
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'milvus-lite>=3.2,<4'
+	@$(call PIP,$(VENV)) install --quiet --no-deps --require-hashes --requirement locks/milvus-lite.txt
 	@touch $(RUNS) $@
 
-COMMA := ,
+$(RELEASES): locks/release.txt | $(RELEASE)/bin/python
+	@$(call PIP,$(RELEASE)) install --quiet $(call LOCKED,release)
+	@touch $@
 
-$(BIN)/python $(EDGE)/bin/python:
+$(BIN)/python $(EDGE)/bin/python $(RELEASE)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		is=$$($(PYTHON) -c 'import platform; print("Python", platform.python_version())' 2>/dev/null || echo "no Python"); \
 		echo "SemLink needs Python 3.11 or newer, and $(PYTHON) is $$is." >&2; \

@@ -9,11 +9,13 @@ import zipfile
 from importlib.metadata import version
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.tools.paths import ROOT
 
 PACKAGES = (
-    "assets", "channel_proxy", "cli", "client", "lab", "local", "protos", "receiver", "semlink", "shared",
+    "assets", "channel_proxy", "cli", "client", "console", "lab", "local", "protos", "receiver", "semlink", "shared",
     "transmitter",
 )  # fmt: skip
 FILES = ("LICENSE", "README.md", "pyproject.toml")
@@ -79,3 +81,26 @@ def test_version_is_said_once() -> None:
     from shared.version import VERSION  # noqa: PLC0415
 
     assert version("semlink") == VERSION
+
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+EXTRAS = {"light": [], "build": PROJECT["build-system"]["requires"], **PROJECT["project"]["optional-dependencies"]}
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_a_lock_holds_what_its_extra_asks_for_with_hashes(extra: str) -> None:
+    """`make lock` was run after pyproject.toml was changed."""
+    text = (ROOT / "locks" / f"{extra}.txt").read_text(encoding="utf-8").replace("\\\n", " ")
+    locked: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        requirement, *hashes = line.split("--hash=sha256:")
+        assert hashes, f"{line} has no hash"
+        pinned = Requirement(requirement)
+        locked.setdefault(canonicalize_name(pinned.name), []).append(str(pinned.specifier).removeprefix("=="))
+    asked = EXTRAS[extra] + ([] if extra == "build" else PROJECT["project"]["dependencies"])
+    for wanted in map(Requirement, asked):
+        if wanted.name == "semlink":
+            continue  # its other extras, which have locks of their own
+        found = locked.get(canonicalize_name(wanted.name), [])
+        assert any(wanted.specifier.contains(each) for each in found), f"locks/{extra}.txt: make lock ({wanted})"
+    assert "://" not in text, "a lock names no registry"
