@@ -56,7 +56,7 @@ class CodecSpec:
 
 NO_CODEC: Final = CodecSpec("", 0, "", "")
 """Of a burst whose receiver was not told its codec."""
-_UNKNOWN: Final = {"stream": 0, "counter": 0, "codec": NO_CODEC, "pilot_symbols": 0, "csi": "none"}
+_UNKNOWN: Final[dict[str, Any]] = {"stream": 0, "counter": 0, "codec": NO_CODEC, "pilot_symbols": 0, "csi": "none"}
 
 
 @dataclass(frozen=True, slots=True)
