@@ -20,7 +20,7 @@ from shared.errors import InvalidInput
 from shared.phy.conditions.settings import FadingName
 from shared.phy.power import normalize_power
 from shared.phy.receive.equalizer import EqualizerName
-from shared.types import Bools, Complex, Embeddings, Floats
+from shared.types import Bools, Complex, Doubles, Embeddings, Floats
 
 DesignSnr = Floats
 """SNR that the sender designs each burst for: [B], float32, dB; NaN takes the codec's default."""
@@ -234,7 +234,7 @@ def known_noise(x_hat: Complex, n0_eff: Floats) -> Floats:
     return np.where(np.isnan(n0_eff), measured, n0_eff)
 
 
-def log_softmax(logits: Floats) -> LogProbabilities:
+def log_softmax(logits: Floats | Doubles) -> LogProbabilities:
     """Log-probabilities of logits, over each row: [B, C], float32."""
     less = logits - logits.max(axis=1, keepdims=True)
     return np.asarray(less - np.log(np.exp(less).sum(axis=1, keepdims=True)), np.float32)

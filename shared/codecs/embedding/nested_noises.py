@@ -4,7 +4,7 @@ It is slower than `nested_arrays` on what that can decode, and used where torch 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -97,7 +97,7 @@ def _log_likelihood(code: NestedArrays, y: Floats, noise: Floats) -> Floats:
     return found
 
 
-def _through(terms: dict[str, Floats], inverse: Floats, share: Floats, precision: Floats) -> tuple[Floats, Floats]:
+def _through(terms: dict[str, Floats], inverse: Any, share: Any, precision: Any) -> tuple[Any, Any]:
     """Cross term and square of one burst, [T, C] each. inverse: [k]. share, precision: [T, n]."""
     each = (terms["carried"] * inverse[:, None]).swapaxes(1, 2) @ terms["words"]
     return (share[:, None] @ each)[:, 0], ((1 / precision)[:, None] @ np.square(each))[:, 0]
@@ -125,8 +125,8 @@ def _gain(terms: dict[str, Floats], y: Floats, noise: Floats, part: slice) -> _G
     return _Gain(part, ratio, variance * along / known, variance * across / known)
 
 
-def _turned(x: Floats, sign: int = 1) -> Floats:
-    turned = np.empty_like(x)
+def _turned(x: Any, sign: int = 1) -> Floats:
+    turned: Floats = np.empty_like(x)
     turned[..., 0::2], turned[..., 1::2] = -sign * x[..., 1::2], sign * x[..., 0::2]
     return turned
 
