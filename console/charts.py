@@ -81,7 +81,8 @@ def lines(names: Sequence[str], unit: str, *, minimum: float | None = None, maxi
         "tooltip": {"trigger": "axis"},
         "legend": {"bottom": 0, "textStyle": {"color": _GREY}},
         "grid": {"left": 50, "right": 15, "top": 30, "bottom": 50},
-        "xAxis": {"type": "value", "min": "dataMin", "max": "dataMax", "axisLabel": {"color": _GREY}},
+        "xAxis": {"type": "value", "min": "dataMin", "max": "dataMax", "axisLabel": {"color": _GREY},
+                  "splitLine": {"lineStyle": {"opacity": 0.15}}},
         "yAxis": {"type": "value", "name": unit, "scale": True, "min": minimum, "max": maximum,
                   "axisLabel": {"color": _GREY}, "splitLine": {"lineStyle": {"opacity": 0.25}}},
         "series": [
@@ -107,7 +108,7 @@ def timeline(schedule: Schedule, seconds: float) -> dict[str, Any]:
     points = zip(places, values, strict=True)
     chart["series"][0]["data"] = [[round(x, 3), round(y, 3)] for x, y in points if math.isfinite(y)]
     chart["series"][0] |= {"step": "end", "markLine": {
-        "symbol": "none", "animation": False, "label": {"formatter": f"{seconds:.1f} s"},
+        "symbol": "none", "animation": False, "label": {"formatter": f"{seconds:.1f} s", "color": _GREY},
         "lineStyle": {"color": WRONG, "type": "solid", "width": 2}, "data": [{"xAxis": round(at, 3)}],
     }}  # fmt: skip
     chart["xAxis"] |= {"min": 0, "max": length, "name": "s"}
