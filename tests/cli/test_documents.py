@@ -11,7 +11,8 @@ import pytest
 import typer
 
 from cli.app import app
-from cli.documents import DOCUMENTS, schema_of
+from cli.documents import DOCUMENTS
+from cli.schemas import schema_of
 from tests.fakes.transmitter import FakeTransmitter, serve
 from tests.tools.cli import printed
 from tests.tools.write_json_schemas import FOLDER, file_of, text

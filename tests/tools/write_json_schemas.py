@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from cli.documents import DOCUMENTS, schema_of
+from cli.documents import DOCUMENTS
+from cli.schemas import schema_of
 
 FOLDER = Path("docs/schemas")
 

@@ -9,39 +9,13 @@ from safetensors.torch import save_file
 from scipy.stats import multivariate_normal
 
 from shared.codecs import codec_class
-from shared.codecs.base.contract import to_latent
 from shared.codecs.embedding.nested import Nested
-from shared.codecs.embedding.nested_arrays import NestedArrays
 from shared.codecs.embedding.nested_model import NestedModel, Prefix, expected_coordinates, log_likelihood, superpose
-from shared.codecs.embedding.nested_noises import decode_any_noise
 from shared.codecs.embedding.nested_shape import LENGTHS, SEGMENTS, axis_pattern, latent_noise
-from shared.codecs.embedding.nested_torch import NestedInTorch
 from shared.errors import DataLoss, NotFound
 from shared.types import Complex, Embeddings
 from shared.units import n0_from_snr_db
-
-CLASSES, DIM, AXES, POINTS = 12, 48, 6, 6
-
-
-def unit(rows: "np.ndarray") -> Embeddings:
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-
-
-def some_model(seed: int = 0) -> NestedModel:
-    """Random parameters of a shape that training could give."""
-    rng = torch.Generator().manual_seed(seed)
-    prototypes = torch.nn.functional.normalize(torch.randn(CLASSES, DIM, generator=rng), dim=1)
-    basis = torch.linalg.qr(torch.randn(DIM, AXES, generator=rng))[0]
-    axes = torch.linalg.qr(torch.randn(CLASSES, AXES, AXES, generator=rng))[0] * torch.linspace(0.3, 0.05, AXES)
-    gains = torch.linspace(0.05, 0.5, POINTS)[:, None] * torch.ones(256)
-    words = torch.randn(POINTS, CLASSES, 256, generator=rng)
-    for start, stop in SEGMENTS:
-        share = (1 - gains[:, start].square()) * (stop - start)
-        words[:, :, start:stop] *= (share[:, None] / words[:, :, start:stop].square().sum(dim=2)).sqrt()[:, :, None]
-    return NestedModel(
-        weight=20 * prototypes, bias=torch.zeros(CLASSES), prototypes=prototypes, basis=basis, axes=axes,
-        points_db=torch.linspace(-8, 12, POINTS), words=words, gains=gains,
-    )  # fmt: skip
+from tests.tools.nested import AXES, CLASSES, POINTS, codec, some_model, unit
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +31,6 @@ def embeddings(model: NestedModel) -> Embeddings:
     z = torch.randn(300, AXES, generator=rng)
     drawn = model.prototypes[categories] + torch.einsum("bn,bmn->bm", z, model.axes[categories]) @ model.basis.T
     return unit(drawn.numpy())
-
-
-def codec(model: NestedModel, k: int) -> Nested:
-    return Nested.of_model(model, k, "c0ffee", "cpu")
 
 
 def over_awgn(x: Complex, snr_db: float, seed: int = 0) -> Complex:
@@ -292,23 +262,3 @@ def test_missing_weights_say_what_to_type(name: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("shared.codecs.base.weight_files.files", lambda _: tmp_path)
     with pytest.raises(NotFound, match=f"semlink train {name}"):
         codec_class(name).load(64, "cpu")
-
-
-@pytest.mark.parametrize("kind", ["unknown", "one", "each", "segments", "some unknown"])
-def test_numpy_decodes_any_noise_as_torch_does(model: NestedModel, embeddings: Embeddings, kind: str) -> None:
-    k, rng = 64, np.random.default_rng(3)
-    x = to_latent(codec(model, k).encode(embeddings[:20], np.full(20, 3, np.float32))) / np.float32(0.5**0.5)
-    power = {
-        "unknown": np.full((20, 1), np.nan),
-        "one": rng.uniform(0.1, 1, (20, 1)),
-        "each": np.repeat(rng.uniform(0.1, 1, (20, k // 2)), 2, axis=1),
-        "segments": np.repeat(rng.uniform(0.1, 1, (20, 4)), (8, 8, 16, 32), axis=1),
-        "some unknown": np.where(np.arange(20) % 3 == 0, np.nan, 0.4)[:, None],
-    }[kind].astype(np.float32)
-    y = (x + np.sqrt(np.nan_to_num(power, nan=0.3)) * rng.normal(size=x.shape)).astype(np.float32)
-    prior = rng.normal(size=len(model.bias)).astype(np.float32)
-    arrays = {name: part.numpy() for name, part in model.named_buffers()}
-    found = decode_any_noise(NestedArrays(arrays, k), y, power, prior)
-    expected = NestedInTorch(model, None, "cpu").decode(y, power, prior)
-    np.testing.assert_allclose(found[0], expected[0], atol=1e-4)
-    np.testing.assert_allclose(found[1], expected[1], atol=1e-3)

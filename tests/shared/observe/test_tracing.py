@@ -22,7 +22,7 @@ otlp.stop()
 def run(body: str, **environment: str) -> str:
     """What a process prints whose environment is this."""
     command = [sys.executable, "-c", _IN_ITS_OWN_PROCESS.format(body=body)]
-    return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, encoding="utf-8").stdout
 
 
 def test_off_nothing_is_imported_and_nothing_is_sent() -> None:
