@@ -134,6 +134,7 @@ class TransmitterService(Service, rpc.TransmitterServicer):
         except SemLinkError as error:
             log.info("refused", request=request.request_id, reason=str(error))
             raise
+        _trace(delivery)  # while its span is open
         asyncio.get_running_loop().call_soon(_tell, request.request_id, delivery)  # once the answer is on its way
         return to_message(delivery, pb.Delivery)
 
@@ -156,12 +157,16 @@ class TransmitterService(Service, rpc.TransmitterServicer):
         return to_message(info, pb.TransmitterDescription)
 
 
-def _tell(request_id: int, delivery: Delivery) -> None:
-    """Log and count a delivery, and the stages that this service has booked for it."""
+def _trace(delivery: Delivery) -> None:
+    """Count the stages that this service has booked for a delivery, and tell of it in the span of its request."""
     note(burst_id=delivery.burst_id, codec=delivery.codec, k=delivery.k, label=delivery.label)
+    observe_stages(entry for entry in delivery.ledger if entry.stage not in AIR and entry.stage not in RECEIVER)
+
+
+def _tell(request_id: int, delivery: Delivery) -> None:
+    """Log and count a delivery."""
     log.info("delivered", request=request_id, **_summary(delivery))
     DELIVERIES.add(delivery.codec, str(delivery.accepted).lower())
-    observe_stages(entry for entry in delivery.ledger if entry.stage not in AIR and entry.stage not in RECEIVER)
     if delivery.rounds:
         HARQ_ROUNDS.observe(len(delivery.rounds))
 

@@ -77,7 +77,6 @@ def test_version() -> None:
         (["send", "a.png", "--set", "snr_db=5dB", "--snr-db", "5"], "given twice"),
         (["send", "https://example.org/a.png"], "https://example.org/a.png is an address"),
         (["send", "-", "-"], "standard input holds one picture"),
-        (["send", "pyproject.toml", "--transmitter", "https://here:1"], "without TLS"),
         (["send", "pyproject.toml", "--transmitter", "here"], "HOST:PORT"),
         (["send", "pyproject.toml", "--seed", "-1"], "-1"),
         (["channel", "set"], "nothing to set"),

@@ -66,7 +66,7 @@ def test_answers_of_a_bundle_are_those_of_the_torch_link(
             assert (described.engine, described.clip_fingerprint) == ("openvino", made.about.fingerprint)
             assert {codec.codec for codec in described.codecs} == {"label", "nested", "raw"}
             with pytest.raises((NotFound, Unavailable), match="no text tower"):
-                far.search("a star")
+                far.search(text="a star")
             with pytest.raises(NotFound, match="codec kbsc needs torch"):
                 near.send(next(iter(open_source("drawn", "query"))).encoded(), codec="kbsc")
     same = sum(one == two for one, two in zip(found, expected, strict=True))

@@ -80,6 +80,7 @@ class Nested(Codec):
         self.fingerprint = fingerprint_of_weights(given, str(k))
         self._from_db = given.get("from_db")
         self._in_torch = in_torch
+        self.params = sum(given[name].size for name in _MODEL)
         self._log_prior = np.zeros(len(given["bias"]), np.float32)
         self._points_db = given["points_db"]
         self._arrays: NestedArrays | None = NestedArrays(given, k)

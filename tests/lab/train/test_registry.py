@@ -55,4 +55,6 @@ def test_unlabelled_has_two_names() -> None:
 
 
 def test_every_folder_of_weights_has_a_trainer() -> None:
-    assert {path.name for path in (ROOT / "assets").iterdir() if (path / "README.md").exists()} <= set(TRAINERS)
+    exported = {"clip-tiny-bundle"}  # by `semlink export`
+    folders = {path.name for path in (ROOT / "assets").iterdir() if (path / "README.md").exists()}
+    assert folders - exported <= set(TRAINERS)

@@ -23,17 +23,21 @@ TABLE = {
     errors.Unavailable: Code.UNAVAILABLE,
     errors.Lost: Code.UNAVAILABLE,
     errors.DataLoss: Code.DATA_LOSS,
+    errors.Unauthenticated: Code.UNAUTHENTICATED,
+    errors.PermissionDenied: Code.PERMISSION_DENIED,
     errors.SemLinkError: Code.INTERNAL,
 }
 NUMBERS = {
     Code.INVALID_ARGUMENT: 3,
     Code.DEADLINE_EXCEEDED: 4,
     Code.NOT_FOUND: 5,
+    Code.PERMISSION_DENIED: 7,
     Code.RESOURCE_EXHAUSTED: 8,
     Code.FAILED_PRECONDITION: 9,
     Code.INTERNAL: 13,
     Code.UNAVAILABLE: 14,
     Code.DATA_LOSS: 15,
+    Code.UNAUTHENTICATED: 16,
 }
 GENERAL = {kind: kind if kind.__base__ is errors.SemLinkError else kind.__base__ for kind in TABLE}
 SPECIAL = (errors.Lost, errors.Unconfigured)
