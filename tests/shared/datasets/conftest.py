@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.collections import png
+from tests.tools.collection_files import png
 
 
 @pytest.fixture

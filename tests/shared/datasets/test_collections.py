@@ -10,7 +10,7 @@ import pytest
 
 from shared.datasets import EmbeddingSource, Reading, open_collection, open_collections, open_source
 from shared.errors import InvalidInput, InvalidPicture, InvalidSetting, NotFound
-from tests.tools.collections import described, embeddings, pictures, png, save_npz, write_tar
+from tests.tools.collection_files import described, embeddings, pictures, png, save_npz, write_tar
 
 ROWS = [("a.png", "cat", 'says "hi", twice'), ("猫 & co/b.png", "", "line\nbreak"), ("gone.png", "dog", "")]
 

@@ -7,7 +7,7 @@ import pytest
 
 from shared.datasets import EmbeddingSource, Reading, open_collection, open_source
 from shared.errors import InvalidInput, InvalidSetting
-from tests.tools.collections import embeddings, save_npz
+from tests.tools.collection_files import embeddings, save_npz
 
 
 def test_npz_npy_and_parquet_hold_embeddings(tmp_path: Path) -> None:
