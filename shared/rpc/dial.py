@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Self
@@ -51,13 +51,6 @@ class Security:
         given = {name: os.environ.get(variable) or None for name, variable in _VARIABLES.items()}
         return cls(**{**given, "insecure": given["insecure"] not in {None, "0", "false"}})  # type: ignore[arg-type]
 
-    def to_environment(self) -> None:
-        """Let all that this process dials, and starts, have what is set here."""
-        for one in fields(self):
-            value = getattr(self, one.name)
-            if value is not None and value is not False:
-                os.environ[_VARIABLES[one.name]] = "1" if value is True else str(value)
-
     @property
     def files(self) -> TlsFiles:
         """The PEM files. Raises InvalidSetting for a certificate without its key."""
@@ -89,21 +82,12 @@ class Dialer:
 
     def channel(self, *, use_proxy: bool = True) -> Any:
         """A channel for blocking calls."""
-        options = channel_options(use_proxy=use_proxy and proxy_allowed(self.address))
-        return self._with_token(
-            grpc.secure_channel(self.address, self._credentials(), options)
-            if self.secure
-            else grpc.insecure_channel(self.address, options)
-        )
+        return self._channel_of(grpc, channel_options(use_proxy=use_proxy and proxy_allowed(self.address)))
 
     def aio_channel(self, max_message_bytes: int = MAX_MESSAGE_BYTES, *, use_proxy: bool = True) -> Any:
         """A channel for the event loop."""
         options = channel_options(max_message_bytes, use_proxy=use_proxy and proxy_allowed(self.address))
-        return self._with_token(
-            grpc.aio.secure_channel(self.address, self._credentials(), options)
-            if self.secure
-            else grpc.aio.insecure_channel(self.address, options)
-        )
+        return self._channel_of(grpc.aio, options)
 
     def files_changed(self) -> bool:
         """Whether the certificates were replaced since the last call that said so: then dial anew."""
@@ -127,7 +111,12 @@ class Dialer:
         self._watched.changed()  # what is read now is what is known
         return channel_credentials(self._files)
 
-    def _with_token(self, channel: Any) -> Any:
+    def _channel_of(self, api: Any, options: Any) -> Any:
+        """A channel of `grpc` or `grpc.aio`, whose calls show the token if there is one."""
+        if self.secure:
+            channel = api.secure_channel(self.address, self._credentials(), options)
+        else:
+            channel = api.insecure_channel(self.address, options)
         return _Named(channel, self.metadata) if self._token else channel
 
     def _read_token(self) -> str | None:
