@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from lab.evaluate.ask.questions import Exam
-from shared.clip import embed_pictures, load_clip
+from shared.clip import Clip, embed_pictures, load_clip
 from shared.codecs.base.picture import ASKED_SIDE as SIDE
 from shared.codecs.base.picture import GREY
 from shared.codecs.picture.formats import FORMATS
@@ -50,8 +50,8 @@ def as_files(kind: str) -> Callable[[Exam, int], Shown]:
     """The best file within the bits, of the picture at the largest size of which there is one."""
 
     def shown(exam: Exam, bits: int) -> Shown:
-        found = [best_file(kind, picture, bits) for picture in exam.pixels]
-        return _gathered(found)._replace(pixels=_gathered(found).pixels[exam.asked.scene])
+        found = _gathered([best_file(kind, picture, bits) for picture in exam.pixels])
+        return found._replace(pixels=found.pixels[exam.asked.scene])
 
     return shown
 
@@ -88,13 +88,18 @@ def best_file(kind: str, picture: Pixels, bits: int) -> tuple[Pixels, int] | Non
 def retrieved(exam: Exam) -> tuple[Embeddings, Embeddings, Pixels]:
     """Embeddings [N, D] of the scenes and [I, D] of the items of a knowledge base of scenes, and these items."""
     known, items = _knowledge_base()
-    return embed_pictures(exam.pixels, load_clip(device="cpu")), known, items
+    return embed_pictures(exam.pixels, _clip()), known, items
+
+
+@lru_cache(maxsize=1)
+def _clip() -> Clip:
+    return load_clip(device="cpu")
 
 
 @lru_cache(maxsize=1)
 def _knowledge_base() -> tuple[Embeddings, Pixels]:
     items = draw_scenes("train-seen", np.arange(ITEMS)).pixels
-    return embed_pictures(items, load_clip(device="cpu")), items
+    return embed_pictures(items, _clip()), items
 
 
 def _by_quality(kind: str, picture: Pixels, budget_bytes: int) -> tuple[Pixels, int] | None:
