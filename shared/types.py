@@ -11,6 +11,8 @@ Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+Bits = npt.NDArray[np.uint8]
+"""Each 0 or 1."""
 
 Pixels = npt.NDArray[np.uint8]
 """RGB pictures [B, H, W, 3], or one [H, W, 3]."""

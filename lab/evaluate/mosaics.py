@@ -19,12 +19,12 @@ from shared.clip import embed_pictures
 from shared.codecs import Decoded
 from shared.codecs.base.contract import fingerprint_of
 from shared.codecs.base.picture import GREY
-from shared.codecs.digital.modem import Bits, modem_of
+from shared.codecs.digital.modem import modem_of
 from shared.codecs.picture.formats import Format
 from shared.codecs.picture.ldpc import CRC_BITS, payload_bytes, to_bits, to_bytes
 from shared.codecs.picture.link_adaptation import BLOCK_SYMBOLS, Adaptation
 from shared.phy.power import normalize_power
-from shared.types import Complex, Floats, Ints, Pixels
+from shared.types import Bits, Complex, Floats, Ints, Pixels
 
 
 class DigitalMosaic:

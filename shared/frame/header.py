@@ -18,8 +18,8 @@ import numpy as np
 
 from shared.errors import Exhausted, InvalidSetting
 from shared.frame.burst import CodecSpec, LinkConfiguration
-from shared.phy.polar import Bits, PolarCode
-from shared.types import Complex
+from shared.phy.polar import PolarCode
+from shared.types import Bits, Complex
 
 VERSION: Final = 1
 SESSIONS: Final = 1 << 10

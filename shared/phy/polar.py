@@ -20,9 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.errors import InvalidSetting
-from shared.types import Bools, Complex, Floats, Ints
+from shared.types import Bits, Bools, Complex, Floats, Ints
 
-Bits = npt.NDArray[np.uint8]
 _Any = TypeVar("_Any", bound=np.generic)
 
 CRC_BITS: Final = 16

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from lab.evaluate.ask.questions import CHUNK, Exam, answered, matches
 from shared.codecs.answerers import Answerer
 from shared.codecs.answerers.answerer import to_unit_range
-from shared.codecs.query.uo_isc import features_of
+from shared.codecs.query.uo_isc import maps_of
 from shared.datasets.scenes import KINDS
 from shared.datasets.scenes.words import NO, YES
 from shared.types import Bools, Doubles, Ints, Pixels
@@ -149,9 +149,7 @@ class Examiner:
 
 
 def _unit_features(judge: Answerer, pixels: Pixels) -> list[Tensor]:
-    pictures = to_unit_range(pixels)
-    features = features_of(judge.network, pictures, torch.zeros(1, 1, dtype=torch.long))
-    return [F.normalize(each, dim=1) for each in (features.fine, features.coarse)]
+    return [F.normalize(each, dim=1) for each in maps_of(judge.network, to_unit_range(pixels))]
 
 
 def figures(exam: Exam, found: Found) -> Figures:

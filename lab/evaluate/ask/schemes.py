@@ -12,10 +12,10 @@ from shared.codecs.base.picture import Asked
 from shared.codecs.query.klt import BlockLdpc, BlockSource, Source, rows_of
 from shared.codecs.query.mask import CHOSEN
 from shared.codecs.query.tokens import PLACES, layout_of
-from shared.codecs.query.transform import BLOCKS, Bits, BlockCode
+from shared.codecs.query.transform import BLOCKS, BlockCode
 from shared.codecs.query.uncoded import UncodedPsk
 from shared.codecs.query.uo_isc import TokenSource
-from shared.types import Bools, Pixels
+from shared.types import Bits, Bools, Pixels
 
 Scheme = Callable[[Asked, int], Pixels]
 """Pictures with questions, and bits for each, to rebuilt pictures [B, 64, 64, 3]."""

@@ -17,10 +17,11 @@ from lab.simulate.chain import PILOTS, Chain, channel_chain
 from shared.codecs.base.contract import DesignFading
 from shared.codecs.base.picture import ASKED_SIDE as SIDE
 from shared.codecs.base.picture import GREY
-from shared.codecs.digital.modem import MIN_BITS, Bits, Mode, modem_of
+from shared.codecs.digital.modem import MIN_BITS, Mode, modem_of
 from shared.codecs.embedding.nested import Nested
 from shared.codecs.picture.ldpc import CRC_BITS, checked, with_crc
 from shared.codecs.query.klt import BlockLdpc, BlockSource, Klt, KltRelevance, Source
+from shared.codecs.query.numbers import to_bits
 from shared.codecs.query.uncoded import KltRelevance8Psk, UncodedPsk, UoIsc8Psk
 from shared.codecs.query.uo_isc import UoIsc
 from shared.errors import NotFound
@@ -74,7 +75,7 @@ def answers_sent(exam: Exam, point: AskPoint) -> tuple[Found, Sent]:
     right = np.ones(len(exam.texts), np.bool_)
     if point.snr_db is not None:
         modem = modem_of(Mode(MIN_BITS, 2), _ANSWER_SYMBOLS)
-        bits: Bits = (exam.judge[:, None] >> np.arange(MIN_BITS)[::-1] & 1).astype(np.uint8)
+        bits = to_bits(exam.judge[:, None], MIN_BITS)
         arrived = _channel(point).carry(modem.modulate(bits), np.arange(len(bits)), "zf")
         right = (modem.demodulate(arrived.x_hat, arrived.n0_eff) == bits).all(1)
     none = np.full(len(right), np.nan)

@@ -24,7 +24,7 @@ from lab.train.uo_isc import losses as lost
 from shared.codecs.answerers import Answerer
 from shared.codecs.base.picture import Asked
 from shared.codecs.query.tokens import CELLS, SEGMENTS, choose_cells
-from shared.codecs.query.uo_isc import TokenSource, channels_of, features_of, places, relevance_in
+from shared.codecs.query.uo_isc import TokenSource, channels_of, features_of, maps_of, places, relevance_in
 from shared.codecs.query.uo_isc_network import BOOK, Features, UoIscNetwork
 from shared.datasets.scenes import draw_scenes, questions_about
 from shared.device import use_threads
@@ -99,7 +99,7 @@ class UoIscTraining(Training):
         """What the judge sees in rebuilt pictures against the originals."""
         judge = self._judge[0]
         with torch.autocast(self.device.type, torch.bfloat16):
-            again = features_of_maps(judge, lost.disturbed(rebuilt))
+            again = maps_of(judge, lost.disturbed(rebuilt))
             loss = _MAPS * sum(
                 (lost.error_of_maps(one, other, weights) for one, other in zip(again, features[:2], strict=True)),
                 rebuilt.new_zeros(()),
@@ -151,13 +151,6 @@ class UoIscTraining(Training):
             "match": float(np.mean(found)),
             **dict(zip(map("match_{}".format, _VALIDATED_BITS), found, strict=True)),
         }
-
-
-def features_of_maps(judge: Any, pictures: Tensor) -> tuple[Tensor, Tensor]:
-    """The judge's maps [B, C, 16, 16] and [B, C, 8, 8]."""
-    words = torch.zeros(1, 1, dtype=torch.long, device=pictures.device)
-    features = features_of(judge, pictures, words)
-    return features.fine, features.coarse
 
 
 def matched(source: TokenSource, judge: Answerer, split: str, scenes: "np.ndarray[Any, Any]", bits: int) -> float:

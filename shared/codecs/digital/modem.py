@@ -9,13 +9,10 @@ from importlib.util import find_spec
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from shared.errors import InvalidSetting, NotFound
-from shared.types import Complex, Floats
-
-Bits = npt.NDArray[np.uint8]
+from shared.types import Bits, Complex, Floats
 
 MIN_BITS: Final = 12
 """Least number of information bits of the code of 3GPP TS 38.212."""

@@ -12,9 +12,8 @@ from typing import Any, Final, NamedTuple, Self
 import faiss
 import numpy as np
 
-from shared.codecs.digital.modem import Bits
 from shared.errors import InvalidInput
-from shared.types import Embeddings, Floats
+from shared.types import Bits, Embeddings, Floats
 
 STAGES: Final = (8, 4, 4, *(8,) * 14)
 """Bits of each stage. Whole stages give 8, 12, 16 and then multiples of 8 bits up to 128."""

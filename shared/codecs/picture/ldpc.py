@@ -17,12 +17,12 @@ import torch
 
 from shared.codecs.base.contract import DesignFading, DesignSnr, ModeSelector, fingerprint_of
 from shared.codecs.base.picture import GREY, SIDE, DecodedPictures, PictureCodec, check_pixels
-from shared.codecs.digital.modem import Bits, Modem, modem_of, require_sionna
+from shared.codecs.digital.modem import Modem, modem_of, require_sionna
 from shared.codecs.picture.formats import FORMATS, Format
 from shared.codecs.picture.link_adaptation import MCS, Adaptation, Mcs
 from shared.errors import InvalidSetting
 from shared.phy.receive.equalizer import EqualizerName
-from shared.types import Bools, Complex, Floats, Pixels
+from shared.types import Bits, Bools, Complex, Floats, Pixels
 
 CRC_BITS: Final = 24
 """Checksum of each block, by which the receiver detects errors. 3GPP TS 38.212, gCRC24A."""

@@ -22,9 +22,9 @@ from shared.codecs.digital.modem import Mode, Modem, modem_of, require_sionna
 from shared.codecs.picture.ldpc import CRC_BITS, LOST, checked, with_crc
 from shared.codecs.picture.link_adaptation import MCS, Adaptation, Mcs
 from shared.codecs.query import mask
-from shared.codecs.query.transform import Bits, BlockCode
+from shared.codecs.query.transform import BlockCode
 from shared.phy.receive.equalizer import EqualizerName
-from shared.types import Bools, Complex, Floats, Ints, Pixels
+from shared.types import Bits, Bools, Complex, Floats, Ints, Pixels
 
 WEIGHTS: Final = "klt-relevance"
 LEVELS: Final = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)

@@ -12,8 +12,9 @@ from typing import Final
 
 import numpy as np
 
-from shared.codecs.query.transform import BLOCKS, GRID, Bits
-from shared.types import Bools, Floats, Ints
+from shared.codecs.query.numbers import from_bits, to_bits
+from shared.codecs.query.transform import BLOCKS, GRID
+from shared.types import Bits, Bools, Floats, Ints
 
 CHOSEN: Final = 4
 """Blocks that get the bits: an object covers 1 to 4 of the 16."""
@@ -44,14 +45,12 @@ def most_relevant(relevance: Floats) -> Bools:
 def to_positions(chosen: Bools) -> Bits:
     """The number of each set of four blocks [B, 16] in bits: [B, 11]."""
     numbers = [_numbers()[tuple(np.flatnonzero(row).tolist())] for row in chosen]
-    bits: Bits = (np.array(numbers)[:, None] >> np.arange(POSITION_BITS - 1, -1, -1) & 1).astype(np.uint8)
-    return bits
+    return to_bits(np.array(numbers)[:, None], POSITION_BITS)
 
 
 def from_positions(bits: Bits) -> Bools:
     """The reverse of `to_positions`. A number that is none, which only errors make, is taken modulo 1820."""
-    numbers = bits.astype(np.int64) @ (1 << np.arange(POSITION_BITS - 1, -1, -1))
-    chosen: Bools = _sets()[numbers % len(_sets())]
+    chosen: Bools = _sets()[from_bits(bits, POSITION_BITS)[:, 0] % len(_sets())]
     return chosen
 
 

@@ -13,8 +13,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from shared.codecs.query.transform import Bits
-from shared.types import Bools, Floats, Ints
+from shared.types import Bits, Bools, Floats
 
 CELLS: Final = 8
 PLACES: Final = CELLS * CELLS
@@ -91,17 +90,3 @@ def _around() -> Bools:
     row, column = np.divmod(np.arange(PLACES), CELLS)
     near: Bools = (abs(row[:, None] - row) <= 1) & (abs(column[:, None] - column) <= 1)
     return near
-
-
-def to_index_bits(indices: Ints) -> Bits:
-    """Bits [B, 6 N] of segment indices [B, N]."""
-    bits: Bits = (indices[:, :, None] >> np.arange(SEGMENT_BITS - 1, -1, -1) & 1).astype(np.uint8)
-    return bits.reshape(len(indices), -1)
-
-
-def from_index_bits(bits: Bits) -> Ints:
-    """The reverse of `to_index_bits`."""
-    indices: Ints = bits.reshape(len(bits), -1, SEGMENT_BITS).astype(np.int64) @ (
-        1 << np.arange(SEGMENT_BITS - 1, -1, -1)
-    )
-    return indices

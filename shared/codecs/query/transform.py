@@ -12,19 +12,17 @@ from pathlib import Path
 from typing import Final, NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from shared.codecs.base.contract import fingerprint_of
 from shared.codecs.base.weight_files import holding_weights, read_weights
-from shared.types import Floats, Ints, Pixels
+from shared.codecs.query.numbers import from_bits, to_bits
+from shared.types import Bits, Floats, Ints, Pixels
 
 BLOCK: Final = 16
 GRID: Final = 4
 BLOCKS: Final = GRID * GRID
 DEEPEST: Final = 6
 """Most bits of one coefficient."""
-
-Bits = npt.NDArray[np.uint8]
 
 
 class BlockTransform(NamedTuple):
@@ -92,14 +90,14 @@ class BlockCode:
         for coefficient, (start, depth) in self._places(budget).items():
             levels = self._levels(coefficient, depth)
             index = np.searchsorted((levels[1:] + levels[:-1]) / 2, coefficients[:, coefficient])
-            coded[:, start : start + depth] = index[:, None] >> np.arange(depth - 1, -1, -1) & 1
+            coded[:, start : start + depth] = to_bits(index[:, None], depth)
         return coded
 
     def _reconstruct(self, coded: Bits, budget: int) -> Floats:
         """Coefficients [M, C] of bits [M, budget]; those without bits are 0, their mean."""
         found = np.zeros((len(coded), self._transform.basis.shape[1]), np.float32)
         for coefficient, (start, depth) in self._places(budget).items():
-            index = coded[:, start : start + depth].astype(np.int64) @ (1 << np.arange(depth - 1, -1, -1))
+            index = from_bits(coded[:, start : start + depth], depth)[:, 0]
             found[:, coefficient] = self._levels(coefficient, depth)[index]
         return found
 

@@ -15,10 +15,10 @@ import numpy as np
 from shared.codecs.base.contract import DesignFading, DesignSnr, ModeSelector, fingerprint_of
 from shared.codecs.base.picture import Asked, DecodedPictures, QueryCodec, check_asked
 from shared.codecs.query.klt import LEVELS, BlockLdpc, KltRelevance, Source, rows_of
-from shared.codecs.query.transform import Bits
+from shared.codecs.query.numbers import from_bits, to_bits
 from shared.codecs.query.uo_isc import UoIsc
 from shared.phy.receive.equalizer import EqualizerName
-from shared.types import Bools, Complex, Floats
+from shared.types import Bits, Bools, Complex, Floats
 
 BITS_A_SYMBOL: Final = 3
 _GRAY: Final = np.array([0, 1, 3, 2, 6, 7, 5, 4])
@@ -110,7 +110,7 @@ class UoIsc8Psk(UncodedPsk):
 
 def to_psk(bits: Bits) -> Complex:
     """Symbols [B, n], complex64, of unit power of bits [B, 3 n]."""
-    labels = bits.reshape(len(bits), -1, BITS_A_SYMBOL) @ np.array([4, 2, 1])
+    labels = from_bits(bits, BITS_A_SYMBOL)
     symbols: Complex = np.exp(0.25j * np.pi * np.argsort(_GRAY)[labels]).astype(np.complex64)
     return symbols
 
@@ -118,5 +118,4 @@ def to_psk(bits: Bits) -> Complex:
 def from_psk(x_hat: Complex) -> Bits:
     """Bits [B, 3 n] of the nearest phases of symbols [B, n]."""
     labels = _GRAY[np.round(np.angle(x_hat) / (0.25 * np.pi)).astype(np.int64) % 8]
-    bits: Bits = (labels[:, :, None] >> np.array([2, 1, 0]) & 1).astype(np.uint8)
-    return bits.reshape(len(x_hat), -1)
+    return to_bits(labels, BITS_A_SYMBOL)

@@ -23,10 +23,10 @@ from shared.codecs.base.picture import Asked
 from shared.codecs.base.weight_files import fingerprint_of_weights, holding_weights, read_weights, weights_path
 from shared.codecs.query import tokens
 from shared.codecs.query.klt import BlockLdpc, judge_on
+from shared.codecs.query.numbers import from_bits, to_bits
 from shared.codecs.query.tokens import Layout
-from shared.codecs.query.transform import Bits
 from shared.codecs.query.uo_isc_network import Features, UoIscNetwork
-from shared.types import Bools, Ints, Pixels
+from shared.types import Bits, Bools, Ints, Pixels
 
 FINE_LAYERS: Final = 3
 """Of the judge's tower, down to the finer of the hidden states."""
@@ -65,7 +65,10 @@ class TokenSource:
         """The same, with the cells that become tokens: [B, 64], `layout.tokens` in each picture."""
         indices = self.indices(asked, chosen)[:, : layout.segments]
         by_segment = indices.reshape(len(chosen), layout.tokens, layout.segments).transpose(0, 2, 1)
-        parts = tokens.to_position_bits(chosen, layout), tokens.to_index_bits(by_segment.reshape(len(chosen), -1))
+        parts = (
+            tokens.to_position_bits(chosen, layout),
+            to_bits(by_segment.reshape(len(chosen), -1), tokens.SEGMENT_BITS),
+        )
         coded = np.concatenate(parts, axis=1)
         return np.pad(coded, ((0, 0), (0, bits - coded.shape[1])))
 
@@ -84,7 +87,7 @@ class TokenSource:
         layout = layout or tokens.layout_of(bits.shape[1])
         chosen = tokens.from_position_bits(bits[:, : layout.position_bits], layout)
         coded = layout.tokens * layout.segments * tokens.SEGMENT_BITS
-        indices = tokens.from_index_bits(bits[:, layout.position_bits : layout.position_bits + coded])
+        indices = from_bits(bits[:, layout.position_bits : layout.position_bits + coded], tokens.SEGMENT_BITS)
         by_token = indices.reshape(len(bits), layout.segments, layout.tokens).transpose(0, 2, 1)
         return np.concatenate([self.paint(*row) for row in zip(by_token, chosen, strict=True)])
 
@@ -123,8 +126,13 @@ def channels_of(judge: AnswererNetwork) -> tuple[int, int]:
 
 def features_of(judge: AnswererNetwork, pictures: Tensor, words: Tensor) -> Features:
     """Hidden states of the frozen networks: pictures [B, 3, 64, 64] in [0, 1], words [B, 9]."""
+    return Features(*maps_of(judge, pictures), judge.read(words))
+
+
+def maps_of(judge: AnswererNetwork, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """The finer and the coarser hidden states, [B, C, 16, 16] and [B, C, 8, 8], of pictures [B, 3, 64, 64]."""
     fine = judge.tower[:FINE_LAYERS]((2 * pictures - 1).contiguous(memory_format=torch.channels_last))
-    return Features(fine, judge.tower[FINE_LAYERS:](fine), judge.read(words))
+    return fine, judge.tower[FINE_LAYERS:](fine)
 
 
 def relevance_in(judge: AnswererNetwork, features: Features) -> Tensor:

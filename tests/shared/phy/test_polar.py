@@ -8,8 +8,8 @@ from sionna.phy.fec.polar import PolarEncoder, PolarSCLDecoder
 
 from shared.errors import InvalidSetting
 from shared.phy import polar
-from shared.phy.polar import Bits, PolarCode, crc_of
-from shared.types import Bools, Complex
+from shared.phy.polar import PolarCode, crc_of
+from shared.types import Bits, Bools, Complex
 from shared.units import n0_from_snr_db
 
 CODE = PolarCode(34, 64)
