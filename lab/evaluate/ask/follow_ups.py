@@ -15,7 +15,7 @@ from lab.evaluate.ask.measures import interval
 from lab.evaluate.ask.points import AskLab
 from lab.evaluate.ask.questions import Exam
 from lab.evaluate.ask.schemes import error_free, in_parts
-from shared.codecs.query.klt import rows_of
+from shared.codecs.query.source import rows_of
 from shared.codecs.query.tokens import PLACES, SEGMENT_BITS, choose_cells, layout_of
 from shared.types import Bools, Ints, Pixels
 

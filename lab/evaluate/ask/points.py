@@ -9,7 +9,8 @@ from shared.codecs.answerers import Answerer
 from shared.codecs.base.contract import fingerprint_of
 from shared.codecs.base.weight_files import weights_path
 from shared.codecs.picture.link_adaptation import Adaptation
-from shared.codecs.query.klt import Klt, Source, block_code
+from shared.codecs.query.klt import Klt, block_code
+from shared.codecs.query.source import Source
 from shared.codecs.query.transform import BlockCode
 from shared.codecs.query.uo_isc import TokenSource
 from shared.phy.conditions.settings import FadingName

@@ -9,11 +9,11 @@ import numpy as np
 from lab.simulate.chain import Chain
 from shared.codecs.answerers import Answerer
 from shared.codecs.base.picture import Asked
-from shared.codecs.query.klt import BlockLdpc, BlockSource, Source, rows_of
+from shared.codecs.query.klt import BlockSource
 from shared.codecs.query.mask import CHOSEN
+from shared.codecs.query.source import Source, SourceCodec, rows_of
 from shared.codecs.query.tokens import PLACES, layout_of
 from shared.codecs.query.transform import BLOCKS, BlockCode
-from shared.codecs.query.uncoded import UncodedPsk
 from shared.codecs.query.uo_isc import TokenSource
 from shared.types import Bits, Bools, Pixels
 
@@ -45,7 +45,7 @@ def error_free(code: BlockCode, judge: Answerer, token_source: TokenSource | Non
     return schemes | {"uo-isc-random": at_random_cells}
 
 
-def over(codec: BlockLdpc | UncodedPsk, chain: Chain, design_snr_db: float) -> Callable[[Asked], Pixels]:
+def over(codec: SourceCodec, chain: Chain, design_snr_db: float) -> Callable[[Asked], Pixels]:
     """The codec over a channel: pictures with questions to rebuilt pictures, grey where a burst was lost."""
     number = codec.mode(design_snr_db)
     receiver = codec.with_mode(number)

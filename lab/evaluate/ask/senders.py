@@ -20,8 +20,9 @@ from shared.codecs.base.picture import GREY
 from shared.codecs.digital.modem import MIN_BITS, Mode, modem_of
 from shared.codecs.embedding.nested import Nested
 from shared.codecs.picture.ldpc import CRC_BITS, checked, with_crc
-from shared.codecs.query.klt import BlockLdpc, BlockSource, Klt, KltRelevance, Source
+from shared.codecs.query.klt import BlockLdpc, BlockSource, Klt, KltRelevance
 from shared.codecs.query.numbers import to_bits
+from shared.codecs.query.source import Source, SourceCodec
 from shared.codecs.query.uncoded import KltRelevance8Psk, UncodedPsk, UoIsc8Psk
 from shared.codecs.query.uo_isc import UoIsc
 from shared.errors import NotFound
@@ -117,7 +118,7 @@ def _on_air(lab: AskLab, exam: Exam, point: AskPoint, snr_db: float) -> Sent:
     if point.scheme == RETRIEVED:
         return _retrieved_on_air(exam, point, snr_db)
     fading, source = _design(point), _source(lab, point.scheme.removesuffix("-8psk"))
-    codec: BlockLdpc | UncodedPsk
+    codec: SourceCodec
     if point.scheme in _CODED:
         kind = _CODED[point.scheme]
         codec = kind(kind.length_for(point.bits, snr_db, fading), source, lab.adaptation).for_fading(fading)

@@ -7,30 +7,24 @@
 Which MCS carries the burst, and so how many bits the picture has, follows from the design SNR; the header names it.
 """
 
-from abc import abstractmethod
-from collections.abc import Sequence
 from functools import lru_cache
-from typing import ClassVar, Final, Protocol, Self
+from typing import ClassVar, Final, Self
 
 import numpy as np
 
 from shared.codecs.answerers import Answerer
-from shared.codecs.base.contract import DesignFading, DesignSnr, ModeSelector, fingerprint_of
-from shared.codecs.base.picture import ASKED_SIDE, GREY, Asked, DecodedPictures, QueryCodec, check_asked
+from shared.codecs.base.contract import DesignFading, fingerprint_of
+from shared.codecs.base.picture import ASKED_SIDE, GREY, Asked, DecodedPictures
 from shared.codecs.base.weight_files import weights_path
 from shared.codecs.digital.modem import Mode, Modem, modem_of, require_sionna
 from shared.codecs.picture.ldpc import CRC_BITS, LOST, checked, with_crc
 from shared.codecs.picture.link_adaptation import MCS, Adaptation, Mcs
 from shared.codecs.query import mask
+from shared.codecs.query.source import LEVELS, Source, SourceCodec
 from shared.codecs.query.transform import BlockCode
-from shared.phy.receive.equalizer import EqualizerName
-from shared.types import Bits, Bools, Complex, Floats, Ints, Pixels
+from shared.types import Bits, Bools, Complex, Floats, Pixels
 
 WEIGHTS: Final = "klt-relevance"
-LEVELS: Final = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
-"""Bits of a picture, all positions included. An MCS that could carry more than one level sends it at a lower rate."""
-
-
 MARGIN_DB: Final = 1.0
 """The thresholds of the table are for a known gain; with 8 pilots a burst needs this much more to lose below 1 %."""
 
@@ -66,32 +60,16 @@ class BlockSource:
         return self._code.decode(bits[:, mask.POSITION_BITS :], budgets)
 
 
-class Source(Protocol):
-    """Pictures to bits and back."""
+class BlockLdpc(SourceCodec):
+    """A source of one kind over LDPC and QAM, and one length of bursts."""
 
-    fingerprint: str
-
-    def encode(self, asked: Asked, bits: int) -> Bits:
-        """Pictures in `bits` bits each: [B, bits]."""
-
-    def decode(self, bits: Bits) -> Pixels:
-        """The reverse of `encode`: pictures [B, 64, 64, 3], uint8."""
-
-
-class BlockLdpc(ModeSelector[Asked, DecodedPictures], QueryCodec):
-    """A source of one kind, and one length of bursts."""
-
-    lengths: ClassVar[tuple[int, ...]] = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
     default_k: ClassVar[int] = 512
-    equalizer: ClassVar[EqualizerName | None] = "zf"  # soft demapping expects unbiased symbols
     quick: ClassVar[bool] = False  # Sionna takes seconds to import
-    _wanted: int = 0
 
     def __init__(self, k: int, source: Source, adaptation: Adaptation) -> None:
-        self.k = k
-        self._source, self._adaptation = source, adaptation
+        self._adaptation = adaptation
         self._levels = {number: level_of(mcs, k // 2) for number, mcs in enumerate(MCS)}
-        self._possible = [number for number, level in self._levels.items() if level]
+        super().__init__(k, source, [number for number, level in self._levels.items() if level])
         parts = (self.name, repr((k, CRC_BITS, LEVELS)), source.fingerprint)
         self.fingerprint = fingerprint_of([part.encode() for part in parts])
 
@@ -101,20 +79,9 @@ class BlockLdpc(ModeSelector[Asked, DecodedPictures], QueryCodec):
         require_sionna(cls.name)
         return cls(k, cls.source_on(device), _adaptation())
 
-    @classmethod
-    @abstractmethod
-    def source_on(cls, device: str) -> Source:
-        """What makes bits of pictures, loaded once. Raises NotFound without its parameters."""
-
-    def encode(self, asked: Asked, snr_db: DesignSnr | None = None) -> Complex:
-        """See `QueryCodec`."""
-        check_asked(self.name, asked)
-
-        def modulate(rows: Bools, number: int) -> Complex:
-            bits = self._source.encode(rows_of(asked, rows), self._levels[number])
-            return self._modem(number).modulate(with_crc(bits))
-
-        return self.send(snr_db, len(asked.pixels), modulate)
+    def modulate(self, bits: Bits, mode: int) -> Complex:
+        """See `SourceCodec`."""
+        return self._modem(mode).modulate(with_crc(bits))
 
     def decode(self, x_hat: Complex, n0_eff: Floats) -> DecodedPictures:
         """See `QueryCodec`. A picture whose checksum is wrong is grey."""
@@ -131,18 +98,9 @@ class BlockLdpc(ModeSelector[Asked, DecodedPictures], QueryCodec):
         level = min(self._levels[number], self._wanted or self._levels[number])
         return min(each for each in self._possible if self._levels[each] >= level)
 
-    @property
-    def mode_numbers(self) -> Sequence[int]:
-        """See `ModeSelector.mode_numbers`: those that carry the fewest bits or more."""
-        return self._possible
-
     def payload_bits(self, mode: int) -> int:
         """See `QueryCodec`."""
         return self._levels[mode]
-
-    def with_bits(self, bits: int) -> Self:
-        """See `QueryCodec`."""
-        return self._with(_wanted=bits)
 
     @classmethod
     def length_for(cls, bits: int, snr_db: float, fading: DesignFading) -> int:
@@ -181,7 +139,7 @@ class KltRelevance(BlockLdpc):
 
     @classmethod
     def source_on(cls, device: str) -> Source:
-        """See `BlockLdpc`."""
+        """See `SourceCodec`."""
         return BlockSource(block_code(), judge_on(device))
 
 
@@ -192,7 +150,7 @@ class Klt(BlockLdpc):
 
     @classmethod
     def source_on(cls, device: str) -> Source:  # noqa: ARG003 - no network
-        """See `BlockLdpc`."""
+        """See `SourceCodec`."""
         return BlockSource(block_code(), None)
 
 
@@ -202,12 +160,6 @@ def level_of(mcs: Mcs, symbols: int) -> int:
     capacity = mcs.mode(symbols).bits - CRC_BITS
     fitting = [level for level in LEVELS if level <= capacity and Mode(level + CRC_BITS, mcs.order).fits(symbols)]
     return fitting[-1] if fitting else 0
-
-
-def rows_of(asked: Asked, rows: Bools | Ints | slice) -> Asked:
-    """Some of the pictures, with their questions."""
-    relevance = None if asked.relevance is None else asked.relevance[rows]
-    return Asked(asked.pixels[rows], asked.words[rows], relevance)
 
 
 @lru_cache(maxsize=1)

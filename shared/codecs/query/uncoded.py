@@ -6,36 +6,31 @@ Hard decisions, no checksum: a wrong bit makes a wrong picture, and nothing is e
 `LEVELS` bits there are.
 """
 
-from abc import abstractmethod
-from collections.abc import Sequence
 from typing import ClassVar, Final, Self
 
 import numpy as np
 
-from shared.codecs.base.contract import DesignFading, DesignSnr, ModeSelector, fingerprint_of
-from shared.codecs.base.picture import Asked, DecodedPictures, QueryCodec, check_asked
-from shared.codecs.query.klt import LEVELS, BlockLdpc, KltRelevance, Source, rows_of
+from shared.codecs.base.contract import DesignFading, fingerprint_of
+from shared.codecs.base.picture import DecodedPictures
+from shared.codecs.query.klt import KltRelevance
 from shared.codecs.query.numbers import from_bits, to_bits
+from shared.codecs.query.source import LEVELS, Source, SourceCodec
 from shared.codecs.query.uo_isc import UoIsc
-from shared.phy.receive.equalizer import EqualizerName
-from shared.types import Bits, Bools, Complex, Floats
+from shared.types import Bits, Complex, Floats
 
 BITS_A_SYMBOL: Final = 3
 _GRAY: Final = np.array([0, 1, 3, 2, 6, 7, 5, 4])
 """Bits of each phase, in turn: neighbours differ in one."""
 
 
-class UncodedPsk(ModeSelector[Asked, DecodedPictures], QueryCodec):
-    """A source of one kind, and one length of bursts."""
+class UncodedPsk(SourceCodec):
+    """A source of one kind over 8-PSK, and one length of bursts."""
 
-    lengths: ClassVar[tuple[int, ...]] = BlockLdpc.lengths
     default_k: ClassVar[int] = 256
-    equalizer: ClassVar[EqualizerName | None] = "zf"
     _wanted: int = LEVELS[-1]
 
     def __init__(self, k: int, source: Source) -> None:
-        self.k, self._source = k, source
-        self._possible = [number for number, bits in enumerate(LEVELS) if bits <= BITS_A_SYMBOL * (k // 2)]
+        super().__init__(k, source, [number for number, bits in enumerate(LEVELS) if bits <= BITS_A_SYMBOL * (k // 2)])
         self.fingerprint = fingerprint_of([repr((self.name, k, LEVELS)).encode(), source.fingerprint.encode()])
 
     @classmethod
@@ -43,20 +38,9 @@ class UncodedPsk(ModeSelector[Asked, DecodedPictures], QueryCodec):
         """Load the shipped parameters. Raises NotFound if they are missing."""
         return cls(k, cls.source_on(device))
 
-    @classmethod
-    @abstractmethod
-    def source_on(cls, device: str) -> Source:
-        """See `BlockLdpc.source_on`."""
-
-    def encode(self, asked: Asked, snr_db: DesignSnr | None = None) -> Complex:
-        """See `QueryCodec`."""
-        check_asked(self.name, asked)
-
-        def modulate(rows: Bools, number: int) -> Complex:
-            bits = self._source.encode(rows_of(asked, rows), LEVELS[number])
-            return to_psk(np.pad(bits, ((0, 0), (0, BITS_A_SYMBOL * self.symbols - bits.shape[1]))))
-
-        return self.send(snr_db, len(asked.pixels), modulate)
+    def modulate(self, bits: Bits, mode: int) -> Complex:  # noqa: ARG002 - all modes are modulated alike
+        """See `SourceCodec`."""
+        return to_psk(np.pad(bits, ((0, 0), (0, BITS_A_SYMBOL * self.symbols - bits.shape[1]))))
 
     def decode(self, x_hat: Complex, n0_eff: Floats) -> DecodedPictures:  # noqa: ARG002 - hard decisions
         """See `QueryCodec`."""
@@ -67,18 +51,9 @@ class UncodedPsk(ModeSelector[Asked, DecodedPictures], QueryCodec):
         """See `ModeSelector.choose`: the most bits that are wanted and fit."""
         return max((each for each in self._possible if LEVELS[each] <= self._wanted), default=self._possible[0])
 
-    @property
-    def mode_numbers(self) -> Sequence[int]:
-        """See `ModeSelector.mode_numbers`."""
-        return self._possible
-
     def payload_bits(self, mode: int) -> int:
         """See `QueryCodec`."""
         return LEVELS[mode]
-
-    def with_bits(self, bits: int) -> Self:
-        """See `QueryCodec`."""
-        return self._with(_wanted=bits)
 
     @classmethod
     def length_for(cls, bits: int, snr_db: float, fading: DesignFading) -> int:  # noqa: ARG003 - nothing adapts
@@ -93,7 +68,7 @@ class KltRelevance8Psk(UncodedPsk):
 
     @classmethod
     def source_on(cls, device: str) -> Source:
-        """See `UncodedPsk`."""
+        """See `SourceCodec`."""
         return KltRelevance.source_on(device)
 
 
@@ -104,7 +79,7 @@ class UoIsc8Psk(UncodedPsk):
 
     @classmethod
     def source_on(cls, device: str) -> Source:
-        """See `UncodedPsk`."""
+        """See `SourceCodec`."""
         return UoIsc.source_on(device)
 
 

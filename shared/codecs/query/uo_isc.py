@@ -114,7 +114,7 @@ class UoIsc(BlockLdpc):
 
     @classmethod
     def source_on(cls, device: str) -> TokenSource:
-        """See `BlockLdpc`."""
+        """See `SourceCodec`."""
         return _source(device)
 
 

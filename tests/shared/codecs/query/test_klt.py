@@ -12,7 +12,8 @@ from shared.codecs.answerers.network import AnswererNetwork
 from shared.codecs.base.picture import GREY, Asked
 from shared.codecs.base.weight_files import weights_path
 from shared.codecs.picture.link_adaptation import Adaptation
-from shared.codecs.query.klt import LEVELS, BlockLdpc, BlockSource, Klt, KltRelevance
+from shared.codecs.query.klt import BlockLdpc, BlockSource, Klt, KltRelevance
+from shared.codecs.query.source import LEVELS
 from shared.codecs.query.transform import BlockCode
 from shared.datasets.scenes import draw_scenes, questions_about
 from shared.errors import InvalidPicture
