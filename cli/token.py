@@ -1,6 +1,5 @@
 """`semlink token`: who may call the services."""
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +8,7 @@ import typer
 from cli.console import answer, complain, out, plain_table, untrusted
 from cli.options import Json
 from shared.errors import InvalidSetting, NotFound
-from shared.files import replacing
+from shared.files import put
 from shared.security.roles import ROLES
 from shared.security.tokens import Entry, checked_roles, digest_of, new_secret, parse_entry, read_entries
 
@@ -101,6 +100,4 @@ def _lines(path: Path) -> list[str]:
 def _write(path: Path, text: str, mode: int) -> None:
     """Replace a file whole, so that a service that reads it sees the old or the new."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    with replacing(path) as temporary, os.fdopen(os.open(temporary, flags, mode), "w", encoding="utf-8") as file:
-        file.write(text)
+    put(path, text.encode(), mode)

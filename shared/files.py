@@ -104,6 +104,14 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def put(path: Path, data: bytes, mode: int) -> None:
+    """Put a file in place whole, with these permissions also while it is written. Raises as `replacing`."""
+    with replacing(path) as temporary:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+
+
 def fsync(path: Path) -> None:
     """Write a file, or a directory's list of names, through to the disk."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -5,7 +5,6 @@ DIR/NAME/cert.pem key.pem ca.pem what one service or client needs
 """
 
 import ipaddress
-import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from shared.errors import InvalidSetting, NotFound
-from shared.files import replacing, said
+from shared.files import put, said
 
 Key: TypeAlias = ec.EllipticCurvePrivateKey
 
@@ -152,7 +151,4 @@ def _pem_of(key: Key) -> bytes:
 def _write(path: Path, data: bytes, *, secret: bool = False) -> None:
     """Put a file in place. secret: for its owner alone, also while it is written."""
     path.parent.mkdir(mode=0o700 if secret else 0o755, parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if secret else 0o644)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+    put(path, data, 0o600 if secret else 0o644)
