@@ -14,7 +14,7 @@ from protos.semlink.v1 import transmitter_pb2 as api
 from shared.errors import InvalidSetting, SemLinkError, Unavailable
 from shared.frame.delivery import Delivery
 from shared.ledger import Entry, Kind, Stage, place_of
-from shared.observe.tracing import TRACEPARENT, Calls, call_span, note, stage_spans
+from shared.observe.tracing import TRACEPARENT, Calls, call_span, note_delivery, stage_spans
 from shared.wire import from_message
 from shared.wire.failure import error_from_failure
 
@@ -56,7 +56,7 @@ def sending() -> Iterator[tuple[tuple[str, str], ...] | None]:
 
 def noted(delivery: Delivery) -> Delivery:
     """The delivery, told to the span of its call."""
-    note(burst_id=delivery.burst_id, codec=delivery.codec, k=delivery.k, label=delivery.label)
+    note_delivery(delivery)
     stage_spans(entry for entry in delivery.ledger if entry.stage == Stage.ACCESS)
     return delivery
 

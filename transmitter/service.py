@@ -20,7 +20,7 @@ from shared.errors import Exhausted, InvalidInput, InvalidSetting, SemLinkError
 from shared.frame.delivery import Delivery, TransmitterInfo
 from shared.ledger import AIR, RECEIVER
 from shared.observe.metrics import DELIVERIES, HARQ_ROUNDS, observe_stages, tracking
-from shared.observe.tracing import note
+from shared.observe.tracing import note_delivery
 from shared.rpc.burst_link import link_to_channel
 from shared.rpc.secured import security_of
 from shared.rpc.server import Service
@@ -159,7 +159,7 @@ class TransmitterService(Service, rpc.TransmitterServicer):
 
 def _trace(delivery: Delivery) -> None:
     """Count the stages that this service has booked for a delivery, and tell of it in the span of its request."""
-    note(burst_id=delivery.burst_id, codec=delivery.codec, k=delivery.k, label=delivery.label)
+    note_delivery(delivery)
     observe_stages(entry for entry in delivery.ledger if entry.stage not in AIR and entry.stage not in RECEIVER)
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final
 
+from shared.frame.delivery import Delivery
 from shared.ledger import Entry, Kind
 
 TRACEPARENT: Final = "traceparent"
@@ -71,6 +72,11 @@ def note(**attributes: Any) -> None:
     """Give the current span attributes, under names that begin with `semlink.`."""
     if _tracer() is not None and (span := _current()).is_recording():
         span.set_attributes(_named(attributes))
+
+
+def note_delivery(delivery: Delivery) -> None:
+    """Give the current span what tells one delivery from another."""
+    note(burst_id=delivery.burst_id, codec=delivery.codec, k=delivery.k, label=delivery.label)
 
 
 def fail(span: Any, status: str) -> None:

@@ -34,3 +34,12 @@ def some_model(seed: int = 0) -> NestedModel:
 
 def codec(model: NestedModel, k: int) -> Nested:
     return Nested.of_model(model, k, "c0ffee", "cpu")
+
+
+def mixture_of(model: NestedModel) -> Embeddings:
+    """300 embeddings drawn from the model's own mixture."""
+    rng = torch.Generator().manual_seed(1)
+    categories = torch.arange(300) % CLASSES
+    z = torch.randn(300, AXES, generator=rng)
+    drawn = model.prototypes[categories] + torch.einsum("bn,bmn->bm", z, model.axes[categories]) @ model.basis.T
+    return unit(drawn.numpy())

@@ -15,7 +15,7 @@ from shared.codecs.embedding.nested_shape import LENGTHS, SEGMENTS, axis_pattern
 from shared.errors import DataLoss, NotFound
 from shared.types import Complex, Embeddings
 from shared.units import n0_from_snr_db
-from tests.tools.nested import AXES, CLASSES, POINTS, codec, some_model, unit
+from tests.tools.nested import AXES, CLASSES, POINTS, codec, mixture_of, some_model
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +25,7 @@ def model() -> NestedModel:
 
 @pytest.fixture(scope="module")
 def embeddings(model: NestedModel) -> Embeddings:
-    """Drawn from the model's own mixture."""
-    rng = torch.Generator().manual_seed(1)
-    categories = torch.arange(300) % CLASSES
-    z = torch.randn(300, AXES, generator=rng)
-    drawn = model.prototypes[categories] + torch.einsum("bn,bmn->bm", z, model.axes[categories]) @ model.basis.T
-    return unit(drawn.numpy())
+    return mixture_of(model)
 
 
 def over_awgn(x: Complex, snr_db: float, seed: int = 0) -> Complex:

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 from shared.codecs.base.contract import to_latent
 from shared.codecs.embedding.nested_arrays import NestedArrays
@@ -10,7 +9,7 @@ from shared.codecs.embedding.nested_model import NestedModel
 from shared.codecs.embedding.nested_noises import decode_any_noise
 from shared.codecs.embedding.nested_torch import NestedInTorch
 from shared.types import Embeddings
-from tests.tools.nested import AXES, CLASSES, codec, some_model, unit
+from tests.tools.nested import codec, mixture_of, some_model
 
 
 @pytest.fixture(scope="module")
@@ -20,12 +19,7 @@ def model() -> NestedModel:
 
 @pytest.fixture(scope="module")
 def embeddings(model: NestedModel) -> Embeddings:
-    """Drawn from the model's own mixture."""
-    rng = torch.Generator().manual_seed(1)
-    categories = torch.arange(300) % CLASSES
-    z = torch.randn(300, AXES, generator=rng)
-    drawn = model.prototypes[categories] + torch.einsum("bn,bmn->bm", z, model.axes[categories]) @ model.basis.T
-    return unit(drawn.numpy())
+    return mixture_of(model)
 
 
 @pytest.mark.parametrize("kind", ["unknown", "one", "each", "segments", "some unknown"])
