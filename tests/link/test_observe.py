@@ -28,6 +28,11 @@ def log_of(link: LocalLink, service: str, event: str) -> list[dict[str, Any]]:
     return [line for line in parsed if line["event"] == event]
 
 
+def told_of(link: LocalLink, burst: str) -> list[dict[str, Any]]:
+    """The transmitter's lines about one delivery."""
+    return [line for line in log_of(link, "transmitter", "delivered") if line["burst"] == burst]
+
+
 def scraped(link: LocalLink, service: str) -> str:
     """What Prometheus gets of a service."""
     address = log_of(link, service, "metrics")[-1]["address"]
@@ -111,7 +116,10 @@ def test_prometheus_own_tool_has_nothing_to_say(link: LocalLink, service: str) -
 def test_a_delivery_is_one_line_with_its_burst_id(link: LocalLink, drawn_pngs: list[tuple[str, bytes]]) -> None:
     with SemLink(link.transmitter) as client:
         delivery = client.send(drawn_pngs[0][1], snr_db=3.0)
-    lines = [line for line in log_of(link, "transmitter", "delivered") if line["burst"] == delivery.burst_id]
+    deadline = monotonic() + 60
+    while not (lines := told_of(link, delivery.burst_id)):  # the line is written once the answer is on its way
+        assert monotonic() < deadline
+        sleep(0.05)
     assert len(delivery.burst_id) == 16
     (line,) = lines
     assert line["level"] == "info"
