@@ -13,10 +13,12 @@ installed.
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from shared.frame.delivery import Delivery
 from shared.ledger import Entry, Kind
+
+if TYPE_CHECKING:
+    from shared.frame.delivery import Delivery  # loads numpy, which help does without
 
 TRACEPARENT: Final = "traceparent"
 _PICTURES: Final = frozenset({"SendImage", "SendEmbedding", "SendImages"})
@@ -74,7 +76,7 @@ def note(**attributes: Any) -> None:
         span.set_attributes(_named(attributes))
 
 
-def note_delivery(delivery: Delivery) -> None:
+def note_delivery(delivery: "Delivery") -> None:
     """Give the current span what tells one delivery from another."""
     note(burst_id=delivery.burst_id, codec=delivery.codec, k=delivery.k, label=delivery.label)
 
