@@ -27,7 +27,14 @@ def _radio(text: str, *names: str) -> Any:
 @takes_channel_options(shown=("snr_db", "fading", "seed"), without=OF_THE_LINK)
 def ask(
     picture: Annotated[Path, typer.Argument(help="A picture file. The answerer that ships knows drawn scenes.")],
-    question: Annotated[str, typer.Argument(help='A question in plain English, such as "what colour is the heart?"')],
+    questions: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="QUESTION...",
+            help='A question in plain English, such as "what colour is the heart?"; for each further one only what the '
+            "receiver does not hold of the picture yet is sent.",
+        ),
+    ],
     *,
     bits: Annotated[int | None, _radio("Bits of the picture, positions included; 384 if left out.")] = None,
     codec: Annotated[
@@ -42,14 +49,17 @@ def ask(
     pilots: Annotated[int | None, rare("Pilot symbols, 2 to 1024.")] = None,
     pilot_pattern: PilotFlag = None,
     stream: Annotated[int | None, rare("Random stream, with --seed and --counter for replay.")] = None,
-    counter: Annotated[int | None, rare("Burst counter, for replay.")] = None,
+    counter: Annotated[int | None, rare("Burst counter, for replay; further questions count on.")] = None,
     top: Annotated[int, typer.Option(help="Nearest items wanted, 1 to 100.")] = 5,
-    save: Annotated[Path | None, typer.Option(help="File for the rebuilt picture, PNG.", metavar="FILE.png")] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(help="File for the rebuilt picture, PNG, as it is after the last question.", metavar="FILE.png"),
+    ] = None,
     json: Json = False,
     trace: Annotated[
         bool, rare("With --json: the symbols sent, received, equalized.", "--trace", panel="Answer")
     ] = False,
-    timeout: Annotated[float, rare("Seconds for the picture.", panel="Answer")] = 30.0,
+    timeout: Annotated[float, rare("Seconds for each question.", panel="Answer")] = 30.0,
     transmitter: Transmitter = TRANSMITTER,
     help_all: HelpAll = False,  # noqa: ARG001 - ends the command by itself
     **settings: Any,
@@ -59,26 +69,44 @@ def ask(
     - `semlink ask scene.png "what colour is the heart?"`
     - `semlink ask scene.png "how many stars are there?" --bits 192 --snr-db 4 --fading rayleigh`
     - `semlink ask scene.png "is the red ring left of the blue star?" --save rebuilt.png --json`
+    - `semlink ask scene.png "what colour is the heart?" "how many stars are there?"`
 
     The link must be up: `semlink up` starts it.
     """
     options = AskOptions(
         codec=codec, k=k, bits=bits, design_snr_db=design_snr_db, csi=csi, framing=framing, pilot_symbols=pilots,
         pilot_pattern=standard_pattern(pilot_pattern), stream=stream, counter=counter, top_k=top, trace=trace,
-        timeout=timeout, **given(settings),
+        timeout=timeout, follow=None, **given(settings),
     )  # fmt: skip
     try:
         with SemLink(transmitter) as link:
-            delivery = link.ask(picture, question, **options)
+            deliveries = _asked(link, picture, questions, options)
     except SemLinkError as error:
         text = str(error) if str(picture) in str(error) else f"{picture}: {error}"
         raise type(error)(text) from error
     if save is not None:
-        save.write_bytes(delivery.picture)
-    answer(json, {"image": str(picture), **delivery.to_json()}, lambda: out.print(_shown(delivery)))
+        save.write_bytes(deliveries[-1].picture)
+    documents = [{"image": str(picture), **delivery.to_json()} for delivery in deliveries]
+    answer(json, documents if len(documents) > 1 else documents[0], lambda: out.print(_shown(deliveries)))
 
 
-def _shown(delivery: Delivery) -> Text:
+def _asked(link: SemLink, picture: Path, questions: list[str], options: AskOptions) -> list[Delivery]:
+    """Ask one question after the other, in one session."""
+    deliveries = [link.ask(picture, questions[0], **options)]
+    further: AskOptions = {**options, "bits": None, "k": None}
+    for turn, question in enumerate(questions[1:], 1):
+        if (counter := options["counter"]) is not None:
+            further["counter"] = counter + turn
+        further["follow"] = deliveries[-1]
+        deliveries.append(link.ask(picture, question, **further))
+    return deliveries
+
+
+def _shown(deliveries: list[Delivery]) -> Text:
+    return Text("\n\n").join(map(_shown_one, deliveries))
+
+
+def _shown_one(delivery: Delivery) -> Text:
     asked = delivery.asked
     assert asked is not None
     seconds = 1e3 * delivery.total_seconds
@@ -89,12 +117,16 @@ def _shown(delivery: Delivery) -> Text:
             Text.assemble("on the original: ", printable(asked.answer_on_original), "  ", _verdict(asked)),
             Text(
                 f"{asked.bits} bits in {asked.symbols} symbols, cbr {delivery.cbr:.4f}, with pilots and header "
-                f"{delivery.cbr_total:.4f}"
+                f"{delivery.cbr_total:.4f}{_in_session(asked)}"
             ),
             Text(f"PSNR {asked.psnr_db:.1f} dB, where the question looks {asked.psnr_db_region:.1f} dB"),
             Text(f"channel {delivery.channel.snr_db_asked:g} dB, {delivery.channel.fading}; {seconds:.0f} ms"),
         )
     )
+
+
+def _in_session(asked: Asked) -> str:
+    return f"; question {asked.turn}, {asked.bits_in_session} bits for all" if asked.turn > 1 else ""
 
 
 def _verdict(asked: Asked) -> tuple[str, str]:

@@ -230,7 +230,7 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "doctor": Examined,
     "demo": Demo,
     "send": Delivered | list[Delivered | Failed],  # type: ignore[valid-type]
-    "ask": Answered,
+    "ask": Answered | list[Answered],  # type: ignore[valid-type]
     "export": Exported,
     "features": Features,
     "evaluate": Measured,

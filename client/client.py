@@ -77,10 +77,13 @@ class SemLink(Client):
     def ask(self, picture: Picture, question: str, **options: Unpack[AskOptions]) -> Delivery:
         """Send of a picture what a question is about, and get the receiver's answer on what it rebuilt.
 
+            first = link.ask("scene.png", "what colour is the heart?")
+            second = link.ask("scene.png", "how many stars are there?", follow=first)
+
         picture: as in `send`. question: in plain English, such as "what colour is the heart?". options: see
         `AskOptions`, among them `bits`, of the picture, 384 by default; the codec is "uo-isc", or another of
         docs/how-to/questions.md, such as "klt", which does not heed the question. The delivery has `answer`, `picture`
-        (a PNG file) and `asked`.
+        (a PNG file) and `asked`. With `follow` only what the receiver does not hold yet of the picture is sent.
         """
         return self._sent(build_question(picture, question, with_timeout(options, self.timeout)))
 

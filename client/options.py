@@ -9,7 +9,7 @@ from client.pictures import Picture, picture_bytes
 from protos.semlink.v1 import transmitter_pb2 as api
 from shared.errors import InvalidInput, InvalidSetting
 from shared.frame.burst import Csi, Framing
-from shared.frame.delivery import REQUIRED_POSTERIOR, Harq, ReadyEmbedding, SendRequest
+from shared.frame.delivery import REQUIRED_POSTERIOR, Delivery, Harq, ReadyEmbedding, SendRequest
 from shared.frame.question import Question
 from shared.phy import PilotPattern
 from shared.wire import to_message
@@ -51,11 +51,16 @@ class SendOptions(ChannelOptions, total=False):
 
 
 class AskOptions(ChannelOptions, total=False):
-    """How to send a picture for a question; bits: of the picture, positions included. The others: see `SendOptions`."""
+    """How to send a picture for a question; the others: see `SendOptions`.
+
+    bits: of the picture, positions included. follow: the delivery of an earlier question about the same picture, or its
+    `asked.session`: only what the receiver does not hold yet is sent, by the codec, CSI and framing of the first one.
+    """
 
     codec: str | None
     k: int | None
     bits: int | None
+    follow: Delivery | str | None
     design_snr_db: float | None
     framing: Framing | None
     csi: Csi | None
@@ -77,7 +82,19 @@ ROUNDS: Final = 6
 def build_question(picture: Picture, question: str, options: AskOptions, request_id: int = 0) -> api.SendImageRequest:
     """The request of one picture with a question. Raises as `build_request` does."""
     given = _given(options, AskOptions)
-    return _request(picture, given, request_id, Question(question, given.pop("bits", 0)))
+    return _request(picture, given, request_id, Question(question, given.pop("bits", 0), _session(given)))
+
+
+def _session(given: dict[str, Any]) -> str:
+    """The session to follow, of the options, which lose it. Raises InvalidInput for a delivery that has none."""
+    follow: Delivery | str = given.pop("follow", "")
+    if isinstance(follow, str):
+        return follow
+    if follow.asked is None or not follow.asked.session:
+        raise InvalidInput(
+            f"follow: the delivery of codec {follow.codec} has no session; follow one of a question by uo-isc"
+        )
+    return follow.asked.session
 
 
 def build_pair(pair: tuple[Picture, str], options: AskOptions, request_id: int) -> api.SendImageRequest:

@@ -7,11 +7,11 @@ symbols [pilots | payload] --> h_hat, n0_hat --> x_hat, n0_eff --> e_hat [512]
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from shared.codecs import AnyCodec, Codec, Decoded, PictureCodec, QueryCodec
+from shared.codecs import AnyCodec, Codec, Decoded, FollowingCodec, PictureCodec, QueryCodec
 from shared.errors import InvalidInput, Mismatch, NotFound
 from shared.frame.burst import Burst
 from shared.ledger import Entry, Stage
@@ -41,18 +41,19 @@ class Equalized:
 class Arrived(NamedTuple):
     """A decoded batch. missing: of each burst, why no picture arrived; empty if one did, or none was sent.
 
-    pixels: [B, H, W, 3], of codecs of pictures.
+    pixels: [B, H, W, 3], of codecs of pictures. held: of codecs of questions, what they hold of each picture.
     """
 
     decoded: Decoded
     missing: Sequence[str]
     ledger: tuple[Entry, ...]
     pixels: Pixels | None = None
+    held: Sequence[Any] = ()
 
 
 def check_codec(codec: AnyCodec, burst: Burst) -> None:
-    """Raise Mismatch unless the transmitter's codec is this one, InvalidInput where it cannot be sent in rounds."""
-    if burst.session and not codec.prefixes:
+    """Raise Mismatch unless the transmitter's codec is this one, InvalidInput where it has no sessions."""
+    if burst.session and not (codec.prefixes or isinstance(codec, FollowingCodec)):
         raise InvalidInput(
             f"session {burst.session} with codec {codec.name}, whose shorter code does not begin its longer one: "
             "send it whole, in one burst without a session, or choose nested"
@@ -120,14 +121,20 @@ def decode_payloads(codec: Codec, equalized: Equalized) -> Arrived:
     return Arrived(decoded, [""] * len(equalized.x_hat), (Entry(Stage.DECODE, perf_counter() - start),))
 
 
-def decode_pictures(codec: PictureCodec | QueryCodec, equalized: Equalized, embed: EmbedPictures) -> Arrived:
-    """Pictures of a batch, embedded by CLIP."""
+def decode_pictures(
+    codec: PictureCodec | QueryCodec, equalized: Equalized, embed: EmbedPictures, held: Sequence[Any] = ()
+) -> Arrived:
+    """Pictures of a batch, embedded by CLIP. held: see `FollowingCodec.decode_further`."""
     start = perf_counter()
-    pictures = codec.decode(equalized.x_hat, equalized.n0_eff)
+    now: Sequence[Any] = [None] * len(equalized.x_hat)
+    if isinstance(codec, FollowingCodec):
+        pictures, now = codec.decode_further(equalized.x_hat, equalized.n0_eff, held)
+    else:
+        pictures = codec.decode(equalized.x_hat, equalized.n0_eff)
     middle = perf_counter()
     decoded = Decoded(embed(pictures.pixels))
     ledger = (Entry(Stage.DECODE, middle - start), Entry(Stage.EMBED, perf_counter() - middle))
-    return Arrived(decoded, pictures.missing, ledger, pictures.pixels)
+    return Arrived(decoded, pictures.missing, ledger, pictures.pixels, now)
 
 
 def without_clip(_: Pixels) -> Embeddings:

@@ -100,6 +100,8 @@ class Deframer:
 
 def _in_its_place(burst: Burst, configuration: LinkConfiguration) -> Burst:
     """A burst without a header: its place in time is that of one round of its configuration."""
+    if configuration.questions:
+        return _described(burst, configuration, 0)
     if burst.round >= len(configuration.codecs):
         raise InvalidInput(
             f"round {burst.round} of configuration {configuration.version}, which has {len(configuration.codecs)}"
@@ -171,14 +173,19 @@ def _headers(matched: Complex, configuration: LinkConfiguration) -> list[Header 
 
 
 def _as_headed(burst: Burst, configuration: LinkConfiguration, header: Header) -> Burst:
-    number = header.round or header.length
+    later = header.round > 0 and not configuration.questions
+    number = header.round if later else header.length
     found = _described(burst, configuration, number)
-    codec = found.codec if header.round else replace(found.codec, mode=header.mode)
+    codec = found.codec if later else replace(found.codec, mode=header.mode)
     return replace(
         found,
         codec=codec,
         round=header.round,
         header_symbols=configuration.header_symbols_of(header.round),
-        offset_symbols=found.offset_symbols if header.round else 0,
-        session=session_of(configuration, header.session) if configuration.in_rounds else 0,
+        offset_symbols=found.offset_symbols if later else 0,
+        session=session_of(configuration, header.session) if _in_sessions(configuration) else 0,
     )
+
+
+def _in_sessions(configuration: LinkConfiguration) -> bool:
+    return configuration.in_rounds or configuration.questions

@@ -7,6 +7,7 @@ answers <-- decide <-- vote, or fusion with the category <-- search <-----------
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from receiver.decoder import (
 )
 from receiver.framing import Deframer
 from receiver.harq_buffer import HarqBuffer, Part
+from receiver.held_pictures import HeldPictures
 from receiver.knowledge_base import KnowledgeBase, View
 from receiver.label_posterior import CANDIDATES, LabelPosteriors, rank_by_posterior
 from receiver.settings import ReceiverSettings
@@ -53,6 +55,7 @@ class _Work:
     log_posterior: Floats | None = None
     missing: str = ""
     rebuilt: Rebuilt | None = None
+    held: Any = None
     posterior: float | None = None
     ledger: tuple[Entry, ...] = ()
     answer: Reception | Exception | None = None
@@ -83,6 +86,7 @@ class ReceivePipeline:
         self._posteriors = LabelPosteriors()
         self._answering = Answering(shelf.device)
         self._harq_buffer = HarqBuffer(settings.max_sessions, settings.session_seconds)
+        self._held_pictures = HeldPictures(settings.max_sessions, settings.session_seconds)
 
     def admit(self, burst: Burst) -> AnyCodec:
         """The codec of a burst. Raises Mismatch, NotFound or InvalidInput when this receiver cannot serve it."""
@@ -102,7 +106,7 @@ class ReceivePipeline:
         """Decode something, so that the first burst finds imported and built what the codec needs."""
         ones = np.ones((1, codec.symbols))
         equalized = Equalized(ones.astype(np.complex64), ones.astype(np.float32), np.zeros(1), np.ones(1))
-        self._arrived(codec, equalized, None)
+        self._arrived(codec, equalized, None, [None])
 
     def receive(self, items: Sequence[tuple[Burst, AnyCodec]]) -> list[Reception | Exception]:
         """Answers to admitted bursts, in order, elapsed time still 0; one that cannot be decoded gets an error."""
@@ -124,7 +128,7 @@ class ReceivePipeline:
             return
         codec = group[0].codec
         fusion = None if not isinstance(codec, Codec) else self._posteriors.of(codec, view)
-        arrived = self._arrived(codec, equalized, fusion)
+        arrived = self._arrived(codec, equalized, fusion, [work.held for work in group])
         decoded, embeddings = arrived.decoded, arrived.decoded.embeddings
         ledger = (Entry(Stage.EQUALIZE, middle - start), *arrived.ledger)
         if isinstance(codec, QueryCodec):
@@ -143,17 +147,23 @@ class ReceivePipeline:
         start = perf_counter()
         assert arrived.pixels is not None
         answers = self._answering.answer([work.burst for work in group], arrived.pixels, arrived.missing)
-        for work, rebuilt in zip(group, answers, strict=True):
+        for work, rebuilt, held in zip(group, answers, arrived.held, strict=True):
             work.rebuilt = rebuilt
+            if held is not None:
+                self._held_pictures.keep(work.burst, held)
         return (Entry(Stage.ANSWER, perf_counter() - start),)
 
     def _joined(self, group: list[_Work], equalized: Equalized) -> tuple[list[_Work], Equalized]:
-        """The works whose code is here from its beginning, and all of it; the others get their error as answer."""
+        """The works whose beginning is here, and all of their code; the others get their error as answer."""
         parts: dict[int, Part] = {}
         for row, work in enumerate(group):
             work.x_hat = equalized.x_hat[row]
+            part = Part(equalized.x_hat[row], equalized.n0_eff[row])
             try:
-                parts[row] = self._harq_buffer.join(work.burst, Part(equalized.x_hat[row], equalized.n0_eff[row]))
+                if isinstance(work.codec, QueryCodec):
+                    parts[row], work.held = part, self._held_pictures.before(work.burst)
+                else:
+                    parts[row] = self._harq_buffer.join(work.burst, part)
             except Mismatch as error:
                 work.answer = error
         if not parts:
@@ -162,10 +172,12 @@ class ReceivePipeline:
         x_hat, n0_eff = (np.stack(column) for column in zip(*parts.values(), strict=True))
         return [group[row] for row in rows], Equalized(x_hat, n0_eff, equalized.snr_db[rows], equalized.n0[rows])
 
-    def _arrived(self, codec: AnyCodec, equalized: Equalized, fusion: LabelPosterior | None) -> Arrived:
+    def _arrived(
+        self, codec: AnyCodec, equalized: Equalized, fusion: LabelPosterior | None, held: Sequence[Any]
+    ) -> Arrived:
         """What a group's codec says arrived, with the categories that the knowledge base has."""
         if not isinstance(codec, Codec):
-            return decode_pictures(codec, equalized, self._embed_pictures)
+            return decode_pictures(codec, equalized, self._embed_pictures, held)
         return decode_payloads(codec if fusion is None else codec.with_prior(fusion.log_prior), equalized)
 
     def _search(self, works: list[_Work], view: View) -> None:
@@ -228,15 +240,16 @@ def _fuse(fusion: LabelPosterior, decoded: Decoded, view: View) -> _Ranked:
 def _groups(works: Sequence[_Work]) -> list[list[_Work]]:
     """Works that can be stacked: one codec, mode and CSI, the same pilots in the same places of one waveform.
 
-    Beginnings of a code stand first, so that a burst may continue one of the same batch, as in a replay.
+    Beginnings of a code, and of a session, stand first, so that a burst may continue one of the same batch, as in a
+    replay.
     """
     groups: dict[Hashable, list[_Work]] = {}
     for work in works:
         burst = work.burst
-        place = (burst.offset_symbols, burst.pilot_symbols, burst.pilot_pattern, burst.grid)
+        place = (burst.offset_symbols, burst.round, burst.pilot_symbols, burst.pilot_pattern, burst.grid)
         key = (work.codec.name, work.codec.k, burst.codec.mode, burst.csi, *place)
         groups.setdefault(key, []).append(work)
-    return sorted(groups.values(), key=lambda group: group[0].burst.offset_symbols)
+    return sorted(groups.values(), key=lambda group: (group[0].burst.offset_symbols, group[0].burst.round))
 
 
 def _searches(works: Sequence[_Work]) -> list[list[_Work]]:

@@ -4,19 +4,20 @@ file --decode, resize--> pixels [64, 64, 3] --.
 question --read--> words ------------------judge--> answer on the original, relevance --codec--> symbols
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from hashlib import blake2b
 from time import perf_counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from shared.codecs import QueryCodec
+from shared.codecs import FollowingCodec, QueryCodec
 from shared.codecs.base.picture import ASKED_SIDE, fit_picture
 from shared.codecs.base.picture import Asked as Pictures
 from shared.codecs.query.mask import most_relevant
 from shared.datasets.decoding import decode_picture, decode_png
-from shared.errors import SemLinkError
+from shared.errors import InvalidInput, SemLinkError
 from shared.frame.question import Asked, Rebuilt
 from shared.types import Bools, Complex, Ints, Pixels
 
@@ -26,6 +27,19 @@ if TYPE_CHECKING:
 _PEAK = 255.0
 
 
+class Followed(NamedTuple):
+    """The picture that a further question is about.
+
+    name: of the session. digest: of its pixels. held: what the receiver holds of it. codec_for: the codec for so many
+    further bits
+    """
+
+    name: str
+    digest: bytes
+    held: Any
+    codec_for: Callable[[int], FollowingCodec]
+
+
 class ToAsk(NamedTuple):
     """One picture file with its question in words [9], and its codec at its operating point."""
 
@@ -33,24 +47,33 @@ class ToAsk(NamedTuple):
     words: Ints
     codec: QueryCodec
     snr_db: float
+    followed: Followed | None = None
 
 
 class Original(NamedTuple):
     """What the transmitter knows of a picture that it sent for a question.
 
-    pixels: [64, 64, 3]. answer: on them. region: [64, 64], the blocks that the question needs
+    pixels: [64, 64, 3]. digest: of them. answer: on them. region: [64, 64], the blocks that the question needs
     """
 
     pixels: Pixels
+    digest: bytes
     answer: str
     region: Bools
 
 
 class AskedEncoding(NamedTuple):
-    """A picture, encoded for its question. symbols: [k/2], complex64, unit power. source_values: 3 H W of its file."""
+    """A picture, encoded for its question.
+
+    codec: that encoded it. symbols: [k/2], complex64, unit power. held: what the receiver holds when they have arrived,
+    and before: when they are lost; None from a codec that does not follow. source_values: 3 H W of its file
+    """
 
     original: Original
+    codec: QueryCodec
     symbols: Complex
+    held: Any
+    before: Any
     source_values: int
     prepare_seconds: float
     look_seconds: float
@@ -81,21 +104,39 @@ class Asker:
         except SemLinkError as error:
             return error
         pixels = fit_picture(picture.image, ASKED_SIDE)[None]
+        digest = blake2b(pixels.tobytes(), digest_size=16).digest()
+        if item.followed is not None and digest != item.followed.digest:
+            return InvalidInput(
+                f"session {item.followed.name} is about another picture: send that one, or follow nothing"
+            )
         prepared = perf_counter()
         look = self.judge.look(pixels, item.words[None])
         looked = perf_counter()
-        symbols = item.codec.encode(
-            Pictures(pixels, item.words[None], look.relevance), np.array([item.snr_db], np.float32)
-        )[0]
+        codec, symbols, held, before = _compressed(item, Pictures(pixels, item.words[None], look.relevance))
         region = most_relevant(look.relevance).reshape(4, 4).repeat(ASKED_SIDE // 4, 0).repeat(ASKED_SIDE // 4, 1)
         return AskedEncoding(
-            Original(pixels[0], look.answers.texts()[0], region),
+            Original(pixels[0], digest, look.answers.texts()[0], region),
+            codec,
             symbols,
+            held,
+            before,
             3 * picture.source_height * picture.source_width,
             prepared - start,
             looked - prepared,
             perf_counter() - looked,
         )
+
+
+def _compressed(item: ToAsk, asked: Pictures) -> tuple[QueryCodec, Complex, Any, Any]:
+    """The codec, its symbols, and what the receiver holds if they arrive, and if they are lost."""
+    if item.followed is not None:
+        assert isinstance(item.codec, FollowingCodec)
+        held, needed = item.followed.held, item.codec.needed(asked, item.followed.held)
+        further = item.followed.codec_for(needed.bits)
+        return further, *further.go_on(needed, held, item.snr_db), held
+    if isinstance(item.codec, FollowingCodec):
+        return item.codec, *item.codec.begin(asked, item.snr_db), item.codec.nothing(item.snr_db)
+    return item.codec, item.codec.encode(asked, np.array([item.snr_db], np.float32))[0], None, None
 
 
 def outcome(question: str, original: Original, rebuilt: Rebuilt, bits: int, symbols: int) -> Asked:

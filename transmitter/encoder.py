@@ -19,7 +19,7 @@ from shared.datasets.scenes.words import LONGEST
 from shared.errors import InvalidInput, InvalidSetting, Mismatch, SemLinkError
 from shared.frame.delivery import ReadyEmbedding
 from shared.types import Complex, Floats, Pixels
-from transmitter.asking import Original
+from transmitter.asking import AskedEncoding
 
 _SMALL_BYTES: Final = 8192
 
@@ -116,13 +116,13 @@ class Encoded:
     """Payload of one picture. symbols: [k/2], complex64, unit power. Seconds are those of its whole batch.
 
     encode_seconds: of CLIP, or of the judge for a question; 0 for a codec of pictures or a ready embedding.
-    original: of a picture that was encoded for a question.
+    asked: of a picture that was encoded for a question.
     """
 
     symbols: Complex
     encode_seconds: float
     compress_seconds: float
-    original: Original | None = None
+    asked: AskedEncoding | None = None
 
 
 class Encoder:

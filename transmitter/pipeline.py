@@ -18,12 +18,11 @@ import numpy as np
 from PIL import Image
 
 from shared.clip import Clip
-from shared.codecs import AnyCodec, CodecShelf, PictureCodec, QueryCodec
+from shared.codecs import AnyCodec, CodecShelf, FollowingCodec, PictureCodec
 from shared.device import use_threads
 from shared.frame.burst import Burst, LinkConfiguration, burst_name
 from shared.frame.delivery import Delivery, ReadyEmbedding, SendRequest
 from shared.frame.header import Sessions, header_of
-from shared.frame.question import Question
 from shared.frame.reception import ChannelReport, Trace
 from shared.ledger import Ledger, Stage
 from shared.phy import place_pilots
@@ -32,7 +31,6 @@ from shared.runtime.deadline import Deadline
 from shared.runtime.warming import Warming
 from shared.types import Complex
 from shared.wire.link import configuration_symbols
-from transmitter.asking import AskedEncoding, Asker, ToAsk, outcome
 from transmitter.configuration import Configurator, Configure
 from transmitter.encoder import (
     Encoded,
@@ -46,6 +44,7 @@ from transmitter.encoder import (
 )
 from transmitter.harq import Exchange, NextHop, exchange_rounds, joined_trace
 from transmitter.planning import Plan, Planner
+from transmitter.questions import Questions, Session
 from transmitter.settings import TransmitterSettings
 
 PREPARE_SIZE = 8
@@ -53,13 +52,14 @@ PREPARE_SIZE = 8
 
 
 class _Sending(NamedTuple):
-    """One picture as it is sent. mode: of its codec. session: its number in headers."""
+    """One picture as it is sent. mode: of its codec. number: of its session in headers. session: that it follows."""
 
     request: SendRequest
     plan: Plan
     mode: int
     configuration: LinkConfiguration | None
-    session: int
+    number: int
+    session: Session | None
 
 
 class SendPipeline:
@@ -96,10 +96,7 @@ class SendPipeline:
             alone=self._is_alone,
             kind=lambda item: (item.codec.fingerprint, item.pixels.ndim),
         )
-        self._asker = Asker(shelf.device, settings.max_picture_bytes, settings.max_picture_pixels)
-        self._ask: Batcher[ToAsk, AskedEncoding] = Batcher(
-            self._asker.encode, settings.batch_size, 0.0, "asker", initializer=lambda: use_threads(settings.threads)
-        )
+        self._questions = Questions(settings, self.planner, shelf.device)
         # Ids differ between transmitters and restarts, and name sessions, so none is 0; counters start at 0, so that a
         # run can be repeated.
         self._burst_ids = count((secrets.randbits(31) << 32) + 1)
@@ -111,7 +108,8 @@ class SendPipeline:
         """Send one picture and wait for the answer."""
         self._at_work += 1
         try:
-            return await self._sent(request, deadline)
+            async with self._questions.following(request, deadline) as session:
+                return await self._sent(request, deadline, session)
         finally:
             self._at_work -= 1
 
@@ -119,17 +117,20 @@ class SendPipeline:
         """Whether no two pictures are at work."""
         return self._at_work <= 1
 
-    async def _sent(self, request: SendRequest, deadline: Deadline) -> Delivery:
+    async def _sent(self, request: SendRequest, deadline: Deadline, session: Session | None) -> Delivery:
         start = perf_counter()
         expected_db = self._operating_point_db if request.design_snr_db is None else request.design_snr_db
-        plan = self.planner.plan(request, expected_db)
+        plan = session.plan if session else self.planner.plan(request, expected_db)
         codec = plan.codecs[-1]
         if request.embedding is not None:
             checked_embedding(request.embedding, codec, self._clip)  # before a codec that is slow at first
         await self._warm(codec)
         design_db = self.planner.design_db(codec, expected_db)
-        prepared, encoded, queue_seconds = await self._encoded(request, codec, design_db, deadline)
-        exchanges, configuration = await self._exchanged(request, plan, encoded.symbols, expected_db, deadline)
+        prepared, encoded, queue_seconds = await self._encoded(request, codec, design_db, deadline, session)
+        if encoded.asked is not None:
+            plan = replace(plan, codecs=(encoded.asked.codec,))
+        sending = self._sending(request, plan, expected_db, session)
+        exchanges = await self._exchanged(sending, encoded.symbols, deadline)
         ledger = Ledger()
         if request.embedding is None:
             ledger.book(Stage.PREPROCESS, prepared.seconds)
@@ -142,23 +143,35 @@ class SendPipeline:
         ledger.close(perf_counter() - start)
         trace = joined_trace(exchanges, encoded.symbols)
         delivery = _delivery(plan, exchanges, ledger, trace, prepared.source_values)
-        if configuration is not None:
-            delivery = replace(delivery, configuration_symbols=configuration_symbols(configuration))
+        if sending.configuration is not None:
+            delivery = replace(delivery, configuration_symbols=configuration_symbols(sending.configuration))
         self._learn(delivery)
-        return self._with_outcome(delivery, request, encoded, exchanges, codec)
+        if request.question is None or encoded.asked is None:
+            return delivery
+        first = exchanges[-1].burst.session, sending.number, encoded.asked.original.digest, plan, sending.configuration
+        return self._questions.settled(
+            delivery, request.question, encoded.asked, exchanges[-1], session or Session(*first)
+        )
 
-    async def _exchanged(
-        self, request: SendRequest, plan: Plan, payload: Complex, snr_db: float, deadline: Deadline
-    ) -> tuple[list[Exchange], LinkConfiguration | None]:
-        """What was sent of a picture and what came back, and by which configuration. snr_db: the average, expected."""
+    def _sending(self, request: SendRequest, plan: Plan, snr_db: float, session: Session | None) -> "_Sending":
+        """How a picture is sent, and by which configuration. snr_db: the average, expected."""
         mode = plan.codecs[-1].mode(self.planner.design_db(plan.codecs[-1], snr_db))
+        if session is not None and plan.framing == "explicit":  # its version is a part of the session's name
+            return _Sending(request, plan, mode, session.configuration, session.number, session)
         wanted = self.planner.configuration(request, plan, mode, snr_db)
         configuration = None if wanted is None else self._configurator.named(wanted)
+        numbered = configuration is not None and configuration.header_symbols and configuration.questions
+        return _Sending(request, plan, mode, configuration, self._questions.number(request) if numbered else 0, session)
+
+    async def _exchanged(self, sending: "_Sending", payload: Complex, deadline: Deadline) -> list[Exchange]:
+        """What was sent of a picture and what came back."""
+        configuration = sending.configuration
         hop = self._next_hop if configuration is None else self._configurator.hop(self._next_hop, configuration)
         in_rounds = configuration is not None and configuration.header_symbols and configuration.in_rounds
-        with self._sessions.number(request.counter or 0) if in_rounds else nullcontext(0) as session:
-            bursts = self._bursts(_Sending(request, plan, mode, configuration, session), payload)
-            return await exchange_rounds(bursts, hop, deadline), configuration
+        with (
+            self._sessions.number(sending.request.counter or 0) if in_rounds else nullcontext(sending.number) as number
+        ):
+            return await exchange_rounds(self._bursts(sending._replace(number=number), payload), hop, deadline)
 
     async def warm_up(self) -> None:
         """Preprocess and encode one picture, so that the first request finds all of it loaded."""
@@ -168,11 +181,11 @@ class SendPipeline:
         await self._encoded(picture, self.planner.default_codec(), self._operating_point_db, Deadline.after(None))
 
     async def _encoded(
-        self, request: SendRequest, codec: AnyCodec, snr_db: float, deadline: Deadline
+        self, request: SendRequest, codec: AnyCodec, snr_db: float, deadline: Deadline, session: Session | None = None
     ) -> tuple[Prepared, Encoded, float]:
         """A picture file prepared and encoded, or an embedding encoded, and the seconds in queues."""
         if request.question is not None:
-            return await self._encoded_for_question(request.image, request.question, codec, snr_db, deadline)
+            return await self._questions.encoded(request, codec, snr_db, deadline, session)
         if request.embedding is not None:
             return await self._encoded_embedding(request.embedding, codec, snr_db, deadline)
         to_prepare = ToPrepare(request.image, isinstance(codec, PictureCodec))
@@ -187,34 +200,10 @@ class SendPipeline:
         encoded, queue_seconds = await self._encode.submit(ToEncode(unit, codec, snr_db), deadline)
         return Prepared(unit, given.source_values or math.nan, 0.0), encoded, queue_seconds
 
-    async def _encoded_for_question(
-        self, image: bytes, question: Question, codec: AnyCodec, snr_db: float, deadline: Deadline
-    ) -> tuple[Prepared, Encoded, float]:
-        assert isinstance(codec, QueryCodec)
-        from shared.codecs.answerers import Answerer  # noqa: PLC0415 - loads torch
-
-        asked = ToAsk(image, Answerer.read(question.text), codec, snr_db)
-        found, queue_seconds = await self._ask.submit(asked, deadline)
-        prepared = Prepared(found.original.pixels, found.source_values, found.prepare_seconds)
-        encoded = Encoded(found.symbols, found.look_seconds, found.compress_seconds, found.original)
-        return prepared, encoded, queue_seconds
-
-    def _with_outcome(
-        self, delivery: Delivery, request: SendRequest, encoded: Encoded, exchanges: Sequence[Exchange], codec: AnyCodec
-    ) -> Delivery:
-        """The delivery with the outcome of its question, if it had one."""
-        reception = exchanges[-1].reception
-        if request.question is None or encoded.original is None or reception is None or reception.rebuilt is None:
-            return delivery
-        assert isinstance(codec, QueryCodec)
-        bits = codec.payload_bits(exchanges[-1].burst.codec.mode)
-        asked = outcome(request.question.text, encoded.original, reception.rebuilt, bits, codec.symbols)
-        return replace(delivery, asked=asked)
-
     async def stop(self) -> None:
         """End the threads; what waits for them is cancelled."""
         await self._configurator.stop()
-        await self._ask.stop()
+        await self._questions.stop()
         await self._prepare.stop()
         await self._encode.stop()
 
@@ -230,14 +219,16 @@ class SendPipeline:
 
     def _bursts(self, sending: _Sending, payload: Complex) -> Iterator[Burst]:
         """One burst for each length, with the part of the payload that reaches it; numbered when it is taken."""
-        request, plan, configuration = sending.request, sending.plan, sending.configuration
-        session = offset = 0
+        request, plan, configuration, followed = sending.request, sending.plan, sending.configuration, sending.session
+        session, offset = followed.bursts if followed else 0, 0
+        follows = isinstance(plan.codecs[-1], FollowingCodec)
         for place, (codec, required) in enumerate(zip(plan.codecs, plan.posteriors, strict=True)):
             burst_id = next(self._burst_ids)
-            session = session or (burst_id if plan.harq else 0)
+            session = session or (burst_id if plan.harq or follows else 0)
+            turn = followed.turn if followed else place
             spec = self.planner.spec(codec, sending.mode)
             counter = next(self._counters) if request.counter is None else request.counter + place
-            header = header_of(configuration, spec, sending.session, place, counter)
+            header = header_of(configuration, spec, sending.number, turn, counter)
             data = np.concatenate([header, payload[offset : codec.symbols]])
             yield Burst(
                 burst_id=burst_id,
@@ -256,7 +247,7 @@ class SendPipeline:
                 required_posterior=required,
                 framing=plan.framing,
                 configuration=configuration.version if configuration else 0,
-                round=place,
+                round=turn,
                 header_symbols=header.size,
                 question=request.question.text if request.question and self._settings.question_at_receiver else "",
             )

@@ -6,7 +6,7 @@ request --codec of each length, CSI, pilots, framing--> plan --what the receiver
 from contextlib import suppress
 from dataclasses import dataclass
 
-from shared.codecs import AnyCodec, CodecShelf, QueryCodec
+from shared.codecs import AnyCodec, CodecShelf, FollowingCodec, QueryCodec
 from shared.codecs.base.contract import outage_snr_db
 from shared.errors import InvalidSetting, Mismatch, NotFound
 from shared.frame.burst import CodecSpec, Csi, Framing, LinkConfiguration
@@ -126,6 +126,14 @@ class Planner:
         assert isinstance(codec, QueryCodec)
         return codec.with_bits(bits)
 
+    def codec_for_bits(self, name: str, snr_db: float, bits: int) -> FollowingCodec:
+        """The codec of a further question, which needs so many bits."""
+        kind = self._shelf.kind(name)
+        assert issubclass(kind, FollowingCodec)
+        codec = self._codec(name, kind.length_for(bits, snr_db, self._settings.design_fading))
+        assert isinstance(codec, FollowingCodec)
+        return codec.with_all_of(bits)
+
     def configuration(self, request: SendRequest, plan: Plan, mode: int, snr_db: float) -> LinkConfiguration | None:
         """What the receiver is to hold before the bursts of a plan, without a version; None where a genie tells it."""
         if plan.framing == "ideal":
@@ -148,6 +156,7 @@ class Planner:
             trace=request.trace,
             header_symbols=header.symbols,
             short_header_symbols=header.short_symbols,
+            questions=isinstance(plan.codecs[-1], FollowingCodec),
         )
 
     def _family(self, name: str) -> list[CodecSpec]:

@@ -62,8 +62,34 @@ class OfflineLink:
         """
         return asyncio.run(self._send(requests, in_flight))
 
+    def ask(self, requests: Sequence[SendRequest]) -> list[Delivery | SemLinkError]:
+        """Ask questions about one picture, each following the one before it; the first error ends it.
+
+        requests: with a question each, the first one's `follow` is empty.
+        """
+        return asyncio.run(self._ask(requests))
+
+    async def _ask(self, requests: Sequence[SendRequest]) -> list[Delivery | SemLinkError]:
+        pipeline, session = self._pipeline(), ""
+        found: list[Delivery | SemLinkError] = []
+        try:
+            for request in requests:
+                assert request.question is not None
+                following = replace(request, question=replace(request.question, follow=session))
+                delivery = await pipeline.send(following, Deadline.after(None))
+                session = delivery.asked.session if delivery.asked else ""
+                found.append(delivery)
+        except SemLinkError as error:
+            return [*found, error]
+        finally:
+            await pipeline.stop()
+        return found
+
+    def _pipeline(self) -> SendPipeline:
+        return SendPipeline(self._settings, self._clip, self._shelf, Together(self._answer), self._configure)
+
     async def _send(self, requests: Iterable[SendRequest], in_flight: int) -> list[Delivery | SemLinkError]:
-        pipeline = SendPipeline(self._settings, self._clip, self._shelf, Together(self._answer), self._configure)
+        pipeline = self._pipeline()
         free = asyncio.Semaphore(in_flight)
 
         async def send(request: SendRequest) -> Delivery | SemLinkError:

@@ -1,7 +1,17 @@
 """Codecs: embeddings or pictures to symbols and back, one file each."""
 
 from shared.codecs.base.contract import Codec, Decoded
-from shared.codecs.base.picture import AnyCodec, PictureCodec, QueryCodec
+from shared.codecs.base.picture import AnyCodec, FollowingCodec, PictureCodec, QueryCodec
 from shared.codecs.base.registry import CODECS, CodecShelf, codec_class
 
-__all__ = ["CODECS", "AnyCodec", "Codec", "CodecShelf", "Decoded", "PictureCodec", "QueryCodec", "codec_class"]
+__all__ = [
+    "CODECS",
+    "AnyCodec",
+    "Codec",
+    "CodecShelf",
+    "Decoded",
+    "FollowingCodec",
+    "PictureCodec",
+    "QueryCodec",
+    "codec_class",
+]

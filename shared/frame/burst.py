@@ -28,7 +28,7 @@ _HEARD_WITH: Final[dict[Framing, tuple[str, ...]]] = {
     "explicit": ("configuration",),
     "ideal": (
         "codec", "csi", "pilot_symbols", "pilot_pattern", "header_symbols", "top_k", "trace",
-        "session", "offset_symbols", "required_posterior",
+        "session", "round", "offset_symbols", "required_posterior",
     ),
 }  # fmt: skip
 """Fields of a burst that a receiver may get, by framing, beside those that it always gets."""
@@ -77,10 +77,11 @@ class Burst:
     stream, counter: with the channel's seed, the name of the random draw; a receiver never gets them. symbols: [pilots
     + header + payload], complex64, unit mean power when sent. timeout_seconds: what is left of the request's deadline,
     0 for none. channel_override: fields of ChannelSettings for this burst alone. session: of bursts that make up one
-    codeword, 0 for a burst alone; offset_symbols: payload of the earlier ones; required_posterior: below it the
-    receiver requests more, 0 for never. configuration: version of the `LinkConfiguration` that it was sent by, 0 for
-    framing ideal. round: which HARQ round. header_symbols: the first symbols beside the pilots, a coded header.
-    question: what the receiver is asked about the picture; whoever asks sits there.
+    codeword, or are questions about one picture, 0 for a burst alone; offset_symbols: payload of the earlier ones;
+    required_posterior: below it the receiver requests more, 0 for never. configuration: version of the
+    `LinkConfiguration` that it was sent by, 0 for framing ideal. round: which HARQ round, or which question.
+    header_symbols: the first symbols beside the pilots, a coded header. question: what the receiver is asked about the
+    picture; whoever asks sits there.
     """
 
     burst_id: int
@@ -145,7 +146,8 @@ class LinkConfiguration:
     version: its name. framing: implicit or explicit. codecs: implicit: of each HARQ round, with its mode; explicit: the
     lengths of one codec, of which each header names one. required_posteriors: of each round, see
     `transmitter.harq.required_posteriors`. header_symbols, short_header_symbols: of the first round's header and of the
-    later ones, 0 without headers. top_k, trace: what the receiver answers.
+    later ones, 0 without headers. top_k, trace: what the receiver answers. questions: bursts of one session are
+    questions about one picture, `Burst.round` is which one, and the receiver holds what arrived.
     """
 
     version: int
@@ -159,6 +161,7 @@ class LinkConfiguration:
     trace: bool = False
     header_symbols: int = 0
     short_header_symbols: int = 0
+    questions: bool = False
 
     @property
     def in_rounds(self) -> bool:
@@ -167,4 +170,4 @@ class LinkConfiguration:
 
     def header_symbols_of(self, number: int) -> int:
         """Symbols of the header of round `number`; 0 without headers."""
-        return self.short_header_symbols if number else self.header_symbols
+        return self.short_header_symbols if number and not self.questions else self.header_symbols

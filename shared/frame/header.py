@@ -119,7 +119,8 @@ def header_of(
     length = 0 if configuration.in_rounds else lengths.index(codec.k)
     sequence = counter % (1 << _WIDTHS[-1])
     header = Header(VERSION, codec_number(codec.codec), length, codec.mode, session, number, sequence)
-    return encode_header(header, configuration.header_symbols_of(number))
+    short = number > 0 and not configuration.questions
+    return encode_header(header, configuration.header_symbols_of(number), short=short)
 
 
 def codec_number(name: str) -> int:
@@ -127,8 +128,8 @@ def codec_number(name: str) -> int:
     return crc32(name.encode()) & 31
 
 
-def encode_header(header: Header, symbols: int) -> Complex:
-    """A header as `symbols` symbols of unit power: [symbols], complex64; short from the second round on.
+def encode_header(header: Header, symbols: int, *, short: bool) -> Complex:
+    """A header as `symbols` symbols of unit power: [symbols], complex64. short: whether to encode one of a later round.
 
     Raises InvalidSetting for a number that its bits cannot hold.
     """
@@ -137,7 +138,7 @@ def encode_header(header: Header, symbols: int) -> Complex:
     for name, value, width in zip(Header.__dataclass_fields__, fields, widths, strict=True):
         if not 0 <= value < 1 << width:
             raise InvalidSetting(f"{name} = {value} of a header: it has {width} bits; use framing implicit")
-    if header.round:
+    if short:
         fields, widths = [fields[place] for place in _LATER], [widths[place] for place in _LATER]
     bits = [value >> place & 1 for value, width in zip(fields, widths, strict=True) for place in reversed(range(width))]
     x: Complex = PolarCode(len(bits), symbols).encode(np.array([bits], np.uint8))[0]
@@ -164,7 +165,7 @@ def header_fits(header: Header, configuration: LinkConfiguration, *, short: bool
         return False
     if short:
         return 0 < header.round < lengths
-    return header.version == VERSION and header.length < lengths and header.round == 0
+    return header.version == VERSION and header.length < lengths and (configuration.questions or header.round == 0)
 
 
 def _header(bits: Bits, places: Sequence[int]) -> Header:

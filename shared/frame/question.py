@@ -8,13 +8,21 @@ from shared.strict_json import strict_json
 ASKED_BITS: Final = 384
 """Bits of a picture that is sent for a question, if the request names none."""
 
+QUESTIONS: Final = 8
+"""Most questions of one session: a header has 3 bits for which one it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a client asks of a picture. bits: wanted of the picture; 0 for `ASKED_BITS`."""
+    """What a client asks of a picture.
+
+    bits: wanted of the picture; 0 for `ASKED_BITS`. follow: the session of an earlier question about the same picture,
+    `Asked.session`, of which the receiver holds what arrived; empty for a first question.
+    """
 
     text: str
     bits: int = 0
+    follow: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +30,13 @@ class Rebuilt:
     """What the receiver rebuilt, and answered on it.
 
     picture: a PNG file. answer: in words, empty if nothing arrived or the receiver does not know the question.
-    probability: of the answer, by the receiver's answerer. seconds: that answering took
+    probability: of the answer, by the receiver's answerer. arrived: whether all that this burst carried is there
     """
 
     picture: bytes
     answer: str = ""
     probability: float = 0.0
+    arrived: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,8 @@ class Asked:
     answer_on_original: the transmitter's own. match: whether both are the same, by the authors' rule. bits: of the
     picture, positions included. symbols: complex channel uses of the payload. picture: PNG file of the rebuilt picture
     psnr_db: over the picture as it was encoded, 64 x 64; psnr_db_region: over the blocks that the question needs
+    session: what a further question follows; empty from a codec that has none. turn: which question of it, from 1.
+    bits_in_session: of all its questions so far
     """
 
     question: str
@@ -49,6 +60,9 @@ class Asked:
     psnr_db: float
     psnr_db_region: float
     picture: bytes
+    session: str = ""
+    turn: int = 1
+    bits_in_session: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """A strict JSON object, without the picture."""

@@ -47,6 +47,7 @@ LIMITS: Final[Mapping[str, int]] = {
     "NewItem.item_id": WHOLE,
     "NewItem.label": WHOLE,
     "NewItem.picture": WHOLE,
+    "Question.follow": _NAME,
     "Question.text": _QUESTION,
     "RelabelRequest.labels": 100_000,
     "RemoveRequest.item_ids": 100_000,

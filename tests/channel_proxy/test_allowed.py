@@ -29,7 +29,7 @@ ALLOWED = {  # written down once more, so that a field more is noticed
     },
     common.FRAMING_IDEAL: {
         "burst_id", "symbols", "timeout_seconds", "grid", "framing", "codec", "csi", "pilot_symbols", "payload_symbols",
-        "pilot_pattern", "header_symbols", "top_k", "trace", "session", "offset_symbols", "required_posterior",
+        "pilot_pattern", "header_symbols", "top_k", "trace", "session", "round", "offset_symbols", "required_posterior",
     },
 }  # fmt: skip
 

@@ -1,13 +1,11 @@
 """Several questions about one picture: only cells that the receiver does not hold yet are sent.
 
-question 1 --4 cells--> held      question 2 --those of its 4 cells that are not held--> held      ...
-
-The receiver paints a picture of all that it holds, and answers. Error-free.
+The receiver paints a picture of all that it holds, and answers; the rule is `shared.codecs.query.held`. Error-free, and
+in as many bits as are needed: a burst carries the next number of `LEVELS`.
 """
 
 from collections.abc import Sequence
-from math import comb
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 
@@ -15,21 +13,13 @@ from lab.evaluate.ask.measures import interval
 from lab.evaluate.ask.points import AskLab
 from lab.evaluate.ask.questions import Exam
 from lab.evaluate.ask.schemes import error_free, in_parts
+from shared.codecs.query.held import Held
 from shared.codecs.query.source import rows_of
-from shared.codecs.query.tokens import PLACES, SEGMENT_BITS, choose_cells, layout_of
-from shared.types import Bools, Ints, Pixels
+from shared.types import Ints, Pixels
 
 QUESTIONS: Final = 4
 BITS: Final = 192
 """Of the first question, and of each that is sent anew."""
-_HOW_MANY_BITS: Final = 3  # how many cells are new: 0 to 4
-
-
-class Held(NamedTuple):
-    """What the receiver holds of a picture. indices: [64, s], of the cells that are `there`: [64]."""
-
-    indices: Ints
-    there: Bools
 
 
 def follow_ups(lab: AskLab, exam: Exam) -> list[dict[str, Any]]:
@@ -71,34 +61,18 @@ def _turns(exam: Exam) -> Ints:
 
 def _in_session(lab: AskLab, exam: Exam, turns: Ints) -> tuple[Pixels, Ints]:
     """The picture at each question [N, 4, 64, 64, 3], and the bits that it took [N, 4]."""
-    layout = layout_of(BITS)
-    wanted = choose_cells(exam.relevance, layout.tokens)
     pictures, bits = np.zeros((*turns.shape, *exam.pixels.shape[1:]), np.uint8), np.zeros(turns.shape, np.int64)
     for scene, questions in enumerate(turns):
-        held = Held(np.zeros((PLACES, layout.segments), np.int64), np.zeros(PLACES, np.bool_))
+        held: Held | None = None
         for turn, row in enumerate(questions):
-            new = wanted[row] & ~held.there
-            bits[scene, turn] = _bits_of(new, held) if turn else BITS
-            held = _sent(lab, exam, row, new, held)
-            pictures[scene, turn] = lab.tokens.paint(held.indices[held.there], held.there)[0]
+            asked = rows_of(exam.originals(), slice(row, row + 1))
+            if held is None:
+                bits[scene, turn], held = BITS, lab.tokens.hold(lab.tokens.encode(asked, BITS)[0])
+            else:
+                needed = lab.tokens.missing(asked, held)
+                bits[scene, turn], held = needed.bits, held.with_cells(needed.new, needed.indices)
+            pictures[scene, turn] = lab.tokens.show(held)[0]
     return pictures, bits
-
-
-def _bits_of(new: Bools, held: Held) -> int:
-    """How many cells, which of those that are not held, and their segments."""
-    count, segments = int(new.sum()), int(held.indices.shape[1])
-    positions = (comb(PLACES - int(held.there.sum()), count) - 1).bit_length()
-    return _HOW_MANY_BITS + positions + count * segments * SEGMENT_BITS
-
-
-def _sent(lab: AskLab, exam: Exam, row: int, new: Bools, held: Held) -> Held:
-    if not new.any():
-        return held
-    indices = held.indices.copy()
-    one = slice(row, row + 1)
-    asked = rows_of(exam.originals(), one)
-    indices[new] = lab.tokens.indices(asked, new[None])[:, : indices.shape[1]]
-    return Held(indices, held.there | new)
 
 
 def as_table(rows: Sequence[dict[str, Any]]) -> list[dict[str, str]]:

@@ -37,7 +37,7 @@ class Burst(_message.Message):
       with FRAMING_IMPLICIT                configuration, session, round
       with FRAMING_EXPLICIT                configuration
       with FRAMING_IDEAL (a named genie)   codec, pilot_symbols, payload_symbols, pilot_pattern, csi, header_symbols, top_k,
-                                           trace, session, offset_symbols, required_posterior
+                                           trace, session, round, offset_symbols, required_posterior
     A message with `configure` is no burst: it configures the link, and carries nothing else but burst_id and
     timeout_seconds.
     """
@@ -105,7 +105,7 @@ class Burst(_message.Message):
     FRAMING_EXPLICIT it is the one of the cell.
     """
     round: _builtins.int
-    """Which HARQ round; with FRAMING_IMPLICIT its place in time says so."""
+    """Which HARQ round, or which question of a session; with FRAMING_IMPLICIT its place in time says so."""
     header_symbols: _builtins.int
     """The first symbols beside the pilots that are a coded header: with FRAMING_EXPLICIT."""
     traceparent: _builtins.str
@@ -233,6 +233,7 @@ class Configure(_message.Message):
     TRACE_FIELD_NUMBER: _builtins.int
     HEADER_SYMBOLS_FIELD_NUMBER: _builtins.int
     SHORT_HEADER_SYMBOLS_FIELD_NUMBER: _builtins.int
+    QUESTIONS_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """Names this configuration; the sender chooses numbers that no other sender has."""
     framing: _common_pb2.Framing.ValueType
@@ -245,6 +246,10 @@ class Configure(_message.Message):
     header_symbols: _builtins.int
     """Symbols of the first round's header, and of the later ones; with FRAMING_EXPLICIT."""
     short_header_symbols: _builtins.int
+    questions: _builtins.bool
+    """Bursts of one session are questions about one picture, and `round` is which one; each has a codec and a header of its
+    own, and the receiver holds what arrived.
+    """
     @_builtins.property
     def codecs(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.CodecSpec]:
         """FRAMING_IMPLICIT: the codec of each HARQ round, in order, with its mode; one without HARQ.
@@ -269,10 +274,11 @@ class Configure(_message.Message):
         trace: _builtins.bool = ...,
         header_symbols: _builtins.int = ...,
         short_header_symbols: _builtins.int = ...,
+        questions: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["codecs", b"codecs", "csi", b"csi", "framing", b"framing", "header_symbols", b"header_symbols", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "required_posteriors", b"required_posteriors", "short_header_symbols", b"short_header_symbols", "top_k", b"top_k", "trace", b"trace", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codecs", b"codecs", "csi", b"csi", "framing", b"framing", "header_symbols", b"header_symbols", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "questions", b"questions", "required_posteriors", b"required_posteriors", "short_header_symbols", b"short_header_symbols", "top_k", b"top_k", "trace", b"trace", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -442,22 +448,26 @@ class Rebuilt(_message.Message):
     PICTURE_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
     PROBABILITY_FIELD_NUMBER: _builtins.int
+    ARRIVED_FIELD_NUMBER: _builtins.int
     picture: _builtins.bytes
     """PNG file; grey where nothing arrived"""
     answer: _builtins.str
     """In words; empty if nothing arrived."""
     probability: _builtins.float
     """Of the answer, by the receiver's answerer, 0 to 1."""
+    arrived: _builtins.bool
+    """Whether all that this burst carried is there. Of a further question in a session the picture may be what arrived before."""
     def __init__(
         self,
         *,
         picture: _builtins.bytes = ...,
         answer: _builtins.str = ...,
         probability: _builtins.float = ...,
+        arrived: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "picture", b"picture", "probability", b"probability"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "arrived", b"arrived", "picture", b"picture", "probability", b"probability"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

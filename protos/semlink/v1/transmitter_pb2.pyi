@@ -187,18 +187,25 @@ class Question(_message.Message):
 
     TEXT_FIELD_NUMBER: _builtins.int
     BITS_FIELD_NUMBER: _builtins.int
+    FOLLOW_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     bits: _builtins.int
     """Bits of the picture, positions included; 0 means 384."""
+    follow: _builtins.str
+    """`Asked.session` of an earlier question about the same picture: only what the receiver does not hold yet is sent. Codec,
+    bits, CSI, pilots and framing are then those of the first question. NOT_FOUND when this transmitter does not know the
+    session, INVALID_ARGUMENT for another picture, FAILED_PRECONDITION when the receiver does not hold it any more.
+    """
     def __init__(
         self,
         *,
         text: _builtins.str = ...,
         bits: _builtins.int = ...,
+        follow: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bits", b"bits", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bits", b"bits", "follow", b"follow", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -220,6 +227,9 @@ class Asked(_message.Message):
     PSNR_DB_FIELD_NUMBER: _builtins.int
     PSNR_DB_REGION_FIELD_NUMBER: _builtins.int
     PICTURE_FIELD_NUMBER: _builtins.int
+    SESSION_FIELD_NUMBER: _builtins.int
+    TURN_FIELD_NUMBER: _builtins.int
+    BITS_IN_SESSION_FIELD_NUMBER: _builtins.int
     question: _builtins.str
     answer: _builtins.str
     """The receiver's, on the rebuilt picture; empty if nothing arrived."""
@@ -235,6 +245,11 @@ class Asked(_message.Message):
     psnr_db_region: _builtins.float
     picture: _builtins.bytes
     """PNG file"""
+    session: _builtins.str
+    """For `Question.follow`; empty from a codec that has no sessions."""
+    turn: _builtins.int
+    """Which question of the session, from 1, and the bits of all of them so far."""
+    bits_in_session: _builtins.int
     def __init__(
         self,
         *,
@@ -248,10 +263,13 @@ class Asked(_message.Message):
         psnr_db: _builtins.float = ...,
         psnr_db_region: _builtins.float = ...,
         picture: _builtins.bytes = ...,
+        session: _builtins.str = ...,
+        turn: _builtins.int = ...,
+        bits_in_session: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "answer_on_original", b"answer_on_original", "bits", b"bits", "match", b"match", "picture", b"picture", "probability", b"probability", "psnr_db", b"psnr_db", "psnr_db_region", b"psnr_db_region", "question", b"question", "symbols", b"symbols"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "answer_on_original", b"answer_on_original", "bits", b"bits", "bits_in_session", b"bits_in_session", "match", b"match", "picture", b"picture", "probability", b"probability", "psnr_db", b"psnr_db", "psnr_db_region", b"psnr_db_region", "question", b"question", "session", b"session", "symbols", b"symbols", "turn", b"turn"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

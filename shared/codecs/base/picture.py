@@ -7,20 +7,22 @@ The receiver embeds the decoded pictures with its own CLIP and searches the know
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Protocol, Self
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from shared.codecs.base.contract import BaseCodec, Codec, DesignFading
 from shared.errors import InvalidPicture, InvalidSetting
-from shared.types import Floats, Ints, Pixels
+from shared.types import Complex, Floats, Ints, Pixels
 
 SIDE: Final = 32
 ASKED_SIDE: Final = 64
 """Of pictures with questions."""
 GREY: Final = 128
 """Grey level of a picture that did not arrive."""
+FURTHER_LOST: Final = "what the question still needs was lost on the air: this is the picture as it was"
+"""Of a further question about a picture of which something arrived before."""
 
 
 class DecodedPictures(NamedTuple):
@@ -64,6 +66,49 @@ class QueryCodec(BaseCodec[Asked, DecodedPictures]):
     @abstractmethod
     def length_for(cls, bits: int, snr_db: float, fading: DesignFading) -> int:
         """The least length k that carries so many bits at a design SNR, dB; the longest one if none does."""
+
+
+class Needed(Protocol):
+    """What a further question needs and the receiver does not hold. bits: that it takes."""
+
+    bits: int
+
+
+class FollowingCodec(QueryCodec):
+    """A codec that sends for a further question about a picture only what the receiver does not hold of it yet.
+
+    What is held of a picture, and what is needed, only the codec understands. `asked` is of one picture, with its
+    relevance.
+    """
+
+    @abstractmethod
+    def begin(self, asked: Asked, snr_db: float) -> tuple[Complex, Any]:
+        """Symbols [k/2] of a first question, as `encode` makes them, and what is held once they have arrived."""
+
+    @abstractmethod
+    def nothing(self, snr_db: float) -> Any:
+        """What is held when those symbols were lost."""
+
+    @abstractmethod
+    def needed(self, asked: Asked, held: Any) -> Any:
+        """What a further question needs: `Needed`."""
+
+    @abstractmethod
+    def go_on(self, needed: Any, held: Any, snr_db: float) -> tuple[Complex, Any]:
+        """Symbols [k/2] of a further question, and what is held once they have arrived."""
+
+    @abstractmethod
+    def with_all_of(self, bits: int) -> Self:
+        """The same codec for a sender all of whose bits are needed, if its length can carry them at all."""
+
+    @abstractmethod
+    def decode_further(
+        self, x_hat: Complex, n0_eff: Floats, held: Sequence[Any]
+    ) -> tuple[DecodedPictures, Sequence[Any]]:
+        """Pictures of bursts of sessions, as `decode`, and what is held of each from now on.
+
+        held: [B], of each picture so far; None for a first question.
+        """
 
 
 AnyCodec = Codec | PictureCodec | QueryCodec

@@ -85,18 +85,23 @@ class BlockLdpc(SourceCodec):
 
     def decode(self, x_hat: Complex, n0_eff: Floats) -> DecodedPictures:
         """See `QueryCodec`. A picture whose checksum is wrong is grey."""
-        bits, right = checked(self._modem(self.received_mode).demodulate(x_hat, n0_eff))
+        bits, right = self.received(x_hat, n0_eff)
         pixels = np.full((len(bits), ASKED_SIDE, ASKED_SIDE, 3), GREY, np.uint8)
         if right.any():
             pixels[right] = self._source.decode(bits[right])
         return DecodedPictures(pixels, ["" if arrived else LOST for arrived in right])
 
+    def received(self, x_hat: Complex, n0_eff: Floats) -> tuple[Bits, Bools]:
+        """Bits of pictures [B, `payload_bits`], and whether the checksum of each is right: [B]."""
+        return checked(self._modem(self.received_mode).demodulate(x_hat, n0_eff))
+
     def choose(self, snr_db: float, fading: DesignFading) -> int:
         """See `ModeSelector.choose`: the position in `MCS` with the most robust code of the bits that can be sent."""
         best = self._adaptation.choose(snr_db - MARGIN_DB, "none" if fading == "none" else "block", self._worth)
         number = MCS.index(best) if MCS.index(best) in self._possible else self._possible[0]
-        level = min(self._levels[number], self._wanted or self._levels[number])
-        return min(each for each in self._possible if self._levels[each] >= level)
+        level = max(min(self._levels[number], self._wanted or self._levels[number]), self._least)
+        fitting = [each for each in self._possible if self._levels[each] >= level]
+        return min(fitting) if fitting else max(self._possible, key=self._levels.__getitem__)
 
     def payload_bits(self, mode: int) -> int:
         """See `QueryCodec`."""
@@ -129,7 +134,7 @@ class BlockLdpc(SourceCodec):
         """Answers get better with the logarithm of the bits, by about the same from level to level."""
         level = level_of(mcs, self.symbols)
         wanted = min(level, self._wanted) if self._wanted else level
-        return float(np.log2(wanted / LEVELS[0]) + 1) if level else 0.0
+        return float(np.log2(wanted / LEVELS[0]) + 1) if level and level >= self._least else 0.0
 
 
 class KltRelevance(BlockLdpc):

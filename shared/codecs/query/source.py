@@ -31,6 +31,7 @@ class SourceCodec(ModeSelector[Asked, DecodedPictures], QueryCodec):
     lengths: ClassVar[tuple[int, ...]] = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
     equalizer: ClassVar[EqualizerName | None] = "zf"  # demapping expects unbiased symbols
     _wanted: int = 0
+    _least: int = 0
 
     def __init__(self, k: int, source: Source, possible: Sequence[int]) -> None:
         """possible: modes that a burst of this length may have."""

@@ -44,7 +44,7 @@ def layout_of(bits: int) -> Layout:
 
 def layout_with(bits: int, tokens: int) -> Layout:
     """The layout with a given number of tokens."""
-    position_bits = (comb(PLACES, tokens) - 1).bit_length()
+    position_bits = set_bits(PLACES, tokens)
     segments = min(SEGMENTS, (bits - position_bits) // (tokens * SEGMENT_BITS))
     return Layout(tokens, segments, position_bits)
 
@@ -66,21 +66,33 @@ def choose_cells(relevance: Floats, tokens: int) -> Bools:
 
 def to_position_bits(chosen: Bools, layout: Layout) -> Bits:
     """The number of each set of cells [B, 64] in bits: [B, position_bits]."""
-    numbers = [sum(comb(int(cell), place + 1) for place, cell in enumerate(np.flatnonzero(row))) for row in chosen]
-    return np.array(
-        [[number >> shift & 1 for shift in range(layout.position_bits - 1, -1, -1)] for number in numbers], np.uint8
-    ).reshape(len(chosen), layout.position_bits)
+    return np.array([to_set_bits(row, layout.position_bits) for row in chosen], np.uint8).reshape(len(chosen), -1)
 
 
 def from_position_bits(bits: Bits, layout: Layout) -> Bools:
     """The reverse of `to_position_bits`. A number that is none, which only errors make, is taken modulo their count."""
-    chosen = np.zeros((len(bits), PLACES), np.bool_)
-    for row, code in enumerate(bits):
-        number = int("".join(map(str, code.tolist())) or "0", 2) % comb(PLACES, layout.tokens)
-        for place in range(layout.tokens, 0, -1):
-            cell = next(cell for cell in range(PLACES - 1, -1, -1) if comb(cell, place) <= number)
-            number -= comb(cell, place)
-            chosen[row, cell] = True
+    return np.array([from_set_bits(row, PLACES, layout.tokens) for row in bits], np.bool_).reshape(len(bits), PLACES)
+
+
+def set_bits(places: int, members: int) -> int:
+    """Bits that name one set of so many members among so many places."""
+    return (comb(places, members) - 1).bit_length()
+
+
+def to_set_bits(chosen: Bools, width: int) -> Bits:
+    """The number of one set of places [N] among all sets of its size, in bits: [width]."""
+    number = sum(comb(int(place), member + 1) for member, place in enumerate(np.flatnonzero(chosen)))
+    return np.array([number >> shift & 1 for shift in range(width - 1, -1, -1)], np.uint8)
+
+
+def from_set_bits(bits: Bits, places: int, members: int) -> Bools:
+    """The reverse of `to_set_bits`: [places]. A number that is none is taken modulo the count of sets."""
+    number = int("".join(map(str, bits.tolist())) or "0", 2) % comb(places, members)
+    chosen = np.zeros(places, np.bool_)
+    for member in range(members, 0, -1):
+        place = next(place for place in range(places - 1, -1, -1) if comb(place, member) <= number)
+        number -= comb(place, member)
+        chosen[place] = True
     return chosen
 
 

@@ -7,9 +7,10 @@
 One model for all rates: more bits are more tokens and more segments of each. The painter does not know the question.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Final, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -19,17 +20,38 @@ from shared.codecs.answerers import Answerer
 from shared.codecs.answerers.answerer import relevance_of, to_unit_range
 from shared.codecs.answerers.network import AnswererNetwork
 from shared.codecs.base.contract import fingerprint_of
-from shared.codecs.base.picture import Asked
+from shared.codecs.base.picture import (
+    ASKED_SIDE,
+    FURTHER_LOST,
+    GREY,
+    Asked,
+    DecodedPictures,
+    FollowingCodec,
+    check_asked,
+)
 from shared.codecs.base.weight_files import fingerprint_of_weights, holding_weights, read_weights, weights_path
+from shared.codecs.picture.ldpc import LOST
 from shared.codecs.query import tokens
+from shared.codecs.query.held import Held
 from shared.codecs.query.klt import BlockLdpc, judge_on
 from shared.codecs.query.numbers import from_bits, to_bits
 from shared.codecs.query.tokens import Layout
 from shared.codecs.query.uo_isc_network import Features, UoIscNetwork
-from shared.types import Bits, Bools, Ints, Pixels
+from shared.types import Bits, Bools, Complex, Floats, Ints, Pixels
 
 FINE_LAYERS: Final = 3
 """Of the judge's tower, down to the finer of the hidden states."""
+
+
+class Missing(NamedTuple):
+    """Cells that a further question needs, and are not held.
+
+    new: [64]. indices: [n, s], their segments. bits: that they take, with how many and which they are
+    """
+
+    new: Bools
+    indices: Ints
+    bits: int
 
 
 class TokenSource:
@@ -84,12 +106,30 @@ class TokenSource:
 
     def decode(self, bits: Bits, layout: Layout | None = None) -> Pixels:
         """The reverse of `encode`: pictures [B, 64, 64, 3], uint8."""
-        layout = layout or tokens.layout_of(bits.shape[1])
-        chosen = tokens.from_position_bits(bits[:, : layout.position_bits], layout)
+        return np.concatenate([self.show(self.hold(row, layout)) for row in bits])
+
+    @staticmethod
+    def hold(bits: Bits, layout: Layout | None = None) -> Held:
+        """What a receiver holds after the bits of a first question: [bits]."""
+        layout = layout or tokens.layout_of(len(bits))
+        chosen = tokens.from_position_bits(bits[None, : layout.position_bits], layout)[0]
         coded = layout.tokens * layout.segments * tokens.SEGMENT_BITS
-        indices = from_bits(bits[:, layout.position_bits : layout.position_bits + coded], tokens.SEGMENT_BITS)
-        by_token = indices.reshape(len(bits), layout.segments, layout.tokens).transpose(0, 2, 1)
-        return np.concatenate([self.paint(*row) for row in zip(by_token, chosen, strict=True)])
+        indices = from_bits(bits[None, layout.position_bits : layout.position_bits + coded], tokens.SEGMENT_BITS)
+        return Held.nothing(layout).with_cells(chosen, indices.reshape(layout.segments, layout.tokens).T)
+
+    def show(self, held: Held) -> Pixels:
+        """The picture of what is held: [1, 64, 64, 3]; grey while that is nothing."""
+        if not held.there.any():
+            return np.full((1, ASKED_SIDE, ASKED_SIDE, 3), GREY, np.uint8)
+        return self.paint(held.indices[held.there].astype(np.int64), held.there)
+
+    def missing(self, asked: Asked, held: Held) -> Missing:
+        """What a question about one picture needs and is not held; asked: of one row, with its relevance."""
+        assert asked.relevance is not None
+        new = tokens.choose_cells(asked.relevance, held.layout.tokens)[0] & ~held.there
+        segments = held.layout.segments
+        indices = self.indices(asked, new[None])[:, :segments] if new.any() else np.zeros((0, segments), np.int64)
+        return Missing(new, indices, held.bits_for(int(new.sum())))
 
     @torch.inference_mode()
     def paint(self, indices: Ints, chosen: Bools) -> Pixels:
@@ -107,15 +147,72 @@ class TokenSource:
         return self._network.books.device
 
 
-class UoIsc(BlockLdpc):
+class UoIsc(BlockLdpc, FollowingCodec):
     """The learned codec: the question decides which cells are sent, and how they are told."""
 
     name: ClassVar[str] = "uo-isc"
+    _source: TokenSource
+
+    def begin(self, asked: Asked, snr_db: float) -> tuple[Complex, Held]:
+        """See `FollowingCodec`."""
+        check_asked(self.name, asked)
+        bits = self._source.encode(asked, self._bits_at(snr_db))
+        return self._sent(bits, snr_db), self._source.hold(bits[0])
+
+    def nothing(self, snr_db: float) -> Held:
+        """See `FollowingCodec`."""
+        return Held.nothing(tokens.layout_of(self._bits_at(snr_db)))
+
+    def needed(self, asked: Asked, held: Held) -> Missing:
+        """See `FollowingCodec`."""
+        check_asked(self.name, asked)
+        return self._source.missing(asked, held)
+
+    def go_on(self, needed: Missing, held: Held, snr_db: float) -> tuple[Complex, Held]:
+        """See `FollowingCodec`."""
+        bits = held.encode(needed.new, needed.indices, self._bits_at(snr_db))
+        return self._sent(bits[None], snr_db), held.with_cells(needed.new, needed.indices)
+
+    def with_all_of(self, bits: int) -> Self:
+        """See `FollowingCodec`."""
+        return self._with(_wanted=bits, _least=bits)
+
+    def _bits_at(self, snr_db: float) -> int:
+        """Bits of a burst at this design SNR, dB, which counts in float32 as everywhere."""
+        return self.payload_bits(self.mode(float(np.float32(snr_db))))
+
+    def _sent(self, bits: Bits, snr_db: float) -> Complex:
+        """Symbols [k/2] of the bits of one picture: [1, `_bits_at`]."""
+        x: Complex = self.send(np.array([snr_db], np.float32), 1, lambda _, number: self.modulate(bits, number))[0]
+        return x
+
+    def decode_further(
+        self, x_hat: Complex, n0_eff: Floats, held: Sequence[Held | None]
+    ) -> tuple[DecodedPictures, Sequence[Held]]:
+        """See `FollowingCodec`."""
+        messages, right = self.received(x_hat, n0_eff)
+        now = [_held_after(*row) for row in zip(messages, right, held, strict=True)]
+        pixels = np.concatenate([self._source.show(each) for each in now])
+        missing = [_why(*row) for row in zip(right, now, strict=True)]
+        return DecodedPictures(pixels, missing), now
 
     @classmethod
     def source_on(cls, device: str) -> TokenSource:
         """See `SourceCodec`."""
         return _source(device)
+
+
+def _held_after(bits: Bits, right: bool, held: Held | None) -> Held:
+    """What is held of a picture after a burst, if its checksum is `right`."""
+    if right:
+        return TokenSource.hold(bits) if held is None else held.decode(bits)
+    return Held.nothing(tokens.layout_of(len(bits))) if held is None else held
+
+
+def _why(right: bool, held: Held) -> str:
+    if right:
+        return ""
+    return FURTHER_LOST if held.there.any() else LOST
 
 
 def channels_of(judge: AnswererNetwork) -> tuple[int, int]:

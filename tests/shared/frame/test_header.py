@@ -42,14 +42,14 @@ def noisy(x: Complex, count: int, snr_db: float, seed: int = 0) -> Complex:
 def losses(header: Header, symbols: int, snr_db: float, count: int = 1500) -> float:
     """Share of headers that do not arrive."""
     short = header.round > 0
-    found = decode_headers(noisy(encode_header(header, symbols), count, snr_db), symbols, short=short)
+    found = decode_headers(noisy(encode_header(header, symbols, short=short), count, snr_db), symbols, short=short)
     return float(np.mean([each != header for each in found]))
 
 
 @pytest.mark.parametrize("header", [FIRST, LATER])
 @pytest.mark.parametrize("symbols", [33, 66, 84, 352])
 def test_what_is_said_is_read(header: Header, symbols: int) -> None:
-    x = encode_header(header, symbols)
+    x = encode_header(header, symbols, short=header.round > 0)
     assert (x.shape, x.dtype) == ((symbols,), np.complex64)
     assert decode_headers(x[None], symbols, short=header.round > 0) == [header]
     assert decode_headers(x[None, : symbols - 1], symbols, short=header.round > 0) == [None]
@@ -59,7 +59,7 @@ def test_what_is_said_is_read(header: Header, symbols: int) -> None:
 def test_a_number_that_does_not_fit_is_refused_by_name(fields: dict[str, int]) -> None:
     (name,) = fields
     with pytest.raises(InvalidSetting, match=f"{name} = {fields[name]} of a header"):
-        encode_header(Header(**{each: getattr(FIRST, each) for each in Header.__slots__} | fields), 84)
+        encode_header(Header(**{each: getattr(FIRST, each) for each in Header.__slots__} | fields), 84, short=False)
 
 
 @pytest.mark.parametrize("each", CLASSES, ids=[f"{each.snr_db:g} dB" for each in CLASSES])
