@@ -253,6 +253,7 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "bench link": Figures,
     "bench latency": Figures,
     "bench encoder": Figures,
+    "bench ask": Figures,
     "bench channel": Figures,
     "bench kb": Figures,
     "bench more": Figures,

@@ -112,7 +112,7 @@ class Asker:
         prepared = perf_counter()
         look = self.judge.look(pixels, item.words[None])
         looked = perf_counter()
-        codec, symbols, held, before = _compressed(item, Pictures(pixels, item.words[None], look.relevance))
+        codec, symbols, held, before = _compressed(item, Pictures(pixels, item.words[None], look.relevance, look.seen))
         region = most_relevant(look.relevance).reshape(4, 4).repeat(ASKED_SIDE // 4, 0).repeat(ASKED_SIDE // 4, 1)
         return AskedEncoding(
             Original(pixels[0], digest, look.answers.texts()[0], region),

@@ -9,6 +9,7 @@ app = lazy_app(
         "latency": Command("cli.bench.speed:latency", "Measure each stage of one picture alone and in the link."),
         "encoder": Command("cli.bench.speed:encoder", "Measure CLIP's image tower in bfloat16 against float32."),
         "channel": Command("cli.bench.speed:channel", "Measure what the channel costs beyond a relay."),
+        "ask": Command("cli.bench.speed:ask", "Measure each stage of one question about a picture in the link."),
         "kb": Command("cli.bench.speed:knowledge_base", "Measure the knowledge base against the bare FAISS index."),
         "more": Command("cli.bench.harq:more", "Measure what HARQ saves: each fixed length against rounds."),
     },

@@ -1,4 +1,4 @@
-"""`semlink bench link`, `latency`, `encoder`, `channel` and `kb`: speed, as ratios measured in one run."""
+"""`semlink bench link`, `latency`, `encoder`, `ask`, `channel` and `kb`: speed, as ratios measured in one run."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +10,7 @@ from cli.console import answer, err, out
 from cli.options import Json
 from cli.progress import progress
 from lab.bench import ChannelBench, LinkBench, bench_channel, bench_encoder, bench_link
+from lab.bench.ask import AskBench, bench_ask
 from lab.bench.kb import KnowledgeBaseBench, bench_knowledge_base
 from lab.bench.latency import LatencyBench, bench_latency
 
@@ -99,6 +100,25 @@ def latency(
     with err.status("measuring"):
         result = bench_latency(LatencyBench(codec, k, pictures, turns, against))
     _show(result, "One picture, medians", json)
+
+
+def ask(
+    *,
+    questions: Annotated[int, typer.Option(min=5, help="Questions, one after the other.")] = 60,
+    codec: Annotated[str, typer.Option(help="Codec that takes questions.")] = "uo-isc",
+    bits: Annotated[int, typer.Option(help="Bits of each picture.")] = 384,
+    transmitter: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="A running link to ask, in place of one of its own.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure the way of one question about a drawn scene, with the stages of its ledger, and the machine's load.
+
+    - `semlink bench ask`
+    """
+    with err.status("measuring"):
+        result = bench_ask(AskBench(questions, codec, bits, transmitter))
+    _show(result, "One question, medians", json)
 
 
 def channel(

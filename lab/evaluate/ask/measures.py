@@ -13,7 +13,6 @@ from torch.nn import functional as F
 from lab.evaluate.ask.questions import CHUNK, Exam, answered, matches
 from shared.codecs.answerers import Answerer
 from shared.codecs.answerers.answerer import to_unit_range
-from shared.codecs.query.uo_isc import maps_of
 from shared.datasets.scenes import KINDS
 from shared.datasets.scenes.words import NO, YES
 from shared.types import Bools, Doubles, Ints, Pixels
@@ -149,7 +148,7 @@ class Examiner:
 
 
 def _unit_features(judge: Answerer, pixels: Pixels) -> list[Tensor]:
-    return [F.normalize(each, dim=1) for each in maps_of(judge.network, to_unit_range(pixels))]
+    return [F.normalize(each, dim=1) for each in judge.network.maps(to_unit_range(pixels))]
 
 
 def figures(exam: Exam, found: Found) -> Figures:

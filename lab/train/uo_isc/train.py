@@ -22,10 +22,11 @@ from lab.train.common.output import export, write_card
 from lab.train.uo_isc import UoIscSettings
 from lab.train.uo_isc import losses as lost
 from shared.codecs.answerers import Answerer
+from shared.codecs.answerers.network import Features
 from shared.codecs.base.picture import Asked
 from shared.codecs.query.tokens import CELLS, SEGMENTS, choose_cells
-from shared.codecs.query.uo_isc import TokenSource, channels_of, features_of, maps_of, places, relevance_in
-from shared.codecs.query.uo_isc_network import BOOK, Features, UoIscNetwork
+from shared.codecs.query.uo_isc import TokenSource, channels_of, features_of, places, relevance_in
+from shared.codecs.query.uo_isc_network import BOOK, UoIscNetwork
 from shared.datasets.scenes import draw_scenes, questions_about
 from shared.device import use_threads
 
@@ -99,7 +100,7 @@ class UoIscTraining(Training):
         """What the judge sees in rebuilt pictures against the originals."""
         judge = self._judge[0]
         with torch.autocast(self.device.type, torch.bfloat16):
-            again = maps_of(judge, lost.disturbed(rebuilt))
+            again = judge.maps(lost.disturbed(rebuilt))
             loss = _MAPS * sum(
                 (lost.error_of_maps(one, other, weights) for one, other in zip(again, features[:2], strict=True)),
                 rebuilt.new_zeros(()),

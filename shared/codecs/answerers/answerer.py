@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from shared.codecs.answerers.network import CELLS, SIDE, AnswererNetwork, Thought
+from shared.codecs.answerers.network import CELLS, SIDE, AnswererNetwork, Features, Thought
 from shared.codecs.base.weight_files import fingerprint_of_weights, holding_weights, read_weights, weights_path
 from shared.datasets.scenes.words import ANSWERS, to_words
 from shared.errors import NotFound
@@ -40,6 +40,7 @@ class Look(NamedTuple):
 
     answers: Answers
     relevance: Floats
+    seen: Features
 
 
 class Answerer:
@@ -81,9 +82,9 @@ class Answerer:
     def look(self, pixels: Pixels, words: Ints) -> Look:
         """Answers, and what each cell of a picture contributes to its answer. Arguments as those of `answer`."""
         with torch.no_grad():
-            cells, question = self.network.see(self._pictures(pixels)), self.network.read(self._words(words))
-        thought, relevance = relevance_of(self.network, cells, question)
-        return Look(_answers(thought.logits.detach()), relevance.cpu().numpy())
+            seen = Features(*self.network.maps(self._pictures(pixels)), self.network.read(self._words(words)))
+        thought, relevance = relevance_of(self.network, seen.coarse, seen.question)
+        return Look(_answers(thought.logits.detach()), relevance.cpu().numpy(), seen)
 
     @staticmethod
     def read(question: str) -> Ints:

@@ -22,6 +22,7 @@ SIDE: Final = 64
 CELLS: Final = 8
 """Cells of a picture, across and down. The centres of two objects never lie in the same cell."""
 
+_FINE_LAYERS: Final = 3  # of the tower, down to the finer of the hidden maps
 _LAYERS: Final = 3
 _HEADS: Final = 4
 _KEY: Final = 32
@@ -29,6 +30,14 @@ _VALUE: Final = 64
 _HIDDEN: Final = 256
 _WORD: Final = 64
 _CLOSED: Final = -4.0  # gates before the training: about one cell in 64 is asked about
+
+
+class Features(NamedTuple):
+    """What the network sees before it thinks. fine: [B, 64, 16, 16]. coarse: [B, 128, 8, 8]. question: [B, 128]."""
+
+    fine: Tensor
+    coarse: Tensor
+    question: Tensor
 
 
 class Thought(NamedTuple):
@@ -106,8 +115,12 @@ class AnswererNetwork(nn.Module):
 
     def see(self, pictures: Tensor) -> Tensor:
         """Cells [B, C, 8, 8] of pictures [B, 3, 64, 64] in [0, 1]."""
-        cells: Tensor = self.tower((2 * pictures - 1).contiguous(memory_format=torch.channels_last))
-        return cells
+        return self.maps(pictures)[1]
+
+    def maps(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """The finer hidden maps, [B, C/2, 16, 16], and the cells, [B, C, 8, 8]."""
+        fine = self.tower[:_FINE_LAYERS]((2 * pictures - 1).contiguous(memory_format=torch.channels_last))
+        return fine, self.tower[_FINE_LAYERS:](fine)
 
     def read(self, words: Tensor) -> Tensor:
         """Questions [Q, C] from words by number, padded on the left: [Q, 9]."""

@@ -40,12 +40,14 @@ class Asked(NamedTuple):
     """Pictures with a question each.
 
     pixels: [B, 64, 64, 3], uint8, RGB. words: [B, 9], as an answerer reads them. relevance: [B, 8, 8], float32, what
-    each cell contributes to the answer; None where the codec finds that itself
+    each cell contributes to the answer; None where the codec finds that itself. seen: what the judge saw of the same
+    pictures and questions, `answerers.network.Features`, so that it need not look twice; None where it has not
     """
 
     pixels: Pixels
     words: Ints
     relevance: Floats | None = None
+    seen: Any = None
 
 
 class QueryCodec(BaseCodec[Asked, DecodedPictures]):

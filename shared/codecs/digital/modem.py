@@ -19,7 +19,7 @@ MIN_BITS: Final = 12
 MAX_BITS: Final = 8448
 LOWEST_RATE: Final = 1 / 5
 HIGHEST_RATE: Final = 948 / 1024
-_ITERATIONS: Final = 20
+ITERATIONS: Final = 20
 _N0_FLOOR: Final = 1e-4  # -40 dB: keeps LLRs finite without noise
 
 
@@ -65,8 +65,8 @@ class Modem:
         x: Complex = self._chain.map(coded[:, self._places]).cpu().numpy().astype(np.complex64)
         return x
 
-    def demodulate(self, x_hat: Complex, n0_eff: Floats) -> Bits:
-        """Bits [B, K] of zero-forced symbols [B, n] and their noise power [B, n].
+    def demodulate(self, x_hat: Complex, n0_eff: Floats, iterations: int = ITERATIONS) -> Bits:
+        """Bits [B, K] of zero-forced symbols [B, n] and their noise power [B, n], after so many decoder iterations.
 
         NaN in n0_eff is replaced by an estimate from the burst, the larger of two: E|x_hat|^2 - 1, which is accurate
         for strong noise, and the squared distance to the nearest points of the constellation, for weak noise.
@@ -74,7 +74,7 @@ class Modem:
         noise = torch.from_numpy(np.maximum(np.where(np.isnan(n0_eff), self._estimate(x_hat), n0_eff), _N0_FLOOR))
         llr = self._chain.demap(torch.from_numpy(np.ascontiguousarray(x_hat)), noise)
         summed = torch.zeros(len(llr), self._coded).index_add_(1, self._places, llr)
-        bits: Bits = self._chain.decode(summed).cpu().numpy().astype(np.uint8)
+        bits: Bits = self._chain.decode(summed, num_iter=iterations).cpu().numpy().astype(np.uint8)
         return bits
 
     def _estimate(self, x_hat: Complex) -> Floats:
@@ -114,6 +114,6 @@ def _chain(mode: Mode, coded: int, interleave: bool) -> _Chain:
         encoder,
         mapper,
         Demapper("app", "qam", mode.order, device="cpu"),
-        LDPC5GDecoder(encoder, num_iter=_ITERATIONS, device="cpu"),
+        LDPC5GDecoder(encoder, num_iter=ITERATIONS, device="cpu"),
         mapper.constellation.points.cpu().numpy().astype(np.complex64),
     )

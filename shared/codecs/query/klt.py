@@ -17,7 +17,7 @@ from shared.codecs.base.contract import DesignFading, fingerprint_of
 from shared.codecs.base.picture import ASKED_SIDE, GREY, Asked, DecodedPictures
 from shared.codecs.base.weight_files import weights_path
 from shared.codecs.digital.modem import Mode, Modem, modem_of, require_sionna
-from shared.codecs.picture.ldpc import CRC_BITS, LOST, checked, with_crc
+from shared.codecs.picture.ldpc import CRC_BITS, LOST, received, with_crc
 from shared.codecs.picture.link_adaptation import MCS, Adaptation, Mcs
 from shared.codecs.query import mask
 from shared.codecs.query.source import LEVELS, Source, SourceCodec
@@ -93,7 +93,7 @@ class BlockLdpc(SourceCodec):
 
     def received(self, x_hat: Complex, n0_eff: Floats) -> tuple[Bits, Bools]:
         """Bits of pictures [B, `payload_bits`], and whether the checksum of each is right: [B]."""
-        return checked(self._modem(self.received_mode).demodulate(x_hat, n0_eff))
+        return received(self._modem(self.received_mode), x_hat, n0_eff)
 
     def choose(self, snr_db: float, fading: DesignFading) -> int:
         """See `ModeSelector.choose`: the position in `MCS` with the most robust code of the bits that can be sent."""
@@ -131,10 +131,17 @@ class BlockLdpc(SourceCodec):
         return modem_of(Mode(self._levels[number] + CRC_BITS, self.order(number)), self.symbols)
 
     def _worth(self, mcs: Mcs) -> float:
-        """Answers get better with the logarithm of the bits, by about the same from level to level."""
         level = level_of(mcs, self.symbols)
         wanted = min(level, self._wanted) if self._wanted else level
-        return float(np.log2(wanted / LEVELS[0]) + 1) if level and level >= self._least else 0.0
+        return self.worth_of(wanted) if level and level >= self._least else 0.0
+
+    @staticmethod
+    def worth_of(bits: int) -> float:
+        """What a picture of so many bits is worth, of which `choose` takes the most expected.
+
+        Answers get better with the logarithm of the bits, by about the same from level to level.
+        """
+        return float(np.log2(bits / LEVELS[0]) + 1)
 
 
 class KltRelevance(BlockLdpc):

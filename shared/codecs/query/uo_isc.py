@@ -18,7 +18,7 @@ from torch import Tensor
 
 from shared.codecs.answerers import Answerer
 from shared.codecs.answerers.answerer import relevance_of, to_unit_range
-from shared.codecs.answerers.network import AnswererNetwork
+from shared.codecs.answerers.network import AnswererNetwork, Features
 from shared.codecs.base.contract import fingerprint_of
 from shared.codecs.base.picture import (
     ASKED_SIDE,
@@ -36,11 +36,12 @@ from shared.codecs.query.held import Held
 from shared.codecs.query.klt import BlockLdpc, judge_on
 from shared.codecs.query.numbers import from_bits, to_bits
 from shared.codecs.query.tokens import Layout
-from shared.codecs.query.uo_isc_network import Features, UoIscNetwork
+from shared.codecs.query.uo_isc_network import UoIscNetwork
 from shared.types import Bits, Bools, Complex, Floats, Ints, Pixels
 
-FINE_LAYERS: Final = 3
-"""Of the judge's tower, down to the finer of the hidden states."""
+_MATCH: Final = {64: 0.78, 96: 0.835, 128: 0.865, 192: 0.885, 256: 0.904, 384: 0.92, 512: 0.926, 1024: 0.93}
+_MATCH_OF_NOTHING: Final = 0.27
+"""Share of answers that match, by bits, and on a grey picture: of the scenes by which `tokens.TOKENS` was chosen."""
 
 
 class Missing(NamedTuple):
@@ -63,7 +64,7 @@ class TokenSource:
 
     def __init__(self, network: UoIscNetwork, judge: Answerer) -> None:
         self._network, self._judge = network.eval().requires_grad_(False), judge
-        parts = (fingerprint_of_weights(network.state_dict(), "uo-isc"), judge.fingerprint)
+        parts = (fingerprint_of_weights(network.state_dict(), "uo-isc"), judge.fingerprint, repr(tokens.TOKENS))
         self.fingerprint = fingerprint_of([part.encode() for part in parts])
 
     @classmethod
@@ -98,8 +99,10 @@ class TokenSource:
     def indices(self, asked: Asked, chosen: Bools) -> Ints:
         """Codewords of all segments of tokens, picture by picture: [M, 24]. chosen: cells of each picture, [B, 64]."""
         pictures = to_unit_range(asked.pixels).to(self._device)
-        words = torch.from_numpy(np.ascontiguousarray(asked.words)).to(self._device)
-        features = features_of(self._judge.network, pictures, words)
+        features = asked.seen
+        if features is None:
+            words = torch.from_numpy(np.ascontiguousarray(asked.words)).to(self._device)
+            features = features_of(self._judge.network, pictures, words)
         continuous = self._network.encoder(pictures, features, places(chosen).to(self._device))
         found: Ints = self._network.quantize(continuous).indices.cpu().numpy()
         return found
@@ -152,6 +155,11 @@ class UoIsc(BlockLdpc, FollowingCodec):
 
     name: ClassVar[str] = "uo-isc"
     _source: TokenSource
+
+    @staticmethod
+    def worth_of(bits: int) -> float:
+        """See `BlockLdpc`: the first bits say most, so that fading makes few bits, well protected, the best choice."""
+        return float(np.interp(np.log2(bits), np.log2(list(_MATCH)), list(_MATCH.values()))) - _MATCH_OF_NOTHING
 
     def begin(self, asked: Asked, snr_db: float) -> tuple[Complex, Held]:
         """See `FollowingCodec`."""
@@ -223,13 +231,7 @@ def channels_of(judge: AnswererNetwork) -> tuple[int, int]:
 
 def features_of(judge: AnswererNetwork, pictures: Tensor, words: Tensor) -> Features:
     """Hidden states of the frozen networks: pictures [B, 3, 64, 64] in [0, 1], words [B, 9]."""
-    return Features(*maps_of(judge, pictures), judge.read(words))
-
-
-def maps_of(judge: AnswererNetwork, pictures: Tensor) -> tuple[Tensor, Tensor]:
-    """The finer and the coarser hidden states, [B, C, 16, 16] and [B, C, 8, 8], of pictures [B, 3, 64, 64]."""
-    fine = judge.tower[:FINE_LAYERS]((2 * pictures - 1).contiguous(memory_format=torch.channels_last))
-    return fine, judge.tower[FINE_LAYERS:](fine)
+    return Features(*judge.maps(pictures), judge.read(words))
 
 
 def relevance_in(judge: AnswererNetwork, features: Features) -> Tensor:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from shared.codecs.answerers.network import SIDE
+from shared.codecs.answerers.network import SIDE, Features
 from shared.codecs.query.tokens import CELLS, SEGMENT_BITS, SEGMENTS
 
 BOOK: Final = 1 << SEGMENT_BITS
@@ -29,14 +29,6 @@ _STEP: Final = SIDE // CELLS
 _MARGIN: Final = (PATCH - _STEP) // 2
 _WIDE: Final = 256
 _GROUND: Final = 1e-2  # weight of the ground against that of patches
-
-
-class Features(NamedTuple):
-    """What the frozen networks see. fine: [B, 64, 16, 16]. coarse: [B, 128, 8, 8]. question: [B, 128]."""
-
-    fine: Tensor
-    coarse: Tensor
-    question: Tensor
 
 
 class Quantized(NamedTuple):
