@@ -39,7 +39,7 @@ bench: $(RUNS)  ## measure throughput and latency of a link on this machine
 	@$(BIN)/semlink bench $(ARGS)
 
 ##@ Compare
-.PHONY: results paper publish trained
+.PHONY: results paper paper-uoisc publish trained
 DATA ?=
 JOBS ?= $(shell $(PYTHON) -c 'import os; print(min(8, os.cpu_count()))')
 SCENARIOS ?= paper bars authors pictures
@@ -59,6 +59,12 @@ paper: $(DEVELOPS)  ## the same with a real CLIP, codecs trained on it: CLIP=ViT
 	@$(need_data)
 	@$(BIN)/semlink paper --clip $(CLIP) $(if $(WEIGHTS),--weights $(WEIGHTS)) --data $(DATA) --jobs $(JOBS) \
 		--scenario $(firstword $(SCENARIOS)) --out $(OUT) $(ARGS)
+
+VQA ?=
+paper-uoisc: $(DEVELOPS)  ## the second paper's comparison with real networks: VQA=DIR, ARGS='--download --split nonhuman-human'
+	@test -n "$(VQA)" || { echo "say where VQAv2 on COCO, or easy-VQA, is: make $@ VQA=DIR" >&2; exit 1; }
+	@$(BIN)/python -c 'import transformers' 2>/dev/null || $(call PIP,$(VENV)) install --quiet $(call LOCKED,vqa)
+	@$(BIN)/semlink paper-uoisc --data $(VQA) $(ARGS)
 
 publish: $(DEVELOPS)  ## take out/results into docs, with drawn pictures for examples instead of the data set's own
 	@rm -rf out/results/figures docs/figures

@@ -44,6 +44,9 @@ app = lazy_app(
         ),
         "report": Command("cli.evaluate:report", "Draw figures and write tables of a comparison.", _COMPARISONS),
         "paper": Command("cli.paper:paper", "Repeat the first paper's comparison with another CLIP.", _COMPARISONS),
+        "paper-uoisc": Command(
+            "cli.paper_uoisc:paper_uoisc", "Repeat the second paper's comparison with real networks.", _COMPARISONS
+        ),
     },
     name="semlink",
     context_settings={"help_option_names": ["-h", "--help"]},

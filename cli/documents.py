@@ -189,6 +189,13 @@ class Paper(TypedDict):
     weights: str
 
 
+class PaperUoisc(TypedDict):
+    """`semlink paper-uoisc`. rows: of the table, one for each scheme."""
+
+    file: str
+    rows: list[dict[str, Any]]
+
+
 class Demo(TypedDict):
     """`semlink demo`, and its demo.json. rows: the clean reference first."""
 
@@ -236,6 +243,7 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "evaluate": Measured,
     "report": Page,
     "paper": Paper,
+    "paper-uoisc": PaperUoisc,
     "certs init": Certificates,
     "certs renew": Certificates,
     "certs list": Certificates,

@@ -8,7 +8,7 @@ from lab.train.common.settings import TrainSettings
 class UoIscSettings(TrainSettings):
     """A round has `steps` batches of `scenes` scenes with `questions` questions each; no picture comes twice.
 
-    unquantized_steps: at the start. intent_from: share of the training after which the intent counts.
+    unquantized_steps: at the start. intent_from, adversary_from: share of the training after which they count.
     held_out: scenes of each test split in the card
     """
 
@@ -18,6 +18,9 @@ class UoIscSettings(TrainSettings):
     threads: int | None = Field(None, ge=1, description="Processor threads; torch's choice by default.")
     alignment: bool = Field(True, description="Modulate the hidden states by the question; without: an ablation.")
     intent: float = Field(0.3, ge=0, description="Weight of the intent; 0 without it: an ablation.")
+    adversary: float = Field(
+        0.0, ge=0, description="Weight of a critic of patches (WGAN-GP) in the last 30 % of the steps; 0 without it."
+    )
     steps: int = 50
     scenes: int = 32
     questions: int = 2
@@ -26,4 +29,5 @@ class UoIscSettings(TrainSettings):
     average_decay: float = 0.99
     unquantized_steps: int = 150
     intent_from: float = 0.35
+    adversary_from: float = 0.7
     held_out: int = 100

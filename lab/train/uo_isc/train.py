@@ -1,6 +1,6 @@
-"""Trains `uo-isc` on scenes of seen combinations: pictures first, then the intent too.
+"""Trains `uo-isc` on scenes of seen combinations: pictures first, then the intent too, and an adversary if wanted.
 
-    loss = picture + 0.3 hidden maps + 0.25 segments + w(step) intent
+    loss = picture + 0.3 hidden maps + 0.25 segments + w(step) intent + v(step) adversary
 
 Each batch has one number of tokens, each picture a number of segments of its own, so that one network serves all rates.
 For the first steps segments are not quantized; then the books start from segments of a batch, and every 50 steps
@@ -21,6 +21,7 @@ from lab.train.common.fit import Training, fit, moving_average
 from lab.train.common.output import export, write_card
 from lab.train.uo_isc import UoIscSettings
 from lab.train.uo_isc import losses as lost
+from lab.train.uo_isc.adversary import Critic, error_of_critic, error_of_deception
 from shared.codecs.answerers import Answerer
 from shared.codecs.answerers.network import Features
 from shared.codecs.base.picture import Asked
@@ -52,6 +53,7 @@ class UoIscTraining(Training):
         self._judge = [judge.network]  # in a list: no part of what is trained and kept
         self.network = UoIscNetwork(*channels_of(judge.network), aligned=settings.alignment)
         self.average: Any = moving_average(self.network, settings.average_decay)
+        self.critic = Critic() if settings.adversary else None
         self._used = torch.zeros(SEGMENTS, BOOK)
 
     def batches(self) -> Iterator[Lesson]:
@@ -77,7 +79,8 @@ class UoIscTraining(Training):
         cells = torch.from_numpy(chosen).to(self.device).view(-1, CELLS, CELLS)
         weights = lost.weights_of_pixels(cells, batch.gates)
         loss = lost.error_of_pictures(rebuilt, pictures, weights) + _SEGMENTS_WEIGHT * of_segments
-        return self.logged(loss + self._seen(rebuilt, features, weights, self._intent_weight(step)))
+        loss = loss + self._seen(rebuilt, features, weights, self._intent_weight(step))
+        return self.logged(loss + self._deceived(pictures, rebuilt, step))
 
     def _carried(self, pictures: Tensor, features: Features, at: Tensor, step: int) -> tuple[Tensor, Tensor]:
         """Rebuilt pictures, and the error of the segments."""
@@ -112,6 +115,13 @@ class UoIscTraining(Training):
                 loss = loss + weight * lost.intent(first, second)
         return loss
 
+    def _deceived(self, pictures: Tensor, rebuilt: Tensor, step: int) -> Tensor:
+        """What the adversary adds: its own error, and how little it was deceived."""
+        if self.critic is None or step < self._settings.adversary_from * self._settings.rounds * self.steps:
+            return rebuilt.new_zeros(())
+        deception = error_of_deception(self.critic, rebuilt.float())
+        return self._settings.adversary * deception + error_of_critic(self.critic, pictures, rebuilt.float())
+
     def _intent_weight(self, step: int) -> float:
         start = self._settings.intent_from * self._settings.rounds * self.steps
         return self._settings.intent * min(1.0, max(0.0, (step - start) / 200))
@@ -134,7 +144,10 @@ class UoIscTraining(Training):
 
     def configure_optimizers(self) -> Any:
         """AdamW; its rate rises, then falls as a cosine."""
-        optimizer = torch.optim.AdamW(self.network.parameters(), self._settings.lr, (0.9, 0.98), weight_decay=0.01)
+        groups: list[dict[str, Any]] = [{"params": self.network.parameters()}]
+        if self.critic is not None:
+            groups.append({"params": self.critic.parameters(), "betas": (0.0, 0.9), "weight_decay": 0.0})
+        optimizer = torch.optim.AdamW(groups, self._settings.lr, (0.9, 0.98), weight_decay=0.01)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -170,6 +183,7 @@ def train_uo_isc(settings: UoIscSettings) -> list[dict[str, float]]:
     judge = Answerer.load("judge")
     training = UoIscTraining(settings, judge)
     run = f"seed{settings.seed}-rounds{settings.rounds}-alignment{settings.alignment:d}-intent{settings.intent:g}"
+    run += f"-adversary{settings.adversary:g}" if settings.adversary else ""
     curves = fit(training, settings, run, settings.rounds)
     network = training.average.module
     export(network.state_dict(), settings, "model.safetensors", aligned="yes" if settings.alignment else "no")

@@ -131,17 +131,10 @@ class BlockLdpc(SourceCodec):
         return modem_of(Mode(self._levels[number] + CRC_BITS, self.order(number)), self.symbols)
 
     def _worth(self, mcs: Mcs) -> float:
+        """Answers get better with the logarithm of the bits, by about the same from level to level."""
         level = level_of(mcs, self.symbols)
         wanted = min(level, self._wanted) if self._wanted else level
-        return self.worth_of(wanted) if level and level >= self._least else 0.0
-
-    @staticmethod
-    def worth_of(bits: int) -> float:
-        """What a picture of so many bits is worth, of which `choose` takes the most expected.
-
-        Answers get better with the logarithm of the bits, by about the same from level to level.
-        """
-        return float(np.log2(bits / LEVELS[0]) + 1)
+        return float(np.log2(wanted / LEVELS[0]) + 1) if level and level >= self._least else 0.0
 
 
 class KltRelevance(BlockLdpc):

@@ -10,7 +10,7 @@ One model for all rates: more bits are more tokens and more segments of each. Th
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar, Final, NamedTuple, Self
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -38,10 +38,6 @@ from shared.codecs.query.numbers import from_bits, to_bits
 from shared.codecs.query.tokens import Layout
 from shared.codecs.query.uo_isc_network import UoIscNetwork
 from shared.types import Bits, Bools, Complex, Floats, Ints, Pixels
-
-_MATCH: Final = {64: 0.78, 96: 0.835, 128: 0.865, 192: 0.885, 256: 0.904, 384: 0.92, 512: 0.926, 1024: 0.93}
-_MATCH_OF_NOTHING: Final = 0.27
-"""Share of answers that match, by bits, and on a grey picture: of the scenes by which `tokens.TOKENS` was chosen."""
 
 
 class Missing(NamedTuple):
@@ -155,11 +151,6 @@ class UoIsc(BlockLdpc, FollowingCodec):
 
     name: ClassVar[str] = "uo-isc"
     _source: TokenSource
-
-    @staticmethod
-    def worth_of(bits: int) -> float:
-        """See `BlockLdpc`: the first bits say most, so that fading makes few bits, well protected, the best choice."""
-        return float(np.interp(np.log2(bits), np.log2(list(_MATCH)), list(_MATCH.values()))) - _MATCH_OF_NOTHING
 
     def begin(self, asked: Asked, snr_db: float) -> tuple[Complex, Held]:
         """See `FollowingCodec`."""

@@ -7,6 +7,7 @@ import torch
 
 from lab.train.common.fit import fit
 from lab.train.uo_isc import UoIscSettings, losses
+from lab.train.uo_isc.adversary import Critic, error_of_critic, error_of_deception
 from lab.train.uo_isc.train import UoIscTraining
 from shared.codecs.answerers import Answerer
 
@@ -34,3 +35,36 @@ def test_the_codec_learns(tmp_path: Path) -> None:
     assert rows[-1]["loss"] < rows[0]["loss"]
     more = fit(UoIscTraining(settings, judge), settings, "run", settings.rounds + 1)
     assert [row["epoch"] for row in more] == [1, 2, 3]
+
+
+def test_deceiving_moves_the_codec_and_not_the_critic() -> None:
+    torch.manual_seed(1)
+    critic, rebuilt = Critic(), torch.rand(2, 3, 64, 64, requires_grad=True)
+    error_of_deception(critic, rebuilt).backward()
+    assert rebuilt.grad is not None
+    assert rebuilt.grad.abs().sum() > 0
+    assert all(parameter.grad is None for parameter in critic.parameters())
+
+
+def test_the_critic_learns_to_tell_them_apart() -> None:
+    torch.manual_seed(1)
+    critic = Critic()
+    real, rebuilt = torch.rand(8, 3, 64, 64), torch.rand(8, 3, 64, 64) * 0.2
+    optimizer = torch.optim.Adam(critic.parameters(), 1e-3, (0.0, 0.9))
+    for _ in range(30):
+        optimizer.zero_grad()
+        error_of_critic(critic, real, rebuilt).backward()
+        optimizer.step()
+    assert critic(real).mean() > critic(rebuilt).mean() + 0.1
+
+
+@pytest.mark.slow
+def test_an_adversary_takes_part(tmp_path: Path) -> None:
+    settings = UoIscSettings(device="cpu", runs=tmp_path, scenes=2, steps=2, rounds=1, adversary=0.01, adversary_from=0)
+    training = UoIscTraining(settings, Answerer.load("judge"))
+    assert training.critic is not None
+    before = [parameter.detach().clone() for parameter in training.critic.parameters()]
+    rows = fit(training, settings, "run", settings.rounds)
+    assert len(rows) == 1
+    moved = [not torch.equal(*pair) for pair in zip(before, training.critic.parameters(), strict=True)]
+    assert all(moved)

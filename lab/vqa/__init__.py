@@ -1,0 +1,1 @@
+"""User-oriented image semantic coding with real networks: any CLIP, any LLaVA, questions about photographs."""
