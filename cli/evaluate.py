@@ -24,7 +24,7 @@ from shared.errors import InvalidSetting
 
 _FEATURES = OUT / "features"
 """Embeddings by content and CLIP, for every comparison."""
-_TOO_GOOD = "{scheme} k = {k} at {snr_db:g} dB reaches {semantic_accuracy:.3f}, above its upper bound of {limit:.3f}"
+_TOO_GOOD = "{scheme} k = {k} at {snr_db:g} dB reaches {semantic_accuracy:.3f}, above its bound of {upper_bound:.3f}"
 
 Jobs = Annotated[int, typer.Option(min=1, max=1024, help="Processes that measure side by side.")]
 

@@ -72,7 +72,7 @@ def _bounded(tasks: Sequence[_Task], rows: Mapping[str, Row], test_set: TestSet,
     """Rows of what is finished, each with its upper bound."""
     classes = len(test_set.names)
     return [
-        replace(rows[task.key], limit=upper_bound_of(task.point, best_classifier, classes))
+        replace(rows[task.key], upper_bound=upper_bound_of(task.point, best_classifier, classes))
         for task in tasks
         if task.key in rows
     ]

@@ -146,17 +146,17 @@ def _references(axes: Axes, rows: pl.DataFrame, x: str, reference: dict[str, Any
     axes.axhline(reference["nearest_accuracy"], color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)))
     if reference["classifier_accuracy"] is not None:
         axes.axhline(reference["classifier_accuracy"], color=MUTED, linewidth=0.9, linestyle=(0, (6, 2)))
-    limit = rows.filter(pl.col("limit").is_not_nan()).group_by(x).agg(pl.col("limit").first()).sort(x)
-    if len(limit) > 1:
-        axes.plot(limit[x], limit["limit"], color=INK, linewidth=1.2, linestyle=(0, (3, 1)), zorder=2)
+    bound = rows.filter(pl.col("upper_bound").is_not_nan()).group_by(x).agg(pl.col("upper_bound").first()).sort(x)
+    if len(bound) > 1:
+        axes.plot(bound[x], bound["upper_bound"], color=INK, linewidth=1.2, linestyle=(0, (3, 1)), zorder=2)
 
 
 def _legend(figure: Figure, results: Results, rows: pl.DataFrame, references: bool) -> None:
     shown = [scheme for scheme in results.schemes if scheme in rows["scheme"]]
     handles = [Line2D([], [], **look_of(scheme).options(), label=scheme) for scheme in shown]
     if references:
-        if rows["limit"].is_not_nan().any():
-            handles.append(Line2D([], [], color=INK, linewidth=1.2, linestyle=(0, (3, 1)), label="limit"))
+        if rows["upper_bound"].is_not_nan().any():
+            handles.append(Line2D([], [], color=INK, linewidth=1.2, linestyle=(0, (3, 1)), label="upper bound"))
         handles += [
             Line2D([], [], color=MUTED, linewidth=0.9, linestyle=(0, (6, 2)), label="best classifier, no channel"),
             Line2D([], [], color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)), label="nearest item, no channel"),
