@@ -71,8 +71,8 @@ class Picture:
         real = path.resolve()
         if not real.is_relative_to(self.inside.resolve()):
             raise InvalidPicture(
-                f"{path} leads out of {self.inside}, to {real}: build with --follow-links to follow the links of a "
-                "folder, with --anywhere to take the paths of a table"
+                f"{path} leads out of {self.inside}, to {real}: --follow-links follows the links of a "
+                "folder, --anywhere takes the paths of a table"
             )
 
 
