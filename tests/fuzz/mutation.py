@@ -2,12 +2,13 @@
 
 import math
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from google.protobuf.descriptor import FieldDescriptor as Field
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
+AnyMessage = TypeVar("AnyMessage", bound=Message)
 _INTEGERS: Final = (
     0,
     1,
@@ -47,15 +48,20 @@ def filled(kind: type[Message], rng: Random, depth: int = 0) -> Message:
     return message
 
 
-def mutated(message: Message, rng: Random) -> bytes:
-    """The bytes of a message after a few changes."""
+def changed(message: AnyMessage, rng: Random) -> AnyMessage:
+    """A message after a few changes of its fields."""
     copy = type(message)()
     copy.CopyFrom(message)
     for _ in range(rng.choice((1, 1, 1, 2, 3, 6))):
         part = _part(copy, rng)
         if part.DESCRIPTOR.fields:
             _change(part, rng.choice(part.DESCRIPTOR.fields), rng, 2)
-    data = copy.SerializeToString()
+    return copy
+
+
+def mutated(message: Message, rng: Random) -> bytes:
+    """The bytes of a message after a few changes, of its bytes too."""
+    data = changed(message, rng).SerializeToString()
     return damaged(data, rng) if rng.random() < 0.25 else data
 
 
