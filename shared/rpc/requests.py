@@ -158,8 +158,8 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
         peer = context.peer()
         caller_is_local.set(is_local(peer))
         allowances.set((*by.allowances, self._all))
-        names = context.auth_context().get("x509_common_name", ()) if by.rule.changes else ()
-        return _Origin(peer, {"certificate": name.decode(errors="replace") for name in list(names)[:1]})
+        names = list(context.auth_context().get("x509_common_name", ())) if by.rule.changes else []
+        return _Origin(peer, {"certificate": names[0].decode(errors="replace")} if names else {})
 
     @contextmanager
     def _held(self, request: Any, by: Caller) -> Iterator[None]:

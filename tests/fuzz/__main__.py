@@ -20,7 +20,6 @@ from tests.fuzz.table import GROUPS
 _SOCKETS: Final = "sockets"
 _OUT: Final = Path("out/fuzz")
 _TOGETHER: Final = 2
-_SETUP_SECONDS: Final = 300
 
 
 class Outcome(NamedTuple):
@@ -56,7 +55,6 @@ def run(group: str, seconds: float) -> Outcome:
             encoding="utf-8",
             errors="replace",
             check=False,
-            timeout=seconds + _SETUP_SECONDS,
         )
     return Outcome(group, done.returncode, done.stdout)
 

@@ -26,6 +26,8 @@ _KEYS: Final = {
     "SendImages": ("request_id", "request_id"), "Add": ("request_id", "request_id"), "Replay": ("burst_id", "burst_id"),
 }  # fmt: skip
 """Of streams: the field that names a request, and the one of the answer that says it."""
+_LOST: Final = "Internal error from Core"
+"""What grpc.aio makes of a request that it could not write, since the service had ended the stream."""
 _ENDLESS: Final = ("WatchChannel", "RecordChannel")
 Examples = Mapping[str, Sequence[Any]]
 
@@ -118,14 +120,16 @@ class Attack:
         try:
             async with asyncio.timeout(0.3):
                 await call.read()
-        except (TimeoutError, grpc.RpcError):
-            pass
-        if call.done():
+        except TimeoutError:
+            return  # which has ended the call
+        except grpc.RpcError:
             await self._ended(method, call, data)
         call.cancel()
 
     async def _ended(self, method: Any, call: Any, data: bytes) -> None:
         code = await call.code()
+        if await call.details() == _LOST:
+            return
         self.statuses[method.name, code.name] += 1
         if code.value[0] in _NEVER:
             self._fault(method, f"{code.name} {await call.details()}", [data])
