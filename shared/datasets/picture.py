@@ -64,6 +64,8 @@ class Picture:
             return read_regular(self.content, MAX_BYTES)
         except OSError as error:
             raise InvalidPicture(f"{self.content} cannot be read: {error.strerror}.") from error
+        except ValueError as error:  # no file has such a name
+            raise InvalidPicture(f"{str(self.content)!r} cannot be read: {error}.") from error
 
     def _require_inside(self, path: Path) -> None:
         if self.inside is None:
