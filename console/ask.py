@@ -1,6 +1,7 @@
-"""The tab Ask: a question about a picture; what the receiver rebuilt, and both answers."""
+"""The tab Ask: a question about a picture; what of it is sent, what the receiver rebuilt, and both answers."""
 
 import asyncio
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -10,11 +11,14 @@ from client import Delivery
 from console.gallery import Gallery
 from console.link import Link
 from console.parts import ErrorLine, labelled, picture, show_picture, tagged
-from shared.datasets.decoding import encode_png
+from shared.codecs.base.picture import dim_unsent, fit_picture
+from shared.datasets.decoding import decode_picture, encode_png
 from shared.datasets.scenes import draw_scenes, questions_about
 
 _SCENES: Final = 8
 _SPLIT: Final = "seen"
+_SHOWN_SIDE: Final = 256
+"""Of the picture with what is sent, pixels; a multiple of 8."""
 
 
 class Scene(NamedTuple):
@@ -88,9 +92,10 @@ class AskTab:
         finally:
             self._button.enable()
         if delivery is not None:
+            sent = await asyncio.to_thread(what_is_sent, data, delivery.asked.sent_cells) if delivery.asked else b""
             self._answer.clear()
             with self._answer:
-                _show(data, delivery)
+                _show(data, sent, delivery)
 
     def _options(self) -> Any:
         snr_db = float(self._snr.value)
@@ -98,15 +103,32 @@ class AskTab:
         return {"bits": bits, "codec": self._codec.value, "snr_db": snr_db, "design_snr_db": snr_db, "timeout": 120.0}
 
 
-def _show(data: bytes, delivery: Delivery) -> None:
+def what_is_sent(data: bytes, cells: Sequence[bool]) -> bytes:
+    """A picture file as its codec sees it, square, pale where nothing or little is sent: PNG. cells: see `Asked`.
+
+    Empty without cells, which older transmitters do not tell.
+    """
+    if not cells:
+        return b""
+    pixels = fit_picture(decode_picture(data, target_size=_SHOWN_SIDE).image, _SHOWN_SIDE)
+    return encode_png(dim_unsent(pixels, cells))
+
+
+def _show(data: bytes, sent: bytes, delivery: Delivery) -> None:
     asked = delivery.asked
     if asked is None:
         ui.label("the receiver answers no questions here: whoever asks does not sit there (--question-at-receiver)")
         return
-    for heading, shown in (("sent", data), ("rebuilt by the receiver", asked.picture)):
-        with ui.card().classes("items-center"):
-            ui.label(heading).classes("text-sm opacity-70")
-            picture(shown, heading, "w-48 h-48")
+    cells = f"what is sent: {sum(asked.sent_cells)} of {len(asked.sent_cells)} cells"
+    for heading, name, shown in (
+        ("the picture", "ask-original", data),
+        (cells, "ask-sent", sent),
+        ("rebuilt by the receiver", "ask-rebuilt", asked.picture),
+    ):
+        if shown:
+            with ui.card().classes("items-center"):
+                ui.label(heading).classes("text-sm opacity-70")
+                tagged(picture(shown, heading, "w-48 h-48 object-cover rounded"), name)
     with ui.card().classes("grow basis-80 min-w-0"):
         ui.label(asked.question).classes("text-lg")
         answer = f"the receiver says: {asked.answer or 'nothing'} (probability {asked.probability:.2f})"

@@ -20,7 +20,7 @@ from console.compare import Score
 from console.gallery import Gallery, drawn
 from console.live_recording import Tape
 from console.parts import Latest
-from console.results import curves, read_table, tables
+from console.results import curves, filtered, read_table, tables
 from local.supervisor import LocalLink
 from shared.errors import Lost, NotFound, SemLinkError
 from shared.phy import ChannelSettings
@@ -86,11 +86,14 @@ def test_curves_of_a_table_leave_out_what_is_no_number(tmp_path: Path) -> None:
     file = tmp_path / "paper" / "results.csv"
     file.write_text("scheme,k,snr_db,accuracy\na,16,5,0.5\na,16,0,0.2\nb,16,,0.9\nb,64,1,0.8\n", encoding="utf-8")
     assert tables(tmp_path) == ["paper/results.csv"]
-    chart = curves(read_table(file), "snr_db", "accuracy", ["scheme", "k"])
-    assert [(one["name"], one["data"]) for one in chart["series"]] == [
-        ("a 16", [(0.0, 0.2), (5.0, 0.5)]),
-        ("b 64", [(1.0, 0.8)]),
+    rows = read_table(file)
+    chart = curves(rows, "snr_db", "accuracy", ["scheme", "k"])
+    assert [(one["name"], [(*point["value"], point["name"]) for point in one["data"]]) for one in chart["series"]] == [
+        ("a 16", [(0.0, 0.2, "1"), (5.0, 0.5, "0")]),
+        ("b 64", [(1.0, 0.8, "3")]),
     ]
+    assert [row["accuracy"] for row in filtered(rows, "b snr_db=1")] == ["0.8"]
+    assert [row["accuracy"] for row in filtered(rows, "K=16 a")] == ["0.5", "0.2"]
 
 
 async def test_of_several_questions_the_last_one_wins() -> None:
