@@ -1,5 +1,6 @@
 """The tab Knowledge base: browse, search, add, relabel, remove, snapshot, restore."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import islice
@@ -33,7 +34,7 @@ class KnowledgeBaseTab:
 
     def __init__(self, link: Link, _: Gallery) -> None:
         self._link = link
-        self._latest = Latest()
+        self._latest, self._maps = Latest(), Latest()
         self._map: kb_map.Map | None = None
         self._fallen: object = None
         with ui.card().classes("w-full"):
@@ -46,6 +47,10 @@ class KnowledgeBaseTab:
             self._error = ErrorLine("kb-error")
             opened = ui.expansion("Map of the embeddings, and where the last one that was received falls")
             with tagged(opened.classes("w-full"), "kb-map-open"):
+                with ui.row().classes("items-center gap-4"):
+                    self._method = ui.select([kb_map.PCA, kb_map.UMAP], value=kb_map.PCA, label="map by")
+                    tagged(self._method.classes("w-28"), "kb-map-method").on_value_change(self._draw_map)
+                    self._map_error = ErrorLine("kb-map-error")
                 self._chart = ui.echart({"series": []}).classes("w-full h-96")
                 tagged(self._chart, "kb-map")
             opened.on_value_change(lambda event: self._draw_map() if event.value else None)
@@ -99,18 +104,27 @@ class KnowledgeBaseTab:
             self._show(found)
 
     async def _draw_map(self) -> None:
-        self._map = await self._ask(kb_map.read_map) or self._map
-        self._fallen = None
-        self._fall()
+        """Read the items, and draw them; where that cannot be, there is no map."""
+        self._map = None
+        self._chart.set_visibility(False)
+        asked = self._link.knowledge_base(partial(kb_map.read_map, method=self._method.value), _SEARCH_SECONDS)
+        found = await self._maps.answer_of(self._map_error.answer_of(asked))
+        if found is not None:
+            self._map, self._fallen = found, None
+            self._chart.set_visibility(True)
+            await self._fall()
 
-    def _fall(self) -> None:
+    async def _fall(self) -> None:
         """Draw the map where something new was received, or nothing was drawn yet."""
-        received = app.storage.client.get(RECEIVED)
-        if self._map is None or self._fallen is (received or self._map):
+        received, found = app.storage.client.get(RECEIVED), self._map
+        if found is None or self._fallen is (received or found):
             return
-        self._fallen = received or self._map
+        self._fallen = received or found
+        options = await asyncio.to_thread(kb_map.chart, found, received)
+        if found is not self._map:
+            return
         self._chart.options.clear()
-        self._chart.options.update(kb_map.chart(self._map, received))
+        self._chart.options.update(options)
         self._chart.update()
 
     def _show(self, items: Iterable[Shown]) -> None:

@@ -1,6 +1,7 @@
 """What the console makes without a browser: charts, commands, permanent addresses."""
 
 import asyncio
+import importlib.util
 import math
 import shlex
 from pathlib import Path
@@ -127,6 +128,28 @@ def test_the_plane_of_a_map_shows_what_varies_most() -> None:
     items, fallen = kb_map.chart(found, ("a", embeddings[3]))["series"]
     assert fallen["data"][0]["value"] == pytest.approx(items["data"][3]["value"], abs=1e-3)
     assert kb_map.chart(found, ("a", embeddings[3, :8]))["series"][1]["data"] == []  # of another CLIP
+
+
+def test_umap_keeps_near_items_near_and_puts_a_received_one_among_them() -> None:
+    pytest.importorskip("umap", reason="no UMAP here: pip install umap-learn")
+    drawn = np.random.default_rng(0)
+    centres = np.repeat(np.eye(16)[:3], 30, axis=0)
+    embeddings = (centres + 0.05 * drawn.normal(size=centres.shape)).astype(np.float32)
+    manifold = kb_map.Manifold(embeddings)
+    places = manifold.of(embeddings)
+    middles = places.reshape(3, 30, 2).mean(1)
+    apart = min(np.linalg.norm(middles[one] - middles[two]) for one, two in ((0, 1), (0, 2), (1, 2)))
+    assert np.linalg.norm(places.reshape(3, 30, 2) - middles[:, None], axis=2).max() < apart
+    found = kb_map.Map(["a"] * 30 + ["b"] * 30 + ["c"] * 30, places, manifold)
+    (fallen,) = kb_map.chart(found, ("b", embeddings[40]))["series"][1]["data"]
+    assert np.linalg.norm(middles - fallen["value"], axis=1).argmin() == 1
+
+
+def test_without_umap_the_map_says_what_to_install() -> None:
+    if importlib.util.find_spec("umap"):
+        pytest.skip("UMAP is installed here")
+    with pytest.raises(NotFound, match="pip install umap-learn, or choose PCA"):
+        kb_map.Manifold(np.eye(16, dtype=np.float32))
 
 
 def test_a_timeline_has_a_cursor_where_the_scenario_stands() -> None:
