@@ -52,7 +52,7 @@ class AskTab:
                 'flat dense accept="image/*"'
             ).classes("w-full max-w-md")
             with ui.row().classes("w-full items-center gap-4"):
-                self._question = tagged(ui.input("question").classes("grow min-w-[14rem]"), "question")
+                self._question = tagged(ui.input("question").classes("field-wide"), "question")
                 self._question.on("keydown.enter", self._ask)
                 self._bits = ui.number("bits", value=384, min=64, max=8192, precision=0).classes("w-24")
                 self._codec = ui.select(_CODECS, value=_CODECS[0], label="codec").classes("w-36")
@@ -129,7 +129,7 @@ def _show(data: bytes, sent: bytes, delivery: Delivery) -> None:
             with ui.card().classes("items-center"):
                 ui.label(heading).classes("text-sm opacity-70")
                 tagged(picture(shown, heading, "w-48 h-48 object-cover rounded"), name)
-    with ui.card().classes("grow basis-80 min-w-0"):
+    with ui.card().classes("third"):
         ui.label(asked.question).classes("text-lg")
         answer = f"the receiver says: {asked.answer or 'nothing'} (probability {asked.probability:.2f})"
         tagged(ui.label(answer), "ask-answer").classes("font-bold")

@@ -4,7 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
-from client import Entry, Kind, Trace
+import numpy as np
+
+from client import Trace
 from shared.phy.conditions.schedule import Schedule
 from shared.types import Complex
 
@@ -13,38 +15,14 @@ COLOURS: Final = (
     "#1e3a8a", "#2563eb", "#60a5fa", "#0f766e", "#2dd4bf", "#a3b18a", "#e9c46a", "#f4a261", "#e76f51", "#9d4edd",
     "#c77dff", "#6d6875", "#b5838d", "#8d99ae",
 )  # fmt: skip
-_HATCH: Final = {"symbol": "rect", "dashArrayX": [1, 0], "dashArrayY": [3, 4], "rotation": -0.785, "color": "#fff9"}
 _GREY: Final = "#8b95a5"  # readable on white and on black
 _MOST_POINTS: Final = 600
+_NO_SYMBOLS: Final = np.zeros(0, np.complex64)
 
 
-def ledger(entries: Sequence[Entry]) -> dict[str, Any]:
-    """One stacked bar of all stages, in milliseconds; emulated ones are hatched."""
-    shown = [entry for entry in entries if entry.seconds > 0]
-    bars = [_bar(entry, COLOURS[place % len(COLOURS)]) for place, entry in enumerate(shown)]
-    return {
-        "animation": False,
-        "tooltip": {"trigger": "item", "formatter": "{a}: {c} ms"},
-        "legend": {"bottom": 0, "textStyle": {"color": _GREY}, "itemWidth": 14},
-        "grid": {"left": 10, "right": 20, "top": 10, "bottom": 110},
-        "xAxis": {"type": "value", "name": "ms", "axisLabel": {"color": _GREY}, "splitLine": {"show": False}},
-        "yAxis": {"type": "category", "data": [""], "axisLine": {"show": False}, "axisTick": {"show": False}},
-        "series": bars,
-    }
-
-
-def _bar(entry: Entry, colour: str) -> dict[str, Any]:
-    style: dict[str, Any] = {"color": colour}
-    emulated = entry.kind is Kind.EMULATED
-    if emulated:
-        style["decal"] = _HATCH
-    name = f"{entry.stage} (emulated)" if emulated else str(entry.stage)
-    value = round(1e3 * entry.seconds, 4)
-    return {"type": "bar", "stack": "time", "barWidth": 34, "name": name, "data": [value], "itemStyle": style}
-
-
-def constellation(trace: Trace) -> dict[str, Any]:
-    """Symbols sent, received and equalized in the complex plane, at most 600 of each."""
+def constellation(trace: Trace | None) -> dict[str, Any]:
+    """Symbols sent, received and equalized in the complex plane, at most 600 of each; an empty plane for None."""
+    trace = trace or Trace(_NO_SYMBOLS, _NO_SYMBOLS, _NO_SYMBOLS)
     kinds = (("received", trace.received, "#f4a261"), ("equalized", trace.equalized, "#2563eb"))
     series = [_points(name, symbols, colour, 5) for name, symbols, colour in kinds]
     series.append(_points("sent", trace.sent, "#15955a", 7) | {"symbol": "diamond"})

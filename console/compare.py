@@ -53,12 +53,12 @@ class CompareTab:
         with ui.card().classes("w-full"):
             with ui.row().classes("w-full items-center gap-4"):
                 self._chosen = ui.select(list(_FIRST), value=list(_FIRST), multiple=True, label="codecs, 2 to 4")
-                tagged(self._chosen.classes("min-w-[14rem]").props("use-chips"), "compare-codecs")
+                tagged(self._chosen.classes("field-wide").props("use-chips"), "compare-codecs")
                 self._count = ui.number("pictures", value=8, min=1, max=gallery.DRAWN, precision=0).classes("w-24")
                 self._fading = ui.select(list(get_args(FadingName)), value="none", label="fading").classes("w-28")
                 ui.label("SNR")
                 self._snr = ui.slider(min=-10, max=NO_NOISE_DB, step=0.5, value=6).props("label-always")
-                labelled(self._snr.classes("grow min-w-[10rem]"), "SNR in dB")
+                labelled(self._snr.classes("field-wide"), "SNR in dB")
                 self._button = tagged(ui.button("Compare", on_click=self._run), "compare-start")
             self._error = ErrorLine("compare-error")
         self._table = tagged(ui.column().classes("w-full"), "compare-table")

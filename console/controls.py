@@ -89,7 +89,7 @@ class Controls:
 
 
 def _select(name: str, offered: list[Any], value: Any, hint: str = "") -> ui.select:
-    chosen = ui.select(offered, value=value, label=name).props(f"data-testid={name}").classes("min-w-[7rem] grow")
+    chosen = ui.select(offered, value=value, label=name).props(f"data-testid={name}").classes("field")
     return chosen.tooltip(hint or _HELP[name])
 
 

@@ -52,7 +52,7 @@ class LiveTab:
         self._charts: list[tuple[ui.echart, tuple[str, ...]]] = []
         with ui.row().classes("w-full gap-4"):
             for name, heading, curves, unit, least, most in _CHARTS:
-                with ui.card().classes("grow basis-[45%] min-w-[min(22rem,100%)]"):
+                with ui.card().classes("half"):
                     ui.label(heading).classes("text-lg")
                     chart = ui.echart(charts.lines(curves, unit, minimum=least, maximum=most))
                     self._charts.append((tagged(chart.classes("w-full h-64"), name), curves))
@@ -79,7 +79,7 @@ class LiveTab:
     def _channel_controls(self) -> None:
         with ui.row().classes("w-full items-center gap-4"):
             ui.label("Channel, for everybody: SNR")
-            self._snr = ui.slider(min=-10, max=40, step=0.5, value=10).classes("grow max-w-md min-w-[8rem]")
+            self._snr = ui.slider(min=-10, max=40, step=0.5, value=10).classes("field max-w-md")
             ui.label().bind_text_from(self._snr, "value", lambda value: f"{value:g} dB").classes("w-16")
             labelled(tagged(self._snr, "live-snr-slider"), "SNR of the channel in dB")
             self._snr.on("change", lambda: self._set(snr_db=float(self._snr.value)))

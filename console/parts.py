@@ -24,12 +24,17 @@ def labelled(part: Part, text: str) -> Part:
     return part
 
 
-def show_picture(part: Part, data: bytes, alt: str) -> Part:
-    """Let an `img` show a picture file, inside the page; the browser finds out which kind it is."""
-    part.props["src"] = "data:image;base64," + base64.b64encode(data).decode()
+def show_address(part: Part, address: str, alt: str) -> Part:
+    """Let an `img` show what lies at an address."""
+    part.props["src"] = address
     part.props["alt"] = alt
     part.update()
     return part
+
+
+def show_picture(part: Part, data: bytes, alt: str) -> Part:
+    """Let an `img` show a picture file, inside the page; the browser finds out which kind it is."""
+    return show_address(part, "data:image;base64," + base64.b64encode(data).decode(), alt)
 
 
 def picture(data: bytes, alt: str, classes: str) -> ui.element:

@@ -119,16 +119,16 @@ class ResultsTab:
 
     def _controls(self, found: list[str]) -> None:
         with ui.row().classes("w-full items-center gap-4"):
-            self._file = ui.select(found, value=found[0], label="table", on_change=self._open).classes("min-w-[12rem]")
+            self._file = ui.select(found, value=found[0], label="table", on_change=self._open).classes("field-wide")
             tagged(self._file, "results-table")
             self._filter = ui.input("filter", placeholder="nested snr_db=0", on_change=self._draw).props("clearable")
-            tagged(self._filter.classes("grow min-w-[12rem]"), "results-filter")
+            tagged(self._filter.classes("field-wide"), "results-filter")
             self._filter.tooltip("rows with all these words; COLUMN=VALUE for the value of one column")
             self._axes = {
-                name: ui.select([], label=name, on_change=self._draw).classes("min-w-[10rem]") for name in _DEFAULTS
+                name: ui.select([], label=name, on_change=self._draw).classes("field-wide") for name in _DEFAULTS
             }
             self._each = ui.select([], multiple=True, label="a curve for each", on_change=self._draw)
-            self._each.classes("min-w-[14rem]")
+            self._each.classes("field-wide")
             again = labelled(ui.button(icon="refresh", on_click=self._open).props("flat dense"), "read again")
             again.tooltip("read the table again")
         self._error = ErrorLine("results-error")
@@ -217,6 +217,6 @@ def _draw_figures(place: ui.expansion, files: Sequence[Path]) -> None:
     place.clear()
     with place, ui.row().classes("w-full gap-4"):
         for file in files:
-            with ui.card().classes("grow basis-[30rem] min-w-0"):
+            with ui.card().classes("half"):
                 ui.label(file.stem).classes("text-sm opacity-70")
                 picture(file.read_bytes(), file.stem, "w-full bg-white rounded")

@@ -3,6 +3,7 @@
 import asyncio
 import importlib.util
 import math
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import typer
 from cli.app import app
 from client import AsyncSemLink, Entry, Kind, Trace
 from client.recording import read_recording
-from console import charts, equivalent, kb_map, live_sources
+from console import charts, equivalent, kb_map, live_sources, style, time_bar
 from console.ask import scenes
 from console.compare import Score
 from console.gallery import Gallery, drawn
@@ -61,9 +62,16 @@ def test_a_permanent_address_names_every_setting_of_a_picture_again() -> None:
 
 
 def test_emulated_stages_are_hatched_and_the_bar_is_complete() -> None:
-    chart = charts.ledger([Entry("encode", 0.002), Entry("airtime", 0.001, Kind.EMULATED), Entry("queue", 0.0)])
-    assert [bar["data"] for bar in chart["series"]] == [[2.0], [1.0]]
-    assert ["decal" in bar["itemStyle"] for bar in chart["series"]] == [False, True]
+    entries = [Entry("<encode>", 0.002), Entry("airtime", 0.001, Kind.EMULATED), Entry("queue", 0.0)]
+    bar, legend = time_bar.drawn(entries).split("</div>")
+    assert re.findall(r'class="([^"]+)" style="flex:([0-9.]+)', bar) == [
+        ("semlink-stage", "0.6667"),
+        ("semlink-stage semlink-emulated", "0.3333"),
+    ]
+    assert re.findall(r"</i>([^<]+)<b>([^<]+)", legend) == [
+        ("&lt;encode&gt;", "2.000 ms"),
+        ("airtime (emulated)", "1.000 ms"),
+    ]
 
 
 def test_the_constellation_is_square_and_not_endless() -> None:
@@ -71,6 +79,17 @@ def test_the_constellation_is_square_and_not_endless() -> None:
     chart = charts.constellation(Trace(symbols, 2 * symbols, symbols))
     assert chart["xAxis"]["max"] == chart["yAxis"]["max"] >= 4
     assert {len(one["data"]) for one in chart["series"]} == {600}
+
+
+def test_every_class_that_a_part_names_has_a_rule() -> None:
+    """There is no Tailwind that would make one in the browser; Quasar and SemLink's own have prefixes."""
+    named = set()
+    for file in Path(style.__file__).parent.glob("*.py"):
+        for text in re.findall(r"""classes\((?:add=|remove=)?f?"([^"]*)"\)""", file.read_text(encoding="utf-8")):
+            named |= set(text.split())
+    own = {name for name in named if not name.startswith(("semlink-", "text-negative", "{"))}
+    assert own <= style.RULES.keys()
+    assert {"half", "gap-4"} <= own
 
 
 def test_pictures_are_found_by_id() -> None:
