@@ -12,7 +12,7 @@ from client import Delivery, Item
 from console import charts, equivalent
 from console.gallery import Chosen
 from console.link import Link
-from console.parts import labelled, show_picture, tagged
+from console.parts import judged, labelled, show_picture, tagged
 from console.time_bar import TimeBar
 from shared.units import decibels
 
@@ -25,23 +25,22 @@ class AnswerView:
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._place = tagged(ui.column().classes("w-full invisible"), "answer")
+        self._place = tagged(ui.column().classes("w-full semlink-empty"), "answer")
         with self._place:
             with ui.row().classes("w-full gap-4 items-stretch"):
-                with ui.card().classes("half"):
+                with ui.card().classes("third"):
                     with ui.row().classes("w-full justify-center gap-6"):
                         self._pictures = {heading: _Pictured(heading) for heading in ("sent", "retrieved")}
                     self._verdict()
-                with ui.card().classes("half"):
+                with ui.card().classes("third"):
                     ui.label("Nearest items").classes("text-lg")
                     self._nearest = tagged(_nearest_table(), "nearest")
-            with ui.row().classes("w-full gap-4 items-stretch"):
-                with ui.card().classes("half"):
+                with ui.card().classes("third"):
                     ui.label("Constellation").classes("text-lg")
-                    self._constellation = ui.echart(charts.constellation(None)).classes("w-full h-80")
+                    self._constellation = ui.echart(charts.constellation(None)).classes("semlink-square")
                     tagged(self._constellation, "constellation")
-                with ui.card().classes("half"):
-                    self._time = TimeBar()
+            with ui.card().classes("w-full"):
+                self._time = TimeBar()
             with ui.card().classes("w-full"):
                 self._channel = tagged(ui.label().classes("text-sm"), "channel-report")
                 self._equivalents()
@@ -60,7 +59,7 @@ class AnswerView:
 
     def clear(self) -> None:
         """Show no answer."""
-        self._place.classes(add="invisible")
+        self._place.classes(add="semlink-empty")
 
     def show(self, chosen: Chosen, options: Mapping[str, Any], delivery: Delivery, item: Item) -> None:
         """Show one delivery. item: of the knowledge base, the answer."""
@@ -80,17 +79,12 @@ class AnswerView:
         replay = equivalent.permanent(chosen.picture_id, equivalent.replay_options(delivery))
         self._permanent.props["href"] = replay
         self._permanent.update()
-        self._place.classes(remove="invisible")
+        self._place.classes(remove="semlink-empty")
 
     def _say(self, chosen: Chosen, delivery: Delivery) -> None:
-        if not chosen.label:
-            text, colour = "the truth is not known", charts.UNKNOWN
-        elif chosen.label == delivery.label:
-            text, colour = "right", charts.RIGHT
-        else:
-            text, colour = f"wrong: it is {chosen.label}", charts.WRONG
-        self._right.set_text(text)
-        self._right.style(f"color: {colour}")
+        right = chosen.label == delivery.label if chosen.label else None
+        wrong = "the truth is not known" if right is None else f"wrong: it is {chosen.label}"
+        judged(self._right, right=right).set_text("right" if right else wrong)
         accepted = "accepted" if delivery.accepted else f"not accepted: {delivery.reason}"
         self._confidence.set_text(f"confidence {delivery.confidence:.2f}, {accepted}")
         self._bar.set_value(delivery.confidence)

@@ -42,6 +42,12 @@ def picture(data: bytes, alt: str, classes: str) -> ui.element:
     return show_picture(ui.element("img").classes(classes), data, alt)
 
 
+def judged(part: Part, *, right: bool | None) -> Part:
+    """The part in the colour of what is right, or wrong; None where that is not known."""
+    name = "semlink-unknown" if right is None else "semlink-right" if right else "semlink-wrong"
+    return part.classes(add=name, remove=" ".join({"semlink-unknown", "semlink-right", "semlink-wrong"} - {name}))
+
+
 class Latest:
     """Lets the last of several questions win: an earlier one may be answered later."""
 
@@ -63,7 +69,9 @@ class ErrorLine:
         self._label = tagged(ui.label().classes("text-negative").props('role="alert"'), name)
 
     def say(self, text: str) -> None:
-        """Show an error; an empty text takes the last one away."""
+        """Show an error, where it can be seen; an empty text takes the last one away."""
+        if text and text != self._label.text:
+            self._label.run_method("scrollIntoView", {"block": "nearest"})
         self._label.set_text(text)
 
     async def answer_of(self, question: Awaitable[Answer]) -> Answer | None:

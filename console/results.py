@@ -21,6 +21,7 @@ _EACH: Final = ("scheme", "k", "fading", "csi")
 _ROW: Final = "row"
 """Number of a row in its table, by which a point of a curve finds it."""
 _EMPTY: Final = ("", "NaN")
+_CHOICE: Final = """<q-checkbox v-model="props.selected" dense :aria-label="'command of row ' + props.row.row" />"""
 _ASK: Final = "ask.csv"
 Rows = list[dict[str, str]]
 
@@ -90,7 +91,7 @@ def curves(rows: Rows, x: str, y: str, each: Sequence[str]) -> dict[str, Any]:
          "symbolSize": 8, "color": charts.COLOURS[place % len(charts.COLOURS)]}
         for place, (name, points) in enumerate(found.items())
     ]  # fmt: skip
-    chart["xAxis"]["name"] = x
+    chart["xAxis"] |= {"name": x, "axisLabel": {"color": charts.GREY}}
     chart["tooltip"] = {"trigger": "item", "formatter": "{a}: {c}"}
     chart["legend"] |= {"type": "scroll"}
     return chart
@@ -149,7 +150,8 @@ class ResultsTab:
         for name, axis in self._axes.items():
             wanted = _DEFAULTS[name]
             axis.set_options(columns, value=wanted if wanted in columns else next(iter(columns), None))
-        self._each.set_options(columns, value=[name for name in _EACH if name in columns])
+        several = [name for name in _EACH if name in columns and len({row[name] for row in self._rows}) > 1]
+        self._each.set_options(columns, value=several or columns[:1])
         self._draw()
         self._show_figures()
 
@@ -175,6 +177,7 @@ class ResultsTab:
                 rows=[{name: _short(value) for name, value in row.items()} for row in rows],
                 columns=columns, row_key=_ROW, pagination=20, selection="single", on_select=self._row_chosen,
             ).classes("w-full").props("dense flat bordered")  # fmt: skip
+            self._shown.add_slot("body-selection", _CHOICE)
             tagged(self._shown, "results-rows")
 
     def _point_clicked(self, event: events.EChartPointClickEventArguments) -> None:

@@ -44,13 +44,16 @@ class SendTab:
             auto_upload=True,
             max_file_size=_MOST_UPLOAD_BYTES,
             on_upload=self._uploaded,
-            on_rejected=lambda: self._error.say(f"refused: choose a picture of at most {_MOST_UPLOAD_BYTES >> 20} MiB"),
+            on_rejected=lambda: self._refused.say(
+                f"refused: choose a picture file of at most {_MOST_UPLOAD_BYTES >> 20} MiB"
+            ),
         ).props('flat bordered accept="image/*,.heic"').classes("w-full semlink-upload")
         with ui.row().classes("gap-2"):
-            ui.button("Camera", icon="photo_camera", on_click=lambda: photograph(self._error)).props(
+            ui.button("Camera", icon="photo_camera", on_click=lambda: photograph(self._refused)).props(
                 "flat dense data-testid=camera"
             )
             ui.button("Draw", icon="draw", on_click=draw).props("flat dense data-testid=draw")
+        self._refused = ErrorLine("choose-error")
         ui.label("or one of the query set").classes("text-sm opacity-70")
         with ui.row().classes("gap-1"):
             for one in gallery.drawn().values():
@@ -68,6 +71,7 @@ class SendTab:
     def _take(self, chosen: Chosen) -> None:
         self._chosen = chosen
         self._error.say("")
+        self._refused.say("")
         show_address(self._shown, chosen.address, chosen.label or "the chosen picture")
         self._name.set_text(chosen.name)
 

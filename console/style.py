@@ -26,7 +26,7 @@ RULES: Final[dict[str, str]] = {
     "shrink-0": "flex-shrink:0",
     "no-wrap": "flex-wrap:nowrap",
     "half": "flex:1 1 45%;min-width:min(20rem,100%)",
-    "third": "flex:1 1 30%;min-width:min(18rem,100%)",
+    "third": "flex:1 1 22rem;min-width:min(18rem,100%)",
     "field": "flex:1 1 7rem;min-width:7rem",
     "field-wide": "flex:1 1 14rem;min-width:min(12rem,100%)",
     "min-w-0": "min-width:0",
@@ -34,6 +34,7 @@ RULES: Final[dict[str, str]] = {
     "max-w-md": "max-width:28rem",
     "items-center": "align-items:center",
     "items-start": "align-items:flex-start",
+    "items-end": "align-items:flex-end",
     "items-stretch": "align-items:stretch",
     "justify-center": "justify-content:center",
     "p-2": "padding:.5rem",
@@ -52,7 +53,6 @@ RULES: Final[dict[str, str]] = {
     "font-bold": "font-weight:700",
     "break-all": "word-break:break-all",
     "opacity-70": "opacity:.7",
-    "invisible": "visibility:hidden",
     "hidden": "display:none",
 }
 """Declarations of each class."""
@@ -75,7 +75,24 @@ _RESET: Final = """
 """
 _PAGE: Final = """
 .nicegui-content { max-width: 1680px; margin: 0 auto; }
+body { --q-primary: #1d4ed8 !important; --q-positive: #15803d !important; --q-negative: #c81e2b !important; }
+body.body--dark {
+  --q-primary: #7db0fb !important; --q-positive: #4ade80 !important; --q-negative: #f87171 !important;
+}
+.nicegui-header { background: #0f2149 !important; }
+@layer theme { /* of two important rules that of the first layer holds */
+  :focus-visible, .q-field:has(:focus-visible) .q-field__control {
+    outline: 3px solid #f59e0b !important; outline-offset: 1px !important;
+  }
+  .q-field__control :focus-visible { outline: none !important; }
+  .body--dark :is(.bg-primary, .bg-positive, .bg-negative, .q-uploader__header) { color: #0b1220 !important; }
+}
+.semlink-right { color: #117a49; } .body--dark .semlink-right { color: #4ade80; }
+.semlink-wrong { color: #c81e2b; } .body--dark .semlink-wrong { color: #f87171; }
 .q-uploader__list { padding: 0; min-height: 0; }
+.q-uploader__subtitle { display: none; }
+.semlink-empty { visibility: hidden; height: 0; overflow: hidden; }
+.semlink-square { width: min(100%, 22rem); height: auto; aspect-ratio: 1; align-self: center; }
 .semlink-bar { display: flex; height: 34px; border-radius: 4px; overflow: hidden; }
 .semlink-bar + ul { list-style: none; display: flex; flex-wrap: wrap; gap: .15rem 1.25rem; margin-top: .75rem; }
 .semlink-bar + ul li { display: flex; align-items: center; gap: .4rem; font-size: .875rem; }
@@ -84,7 +101,6 @@ _PAGE: Final = """
 .semlink-stage { background: var(--stage); min-width: 2px; }
 .semlink-emulated { background: repeating-linear-gradient(45deg, var(--stage) 0 5px, #fff9 5px 8px), var(--stage); }
 .semlink-code pre { white-space: pre-wrap; overflow-wrap: anywhere; }
-:focus-visible, .q-focusable:focus-visible, .q-tab:focus-visible { outline: 3px solid #f59e0b; outline-offset: 2px; }
 @media (min-width: 1800px) { html { font-size: 18px; } }
 @media (max-width: 500px) { .nicegui-content, .q-tab-panel { padding: 8px; } .q-card { padding: 10px; } }
 """
