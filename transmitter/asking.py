@@ -18,7 +18,7 @@ from shared.codecs.query.mask import most_relevant
 from shared.datasets.decoding import decode_picture, decode_png
 from shared.errors import SemLinkError
 from shared.frame.question import Asked, Rebuilt
-from shared.types import Bools, Complex, Ints, Pixels
+from shared.types import Bools, Complex, Floats, Ints, Pixels
 
 if TYPE_CHECKING:
     from shared.codecs.answerers import Answerer
@@ -38,12 +38,13 @@ class ToAsk(NamedTuple):
 class Original(NamedTuple):
     """What the transmitter knows of a picture that it sent for a question.
 
-    pixels: [64, 64, 3]. answer: on them. region: [64, 64], the blocks that the question needs
+    pixels: [64, 64, 3]. answer: on them. region: [64, 64], the blocks that the question needs. relevance: [8, 8]
     """
 
     pixels: Pixels
     answer: str
     region: Bools
+    relevance: Floats
 
 
 class AskedEncoding(NamedTuple):
@@ -89,7 +90,7 @@ class Asker:
         )[0]
         region = most_relevant(look.relevance).reshape(4, 4).repeat(ASKED_SIDE // 4, 0).repeat(ASKED_SIDE // 4, 1)
         return AskedEncoding(
-            Original(pixels[0], look.answers.texts()[0], region),
+            Original(pixels[0], look.answers.texts()[0], region, look.relevance[0]),
             symbols,
             3 * picture.source_height * picture.source_width,
             prepared - start,
@@ -98,8 +99,8 @@ class Asker:
         )
 
 
-def outcome(question: str, original: Original, rebuilt: Rebuilt, bits: int, symbols: int) -> Asked:
-    """Compare what the receiver rebuilt and answered with the original."""
+def outcome(question: str, original: Original, rebuilt: Rebuilt, codec: QueryCodec, mode: int) -> Asked:
+    """Compare what the receiver rebuilt and answered with the original. mode: of the burst that carried it."""
     from shared.codecs.answerers.matching import match  # noqa: PLC0415 - loads torch
 
     squared = np.square(decode_png(rebuilt.picture).astype(np.float64) - original.pixels).mean(2)
@@ -109,11 +110,12 @@ def outcome(question: str, original: Original, rebuilt: Rebuilt, bits: int, symb
         answer_on_original=original.answer,
         match=match(question, rebuilt.answer, original.answer),
         probability=rebuilt.probability,
-        bits=bits,
-        symbols=symbols,
+        bits=codec.payload_bits(mode),
+        symbols=codec.symbols,
         psnr_db=_psnr_db(squared.mean()),
         psnr_db_region=_psnr_db(squared[original.region].mean()),
         picture=rebuilt.picture,
+        sent_cells=tuple(codec.sent_cells(original.relevance[None], mode).ravel().tolist()),
     )
 
 

@@ -207,9 +207,8 @@ class SendPipeline:
         if request.question is None or encoded.original is None or reception is None or reception.rebuilt is None:
             return delivery
         assert isinstance(codec, QueryCodec)
-        bits = codec.payload_bits(exchanges[-1].burst.codec.mode)
-        asked = outcome(request.question.text, encoded.original, reception.rebuilt, bits, codec.symbols)
-        return replace(delivery, asked=asked)
+        mode = exchanges[-1].burst.codec.mode
+        return replace(delivery, asked=outcome(request.question.text, encoded.original, reception.rebuilt, codec, mode))
 
     async def stop(self) -> None:
         """End the threads; what waits for them is cancelled."""

@@ -220,6 +220,7 @@ class Asked(_message.Message):
     PSNR_DB_FIELD_NUMBER: _builtins.int
     PSNR_DB_REGION_FIELD_NUMBER: _builtins.int
     PICTURE_FIELD_NUMBER: _builtins.int
+    SENT_CELLS_FIELD_NUMBER: _builtins.int
     question: _builtins.str
     answer: _builtins.str
     """The receiver's, on the rebuilt picture; empty if nothing arrived."""
@@ -235,6 +236,12 @@ class Asked(_message.Message):
     psnr_db_region: _builtins.float
     picture: _builtins.bytes
     """PNG file"""
+    @_builtins.property
+    def sent_cells(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]:
+        """64 cells of the picture, 8 x 8, row by row: whether each is among those that the transmitter spends the bits on. The
+        receiver reads the same from the positions in the payload.
+        """
+
     def __init__(
         self,
         *,
@@ -248,10 +255,11 @@ class Asked(_message.Message):
         psnr_db: _builtins.float = ...,
         psnr_db_region: _builtins.float = ...,
         picture: _builtins.bytes = ...,
+        sent_cells: _abc.Iterable[_builtins.bool] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "answer_on_original", b"answer_on_original", "bits", b"bits", "match", b"match", "picture", b"picture", "probability", b"probability", "psnr_db", b"psnr_db", "psnr_db_region", b"psnr_db_region", "question", b"question", "symbols", b"symbols"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "answer_on_original", b"answer_on_original", "bits", b"bits", "match", b"match", "picture", b"picture", "probability", b"probability", "psnr_db", b"psnr_db", "psnr_db_region", b"psnr_db_region", "question", b"question", "sent_cells", b"sent_cells", "symbols", b"symbols"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

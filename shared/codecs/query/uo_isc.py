@@ -26,7 +26,7 @@ from shared.codecs.query.klt import BlockLdpc, judge_on
 from shared.codecs.query.numbers import from_bits, to_bits
 from shared.codecs.query.tokens import Layout
 from shared.codecs.query.uo_isc_network import Features, UoIscNetwork
-from shared.types import Bits, Bools, Ints, Pixels
+from shared.types import Bits, Bools, Floats, Ints, Pixels
 
 FINE_LAYERS: Final = 3
 """Of the judge's tower, down to the finer of the hidden states."""
@@ -60,6 +60,11 @@ class TokenSource:
             relevance = self._judge.look(asked.pixels, asked.words).relevance
         layout = layout or tokens.layout_of(bits)
         return self.encode_cells(asked, tokens.choose_cells(relevance, layout.tokens), bits, layout)
+
+    def cells(self, relevance: Floats, bits: int) -> Bools:
+        """See `Source`: the cells that become tokens."""
+        chosen = tokens.choose_cells(relevance, tokens.layout_of(bits).tokens)
+        return chosen.reshape(-1, tokens.CELLS, tokens.CELLS)
 
     def encode_cells(self, asked: Asked, chosen: Bools, bits: int, layout: Layout) -> Bits:
         """The same, with the cells that become tokens: [B, 64], `layout.tokens` in each picture."""
