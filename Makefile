@@ -116,6 +116,21 @@ clean:  ## remove caches and build leftovers; .venv and out stay
 	@rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
+##@ Attack
+.PHONY: fuzz chaos soak
+SECONDS ?= 60
+SEED ?= 1
+fuzz: $(DEVELOPS)  ## change inputs of each group of parsers, and messages to the services, for SECONDS=60 each; GROUPS='files sockets'
+	@$(BIN)/python -m tests.fuzz $(SECONDS) $(GROUPS)
+
+MINUTES ?= 10
+chaos: $(DEVELOPS)  ## kill, stop, fill and reset a link under load for MINUTES=10, into out/chaos/report.md; SEED=1 again does the same
+	@$(BIN)/python -m tests.chaos $(MINUTES) --seed $(SEED)
+
+HOURS ?= 1
+soak: $(DEVELOPS)  ## run a link for HOURS=1 and draw memory, descriptors, threads and latency, into out/soak.png
+	@$(BIN)/python -m tests.soak $(HOURS)
+
 ##@ Release
 .PHONY: lock audit release
 UPGRADE ?=

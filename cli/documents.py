@@ -10,7 +10,19 @@ from pydantic import ConfigDict, Field, create_model
 from typing_extensions import TypedDict
 
 from cli.doctor.checks import Finding
-from cli.kb.documents import Added, Built, Calibrated, Item, KbReport, Line, Relabelled, Removed, Thinned, Tuned
+from cli.kb.documents import (
+    Added,
+    Built,
+    Calibrated,
+    Item,
+    KbReport,
+    Line,
+    Relabelled,
+    Removed,
+    SkippedSource,
+    Thinned,
+    Tuned,
+)
 from shared.frame.channel_records import ChannelStatistics
 from shared.frame.delivery import Delivery
 from shared.frame.kb import Found, Kept, KnowledgeBaseInfo, Snapshot, Verification
@@ -154,7 +166,9 @@ class Features(TypedDict):
     items: int
     dim: int
     clip: str
+    clip_fingerprint: str
     skipped: list[str]
+    skipped_sources: list[SkippedSource]
 
 
 class Exported(TypedDict):

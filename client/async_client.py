@@ -37,6 +37,7 @@ from protos.semlink.v1 import transmitter_pb2 as api
 from protos.semlink.v1.transmitter_pb2_grpc import TransmitterStub
 from shared.frame.delivery import Delivery, TransmitterInfo
 from shared.rpc.dial import Dialer, Security
+from shared.rpc.status import FinalStatus
 from shared.wire import from_message
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ class _Stream:
 
     async def answers(self, send_images: Any, order: Order) -> AsyncIterator[Answer]:
         call = send_images(self._requests())
-        reader = asyncio.create_task(self._read(call))
+        reader = asyncio.create_task(self._read(call, FinalStatus(call)))
         try:
             while (answer := await self._inbox.get()) is not None:
                 for ready in order.put(answer):
@@ -181,10 +182,13 @@ class _Stream:
                 return
             yield position, picture
 
-    async def _read(self, call: AsyncIterable[api.SendImagesResponse]) -> None:
+    async def _read(self, call: AsyncIterable[api.SendImagesResponse], status: FinalStatus) -> None:
         with self._journal.reading():
-            async for response in call:
-                self._journal.settle(response)
+            try:
+                async for response in call:
+                    self._journal.settle(response)
+            except grpc.RpcError as error:
+                raise await status.error(error) from error
 
 
 async def _off_loop(picture: Any, build: Callable[..., Built], *args: Any) -> Built:

@@ -1,4 +1,7 @@
-"""An answer on the page: the pictures side by side, what the receiver says, where symbols and time went."""
+"""An answer on the page: the pictures side by side, what the receiver says, where symbols and time went.
+
+Its parts are made once, and each answer changes what they show: to make them takes the browser longer.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -9,83 +12,115 @@ from client import Delivery, Item
 from console import charts, equivalent
 from console.gallery import Chosen
 from console.link import Link
-from console.parts import labelled, picture
+from console.parts import judged, labelled, show_picture, tagged
+from console.time_bar import TimeBar
 from shared.units import decibels
 
 RECEIVED: Final = "received"
 """Key of what the page received last: the label of the answer, and the embedding."""
 
 
-def show_answer(link: Link, chosen: Chosen, options: Mapping[str, Any], delivery: Delivery, item: Item) -> None:
-    """Draw one delivery into the current place of the page. item: of the knowledge base, the answer."""
-    if delivery.trace is not None and delivery.trace.embedding is not None:
-        app.storage.client[RECEIVED] = (delivery.label, delivery.trace.embedding)
-    with ui.row().classes("w-full gap-4 items-start"):
-        with ui.card().classes("grow basis-[45%] min-w-[min(20rem,100%)]"):
-            _pictures(chosen, delivery, item)
-            _verdict(chosen, delivery)
-        with ui.card().classes("grow basis-[45%] min-w-[min(20rem,100%)]"):
-            ui.label("Nearest items").classes("text-lg")
-            _nearest(delivery)
-    with ui.row().classes("w-full gap-4 items-stretch"):
-        with ui.card().classes("grow basis-[45%] min-w-[min(20rem,100%)]"):
-            ui.label("Constellation").classes("text-lg")
-            if delivery.trace is not None and len(delivery.trace.sent):
-                ui.echart(charts.constellation(delivery.trace)).classes("w-full h-80").props(
-                    "data-testid=constellation"
-                )
-        with ui.card().classes("grow basis-[45%] min-w-[min(20rem,100%)]"):
-            total = f"Where the time went: {1e3 * delivery.total_seconds:.2f} ms"
-            ui.label(total).classes("text-lg")
-            ui.echart(charts.ledger(delivery.ledger)).classes("w-full h-64").props("data-testid=ledger")
-    with ui.card().classes("w-full"):
-        _channel(delivery)
-        _equivalents(link, chosen, options, delivery)
+class AnswerView:
+    """The place of one page where answers are shown, in the current place of the page; empty before the first."""
 
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._place = tagged(ui.column().classes("w-full semlink-empty"), "answer")
+        with self._place:
+            with ui.row().classes("w-full gap-4 items-stretch"):
+                with ui.card().classes("third"):
+                    with ui.row().classes("w-full justify-center gap-6"):
+                        self._pictures = {heading: _Pictured(heading) for heading in ("sent", "retrieved")}
+                    self._verdict()
+                with ui.card().classes("third"):
+                    ui.label("Nearest items").classes("text-lg")
+                    self._nearest = tagged(_nearest_table(), "nearest")
+                with ui.card().classes("third"):
+                    ui.label("Constellation").classes("text-lg")
+                    self._constellation = ui.echart(charts.constellation(None)).classes("semlink-square")
+                    tagged(self._constellation, "constellation")
+            with ui.card().classes("w-full"):
+                self._time = TimeBar()
+            with ui.card().classes("w-full"):
+                self._channel = tagged(ui.label().classes("text-sm"), "channel-report")
+                self._equivalents()
 
-def _pictures(chosen: Chosen, delivery: Delivery, item: Item) -> None:
-    with ui.row().classes("w-full justify-center gap-6"):
-        for heading, data, label in (
-            ("sent", chosen.data, chosen.label),
-            ("retrieved", item.thumbnail, delivery.label),
-        ):
-            with ui.column().classes("items-center gap-1"):
-                ui.label(heading).classes("text-sm opacity-70")
-                if data:
-                    picture(data, f"{heading}: {label or chosen.name}", "w-36 h-36 object-contain rounded")
-                else:
-                    ui.label("no picture").classes("w-36 h-36")
-                ui.label(label or "label not known").classes("font-bold").props(f"data-testid={heading}")
+    def _verdict(self) -> None:
+        with ui.row().classes("w-full items-center gap-3"):
+            self._right = tagged(ui.label().classes("text-xl font-bold"), "verdict")
+            self._confidence = tagged(ui.label(), "confidence")
+        self._bar = labelled(ui.linear_progress(0, show_value=False).props("instant-feedback"), "confidence")
 
+    def _equivalents(self) -> None:
+        self._command = tagged(ui.code("", language="bash").classes("w-full semlink-code"), "command")
+        self._python = tagged(ui.code("", language="python").classes("w-full semlink-code"), "python")
+        text = "Permanent link: this burst again, with the same noise"
+        self._permanent = tagged(ui.link(text, "/"), "permanent")
 
-def _verdict(chosen: Chosen, delivery: Delivery) -> None:
-    if not chosen.label:
-        text, colour = "the truth is not known", charts.UNKNOWN
-    elif chosen.label == delivery.label:
-        text, colour = "right", charts.RIGHT
-    else:
-        text, colour = f"wrong: it is {chosen.label}", charts.WRONG
-    with ui.row().classes("w-full items-center gap-3"):
-        ui.label(text).classes("text-xl font-bold").style(f"color: {colour}").props("data-testid=verdict")
+    def clear(self) -> None:
+        """Show no answer."""
+        self._place.classes(add="semlink-empty")
+
+    def show(self, chosen: Chosen, options: Mapping[str, Any], delivery: Delivery, item: Item) -> None:
+        """Show one delivery. item: of the knowledge base, the answer."""
+        if delivery.trace is not None and delivery.trace.embedding is not None:
+            app.storage.client[RECEIVED] = (delivery.label, delivery.trace.embedding)
+        self._pictures["sent"].show(chosen.data, chosen.label, chosen.name)
+        self._pictures["retrieved"].show(item.thumbnail, delivery.label, item.item_id)
+        self._say(chosen, delivery)
+        self._nearest.rows = _nearest_rows(delivery)
+        self._constellation.options.update(charts.constellation(delivery.trace))
+        self._constellation.update()
+        self._time.show(delivery.ledger, delivery.total_seconds)
+        self._channel.set_text(_report(delivery))
+        address = self._link.addresses["transmitter"]
+        self._command.set_content(equivalent.command(chosen.name, options, address))
+        self._python.set_content(equivalent.python(chosen.name, options, address))
+        replay = equivalent.permanent(chosen.picture_id, equivalent.replay_options(delivery))
+        self._permanent.props["href"] = replay
+        self._permanent.update()
+        self._place.classes(remove="semlink-empty")
+
+    def _say(self, chosen: Chosen, delivery: Delivery) -> None:
+        right = chosen.label == delivery.label if chosen.label else None
+        wrong = "the truth is not known" if right is None else f"wrong: it is {chosen.label}"
+        judged(self._right, right=right).set_text("right" if right else wrong)
         accepted = "accepted" if delivery.accepted else f"not accepted: {delivery.reason}"
-        ui.label(f"confidence {delivery.confidence:.2f}, {accepted}").props("data-testid=confidence")
-    labelled(ui.linear_progress(delivery.confidence, show_value=False), "confidence")
+        self._confidence.set_text(f"confidence {delivery.confidence:.2f}, {accepted}")
+        self._bar.set_value(delivery.confidence)
 
 
-def _nearest(delivery: Delivery) -> None:
-    rows = [
-        {"label": hit.label, "item": hit.item_id, "distance": f"{hit.distance:.3f}", "key": place}
-        for place, hit in enumerate(delivery.top)
-    ]
+class _Pictured:
+    """One of the two pictures, with its label below."""
+
+    def __init__(self, heading: str) -> None:
+        self._heading = heading
+        with ui.column().classes("items-center gap-1"):
+            ui.label(heading).classes("text-sm opacity-70")
+            self._picture = ui.element("img").classes("w-36 h-36 object-contain rounded")
+            self._label = tagged(ui.label().classes("font-bold"), heading)
+
+    def show(self, data: bytes, label: str, name: str) -> None:
+        """Show a picture file, or nothing where it is empty. label: empty where it is not known."""
+        show_picture(self._picture, data, f"{self._heading}: {label or name}")
+        self._label.set_text(label or "label not known")
+
+
+def _nearest_table() -> ui.table:
     columns: list[dict[str, Any]] = [
         {"name": name, "label": name, "field": name, "align": "left"} for name in ("label", "item", "distance")
     ]
-    ui.table(rows=rows, columns=columns, row_key="key").props("flat dense").classes("w-full").props(
-        "data-testid=nearest"
-    )
+    return ui.table(rows=[], columns=columns, row_key="key").props("flat dense").classes("w-full")
 
 
-def _channel(delivery: Delivery) -> None:
+def _nearest_rows(delivery: Delivery) -> list[dict[str, Any]]:
+    return [
+        {"label": hit.label, "item": hit.item_id, "distance": f"{hit.distance:.3f}", "key": place}
+        for place, hit in enumerate(delivery.top)
+    ]
+
+
+def _report(delivery: Delivery) -> str:
     report = delivery.channel
     genies = ", ".join(delivery.genies)
     words = [
@@ -100,16 +135,4 @@ def _channel(delivery: Delivery) -> None:
         f"genies: {genies}" if genies else "",
         f"burst {delivery.burst_id}",
     ]
-    ui.label(" · ".join(word for word in words if word)).props("data-testid=channel-report").classes("text-sm")
-
-
-def _equivalents(link: Link, chosen: Chosen, options: Mapping[str, Any], delivery: Delivery) -> None:
-    address = link.addresses["transmitter"]
-    ui.code(equivalent.command(chosen.name, options, address), language="bash").classes("w-full").props(
-        "data-testid=command"
-    )
-    ui.code(equivalent.python(chosen.name, options, address), language="python").classes("w-full").props(
-        "data-testid=python"
-    )
-    permanent = equivalent.permanent(chosen.picture_id, equivalent.replay_options(delivery))
-    ui.link("Permanent link: this burst again, with the same noise", permanent).props("data-testid=permanent")
+    return " · ".join(word for word in words if word)

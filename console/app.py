@@ -1,23 +1,25 @@
 """The page, and the server of it."""
 
+import asyncio
 import socket
 from collections.abc import Callable
 from typing import Final
 
-from fastapi import Request
+from fastapi import Request, Response
 from nicegui import app, ui
 
 from console.ask import AskTab
 from console.compare import CompareTab
-from console.gallery import Gallery
+from console.gallery import Gallery, drawn
 from console.kb import KnowledgeBaseTab
 from console.link import SERVICES, Link
 from console.live import LiveTab
 from console.parts import labelled
 from console.results import ResultsTab
 from console.send import SendTab
+from console.style import STYLE
 from console.take import SCRIPT
-from shared.errors import Unavailable
+from shared.errors import NotFound, Unavailable
 
 _LOOK_SECONDS: Final = 2.0
 _RECONNECT_SECONDS: Final = 30.0
@@ -30,12 +32,9 @@ _TABS: Final[dict[str, Callable[[Link, Gallery], object]]] = {
     "Results": ResultsTab,
 }
 """The tabs after Send, and what draws each."""
-_STYLE: Final = """
-.nicegui-content { max-width: 1680px; margin: 0 auto; }
-.q-uploader__list { padding: 0; min-height: 0; }
-@media (min-width: 1800px) { html { font-size: 18px; } }
-@media (max-width: 500px) { .nicegui-content, .q-tab-panel { padding: 8px; } }
-"""
+_CHARTS: Final = 'import("nicegui-echart")'
+"""Loads what draws the charts, 1.1 MB, before the first one is wanted."""
+_KEEP: Final = {"Cache-Control": "max-age=86400"}
 
 
 def serve(link: Link, host: str, port: int, *, show: bool, ready: Callable[[str], None]) -> None:
@@ -50,11 +49,24 @@ def serve(link: Link, host: str, port: int, *, show: bool, ready: Callable[[str]
     async def page(request: Request) -> None:
         await _page(link, pictures, request)
 
-    app.on_startup(lambda: ready(f"http://{host}:{chosen}"))
+    @app.get("/pictures/{picture_id}")
+    async def shown(picture_id: str) -> Response:
+        try:
+            data = pictures.get(picture_id).data
+        except NotFound as error:
+            return Response(str(error), status_code=404)
+        return Response(data, media_type="image/png", headers=_KEEP)
+
+    async def start() -> None:
+        await asyncio.to_thread(drawn)  # takes a second or two, and every page shows them
+        ready(f"http://{host}:{chosen}")
+
+    app.on_startup(start)
+    app.on_shutdown(link.close)
     app.timer(_LOOK_SECONDS, link.look)
     ui.run(
         host=host, port=chosen, title="SemLink", dark=None, reload=False, show=show, show_welcome_message=False,
-        favicon="📡",
+        favicon="📡", tailwind=False,
     )  # fmt: skip
 
 
@@ -70,7 +82,7 @@ def _port(host: str, port: int) -> int:
 
 
 async def _page(link: Link, pictures: Gallery, request: Request) -> None:
-    ui.add_css(_STYLE)
+    ui.add_css(STYLE)
     ui.add_body_html(SCRIPT)
     with ui.header().classes("items-center gap-x-4 gap-y-0 py-1"):
         ui.label("SemLink").classes("text-xl font-bold")
@@ -84,9 +96,17 @@ async def _page(link: Link, pictures: Gallery, request: Request) -> None:
     with ui.tab_panels(tabs, value=names[0], animated=False, keep_alive=True).classes("w-full bg-transparent"):
         with ui.tab_panel(names[0]):
             send = SendTab(link, pictures)
-        for tab, make in zip(names[1:], _TABS.values(), strict=True):
-            with ui.tab_panel(tab):
+        panels = [ui.tab_panel(name) for name in names[1:]]
+
+    async def complete() -> None:
+        """Draw the other tabs after the first paint, one after the other."""
+        ui.run_javascript(_CHARTS)
+        for panel, make in zip(panels, _TABS.values(), strict=True):
+            with panel:
                 make(link, pictures)
+            await asyncio.sleep(0.02)
+
+    ui.timer(0.05, complete, once=True)
     _follow(link, chips, send)
     replay, picture = request.query_params.get("replay"), request.query_params.get("picture")
     if replay and picture:

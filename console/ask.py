@@ -1,20 +1,26 @@
-"""The tab Ask: a question about a picture; what the receiver rebuilt, and both answers."""
+"""The tab Ask: a question about a picture; what of it is sent, what the receiver rebuilt, and both answers."""
 
 import asyncio
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from nicegui import events, ui
 
 from client import Delivery
+from console.controls import snr_slider
 from console.gallery import Gallery
 from console.link import Link
-from console.parts import ErrorLine, labelled, picture, show_picture, tagged
-from shared.datasets.decoding import encode_png
+from console.parts import ErrorLine, judged, labelled, picture, show_picture, tagged
+from shared.codecs.base.picture import dim_unsent, fit_picture
+from shared.datasets.decoding import decode_picture, encode_png
 from shared.datasets.scenes import draw_scenes, questions_about
 
 _SCENES: Final = 8
 _SPLIT: Final = "seen"
+_MOST_DB: Final = 30.0
+_SHOWN_SIDE: Final = 256
+"""Of the picture with what is sent, pixels; a multiple of 8."""
 
 
 class Scene(NamedTuple):
@@ -41,19 +47,18 @@ class AskTab:
     def __init__(self, link: Link, _: Gallery) -> None:
         self._link, self._data = link, b""
         with ui.card().classes("w-full"):
-            with ui.row().classes("gap-1 items-center"):
+            with ui.row().classes("gap-1 items-end"):
                 self._shown = ui.element("img").classes("w-24 h-24 rounded")
                 self._offered = ui.row().classes("gap-1")
             ui.upload(label="Drop or choose a picture", auto_upload=True, on_upload=self._uploaded).props(
                 'flat dense accept="image/*"'
             ).classes("w-full max-w-md")
             with ui.row().classes("w-full items-center gap-4"):
-                self._question = tagged(ui.input("question").classes("grow min-w-[14rem]"), "question")
+                self._question = tagged(ui.input("question").classes("field-wide"), "question")
                 self._question.on("keydown.enter", self._ask)
                 self._bits = ui.number("bits", value=384, min=64, max=8192, precision=0).classes("w-24")
                 self._codec = ui.select(_CODECS, value=_CODECS[0], label="codec").classes("w-36")
-                self._snr = ui.slider(min=-4, max=30, step=0.5, value=8).props("label-always").classes("grow max-w-xs")
-                labelled(self._snr, "SNR in dB")
+                self._snr = snr_slider("ask-snr", 8, _MOST_DB)
                 self._button = tagged(ui.button("Ask", icon="help", on_click=self._ask), "ask")
             self._error = ErrorLine("ask-error")
         self._answer = tagged(ui.row().classes("w-full gap-4"), "asked")
@@ -88,9 +93,10 @@ class AskTab:
         finally:
             self._button.enable()
         if delivery is not None:
+            sent = await asyncio.to_thread(what_is_sent, data, delivery.asked.sent_cells) if delivery.asked else b""
             self._answer.clear()
             with self._answer:
-                _show(data, delivery)
+                _show(data, sent, delivery)
 
     def _options(self) -> Any:
         snr_db = float(self._snr.value)
@@ -98,20 +104,38 @@ class AskTab:
         return {"bits": bits, "codec": self._codec.value, "snr_db": snr_db, "design_snr_db": snr_db, "timeout": 120.0}
 
 
-def _show(data: bytes, delivery: Delivery) -> None:
+def what_is_sent(data: bytes, cells: Sequence[bool]) -> bytes:
+    """A picture file as its codec sees it, square, pale where nothing or little is sent: PNG. cells: see `Asked`.
+
+    Empty without cells, which older transmitters do not tell.
+    """
+    if not cells:
+        return b""
+    pixels = fit_picture(decode_picture(data, target_size=_SHOWN_SIDE).image, _SHOWN_SIDE)
+    return encode_png(dim_unsent(pixels, cells))
+
+
+def _show(data: bytes, sent: bytes, delivery: Delivery) -> None:
     asked = delivery.asked
     if asked is None:
         ui.label("the receiver answers no questions here: whoever asks does not sit there (--question-at-receiver)")
         return
-    for heading, shown in (("sent", data), ("rebuilt by the receiver", asked.picture)):
-        with ui.card().classes("items-center"):
-            ui.label(heading).classes("text-sm opacity-70")
-            picture(shown, heading, "w-48 h-48")
-    with ui.card().classes("grow basis-80 min-w-0"):
+    cells = f"what is sent: {sum(asked.sent_cells)} of {len(asked.sent_cells)} cells"
+    for heading, name, shown in (
+        ("the picture", "ask-original", data),
+        (cells, "ask-sent", sent),
+        ("rebuilt by the receiver", "ask-rebuilt", asked.picture),
+    ):
+        if shown:
+            with ui.card().classes("items-center"):
+                ui.label(heading).classes("text-sm opacity-70")
+                tagged(picture(shown, heading, "w-48 h-48 object-cover rounded"), name)
+    with ui.card().classes("third"):
         ui.label(asked.question).classes("text-lg")
         answer = f"the receiver says: {asked.answer or 'nothing'} (probability {asked.probability:.2f})"
-        tagged(ui.label(answer), "ask-answer").classes("font-bold")
-        ui.label(f"on the original: {asked.answer_on_original}; {'the same' if asked.match else 'not the same'}")
+        judged(tagged(ui.label(answer), "ask-answer"), right=asked.match).classes("font-bold")
+        same = "the same" if asked.match else "not the same"
+        ui.label(f"the transmitter, on the original: {asked.answer_on_original}; {same}")
         ui.label(f"{asked.bits} bits in {asked.symbols} symbols, cbr_total {delivery.cbr_total:.4f}")
         ui.label(f"PSNR {asked.psnr_db:.1f} dB, where the question is about {asked.psnr_db_region:.1f} dB")
         ui.label(f"{1e3 * delivery.total_seconds:.1f} ms · burst {delivery.burst_id}").classes("text-sm opacity-70")

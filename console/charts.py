@@ -4,62 +4,45 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
-from client import Entry, Kind, Trace
+import numpy as np
+
+from client import Trace
 from shared.phy.conditions.schedule import Schedule
 from shared.types import Complex
 
-RIGHT, WRONG, UNKNOWN = "#15955a", "#d92d3a", "#64748b"
+RIGHT, WRONG = "#15955a", "#d92d3a"
+_INTERVAL: Final = {"type": "dashed", "width": 1}
+"""How the ends of an interval are drawn, in the colour of what lies in it."""
 COLOURS: Final = (
     "#1e3a8a", "#2563eb", "#60a5fa", "#0f766e", "#2dd4bf", "#a3b18a", "#e9c46a", "#f4a261", "#e76f51", "#9d4edd",
     "#c77dff", "#6d6875", "#b5838d", "#8d99ae",
 )  # fmt: skip
-_HATCH: Final = {"symbol": "rect", "dashArrayX": [1, 0], "dashArrayY": [3, 4], "rotation": -0.785, "color": "#fff9"}
-_GREY: Final = "#8b95a5"  # readable on white and on black
+GREY: Final = "#8b95a5"  # readable on white and on black
+_NAME: Final = {"color": GREY}
+_INNER: Final = {"color": GREY, "showMinLabel": False, "showMaxLabel": False}
+"""Labels of an axis whose ends are no round numbers."""
 _MOST_POINTS: Final = 600
+_NO_SYMBOLS: Final = np.zeros(0, np.complex64)
 
 
-def ledger(entries: Sequence[Entry]) -> dict[str, Any]:
-    """One stacked bar of all stages, in milliseconds; emulated ones are hatched."""
-    shown = [entry for entry in entries if entry.seconds > 0]
-    bars = [_bar(entry, COLOURS[place % len(COLOURS)]) for place, entry in enumerate(shown)]
-    return {
-        "animation": False,
-        "tooltip": {"trigger": "item", "formatter": "{a}: {c} ms"},
-        "legend": {"bottom": 0, "textStyle": {"color": _GREY}, "itemWidth": 14},
-        "grid": {"left": 10, "right": 20, "top": 10, "bottom": 110},
-        "xAxis": {"type": "value", "name": "ms", "axisLabel": {"color": _GREY}, "splitLine": {"show": False}},
-        "yAxis": {"type": "category", "data": [""], "axisLine": {"show": False}, "axisTick": {"show": False}},
-        "series": bars,
-    }
-
-
-def _bar(entry: Entry, colour: str) -> dict[str, Any]:
-    style: dict[str, Any] = {"color": colour}
-    emulated = entry.kind is Kind.EMULATED
-    if emulated:
-        style["decal"] = _HATCH
-    name = f"{entry.stage} (emulated)" if emulated else str(entry.stage)
-    value = round(1e3 * entry.seconds, 4)
-    return {"type": "bar", "stack": "time", "barWidth": 34, "name": name, "data": [value], "itemStyle": style}
-
-
-def constellation(trace: Trace) -> dict[str, Any]:
-    """Symbols sent, received and equalized in the complex plane, at most 600 of each."""
+def constellation(trace: Trace | None) -> dict[str, Any]:
+    """Symbols sent, received and equalized in the complex plane, at most 600 of each; an empty plane for None."""
+    trace = trace or Trace(_NO_SYMBOLS, _NO_SYMBOLS, _NO_SYMBOLS)
     kinds = (("received", trace.received, "#f4a261"), ("equalized", trace.equalized, "#2563eb"))
     series = [_points(name, symbols, colour, 5) for name, symbols, colour in kinds]
     series.append(_points("sent", trace.sent, "#15955a", 7) | {"symbol": "diamond"})
     reach = max((abs(value) for one in series for point in one["data"] for value in point), default=1.0)
     axis = {
-        "type": "value", "min": -_rounded(reach), "max": _rounded(reach), "axisLabel": {"color": _GREY},
+        "type": "value", "min": -_rounded(reach), "max": _rounded(reach), "axisLabel": _INNER,
         "splitLine": {"lineStyle": {"opacity": 0.25}},
     }  # fmt: skip
     return {
         "animation": False,
         "tooltip": {"formatter": "{a}: {c}"},
-        "legend": {"bottom": 0, "textStyle": {"color": _GREY}},
+        "legend": {"bottom": 0, "textStyle": {"color": GREY}},
         "grid": {"left": 40, "right": 20, "top": 25, "bottom": 55},
-        "xAxis": axis | {"name": "I"},
-        "yAxis": axis | {"name": "Q"},
+        "xAxis": axis | {"name": "I", "nameTextStyle": _NAME},
+        "yAxis": axis | {"name": "Q", "nameTextStyle": _NAME},
         "series": series,
     }
 
@@ -79,14 +62,16 @@ def lines(names: Sequence[str], unit: str, *, minimum: float | None = None, maxi
     return {
         "animation": False,
         "tooltip": {"trigger": "axis"},
-        "legend": {"bottom": 0, "textStyle": {"color": _GREY}},
+        "legend": {"bottom": 0, "textStyle": {"color": GREY}},
         "grid": {"left": 50, "right": 15, "top": 30, "bottom": 50},
-        "xAxis": {"type": "value", "min": "dataMin", "max": "dataMax", "axisLabel": {"color": _GREY},
+        "xAxis": {"type": "value", "nameTextStyle": _NAME, "min": "dataMin", "max": "dataMax",
+                  "axisLabel": _INNER,
                   "splitLine": {"lineStyle": {"opacity": 0.15}}},
-        "yAxis": {"type": "value", "name": unit, "scale": True, "min": minimum, "max": maximum,
-                  "axisLabel": {"color": _GREY}, "splitLine": {"lineStyle": {"opacity": 0.25}}},
+        "yAxis": {"type": "value", "name": unit, "nameTextStyle": _NAME, "scale": True, "min": minimum, "max": maximum,
+                  "axisLabel": {"color": GREY}, "splitLine": {"lineStyle": {"opacity": 0.25}}},
         "series": [
             {"type": "line", "name": name, "showSymbol": False, "data": [], "color": COLOURS[1 + 3 * place]}
+            | ({"color": COLOURS[2], "lineStyle": _INTERVAL} if name in {"lower", "upper"} else {})
             for place, name in enumerate(names)
         ],
     }  # fmt: skip
@@ -108,7 +93,7 @@ def timeline(schedule: Schedule, seconds: float) -> dict[str, Any]:
     points = zip(places, values, strict=True)
     chart["series"][0]["data"] = [[round(x, 3), round(y, 3)] for x, y in points if math.isfinite(y)]
     chart["series"][0] |= {"step": "end", "markLine": {
-        "symbol": "none", "animation": False, "label": {"formatter": f"{seconds:.1f} s", "color": _GREY},
+        "symbol": "none", "animation": False, "label": {"formatter": f"{seconds:.1f} s", "color": GREY},
         "lineStyle": {"color": WRONG, "type": "solid", "width": 2}, "data": [{"xAxis": round(at, 3)}],
     }}  # fmt: skip
     chart["xAxis"] |= {"min": 0, "max": length, "name": "s"}

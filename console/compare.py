@@ -10,11 +10,11 @@ from typing import Any, Final, get_args
 from nicegui import ui
 
 from client import Delivery, SemLinkError
-from console import charts, gallery
-from console.controls import NO_NOISE_DB
+from console import gallery
+from console.controls import NO_NOISE_DB, snr_slider
 from console.gallery import Chosen, Gallery
 from console.link import Link
-from console.parts import ErrorLine, labelled, picture, tagged
+from console.parts import ErrorLine, judged, picture, show_address, tagged
 from shared.phy.conditions.settings import FadingName
 
 _FEWEST: Final = 2
@@ -53,13 +53,11 @@ class CompareTab:
         with ui.card().classes("w-full"):
             with ui.row().classes("w-full items-center gap-4"):
                 self._chosen = ui.select(list(_FIRST), value=list(_FIRST), multiple=True, label="codecs, 2 to 4")
-                tagged(self._chosen.classes("min-w-[14rem]").props("use-chips"), "compare-codecs")
+                tagged(self._chosen.classes("field-wide").props("use-chips"), "compare-codecs")
                 self._count = ui.number("pictures", value=8, min=1, max=gallery.DRAWN, precision=0).classes("w-24")
                 self._fading = ui.select(list(get_args(FadingName)), value="none", label="fading").classes("w-28")
-                ui.label("SNR")
-                self._snr = ui.slider(min=-10, max=NO_NOISE_DB, step=0.5, value=6).props("label-always")
-                labelled(self._snr.classes("grow min-w-[10rem]"), "SNR in dB")
-                self._button = tagged(ui.button("Compare", on_click=self._run), "compare-start")
+                self._snr = snr_slider("compare-snr", 6, NO_NOISE_DB)
+                self._button = tagged(ui.button("Compare", icon="compare", on_click=self._run), "compare-start")
             self._error = ErrorLine("compare-error")
         self._table = tagged(ui.column().classes("w-full"), "compare-table")
         ui.timer(1.0, self._offer)
@@ -89,7 +87,8 @@ class CompareTab:
         scores, labels = {codec: Score() for codec in codecs}, {}
         stream = random.getrandbits(31)
         self._table.clear()
-        with self._table, ui.grid(columns=1 + len(codecs)).classes("w-full gap-2 items-center"):
+        columns = f"max-content repeat({len(codecs)}, minmax(0, 1fr))"
+        with self._table, ui.grid(columns=columns).classes("w-full gap-2 items-center"):
             ui.label("sent").classes("font-bold")
             for codec in codecs:
                 with ui.column().classes("gap-0"):
@@ -97,7 +96,7 @@ class CompareTab:
                     labels[codec] = tagged(ui.label().classes("text-sm"), "compare-score")
             for counter, chosen in enumerate(islice(gallery.drawn().values(), int(self._count.value or 1))):
                 outcomes = await asyncio.gather(*(self._send(chosen, codec, stream, counter) for codec in codecs))
-                picture(chosen.data, chosen.label, "w-14 h-14")
+                show_address(ui.element("img").classes("w-14 h-14"), chosen.address, chosen.label)
                 for codec, outcome in zip(codecs, outcomes, strict=True):
                     scores[codec].add(chosen.label, outcome)
                     labels[codec].set_text(str(scores[codec]))
@@ -116,7 +115,7 @@ class CompareTab:
     async def _cell(self, chosen: Chosen, outcome: Delivery | SemLinkError) -> None:
         with ui.row().classes("items-center gap-2 no-wrap min-w-0"):
             if isinstance(outcome, SemLinkError):
-                ui.label("no answer").style(f"color: {charts.WRONG}").tooltip(str(outcome))
+                judged(ui.label("no answer"), right=False).tooltip(str(outcome))
                 return
             try:
                 item = await self._link.knowledge_base(lambda client: client.get_item(outcome.item_id))
@@ -124,7 +123,6 @@ class CompareTab:
             except SemLinkError as error:
                 ui.label("no picture").tooltip(str(error))
             right = outcome.label == chosen.label
-            colour = charts.RIGHT if right else charts.WRONG
             with ui.column().classes("gap-0 min-w-0"):
-                ui.label(f"{'right' if right else 'wrong'}: {outcome.label}").style(f"color: {colour}")
+                judged(ui.label(f"{'right' if right else 'wrong'}: {outcome.label}"), right=right)
                 ui.label(f"confidence {outcome.confidence:.2f}").classes("text-xs opacity-70")

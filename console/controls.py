@@ -7,6 +7,7 @@ from nicegui import ui
 
 from client import ChannelSettings, SendOptions
 from console.link import Link
+from console.parts import labelled, tagged
 from shared.frame.burst import Csi, Framing
 from shared.phy.conditions.settings import FadingName
 
@@ -34,11 +35,8 @@ class Controls:
             self.k = _select("k", [DEFAULT], DEFAULT)
             self.fading = _select("fading", list(get_args(FadingName)), "none", _described("fading"))
             self.csi = _select("csi", [DEFAULT, *get_args(Csi)], DEFAULT)
-        with ui.row().classes("w-full items-center no-wrap gap-4"):
-            ui.label("SNR").tooltip(_described("snr_db"))
-            self.snr = ui.slider(min=-10, max=NO_NOISE_DB, step=0.5, value=10).props("data-testid=snr").classes("grow")
-            self.snr.props('aria-label="SNR in dB"')
-            ui.label().bind_text_from(self.snr, "value", _snr_text).classes("w-20 text-right")
+        with ui.row().classes("w-full"):
+            self.snr = snr_slider("snr", 10, NO_NOISE_DB)
         with ui.expansion("Pilots, framing, HARQ, random draw").classes("w-full"), ui.row().classes("gap-4"):
             self.pilots = _number("pilots", 2, 1024, _HELP["pilots"])
             self.framing = _select("framing", [DEFAULT, *get_args(Framing)], DEFAULT)
@@ -88,8 +86,17 @@ class Controls:
         return cast(SendOptions, named)
 
 
+def snr_slider(name: str, value: float, most: float, text: str = "SNR") -> ui.slider:
+    """A slider of an SNR in dB with its label and its value; at `NO_NOISE_DB` it stands for no noise."""
+    with ui.row().classes("field-wide items-center no-wrap gap-4"):
+        ui.label(text).classes("shrink-0").tooltip(_described("snr_db"))
+        slider = ui.slider(min=-10, max=most, step=0.5, value=value).classes("grow")
+        ui.label().bind_text_from(slider, "value", _snr_text).classes("w-16 text-right shrink-0")
+    return labelled(tagged(slider, name), f"{text} in dB")
+
+
 def _select(name: str, offered: list[Any], value: Any, hint: str = "") -> ui.select:
-    chosen = ui.select(offered, value=value, label=name).props(f"data-testid={name}").classes("min-w-[7rem] grow")
+    chosen = ui.select(offered, value=value, label=name).props(f"data-testid={name}").classes("field")
     return chosen.tooltip(hint or _HELP[name])
 
 

@@ -36,6 +36,18 @@ def python(name: str, options: Mapping[str, Any], address: str) -> str:
     return f"SemLink({where}).send({name!r}{', ' if given else ''}{given})"
 
 
+POINT_COLUMNS: Final = ("scheme", "k", "fading", "csi", "framing", "snr_db")
+"""What names a point of a table of `semlink evaluate` for its option --only."""
+
+
+def point_command(reference: Mapping[str, Any], row: Mapping[str, str]) -> str:
+    """The command that measures one row of results.csv again. reference: the reference.json beside it."""
+    scenario = reference.get("scenario") or "SCENARIO"
+    whole = reference.get("command") or f"semlink evaluate {shlex.quote(str(scenario))} --data DATA"
+    named = [f"{name}={row[name].removesuffix('.0')}" for name in POINT_COLUMNS if row.get(name)]
+    return " ".join([str(whole), *(f"--only {shlex.quote(one)}" for one in named), "--out out/point"])
+
+
 def _text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 

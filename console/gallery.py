@@ -20,6 +20,11 @@ class Chosen(NamedTuple):
     label: str
     data: bytes
 
+    @property
+    def address(self) -> str:
+        """Where the console serves it."""
+        return f"/pictures/{self.picture_id}"
+
 
 @lru_cache(maxsize=1)
 def drawn() -> dict[str, Chosen]:

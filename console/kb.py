@@ -1,5 +1,6 @@
 """The tab Knowledge base: browse, search, add, relabel, remove, snapshot, restore."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import islice
@@ -12,7 +13,7 @@ from console import kb_map
 from console.answer import RECEIVED
 from console.gallery import Gallery
 from console.link import Link
-from console.parts import ErrorLine, Latest, picture, tagged
+from console.parts import ErrorLine, Latest, labelled, picture, tagged
 
 _SHOWN: Final = 48
 _SEARCH_SECONDS: Final = 120.0
@@ -33,9 +34,10 @@ class KnowledgeBaseTab:
 
     def __init__(self, link: Link, _: Gallery) -> None:
         self._link = link
-        self._latest = Latest()
+        self._latest, self._maps = Latest(), Latest()
         self._map: kb_map.Map | None = None
         self._fallen: object = None
+        self._away = True
         with ui.card().classes("w-full"):
             with ui.row().classes("items-center gap-4"):
                 self._about = tagged(ui.label(), "kb-about")
@@ -46,12 +48,17 @@ class KnowledgeBaseTab:
             self._error = ErrorLine("kb-error")
             opened = ui.expansion("Map of the embeddings, and where the last one that was received falls")
             with tagged(opened.classes("w-full"), "kb-map-open"):
+                with ui.row().classes("items-center gap-4"):
+                    self._method = ui.select([kb_map.PCA, kb_map.UMAP], value=kb_map.PCA, label="map by")
+                    tagged(self._method.classes("w-28"), "kb-map-method").on_value_change(self._draw_map)
+                    self._drawing = labelled(ui.spinner(size="md"), "the map is being made")
+                    self._drawing.set_visibility(False)
+                    self._map_error = ErrorLine("kb-map-error")
                 self._chart = ui.echart({"series": []}).classes("w-full h-96")
                 tagged(self._chart, "kb-map")
             opened.on_value_change(lambda event: self._draw_map() if event.value else None)
-            ui.timer(0.5, self._fall)
-        self._items = tagged(ui.row().classes("w-full gap-3"), "kb-items")
-        ui.timer(0.1, self._browse, once=True)
+            ui.timer(0.5, self._follow)
+        self._items = tagged(ui.row().classes("w-full justify-center gap-3"), "kb-items")
 
     def _queries(self) -> None:
         with ui.row().classes("w-full items-center gap-4"):
@@ -78,7 +85,15 @@ class KnowledgeBaseTab:
         found = await self._latest.answer_of(self._ask(partial(_listed, label=label)))
         if found is not None:
             self._show(found)
-        await self._describe()
+            await self._describe()
+
+    async def _follow(self) -> None:
+        """Browse once the receiver is there, again after it was away, and draw what was received meanwhile."""
+        away = bool(self._link.away["receiver"])
+        if self._away and not away:
+            await self._browse()
+        self._away = away
+        await self._fall()
 
     async def _describe(self) -> None:
         info = await self._ask(lambda client: client.describe())
@@ -99,18 +114,29 @@ class KnowledgeBaseTab:
             self._show(found)
 
     async def _draw_map(self) -> None:
-        self._map = await self._ask(kb_map.read_map) or self._map
-        self._fallen = None
-        self._fall()
+        """Read the items, and draw them; where that cannot be, there is no map."""
+        self._map = None
+        self._chart.set_visibility(False)
+        asked = self._link.knowledge_base(partial(kb_map.read_map, method=self._method.value), _SEARCH_SECONDS)
+        self._drawing.set_visibility(True)
+        found = await self._maps.answer_of(self._map_error.answer_of(asked))
+        self._drawing.set_visibility(False)
+        if found is not None:
+            self._map, self._fallen = found, None
+            self._chart.set_visibility(True)
+            await self._fall()
 
-    def _fall(self) -> None:
+    async def _fall(self) -> None:
         """Draw the map where something new was received, or nothing was drawn yet."""
-        received = app.storage.client.get(RECEIVED)
-        if self._map is None or self._fallen is (received or self._map):
+        received, found = app.storage.client.get(RECEIVED), self._map
+        if found is None or self._fallen is (received or found):
             return
-        self._fallen = received or self._map
+        self._fallen = received or found
+        options = await asyncio.to_thread(kb_map.chart, found, received)
+        if found is not self._map:
+            return
         self._chart.options.clear()
-        self._chart.options.update(kb_map.chart(self._map, received))
+        self._chart.options.update(options)
         self._chart.update()
 
     def _show(self, items: Iterable[Shown]) -> None:
@@ -132,8 +158,7 @@ class KnowledgeBaseTab:
                 label = ui.button(icon="label", on_click=lambda: self._relabel(item))
                 away = ui.button(icon="delete", on_click=lambda: self._remove(item))
             for button, text in ((near, "search by this item"), (label, "relabel"), (away, "remove")):
-                button.props["aria-label"] = text
-                button.props("flat dense size=sm").tooltip(text)
+                labelled(button, f"{text}: {item.item_id}").props("flat dense size=sm").tooltip(text)
 
     async def _relabel(self, item: Shown) -> None:
         with ui.dialog(value=True) as dialog, ui.card():

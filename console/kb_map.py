@@ -1,28 +1,71 @@
-"""A map of the knowledge base: its embeddings in the plane of their two largest principal components."""
+"""A map of the knowledge base: its embeddings in a plane, by PCA, or by UMAP where that is installed."""
 
 import random
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 
 from client import KnowledgeBaseClient
 from console.charts import WRONG
+from shared.errors import NotFound
 from shared.types import Embeddings, Floats
 
+PCA: Final = "PCA"
+UMAP: Final = "UMAP"
 _MOST: Final = 400
+_NEIGHBOURS: Final = 15
+"""That UMAP keeps together; its default."""
 _MOST_LISTED: Final = 100_000
 
 
+class Projection(Protocol):
+    """What puts embeddings on the map. dim: that they have."""
+
+    @property
+    def dim(self) -> int:
+        """Values of an embedding."""
+
+    def of(self, embeddings: Embeddings) -> Floats:
+        """The places of embeddings [n, dim], [n, 2]."""
+
+
 class Plane(NamedTuple):
-    """Where embeddings are seen from. mean: [dim]. axes: [dim, 2], orthonormal."""
+    """The plane of two principal components. mean: [dim]. axes: [dim, 2], orthonormal."""
 
     mean: Floats
     axes: Floats
 
+    @property
+    def dim(self) -> int:
+        """Values of an embedding."""
+        return self.mean.size
+
     def of(self, embeddings: Embeddings) -> Floats:
         """The places of embeddings [n, dim] in the plane, [n, 2]."""
         return np.asarray((embeddings - self.mean) @ self.axes, np.float32)
+
+
+class Manifold:
+    """A map by UMAP (McInnes et al., 2018), which keeps near items near: embeddings [n, dim], n >= 3, and later ones.
+
+    Raises NotFound where umap-learn is not installed.
+    """
+
+    def __init__(self, embeddings: Embeddings) -> None:
+        try:
+            from umap import UMAP as Reducer  # noqa: PLC0415, N811 - optional, and it compiles for seconds
+        except ImportError as error:
+            raise NotFound(
+                f"UMAP needs {error.name}, which is not installed here: pip install umap-learn, or choose {PCA}"
+            ) from error
+        self.dim = embeddings.shape[1]
+        near = min(_NEIGHBOURS, len(embeddings) - 1)
+        self._reducer = Reducer(n_neighbors=near, metric="cosine", random_state=0, n_jobs=1).fit(embeddings)
+
+    def of(self, embeddings: Embeddings) -> Floats:
+        """The places of embeddings [n, dim], [n, 2]."""
+        return np.asarray(self._reducer.transform(embeddings), np.float32)
 
 
 class Map(NamedTuple):
@@ -30,7 +73,7 @@ class Map(NamedTuple):
 
     labels: list[str]
     places: Floats
-    plane: Plane
+    plane: Projection
 
 
 def principal_plane(embeddings: Embeddings) -> Plane:
@@ -39,14 +82,17 @@ def principal_plane(embeddings: Embeddings) -> Plane:
     return Plane(mean, np.linalg.svd(embeddings - mean, full_matrices=False)[2][:2].T)
 
 
-def read_map(client: KnowledgeBaseClient, most: int = _MOST) -> Map | None:
-    """A map of at most so many items, the same ones each time; None with fewer than two."""
+def read_map(client: KnowledgeBaseClient, method: str = PCA, most: int = _MOST) -> Map:
+    """A map of at most so many items, the same ones each time.
+
+    method: `PCA` or `UMAP`. Raises NotFound where UMAP is not installed, or there are fewer than three items.
+    """
     lines = list(islice(client.list_items(), _MOST_LISTED))
     chosen = random.Random(0).sample(lines, min(most, len(lines)))
-    if len(chosen) < 2:
-        return None
+    if len(chosen) < 3:
+        raise NotFound(f"{len(chosen)} items in the knowledge base: add some, a map has at least three")
     embeddings = np.stack([client.get_item(line.item_id).embedding for line in chosen])
-    plane = principal_plane(embeddings)
+    plane = Manifold(embeddings) if method == UMAP else principal_plane(embeddings)
     return Map([line.label for line in chosen], plane.of(embeddings), plane)
 
 
@@ -74,8 +120,8 @@ def chart(found: Map, received: tuple[str, Floats] | None) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _fallen(plane: Plane, received: tuple[str, Floats] | None) -> list[dict[str, Any]]:
-    if received is None or received[1].size != plane.mean.size:
+def _fallen(plane: Projection, received: tuple[str, Floats] | None) -> list[dict[str, Any]]:
+    if received is None or received[1].size != plane.dim:
         return []
     label, embedding = received
     embedding = embedding / np.linalg.norm(embedding)  # as the items are

@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from client import AsyncSemLink, ChannelControl, KnowledgeBaseClient, SemLinkError, TransmitterInfo
 
 SERVICES: Final = ("transmitter", "channel", "receiver")
 _SECONDS: Final = 3.0
 Answer = TypeVar("Answer")
+Made = TypeVar("Made", KnowledgeBaseClient, ChannelControl)
 
 
 @dataclass
@@ -25,6 +26,7 @@ class Link:
     away: dict[str, str] = field(default_factory=lambda: dict.fromkeys(SERVICES, "not asked yet"))
     info: TransmitterInfo | None = None
     _near: AsyncSemLink | None = None
+    _clients: dict[tuple[object, float], KnowledgeBaseClient | ChannelControl] = field(default_factory=dict)
 
     @property
     def near(self) -> AsyncSemLink:
@@ -35,21 +37,25 @@ class Link:
 
     async def knowledge_base(self, ask: Callable[[KnowledgeBaseClient], Answer], seconds: float = 30.0) -> Answer:
         """What `ask` gets of the knowledge base, in a thread."""
-
-        def asked() -> Answer:
-            with KnowledgeBaseClient(self.addresses["receiver"], seconds) as client:
-                return ask(client)
-
-        return await asyncio.to_thread(asked)
+        return await asyncio.to_thread(ask, self._client(KnowledgeBaseClient, "receiver", seconds))
 
     async def channel(self, ask: Callable[[ChannelControl], Answer]) -> Answer:
         """What `ask` gets of the channel, in a thread."""
+        return await asyncio.to_thread(ask, self._client(ChannelControl, "channel", _SECONDS))
 
-        def asked() -> Answer:
-            with ChannelControl(self.addresses["channel"], _SECONDS) as client:
-                return ask(client)
+    def _client(self, kind: Callable[[str, float], Made], service: str, seconds: float) -> Made:
+        """A client that is kept: to connect takes longer than most answers."""
+        if (kind, seconds) not in self._clients:
+            self._clients[kind, seconds] = kind(self.addresses[service], seconds)
+        return cast(Made, self._clients[kind, seconds])
 
-        return await asyncio.to_thread(asked)
+    async def close(self) -> None:
+        """Close all connections."""
+        for client in self._clients.values():
+            client.close()
+        self._clients.clear()
+        if self._near is not None:
+            await self._near.close()
 
     async def look(self) -> None:
         """Ask every service whether it is there."""

@@ -12,17 +12,20 @@ from nicegui import events, ui
 
 from client import SemLinkError
 from console import charts, live_sources
+from console.controls import snr_slider
 from console.gallery import Gallery
 from console.link import Link
 from console.live_figures import LiveFigures, sample_of
 from console.live_recording import NAME, Tape
 from console.live_sources import CAMERA, FOLDER, QUERY_SET, SOURCES, Frame
-from console.parts import ErrorLine, labelled, tagged
+from console.parts import ErrorLine, tagged
+from shared.frame.channel_records import ScheduleState
 from shared.phy.conditions.schedule import Schedule
 from shared.phy.conditions.settings import FadingName
 
 _DRAW_SECONDS: Final = 0.5
 _MOST_IN_FLIGHT: Final = 32
+_MOST_DB: Final = 40.0
 _CHARTS: Final[tuple[tuple[str, str, tuple[str, ...], str, float | None, float | None], ...]] = (
     ("live-accuracy", "Accuracy, rolling, with its 95 % interval", ("lower", "upper", "accuracy"), "", 0.0, 1.0),
     ("live-snr", "SNR of each burst", ("asked", "achieved"), "dB", None, None),
@@ -52,7 +55,7 @@ class LiveTab:
         self._charts: list[tuple[ui.echart, tuple[str, ...]]] = []
         with ui.row().classes("w-full gap-4"):
             for name, heading, curves, unit, least, most in _CHARTS:
-                with ui.card().classes("grow basis-[45%] min-w-[min(22rem,100%)]"):
+                with ui.card().classes("half"):
                     ui.label(heading).classes("text-lg")
                     chart = ui.echart(charts.lines(curves, unit, minimum=least, maximum=most))
                     self._charts.append((tagged(chart.classes("w-full h-64"), name), curves))
@@ -67,7 +70,6 @@ class LiveTab:
             self._folder.bind_visibility_from(self._source, "value", lambda value: value == FOLDER)
             video = ui.element("video").props("autoplay playsinline muted").classes(f"{live_sources.VIDEO} w-20 h-20")
             video.bind_visibility_from(self._source, "value", lambda value: value == CAMERA)
-        with ui.row().classes("items-center gap-4"):
             self._button = tagged(ui.button("Start", icon="play_arrow", on_click=self._toggle), "live-start")
             self._rate = ui.number("pictures a second", value=5, min=0.2, max=100).classes("w-40")
             self._harq = ui.switch("HARQ")
@@ -78,10 +80,7 @@ class LiveTab:
 
     def _channel_controls(self) -> None:
         with ui.row().classes("w-full items-center gap-4"):
-            ui.label("Channel, for everybody: SNR")
-            self._snr = ui.slider(min=-10, max=40, step=0.5, value=10).classes("grow max-w-md min-w-[8rem]")
-            ui.label().bind_text_from(self._snr, "value", lambda value: f"{value:g} dB").classes("w-16")
-            labelled(tagged(self._snr, "live-snr-slider"), "SNR of the channel in dB")
+            self._snr = snr_slider("live-snr-slider", 10, _MOST_DB, "SNR of the channel, for everybody")
             self._snr.on("change", lambda: self._set(snr_db=float(self._snr.value)))
             self._fading = ui.select(list(get_args(FadingName)), value="none", label="fading").classes("w-32")
             self._fading.on_value_change(lambda: self._set(fading=self._fading.value))
@@ -90,14 +89,21 @@ class LiveTab:
             ui.upload(label="scenario (TOML)", auto_upload=True, on_upload=self._schedule).props(
                 'flat dense accept=".toml"'
             ).classes("w-56")
-        ui.timer(0.1, self._offer_presets, once=True)
         self._scenario = ui.label().classes("text-sm")
         ui.timer(1.0, self._follow_scenario)
 
     async def _offer_presets(self) -> None:
-        presets = await self._ask(lambda client: client.presets())
-        if presets is not None:
+        with suppress(SemLinkError):
+            presets = await self._link.channel(lambda client: client.presets())
             self._preset.set_options([preset.name for preset in presets])
+            await self._read_channel()
+
+    async def _read_channel(self) -> None:
+        """Let the controls say what the channel does."""
+        settings = await self._ask(lambda client: client.get())
+        if settings is not None:
+            self._snr.set_value(min(settings.snr_db, _MOST_DB))
+            self._fading.set_value(settings.fading)
 
     async def _ask(self, question: Any) -> Any:
         """What the channel answers, or None with the error shown."""
@@ -109,9 +115,11 @@ class LiveTab:
     async def _use_preset(self) -> None:
         if self._preset.value:
             await self._ask(lambda client: client.set(preset=self._preset.value))
+            await self._read_channel()
 
     async def _reset(self) -> None:
         await self._ask(lambda client: client.reset())
+        await self._read_channel()
 
     async def _schedule(self, event: events.UploadEventArguments) -> None:
         """Run a scenario of a TOML file; traces beside it cannot be found from here."""
@@ -125,11 +133,17 @@ class LiveTab:
         """Show the scenario that runs, with a cursor where it stands."""
         if self._link.away["channel"]:
             return
-        state = await self._ask(lambda client: client.scheduled())
-        running = state is not None and state.schedule is not None
+        if not self._preset.options:
+            await self._offer_presets()
+        with suppress(SemLinkError):  # that the channel is away the head of the page says
+            self._show_scenario(await self._link.channel(lambda client: client.scheduled()))
+
+    def _show_scenario(self, state: ScheduleState) -> None:
+        running = state.schedule is not None
         self._timeline.set_visibility(running)
-        self._scenario.set_text(f"scenario {state.schedule.name} at {state.seconds:.1f} s" if running else "")
-        if running:
+        name = state.schedule.name if state.schedule else ""
+        self._scenario.set_text(f"scenario {name} at {state.seconds:.1f} s" if running else "")
+        if state.schedule is not None:
             self._timeline.options.clear()
             self._timeline.options.update(charts.timeline(state.schedule, state.seconds))
             self._timeline.update()

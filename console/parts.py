@@ -24,17 +24,28 @@ def labelled(part: Part, text: str) -> Part:
     return part
 
 
-def show_picture(part: Part, data: bytes, alt: str) -> Part:
-    """Let an `img` show a picture file, inside the page; the browser finds out which kind it is."""
-    part.props["src"] = "data:image;base64," + base64.b64encode(data).decode()
+def show_address(part: Part, address: str, alt: str) -> Part:
+    """Let an `img` show what lies at an address."""
+    part.props["src"] = address
     part.props["alt"] = alt
     part.update()
     return part
 
 
+def show_picture(part: Part, data: bytes, alt: str) -> Part:
+    """Let an `img` show a picture file, inside the page; the browser finds out which kind it is."""
+    return show_address(part, "data:image;base64," + base64.b64encode(data).decode(), alt)
+
+
 def picture(data: bytes, alt: str, classes: str) -> ui.element:
     """A picture file on the page."""
     return show_picture(ui.element("img").classes(classes), data, alt)
+
+
+def judged(part: Part, *, right: bool | None) -> Part:
+    """The part in the colour of what is right, or wrong; None where that is not known."""
+    name = "semlink-unknown" if right is None else "semlink-right" if right else "semlink-wrong"
+    return part.classes(add=name, remove=" ".join({"semlink-unknown", "semlink-right", "semlink-wrong"} - {name}))
 
 
 class Latest:
@@ -58,7 +69,9 @@ class ErrorLine:
         self._label = tagged(ui.label().classes("text-negative").props('role="alert"'), name)
 
     def say(self, text: str) -> None:
-        """Show an error; an empty text takes the last one away."""
+        """Show an error, where it can be seen; an empty text takes the last one away."""
+        if text and text != self._label.text:
+            self._label.run_method("scrollIntoView", {"block": "nearest"})
         self._label.set_text(text)
 
     async def answer_of(self, question: Awaitable[Answer]) -> Answer | None:

@@ -7,11 +7,11 @@ from nicegui import events, ui
 
 from client import SemLinkError
 from console import equivalent, gallery
-from console.answer import show_answer
+from console.answer import AnswerView
 from console.controls import Controls
 from console.gallery import Chosen, Gallery
 from console.link import Link
-from console.parts import ErrorLine, labelled, picture, show_picture, tagged
+from console.parts import ErrorLine, labelled, show_address, tagged
 from console.take import draw, photograph
 
 _MOST_UPLOAD_BYTES: Final = 32 << 20
@@ -25,15 +25,15 @@ class SendTab:
         self._chosen = next(iter(gallery.drawn().values()))
         self._answers = 0
         with ui.row().classes("w-full gap-4 items-start"):
-            with ui.card().classes("grow basis-[45%] min-w-[min(20rem,100%)]"):
+            with ui.card().classes("half"):
                 self._choose()
-            with ui.card().classes("grow basis-[45%] min-w-[min(20rem,100%)]"):
+            with ui.card().classes("half"):
                 self.controls = Controls(link)
                 with ui.row().classes("items-center gap-4"):
                     self._button = ui.button("Send", icon="send", on_click=self.send).props("data-testid=send")
                     self._error = ErrorLine("error")
         self._take(self._chosen)
-        self._answer = ui.column().classes("w-full").props("data-testid=answer")
+        self._answer = AnswerView(link)
 
     def _choose(self) -> None:
         with ui.row().classes("w-full items-center gap-4"):
@@ -44,13 +44,16 @@ class SendTab:
             auto_upload=True,
             max_file_size=_MOST_UPLOAD_BYTES,
             on_upload=self._uploaded,
-            on_rejected=lambda: self._error.say(f"refused: choose a picture of at most {_MOST_UPLOAD_BYTES >> 20} MiB"),
+            on_rejected=lambda: self._refused.say(
+                f"refused: choose a picture file of at most {_MOST_UPLOAD_BYTES >> 20} MiB"
+            ),
         ).props('flat bordered accept="image/*,.heic"').classes("w-full semlink-upload")
         with ui.row().classes("gap-2"):
-            ui.button("Camera", icon="photo_camera", on_click=lambda: photograph(self._error)).props(
+            ui.button("Camera", icon="photo_camera", on_click=lambda: photograph(self._refused)).props(
                 "flat dense data-testid=camera"
             )
             ui.button("Draw", icon="draw", on_click=draw).props("flat dense data-testid=draw")
+        self._refused = ErrorLine("choose-error")
         ui.label("or one of the query set").classes("text-sm opacity-70")
         with ui.row().classes("gap-1"):
             for one in gallery.drawn().values():
@@ -59,7 +62,7 @@ class SendTab:
     def _offer(self, one: Chosen) -> None:
         button = ui.button(on_click=lambda: self._take(one)).props('flat padding="2px"').tooltip(one.label)
         with tagged(labelled(button, one.label), one.picture_id):
-            picture(one.data, "", "w-9 h-9 rounded")
+            show_address(ui.element("img").classes("w-10 h-10 rounded"), one.address, "")
 
     async def _uploaded(self, event: events.UploadEventArguments) -> None:
         self._take(self._pictures.add(event.file.name, await event.file.read()))
@@ -68,7 +71,8 @@ class SendTab:
     def _take(self, chosen: Chosen) -> None:
         self._chosen = chosen
         self._error.say("")
-        show_picture(self._shown, chosen.data, chosen.label or "the chosen picture")
+        self._refused.say("")
+        show_address(self._shown, chosen.address, chosen.label or "the chosen picture")
         self._name.set_text(chosen.name)
 
     async def send(self) -> None:
@@ -99,9 +103,7 @@ class SendTab:
         except TypeError as error:  # a permanent link with an option that there is not
             self._error.say(str(error))
         else:
-            self._answer.clear()
-            with self._answer:
-                show_answer(self._link, chosen, options, delivery, item)
+            self._answer.show(chosen, options, delivery, item)
         finally:
             self._answers += 1
             self._button.enable().props(f"data-answers={self._answers}")

@@ -14,6 +14,10 @@ window.semlinkGive = (blob, name) => {
   input.files = files.files;
   input.dispatchEvent(new Event('change', {bubbles: true}));
 };
+document.addEventListener('focusin', event => {
+  const box = event.target.closest('.q-uploader');
+  if (box) event.target.setAttribute('aria-label', box.querySelector('.q-uploader__title').textContent);
+});
 document.addEventListener('paste', event => {
   const file = event.clipboardData.files[0];
   if (file) semlinkGive(file, file.name);

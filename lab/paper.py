@@ -18,6 +18,7 @@ from lab.evaluate.bounds import classifier_accuracy
 from lab.evaluate.data import open_test_set
 from lab.evaluate.run import evaluate
 from lab.evaluate.scenario import Scenario, load_scenario
+from lab.evaluate.selection import command_of
 from lab.report.markdown import write_page
 from lab.train.common.settings import TrainSettings
 from lab.train.registry import TRAINERS
@@ -99,7 +100,13 @@ def compare(paper: Paper, report: Progress | None = None) -> pl.DataFrame:
     use_weights_dir(paper.weights)
     test_set = open_test_set(paper.source, paper.clip, paper.features)
     best = classifier_accuracy(paper.source, paper.clip, test_set, paper.features)
-    table = evaluate(paper.compared, test_set, paper.out, jobs=paper.jobs, best_classifier=best, report=report)
+    again = command_of(
+        paper.scenario, data=paper.data, clip=paper.clip.model, weights=paper.clip.weights, weights_dir=paper.weights
+    )
+    table = evaluate(
+        paper.compared, test_set, paper.out, jobs=paper.jobs, best_classifier=best, report=report,
+        command="" if paper.trial else again,
+    )  # fmt: skip
     write_page(paper.out, command=command(paper))
     return table
 

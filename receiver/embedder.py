@@ -23,10 +23,8 @@ from shared.runtime.deadline import Deadline
 from shared.types import Embedding, Embeddings, Pixels
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from shared.clip import Clip
-
+    from shared.clip.preprocess import Preprocess
 
 _BATCH = 64
 _WAIT_SECONDS = 0.002
@@ -101,8 +99,8 @@ class Embedder:
 
     def _embed_pictures(self, given: Sequence[tuple[Picture, bool]]) -> list[ItemRecord | Exception]:
         clip = self._loaded()
-        prepared = [_prepared(picture, copy) for picture, copy in given]
-        pixels = [clip.preprocess(one[0]) for one in prepared if isinstance(one, tuple)]
+        prepared = [_prepared(picture, copy, clip.preprocess) for picture, copy in given]
+        pixels = [one[0] for one in prepared if isinstance(one, tuple)]
         embeddings = iter(clip.embed_images(np.stack(pixels)) if pixels else ())
         return [replace(one[1], embedding=next(embeddings)) if isinstance(one, tuple) else one for one in prepared]
 
@@ -110,8 +108,10 @@ class Embedder:
         return list(self._loaded().embed_texts(texts))
 
 
-def _prepared(picture: Picture, copy: bool) -> "tuple[Image, ItemRecord] | Exception":
+def _prepared(picture: Picture, copy: bool, preprocess: "Preprocess") -> tuple[Pixels, ItemRecord] | Exception:
+    """A picture as CLIP takes it, and its item; the decoded one is dropped before the next is read."""
     try:
-        return prepare(picture, copy=copy)
+        image, item = prepare(picture, copy=copy)
+        return preprocess(image), item
     except UNREADABLE as error:
         return error if isinstance(error, InvalidPicture) else InvalidPicture(f"{picture.id}: {error}")

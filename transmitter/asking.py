@@ -19,7 +19,7 @@ from shared.codecs.query.mask import most_relevant
 from shared.datasets.decoding import decode_picture, decode_png
 from shared.errors import InvalidInput, SemLinkError
 from shared.frame.question import Asked, Rebuilt
-from shared.types import Bools, Complex, Ints, Pixels
+from shared.types import Bools, Complex, Floats, Ints, Pixels
 
 if TYPE_CHECKING:
     from shared.codecs.answerers import Answerer
@@ -53,20 +53,23 @@ class ToAsk(NamedTuple):
 class Original(NamedTuple):
     """What the transmitter knows of a picture that it sent for a question.
 
-    pixels: [64, 64, 3]. digest: of them. answer: on them. region: [64, 64], the blocks that the question needs
+    pixels: [64, 64, 3]. digest: of them. answer: on them. region: [64, 64], the blocks that the question needs.
+    relevance: [8, 8]
     """
 
     pixels: Pixels
     digest: bytes
     answer: str
     region: Bools
+    relevance: Floats
 
 
 class AskedEncoding(NamedTuple):
     """A picture, encoded for its question.
 
     codec: that encoded it. symbols: [k/2], complex64, unit power. held: what the receiver holds when they have arrived,
-    and before: when they are lost; None from a codec that does not follow. source_values: 3 H W of its file
+    and before: when they are lost; None from a codec that does not follow. sent: cells of a further question, [64]; None
+    for a first one. source_values: 3 H W of its file
     """
 
     original: Original
@@ -74,10 +77,14 @@ class AskedEncoding(NamedTuple):
     symbols: Complex
     held: Any
     before: Any
+    sent: Bools | None
     source_values: int
     prepare_seconds: float
     look_seconds: float
     compress_seconds: float
+
+
+_Compressed = tuple[QueryCodec, Complex, Any, Any, Bools | None]
 
 
 class Asker:
@@ -112,14 +119,17 @@ class Asker:
         prepared = perf_counter()
         look = self.judge.look(pixels, item.words[None])
         looked = perf_counter()
-        codec, symbols, held, before = _compressed(item, Pictures(pixels, item.words[None], look.relevance, look.seen))
+        codec, symbols, held, before, sent = _compressed(
+            item, Pictures(pixels, item.words[None], look.relevance, look.seen)
+        )
         region = most_relevant(look.relevance).reshape(4, 4).repeat(ASKED_SIDE // 4, 0).repeat(ASKED_SIDE // 4, 1)
         return AskedEncoding(
-            Original(pixels[0], digest, look.answers.texts()[0], region),
+            Original(pixels[0], digest, look.answers.texts()[0], region, look.relevance[0]),
             codec,
             symbols,
             held,
             before,
+            sent,
             3 * picture.source_height * picture.source_width,
             prepared - start,
             looked - prepared,
@@ -127,34 +137,37 @@ class Asker:
         )
 
 
-def _compressed(item: ToAsk, asked: Pictures) -> tuple[QueryCodec, Complex, Any, Any]:
-    """The codec, its symbols, and what the receiver holds if they arrive, and if they are lost."""
+def _compressed(item: ToAsk, asked: Pictures) -> _Compressed:
+    """The codec, its symbols, what the receiver holds if they arrive, and if they are lost, and which cells they are."""
     if item.followed is not None:
         assert isinstance(item.codec, FollowingCodec)
         held, needed = item.followed.held, item.codec.needed(asked, item.followed.held)
         further = item.followed.codec_for(needed.bits)
-        return further, *further.go_on(needed, held, item.snr_db), held
+        return further, *further.go_on(needed, held, item.snr_db), held, needed.new
     if isinstance(item.codec, FollowingCodec):
-        return item.codec, *item.codec.begin(asked, item.snr_db), item.codec.nothing(item.snr_db)
-    return item.codec, item.codec.encode(asked, np.array([item.snr_db], np.float32))[0], None, None
+        return item.codec, *item.codec.begin(asked, item.snr_db), item.codec.nothing(item.snr_db), None
+    return item.codec, item.codec.encode(asked, np.array([item.snr_db], np.float32))[0], None, None, None
 
 
-def outcome(question: str, original: Original, rebuilt: Rebuilt, bits: int, symbols: int) -> Asked:
-    """Compare what the receiver rebuilt and answered with the original."""
+def outcome(question: str, encoding: AskedEncoding, rebuilt: Rebuilt, mode: int) -> Asked:
+    """Compare what the receiver rebuilt and answered with the original. mode: of the burst that carried it."""
     from shared.codecs.answerers.matching import match  # noqa: PLC0415 - loads torch
 
+    original, codec = encoding.original, encoding.codec
     squared = np.square(decode_png(rebuilt.picture).astype(np.float64) - original.pixels).mean(2)
+    sent = codec.sent_cells(original.relevance[None], mode) if encoding.sent is None else encoding.sent
     return Asked(
         question=question,
         answer=rebuilt.answer,
         answer_on_original=original.answer,
         match=match(question, rebuilt.answer, original.answer),
         probability=rebuilt.probability,
-        bits=bits,
-        symbols=symbols,
+        bits=codec.payload_bits(mode),
+        symbols=codec.symbols,
         psnr_db=_psnr_db(squared.mean()),
         psnr_db_region=_psnr_db(squared[original.region].mean()),
         picture=rebuilt.picture,
+        sent_cells=tuple(sent.ravel().tolist()),
     )
 
 

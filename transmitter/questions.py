@@ -118,11 +118,10 @@ class Questions:
         reception = exchange.reception
         if reception is None or reception.rebuilt is None:
             return delivery
-        bits = encoding.codec.payload_bits(exchange.burst.codec.mode)
-        asked = outcome(question.text, encoding.original, reception.rebuilt, bits, encoding.codec.symbols)
+        asked = outcome(question.text, encoding, reception.rebuilt, exchange.burst.codec.mode)
         if isinstance(encoding.codec, FollowingCodec):
             session.held = encoding.held if reception.rebuilt.arrived else encoding.before
-            session.turn, session.bits = session.turn + 1, session.bits + bits
+            session.turn, session.bits = session.turn + 1, session.bits + asked.bits
             self._keep(session)
             asked = replace(asked, session=session.name, turn=session.turn, bits_in_session=session.bits)
         return replace(delivery, asked=asked)

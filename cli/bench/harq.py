@@ -12,8 +12,8 @@ from rich.table import Table
 from cli.console import answer, out
 from cli.options import Json
 from cli.progress import progress
-from lab.bench.more import MoreBench, bench_more
-from lab.bench.more_figure import draw_more
+from lab.bench.harq import HarqBench, bench_harq
+from lab.bench.harq_figure import draw_harq
 from shared.units import channel_name, decibels
 
 _NUMBERS = ("right", "1000 cbr", "total", "rounds", "ms p50 p95", "gain", "total")
@@ -49,13 +49,13 @@ def more(
     """
     given = {"snrs_db": snr_db, "fadings": fading, "certainties": certainty, "starts": start}
     lists: dict[str, Any] = {name: tuple(values) for name, values in given.items() if values}
-    plan = MoreBench(
+    plan = HarqBench(
         data, queries, propagation_seconds=propagation_seconds, timed=timed, kb=kb, address=transmitter, **lists
     )
     with progress("sending") as report:
-        result = bench_more(plan, report)
+        result = bench_harq(plan, report)
     if figure is not None:
-        draw_more(result, figure)
+        draw_harq(result, figure)
     answer(json, result, lambda: out.print(*_tables(result["rows"])))
 
 

@@ -18,37 +18,36 @@ from PIL import Image
 from cli.demo.style import PAPER, RC, RIGHT, WRONG, heading
 from client.client import SemLink
 from lab.report.style import MUTED
-from shared.codecs.answerers import Answerer
-from shared.codecs.query.tokens import CELLS, choose_cells
+from shared.codecs.base.picture import dim_unsent
 from shared.datasets.decoding import encode_png
 from shared.datasets.scenes import KINDS, Questions, Scenes, draw_scenes, questions_about
 from shared.datasets.scenes.words import ANSWERS
 from shared.frame.delivery import Delivery
-from shared.types import Bools, Floats
+from shared.types import Pixels
 from shared.units import decibels
 
 SHOWN: Final = "uo-isc"
 CODECS: Final = {SHOWN: "learned", "klt-relevance": "with the question", "klt": "without"}
 SNRS_DB: Final = (-4.0, 0.0, 4.0, 8.0, 12.0)
 SHOWN_DB: Final = (0.0, 4.0, 12.0)
+SENT_DB: Final = 4.0
+"""SNR at which the sheet shows what is sent: the better, the more cells."""
 SYMBOLS: Final = 192
 """Of each picture, so that its bits grow with the SNR."""
 
 _SPLIT = "seen"
-_TOKENS = 4  # that are shown of what is sent
 _SHOWN = 6  # questions on the sheet, one of each kind
 _COLOURS = {SHOWN: "#2563eb", "klt-relevance": "#15955a", "klt": "#66707f"}
 
 
 @dataclass(frozen=True)
 class AskResult:
-    """deliveries: of each codec and SNR, one for each question. relevance: of each shown question, [8, 8]."""
+    """deliveries: of each codec and SNR, one for each question. shown: rows of the questions on the sheet."""
 
     scenes: Scenes
     asked: Questions
     deliveries: dict[tuple[str, float], list[Delivery]]
     shown: list[int]
-    relevance: Floats
 
     def accuracy(self, codec: str, snr_db: float) -> float:
         """Share of the receiver's answers that are true."""
@@ -74,8 +73,7 @@ def run_ask(transmitter: str, scenes: int) -> AskResult:
     shown = [
         int(np.flatnonzero(asked.kind == kind)[kind % max(1, (asked.kind == kind).sum())]) for kind in range(_SHOWN)
     ]
-    look = Answerer.load("judge").look(drawn.pixels[asked.scene[shown]], asked.words[shown])
-    return AskResult(drawn, asked, deliveries, shown, look.relevance)
+    return AskResult(drawn, asked, deliveries, shown)
 
 
 def _asked(link: SemLink, pairs: list[tuple[bytes, str]], codec: str, snr_db: float) -> list[Delivery]:
@@ -117,7 +115,6 @@ def _draw_sheet(figure: Figure, result: AskResult) -> None:
     grid = figure.add_gridspec(
         len(result.shown), 2 + len(SHOWN_DB), left=0.225, right=0.665, top=0.845, bottom=0.03, wspace=0.05, hspace=0.22
     )
-    chosen = choose_cells(result.relevance, _TOKENS)
     for line, row in enumerate(result.shown):
         axes = [figure.add_subplot(grid[line, column]) for column in range(2 + len(SHOWN_DB))]
         original = result.scenes.pixels[result.asked.scene[row]]
@@ -125,11 +122,12 @@ def _draw_sheet(figure: Figure, result: AskResult) -> None:
             each.set_xticks([])
             each.set_yticks([])
         axes[0].imshow(original)
-        axes[1].imshow(_sent(original, chosen[line]))
+        axes[1].imshow(_sent(original, result.deliveries[SHOWN, SENT_DB][row]))
         for at, snr_db in zip(axes[2:], SHOWN_DB, strict=True):
             _draw_arrival(at, result.deliveries[SHOWN, snr_db][row], ANSWERS[result.asked.answer[row]])
         if line == 0:
-            for at, text in zip(axes, ("original", "what is sent", *map(decibels, SHOWN_DB)), strict=True):
+            headings = ("original", f"sent at {decibels(SENT_DB)}", *map(decibels, SHOWN_DB))
+            for at, text in zip(axes, headings, strict=True):
                 at.set_title(text, fontsize=10, color=MUTED)
         place = axes[0].get_position()
         middle = (place.y0 + place.y1) / 2
@@ -161,12 +159,10 @@ def _draw_accuracy(axes: Axes, result: AskResult) -> None:
     axes.legend(frameon=False, loc="lower right", fontsize=9.5)
 
 
-def _sent(original: np.ndarray[Any, Any], chosen: Bools) -> np.ndarray[Any, Any]:
-    """The original, dimmed where it gets few bits."""
-    side = len(original) // CELLS
-    mask = chosen.reshape(CELLS, CELLS).repeat(side, 0).repeat(side, 1)[:, :, None]
-    dimmed: np.ndarray[Any, Any] = np.where(mask, original, 255 - (255 - original) // 6).astype(np.uint8)
-    return dimmed
+def _sent(original: Pixels, delivery: Delivery) -> Pixels:
+    """The original, pale where it gets few bits."""
+    assert delivery.asked is not None
+    return dim_unsent(original, delivery.asked.sent_cells)
 
 
 def _bits(deliveries: list[Delivery]) -> float:

@@ -1,16 +1,16 @@
 """`semlink kb build`: a knowledge base from pictures or embeddings."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import typer
 
 from cli.console import answer, complain, complain_of, out
 from cli.kb.common import Copy
-from cli.options import Device, Download, HelpAll, Json, Weights, rare
+from cli.options import Device, Download, HelpAll, Json, Weights
 from cli.progress import progress
+from cli.reading import complain_of_sources, takes_reading
 from receiver.knowledge_base import BuildReport, Duplicates, EngineSettings, build_knowledge_base
 from shared.clip import MODEL, Clip, load_clip
 from shared.datasets import EmbeddingSource, PictureSource, Reading, open_collections
@@ -32,10 +32,6 @@ BatchSize = Annotated[
 _CONFLICT: Final = ("item_id", "label", "same_as", "label_of_that")
 
 
-def _table(text: str, **more: Any) -> Any:
-    return rare(text, panel="Names in tables and files of embeddings", **more)
-
-
 class _Identity(NamedTuple):
     """Name and fingerprint of a CLIP that is not loaded."""
 
@@ -44,6 +40,7 @@ class _Identity(NamedTuple):
     dim: int
 
 
+@takes_reading
 def build(
     sources: Annotated[
         list[str], typer.Argument(metavar="SOURCE...", help="drawn, cifar100:DIR, folders, or files; see above.")
@@ -66,26 +63,7 @@ def build(
     duplicates: Annotated[
         Duplicates, typer.Option(help="Of equal pictures: store the first, or all, or stop with an error.")
     ] = "first",
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Stop at a shard that is missing or damaged, instead of skipping it.")
-    ] = False,
-    follow_links: Annotated[
-        bool, rare("Read pictures of a folder that are links out of it.", "--follow-links", panel="Options")
-    ] = False,
-    anywhere: Annotated[
-        bool, rare("Read pictures that a table names outside of its folder.", "--anywhere", panel="Options")
-    ] = False,
-    path_column: Annotated[str | None, _table("Column with the pictures' paths.")] = None,
-    label_column: Annotated[str | None, _table("Column with the labels.")] = None,
-    caption_column: Annotated[str | None, _table("Column with the captions.")] = None,
-    id_column: Annotated[str | None, _table("Column with the ids; else the paths.")] = None,
-    embedding_column: Annotated[str | None, _table("Column with the embeddings.")] = None,
-    separator: Annotated[str | None, _table("Between columns of a text table; else , ; tab or | as found.")] = None,
-    encoding: Annotated[str | None, _table("Of a text table, such as latin-1; else UTF-8.")] = None,
-    embeddings_key: Annotated[str | None, _table("Array of embeddings in an .npz.")] = None,
-    ids_key: Annotated[str | None, _table("Array of ids in an .npz; else they are numbered.")] = None,
-    labels_key: Annotated[str | None, _table("Array of labels in an .npz.")] = None,
-    names: Annotated[str | None, _table("Text file with an id a line.", metavar="FILE.txt")] = None,
+    reading: Reading,
     help_all: HelpAll = False,  # noqa: ARG001 - ends the command by itself
     json: Json = False,
 ) -> None:
@@ -110,12 +88,6 @@ def build(
     digest of weights and preprocessing. `semlink features` writes it into its file; for embeddings made elsewhere with
     weights that this machine lacks give --clip-fingerprint, as `semlink kb info` shows it for the same CLIP.
     """
-    columns = {
-        "path": path_column, "label": label_column, "caption": caption_column, "id": id_column,
-        "embedding": embedding_column,
-    }  # fmt: skip
-    keys = {"embeddings": embeddings_key, "ids": ids_key, "labels": labels_key}
-    reading = Reading(strict, _said_of(columns), _said_of(keys), separator, encoding, names, follow_links, anywhere)
     items = open_collections(sources, split, download, reading)
     model = _named(items, clip, clip_fingerprint) or _loaded(items, clip, weights, device, download=download)
     size = batch_size or (512 if "cuda" in str(getattr(model, "device", "")) else 64)
@@ -131,9 +103,9 @@ def build(
         "conflicts": [dict(zip(_CONFLICT, conflict, strict=True)) for conflict in built.conflicts],
         "skipped_sources": [{"source": name, "reason": why} for name, why in reading.skipped],
     }
-    answer(json, document, lambda: _show(built, directory, reading.skipped))
-    if json and reading.skipped:
-        complain(_skipped(reading.skipped))
+    answer(json, document, lambda: _show(built, directory, reading))
+    if json:
+        complain_of_sources(reading, each=False)
 
 
 def _loaded(
@@ -170,23 +142,13 @@ def _said(option: str, given: str | None, in_file: str) -> str | None:
     return given or in_file or None
 
 
-def _said_of(options: Mapping[str, str | None]) -> dict[str, str]:
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def _skipped(sources: list[tuple[str, str]]) -> str:
-    return f"{len(sources)} sources skipped; --strict stops at the first"
-
-
-def _show(built: BuildReport, directory: Path, sources: list[tuple[str, str]]) -> None:
+def _show(built: BuildReport, directory: Path, reading: Reading) -> None:
     resumed = f", {built.resumed} of them before" if built.resumed else ""
     out.print(f"{built.items} items with {built.labels} labels in {directory}, in {built.seconds:.1f} s{resumed}")
     conflicts = [(name, f"{label!r}, but {first} is {other!r}") for name, label, first, other in built.conflicts]
     differing = {name for name, _ in conflicts}
     same = [(name, first) for name, first in built.duplicates if name not in differing]
-    if sources:
-        complain(f"{_skipped(sources)}:")
-        complain_of([f"  {name}: {why}" for name, why in sources])
+    complain_of_sources(reading)
     for what, found in [
         ("skipped, they cannot be read", built.skipped),
         ("the same pictures as others, with the same label", same),

@@ -57,6 +57,7 @@ def too_good(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         row
         for row in rows
         if row["n"]
-        and row["limit"] + TOLERANCE < row["semantic_accuracy"]
-        and binomtest(round(row["semantic_accuracy"] * row["n"]), row["n"], row["limit"], "greater").pvalue < CHANCE
+        and row["upper_bound"] + TOLERANCE < row["semantic_accuracy"]
+        and binomtest(round(row["semantic_accuracy"] * row["n"]), row["n"], row["upper_bound"], "greater").pvalue
+        < CHANCE
     ]

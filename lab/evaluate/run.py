@@ -23,6 +23,7 @@ from lab.evaluate.scenario import Point, Scenario, SchemeSpec
 from lab.evaluate.scheme import CannotExist, Scheme
 from lab.evaluate.schemes import make_scheme
 from lab.evaluate.scorer import Scorer
+from lab.evaluate.selection import selected
 from lab.evaluate.table import PointStore, Row, write_table
 from shared.device import hardware, use_threads
 from shared.types import Progress
@@ -43,19 +44,22 @@ def evaluate(
     jobs: int = 1,
     best_classifier: float = math.nan,
     report: Progress | None = None,
+    only: Sequence[str] = (),
+    command: str = "",
 ) -> pl.DataFrame:
     """Measure every point of a scenario into `out`, and return the table.
 
     Points that are finished already are kept: `out/points` knows them by all that they depend on. `results.csv` and
     `results.parquet` are written anew after each point. best_classifier: accuracy A of the upper bound, which is NaN
-    without it. report: told (points done, points in all).
+    without it. report: told (points done, points in all). only: see `lab.evaluate.selection.selected`; the table then
+    has these points alone. command: what measures the whole scenario, for `reference.json`.
     """
+    points = selected(scenario.points(), only)
     store = PointStore(out / "points")
-    _write_reference(out, scenario, test_set, best_classifier)
-    schemes = _fingerprints(scenario, test_set)
+    _write_reference(out, scenario, test_set, best_classifier, command)
+    schemes = _fingerprints(points, test_set)
     tasks = [
-        _Task(point, store.key(point, schemes[point.scheme.name, point.k], test_set.fingerprint))
-        for point in scenario.points()
+        _Task(point, store.key(point, schemes[point.scheme.name, point.k], test_set.fingerprint)) for point in points
     ]
     rows = {task.key: row for task in tasks if (row := store.get(task.key))}
     tell = report or (lambda *_: None)
@@ -72,7 +76,7 @@ def _bounded(tasks: Sequence[_Task], rows: Mapping[str, Row], test_set: TestSet,
     """Rows of what is finished, each with its upper bound."""
     classes = len(test_set.names)
     return [
-        replace(rows[task.key], limit=upper_bound_of(task.point, best_classifier, classes))
+        replace(rows[task.key], upper_bound=upper_bound_of(task.point, best_classifier, classes))
         for task in tasks
         if task.key in rows
     ]
@@ -98,11 +102,12 @@ def _measured(tasks: Sequence[_Task], test_set: TestSet, out: Path, jobs: int) -
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _write_reference(out: Path, scenario: Scenario, test_set: TestSet, best_classifier: float) -> None:
+def _write_reference(out: Path, scenario: Scenario, test_set: TestSet, best_classifier: float, command: str) -> None:
     """What the rows are held against, for the report: `reference.json`."""
     about = {
         "scenario": scenario.name,
         "title": scenario.title,
+        "command": command,
         "machine": hardware(),
         "clip": test_set.clip.model,
         "clip_fingerprint": test_set.clip_fingerprint,
@@ -153,10 +158,10 @@ def _trusted(spec: SchemeSpec, k: int) -> Scheme:
     return scheme
 
 
-def _fingerprints(scenario: Scenario, test_set: TestSet) -> dict[tuple[str, int], str]:
+def _fingerprints(points: Sequence[Point], test_set: TestSet) -> dict[tuple[str, int], str]:
     """Of each scheme and length; `none` where it has no form."""
     found = {}
-    for spec, k in [(each, length) for each in scenario.scheme for length in each.k]:
+    for spec, k in {(point.scheme.name, point.k): (point.scheme, point.k) for point in points}.values():
         try:
             found[spec.name, k] = make_scheme(spec, k, test_set).fingerprint
         except CannotExist:

@@ -199,7 +199,7 @@ def load_scenario(name: str | Path) -> Scenario:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
         scenario = Scenario.model_validate({"name": path.stem} | given)
         scenario.points()  # settings of the channel are checked there
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidSetting(f"{path} is no TOML: {error}") from error
     except ValidationError as error:
         raise InvalidSetting(f"{path}: {explain(error)}") from error

@@ -29,7 +29,7 @@ class Row:
     told that a real one could not know. n: pictures sent. ci_low, ci_high: Wilson interval, 95 %. cosine: mean of
     cos(e_hat, e). knn_overlap_at_10: mean share of the ten nearest items that are those of the clean embedding.
     bler: share of messages decoded wrongly. encode_ms, decode_ms: of the codec, a picture of a batch, this machine.
-    params, macs: of both halves for one picture. limit: see `lab.evaluate.upper_bound`.
+    params, macs: of both halves for one picture. upper_bound: see `lab.evaluate.upper_bound`.
     """
 
     scheme: str
@@ -53,7 +53,7 @@ class Row:
     decode_ms: float = math.nan
     params: int = 0
     macs: int = 0
-    limit: float = math.nan
+    upper_bound: float = math.nan
     framing: str = "implicit"
     header_symbols: float = 0.0
     waveform_symbols: float = 0.0

@@ -14,7 +14,7 @@ from lab.knowledge_base.calibration import Calibration, Reliability
 from lab.knowledge_base.open_set import OpenSet
 from lab.knowledge_base.prototypes import Thinned
 from lab.knowledge_base.retrieval import RULES, RetrievalCurve
-from lab.knowledge_base.tuning import Point
+from lab.knowledge_base.tuning import OperatingPoint
 from lab.report.style import CYCLE, INK, MUTED, RC
 from receiver.knowledge_base.index.settings import Tuning
 from shared.units import decibels
@@ -22,7 +22,7 @@ from shared.units import decibels
 _STYLE: Any = {**RC, "font.size": 10, "legend.fontsize": 8.5, "lines.linewidth": 1.8}
 
 
-def draw_tuning(points: Sequence[Point], tuning: Tuning, target: float, path: Path) -> None:
+def draw_tuning(points: Sequence[OperatingPoint], tuning: Tuning, target: float, path: Path) -> None:
     """Recall against the time of one query: a line for each engine and depth, the choice marked."""
     with mpl.rc_context(_STYLE):
         figure, (axes,) = _figure(1, "Recall against speed", f"{tuning.items} items, {_passed(tuning)}")
@@ -82,7 +82,7 @@ def draw_thinning(steps: Sequence[Thinned], path: Path) -> None:
         _save(figure, path)
 
 
-def _engine_lines(axes: Axes, points: Sequence[Point], engine: str, colour: str) -> None:
+def _engine_lines(axes: Axes, points: Sequence[OperatingPoint], engine: str, colour: str) -> None:
     for depth in dict.fromkeys(point.parameters.get("depth") for point in points):
         line = [point for point in points if point.parameters.get("depth") == depth]
         label = engine if depth is None or depth == points[0].parameters["depth"] else None

@@ -39,7 +39,7 @@ _ENOUGH = 0.9995  # recall beyond which more effort cannot show
 
 
 @dataclass(frozen=True)
-class Point:
+class OperatingPoint:
     """One measurement. milliseconds: median of a single query, ranking from the store included."""
 
     engine: str
@@ -61,7 +61,7 @@ class TuningPlan:
     seed: int = 0
 
 
-def tune(directory: Path, plan: TuningPlan, progress: Progress) -> tuple[Tuning, list[Point]]:
+def tune(directory: Path, plan: TuningPlan, progress: Progress) -> tuple[Tuning, list[OperatingPoint]]:
     """Measure engines on a knowledge base, and keep the fastest whose recall@1 reaches the target beside it.
 
     Returns the choice and all points. Raises NotFound when none reaches it, InvalidSetting for an engine that is not
@@ -87,7 +87,7 @@ def tune(directory: Path, plan: TuningPlan, progress: Progress) -> tuple[Tuning,
     return tuning, points
 
 
-def measure(view: View, plan: TuningPlan, progress: Progress) -> list[Point]:
+def measure(view: View, plan: TuningPlan, progress: Progress) -> list[OperatingPoint]:
     """Every engine with every effort, one point each."""
     own = own_queries(view, plan.queries, plan.seed)
     chain = channel_chain(ChannelSettings(snr_db=plan.snr_db, seed=plan.seed))
@@ -117,7 +117,7 @@ class _Trials:
     own: Positions
     truth: Positions
 
-    def curve(self, name: str) -> Iterator[Point]:
+    def curve(self, name: str) -> Iterator[OperatingPoint]:
         """Points of one engine, for each depth with more and more effort until recall cannot grow."""
         view = self.view
         engine = make_engine(EngineSettings(name=name, device="cpu"), view.head.items)
@@ -135,7 +135,7 @@ class _Trials:
                 yield point
                 effort, found = 2 * effort, point.recall_at_1
 
-    def _point(self, engine: IndexEngine, parameters: dict[str, int]) -> Point:
+    def _point(self, engine: IndexEngine, parameters: dict[str, int]) -> OperatingPoint:
         view, dim = self.view, self.queries.shape[1]
         trial = replace(view, engine=engine, covered=view.head.next_position, delta=Delta.empty(dim))
         seconds, found = [], []
@@ -144,7 +144,7 @@ class _Trials:
             found.append(trial.nearest(query[None], VOTERS + 1))
             seconds.append(perf_counter() - start)
         near, _ = without(self.own, *(np.concatenate(parts) for parts in zip(*found, strict=True)))
-        return Point(
+        return OperatingPoint(
             engine.name,
             parameters,
             recall(self.truth[:, :1], near[:, :1]),

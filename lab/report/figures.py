@@ -1,5 +1,6 @@
 """Figures of a comparison: small multiples, one look for each scheme, 95 % intervals, and the references as lines."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from shared.units import decibels
 
 _WIDTH, _HEIGHT = 3.3, 2.7  # inches of one panel
 _MOST_COLUMNS = 3
+_MOST_TICKS = 10
 
 
 class _Kind(NamedTuple):
@@ -86,7 +88,7 @@ def _panels(results: Results, channel: tuple[str, str], kind: _Kind) -> Figure |
     grid = figure.subplots(lines, columns, sharey=True, squeeze=False)
     for axes, value in zip(grid.flat, values, strict=False):
         _panel(axes, rows.filter(pl.col(panel) == value), x, y, results.reference)
-        _ticks(axes, rows, x)
+        mark_measured(axes, rows, x)
         axes.set_title(_title(panel, value, results))
     for axes in grid.flat[len(values) :]:
         axes.set_visible(False)
@@ -126,15 +128,24 @@ def _panel(axes: Axes, rows: pl.DataFrame, x: str, y: str, reference: dict[str, 
         axes.set_ylim(0, 1)
 
 
-def _ticks(axes: Axes, rows: pl.DataFrame, x: str) -> None:
-    """Mark what was measured; bandwidths as fractions, on a logarithmic scale."""
+def mark_measured(axes: Axes, rows: pl.DataFrame, x: str) -> None:
+    """Mark what was measured; bandwidths as fractions, on a logarithmic scale.
+
+    HARQ has a mean bandwidth of its own for each setting: of many, powers of two are marked.
+    """
     measured = sorted(rows[x].unique())
     if x == "snr_db":
         axes.set_xticks(measured, [f"{value:g}".replace("-", "−") for value in measured])
         return
     axes.set_xscale("log")
-    axes.set_xticks(measured, [f"1/{1 / value:.0f}" for value in measured], fontsize=7)
+    marked = measured if len(measured) <= _MOST_TICKS else _powers_of_two(measured[0], measured[-1])
+    axes.set_xticks(marked, [f"1/{1 / value:.0f}" for value in marked], fontsize=7)
     axes.set_xticks([], minor=True)
+
+
+def _powers_of_two(low: float, high: float) -> list[float]:
+    """Those between two positive numbers."""
+    return [2.0**power for power in range(math.ceil(math.log2(low)), math.floor(math.log2(high)) + 1)]
 
 
 def _top(rows: pl.DataFrame, reference: dict[str, Any]) -> float:
@@ -146,17 +157,17 @@ def _references(axes: Axes, rows: pl.DataFrame, x: str, reference: dict[str, Any
     axes.axhline(reference["nearest_accuracy"], color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)))
     if reference["classifier_accuracy"] is not None:
         axes.axhline(reference["classifier_accuracy"], color=MUTED, linewidth=0.9, linestyle=(0, (6, 2)))
-    limit = rows.filter(pl.col("limit").is_not_nan()).group_by(x).agg(pl.col("limit").first()).sort(x)
-    if len(limit) > 1:
-        axes.plot(limit[x], limit["limit"], color=INK, linewidth=1.2, linestyle=(0, (3, 1)), zorder=2)
+    bound = rows.filter(pl.col("upper_bound").is_not_nan()).group_by(x).agg(pl.col("upper_bound").first()).sort(x)
+    if len(bound) > 1:
+        axes.plot(bound[x], bound["upper_bound"], color=INK, linewidth=1.2, linestyle=(0, (3, 1)), zorder=2)
 
 
 def _legend(figure: Figure, results: Results, rows: pl.DataFrame, references: bool) -> None:
     shown = [scheme for scheme in results.schemes if scheme in rows["scheme"]]
     handles = [Line2D([], [], **look_of(scheme).options(), label=scheme) for scheme in shown]
     if references:
-        if rows["limit"].is_not_nan().any():
-            handles.append(Line2D([], [], color=INK, linewidth=1.2, linestyle=(0, (3, 1)), label="limit"))
+        if rows["upper_bound"].is_not_nan().any():
+            handles.append(Line2D([], [], color=INK, linewidth=1.2, linestyle=(0, (3, 1)), label="upper bound"))
         handles += [
             Line2D([], [], color=MUTED, linewidth=0.9, linestyle=(0, (6, 2)), label="best classifier, no channel"),
             Line2D([], [], color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)), label="nearest item, no channel"),

@@ -13,8 +13,8 @@ from lab.report.figures import draw_all
 from lab.report.gain import HALF, LEVELS, lengths, snr_needed, symbols_needed
 from lab.report.results import Results, channel_name
 
-LONGEST_LIMIT = 512
-"""Real dimensions from which on the limit is the classifier's accuracy, and says nothing more."""
+LONGEST_BOUND = 512
+"""Real dimensions from which on the upper bound is the classifier's accuracy, and says nothing more."""
 
 _PAGE = """# Results
 
@@ -103,17 +103,17 @@ def _accuracy_part(results: Results, channel: tuple[str, str]) -> str:
         scheme, k = part["scheme"][0], part["k"][0]
         cells = {f"{snr_db:g} dB": _cell(by_snr.get(snr_db)) for snr_db in snrs}
         lines.append({"scheme": scheme, "k": str(k), "cbr_total": f"{part['cbr_total'][0]:.4f}", **cells})
-    lines += _limit_lines(rows, snrs)
+    lines += _upper_bound_lines(rows, snrs)
     return f"### Semantic accuracy / mean cosine: {channel_name(*channel)}\n\n{markdown_table(lines)}\n"
 
 
-def _limit_lines(rows: pl.DataFrame, snrs: list[float]) -> list[dict[str, float | str]]:
-    known = rows.filter(pl.col("limit").is_not_nan(), pl.col("k") <= LONGEST_LIMIT)
+def _upper_bound_lines(rows: pl.DataFrame, snrs: list[float]) -> list[dict[str, float | str]]:
+    known = rows.filter(pl.col("upper_bound").is_not_nan(), pl.col("k") <= LONGEST_BOUND)
     lines: list[dict[str, float | str]] = []
     for part in known.partition_by("k", maintain_order=True):
-        limits = dict(part.select("snr_db", "limit").iter_rows())
-        cells = {f"{snr_db:g} dB": f"{limits[snr_db]:.3f}" if snr_db in limits else "" for snr_db in snrs}
-        lines.append({"scheme": "limit", "k": str(part["k"][0]), "cbr_total": "", **cells})
+        bounds = dict(part.select("snr_db", "upper_bound").iter_rows())
+        cells = {f"{snr_db:g} dB": f"{bounds[snr_db]:.3f}" if snr_db in bounds else "" for snr_db in snrs}
+        lines.append({"scheme": "upper bound", "k": str(part["k"][0]), "cbr_total": "", **cells})
     return sorted(lines, key=lambda line: int(line["k"]))
 
 

@@ -4,7 +4,7 @@
     alpha --> RGB
 
 Only the header is read before the limits are checked, so a decompression bomb is never unpacked. At the default limits
-one picture takes at most 450 MB while it is decoded, and large ones are decoded one at a time.
+one picture takes at most 512 MB while it is decoded, and large ones are decoded one at a time.
 """
 
 import contextlib

@@ -64,6 +64,8 @@ class Picture:
             return read_regular(self.content, MAX_BYTES)
         except OSError as error:
             raise InvalidPicture(f"{self.content} cannot be read: {error.strerror}.") from error
+        except ValueError as error:  # no file has such a name
+            raise InvalidPicture(f"{str(self.content)!r} cannot be read: {error}.") from error
 
     def _require_inside(self, path: Path) -> None:
         if self.inside is None:
@@ -71,8 +73,8 @@ class Picture:
         real = path.resolve()
         if not real.is_relative_to(self.inside.resolve()):
             raise InvalidPicture(
-                f"{path} leads out of {self.inside}, to {real}: build with --follow-links to follow the links of a "
-                "folder, with --anywhere to take the paths of a table"
+                f"{path} leads out of {self.inside}, to {real}: --follow-links follows the links of a "
+                "folder, --anywhere takes the paths of a table"
             )
 
 

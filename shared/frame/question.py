@@ -46,6 +46,8 @@ class Asked:
     answer_on_original: the transmitter's own. match: whether both are the same, by the authors' rule. bits: of the
     picture, positions included. symbols: complex channel uses of the payload. picture: PNG file of the rebuilt picture
     psnr_db: over the picture as it was encoded, 64 x 64; psnr_db_region: over the blocks that the question needs
+    sent_cells: of 8 x 8 cells of the picture, row by row, those that the transmitter spent the bits on; all for a codec
+    that knows no question, empty from a transmitter before it was told
     session: what a further question follows; empty from a codec that has none. turn: which question of it, from 1.
     bits_in_session: of all its questions so far
     """
@@ -60,6 +62,7 @@ class Asked:
     psnr_db: float
     psnr_db_region: float
     picture: bytes
+    sent_cells: tuple[bool, ...] = ()
     session: str = ""
     turn: int = 1
     bits_in_session: int = 0

@@ -18,7 +18,7 @@ from shared.frame.reception import Reception
 from shared.observe.tracing import call_span, note
 from shared.rpc.dial import Dialer, Security
 from shared.rpc.options import MAX_MESSAGE_BYTES
-from shared.rpc.status import error_from_rpc
+from shared.rpc.status import FinalStatus, error_from_rpc
 from shared.rpc.together import MOST_TOGETHER, fitting
 from shared.wire import from_message, to_message
 from shared.wire.failure import error_from_failure
@@ -43,6 +43,7 @@ class _Stream:
 
     def __init__(self, call: Call) -> None:
         self.call = call
+        self._status = FinalStatus(call)
         self.waiting: dict[int, asyncio.Future[pb.Reception]] = {}
         # gRPC allows one write at a time and kills the call of a cancelled one, so a task of its own writes. A burst
         # that is given up leaves the outbox, which so holds no more than what callers wait for.
@@ -81,7 +82,7 @@ class _Stream:
         try:
             await self._read()
         except grpc.RpcError as error:
-            self._reason = error_from_rpc(error)
+            self._reason = error_from_rpc(await self._status.error(error))
         finally:
             writer.cancel()
             self.call.cancel()

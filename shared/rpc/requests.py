@@ -10,7 +10,7 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, aclosing, contextmanager, nullcontext
 from time import monotonic
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 import grpc
 import structlog
@@ -98,8 +98,9 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
         """A handler that reads nothing; does for unary calls too."""
 
         async def refuse(_: object, context: Context) -> None:
-            caller_is_local.set(is_local(context.peer()))
-            self._refusals.tell(error, context)
+            peer = context.peer()
+            caller_is_local.set(is_local(peer))
+            self._refusals.tell(error, peer)
             await _end_with(context, error)
 
         return grpc.stream_stream_rpc_method_handler(refuse)
@@ -108,12 +109,12 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
         name = by.method.rpartition("/")[2]
 
         async def answer(request: Any, context: Context) -> Any:
-            self._begin(by, context)
+            origin = self._begin(by, context)
             status = "CANCELLED"
             with tracking(name, traceparent_of(context)) as tracked:
                 try:
                     with place(), self._held(request, by):
-                        self._require_read(request, context)
+                        self._require_read(request, origin)
                         found = await method(request, context)
                         self._require_small(found)
                     status = "OK"
@@ -121,7 +122,7 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
                     tracked.status = status = status_of(error).name
                     await _end_with(context, error)
                 finally:
-                    self._record(by, context, status, **summary(request))
+                    self._record(by, origin, status, **summary(request))
             return found
 
         return answer
@@ -130,32 +131,35 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
         self, method: Callable[..., AsyncIterator[Any]], place: Place, by: Caller
     ) -> Callable[..., AsyncIterator[Any]]:
         async def answers(request: Any, context: Context) -> AsyncIterator[Any]:
-            self._begin(by, context)
+            origin = self._begin(by, context)
             streamed = hasattr(request, "__aiter__")
             given = _Requests(request, by, self._idle_seconds) if streamed else request
-            self._record(by, context, "BEGUN", **summary(request))
+            self._record(by, origin, "BEGUN", **summary(request))
             status = "CANCELLED"
             try:
-                self._require_read(given, context)
+                self._require_read(given, origin)
                 with place():
                     for allowance in by.allowances:
                         allowance.take()
                     async with aclosing(method(given, context)) as found:  # type: ignore[type-var]
                         async for one in found:
                             yield one
-                self._require_read(getattr(given, "last", None), context)
+                self._require_read(getattr(given, "last", None), origin)
                 status = "OK"
             except Exception as error:
                 status = status_of(error).name
                 await _end_with(context, error)
             finally:
-                self._record(by, context, status, **({"requests": given.count} if streamed else {}))
+                self._record(by, origin, status, **({"requests": given.count} if streamed else {}))
 
         return answers
 
-    def _begin(self, by: Caller, context: Context) -> None:
-        caller_is_local.set(is_local(context.peer()))
+    def _begin(self, by: Caller, context: Context) -> "_Origin":
+        peer = context.peer()
+        caller_is_local.set(is_local(peer))
         allowances.set((*by.allowances, self._all))
+        names = list(context.auth_context().get("x509_common_name", ())) if by.rule.changes else []
+        return _Origin(peer, {"certificate": names[0].decode(errors="replace")} if names else {})
 
     @contextmanager
     def _held(self, request: Any, by: Caller) -> Iterator[None]:
@@ -169,12 +173,10 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
             yield
 
     @staticmethod
-    def _record(by: Caller, context: Context, status: str, **about: Any) -> None:
+    def _record(by: Caller, origin: "_Origin", status: str, **about: Any) -> None:
         """A line of audit, where the call changes something."""
         if by.rule.changes:
-            names = [name.decode(errors="replace") for name in context.auth_context().get("x509_common_name", ())]
-            who = by.who | ({"certificate": names[0]} if names else {})
-            record(who, by.method.rpartition(".")[2], context.peer(), status, **about)
+            record(by.who | origin.certificate, by.method.rpartition(".")[2], origin.peer, status, **about)
 
     @contextmanager
     def _place(self) -> Iterator[None]:
@@ -186,9 +188,9 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
         finally:
             self._calls -= 1
 
-    def _require_read(self, request: Any, context: Context) -> None:
+    def _require_read(self, request: Any, origin: "_Origin") -> None:
         if isinstance(request, Refused):
-            self._refusals.tell(request.reason, context)
+            self._refusals.tell(request.reason, origin.peer)
             raise request.reason
 
     def _require_small(self, answer: Any) -> None:
@@ -197,6 +199,16 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
                 f"the answer has {answer.ByteSize()} bytes, a message at most {self._most}: ask for less at once, or "
                 "start the service with a larger --max-message-bytes"
             )
+
+
+class _Origin(NamedTuple):
+    """Where a call comes from, kept from its begin: asked after a cancelled call, gRPC crashes the process.
+
+    certificate: its common name, for the audit, if there is one.
+    """
+
+    peer: str
+    certificate: dict[str, str]
 
 
 class _Requests:
@@ -234,11 +246,11 @@ class _Refusals:
     def __init__(self) -> None:
         self._next, self._more = 0.0, 0
 
-    def tell(self, reason: SemLinkError, context: Context) -> None:
+    def tell(self, reason: SemLinkError, peer: str) -> None:
         """One more."""
         self._more += 1
         if monotonic() >= self._next:
-            log.warning("request refused", reason=str(reason), peer=context.peer(), requests=self._more)
+            log.warning("request refused", reason=str(reason), peer=peer, requests=self._more)
             self._next, self._more = monotonic() + _LINE_SECONDS, 0
 
 

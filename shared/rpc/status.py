@@ -1,6 +1,8 @@
 """How a call or the answer to a burst ends with one of SemLink's errors, and what a failed call raises."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Final, NoReturn, cast
 
 import grpc
@@ -20,6 +22,8 @@ log = structlog.get_logger()
 _LOST: Final = (
     "Internal error from Core"  # what grpc.aio makes, with INTERNAL, of a connection lost at the wrong moment
 )
+_STATUS_SECONDS: Final = 0.5
+"""Longest wait for the far end's status, where this end noticed first that the call is over."""
 _LOST_BURST: Final = "semlink-lost"
 """Key in the trailing metadata of a call that ends with `errors.Lost`."""
 
@@ -32,6 +36,39 @@ def error_from_rpc(error: grpc.RpcError) -> errors.SemLinkError:
     if any(name == _LOST_BURST for name, _ in call.trailing_metadata() or ()):
         return errors.Lost(call.details() or "")
     return error_from_status(call.code(), call.details() or "")
+
+
+class FinalStatus:
+    """What the far end ended a stream with; made before anything is written to it.
+
+    A write that fails makes grpc.aio set INTERNAL, before it has read the far end's status, which says why, or after.
+    """
+
+    def __init__(self, call: grpc.aio.Call) -> None:
+        self._error: grpc.RpcError | None = None
+        self._known = asyncio.Event()
+        call.add_done_callback(self._note)
+
+    async def error(self, raised: grpc.RpcError) -> grpc.RpcError:
+        """The error to tell, given the one that reading raised: that one, where no status comes in half a second."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._known.wait(), _STATUS_SECONDS)
+        return self._error or raised
+
+    def _note(self, call: grpc.aio.Call) -> None:
+        if self._error is None and _at_once(call.details()) != _LOST:
+            parts = call.code(), call.initial_metadata(), call.trailing_metadata(), call.details()
+            self._error = grpc.aio.AioRpcError(*(_at_once(part) for part in parts))
+            self._known.set()
+
+
+def _at_once(known: Coroutine[Any, Any, Any]) -> Any:
+    """The result of a coroutine that waits for nothing."""
+    try:
+        known.send(None)
+    except StopIteration as ended:
+        return ended.value
+    raise RuntimeError(f"{known} waits")
 
 
 async def abort_with(context: grpc.aio.ServicerContext[Any, Any], error: Exception) -> NoReturn:

@@ -30,9 +30,9 @@ def rows() -> pl.DataFrame:
 
 def share_of_bound(rows: pl.DataFrame) -> pl.DataFrame:
     """Accuracy of `nested` over the upper bound: k, snr_db, value."""
-    useful = pl.col("limit") > USEFUL_BOUND
+    useful = pl.col("upper_bound") > USEFUL_BOUND
     found = rows.filter(useful, scheme="nested", fading=AWGN[0], csi=AWGN[1])
-    return found.select("k", "snr_db", value=pl.col("semantic_accuracy") / pl.col("limit"))
+    return found.select("k", "snr_db", value=pl.col("semantic_accuracy") / pl.col("upper_bound"))
 
 
 def lead(

@@ -13,7 +13,7 @@ from client import ChannelControl, KnowledgeBaseClient
 from local.supervisor import LocalLink
 from shared.errors import NotFound
 from shared.phy import ChannelSettings
-from tests.tools.cli import as_documented, printed, semlink
+from tests.tools.cli import as_documented, invoke, printed, semlink
 
 DELIVERY_KEYS = {
     "item_id", "label", "distance", "confidence", "accepted", "top", "codec", "k", "cbr", "cbr_total", "channel",
@@ -168,6 +168,22 @@ def test_kb_build_and_features_of_a_folder(tmp_path: Path, drawn_pngs: list[tupl
     with np.load(tmp_path / "f.npz") as arrays:
         assert arrays["embeddings"].shape == (6, 512)
         assert sorted(arrays["labels"]) == sorted(label for label, _ in drawn_pngs[:6])
+
+
+def test_features_reads_sources_as_kb_build_does(tmp_path: Path, drawn_pngs: list[tuple[str, bytes]]) -> None:
+    """Several, with the flags that name columns and let paths lead out of a table's folder."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "elsewhere" / "a.png").write_bytes(drawn_pngs[0][1])
+    for name in ("one", "two"):
+        (tmp_path / "tables" / f"{name}.csv").write_text("foto;kind\n../elsewhere/a.png;x\n", encoding="utf-8")
+    one, two = tmp_path / "tables" / "one.csv", tmp_path / "tables" / "two.csv"
+    sources = [one, two, tmp_path / "gone.tar", "--path-column", "foto", "--label-column", "kind"]
+    made = printed("features", *sources, "--anywhere", "--out", tmp_path / "f.npz", "--device", "cpu")
+    assert made["items"] == 2
+    assert [each["source"] for each in made["skipped_sources"]] == [str(tmp_path / "gone.tar")]
+    confined = invoke("features", one, "--path-column", "foto", "--out", tmp_path / "g.npz", "--device", "cpu")
+    assert "--anywhere" in f"{confined.output} {confined.exception}"
 
 
 def test_items_of_the_knowledge_base(link: LocalLink, cat: Path) -> None:

@@ -1,7 +1,9 @@
 """What the console makes without a browser: charts, commands, permanent addresses."""
 
 import asyncio
+import importlib.util
 import math
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,13 @@ import typer
 from cli.app import app
 from client import AsyncSemLink, Entry, Kind, Trace
 from client.recording import read_recording
-from console import charts, equivalent, kb_map, live_sources
+from console import charts, equivalent, kb_map, live_sources, style, time_bar
 from console.ask import scenes
 from console.compare import Score
 from console.gallery import Gallery, drawn
 from console.live_recording import Tape
 from console.parts import Latest
-from console.results import curves, read_table, tables
+from console.results import curves, filtered, read_table, tables
 from local.supervisor import LocalLink
 from shared.errors import Lost, NotFound, SemLinkError
 from shared.phy import ChannelSettings
@@ -60,9 +62,16 @@ def test_a_permanent_address_names_every_setting_of_a_picture_again() -> None:
 
 
 def test_emulated_stages_are_hatched_and_the_bar_is_complete() -> None:
-    chart = charts.ledger([Entry("encode", 0.002), Entry("airtime", 0.001, Kind.EMULATED), Entry("queue", 0.0)])
-    assert [bar["data"] for bar in chart["series"]] == [[2.0], [1.0]]
-    assert ["decal" in bar["itemStyle"] for bar in chart["series"]] == [False, True]
+    entries = [Entry("<encode>", 0.002), Entry("airtime", 0.001, Kind.EMULATED), Entry("queue", 0.0)]
+    bar, legend = time_bar.drawn(entries).split("</div>")
+    assert re.findall(r'class="([^"]+)" style="flex:([0-9.]+)', bar) == [
+        ("semlink-stage", "0.6667"),
+        ("semlink-stage semlink-emulated", "0.3333"),
+    ]
+    assert re.findall(r"</i>([^<]+)<b>([^<]+)", legend) == [
+        ("&lt;encode&gt;", "2.000 ms"),
+        ("airtime (emulated)", "1.000 ms"),
+    ]
 
 
 def test_the_constellation_is_square_and_not_endless() -> None:
@@ -70,6 +79,17 @@ def test_the_constellation_is_square_and_not_endless() -> None:
     chart = charts.constellation(Trace(symbols, 2 * symbols, symbols))
     assert chart["xAxis"]["max"] == chart["yAxis"]["max"] >= 4
     assert {len(one["data"]) for one in chart["series"]} == {600}
+
+
+def test_every_class_that_a_part_names_has_a_rule() -> None:
+    """There is no Tailwind that would make one in the browser; Quasar and SemLink's own have prefixes."""
+    named = set()
+    for file in Path(style.__file__).parent.glob("*.py"):
+        for text in re.findall(r"""classes\((?:add=|remove=)?f?"([^"]*)"\)""", file.read_text(encoding="utf-8")):
+            named |= set(text.split())
+    own = {name for name in named if not name.startswith(("semlink-", "text-negative", "{"))}
+    assert own <= style.RULES.keys()
+    assert {"half", "gap-4"} <= own
 
 
 def test_pictures_are_found_by_id() -> None:
@@ -86,11 +106,14 @@ def test_curves_of_a_table_leave_out_what_is_no_number(tmp_path: Path) -> None:
     file = tmp_path / "paper" / "results.csv"
     file.write_text("scheme,k,snr_db,accuracy\na,16,5,0.5\na,16,0,0.2\nb,16,,0.9\nb,64,1,0.8\n", encoding="utf-8")
     assert tables(tmp_path) == ["paper/results.csv"]
-    chart = curves(read_table(file), "snr_db", "accuracy", ["scheme", "k"])
-    assert [(one["name"], one["data"]) for one in chart["series"]] == [
-        ("a 16", [(0.0, 0.2), (5.0, 0.5)]),
-        ("b 64", [(1.0, 0.8)]),
+    rows = read_table(file)
+    chart = curves(rows, "snr_db", "accuracy", ["scheme", "k"])
+    assert [(one["name"], [(*point["value"], point["name"]) for point in one["data"]]) for one in chart["series"]] == [
+        ("a 16", [(0.0, 0.2, "1"), (5.0, 0.5, "0")]),
+        ("b 64", [(1.0, 0.8, "3")]),
     ]
+    assert [row["accuracy"] for row in filtered(rows, "b snr_db=1")] == ["0.8"]
+    assert [row["accuracy"] for row in filtered(rows, "K=16 a")] == ["0.5", "0.2"]
 
 
 async def test_of_several_questions_the_last_one_wins() -> None:
@@ -124,6 +147,28 @@ def test_the_plane_of_a_map_shows_what_varies_most() -> None:
     items, fallen = kb_map.chart(found, ("a", embeddings[3]))["series"]
     assert fallen["data"][0]["value"] == pytest.approx(items["data"][3]["value"], abs=1e-3)
     assert kb_map.chart(found, ("a", embeddings[3, :8]))["series"][1]["data"] == []  # of another CLIP
+
+
+def test_umap_keeps_near_items_near_and_puts_a_received_one_among_them() -> None:
+    pytest.importorskip("umap", reason="no UMAP here: pip install umap-learn")
+    drawn = np.random.default_rng(0)
+    centres = np.repeat(np.eye(16)[:3], 30, axis=0)
+    embeddings = (centres + 0.05 * drawn.normal(size=centres.shape)).astype(np.float32)
+    manifold = kb_map.Manifold(embeddings)
+    places = manifold.of(embeddings)
+    middles = places.reshape(3, 30, 2).mean(1)
+    apart = min(np.linalg.norm(middles[one] - middles[two]) for one, two in ((0, 1), (0, 2), (1, 2)))
+    assert np.linalg.norm(places.reshape(3, 30, 2) - middles[:, None], axis=2).max() < apart
+    found = kb_map.Map(["a"] * 30 + ["b"] * 30 + ["c"] * 30, places, manifold)
+    (fallen,) = kb_map.chart(found, ("b", embeddings[40]))["series"][1]["data"]
+    assert np.linalg.norm(middles - fallen["value"], axis=1).argmin() == 1
+
+
+def test_without_umap_the_map_says_what_to_install() -> None:
+    if importlib.util.find_spec("umap"):
+        pytest.skip("UMAP is installed here")
+    with pytest.raises(NotFound, match="pip install umap-learn, or choose PCA"):
+        kb_map.Manifold(np.eye(16, dtype=np.float32))
 
 
 def test_a_timeline_has_a_cursor_where_the_scenario_stands() -> None:

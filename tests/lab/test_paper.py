@@ -101,7 +101,7 @@ def test_the_comparison_uses_those_weights_and_writes_a_page(paper: Paper, monke
     assert told[-1] == (4, 4)
     assert table["scheme"].to_list() == ["nested", "label", "kbsc", "vq-digital"]
     assert (table["n"] == TRIAL_QUERIES).all()
-    assert table["limit"].is_finite().all()
+    assert table["upper_bound"].is_finite().all()
     assert (paper.out / "results.md").read_text(encoding="utf-8").count("--trial") == 1
     trained = evaluated(paper)
     monkeypatch.setenv(WEIGHTS_DIR, "")

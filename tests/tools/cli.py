@@ -40,5 +40,15 @@ def as_documented(document: Any, *arguments: object) -> Any:
     for words in (2, 1):
         file = SCHEMAS / f"{'-'.join(map(str, arguments[:words]))}.json"
         if "/" not in str(arguments[words - 1 : words]) and file.is_file():
-            jsonschema.validate(document, json.loads(file.read_text(encoding="utf-8")))
+            jsonschema.validate(document, _closed(json.loads(file.read_text(encoding="utf-8"))))
     return document
+
+
+def _closed(schema: Any) -> Any:
+    """The schema where no object has keys beside those that it names: what is printed is documented."""
+    if isinstance(schema, list):
+        return [_closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {name: _closed(part) for name, part in schema.items()}
+    return {"additionalProperties": False} | closed if isinstance(schema.get("properties"), dict) else closed

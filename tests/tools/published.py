@@ -29,8 +29,8 @@ def of_page(text: str) -> pl.DataFrame:
             next(lines)
             rows += [row | {"fading": channel[0], "csi": channel[1], "n": n} for row in _rows(lines)]
     table = pl.DataFrame(rows, infer_schema_length=None)
-    limits = table.filter(scheme="limit").select(*POINT[1:], limit="semantic_accuracy").unique(POINT[1:])
-    return _of_most_pictures(table.filter(pl.col("scheme") != "limit").join(limits, POINT[1:], "left"))
+    bounds = table.filter(scheme="upper bound").select(*POINT[1:], upper_bound="semantic_accuracy").unique(POINT[1:])
+    return _of_most_pictures(table.filter(pl.col("scheme") != "upper bound").join(bounds, POINT[1:], "left"))
 
 
 def _rows(lines: Iterator[str]) -> list[dict[str, object]]:

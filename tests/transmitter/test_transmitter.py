@@ -192,9 +192,8 @@ async def test_beyond_the_cap_a_call_is_refused_and_a_stream_waits(parts, tmp_pa
         assert {answer.WhichOneof("outcome") for answer in (await stream).values()} == {"delivery"}
 
 
-@pytest.mark.parametrize(("feedback", "second"), [(False, 7.0), (True, -3.0)])
-async def test_codecs_are_told_what_snr_to_expect(parts, tmp_path: Path, monkeypatch, feedback, second) -> None:
-    """The design point, until the receiver's answer says what it saw, and only if that is asked for."""
+async def designs_of(tmp_path: Path, monkeypatch, **settings: Any) -> list[float]:
+    """The SNRs, dB, that the codec is told for two pictures; the receiver estimates -3 dB."""
     told: list[float] = []
     real = Encoder.encode
 
@@ -203,12 +202,27 @@ async def test_codecs_are_told_what_snr_to_expect(parts, tmp_path: Path, monkeyp
         return real(self, items)
 
     monkeypatch.setattr(Encoder, "encode", recorded)
-    async with transmitting(tmp_path, design_snr_db=7.0, snr_feedback=feedback) as near:
+    async with transmitting(tmp_path, design_snr_db=7.0, **settings) as near:
         near.far.answer = lambda burst: echo(burst, snr_db_estimated=-3.0)
         told.clear()
         for _ in range(2):
             await near.send()
-    assert told == [7.0, second]
+    return told
+
+
+@pytest.mark.parametrize(("feedback", "second"), [(False, 7.0), (True, -3.0)])
+async def test_codecs_are_told_what_snr_to_expect(parts, tmp_path: Path, monkeypatch, feedback, second) -> None:
+    """The design point, until the receiver's answer says what it saw, and only if that is asked for."""
+    assert await designs_of(tmp_path, monkeypatch, snr_feedback=feedback) == [7.0, second]
+
+
+@pytest.mark.parametrize("codec", ["raw", "nested"])
+async def test_under_design_fading_codecs_are_told_what_most_bursts_exceed(
+    parts, tmp_path: Path, monkeypatch, codec
+) -> None:
+    """90 % of the bursts of block Rayleigh fading exceed 10 log10(-ln 0.9) = -9.77 dB below the average."""
+    told = await designs_of(tmp_path, monkeypatch, codec=codec, k=None, design_fading="rayleigh")
+    assert told == pytest.approx([7.0 - 9.773] * 2, abs=1e-3)
 
 
 async def test_it_describes_itself(near: Near, clip: Clip) -> None:

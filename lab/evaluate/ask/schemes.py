@@ -15,7 +15,7 @@ from shared.codecs.query.source import Source, SourceCodec, rows_of
 from shared.codecs.query.tokens import PLACES, layout_of
 from shared.codecs.query.transform import BLOCKS, BlockCode
 from shared.codecs.query.uo_isc import TokenSource
-from shared.types import Bits, Bools, Pixels
+from shared.types import Bits, Bools, Floats, Pixels
 
 Scheme = Callable[[Asked, int], Pixels]
 """Pictures with questions, and bits for each, to rebuilt pictures [B, 64, 64, 3]."""
@@ -78,6 +78,10 @@ class Remembered:
         if key not in self._bits:
             self._bits[key] = self._source.encode(asked, bits)
         return self._bits[key]
+
+    def cells(self, relevance: Floats, bits: int) -> Bools:
+        """See `Source`."""
+        return self._source.cells(relevance, bits)
 
     def decode(self, bits: Bits) -> Pixels:
         """See `Source`."""

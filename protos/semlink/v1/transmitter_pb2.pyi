@@ -227,6 +227,7 @@ class Asked(_message.Message):
     PSNR_DB_FIELD_NUMBER: _builtins.int
     PSNR_DB_REGION_FIELD_NUMBER: _builtins.int
     PICTURE_FIELD_NUMBER: _builtins.int
+    SENT_CELLS_FIELD_NUMBER: _builtins.int
     SESSION_FIELD_NUMBER: _builtins.int
     TURN_FIELD_NUMBER: _builtins.int
     BITS_IN_SESSION_FIELD_NUMBER: _builtins.int
@@ -250,6 +251,12 @@ class Asked(_message.Message):
     turn: _builtins.int
     """Which question of the session, from 1, and the bits of all of them so far."""
     bits_in_session: _builtins.int
+    @_builtins.property
+    def sent_cells(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]:
+        """64 cells of the picture, 8 x 8, row by row: whether each is among those that the transmitter spends the bits on. The
+        receiver reads the same from the positions in the payload.
+        """
+
     def __init__(
         self,
         *,
@@ -263,13 +270,14 @@ class Asked(_message.Message):
         psnr_db: _builtins.float = ...,
         psnr_db_region: _builtins.float = ...,
         picture: _builtins.bytes = ...,
+        sent_cells: _abc.Iterable[_builtins.bool] | None = ...,
         session: _builtins.str = ...,
         turn: _builtins.int = ...,
         bits_in_session: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "answer_on_original", b"answer_on_original", "bits", b"bits", "bits_in_session", b"bits_in_session", "match", b"match", "picture", b"picture", "probability", b"probability", "psnr_db", b"psnr_db", "psnr_db_region", b"psnr_db_region", "question", b"question", "session", b"session", "symbols", b"symbols", "turn", b"turn"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "answer_on_original", b"answer_on_original", "bits", b"bits", "bits_in_session", b"bits_in_session", "match", b"match", "picture", b"picture", "probability", b"probability", "psnr_db", b"psnr_db", "psnr_db_region", b"psnr_db_region", "question", b"question", "sent_cells", b"sent_cells", "session", b"session", "symbols", b"symbols", "turn", b"turn"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -19,6 +19,7 @@ import numpy as np
 from receiver.knowledge_base.index.base import Vectors
 from receiver.knowledge_base.index.settings import EngineSettings
 from shared.errors import InvalidSetting, Mismatch, NotFound, Unavailable
+from shared.rpc.address import proxy_allowed
 from shared.types import Floats, Positions
 
 if TYPE_CHECKING:
@@ -200,7 +201,9 @@ def _connect(uri: str) -> "MilvusClient":
         _require_lite()
         Path(uri).absolute().parent.mkdir(parents=True, exist_ok=True)
     try:
-        return MilvusClient(uri, timeout=_TIMEOUT_SECONDS)
+        # gRPC itself would ask a proxy of the environment for every Milvus, also for one on this machine.
+        options = {"grpc.enable_http_proxy": int(remote and proxy_allowed(uri.rpartition("://")[2].rstrip("/")))}
+        return MilvusClient(uri, timeout=_TIMEOUT_SECONDS, grpc_options=options)
     except (MilvusException, OSError) as error:
         raise Unavailable(
             f"no Milvus at {uri}: {error}; start it, or see that no other process has that file open"

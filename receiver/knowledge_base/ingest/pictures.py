@@ -1,14 +1,16 @@
 """Pictures of a knowledge base: decoding, content digest, thumbnail, and reading the original file again."""
 
 import os
+from collections.abc import Iterator
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from receiver.knowledge_base.records import ItemRecord
-from receiver.knowledge_base.store.schema import blob_digest, digest
+from receiver.knowledge_base.store.schema import blob_digest, digest_of_pieces
 from shared.datasets import Picture
 from shared.datasets.decoding import MAX_BYTES
 from shared.errors import Exhausted, InvalidInput, NotFound
@@ -16,6 +18,7 @@ from shared.files import read_regular
 from shared.frame.kb import Item
 
 THUMBNAIL_SIDE = 96  # pixels, at most
+_BAND_ROWS = 256
 # Errors of one picture alone; the others of its batch are still read.
 UNREADABLE = (InvalidInput, Exhausted, OSError, ValueError)
 
@@ -42,16 +45,25 @@ def prepare(picture: Picture, *, copy: bool) -> tuple[Image.Image, ItemRecord]:
 
 def make_thumbnail(image: Image.Image) -> bytes:
     """WebP of a picture, scaled to fit 96 x 96 pixels if it is larger."""
-    small = image.copy()
-    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
+    scale = min(1.0, THUMBNAIL_SIDE / max(image.size))
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     file = BytesIO()
+    small = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
     small.convert("RGB").save(file, "WEBP", quality=80, method=2)
     return file.getvalue()
 
 
 def content_digest(image: Image.Image) -> bytes:
     """SHA-256 of a picture's size and RGB pixels: the same for equal pictures in files of different formats."""
-    return digest((f"{image.width}x{image.height}".encode(), image.convert("RGB").tobytes()))
+    size = f"{image.width}x{image.height}".encode()
+    return digest_of_pieces((len(size), 3 * image.width * image.height), chain([size], _bands(image)))
+
+
+def _bands(image: Image.Image) -> Iterator[bytes]:
+    """RGB pixels, some rows at a time: a large picture is in memory once."""
+    for top in range(0, image.height, _BAND_ROWS):
+        band = image.crop((0, top, image.width, min(top + _BAND_ROWS, image.height)))
+        yield band.convert("RGB").tobytes()
 
 
 def read_original(item: Item) -> bytes:

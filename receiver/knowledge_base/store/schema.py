@@ -76,7 +76,15 @@ _MODULUS = 1 << 256
 
 def digest(parts: Sequence[bytes]) -> bytes:
     """SHA-256 of byte strings, their lengths before them so that none runs into the next: 32 bytes."""
-    return hashlib.sha256(_lengths(len(parts)).pack(*map(len, parts)) + b"".join(parts)).digest()
+    return digest_of_pieces([len(part) for part in parts], parts)
+
+
+def digest_of_pieces(lengths: Sequence[int], pieces: Iterable[bytes]) -> bytes:
+    """The same of byte strings of these lengths that come in pieces."""
+    summed = hashlib.sha256(_lengths(len(lengths)).pack(*lengths))
+    for piece in pieces:
+        summed.update(piece)
+    return summed.digest()
 
 
 @cache

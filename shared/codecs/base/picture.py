@@ -5,6 +5,7 @@ pixels [B, 32, 32, 3] --encode--> x [B, k/2] --channel, equalizer--> x_hat [B, k
 The receiver embeds the decoded pictures with its own CLIP and searches the knowledge base for the embeddings.
 """
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, Protocol, Self
@@ -14,7 +15,7 @@ from PIL import Image, ImageOps
 
 from shared.codecs.base.contract import BaseCodec, Codec, DesignFading
 from shared.errors import InvalidPicture, InvalidSetting
-from shared.types import Complex, Floats, Ints, Pixels
+from shared.types import Bools, Complex, Floats, Ints, Pixels
 
 SIDE: Final = 32
 ASKED_SIDE: Final = 64
@@ -61,6 +62,10 @@ class QueryCodec(BaseCodec[Asked, DecodedPictures]):
         """Bits of the picture in a burst of this mode, with all positions, without checksum and code."""
 
     @abstractmethod
+    def sent_cells(self, relevance: Floats, mode: int) -> Bools:
+        """The cells that get the bits in bursts of this mode: [B, 8, 8]. relevance: [B, 8, 8], see `Asked`."""
+
+    @abstractmethod
     def with_bits(self, bits: int) -> Self:
         """The same codec for a sender that wants to send this many bits, as robustly as its length allows."""
 
@@ -71,8 +76,9 @@ class QueryCodec(BaseCodec[Asked, DecodedPictures]):
 
 
 class Needed(Protocol):
-    """What a further question needs and the receiver does not hold. bits: that it takes."""
+    """What a further question needs and the receiver does not hold. new: its cells, [64]. bits: that they take."""
 
+    new: Bools
     bits: int
 
 
@@ -126,6 +132,14 @@ def fit_pictures(pixels: Pixels) -> Pixels:
     if pixels.shape[1:] == (SIDE, SIDE, 3):
         return pixels
     return np.stack([fit_picture(Image.fromarray(each)) for each in pixels])
+
+
+def dim_unsent(pixels: Pixels, sent: Sequence[bool]) -> Pixels:
+    """A picture [S, S, 3], pale where it is not sent. sent: of its cells, row by row; S a multiple of a row's cells."""
+    cells = math.isqrt(len(sent))
+    side = len(pixels) // cells
+    shown = np.reshape(sent, (cells, cells)).repeat(side, 0).repeat(side, 1)[:, :, None]
+    return np.where(shown, pixels, 255 - (255 - pixels) // 6).astype(np.uint8)
 
 
 def of_embeddings(codec: AnyCodec) -> Codec:

@@ -18,6 +18,8 @@ MIN_BITS: Final = 12
 """Least number of information bits of the code of 3GPP TS 38.212."""
 MAX_BITS: Final = 8448
 LOWEST_RATE: Final = 1 / 5
+_LONG_BITS: Final = 3824
+"""Longer messages have base graph 1, whose code has at least rate 1/3."""
 HIGHEST_RATE: Final = 948 / 1024
 ITERATIONS: Final = 20
 _N0_FLOOR: Final = 1e-4  # -40 dB: keeps LLRs finite without noise
@@ -43,8 +45,8 @@ def require_sionna(codec: str) -> None:
 class Modem:
     """Sends bursts of `mode.bits` bits as `symbols` symbols.
 
-    Below rate 1/5 the codeword is repeated from its start, as in 5G's circular buffer, and the receiver adds the LLRs
-    of repeated bits. Raises InvalidSetting for a mode that does not fit.
+    Below rate 1/5, of more than 3824 bits below 1/3, the codeword is repeated from its start, as in 5G's circular
+    buffer, and the receiver adds the LLRs of repeated bits. Raises InvalidSetting for a mode that does not fit.
     """
 
     def __init__(self, mode: Mode, symbols: int) -> None:
@@ -55,7 +57,7 @@ class Modem:
             )
         self.mode, self.symbols = mode, symbols
         self._sent = symbols * mode.order
-        self._coded = min(self._sent, int(mode.bits / LOWEST_RATE))
+        self._coded = min(self._sent, 3 * mode.bits if mode.bits > _LONG_BITS else int(mode.bits / LOWEST_RATE))
         self._chain = _chain(mode, self._coded, self._sent == self._coded)
         self._places = torch.arange(self._sent) % self._coded
 

@@ -21,7 +21,7 @@ from shared.codecs.picture.ldpc import CRC_BITS, LOST, received, with_crc
 from shared.codecs.picture.link_adaptation import MCS, Adaptation, Mcs
 from shared.codecs.query import mask
 from shared.codecs.query.source import LEVELS, Source, SourceCodec
-from shared.codecs.query.transform import BlockCode
+from shared.codecs.query.transform import GRID, BlockCode
 from shared.types import Bits, Bools, Complex, Floats, Pixels
 
 WEIGHTS: Final = "klt-relevance"
@@ -45,6 +45,13 @@ class BlockSource:
         if relevance is None:
             relevance = self._judge.look(asked.pixels, asked.words).relevance
         return self.encode_blocks(asked.pixels, mask.most_relevant(relevance), bits)
+
+    def cells(self, relevance: Floats, bits: int) -> Bools:  # noqa: ARG002 - always four blocks
+        """See `Source`: the chosen blocks, of 2 x 2 cells each; all cells without a question."""
+        if self._judge is None:
+            return np.ones(relevance.shape, np.bool_)
+        side = relevance.shape[1] // GRID
+        return mask.most_relevant(relevance).reshape(-1, GRID, GRID).repeat(side, 1).repeat(side, 2)
 
     def encode_blocks(self, pixels: Pixels, chosen: Bools, bits: int) -> Bits:
         """The same, with the blocks that get the bits: [B, 16], four in each picture."""

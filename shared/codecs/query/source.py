@@ -7,7 +7,7 @@ from typing import ClassVar, Final, Protocol, Self
 from shared.codecs.base.contract import DesignSnr, ModeSelector
 from shared.codecs.base.picture import Asked, DecodedPictures, QueryCodec, check_asked
 from shared.phy.receive.equalizer import EqualizerName
-from shared.types import Bits, Bools, Complex, Ints, Pixels
+from shared.types import Bits, Bools, Complex, Floats, Ints, Pixels
 
 LEVELS: Final = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
 """Bits of a picture, all positions included. An MCS that could carry more than one level sends it at a lower rate."""
@@ -20,6 +20,9 @@ class Source(Protocol):
 
     def encode(self, asked: Asked, bits: int) -> Bits:
         """Pictures in `bits` bits each: [B, bits]."""
+
+    def cells(self, relevance: Floats, bits: int) -> Bools:
+        """The cells that get the bits, see `QueryCodec.sent_cells`: [B, 8, 8]."""
 
     def decode(self, bits: Bits) -> Pixels:
         """The reverse of `encode`: pictures [B, 64, 64, 3], uint8."""
@@ -54,6 +57,10 @@ class SourceCodec(ModeSelector[Asked, DecodedPictures], QueryCodec):
             return self.modulate(self._source.encode(rows_of(asked, rows), self.payload_bits(number)), number)
 
         return self.send(snr_db, len(asked.pixels), modulate)
+
+    def sent_cells(self, relevance: Floats, mode: int) -> Bools:
+        """See `QueryCodec`."""
+        return self._source.cells(relevance, self.payload_bits(mode))
 
     @property
     def mode_numbers(self) -> Sequence[int]:

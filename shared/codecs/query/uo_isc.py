@@ -80,6 +80,11 @@ class TokenSource:
         layout = layout or tokens.layout_of(bits)
         return self.encode_cells(asked, tokens.choose_cells(relevance, layout.tokens), bits, layout)
 
+    def cells(self, relevance: Floats, bits: int) -> Bools:
+        """See `Source`: the cells that become tokens."""
+        chosen = tokens.choose_cells(relevance, tokens.layout_of(bits).tokens)
+        return chosen.reshape(-1, tokens.CELLS, tokens.CELLS)
+
     def encode_cells(self, asked: Asked, chosen: Bools, bits: int, layout: Layout) -> Bits:
         """The same, with the cells that become tokens: [B, 64], `layout.tokens` in each picture."""
         indices = self.indices(asked, chosen)[:, : layout.segments]

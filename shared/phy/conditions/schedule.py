@@ -74,7 +74,7 @@ class Schedule:
             raise NotFound(f"schedule {path}: {error.strerror}") from error
         except ValidationError as error:
             raise InvalidSetting(f"{path}: {'; '.join(map(_explain, error.errors()))}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InvalidSetting(f"{path}: no TOML: {error}") from error
         except SemLinkError as error:
             raise type(error)(f"{path}: {error}") from error

@@ -219,7 +219,7 @@ def test_rows_above_the_limit_are_pointed_out(scorer: Scorer) -> None:
     (point,) = scenario(snr_db=[10]).points()
     scheme = raw_scheme()
     measured = measure(point, scheme, scorer)
-    honest, planted = asdict(replace(measured, limit=0.995)), asdict(replace(measured, limit=0.5))
+    honest, planted = asdict(replace(measured, upper_bound=0.995)), asdict(replace(measured, upper_bound=0.5))
     assert too_good([honest, planted]) == [planted]
 
 

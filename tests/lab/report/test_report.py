@@ -29,7 +29,7 @@ def row(scheme: str, k: int, snr_db: float, accuracy: float) -> Row:
         "decode_ms": 0.2,
     }
     sent = {"n": 1000, "semantic_accuracy": accuracy, **measured} if accuracy else {}
-    return Row(scheme, k, k / 6144, k / 6144 + 0.005, *AWGN, "", snr_db, limit=0.7, **sent)
+    return Row(scheme, k, k / 6144, k / 6144 + 0.005, *AWGN, "", snr_db, upper_bound=0.7, **sent)
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_what_is_no_result_is_named(tmp_path: Path) -> None:
 def test_a_row_has_the_columns_of_the_table() -> None:
     expected = (
         "scheme k cbr cbr_total fading csi genie snr_db n semantic_accuracy ci_low ci_high semantic_agreement cosine "
-        "knn_overlap_at_10 bler psnr_db encode_ms decode_ms params macs limit "
+        "knn_overlap_at_10 bler psnr_db encode_ms decode_ms params macs upper_bound "
         "framing header_symbols waveform_symbols configuration_symbols header_bler header_undetected"
     )
     assert list(asdict(row("a", 16, 0.0, 0.5))) == expected.split()

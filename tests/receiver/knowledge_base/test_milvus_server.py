@@ -12,8 +12,10 @@ pytest.importorskip("pymilvus", reason="pymilvus is not installed: pip install '
 
 from receiver.knowledge_base import EngineSettings, ItemRecord, KnowledgeBase, Origin, write_store
 from receiver.knowledge_base.index.milvus import MilvusIndex
+from receiver.knowledge_base.index.table import make_engine
 from shared.errors import Mismatch, SemLinkError, Unavailable
 from shared.types import Floats
+from tests.tools.array_vectors import ArrayVectors
 from tests.tools.milvus_server import MilvusProcess, require_milvus
 
 pytestmark = pytest.mark.slow
@@ -48,6 +50,16 @@ def base(settings: EngineSettings, tmp_path: Path) -> Path:
         for row, vector in enumerate(vectors(ITEMS)):
             store.add(f"item-{row}", f"label {row % 7}", vector)
     return tmp_path / "kb"
+
+
+def test_no_proxy_of_the_environment_is_asked(server: MilvusProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pymilvus leaves it to gRPC, which obeys http_proxy; nothing answers at this one."""
+    for name in ("http_proxy", "https_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    uri = server.uri.replace("127.0.0.1", "localhost")  # pymilvus keeps the connections of addresses that it knows
+    engine = make_engine(EngineSettings(name="milvus", uri=uri, collection="proxy"), 1)
+    engine.build(ArrayVectors(vectors(5)))
+    assert engine.search(vectors(1), 1)[0][0, 0] == 0
 
 
 def same_as_flat(base: Path, found: tuple[np.ndarray, Floats], queries: Floats) -> None:

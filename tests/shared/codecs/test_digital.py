@@ -9,6 +9,7 @@ from lab.simulate.authors_channel import from_air, to_air
 from shared.codecs.digital.modem import Mode, Modem
 from shared.codecs.digital.quantizer import BUDGETS, ResidualQuantizer
 from shared.codecs.digital.vq import ModeTable, VqDigital
+from shared.codecs.picture.link_adaptation import MCS
 from shared.errors import InvalidInput, InvalidSetting, NotFound
 from shared.types import Complex, Embeddings
 from shared.units import n0_from_snr_db
@@ -163,3 +164,16 @@ def test_the_authors_pairs_are_of_two_pictures() -> None:
     assert float(x.abs().square().mean()) == pytest.approx(1)
     np.testing.assert_allclose((x.reshape(-1)[0] * scale).numpy(), complex(z[0, 0], z[2, 0]), rtol=1e-6)
     np.testing.assert_allclose(from_air(x, scale).numpy(), z.numpy(), rtol=1e-6)
+
+
+def test_a_long_message_at_a_low_rate_has_a_code() -> None:
+    """Base graph 1 has none below rate 1/3: the codeword is repeated there too."""
+    symbols = 4096
+    modes = [mcs.mode(symbols) for mcs in MCS]
+    low = [mode for mode in modes if mode.bits > 3824 and 3 * mode.bits < symbols * mode.order]
+    assert low
+    for mode in low:
+        modem = Modem(mode, symbols)
+        bits = message(modem, 1)
+        received = modem.demodulate(modem.modulate(bits), np.full((1, symbols), 1e-4, np.float32))
+        np.testing.assert_array_equal(received, bits)

@@ -1,13 +1,10 @@
 """Files of strangers: no device, pipe or giant is read, no path leaves its folder, and damage has one error."""
 
-import io
 import os
 import pickle
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,6 +15,7 @@ from shared.datasets import Reading, open_collection
 from shared.datasets.picture import EmbeddingSource
 from shared.errors import DataLoss, Exhausted, InvalidInput, SemLinkError
 from shared.files import read_regular
+from tests.tools.encoded_files import CIFAR, DAMAGED, WHOLE
 
 GIANT = 40 << 30
 FLAGS = Reading(follow_links=True, anywhere=True)
@@ -90,62 +88,6 @@ def test_a_folder_holds_no_links_out_of_it_unless_they_are_followed(tmp_path: Pa
     assert errors_of(open_collection(str(tmp_path / "in"), reading=Reading(follow_links=True))) == ["", "", ""]
 
 
-def npy(array) -> bytes:
-    file = io.BytesIO()
-    np.save(file, array)
-    return file.getvalue()
-
-
-def npz(**arrays) -> bytes:
-    file = io.BytesIO()
-    np.savez_compressed(file, **arrays)
-    return file.getvalue()
-
-
-def tar(**members: bytes) -> bytes:
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w") as archive:
-        for name, data in members.items():
-            info = tarfile.TarInfo(name.replace("_", "."))
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return file.getvalue()
-
-
-def parquet(columns: dict, **metadata: bytes) -> bytes:
-    arrow, writer = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
-    table, file = arrow.table(columns).replace_schema_metadata(metadata), io.BytesIO()
-    writer.write_table(table, file)
-    return file.getvalue()
-
-
-VECTORS = np.eye(4, 8, dtype=np.float32)
-PICTURE = io.BytesIO()
-Image.new("RGB", (64, 64), (9, 9, 9)).save(PICTURE, "PNG")
-WHOLE = {
-    "a.npy": npy(VECTORS),
-    "a.npz": npz(embeddings=VECTORS, ids=np.array(["a", "b", "c", "d"])),
-    "a.csv": b"path,label\na.png,x\nb.png,y\n",
-    "a.parquet": parquet({"id": ["a", "b"], "embedding": [[1.0, 2.0], [3.0, 4.0]]}),
-    "a.tar": tar(a_png=PICTURE.getvalue(), a_cls=b"cat", b_png=PICTURE.getvalue()),
-}
-DAMAGED = {
-    "ids without a dimension.npz": npz(embeddings=VECTORS, ids=np.array("a")),
-    "splits without a dimension.npz": npz(embeddings=VECTORS, splits=np.array("a")),
-    "objects.npz": npz(embeddings=np.array([{"a": 1}], dtype=object)),
-    "objects.npy": npy(np.array([print], dtype=object)),
-    "structured.npy": npy(np.zeros(3, dtype=[("a", "f4")])),
-    "ragged.parquet": parquet({"id": ["a", "b"], "embedding": [[1.0, 2.0], None]}),
-    "no json.parquet": parquet({"path": ["a"], "label": [7]}, huggingface=b"{"),
-    "no features.parquet": parquet({"path": ["a"], "label": [7]}, huggingface=b'{"info": {"features": [1]}}'),
-    "no such class.parquet": parquet(
-        {"path": ["a"], "label": [7]}, huggingface=b'{"info": {"features": {"label": {"names": ["x"]}}}}'
-    ),
-    "cut.tar": WHOLE["a.tar"][:700],
-    "nul.csv": b"path,label\na\x00.png,x\n\xff\xfe",
-}
-
-
 def refusal(path: Path) -> str | None:
     """Why a source cannot be opened and walked over, as a build does; pictures that cannot be read are skipped."""
     try:
@@ -172,9 +114,6 @@ def test_any_damage_is_an_error_of_semlink(tmp_path: Path, name: str, where: int
     (tmp_path / name).write_bytes(data if cut is None else data[: cut % len(data)])
     reason = refusal(tmp_path / name)
     assert reason is None or name in reason
-
-
-CIFAR = {"meta": {"fine_label_names": ["a", "b"]}, "test": {"data": [[0] * 3072] * 2, "fine_labels": [0, 1]}}
 
 
 @pytest.mark.parametrize(

@@ -18,10 +18,11 @@ from protos.semlink.v1 import channel_pb2 as api
 from protos.semlink.v1 import knowledge_base_pb2 as kb
 from protos.semlink.v1 import link_pb2 as pb
 from protos.semlink.v1 import transmitter_pb2 as tx
+from protos.semlink.v1.channel_pb2_grpc import ChannelStub
 from shared.errors import InvalidInput
 from shared.wire.limits import LIMITS, WHOLE, check_bytes, check_limits
 from shared.wire.link import burst_to_wire
-from tests.tools.rpc import FarEnd, dialled, far_end, make_burst, serving, status_of, until
+from tests.tools.rpc import FarEnd, dialled, far_end, make_burst, process, serving, status_of, until
 
 GARBAGE = [b"\xff" * 10, b"\x08", b"\n\xff\xff\xff\xff\x0f", b"PNG"]
 SERVICES = [file.services_by_name.values() for file in (api.DESCRIPTOR, kb.DESCRIPTOR, pb.DESCRIPTOR, tx.DESCRIPTOR)]
@@ -237,3 +238,20 @@ async def test_an_idle_stream_is_closed(tmp_path: Path) -> None:
         code, text = await status_of(call.read())
         assert code is grpc.StatusCode.UNAVAILABLE
         assert text.startswith("no request for 0.1 s")
+
+
+async def test_streams_that_their_caller_drops_end_nothing_else(tmp_path: Path) -> None:
+    """Their end is recorded when nothing is left of the call: asked for its peer then, gRPC crashed the process."""
+    with process("channel_proxy", tmp_path, "--receiver-address", "127.0.0.1:1") as running:
+        async with dialled(running.address) as channel:
+            stub = ChannelStub(channel)
+            await stub.GetChannel(api.GetChannelRequest(), wait_for_ready=True)
+            for _ in range(10):
+                bursts = [pb.Burst(burst_id=number) for number in range(400)]
+                calls = [stub.Replay(iter(bursts)) for _ in range(8)]
+                await asyncio.gather(*(call.read() for call in calls))
+                for call in calls:
+                    call.cancel()  # with answers on their way
+            await stub.GetChannel(api.GetChannelRequest())
+        assert running.process.poll() is None
+        await until(lambda: running.log.read_text(encoding="utf-8").count("CANCELLED") == 80)

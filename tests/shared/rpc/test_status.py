@@ -1,7 +1,12 @@
 """What a failed call raises."""
 
-import grpc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
+import grpc
+import pytest
+
+from protos.semlink.v1.link_pb2_grpc import ReceiverServicer, ReceiverStub, add_ReceiverServicer_to_server
 from shared import errors
 from shared.rpc import status
 
@@ -14,3 +19,37 @@ def test_a_connection_lost_while_a_call_begins_is_unavailable() -> None:
     assert type(status.error_from_rpc(lost)) is errors.Unavailable
     other = grpc.aio.AioRpcError(Code.INTERNAL, grpc.aio.Metadata(), grpc.aio.Metadata(), "a bug")
     assert type(status.error_from_rpc(other)) is errors.SemLinkError
+
+
+class Refusing(ReceiverServicer):
+    """Ends each stream before it reads from it."""
+
+    async def Receive(self, request_iterator, context):  # noqa: N802
+        await status.abort_with(context, errors.InvalidInput("no burst today"))
+
+
+@asynccontextmanager
+async def refused() -> AsyncIterator[grpc.aio.Call]:
+    """A stream to a receiver that ends it."""
+    server = grpc.aio.server()
+    add_ReceiverServicer_to_server(Refusing(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield ReceiverStub(channel).Receive()
+    await server.stop(None)
+
+
+@pytest.mark.parametrize("write_fails", ["before the status is read", "after the status is read"])
+async def test_a_write_that_fails_does_not_hide_what_the_far_end_says(write_fails: str) -> None:
+    async with refused() as call:
+        told = status.FinalStatus(call)
+        if write_fails.startswith("after"):
+            assert await call.code() is Code.INVALID_ARGUMENT
+        call._cython_call.set_internal_error("what grpc.aio does when a write fails")
+        with pytest.raises(grpc.RpcError) as raised:
+            await call.read()
+        assert "Internal error" in raised.value.details()
+        error = status.error_from_rpc(await told.error(raised.value))
+        assert type(error) is errors.InvalidInput
+        assert str(error) == "no burst today"

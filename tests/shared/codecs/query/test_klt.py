@@ -13,6 +13,7 @@ from shared.codecs.base.picture import GREY, Asked
 from shared.codecs.base.weight_files import weights_path
 from shared.codecs.picture.link_adaptation import Adaptation
 from shared.codecs.query.klt import BlockLdpc, BlockSource, Klt, KltRelevance
+from shared.codecs.query.mask import POSITION_BITS, from_positions
 from shared.codecs.query.source import LEVELS
 from shared.codecs.query.transform import BlockCode
 from shared.datasets.scenes import draw_scenes, questions_about
@@ -24,10 +25,15 @@ ASKED = Asked(draw_scenes("seen", SCENES).pixels, questions_about("seen", SCENES
 
 
 @cache
-def _source(aware: bool) -> BlockSource:
+def _judge() -> Answerer:
     torch.manual_seed(1)
-    judge = Answerer("judge", AnswererNetwork(16)) if aware else None
-    return BlockSource(BlockCode.from_file(weights_path("klt-relevance", "model.safetensors")), judge)
+    return Answerer("judge", AnswererNetwork(16))
+
+
+@cache
+def _source(aware: bool) -> BlockSource:
+    code = BlockCode.from_file(weights_path("klt-relevance", "model.safetensors"))
+    return BlockSource(code, _judge() if aware else None)
 
 
 def _codec(kind: type[BlockLdpc], k: int) -> BlockLdpc:
@@ -67,6 +73,17 @@ def test_the_question_decides_what_is_sent() -> None:
     same = Asked(np.repeat(ASKED.pixels[:1], 6, axis=0), words[:6])
     assert len(np.unique(source.encode(same, 384), axis=0)) > 1
     assert len(np.unique(_source(False).encode(same, 384), axis=0)) == 1
+
+
+def test_the_cells_that_are_told_are_the_blocks_on_the_air() -> None:
+    relevance = _judge().look(ASKED.pixels, ASKED.words).relevance
+    codec = _codec(KltRelevance, 384)
+    mode = codec.mode(6.0)
+    on_the_air = from_positions(_source(True).encode(ASKED, codec.payload_bits(mode))[:, :POSITION_BITS])
+    told = codec.sent_cells(relevance, mode)
+    np.testing.assert_array_equal(told[:, ::2, ::2].reshape(-1, 16), on_the_air)
+    assert told.sum() == 16 * len(SCENES)
+    assert _codec(Klt, 384).sent_cells(relevance, mode).all()
 
 
 @pytest.mark.parametrize("bits", [96, 384, 768])

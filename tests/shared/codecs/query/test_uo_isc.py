@@ -19,9 +19,13 @@ BITS = (96, 192, 384, 768, 4096)
 
 
 @pytest.fixture(scope="module")
-def source() -> TokenSource:
+def judge() -> Answerer:
     torch.manual_seed(1)
-    judge = Answerer("judge", AnswererNetwork(16))
+    return Answerer("judge", AnswererNetwork(16))
+
+
+@pytest.fixture(scope="module")
+def source(judge: Answerer) -> TokenSource:
     return TokenSource(UoIscNetwork(*channels_of(judge.network)), judge)
 
 
@@ -57,6 +61,14 @@ def test_the_question_decides_what_is_sent(source: TokenSource) -> None:
     words = questions_about("seen", range(1), 6).words
     same = Asked(np.repeat(ASKED.pixels[:1], len(words), axis=0), words)
     assert len(np.unique(source.encode(same, 384), axis=0)) > 1
+
+
+@pytest.mark.parametrize("bits", BITS)
+def test_the_cells_that_are_told_are_those_on_the_air(source: TokenSource, judge: Answerer, bits: int) -> None:
+    layout = tokens.layout_of(bits)
+    on_the_air = tokens.from_position_bits(source.encode(ASKED, bits)[:, : layout.position_bits], layout)
+    told = source.cells(judge.look(ASKED.pixels, ASKED.words).relevance, bits)
+    np.testing.assert_array_equal(told.reshape(len(SCENES), -1), on_the_air)
 
 
 def test_any_bits_are_a_picture(source: TokenSource) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lab.bench.more import MoreBench, MoreRow, bench_more, compared, frontier, ways
-from lab.bench.more_figure import draw_more
+from lab.bench.harq import HarqBench, HarqRow, bench_harq, compared, frontier, ways
+from lab.bench.harq_figure import draw_harq
 from local.supervisor import LocalLink
 
 
@@ -18,7 +18,7 @@ def test_the_frontier_is_what_mixes_of_settings_reach() -> None:
 
 
 def test_gains_are_read_at_equal_bandwidth() -> None:
-    row = MoreRow("none", 0.0, 8, 8, None, 100, 0.5, 0.4, 0.6, 2.0, 3.0, 1.0, 1.0, 1.0)
+    row = HarqRow("none", 0.0, 8, 8, None, 100, 0.5, 0.4, 0.6, 2.0, 3.0, 1.0, 1.0, 1.0)
     asker = replace(row, k_max=256, certainty=0.9, cbr=1.0, cbr_total=4.0, semantic_accuracy=0.5)
     better = replace(asker, certainty=0.99, cbr=3.0, cbr_total=6.0, semantic_accuracy=0.7)
     elsewhere = replace(better, snr_db=5.0, cbr=0.1, semantic_accuracy=1.0)
@@ -29,7 +29,7 @@ def test_gains_are_read_at_equal_bandwidth() -> None:
 
 
 def test_the_benchmark_over_a_running_link(link: LocalLink, tmp_path: Path) -> None:
-    bench = MoreBench(
+    bench = HarqBench(
         queries=24,
         fadings=("none",),
         snrs_db=(2.0,),
@@ -38,12 +38,12 @@ def test_the_benchmark_over_a_running_link(link: LocalLink, tmp_path: Path) -> N
         timed=5,
         address=link.transmitter,
     )
-    result = bench_more(bench)
+    result = bench_harq(bench)
     assert [(row["k"], row["k_max"], row["certainty"]) for row in result["rows"]] == [tuple(way) for way in ways(bench)]
     for row in result["rows"]:
         assert (row["n"], 0 <= row["semantic_accuracy"] <= 1, 0 < row["p50_ms"] <= row["p95_ms"]) == (24, True, True)
         assert 1 <= row["rounds"] <= 6
         assert row["cbr_total"] == pytest.approx(row["cbr"]), "without pilots, nothing but payload is sent"
-    draw_more(result, tmp_path / "more.png")
+    draw_harq(result, tmp_path / "more.png")
     with Image.open(tmp_path / "more.png") as image:
         assert image.width > 300

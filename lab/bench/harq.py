@@ -26,7 +26,7 @@ _BUILD_SECONDS = 1800.0  # of a knowledge base that has to be embedded first
 
 
 @dataclass(frozen=True)
-class MoreBench:
+class HarqBench:
     """What to measure.
 
     data: pictures, as in `semlink kb build`; their `query` part asks, their `kb` part answers. queries: how many.
@@ -67,7 +67,7 @@ class Way(NamedTuple):
 
 
 @dataclass(frozen=True)
-class MoreRow:
+class HarqRow:
     """What one way gave over one channel.
 
     ci_low, ci_high: Wilson interval, 95 %. cbr, cbr_total, rounds: means. p50_ms, p95_ms: of the whole delivery, one
@@ -93,7 +93,7 @@ class MoreRow:
     gain_total: float | None = None
 
 
-def bench_more(bench: MoreBench, report: Progress = lambda *_: None) -> dict[str, Any]:
+def bench_harq(bench: HarqBench, report: Progress = lambda *_: None) -> dict[str, Any]:
     """Every way over every channel. report: told (rows done, rows in all)."""
     pictures = _pictures(bench)
     with _transmitter(bench) as address, SemLink(address, timeout=120) as client:
@@ -103,7 +103,7 @@ def bench_more(bench: MoreBench, report: Progress = lambda *_: None) -> dict[str
 
 
 @contextmanager
-def _transmitter(bench: MoreBench) -> Iterator[str]:
+def _transmitter(bench: HarqBench) -> Iterator[str]:
     """The address of a link, its own or the one that runs."""
     if bench.address is not None:
         yield bench.address
@@ -114,7 +114,7 @@ def _transmitter(bench: MoreBench) -> Iterator[str]:
             yield link.transmitter
 
 
-def ways(bench: MoreBench) -> list[Way]:
+def ways(bench: HarqBench) -> list[Way]:
     """Each length in one burst; each certainty from each start."""
     longest = max(Nested.lengths)
     fixed = [Way(k, k, None) for k in Nested.lengths]
@@ -122,14 +122,14 @@ def ways(bench: MoreBench) -> list[Way]:
     return fixed + askers
 
 
-def compared(rows: Sequence[MoreRow]) -> list[MoreRow]:
+def compared(rows: Sequence[HarqRow]) -> list[HarqRow]:
     """The rows, each of a fixed length with its gains; rows of several channels may be mixed."""
     found = []
     for row in rows:
         askers = [r for r in rows if (r.fading, r.snr_db) == (row.fading, row.snr_db) and r.certainty is not None]
         if row.certainty is None and askers:
             gains = {name: _gain(row, askers, cbr) for name, cbr in (("gain", "cbr"), ("gain_total", "cbr_total"))}
-            row = MoreRow(**asdict(row) | gains)  # noqa: PLW2901 - the same row, with its gains
+            row = HarqRow(**asdict(row) | gains)  # noqa: PLW2901 - the same row, with its gains
         found.append(row)
     return found
 
@@ -153,7 +153,7 @@ def _slope(one: tuple[float, float], two: tuple[float, float]) -> float:
     return (two[1] - one[1]) / (two[0] - one[0]) if two[0] > one[0] else np.inf
 
 
-def _gain(row: MoreRow, askers: Sequence[MoreRow], name: str) -> float | None:
+def _gain(row: HarqRow, askers: Sequence[HarqRow], name: str) -> float | None:
     """What the frontier of the askers is above a row at its cbr; beyond its end it stays as good."""
     corners = frontier([getattr(each, name) for each in askers], [each.semantic_accuracy for each in askers])
     cbr = getattr(row, name)
@@ -162,7 +162,7 @@ def _gain(row: MoreRow, askers: Sequence[MoreRow], name: str) -> float | None:
     return float(np.interp(cbr, corners[:, 0], corners[:, 1])) - row.semantic_accuracy
 
 
-def _pictures(bench: MoreBench) -> list[tuple[str, bytes]]:
+def _pictures(bench: HarqBench) -> list[tuple[str, bytes]]:
     """Label and file of the queries, in one fixed random order."""
     source = list(open_source(bench.data, "query"))
     order = np.random.default_rng(0).permutation(len(source))[: bench.queries]
@@ -170,8 +170,8 @@ def _pictures(bench: MoreBench) -> list[tuple[str, bytes]]:
 
 
 def _rows(
-    bench: MoreBench, client: SemLink, pictures: Sequence[tuple[str, bytes]], report: Progress
-) -> Iterator[MoreRow]:
+    bench: HarqBench, client: SemLink, pictures: Sequence[tuple[str, bytes]], report: Progress
+) -> Iterator[HarqRow]:
     todo = list(product(bench.fadings, bench.snrs_db, ways(bench)))
     report(0, len(todo))
     for done, (fading, snr_db, way) in enumerate(todo, 1):
@@ -204,10 +204,10 @@ def _sent(
 
 def _row(
     channel: tuple[str, float], way: Way, right: int, found: Sequence[Delivery], timed: Sequence[Delivery]
-) -> MoreRow:
+) -> HarqRow:
     interval = binomtest(right, len(found)).proportion_ci(0.95, "wilson")
     p50_ms, p95_ms = np.percentile([1e3 * delivery.total_seconds for delivery in timed], (50, 95)).tolist()
-    return MoreRow(
+    return HarqRow(
         fading=channel[0],
         snr_db=channel[1],
         **way._asdict(),

@@ -1,6 +1,6 @@
 """The figure of `semlink bench more`: accuracy against mean bandwidth, one column for each channel.
 
-`python -m lab.bench.more_figure docs/harq.csv docs/ask-for-more.png` draws rows of `semlink evaluate more` so: those
+`python -m lab.bench.harq_figure docs/harq.csv docs/ask-for-more.png` draws rows of `semlink evaluate more` so: those
 with framing implicit.
 """
 
@@ -17,7 +17,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lab.bench.more import MoreRow, frontier
+from lab.bench.harq import HarqRow, frontier
 from lab.report.style import INK, MUTED, RC, look_of
 from shared.units import channel_name, decibels
 
@@ -28,9 +28,9 @@ _AXES: Final = {
 }
 
 
-def draw_more(document: dict[str, Any], file: Path) -> None:
-    """Draw what `bench_more` gave into a PNG file."""
-    rows = [MoreRow(**row) for row in document["rows"]]
+def draw_harq(document: dict[str, Any], file: Path) -> None:
+    """Draw what `bench_harq` gave into a PNG file."""
+    rows = [HarqRow(**row) for row in document["rows"]]
     channels = list(dict.fromkeys((row.fading, row.snr_db) for row in rows))
     with mpl.rc_context(RC):
         figure = Figure(figsize=(2.9 * len(channels) + 0.6, 6.4), layout="constrained")
@@ -51,7 +51,7 @@ def draw_more(document: dict[str, Any], file: Path) -> None:
         figure.savefig(file)
 
 
-def _panel(axes: Axes, rows: Sequence[MoreRow], name: str) -> None:
+def _panel(axes: Axes, rows: Sequence[HarqRow], name: str) -> None:
     fixed = [row for row in rows if row.certainty is None]
     asked = [row for row in rows if row.certainty is not None]
     error = [
@@ -75,13 +75,13 @@ def _named(data: str) -> str:
     return "CIFAR-100" if "cifar" in data else Path(data).name
 
 
-def rows_of_table(file: Path, snrs_db: Sequence[float] = (-4.0, 0.0, 4.0)) -> list[MoreRow]:
+def rows_of_table(file: Path, snrs_db: Sequence[float] = (-4.0, 0.0, 4.0)) -> list[HarqRow]:
     """Rows of `results.csv` with framing implicit, sent at these SNRs; times are unknown, NaN."""
     table = pl.read_csv(file, infer_schema_length=None).filter(pl.col("snr_db").is_in(snrs_db), framing="implicit")
     return [_row(row) for row in table.sort("fading", "snr_db", "cbr").iter_rows(named=True)]
 
 
-def _row(row: dict[str, Any]) -> MoreRow:
+def _row(row: dict[str, Any]) -> HarqRow:
     asked = re.search(r"HARQ ([\d.]+) from k = (\d+)", row["scheme"])
     ways = {
         "k": int(asked[2]) if asked else row["k"],
@@ -92,10 +92,10 @@ def _row(row: dict[str, Any]) -> MoreRow:
         "p95_ms": math.nan,
     }
     same = ("fading", "snr_db", "n", "semantic_accuracy", "ci_low", "ci_high", "cbr", "cbr_total")
-    return MoreRow(**ways, **{name: row[name] for name in same})
+    return HarqRow(**ways, **{name: row[name] for name in same})
 
 
 if __name__ == "__main__":
     found = rows_of_table(Path(sys.argv[1]))
     document = {"queries": found[0].n, "data": "cifar100", "rows": [asdict(row) for row in found]}
-    draw_more(document, Path(sys.argv[2]))
+    draw_harq(document, Path(sys.argv[2]))

@@ -1,0 +1,74 @@
+"""Fuzzes all that takes bytes from outside: each group of parsers under atheris, then the services over sockets.
+
+    python -m tests.fuzz SECONDS [GROUP ...]     groups: messages, files, settings, pictures, sockets; by default all
+
+Each group has so many seconds, two run at a time. Exit status 1 where anything was too much; what was, lies in
+tests/fuzz/crashes, and the tests hold it from then on. Inputs that reached new lines are kept in out/fuzz.
+"""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final, NamedTuple
+
+from tests.fuzz.table import GROUPS
+
+_SOCKETS: Final = "sockets"
+_OUT: Final = Path("out/fuzz")
+_TOGETHER: Final = 2
+
+
+class Outcome(NamedTuple):
+    """Of a group: its exit status, and what it printed."""
+
+    group: str
+    status: int
+    text: str
+
+    @property
+    def line(self) -> str:
+        """How many inputs there were, or the end of what was printed."""
+        for line in reversed(self.text.splitlines()):
+            if line.startswith(("Done ", "SKIPPED", "messages:")):
+                return line
+        return "FAILED:\n" + "\n".join(f"    {line}" for line in self.text.splitlines()[-30:])
+
+
+def run(group: str, seconds: float) -> Outcome:
+    """Fuzz one group in a process of its own."""
+    if group == _SOCKETS:
+        command = ["tests.fuzz.sockets", str(seconds)]
+    elif find_spec("atheris") is None:
+        return Outcome(group, 0, "SKIPPED: there is no atheris for this platform; its seeds are run by the tests")
+    else:
+        command = ["tests.fuzz.guided", group, str(int(seconds)), str(_OUT / group)]
+    with TemporaryDirectory(prefix="semlink-fuzz-") as scratch:  # libFuzzer ends without cleaning up
+        done = subprocess.run(
+            [sys.executable, "-m", *command],
+            env={**os.environ, "TMPDIR": scratch, "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+    return Outcome(group, done.returncode, done.stdout)
+
+
+def main(seconds: str, *groups: str) -> int:
+    """Fuzz groups; the exit status."""
+    chosen = groups or (*GROUPS, _SOCKETS)
+    failed = False
+    with ThreadPoolExecutor(_TOGETHER) as pool:
+        for outcome in pool.map(lambda group: run(group, float(seconds)), chosen):
+            print(f"{outcome.group:10} {outcome.line}", flush=True)
+            failed |= outcome.status != 0
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,20 @@
+"""All inputs that the fuzzers begin with, and all that were too much once, through the targets they are of."""
+
+import pytest
+
+from tests.fuzz.table import GROUPS
+from tests.fuzz.target import CRASHES, attempt
+
+TARGETS = [target for group in GROUPS.values() for target in group]
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+def test_no_seed_is_too_much(target) -> None:
+    known = target.known()
+    assert known
+    for data in known:
+        attempt(target, data, timed=False)
+
+
+def test_what_was_found_is_of_a_target() -> None:
+    assert {folder.name for folder in CRASHES.iterdir()} <= {target.name for target in TARGETS}
