@@ -68,8 +68,8 @@ class AskedEncoding(NamedTuple):
     """A picture, encoded for its question.
 
     codec: that encoded it. symbols: [k/2], complex64, unit power. held: what the receiver holds when they have arrived,
-    and before: when they are lost; None from a codec that does not follow. sent: cells of a further question, [64]; None
-    for a first one. source_values: 3 H W of its file
+    and before: when they are lost; None from a codec that does not follow. sent: cells of a further question, [64];
+    None for a first one. source_values: 3 H W of its file
     """
 
     original: Original
@@ -119,9 +119,8 @@ class Asker:
         prepared = perf_counter()
         look = self.judge.look(pixels, item.words[None])
         looked = perf_counter()
-        codec, symbols, held, before, sent = _compressed(
-            item, Pictures(pixels, item.words[None], look.relevance, look.seen)
-        )
+        asked = Pictures(pixels, item.words[None], look.relevance, look.seen)
+        codec, symbols, held, before, sent = _compressed(item, asked)
         region = most_relevant(look.relevance).reshape(4, 4).repeat(ASKED_SIDE // 4, 0).repeat(ASKED_SIDE // 4, 1)
         return AskedEncoding(
             Original(pixels[0], digest, look.answers.texts()[0], region, look.relevance[0]),
@@ -138,7 +137,7 @@ class Asker:
 
 
 def _compressed(item: ToAsk, asked: Pictures) -> _Compressed:
-    """The codec, its symbols, what the receiver holds if they arrive, and if they are lost, and which cells they are."""
+    """The codec, its symbols, what the receiver holds if they arrive and if they are lost, and further cells."""
     if item.followed is not None:
         assert isinstance(item.codec, FollowingCodec)
         held, needed = item.followed.held, item.codec.needed(asked, item.followed.held)
