@@ -255,6 +255,7 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "bench encoder": Figures,
     "bench channel": Figures,
     "bench kb": Figures,
+    "bench metrics": Figures,
     "bench more": Figures,
     "kb build": Built,
     "kb add": Added,

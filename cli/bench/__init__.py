@@ -10,6 +10,7 @@ app = lazy_app(
         "encoder": Command("cli.bench.speed:encoder", "Measure CLIP's image tower in bfloat16 against float32."),
         "channel": Command("cli.bench.speed:channel", "Measure what the channel costs beyond a relay."),
         "kb": Command("cli.bench.speed:knowledge_base", "Measure the knowledge base against the bare FAISS index."),
+        "metrics": Command("cli.bench.speed:metrics", "Measure what --metrics-port costs: two links in turn."),
         "more": Command("cli.bench.harq:more", "Measure what HARQ saves: each fixed length against rounds."),
     },
     default="link",
