@@ -278,6 +278,7 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "bench ask": Figures,
     "bench channel": Figures,
     "bench kb": Figures,
+    "bench metrics": Figures,
     "bench more": Figures,
     "kb build": Built,
     "kb add": Added,

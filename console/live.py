@@ -80,7 +80,7 @@ class LiveTab:
 
     def _channel_controls(self) -> None:
         with ui.row().classes("w-full items-center gap-4"):
-            self._snr = snr_slider("live-snr-slider", 10, _MOST_DB, "SNR of the channel, for everybody")
+            self._snr = snr_slider("live-snr-slider", 10, _MOST_DB, "SNR for everybody")
             self._snr.on("change", lambda: self._set(snr_db=float(self._snr.value)))
             self._fading = ui.select(list(get_args(FadingName)), value="none", label="fading").classes("w-32")
             self._fading.on_value_change(lambda: self._set(fading=self._fading.value))

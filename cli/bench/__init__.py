@@ -11,6 +11,7 @@ app = lazy_app(
         "channel": Command("cli.bench.speed:channel", "Measure what the channel costs beyond a relay."),
         "ask": Command("cli.bench.speed:ask", "Measure each stage of one question about a picture in the link."),
         "kb": Command("cli.bench.speed:knowledge_base", "Measure the knowledge base against the bare FAISS index."),
+        "metrics": Command("cli.bench.speed:metrics", "Measure what --metrics-port costs: two links in turn."),
         "more": Command("cli.bench.harq:more", "Measure what HARQ saves: each fixed length against rounds."),
     },
     default="link",

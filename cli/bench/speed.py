@@ -1,4 +1,4 @@
-"""`semlink bench link`, `latency`, `encoder`, `ask`, `channel` and `kb`: speed, as ratios measured in one run."""
+"""`semlink bench link`, `latency`, `encoder`, `ask`, `channel`, `kb`, `metrics`: speed, as ratios measured in one run."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +13,7 @@ from lab.bench import ChannelBench, LinkBench, bench_channel, bench_encoder, ben
 from lab.bench.ask import AskBench, bench_ask
 from lab.bench.kb import KnowledgeBaseBench, bench_knowledge_base
 from lab.bench.latency import LatencyBench, bench_latency
+from lab.bench.metrics import MetricsBench, bench_metrics
 
 Model = Annotated[str, typer.Option("--clip", help="CLIP model, such as clip-tiny or ViT-B-32.")]
 Weights = Annotated[
@@ -166,6 +167,25 @@ def knowledge_base(
     with progress("storing") as report:
         result = bench_knowledge_base(plan, report)
     _show(result, f"A knowledge base of {items} items", json)
+
+
+def metrics(
+    *,
+    seconds: Annotated[float, typer.Option(min=0.5, help="Length of each turn.")] = 5.0,
+    turns: Annotated[int, typer.Option(min=1, help="Turns of each link.")] = 5,
+    concurrency: Annotated[int, typer.Option(min=1, help="Pictures in flight.")] = 16,
+    json: Json = False,
+) -> None:
+    """Measure what --metrics-port costs: two links under the same load in turn, one of them scraped each second.
+
+    Ratios are with over without. What counting itself costs, with or without a port, is counting_share.
+
+    - `semlink bench metrics`
+    - `semlink bench metrics --turns 3 --seconds 2 --json`
+    """
+    with err.status("measuring"):
+        result = bench_metrics(MetricsBench(seconds, turns, concurrency))
+    _show(result, "Metrics", json)
 
 
 def _show(result: dict[str, Any], title: str, json: bool) -> None:

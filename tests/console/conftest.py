@@ -1,16 +1,21 @@
 """A console of the running link, and a browser. Both are skipped, with the reason, where they are not installed."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from lab.evaluate.table import Row, write_table
 from local.supervisor import LocalLink
+from shared.datasets.decoding import encode_png
 from tests.tools.paths import ROOT
 
 _CAMERA = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
@@ -62,12 +67,39 @@ class Page:
         return str(self.until(lambda: next((p.text for name in parts for p in self.all(name) if p.text), None)))
 
 
+@pytest.fixture
+def _no_errors_in_the_browser(page: Page) -> Iterator[None]:
+    """A test of the page fails where the browser's console tells an error."""
+    yield
+    severe = [line for line in page.driver.get_log("browser") if line["level"] == "SEVERE"]
+    assert severe == []
+
+
 @pytest.fixture(scope="module")
-def console(link: LocalLink) -> Iterator[str]:
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as `semlink evaluate` writes it, of two schemes at two SNRs, with a figure."""
+    folder = tmp_path_factory.mktemp("results") / "small"
+    (folder / "figures").mkdir(parents=True)
+    rows = [
+        Row(name, 64, 0.002, 0.003, "none", "none", "", snr_db, 200, accuracy)
+        for name, snr_db, accuracy in (
+            ("nested", -4.0, 0.6), ("nested", 5.0, 0.9), ("raw", -4.0, 0.2), ("raw", 5.0, 0.7),
+        )
+    ]  # fmt: skip
+    write_table(rows, folder)
+    reference = {"scenario": "small", "command": "semlink evaluate small.toml --data drawn --no-limit"}
+    (folder / "reference.json").write_text(json.dumps(reference), encoding="utf-8")
+    (folder / "figures" / "accuracy.png").write_bytes(encode_png(np.zeros((8, 8, 3), np.uint8)))
+    return folder.parent
+
+
+@pytest.fixture(scope="module")
+def console(link: LocalLink, results: Path) -> Iterator[str]:
     """The address of a console."""
     pytest.importorskip("nicegui", reason="no NiceGUI here: pip install 'semlink[console]'")
     at = {"transmitter": link.transmitter, "channel": link.channel, "receiver": link.receiver}
     flags = [part for name, address in at.items() for part in (f"--{name}", address)]
+    flags += ["--results", str(results)]
     command = [sys.executable, "-m", "semlink", "console", "--port", "0", "--no-open", *flags]
     # NiceGUI behaves otherwise where it believes that it is tested by itself.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}

@@ -12,11 +12,7 @@ from tests.console.conftest import Page
 NARROW = 400
 
 
-@pytest.fixture(autouse=True)
-def _no_errors_in_the_browser(page: Page):
-    yield
-    severe = [line for line in page.driver.get_log("browser") if line["level"] == "SEVERE"]
-    assert severe == []
+pytestmark = pytest.mark.usefixtures("_no_errors_in_the_browser")
 
 
 def test_send_and_its_permanent_link(page: Page) -> None:
