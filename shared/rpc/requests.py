@@ -121,7 +121,7 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
                     tracked.status = status = status_of(error).name
                     await _end_with(context, error)
                 finally:
-                    self._record(by, context, status, **summary(request))
+                    self._record(by, context, status, request)
             return found
 
         return answer
@@ -133,7 +133,7 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
             self._begin(by, context)
             streamed = hasattr(request, "__aiter__")
             given = _Requests(request, by, self._idle_seconds) if streamed else request
-            self._record(by, context, "BEGUN", **summary(request))
+            self._record(by, context, "BEGUN", request)
             status = "CANCELLED"
             try:
                 self._require_read(given, context)
@@ -169,12 +169,12 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
             yield
 
     @staticmethod
-    def _record(by: Caller, context: Context, status: str, **about: Any) -> None:
+    def _record(by: Caller, context: Context, status: str, request: Any = None, **about: Any) -> None:
         """A line of audit, where the call changes something."""
         if by.rule.changes:
             names = [name.decode(errors="replace") for name in context.auth_context().get("x509_common_name", ())]
             who = by.who | ({"certificate": names[0]} if names else {})
-            record(who, by.method.rpartition(".")[2], context.peer(), status, **about)
+            record(who, by.method.rpartition(".")[2], context.peer(), status, **summary(request), **about)
 
     @contextmanager
     def _place(self) -> Iterator[None]:
