@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from itertools import product
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -113,7 +113,8 @@ def _described(burst: Burst, configuration: LinkConfiguration, number: int) -> B
     """The burst of one round."""
     earlier = configuration.codecs[number - 1].k // 2 if number else 0
     return replace(
-        _laid_out(burst, configuration),
+        burst,
+        **_lay_out(configuration),
         codec=configuration.codecs[number],
         top_k=configuration.top_k,
         trace=configuration.trace,
@@ -122,15 +123,15 @@ def _described(burst: Burst, configuration: LinkConfiguration, number: int) -> B
     )
 
 
-def _laid_out(burst: Burst, configuration: LinkConfiguration) -> Burst:
-    """The burst with its pilots."""
+def _lay_out(configuration: LinkConfiguration) -> dict[str, Any]:
+    """Fields of its bursts: where their pilots are."""
     pilots, pattern = configuration.pilot_symbols, configuration.pilot_pattern
-    return replace(burst, csi=configuration.csi, pilot_symbols=pilots, pilot_pattern=pattern)
+    return {"csi": configuration.csi, "pilot_symbols": pilots, "pilot_pattern": pattern}
 
 
 def _by_headers(bursts: Sequence[Burst], configuration: LinkConfiguration) -> list[Burst | Exception]:
     """Bursts of one length by what their headers say; `Lost` for one whose header is none."""
-    laid_out = [_laid_out(burst, configuration) for burst in bursts]
+    laid_out = [replace(burst, **_lay_out(configuration)) for burst in bursts]
     try:
         check_csi(laid_out[0])
         matched = _matched(laid_out)

@@ -1,4 +1,4 @@
-"""`semlink bench link`, `latency`, `encoder`, `ask`, `channel`, `kb`, `metrics`: speed, as ratios measured in one run."""
+"""`semlink bench link`, `latency`, `encoder`, `ask`, `channel`, `kb`, `metrics`: speed, as ratios in one run."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +13,7 @@ from lab.bench import ChannelBench, LinkBench, bench_channel, bench_encoder, ben
 from lab.bench.ask import AskBench, bench_ask
 from lab.bench.kb import KnowledgeBaseBench, bench_knowledge_base
 from lab.bench.latency import LatencyBench, bench_latency
+from lab.bench.ledger_figure import draw_ledger
 from lab.bench.metrics import MetricsBench, bench_metrics
 
 Model = Annotated[str, typer.Option("--clip", help="CLIP model, such as clip-tiny or ViT-B-32.")]
@@ -20,6 +21,10 @@ Weights = Annotated[
     str | None, typer.Option(metavar="FILE|TAG|random", help="Its weights; random makes an untrained checkpoint.")
 ]
 Batch = Annotated[int, typer.Option(min=1, help="Pictures per batch, on both sides of the comparison.")]
+Against = Annotated[
+    str | None,
+    typer.Option(metavar="COMMIT|FOLDER", help="Another release, whose link takes turns with this one's."),
+]
 
 
 def link(
@@ -37,6 +42,11 @@ def link(
         str | None,
         typer.Option(metavar="HOST:PORT", help="A running link to load instead; then there is no bare loop."),
     ] = None,
+    against: Against = None,
+    curve: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", help="Then load it with 1, 2, 4 ... pictures in flight, and draw the ledger."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Load the link and compare it with everything in one process.
@@ -46,6 +56,8 @@ def link(
 
     - `semlink bench`
     - `semlink bench --clip ViT-B-32 --weights random`
+    - `semlink bench --against cd5914a`
+    - `semlink bench --curve out/ledger.png`
     - `semlink bench --rate 50 --seconds 20 --transmitter 127.0.0.1:50051`
     """
     plan = LinkBench(
@@ -57,9 +69,13 @@ def link(
         turns=turns,
         batch_size=batch_size,
         address=transmitter,
+        against=against,
+        curve=curve is not None,
     )
     with err.status("measuring"):
         result = bench_link(plan)
+    if curve is not None:
+        draw_ledger(result["curve"], curve)
     _show(result, f"The link with {clip}", json)
 
 
@@ -85,10 +101,7 @@ def latency(
     turns: Annotated[int, typer.Option(min=1, help="How often the parts take turns.")] = 5,
     codec: Annotated[str, typer.Option(help="Codec of embeddings.")] = "nested",
     k: Annotated[int, typer.Option(help="Its length, real dimensions.")] = 64,
-    against: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Checkout of another release, whose link takes turns with this one's."),
-    ] = None,
+    against: Against = None,
     json: Json = False,
 ) -> None:
     """Measure the way of one picture: each stage alone in a process, in the running link, and the ratio.
@@ -96,7 +109,7 @@ def latency(
     Alone is the floor of a stage. That of the way there and back (access, wire, other) is three bare gRPC ping-pongs.
 
     - `semlink bench latency`
-    - `semlink bench latency --against ../semlink-0.9 --json`
+    - `semlink bench latency --against cd5914a --json`
     """
     with err.status("measuring"):
         result = bench_latency(LatencyBench(codec, k, pictures, turns, against))

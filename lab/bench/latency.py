@@ -38,13 +38,13 @@ Times = dict[str, list[float]]
 
 @dataclass(frozen=True)
 class LatencyBench:
-    """What to measure. pictures: of each turn, one after the other. against: the checkout of another installation."""
+    """What to measure. pictures: of each turn, one by one. against: another installation, see `Installation`."""
 
     codec: str = "nested"
     k: int = 64
     pictures: int = 40
     turns: int = 5
-    against: Path | None = None
+    against: str | None = None
 
 
 def bench_latency(bench: LatencyBench) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """The three-process link against a bare loop in one process, turn and turn about."""
 
 import tempfile
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import uvloop
@@ -11,6 +14,7 @@ import uvloop
 from client import AsyncSemLink, Delivery, Kind, SemLink, SendOptions
 from lab.bench.bare import BareLoop
 from lab.bench.fixtures import bench_pictures, random_knowledge_base, random_weights
+from lab.bench.installation import Installation
 from lab.bench.load import Load, generate_load
 from lab.simulate.chain import channel_chain
 from local.supervisor import LinkPlan, LocalLink
@@ -24,6 +28,7 @@ from shared.phy import ChannelSettings
 RANDOM = "random"
 CHANNEL = ChannelSettings(snr_db=5.0)
 PILOTS = 8
+_SOURCE: Final = "first:20:drawn"
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,9 @@ class LinkBench:
 
     clip, weights: model of both sides; weights "random" makes a checkpoint of the real architecture. codec: must fit
     it. concurrency: pictures in flight; rate: pictures a second instead. seconds: of each turn. turns: link and bare
-    loop alternate this often. batch_size: of the encoder and of the bare loop.
+    loop alternate this often. batch_size: of the encoder and of the bare loop. against: another installation, see
+    `Installation`, which takes turns too; then all knowledge bases hold the same drawn pictures. curve: measure the
+    ledger over the concurrency, too.
     """
 
     clip: str = "clip-tiny"
@@ -44,12 +51,15 @@ class LinkBench:
     turns: int = 3
     batch_size: int = 32
     address: str | None = None
+    against: str | None = None
+    curve: bool = False
 
 
 def bench_link(bench: LinkBench) -> dict[str, Any]:
     """Throughput and latency of the link; with a bare loop beside it unless `bench.address` names a running link."""
     if bench.address is not None:
-        return _report(bench, [_load(bench.address, bench, bench_pictures(), {}, bench.seconds)], [], [])
+        loads = [_load(bench.address, bench, bench_pictures(), {}, bench.seconds)]
+        return _report(bench, loads, [], []) | _curve(bench, bench.address, bench_pictures(), {})
     with tempfile.TemporaryDirectory(prefix="semlink-bench-") as folder:
         return _against_bare_loop(bench, Path(folder))
 
@@ -57,39 +67,84 @@ def bench_link(bench: LinkBench) -> dict[str, Any]:
 def _against_bare_loop(bench: LinkBench, folder: Path) -> dict[str, Any]:
     weights = random_weights(folder, bench.clip) if bench.weights == RANDOM else bench.weights
     clip = load_clip(bench.clip, weights)
-    random_knowledge_base(folder / "kb", clip)
+    if bench.against is None:
+        random_knowledge_base(folder / "kb", clip)
     shelf = CodecShelf(clip.device, clip.fingerprint)
     codec = of_embeddings(shelf.get(bench.codec or ("kbsc" if bench.clip == "clip-tiny" else "raw")))
     pictures = bench_pictures()
     options: SendOptions = {"codec": codec.name, "k": codec.k, "snr_db": CHANNEL.snr_db, "pilot_symbols": PILOTS}
-    with (
-        KnowledgeBase.open(folder / "kb") as knowledge_base,
-        LocalLink(_plan(bench, folder, weights, codec.name)) as link,
-    ):
+    flags = _flags(bench, weights, codec.name)
+    source = None if bench.against is None else _SOURCE
+    with ExitStack() as stack:
+        link = stack.enter_context(LocalLink(LinkPlan(folder / "kb", folder / "logs", source, flags=flags)))
+        knowledge_base = stack.enter_context(KnowledgeBase.open(folder / "kb", writable=False))
+        links = [link.transmitter]
+        if bench.against is not None:
+            other = stack.enter_context(Installation(bench.against, folder / "other", _SOURCE, flags))
+            links.append(other.transmitter)
         bare = BareLoop(clip, codec, knowledge_base, channel_chain(CHANNEL, pilots=PILOTS))
         bare.run(pictures, bench.batch_size, 1.0)  # warm
-        _load(link.transmitter, bench, pictures, options, 1.0)
-        rates, loads = [], []
+        loads: dict[str, list[Load]] = {address: [] for address in links}
+        for address in links:
+            _load(address, bench, pictures, options, 1.0)
+        rates = []
         for _ in range(bench.turns):
             rates.append(bare.run(pictures, bench.batch_size, bench.seconds))
-            loads.append(_load(link.transmitter, bench, pictures, options, bench.seconds))
+            for address in links:
+                loads[address].append(_load(address, bench, pictures, options, bench.seconds))
         singles = _single_latencies(link.transmitter, pictures, options)
-    return _report(bench, loads, rates, singles)
+        report = _report(bench, loads[link.transmitter], rates, singles)
+        if bench.against is not None:
+            report |= _compared(loads[link.transmitter], loads[links[1]])
+        return report | _curve(bench, link.transmitter, pictures, options)
 
 
-def _plan(bench: LinkBench, folder: Path, weights: str | None, codec: str) -> LinkPlan:
-    flags = ["--clip", bench.clip, "--codec", codec, "--batch-size", str(bench.batch_size)]
-    if weights is not None:
-        flags += ["--weights", weights]
-    return LinkPlan(folder / "kb", folder / "logs", source=None, flags={"transmitter": flags})
+def _flags(bench: LinkBench, weights: str | None, codec: str) -> dict[str, list[str]]:
+    """Flags of the services. The receiver too has a CLIP, where it builds its knowledge base."""
+    clip = ["--clip", bench.clip, *(["--weights", weights] if weights is not None else [])]
+    transmitter = [*clip, "--codec", codec, "--batch-size", str(bench.batch_size)]
+    return {"transmitter": transmitter} | ({"receiver": clip} if bench.against is not None else {})
 
 
-def _load(address: str, bench: LinkBench, pictures: list[bytes], options: SendOptions, seconds: float) -> Load:
-    """One turn of load on a transmitter."""
+def _compared(loads: Sequence[Load], others: Sequence[Load]) -> dict[str, Any]:
+    """Pictures a second of the other installation, and this one's over them, turn by turn."""
+    ratios = [load.per_second / other.per_second for load, other in zip(loads, others, strict=True)]
+    return {
+        "other_per_second": float(np.median([other.per_second for other in others])),
+        "ratio_to_other": float(np.median(ratios)),
+        "ratios_to_other": [round(ratio, 3) for ratio in ratios],
+    }
+
+
+def _curve(bench: LinkBench, address: str, pictures: list[bytes], options: SendOptions) -> dict[str, Any]:
+    """The ledger with 1, 2, 4 ... pictures in flight, where it is asked for."""
+    if not bench.curve:
+        return {}
+    steps = [2**power for power in range(max(1, bench.concurrency).bit_length())]
+    loads = {step: _load(address, replace(bench, concurrency=step, rate=None), pictures, options) for step in steps}
+    return {"curve": [_point(step, load) for step, load in loads.items()]}
+
+
+def _point(concurrency: int, load: Load) -> dict[str, Any]:
+    """Pictures a second, latency in ms, and the mean of each measured stage in ms."""
+    sums: dict[str, float] = defaultdict(float)
+    for delivery in load.deliveries:
+        for entry in delivery.ledger:
+            if entry.kind is Kind.MEASURED:
+                sums[entry.stage] += 1e3 * entry.seconds / len(load.deliveries)
+    return {"concurrency": concurrency, "per_second": load.per_second, **load.percentiles_ms(), "stages_ms": dict(sums)}
+
+
+def _load(
+    address: str, bench: LinkBench, pictures: list[bytes], options: SendOptions, seconds: float | None = None
+) -> Load:
+    """One turn of load on a transmitter. seconds: those of the bench without them."""
+    length = bench.seconds if seconds is None else seconds
 
     async def turn() -> Load:
         async with AsyncSemLink(address, timeout=120) as link:
-            return await generate_load(link, pictures, seconds, options, concurrency=bench.concurrency, rate=bench.rate)
+            flight = bench.concurrency
+            return await generate_load(link, pictures, length, options, concurrency=flight, rate=bench.rate)
 
     return uvloop.run(turn())
 

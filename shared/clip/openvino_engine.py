@@ -10,7 +10,9 @@ import sys
 import threading
 from importlib import import_module
 from importlib.util import find_spec
+from math import inf
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 import platformdirs
@@ -29,6 +31,10 @@ log = structlog.get_logger()
 _HINTS = {"float32": "f32", "bfloat16": "bf16"}
 PRECISIONS: Final = tuple(_HINTS)
 _LARGEST_BATCH = 1 << 16
+_RUNS: Final = 6
+_SHORT_SECONDS: Final = 0.005
+"""One picture that takes longer is worth every thread, and a second compiled model costs memory."""
+_AS_FAST: Final = 1.2
 
 
 def unavailable() -> str:
@@ -54,7 +60,9 @@ def _openvino() -> Any:
 class OpenVinoEngine:
     """A compiled tower. precision: OpenVINO's hint; the sums of bfloat16 products are float32.
 
-    It takes as many threads as torch has been given, or one for each core. Calls from several threads take turns.
+    It takes as many threads as torch has been given, or one for each core; for one picture one thread alone, where that
+    is as fast: the others would spin after it and take the cores from whoever passes the burst on. Calls from several
+    threads take turns.
     """
 
     name = "openvino"
@@ -74,8 +82,10 @@ class OpenVinoEngine:
         }
         if isinstance(model, Path) and _can_be_made(cache):
             options["CACHE_DIR"] = str(cache)
+        self._compiled = lambda **more: core.compile_model(model, "CPU", options | more).create_infer_request()
+        self._for_one: Any = None
         try:
-            self._request: Any = core.compile_model(model, "CPU", options).create_infer_request()
+            self._request: Any = self._compiled()
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
             raise InvalidSetting(f"OpenVINO cannot run CLIP in {precision} here: {reason}; use engine torch") from error
@@ -83,8 +93,30 @@ class OpenVinoEngine:
     def __call__(self, pixels: Pixels) -> Embeddings:
         """Embed pictures; see `Engine`."""
         with self._turn:
-            embeddings: Embeddings = self._request.infer([pixels])[0]
+            request = self._request_for_one(pixels) if len(pixels) == 1 else self._request
+            embeddings: Embeddings = request.infer([pixels])[0]
         return embeddings
+
+    def _request_for_one(self, pixels: Pixels) -> Any:
+        """What runs one picture; found with the first one."""
+        if self._for_one is None:
+            self._for_one = self._request
+            if _seconds([self._request], pixels)[0] < _SHORT_SECONDS:
+                single = self._compiled(INFERENCE_NUM_THREADS=1)
+                every_thread, one_thread = _seconds([self._request, single], pixels)
+                self._for_one = single if one_thread < _AS_FAST * every_thread else self._request
+        return self._for_one
+
+
+def _seconds(requests: list[Any], pixels: Pixels) -> list[float]:
+    """The least time of each in several rounds, by turns; the first round warms up."""
+    taken = [inf] * len(requests)
+    for _ in range(_RUNS):
+        for place, request in enumerate(requests):
+            start = perf_counter()
+            request.infer([pixels])
+            taken[place] = min(taken[place], perf_counter() - start)
+    return taken
 
 
 def converted(tower: "ImageTower", fingerprint: str) -> Path | Any:

@@ -122,7 +122,7 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
                     tracked.status = status = status_of(error).name
                     await _end_with(context, error)
                 finally:
-                    self._record(by, origin, status, **summary(request))
+                    self._record(by, origin, status, request)
             return found
 
         return answer
@@ -134,7 +134,7 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
             origin = self._begin(by, context)
             streamed = hasattr(request, "__aiter__")
             given = _Requests(request, by, self._idle_seconds) if streamed else request
-            self._record(by, origin, "BEGUN", **summary(request))
+            self._record(by, origin, "BEGUN", request)
             status = "CANCELLED"
             try:
                 self._require_read(given, origin)
@@ -173,10 +173,11 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
             yield
 
     @staticmethod
-    def _record(by: Caller, origin: "_Origin", status: str, **about: Any) -> None:
+    def _record(by: Caller, origin: "_Origin", status: str, request: Any = None, **about: Any) -> None:
         """A line of audit, where the call changes something."""
         if by.rule.changes:
-            record(by.who | origin.certificate, by.method.rpartition(".")[2], origin.peer, status, **about)
+            who = by.who | origin.certificate
+            record(who, by.method.rpartition(".")[2], origin.peer, status, **summary(request), **about)
 
     @contextmanager
     def _place(self) -> Iterator[None]:

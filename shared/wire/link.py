@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Final
 
 from protos.semlink.v1 import common_pb2 as common
@@ -149,6 +150,7 @@ def configuration_from_wire(message: link.Configure) -> LinkConfiguration:
     return found
 
 
+@lru_cache(maxsize=4096)
 def configuration_symbols(configuration: LinkConfiguration) -> int:
     """Channel uses of the control message: 8 bits a byte, at 1/2 bit a symbol."""
     message = to_message(configuration, link.Configure)

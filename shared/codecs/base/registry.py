@@ -4,9 +4,11 @@ import hashlib
 import importlib.util
 import sys
 from collections.abc import Iterable
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Final
 
 import structlog
 
@@ -37,8 +39,16 @@ QUERY_CODECS = {
     "uo-isc-8psk": "shared.codecs.query.uncoded:UoIsc8Psk",
 }
 """Of pictures with questions; loaded with the first question."""
+_TABLE: Final = CODECS | QUERY_CODECS
 
 log = structlog.get_logger()
+
+
+@cache
+def _of_table(place: str) -> type[AnyCodec]:
+    module, attribute = place.split(":")
+    found: type[AnyCodec] = getattr(import_module(module), attribute)
+    return found
 
 
 def codec_class(name: str) -> type[AnyCodec]:
@@ -48,16 +58,14 @@ def codec_class(name: str) -> type[AnyCodec]:
     """
     if ".py:" in name:
         return codec_from_file(name)
-    if name not in CODECS | QUERY_CODECS:
+    if name not in _TABLE:
         raise NotFound(f"no codec {name!r}; there are {', '.join(sorted(CODECS))}")
-    module, attribute = (CODECS | QUERY_CODECS)[name].split(":")
     try:
-        found: type[AnyCodec] = getattr(import_module(module), attribute)
+        return _of_table(_TABLE[name])
     except ModuleNotFoundError as error:
         raise NotFound(
             f"codec {name} needs {error.name}, which is not installed: pip install 'semlink[services]'"
         ) from error
-    return found
 
 
 def codec_from_file(source: str) -> type[AnyCodec]:
@@ -148,7 +156,7 @@ class CodecShelf:
         """The class of a codec. Raises NotFound for an unknown name."""
         if name in self._own:
             return self._own[name]
-        if name not in CODECS | QUERY_CODECS:
+        if name not in _TABLE:
             raise NotFound(
                 f"no codec {name!r}; there are {', '.join(sorted(self.names))}, and those in files that transmitter "
                 "and receiver were started with, --own-codec FILE.py:Class"

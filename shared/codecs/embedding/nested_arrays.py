@@ -34,10 +34,12 @@ class NestedArrays:
 
     def __init__(self, arrays: Mapping[str, Floats], k: int) -> None:
         self._weight, self._bias = arrays["weight"].T, arrays["bias"]
-        self.prototypes, self._basis, self._axes = (arrays[name] for name in ("prototypes", "basis", "axes"))
-        self.points_db, self.words, self._gains = arrays["points_db"], arrays["words"][..., :k], arrays["gains"]
-        self._gains, self._place = self._gains[:, :k], axis_pattern(self._axes.shape[2])[:k]
-        self._axis = self._place.argmax(axis=1)
+        self.prototypes, self._basis, axes = (arrays[name] for name in ("prototypes", "basis", "axes"))
+        self.points_db, self.words, self._gains = (arrays[name] for name in ("points_db", "words", "gains"))
+        self.words, self._gains = self.words[..., :k], self._gains[:, :k]
+        self._axis = axis_pattern(axes.shape[2])[:k].argmax(axis=1)
+        used = int(self._axis.max()) + 1  # no dimension of so short a code carries the others
+        self._axes, self._place = np.ascontiguousarray(axes[..., :used]), axis_pattern(axes.shape[2])[:k, :used]
         segments = [(start, stop) for start, stop in SEGMENTS if stop <= k]
         self._starts = np.array([start for start, _ in segments])
         self._sizes = np.array([stop - start for start, stop in segments], np.float32)
@@ -52,13 +54,27 @@ class NestedArrays:
 
     @cached_property
     def terms(self) -> dict[str, Floats]:
-        """Terms of the likelihood that are the same for all bursts; see `nested_model.Prefix`. Categories come last."""
+        """Terms of the likelihood that are the same for all bursts; see `nested_model.Prefix`. Categories come last.
+
+        linear: those of which `_log_likelihood` makes one product; the first of them are views of it.
+        pair_squares: squares of words, summed over the two parts of each symbol.
+        """
         carried = self._gains[..., None] * self._place
         through, squares = self.words @ carried, np.square(self.words)
-        of_category = {"words": self.words, "through": through, "through_squares": np.square(through)}
-        return {name: _last(part) for name, part in (of_category | {"squares": squares}).items()} | {
+        energy = squares.sum(axis=2)[:, None]
+        rows = [_last(self.words), _last(through), _last(np.square(through)), energy, np.ones_like(energy)]
+        ends = np.cumsum([part.shape[1] for part in rows])
+        linear = np.concatenate(rows, axis=1)
+        words, through, through_squares = np.split(linear, ends[:3], axis=1)[:3]
+        return {
+            "linear": linear,
+            "words": words,
+            "through": through,
+            "through_squares": through_squares,
+            "squares": _last(squares),
+            "pair_squares": _last(squares[..., 0::2] + squares[..., 1::2]),
             "carried": carried,
-            "energy": squares.sum(axis=2)[:, None],
+            "energy": energy,
             "strength": np.square(carried).sum(axis=1)[:, None],
             "powers": np.square(self._gains)[:, None],
         }
@@ -95,16 +111,13 @@ class NestedArrays:
         """
         noise = np.maximum(noise, np.float32(LEAST_NOISE))
         inverse: Floats = np.float32(1) / noise
-        code = self.terms
-        precision: Floats = np.float32(1) + inverse * code["strength"]
-        along, across, plain, energy = self._matched(y, inverse, code)
-        variance = noise / np.float32(2 * PILOTS)
-        known = 1 + variance * energy
-        joint = self._log_likelihood(y, inverse, precision, plain)
-        joint += variance * (along * along + across * across) / (2 * known) - np.log(known)
-        joint += self._log_prior_of_points(inverse) + log_prior
+        precision: Floats = np.float32(1) + inverse * self.terms["strength"]
+        joint = self._log_likelihood(y, inverse, precision)
+        along, across, known = self._matched(y, noise)
+        joint += (along * along + across * across) / known
+        joint -= np.log(known)
         best = joint.max(axis=0)
-        found = best + np.log(_exp(joint - best).sum(axis=0))
+        found = best + np.log(_exp(joint - best).sum(axis=0)) + log_prior
         found -= found.max(axis=1, keepdims=True)
         posterior = _exp(found)
         total = posterior.sum(axis=1, keepdims=True)
@@ -112,7 +125,7 @@ class NestedArrays:
         rows, likely = self._likely(posterior)
         point = joint[:, rows, likely].argmax(axis=0)
         at = (point, rows, likely)
-        gain = variance[rows, 0] / known[at]
+        gain = np.sqrt(noise[rows, 0] / np.float32(PILOTS)) / known[at]
         turns = (gain * along[at])[:, None], (gain * across[at])[:, None]
         embeddings = posterior @ self.prototypes
         rest = self._refinements(y[rows], inverse[rows], precision[point, rows], (point, likely), turns)
@@ -120,36 +133,48 @@ class NestedArrays:
         embeddings += np.add.reduceat(rest, np.flatnonzero(np.diff(rows, prepend=-1)), axis=0) @ self._basis.T
         return embeddings, found - np.log(total)
 
-    def _matched(self, y: Floats, inverse: Floats, code: dict[str, Floats]) -> tuple[Floats, Floats, Floats, Floats]:
-        """Correlations with the words, [T, B, C] each: weighed ones less energy, across, and y's; weighed energy.
+    def _matched(self, y: Floats, noise: Floats) -> tuple[Floats, Floats, Floats]:
+        """See `gain_error`; s: variance of the pilots' error. u, along and across, times sqrt(s/2), and 1 + s e.
 
-        See `gain_error`.
+        [T, B, C] each.
         """
-        inverses: Floats = np.float32(1) / (np.float32(1) / inverse + code["powers"])
-        part: Floats = np.repeat((inverses[..., 0::2] + inverses[..., 1::2]) / np.float32(2), 2, axis=2)
-        weighed = part * y
-        turned = np.empty_like(weighed)
-        turned[..., 0::2], turned[..., 1::2] = weighed[..., 1::2], -weighed[..., 0::2]
-        same = np.broadcast_to(y, weighed.shape)
-        products = np.concatenate([weighed, turned, same], axis=1) @ code["words"]
-        energy, count = part @ code["squares"], len(y)
-        return products[:, :count] - energy, products[:, count : 2 * count], products[:, 2 * count :], energy
+        code, count = self.terms, len(y)
+        inverses: Floats = np.float32(1) / (noise + code["powers"])
+        of_symbols: Floats = (inverses[..., 0::2] + inverses[..., 1::2]) / np.float32(2)
+        variance: Floats = noise / np.float32(2 * PILOTS)
+        root = np.sqrt(variance / np.float32(2))
+        weighed = np.empty((len(inverses), 2 * count, y.shape[1]), np.float32)
+        np.multiply(of_symbols, root * y[:, 0::2], out=weighed[:, :count, 0::2])
+        np.multiply(of_symbols, root * y[:, 1::2], out=weighed[:, :count, 1::2])
+        weighed[:, count:, 0::2], weighed[:, count:, 1::2] = weighed[:, :count, 1::2], -weighed[:, :count, 0::2]
+        products = weighed @ code["words"]
+        energy: Floats = (variance * of_symbols) @ code["pair_squares"]
+        along = products[:, :count]
+        along -= energy * (root / variance)
+        energy += np.float32(1)
+        return along, products[:, count:], energy
 
-    def _log_likelihood(self, y: Floats, inverse: Floats, precision: Floats, plain: Floats) -> Floats:
-        """See `nested_model.log_likelihood`: [T, B, C]. plain: [T, B, C], inner products of y and the words."""
-        code = self.terms
+    def _log_likelihood(self, y: Floats, inverse: Floats, precision: Floats) -> Floats:
+        """Of categories and design SNRs, with the prior of the latter: [T, B, C].
+
+        See `nested_model.log_likelihood` and `hypotheses`. It is linear in terms of the code.
+        """
+        code, half = self.terms, np.float32(-0.5)
         matched = inverse * (y @ code["carried"])
         share = matched / precision
-        distance = inverse * (code["energy"] - 2 * (plain - share @ code["through"]))
-        distance -= inverse * inverse * ((1 / precision) @ code["through_squares"])
         same = inverse * (y * y).sum(axis=1, keepdims=True) - self._k * np.log(inverse)
         same = same + (np.log(precision) - matched * share).sum(axis=2, keepdims=True)
-        found: Floats = np.float32(-0.5) * (distance + same)
+        of_energy = np.broadcast_to(half * inverse, same.shape)
+        of_words = np.broadcast_to(inverse * y, (*same.shape[:2], y.shape[1]))
+        factors = [of_words, -inverse * share, -half * inverse * inverse / precision, of_energy]
+        found: Floats = (
+            np.concatenate([*factors, half * same + self._log_prior_of_points(inverse)], axis=2) @ code["linear"]
+        )
         return found
 
     def _log_prior_of_points(self, inverse: Floats) -> Floats:
         """See `nested_model.hypotheses`: [T, B, 1]."""
-        above_db = self.points_db[:, None, None] - 10 * np.log10(inverse)
+        above_db = self.points_db[:, None, None] - np.float32(10) * np.log10(inverse)
         found: Floats = -np.where(above_db > 0, above_db / np.float32(ABOVE_DB), -above_db / np.float32(BELOW_DB))
         return found
 
@@ -168,9 +193,12 @@ class NestedArrays:
     @staticmethod
     def _likely(posterior: Floats) -> tuple[Ints, Ints]:
         """Bursts and their likely categories, [P] each, in the order of bursts; each has one at least."""
-        most = min(LIKELY, posterior.shape[1])
-        likely = np.argpartition(-posterior, most - 1, axis=1)[:, :most]
-        rows, places = np.nonzero(~(np.take_along_axis(posterior, likely, axis=1) < _LEAST_SHARE))
+        every, left = np.arange(len(posterior)), posterior.copy()
+        likely = np.empty((len(posterior), min(LIKELY, posterior.shape[1])), np.int64)
+        for place in range(likely.shape[1]):  # faster than a partition of each row
+            likely[:, place] = found = left.argmax(axis=1)
+            left[every, found] = -1
+        rows, places = np.nonzero(~(posterior[every[:, None], likely] < _LEAST_SHARE))
         return rows, likely[rows, places]
 
     def _refinements(
@@ -199,8 +227,8 @@ class NestedArrays:
 
 
 def _exp(logarithms: Floats) -> Floats:
-    """exp, and 0 below e^-60, far under the rounding of any sum here: denormal numbers cost a hundred times as much."""
-    found: Floats = np.where(logarithms < _NOTHING, np.float32(0), np.exp(np.maximum(logarithms, _NOTHING)))
+    """exp, and of what is below -60 as of -60, far under the rounding of any sum here: denormal numbers are slow."""
+    found: Floats = np.exp(np.maximum(logarithms, _NOTHING))
     return found
 
 

@@ -18,13 +18,18 @@ def test_the_echo_answers_each_message() -> None:
 
 def test_a_folder_without_semlink_is_named(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="give the folder of a checkout"):
-        Installation(tmp_path, tmp_path, "drawn")
+        Installation(str(tmp_path), tmp_path, "drawn")
+
+
+def test_what_is_neither_folder_nor_commit_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="'no-such-commit' is neither a folder nor a commit"):
+        Installation("no-such-commit", tmp_path, "drawn")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_every_stage_has_its_row() -> None:
-    found = bench_latency(LatencyBench(pictures=5, turns=1, against=ROOT))
+    found = bench_latency(LatencyBench(pictures=5, turns=1, against=str(ROOT)))
     whole = {"alone_ms", "link_ms", "ratio", "other_ms", "ratio_to_other"}
     stages = (
         "preprocess",
