@@ -19,10 +19,10 @@ from cli.kb.documents import (
     Line,
     Relabelled,
     Removed,
-    SkippedSource,
     Thinned,
     Tuned,
 )
+from cli.lab_documents import Exported, Features, Measured, Page, Paper, PaperUoisc
 from shared.frame.channel_records import ChannelStatistics
 from shared.frame.delivery import Delivery
 from shared.frame.kb import Found, Kept, KnowledgeBaseInfo, Snapshot, Verification
@@ -157,57 +157,6 @@ class Examined(TypedDict):
     """`semlink doctor`. The status is 1 if the state of a finding is `fault`."""
 
     findings: list[Finding]
-
-
-class Features(TypedDict):
-    """`semlink features`."""
-
-    file: str
-    items: int
-    dim: int
-    clip: str
-    clip_fingerprint: str
-    skipped: list[str]
-    skipped_sources: list[SkippedSource]
-
-
-class Exported(TypedDict):
-    """`semlink export`. bytes: of all files. about: of CLIP. files: SHA-256 of each, by its path in the bundle."""
-
-    bundle: str
-    bytes: int
-    about: dict[str, Any]
-    files: dict[str, str]
-    licence: str
-    version: str
-
-
-class Measured(TypedDict):
-    """`semlink evaluate`."""
-
-    file: str
-    points: int
-
-
-class Page(TypedDict):
-    """`semlink report`."""
-
-    file: str
-
-
-class Paper(TypedDict):
-    """`semlink paper`."""
-
-    file: str
-    points: int
-    weights: str
-
-
-class PaperUoisc(TypedDict):
-    """`semlink paper-uoisc`. rows: of the table, one for each scheme."""
-
-    file: str
-    rows: list[dict[str, Any]]
 
 
 class Demo(TypedDict):
