@@ -43,7 +43,7 @@ def paper_uoisc(
 ) -> None:
     """Repeat the second paper's comparison with real networks: train its codec and the ablations, ask, compare.
 
-    Stopped, it continues where it was. It needs transformers: pip install 'semlink[vqa]'.
+    Stopped, it continues where it was. It needs transformers: pip install 'semlink[lab,vqa]'.
 
     - `semlink paper-uoisc --data vqa --download`
     - `semlink paper-uoisc --data easy-VQA --split all --vision my-clip --answerer my-llava --side 64 --trial`

@@ -73,10 +73,10 @@ class ReceiverSettings(ServerSettings):
         4096,
         ge=1,
         le=1 << 20,
-        description="HARQ buffer: most sessions whose symbols are kept; the least recently used are dropped",
+        description="most sessions of HARQ, and of questions, that are kept; the least recently used are dropped",
     )
     session_seconds: float = Field(
-        60.0, gt=0, le=3600, description="HARQ buffer: how long symbols are kept after a session's last burst"
+        60.0, gt=0, le=3600, description="how long a session of HARQ, or of questions, is kept after its last burst"
     )
     max_in_flight: int = Field(256, ge=1, le=65536, description="bursts of one stream at work; beyond it senders wait")
 

@@ -11,7 +11,7 @@ from shared.errors import NotFound
 def require_transformers() -> None:
     """Raise NotFound, with the command that installs it, if transformers is missing."""
     if find_spec("transformers") is None:
-        raise NotFound("transformers is not installed: pip install 'semlink[vqa]'")
+        raise NotFound("transformers is not installed: pip install 'semlink[lab,vqa]'")
 
 
 def pretrained(load: Callable[..., Any], name: str, *, download: bool, **options: Any) -> Any:

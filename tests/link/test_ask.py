@@ -49,7 +49,7 @@ def test_most_answers_are_those_on_the_original(client: SemLink) -> None:
     assert {stage.stage for stage in deliveries[0].ledger} >= {"encode", "compress", "decode", "answer", "search"}
 
 
-@pytest.mark.parametrize(("codec", "cells"), [("uo-isc", 4), ("klt-relevance", 16), ("klt", 64)])
+@pytest.mark.parametrize(("codec", "cells"), [("uo-isc", 5), ("klt-relevance", 16), ("klt", 64)])
 def test_the_answer_tells_which_cells_were_sent(client: SemLink, codec: str, cells: int) -> None:
     asked = _ask(client, 0, codec=codec, **GOOD).asked
     assert asked is not None
