@@ -162,8 +162,9 @@ class KnowledgeBaseTab:
 
     async def _relabel(self, item: Shown) -> None:
         with ui.dialog(value=True) as dialog, ui.card():
-            new = ui.input(f"new label of {item.item_id}", value=item.label)
-            ui.button("Relabel", on_click=lambda: dialog.submit(new.value))
+            new = tagged(ui.input(f"new label of {item.item_id}", value=item.label), "kb-new-label")
+            new.on("keydown.enter", lambda: dialog.submit(new.value))
+            tagged(ui.button("Relabel", on_click=lambda: dialog.submit(new.value)), "kb-relabel")
         label = await dialog
         if not label or label == item.label:
             return
@@ -171,7 +172,8 @@ class KnowledgeBaseTab:
             await self._find(item_id=item.item_id)
             await self._describe()
             with self._items:
-                ui.button(f"Undo: {item.label} again", on_click=lambda: self._undo(item))
+                undo = ui.button(f"Undo: {item.label} again", icon="undo", on_click=lambda: self._undo(item))
+                tagged(undo.classes("w-full"), "kb-undo").move(target_index=0)
 
     async def _undo(self, item: Shown) -> None:
         await self._ask(lambda client: client.relabel({item.item_id: item.label}))

@@ -18,6 +18,8 @@ from local.supervisor import LocalLink
 from shared.datasets.decoding import encode_png
 from tests.tools.paths import ROOT
 
+_ALL = "\ue009a\ue000"
+"""Control and A: all that a field holds is chosen, and what is typed replaces it."""
 _CAMERA = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
 """Chromium plays a picture of its own in the place of a camera."""
 
@@ -52,8 +54,7 @@ class Page:
         """Fill in a field, and leave it."""
         part = self.find(name)
         field = part if part.tag_name == "input" else part.find_element("css selector", "input")
-        field.clear()
-        field.send_keys(text + "\t")
+        field.send_keys(_ALL + text + "\t")
 
     def tab(self, name: str) -> None:
         self.press(self.until(lambda: self.driver.find_element("xpath", f"//div[@role='tab'][contains(., '{name}')]")))

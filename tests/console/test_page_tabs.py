@@ -13,10 +13,13 @@ pytestmark = pytest.mark.usefixtures("_no_errors_in_the_browser")
 
 def _choose(page: Page, name: str, option: str) -> None:
     """Choose one option of a list."""
-    page.press(page.find(name).find_element("css selector", ".q-field__native"))
-    page.press(
-        page.until(lambda: next(o for o in page.driver.find_elements("css selector", ".q-item") if o.text == option))
-    )
+    page.press(page.driver.execute_script("return arguments[0].closest('label')", page.find(name)))
+
+    def offered() -> Any:
+        options = page.driver.find_elements("css selector", ".q-menu .q-item")
+        return next((one for one in options if one.text == option), None)
+
+    page.press(page.until(offered))
 
 
 def test_a_question_shows_what_of_the_picture_is_sent(page: Page) -> None:
@@ -105,14 +108,10 @@ def test_an_item_is_relabelled_and_that_is_undone(page: Page) -> None:
     page.tab("Knowledge base")
     first = page.find("kb-item").text.split("\n")[0]
     page.press(page.find("kb-item").find_element("css selector", "[aria-label^='relabel']"))
-    dialog = page.until(lambda: page.driver.find_elements("css selector", ".q-dialog input"))[0]
-    dialog.clear()
-    dialog.send_keys("another label")
-    page.press(
-        next(b for b in page.driver.find_elements("css selector", ".q-dialog button") if "RELABEL" in b.text.upper())
-    )
+    page.type("kb-new-label", "another label")
+    page.press(page.find("kb-relabel"))
     page.until(lambda: page.find("kb-item").text.startswith("another label"))
-    page.press(page.until(lambda: page.driver.find_element("xpath", "//button[contains(., 'Undo')]")))
+    page.press(page.find("kb-undo"))
     page.until(lambda: page.find("kb-item").text.startswith(first))
 
 
@@ -125,8 +124,6 @@ def test_a_wrong_folder_is_named_and_stays_so(page: Page) -> None:
     page.type("live-folder", "no-such-folder")
     page.press(page.find("live-start"))
     assert "no-such-folder" in page.until(lambda: page.find("live-error").text)
-    polled = "return performance.getEntriesByType('resource').length"
-    page.driver.execute_script(polled)
     page.driver.execute_async_script("setTimeout(arguments[0], 2500)")
     assert "no-such-folder" in page.find("live-error").text
 
