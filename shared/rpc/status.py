@@ -1,6 +1,7 @@
 """How a call or the answer to a burst ends with one of SemLink's errors, and what a failed call raises."""
 
 from collections.abc import Awaitable, Callable
+from traceback import clear_frames
 from typing import Any, Final, NoReturn, cast
 
 import grpc
@@ -37,6 +38,7 @@ def error_from_rpc(error: grpc.RpcError) -> errors.SemLinkError:
 async def abort_with(context: grpc.aio.ServicerContext[Any, Any], error: Exception) -> NoReturn:
     """End a call with the status and message of `error`."""
     failure = failure_from(error)
+    clear_frames(error.__traceback__)  # which hold the request: many megabytes, until the collector comes
     trailing = ((_LOST_BURST, "1"),) if failure.lost else ()
     await context.abort(BY_NUMBER[failure.code], failure.message, trailing)
 
