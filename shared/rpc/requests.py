@@ -36,6 +36,7 @@ Place: TypeAlias = Callable[[], AbstractContextManager[None]]
 _LINE_SECONDS: Final = 1.0
 _IDLE_SECONDS: Final = 2.0
 _MUCH_BYTES: Final = 8 << 20
+_TURNS: Final = 3
 
 
 class Refused:
@@ -65,11 +66,17 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
         self._refusals = _Refusals()
 
     async def give_back_memory(self) -> None:
-        """For ever: give memory back to the system once much was held, and no more is."""
+        """For ever: give memory back to the system once much was held, and no more is.
+
+        Several times: what calls were refused with, and what a thread keeps of its last work, is free a little later.
+        """
+        turns = 0
         while True:
             await asyncio.sleep(_IDLE_SECONDS)
-            if self._all.peak_bytes > _MUCH_BYTES and self._all.held_bytes < _MUCH_BYTES:
-                self._all.peak_bytes = 0
+            if self._all.peak_bytes > _MUCH_BYTES:
+                self._all.peak_bytes, turns = self._all.held_bytes, _TURNS
+            if turns and self._all.held_bytes < _MUCH_BYTES:
+                turns -= 1
                 await asyncio.to_thread(give_back_memory)
 
     async def intercept_service(
@@ -110,19 +117,20 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
 
         async def answer(request: Any, context: Context) -> Any:
             origin = self._begin(by, context)
-            status = "CANCELLED"
+            status, about = "CANCELLED", self._about(by, request)
             with tracking(name, traceparent_of(context)) as tracked:
                 try:
-                    with place(), self._held(request, by):
+                    with place(), self._held(size_of(request), by):
                         self._require_read(request, origin)
                         found = await method(request, context)
                         self._require_small(found)
                     status = "OK"
                 except Exception as error:
                     tracked.status = status = status_of(error).name
+                    request = None  # the error keeps this frame, and the collector may be long in coming
                     await _end_with(context, error)
                 finally:
-                    self._record(by, origin, status, request)
+                    self._record(by, origin, status, **about)
             return found
 
         return answer
@@ -134,7 +142,7 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
             origin = self._begin(by, context)
             streamed = hasattr(request, "__aiter__")
             given = _Requests(request, by, self._idle_seconds) if streamed else request
-            self._record(by, origin, "BEGUN", request)
+            self._record(by, origin, "BEGUN", **self._about(by, request))
             status = "CANCELLED"
             try:
                 self._require_read(given, origin)
@@ -162,22 +170,26 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
         return _Origin(peer, {"certificate": names[0].decode(errors="replace")} if names else {})
 
     @contextmanager
-    def _held(self, request: Any, by: Caller) -> Iterator[None]:
+    def _held(self, size: int, by: Caller) -> Iterator[None]:
         """A call counted, and the bytes of its request held. Raises Exhausted beyond a limit."""
         for allowance in by.allowances:
             allowance.take()
-        size = size_of(request)
         with ExitStack() as held:
             for allowance in allowances.get():
                 held.enter_context(allowance.holding(size))
             yield
 
     @staticmethod
-    def _record(by: Caller, origin: "_Origin", status: str, request: Any = None, **about: Any) -> None:
+    def _about(by: Caller, request: Any) -> dict[str, Any]:
+        """What the audit tells of a request, where the call changes something."""
+        return summary(request) if by.rule.changes else {}
+
+    @staticmethod
+    def _record(by: Caller, origin: "_Origin", status: str, **about: Any) -> None:
         """A line of audit, where the call changes something."""
         if by.rule.changes:
             who = by.who | origin.certificate
-            record(who, by.method.rpartition(".")[2], origin.peer, status, **summary(request), **about)
+            record(who, by.method.rpartition(".")[2], origin.peer, status, **about)
 
     @contextmanager
     def _place(self) -> Iterator[None]:

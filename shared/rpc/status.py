@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from traceback import clear_frames
 from typing import Any, Final, NoReturn, cast
 
 import grpc
@@ -74,6 +75,7 @@ def _at_once(known: Coroutine[Any, Any, Any]) -> Any:
 async def abort_with(context: grpc.aio.ServicerContext[Any, Any], error: Exception) -> NoReturn:
     """End a call with the status and message of `error`."""
     failure = failure_from(error)
+    clear_frames(error.__traceback__)  # which hold the request: many megabytes, until the collector comes
     trailing = ((_LOST_BURST, "1"),) if failure.lost else ()
     await context.abort(BY_NUMBER[failure.code], failure.message, trailing)
 

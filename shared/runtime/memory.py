@@ -1,6 +1,7 @@
 """Memory that is free goes back to the system: glibc keeps it, unless it is told otherwise."""
 
 import ctypes
+import gc
 import sys
 from typing import Any, Final
 
@@ -18,7 +19,12 @@ def return_large_blocks() -> None:
 
 
 def give_back_memory() -> None:
-    """Give back what is free now; takes some ms, so off the event loop."""
+    """Give back what is free now, and what is held by cycles alone; takes some ms, so off the event loop.
+
+    A call that failed leaves a cycle of its exception, its frames and its request, which may have many megabytes; the
+    collector counts objects, not bytes, so it would not come for a long time.
+    """
+    gc.collect()
     if (libc := _libc()) is not None:
         libc.malloc_trim(0)
 

@@ -20,7 +20,8 @@ class Allowance:
     """A rate and a number of bytes. A call that exceeds them is refused; messages of a stream wait.
 
     whose: for the error. rate: calls a second; after a pause as many at once as a second has, at least one.
-    most_bytes: of requests at work. None: no limit. For one event loop. peak_bytes: most that were held at once.
+    most_bytes: of requests at work. None: no limit. For one event loop. peak_bytes: most that were
+    held at once, or asked for.
     """
 
     def __init__(self, whose: str, rate: float | None, most_bytes: int | None) -> None:
@@ -50,6 +51,7 @@ class Allowance:
     @contextmanager
     def holding(self, size: int) -> Iterator[None]:
         """Hold the bytes of a request while the body works on it. Raises Exhausted where they are too many."""
+        self.peak_bytes = max(self.peak_bytes, self._bytes + size)  # also of one that is refused: it was received
         if self._most is not None and self._bytes + size > self._most:
             raise Exhausted(
                 f"{self._whose} has {self._bytes} bytes of requests at work, and this one {size}; at most {self._most} "

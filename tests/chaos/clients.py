@@ -18,7 +18,7 @@ _SLACK_SECONDS: Final = 10.0
 WAYS: Final[Sequence[Mapping[str, Any]]] = (
     {"codec": "raw", "timeout": 20},
     {"codec": "raw", "timeout": 5},
-    {"codec": "nested", "timeout": 20, "harq": True},
+    {"codec": "nested", "timeout": 20, "ask_for_more": True},
     {"codec": "raw", "timeout": 20, "framing": "ideal"},
 )
 """Options of the senders; the last one uses a stream."""

@@ -28,7 +28,11 @@ from local.supervisor import LinkPlan, LocalLink
 mpl.use("agg")
 from matplotlib import pyplot as plt
 
-_WAYS: Final[Sequence[dict[str, Any]]] = ({"codec": "raw"}, {"codec": "nested", "harq": True}, {"codec": "kbsc"})
+_WAYS: Final[Sequence[dict[str, Any]]] = (
+    {"codec": "raw"},
+    {"codec": "nested", "ask_for_more": True},
+    {"codec": "kbsc"},
+)
 _GROWTH: Final = {"memory_mib": 1.05, "descriptors": 1.10, "threads": 1.10}
 """Most that the median of the last quarter may have of that of the second one."""
 _MORE: Final = {"memory_mib": 16, "descriptors": 8, "threads": 4}
