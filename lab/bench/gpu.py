@@ -10,6 +10,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
@@ -68,7 +69,7 @@ def _clip_rows(bench: GpuBench, device: str, model: str) -> Iterator[Row]:
         row: Row = {
             "what": f"CLIP {model}",
             "batch": count,
-            "ms": _median_ms(lambda given=pixels: clip.embed_images(given)),
+            "ms": _median_ms(partial(clip.embed_images, pixels)),
         }
         if device == "cuda" and count <= _GRAPH_MOST:
             row["graph_ms"] = _median_ms(_graph(tower, pixels))
@@ -85,7 +86,7 @@ def _graph(tower: torch.nn.Module, pixels: Pixels) -> Callable[[], Any]:
     """The tower recorded once as a CUDA graph: one launch for all its kernels, pictures in and embeddings out."""
     given = torch.from_numpy(pixels).cuda()
     with torch.inference_mode():
-        aside = torch.cuda.Stream()
+        aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):
             for _ in range(_WARM):
@@ -110,8 +111,8 @@ def _codec_rows(bench: GpuBench, device: str) -> Iterator[Row]:
         embeddings = np.random.default_rng(0).standard_normal((count, 512)).astype(np.float32)
         embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
         symbols, noise = codec.encode(embeddings), np.full((count, codec.symbols), 0.3, np.float32)
-        encode_ms = _median_ms(lambda given=embeddings: codec.encode(given))
-        decode_ms = _median_ms(lambda sent=symbols, n0=noise: codec.decode(sent, n0))
+        encode_ms = _median_ms(partial(codec.encode, embeddings))
+        decode_ms = _median_ms(partial(codec.decode, symbols, noise))
         yield {"what": f"{codec.name} k {codec.k} encode", "batch": count, "ms": encode_ms}
         yield {"what": f"{codec.name} k {codec.k} decode", "batch": count, "ms": decode_ms}
 
