@@ -80,7 +80,7 @@ trained: $(DEVELOPS)
 		$(BIN)/semlink train $$name --data $(DATA); done
 
 ##@ Develop
-.PHONY: setup test test-quick check docs protos milvus-server compose-test clean
+.PHONY: setup test test-quick check docs protos milvus-server compose-test gpu-check clean
 setup: $(DEVELOPS)  ## make .venv and install everything, the tools of developers too
 
 # One thread in each of two processes: with one for each core the two wait for each other at every sum.
@@ -111,6 +111,9 @@ milvus-server: .venv-milvus/bin/milvus-server  ## install a Milvus server for te
 
 compose-test:  ## build the containers and put them through a test (COMPOSE='docker compose')
 	@COMPOSE='$(COMPOSE)' .ci/compose-test
+
+gpu-check:  ## test and measure on one NVIDIA GPU, without network, into out/gpu; .ci/gpu-check PYTHON carry packs for it
+	@.ci/gpu-check $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 
 clean:  ## remove caches and build leftovers; .venv and out stay
 	@rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

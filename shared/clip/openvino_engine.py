@@ -82,7 +82,11 @@ class OpenVinoEngine:
         }
         if isinstance(model, Path) and _can_be_made(cache):
             options["CACHE_DIR"] = str(cache)
-        self._compiled = lambda **more: core.compile_model(model, "CPU", options | more).create_infer_request()
+
+        def compiled(**more: int) -> Any:
+            return core.compile_model(model, "CPU", options | more).create_infer_request()
+
+        self._compiled = compiled
         self._for_one: Any = None
         try:
             self._request: Any = self._compiled()

@@ -158,6 +158,8 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
                 status = status_of(error).name
                 await _end_with(context, error)
             finally:
+                if streamed:
+                    given.close()
                 self._record(by, origin, status, **({"requests": given.count} if streamed else {}))
 
         return answers
@@ -225,25 +227,49 @@ class _Origin(NamedTuple):
 
 
 class _Requests:
-    """The requests of a stream, up to the first that cannot be read; that is `last`."""
+    """The requests of a stream, up to the first that cannot be read; that is `last`.
+
+    One timer watches a whole stream: a timeout around each wait would cost a burst more than reading it.
+    """
 
     def __init__(self, requests: AsyncIterator[Any], by: Caller, idle_seconds: float) -> None:
         self._requests = requests
         self._by, self._idle_seconds = by, idle_seconds
         self.last: Any = None
         self.count = 0
+        self._waits: asyncio.Task[Any] | None = None  # for a request
+        self._since, self._idle = monotonic(), False
+        self._timer = asyncio.get_running_loop().call_later(idle_seconds, self._look)
+
+    def close(self) -> None:
+        """End the timer."""
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        """Cancel a wait that has lasted too long; else look again when it might have."""
+        left = self._since + self._idle_seconds - monotonic()
+        if self._waits is not None and left <= 0:
+            self._idle = self._waits.cancel()
+        else:
+            later = self._idle_seconds if self._waits is None else left
+            self._timer = asyncio.get_running_loop().call_later(later, self._look)
 
     def __aiter__(self) -> "_Requests":
         return self
 
     async def __anext__(self) -> Any:
+        task = self._waits = asyncio.current_task()
+        self._since = monotonic()
         try:
-            async with asyncio.timeout(self._idle_seconds):
-                self.last = await anext(self._requests)
-        except TimeoutError:
+            self.last = await anext(self._requests)
+        except asyncio.CancelledError:
+            if task is None or not self._idle or task.uncancel():  # by another, who ends the stream
+                raise
             raise Unavailable(
                 f"no request for {self._idle_seconds:g} s, so the stream was closed: open another"
             ) from None
+        finally:
+            self._waits = None
         self.count += 1
         self._by.require_valid()
         for allowance in self._by.allowances:

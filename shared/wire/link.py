@@ -97,8 +97,7 @@ def burst_from_wire(message: link.Burst) -> Burst:
         raise InvalidSetting(
             f"csi {csi} with {message.pilot_symbols} pilots: pilots go with csi pilot, and only with it"
         )
-    codec = from_message(message.codec, CodecSpec)
-    check_codec_text(codec)
+    codec = _codec_of_bytes(message.codec.SerializeToString())
     symbols = message.pilot_symbols + message.header_symbols + message.payload_symbols
     return Burst(
         burst_id=message.burst_id,
@@ -111,7 +110,7 @@ def burst_from_wire(message: link.Burst) -> Burst:
         timeout_seconds=message.timeout_seconds,
         top_k=top_k_from_wire(message.top_k),
         trace=message.trace,
-        channel_override=message_to_mapping(message.channel_override),
+        channel_override=message_to_mapping(message.channel_override) if message.HasField("channel_override") else {},
         genie=_genie_from_wire(message.genie) if message.HasField("genie") else None,
         pilot_pattern=_PILOT_PATTERN.names[message.pilot_pattern],
         grid=_grid_from_wire(message.grid) if message.HasField("grid") else None,
@@ -124,6 +123,14 @@ def burst_from_wire(message: link.Burst) -> Burst:
         header_symbols=message.header_symbols,
         question=message.question,
     )
+
+
+@lru_cache(maxsize=4096)
+def _codec_of_bytes(message: bytes) -> CodecSpec:
+    """The codec that a message names; the same few come again and again."""
+    codec = from_message(common.CodecSpec.FromString(message), CodecSpec)
+    check_codec_text(codec)
+    return codec
 
 
 def configuration_from_wire(message: link.Configure) -> LinkConfiguration:

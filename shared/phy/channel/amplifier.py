@@ -45,5 +45,5 @@ def papr_db(samples: Complex) -> Doubles:
     """
     squares = np.square(np.ascontiguousarray(samples).view(np.float32), dtype=np.float64)  # I and Q side by side
     power = squares[:, ::2] + squares[:, 1::2]
-    mean = np.maximum(power.mean(axis=1), _NO_POWER)
-    return np.asarray(10 * np.log10(np.maximum(power.max(axis=1) / mean, 1.0)))
+    mean = np.maximum(np.add.reduce(power, axis=1) / power.shape[1], _NO_POWER)  # `mean` of numpy takes 6 us more
+    return np.asarray(10 * np.log10(np.maximum(np.maximum.reduce(power, axis=1) / mean, 1.0)))

@@ -27,4 +27,4 @@ def test_the_chart_is_a_picture(tmp_path: Path, points: int) -> None:
     with Image.open(tmp_path / "new" / "ledger.png") as image:
         assert image.format == "PNG"
         assert image.width > 500
-        assert len(image.convert("RGB").getcolors(1 << 24)) > 5  # not blank
+        assert len(set(image.convert("RGB").tobytes())) > 5  # not blank
