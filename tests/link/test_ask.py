@@ -1,6 +1,7 @@
 """Questions over the running link: only what is asked is sent, the answer comes back, off line the same."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from shared.datasets.scenes import draw_scenes, questions_about
 from shared.datasets.scenes.words import ANSWERS
 from shared.errors import InvalidInput
 from shared.frame.delivery import SendRequest
-from shared.frame.question import Question
+from shared.frame.question import Asked, Question
 from shared.phy import ChannelSettings
 
 SCENES = range(3)
@@ -36,6 +37,12 @@ def client(link: LocalLink) -> Iterator[SemLink]:
 
 def _ask(client: SemLink, row: int, **options: Any) -> Delivery:
     return client.ask(PICTURES[ASKED.scene[row]], ASKED.texts()[row], **options)
+
+
+def _told(delivery: Delivery) -> Asked:
+    """The outcome of a question without the session's name, which is new each time, and how a batch rounds."""
+    assert delivery.asked is not None
+    return replace(delivery.asked, session="", probability=round(delivery.asked.probability, 4))
 
 
 def test_most_answers_are_those_on_the_original(client: SemLink) -> None:
@@ -69,7 +76,7 @@ def test_replay_and_off_line_are_the_same(client: SemLink, link: LocalLink) -> N
     channel = {"snr_db": 6.0, "fading": "rayleigh", "seed": 3}
     live = [_ask(client, row, counter=40 + row, design_snr_db=4.0, trace=True, **channel) for row in range(6)]
     again = _ask(client, 2, counter=42, design_snr_db=4.0, trace=True, **channel)
-    assert again.asked == live[2].asked
+    assert _told(again) == _told(live[2])
     clip = load_clip(device="cpu", precision=client.describe().precision)
     shelf = CodecShelf("cpu", clip.fingerprint)
     with KnowledgeBase.open(link.plan.knowledge_base, writable=False) as knowledge_base:
@@ -149,7 +156,7 @@ def test_many_questions_over_one_stream(client: SemLink) -> None:
     assert "pairs" in str(answers[2].outcome)
     alone = _ask(client, 3, counter=45, bits=768, **GOOD)
     assert isinstance(answers[5].outcome, Delivery)
-    assert answers[5].outcome.asked == alone.asked
+    assert _told(answers[5].outcome) == _told(alone)
 
 
 @pytest.mark.parametrize("codec", ["klt-relevance-8psk"])

@@ -141,6 +141,7 @@ def test_a_session_has_an_end(client: SemLink) -> None:
         client.ask(PICTURES[0], TEXTS[0][0], follow=found[-1], **CLEAR)
 
 
+@pytest.mark.timeout(300)  # three processes more, one of them twice
 def test_a_receiver_that_is_started_anew_holds_nothing(link: LocalLink, tmp_path: Path) -> None:
     plan = LinkPlan(link.plan.knowledge_base, tmp_path, source=None, read_only=True)
     with LocalLink(plan) as own, SemLink(own.transmitter, timeout=120) as client:

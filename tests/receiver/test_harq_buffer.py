@@ -162,7 +162,7 @@ async def test_sessions_end_by_age(link: LocalLink, tmp_path: Path) -> None:
     async with receiver(link, tmp_path) as (address, service), linked(link_to_receiver(address)) as hop:
         bursts = rounds(6)
         await hop.exchange(bursts[0])
-        service._pipeline._harq_buffer._clock = lambda: monotonic() + 61
+        service._pipeline._harq_buffer._sessions._clock = lambda: monotonic() + 61
         with pytest.raises(Mismatch, match=r"session 6 .* kept for 60 s"):
             await hop.exchange(bursts[1])
 
