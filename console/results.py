@@ -215,9 +215,8 @@ class ResultsTab:
             return
         with self._figures:
             opened = ui.expansion(f"{len(files)} figures of semlink report").classes("w-full")
-            tagged(opened, "results-figures").on_value_change(
-                lambda event: event.value and _draw_figures(opened, files)
-            )
+            tagged(opened, "results-figures")
+            opened.on_value_change(lambda event: _draw_figures(opened, files if event.value else ()))
 
 
 def _draw_figures(place: ui.expansion, files: Sequence[Path]) -> None:

@@ -24,6 +24,7 @@ class SendTab:
         self._link, self._pictures = link, pictures
         self._chosen = next(iter(gallery.drawn().values()))
         self._answers = 0
+        self._refused: ErrorLine
         with ui.row().classes("w-full gap-4 items-start"):
             with ui.card().classes("half"):
                 self._choose()
