@@ -101,6 +101,7 @@ async def _page(link: Link, pictures: Gallery, request: Request) -> None:
     async def complete() -> None:
         """Draw the other tabs after the first paint, one after the other."""
         ui.run_javascript(_CHARTS)
+        send.prepare()
         for panel, make in zip(panels, _TABS.values(), strict=True):
             with panel:
                 make(link, pictures)

@@ -19,6 +19,7 @@ COLOURS: Final = (
 )  # fmt: skip
 GREY: Final = "#8b95a5"  # readable on white and on black
 _NAME: Final = {"color": GREY}
+_AT_THE_END: Final = {"onZero": False}
 _INNER: Final = {"color": GREY, "showMinLabel": False, "showMaxLabel": False}
 """Labels of an axis whose ends are no round numbers."""
 _MOST_POINTS: Final = 600
@@ -64,10 +65,11 @@ def lines(names: Sequence[str], unit: str, *, minimum: float | None = None, maxi
         "tooltip": {"trigger": "axis"},
         "legend": {"bottom": 0, "textStyle": {"color": GREY}},
         "grid": {"left": 50, "right": 15, "top": 30, "bottom": 50},
-        "xAxis": {"type": "value", "nameTextStyle": _NAME, "min": "dataMin", "max": "dataMax",
+        "xAxis": {"type": "value", "nameTextStyle": _NAME, "axisLine": _AT_THE_END, "min": "dataMin", "max": "dataMax",
                   "axisLabel": _INNER,
                   "splitLine": {"lineStyle": {"opacity": 0.15}}},
-        "yAxis": {"type": "value", "name": unit, "nameTextStyle": _NAME, "scale": True, "min": minimum, "max": maximum,
+        "yAxis": {"type": "value", "name": unit, "nameTextStyle": _NAME, "axisLine": _AT_THE_END, "scale": True,
+                  "min": minimum, "max": maximum,
                   "axisLabel": {"color": GREY}, "splitLine": {"lineStyle": {"opacity": 0.25}}},
         "series": [
             {"type": "line", "name": name, "showSymbol": False, "data": [], "color": COLOURS[1 + 3 * place]}

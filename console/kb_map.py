@@ -1,6 +1,7 @@
 """A map of the knowledge base: its embeddings in a plane, by PCA, or by UMAP where that is installed."""
 
 import random
+from importlib import import_module
 from itertools import islice
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -54,14 +55,14 @@ class Manifold:
 
     def __init__(self, embeddings: Embeddings) -> None:
         try:
-            from umap import UMAP as Reducer  # noqa: PLC0415, N811 - optional, and it compiles for seconds
+            umap = import_module("umap")  # optional, and it compiles for seconds
         except ImportError as error:
             raise NotFound(
                 f"UMAP needs {error.name}, which is not installed here: pip install umap-learn, or choose {PCA}"
             ) from error
         self.dim = embeddings.shape[1]
         near = min(_NEIGHBOURS, len(embeddings) - 1)
-        self._reducer = Reducer(n_neighbors=near, metric="cosine", random_state=0, n_jobs=1).fit(embeddings)
+        self._reducer = umap.UMAP(n_neighbors=near, metric="cosine", random_state=0, n_jobs=1).fit(embeddings)
 
     def of(self, embeddings: Embeddings) -> Floats:
         """The places of embeddings [n, dim], [n, 2]."""

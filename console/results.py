@@ -87,8 +87,9 @@ def curves(rows: Rows, x: str, y: str, each: Sequence[str]) -> dict[str, Any]:
             found.setdefault(" ".join(row[name] for name in each), []).append(point)
     chart: dict[str, Any] = charts.lines([], y)
     chart["series"] = [
-        {"type": "line", "name": name, "data": [{"value": [a, b], "name": row} for a, b, row in sorted(points)],
-         "symbolSize": 8, "color": charts.COLOURS[place % len(charts.COLOURS)]}
+        {"type": "line", "id": place, "name": name, "symbolSize": 8,
+         "data": [{"value": [a, b], "name": row} for a, b, row in sorted(points)],
+         "color": charts.COLOURS[place % len(charts.COLOURS)]}
         for place, (name, points) in enumerate(found.items())
     ]  # fmt: skip
     chart["xAxis"] |= {"name": x, "axisLabel": {"color": charts.GREY}}
@@ -112,9 +113,12 @@ class ResultsTab:
         with ui.card().classes("w-full"):
             self._controls(found)
         self._count = tagged(ui.label().classes("text-sm opacity-70"), "results-count")
-        self._chart = ui.column().classes("w-full")
+        self._chart = ui.echart({"series": []}, on_point_click=self._point_clicked).classes("w-full h-96")
+        tagged(self._chart, "results-chart")
         self._point = tagged(ui.card().classes("w-full"), "results-point")
-        self._table = ui.column().classes("w-full")
+        self._shown = ui.table(rows=[], row_key=_ROW, pagination=20, selection="single", on_select=self._row_chosen)
+        tagged(self._shown.classes("w-full").props("dense flat bordered"), "results-rows")
+        self._shown.add_slot("body-selection", _CHOICE)
         self._figures = ui.column().classes("w-full")
         self._open()
 
@@ -122,7 +126,9 @@ class ResultsTab:
         with ui.row().classes("w-full items-center gap-4"):
             self._file = ui.select(found, value=found[0], label="table", on_change=self._open).classes("field-wide")
             tagged(self._file, "results-table")
-            self._filter = ui.input("filter", placeholder="nested snr_db=0", on_change=self._draw).props("clearable")
+            self._filter = ui.input("filter", placeholder="nested snr_db=0", on_change=self._draw).props(
+                "clearable debounce=200"
+            )
             tagged(self._filter.classes("field-wide"), "results-filter")
             self._filter.tooltip("rows with all these words; COLUMN=VALUE for the value of one column")
             self._axes = {
@@ -161,24 +167,22 @@ class ResultsTab:
             [str(one.value) for one in self._axes.values()],
         )
         self._count.set_text(f"{len(rows)} of {len(self._rows)} rows; choose a point or a row for its command")
-        self._chart.clear()
-        self._table.clear()
         self._show_point(None)
-        with self._chart:
-            if rows and all(name in rows[0] for name in axes):
-                chart = ui.echart(
-                    curves(rows, axes[0], axes[1], self._each.value or ()), on_point_click=self._point_clicked
-                )
-                tagged(chart.classes("w-full h-96"), "results-chart")
+        self._draw_curves(rows, *axes)
         shown = [name for name in rows[0] if name != _ROW][:_FIRST_COLUMNS] if rows else []
-        columns = [{"name": name, "label": name, "field": name, "sortable": True, "align": "left"} for name in shown]
-        with self._table:
-            self._shown = ui.table(
-                rows=[{name: _short(value) for name, value in row.items()} for row in rows],
-                columns=columns, row_key=_ROW, pagination=20, selection="single", on_select=self._row_chosen,
-            ).classes("w-full").props("dense flat bordered")  # fmt: skip
-            self._shown.add_slot("body-selection", _CHOICE)
-            tagged(self._shown, "results-rows")
+        self._shown.columns = [
+            {"name": name, "label": name, "field": name, "sortable": True, "align": "left"} for name in shown
+        ]
+        self._shown.rows = [{name: _short(value) for name, value in row.items()} for row in rows]
+        self._shown.selected = []
+
+    def _draw_curves(self, rows: Rows, x: str, y: str) -> None:
+        drawn = bool(rows) and x in rows[0] and y in rows[0]
+        self._chart.set_visibility(drawn)
+        if drawn:
+            self._chart.options.clear()
+            self._chart.options.update(curves(rows, x, y, self._each.value or ()))
+            self._chart.update()
 
     def _point_clicked(self, event: events.EChartPointClickEventArguments) -> None:
         self._shown.selected = [row for row in self._shown.rows if row[_ROW] == event.name]
@@ -197,7 +201,7 @@ class ResultsTab:
         with self._point:
             ui.label("The command behind this point").classes("text-lg")
             command = command_of(self._at, self._reference, row)
-            tagged(ui.code(command, language="bash").classes("w-full"), "results-command")
+            tagged(ui.code(command, language="bash").classes("w-full semlink-code"), "results-command")
             values = " · ".join(
                 f"{name} {_short(value)}" for name, value in row.items() if value not in _EMPTY and name != _ROW
             )
@@ -211,9 +215,8 @@ class ResultsTab:
             return
         with self._figures:
             opened = ui.expansion(f"{len(files)} figures of semlink report").classes("w-full")
-            tagged(opened, "results-figures").on_value_change(
-                lambda event: event.value and _draw_figures(opened, files)
-            )
+            tagged(opened, "results-figures")
+            opened.on_value_change(lambda event: _draw_figures(opened, files if event.value else ()))
 
 
 def _draw_figures(place: ui.expansion, files: Sequence[Path]) -> None:

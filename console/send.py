@@ -24,6 +24,7 @@ class SendTab:
         self._link, self._pictures = link, pictures
         self._chosen = next(iter(gallery.drawn().values()))
         self._answers = 0
+        self._refused: ErrorLine
         with ui.row().classes("w-full gap-4 items-start"):
             with ui.card().classes("half"):
                 self._choose()
@@ -33,7 +34,15 @@ class SendTab:
                     self._button = ui.button("Send", icon="send", on_click=self.send).props("data-testid=send")
                     self._error = ErrorLine("error")
         self._take(self._chosen)
-        self._answer = AnswerView(link)
+        self._below = ui.column().classes("w-full")
+        self._view: AnswerView | None = None
+
+    def prepare(self) -> AnswerView:
+        """Where answers are shown; made when it is first asked for, after the first paint."""
+        if self._view is None:
+            with self._below:
+                self._view = AnswerView(self._link)
+        return self._view
 
     def _choose(self) -> None:
         with ui.row().classes("w-full items-center gap-4"):
@@ -60,7 +69,8 @@ class SendTab:
                 self._offer(one)
 
     def _offer(self, one: Chosen) -> None:
-        button = ui.button(on_click=lambda: self._take(one)).props('flat padding="2px"').tooltip(one.label)
+        button = ui.button(on_click=lambda: self._take(one)).props('flat padding="2px"')
+        button.props["title"] = one.label
         with tagged(labelled(button, one.label), one.picture_id):
             show_address(ui.element("img").classes("w-10 h-10 rounded"), one.address, "")
 
@@ -98,12 +108,12 @@ class SendTab:
             delivery = await self._link.near.send(chosen.data, **request)
             item = await self._link.knowledge_base(lambda client: client.get_item(delivery.item_id))
         except SemLinkError as error:
-            self._answer.clear()
+            self.prepare().clear()
             self._error.say(str(error))
         except TypeError as error:  # a permanent link with an option that there is not
             self._error.say(str(error))
         else:
-            self._answer.show(chosen, options, delivery, item)
+            self.prepare().show(chosen, options, delivery, item)
         finally:
             self._answers += 1
             self._button.enable().props(f"data-answers={self._answers}")

@@ -28,7 +28,7 @@ RULES: Final[dict[str, str]] = {
     "half": "flex:1 1 45%;min-width:min(20rem,100%)",
     "third": "flex:1 1 22rem;min-width:min(18rem,100%)",
     "field": "flex:1 1 7rem;min-width:7rem",
-    "field-wide": "flex:1 1 14rem;min-width:min(12rem,100%)",
+    "field-wide": "flex:1 1 11rem;min-width:min(10rem,100%)",
     "min-w-0": "min-width:0",
     "max-w-xs": "max-width:20rem",
     "max-w-md": "max-width:28rem",
