@@ -117,7 +117,7 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
 
         async def answer(request: Any, context: Context) -> Any:
             origin = self._begin(by, context)
-            status, about = "CANCELLED", summary(request)
+            status, about = "CANCELLED", summary(request) if by.rule.changes else {}
             with tracking(name, traceparent_of(context)) as tracked:
                 try:
                     with place(), self._held(size_of(request), by):
