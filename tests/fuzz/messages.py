@@ -172,7 +172,9 @@ def _receiver() -> ReceivePipeline:
     folder = Path(mkdtemp())
     fill(folder, vectors(8))
     settings = ReceiverSettings(kb=folder, device="cpu")
-    return ReceivePipeline(settings, CodecShelf("cpu", "c0ffee"), KnowledgeBase.open(folder, EngineSettings()))
+    shelf = CodecShelf("cpu", "c0ffee")
+    shelf.load_all()  # as the service does when it starts
+    return ReceivePipeline(settings, shelf, KnowledgeBase.open(folder, EngineSettings()))
 
 
 def _headers(data: bytes) -> None:

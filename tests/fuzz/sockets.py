@@ -103,7 +103,8 @@ async def fuzz(link: LocalLink, seconds: float, seed: int) -> list[str]:
     print("memory after / before, MiB:", {name: f"{after[name] >> 20} / {before[name] >> 20}" for name in before})
     print(
         f"messages: {attack.sent}; innocent client: {len(innocent.seconds)} answers, {len(innocent.errors)} errors, "
-        f"p99 {innocent.p99:.2f} s, {quiet.p99:.2f} s when quiet; memory x {max(grown.values()):.2f}; {len(attack.faults)} faults"
+        f"p99 {innocent.p99:.2f} s, {quiet.p99:.2f} s when quiet; memory x {max(grown.values()):.2f}; "
+        f"{len(attack.faults)} faults"
     )
     return [
         *attack.faults[:20],
