@@ -34,4 +34,5 @@ def _short(field: Any, value: Any) -> Any:
         return summary(value)
     if isinstance(value, str):
         return value[:_MOST_LETTERS]
-    return field.enum_type.values_by_number[value].name if field.enum_type is not None else value
+    known = None if field.enum_type is None else field.enum_type.values_by_number.get(value)
+    return value if known is None else known.name  # a number without a meaning is what was asked for, too

@@ -34,6 +34,7 @@ from shared.phy.conditions.presets import preset_named
 from shared.phy.conditions.schedule import Schedule
 from shared.phy.power import normalize_power
 from shared.rpc.requests import Refused, _reader
+from shared.security.audit import summary
 from shared.security.guard import HEADER, Guard
 from shared.security.roles import RULES
 from shared.security.tokens import TokenBook, digest_of
@@ -80,6 +81,7 @@ def _requests(data: bytes) -> None:
     message = _reader(kind.FromString, streamed=method.client_streaming)(data[1:])
     if isinstance(message, Refused):
         raise message.reason
+    summary(message)  # for the audit
     convert = _CONVERSIONS.get(kind.__name__)
     if convert is not None:
         convert(message)
@@ -170,7 +172,9 @@ def _receiver() -> ReceivePipeline:
     folder = Path(mkdtemp())
     fill(folder, vectors(8))
     settings = ReceiverSettings(kb=folder, device="cpu")
-    return ReceivePipeline(settings, CodecShelf("cpu", "c0ffee"), KnowledgeBase.open(folder, EngineSettings()))
+    shelf = CodecShelf("cpu", "c0ffee")
+    shelf.load_all()  # as the service does when it starts
+    return ReceivePipeline(settings, shelf, KnowledgeBase.open(folder, EngineSettings()))
 
 
 def _headers(data: bytes) -> None:
@@ -219,7 +223,10 @@ _REAL: Final[Mapping[str, Callable[[], Any]]] = {
         transmitter_pb2.SendImageRequest(image=png(), channel_override={"snr_db": 3, "fading": 2}),
         transmitter_pb2.SendImageRequest(embedding={"values": vectors(1).tobytes()}, codec="nested", harq={}),
     ],
-    "SetChannelRequest": lambda: [channel_pb2.SetChannelRequest(preset="pedestrian", settings={"snr_db": 5})],
+    "SetChannelRequest": lambda: [
+        channel_pb2.SetChannelRequest(preset="pedestrian", settings={"snr_db": 5}),
+        channel_pb2.SetChannelRequest(settings={"fading": 99}),
+    ],
     "SetScheduleRequest": lambda: [channel_pb2.SetScheduleRequest(schedule=_schedule())],
 }
 """Such as clients send, by name."""

@@ -9,7 +9,7 @@ is measured: an operator may slow the link down, a sender may not. Exit status 1
 import asyncio
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from random import Random
@@ -85,6 +85,7 @@ async def fuzz(link: LocalLink, seconds: float, seed: int) -> list[str]:
         }
         attack = Attack(channels, await _examples(channels["Receiver"]), seed, _OUT)
         operated = ChannelStub(channels["Channel"])
+        quiet = await _measured(link, attack, [], min(10.0, seconds * 0.2))
         senders = [method for method in METHODS if "send" in RULES[_path(method)].roles]
         await attack.run(METHODS, _until(seconds * 0.2), _TASKS)  # pools and arenas fill
         await operated.SetSchedule(channel_pb2.SetScheduleRequest())
@@ -102,7 +103,8 @@ async def fuzz(link: LocalLink, seconds: float, seed: int) -> list[str]:
     print("memory after / before, MiB:", {name: f"{after[name] >> 20} / {before[name] >> 20}" for name in before})
     print(
         f"messages: {attack.sent}; innocent client: {len(innocent.seconds)} answers, {len(innocent.errors)} errors, "
-        f"p99 {innocent.p99:.2f} s; memory x {max(grown.values()):.2f}; {len(attack.faults)} faults"
+        f"p99 {innocent.p99:.2f} s, {quiet.p99:.2f} s when quiet; memory x {max(grown.values()):.2f}; "
+        f"{len(attack.faults)} faults"
     )
     return [
         *attack.faults[:20],
@@ -113,10 +115,11 @@ async def fuzz(link: LocalLink, seconds: float, seed: int) -> list[str]:
     ]
 
 
-async def _measured(link: LocalLink, attack: Attack, methods: list[Any], seconds: float) -> Innocent:
+async def _measured(link: LocalLink, attack: Attack, methods: Sequence[Any], seconds: float) -> Innocent:
+    """What an innocent client feels while these methods are attacked; of none, while all is quiet."""
     innocent = Innocent(link.transmitter)
     sending = asyncio.create_task(innocent.run())
-    await attack.run(methods, _until(seconds), _TASKS)
+    await (attack.run(methods, _until(seconds), _TASKS) if methods else asyncio.sleep(seconds))
     sending.cancel()
     with suppress(asyncio.CancelledError):
         await sending
