@@ -148,7 +148,7 @@ class NestedArrays:
         np.multiply(of_symbols, root * y[:, 1::2], out=weighed[:, :count, 1::2])
         weighed[:, count:, 0::2], weighed[:, count:, 1::2] = weighed[:, :count, 1::2], -weighed[:, :count, 0::2]
         products = weighed @ code["words"]
-        energy: Floats = (variance * of_symbols) @ code["pair_squares"]
+        energy: Floats = np.multiply(variance, of_symbols) @ code["pair_squares"]
         along = products[:, :count]
         along -= energy * (root / variance)
         energy += np.float32(1)

@@ -1,5 +1,6 @@
 """Engines of the image tower: OpenVINO gives what torch gives, in any batch, and converts once."""
 
+import math
 import os
 import subprocess
 import sys
@@ -131,3 +132,14 @@ def test_what_this_processor_cannot_run_is_left_out_and_said(monkeypatch: pytest
 def test_an_unknown_engine() -> None:
     with pytest.raises(InvalidSetting, match="'tensorrt' is unknown; choose one of auto, torch, openvino"):
         load_clip(device="cpu", engine="tensorrt")
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_one_picture_on_one_thread_has_the_embedding_that_it_has_in_a_batch(
+    monkeypatch: pytest.MonkeyPatch, precision: str
+) -> None:
+    monkeypatch.setattr(openvino_engine, "_SHORT_SECONDS", math.inf)  # whatever this machine measures
+    monkeypatch.setattr(openvino_engine, "_AS_FAST", math.inf)
+    clip, pictures = _openvino(precision), draw_batch("query", range(8))[0]
+    together = _embed(clip, pictures)
+    np.testing.assert_array_equal(np.concatenate([_embed(clip, one[None]) for one in pictures]), together)

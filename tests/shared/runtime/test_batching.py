@@ -192,3 +192,35 @@ async def test_a_slow_worker_does_not_hold_the_loop(make) -> None:
         await asyncio.sleep(0.001)
         turns += 1
     assert turns > 5
+
+
+@pytest.mark.parametrize(
+    ("costs", "at_once"),
+    [([0.001] * 3, [False, True, True]), ([0.001, 1.0, 0.001, 0.001], [False, True, True, True])],
+    ids=["quick", "one of them late"],
+)
+async def test_what_is_quick_is_done_on_the_loop_also_after_a_late_one(
+    monkeypatch: pytest.MonkeyPatch, costs: list[float], at_once: list[bool]
+) -> None:
+    assert await _on_the_loop(monkeypatch, costs) == at_once
+
+
+async def test_what_has_become_slow_goes_to_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (await _on_the_loop(monkeypatch, [0.001] + 20 * [1.0]))[-1] is False
+
+
+async def _on_the_loop(monkeypatch: pytest.MonkeyPatch, costs: Sequence[float]) -> list[bool]:
+    """Whether each item was done on the loop, by a clock on which they cost so many seconds."""
+    now, where, left = [0.0], [], list(costs)
+
+    def work(items: Sequence[int]) -> Sequence[int]:
+        now[0] += left.pop(0)
+        where.append(threading.current_thread() is threading.main_thread())
+        return items
+
+    monkeypatch.setattr("shared.runtime.batching.perf_counter", lambda: now[0])
+    batcher: Batcher[int, int] = Batcher(work, 1, 0.0, "test", alone=lambda: True, kind=lambda _: "one")
+    for item in range(len(costs)):
+        await batcher.submit(item, NEVER)
+    await batcher.stop()
+    return where
