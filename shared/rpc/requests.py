@@ -9,16 +9,16 @@ import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, aclosing, contextmanager, nullcontext
-from time import monotonic
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 import grpc
 import structlog
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 
-from shared.errors import Exhausted, InvalidInput, SemLinkError, Unavailable
+from shared.errors import Exhausted, SemLinkError
 from shared.observe.metrics import tracking
 from shared.observe.tracing import traceparent_of
+from shared.rpc.incoming import Refusals, Refused, Requests, reader
 from shared.rpc.status import abort_with
 from shared.runtime.memory import give_back_memory
 from shared.security.allowance import Allowance, allowances, size_of
@@ -26,24 +26,15 @@ from shared.security.audit import record, summary
 from shared.security.guard import Caller, Guard
 from shared.wire.discretion import caller_is_local, is_local
 from shared.wire.failure import status_of
-from shared.wire.limits import check_bytes, check_limits
 
 log = structlog.get_logger()
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"  # generic to the type checker only
 Place: TypeAlias = Callable[[], AbstractContextManager[None]]
-_LINE_SECONDS: Final = 1.0
 _IDLE_SECONDS: Final = 2.0
 _MUCH_BYTES: Final = 8 << 20
 _TURNS: Final = 3
-
-
-class Refused:
-    """What stands in the place of a request that could not be read."""
-
-    def __init__(self, reason: SemLinkError) -> None:
-        self.reason = reason
 
 
 class ReadsRequests(grpc.aio.ServerInterceptor):
@@ -63,7 +54,7 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
         self._calls = 0
         self._guard = guard
         self._all = Allowance("this service", None, max_bytes)
-        self._refusals = _Refusals()
+        self._refusals = Refusals()
 
     async def give_back_memory(self) -> None:
         """For ever: give memory back to the system once much was held, and no more is.
@@ -98,7 +89,7 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
         place = self._place if path.startswith("/semlink.") else nullcontext
         streams = inspect.isasyncgenfunction(method)
         answers = self._stream(method, place, caller) if streams else self._call(method, place, caller)
-        parse = _reader(handler.request_deserializer, streamed=handler.request_streaming)
+        parse = reader(handler.request_deserializer, streamed=handler.request_streaming)
         return cast("Handler", handler._replace(request_deserializer=parse, **{"_".join(kind): answers}))
 
     def _refusing(self, error: SemLinkError) -> Handler:
@@ -141,7 +132,7 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
         async def answers(request: Any, context: Context) -> AsyncIterator[Any]:
             origin = self._begin(by, context)
             streamed = hasattr(request, "__aiter__")
-            given = _Requests(request, by, self._idle_seconds) if streamed else request
+            given = Requests(request, by, self._idle_seconds) if streamed else request
             self._record(by, origin, "BEGUN", **self._about(by, request))
             status = "CANCELLED"
             try:
@@ -224,95 +215,6 @@ class _Origin(NamedTuple):
 
     peer: str
     certificate: dict[str, str]
-
-
-class _Requests:
-    """The requests of a stream, up to the first that cannot be read; that is `last`.
-
-    One timer watches a whole stream: a timeout around each wait would cost a burst more than reading it.
-    """
-
-    def __init__(self, requests: AsyncIterator[Any], by: Caller, idle_seconds: float) -> None:
-        self._requests = requests
-        self._by, self._idle_seconds = by, idle_seconds
-        self.last: Any = None
-        self.count = 0
-        self._waits: asyncio.Task[Any] | None = None  # for a request
-        self._since, self._idle = monotonic(), False
-        self._timer = asyncio.get_running_loop().call_later(idle_seconds, self._look)
-
-    def close(self) -> None:
-        """End the timer."""
-        self._timer.cancel()
-
-    def _look(self) -> None:
-        """Cancel a wait that has lasted too long; else look again when it might have."""
-        left = self._since + self._idle_seconds - monotonic()
-        if self._waits is not None and left <= 0:
-            self._idle = self._waits.cancel()
-        else:
-            later = self._idle_seconds if self._waits is None else left
-            self._timer = asyncio.get_running_loop().call_later(later, self._look)
-
-    def __aiter__(self) -> "_Requests":
-        return self
-
-    async def __anext__(self) -> Any:
-        task = self._waits = asyncio.current_task()
-        self._since = monotonic()
-        try:
-            self.last = await anext(self._requests)
-        except asyncio.CancelledError:
-            if task is None or not self._idle or task.uncancel():  # by another, who ends the stream
-                raise
-            raise Unavailable(
-                f"no request for {self._idle_seconds:g} s, so the stream was closed: open another"
-            ) from None
-        finally:
-            self._waits = None
-        self.count += 1
-        self._by.require_valid()
-        for allowance in self._by.allowances:
-            await allowance.wait()
-        if isinstance(self.last, Refused):
-            raise StopAsyncIteration
-        return self.last
-
-
-class _Refusals:
-    """Logs requests that cannot be read: one line a second at most, with the number of those since the line before."""
-
-    def __init__(self) -> None:
-        self._next, self._more = 0.0, 0
-
-    def tell(self, reason: SemLinkError, peer: str) -> None:
-        """One more."""
-        self._more += 1
-        if monotonic() >= self._next:
-            log.warning("request refused", reason=str(reason), peer=peer, requests=self._more)
-            self._next, self._more = monotonic() + _LINE_SECONDS, 0
-
-
-def _reader(parse: Callable[[bytes], Any], *, streamed: bool) -> Callable[[bytes], Any]:
-    """A parser that gives a `Refused` where `parse` raises, or the request holds too much.
-
-    streamed: one request of many is counted by who can answer it alone.
-    """
-    kind = getattr(getattr(parse, "__self__", None), "__name__", "message")
-
-    def read(data: bytes) -> Any:
-        try:
-            check_bytes(data, kind)
-            message = parse(data)
-            if not streamed:
-                check_limits(message)
-        except DecodeError:
-            return Refused(InvalidInput(f"{len(data)} bytes that are no {kind}: send protobuf by the published .proto"))
-        except SemLinkError as error:
-            return Refused(error)
-        return message
-
-    return read
 
 
 async def _end_with(context: Context, error: Exception) -> None:

@@ -33,7 +33,7 @@ from shared.phy.channel.conditions import Conditions
 from shared.phy.conditions.presets import preset_named
 from shared.phy.conditions.schedule import Schedule
 from shared.phy.power import normalize_power
-from shared.rpc.requests import Refused, _reader
+from shared.rpc.incoming import Refused, reader
 from shared.security.audit import summary
 from shared.security.guard import HEADER, Guard
 from shared.security.roles import RULES
@@ -78,7 +78,7 @@ def example_requests(kind: Any) -> list[Any]:
 def _requests(data: bytes) -> None:
     method = METHODS[data[0] % len(METHODS)] if data else METHODS[0]
     kind = request_of(method)
-    message = _reader(kind.FromString, streamed=method.client_streaming)(data[1:])
+    message = reader(kind.FromString, streamed=method.client_streaming)(data[1:])
     if isinstance(message, Refused):
         raise message.reason
     summary(message)  # for the audit
