@@ -93,7 +93,8 @@ def checked_embedding(given: ReadyEmbedding, codec: AnyCodec, clip: Clip) -> Flo
         )
     if given.values.shape != (clip.dim,):
         raise InvalidInput(f"the embedding has {given.values.size} values; {clip.name} gives {clip.dim}")
-    length = float(np.linalg.norm(given.values.astype(np.float64)))
+    with np.errstate(invalid="ignore"):  # of a NaN, which is refused below
+        length = float(np.linalg.norm(given.values.astype(np.float64)))
     if not 0 < length < np.inf:
         raise InvalidInput("the embedding is zero or not finite, so it has no direction: look at how it was made")
     return (given.values / length).astype(np.float32)

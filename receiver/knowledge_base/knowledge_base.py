@@ -186,7 +186,8 @@ class KnowledgeBase:
     def snapshot(self, name: str) -> Snapshot:
         """Copy the knowledge base as it is now to `snapshots/NAME`; changes and searches go on."""
         self._require_writer()
-        return take_snapshot(self._layout, self._view.store, name)
+        with self._upkeep_lock:  # a restore would remove what is copied
+            return take_snapshot(self._layout, self._view.store, name)
 
     def list_snapshots(self) -> list[Kept]:
         """The snapshots that there are, by name."""

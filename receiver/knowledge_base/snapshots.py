@@ -32,16 +32,24 @@ def take_snapshot(layout: Layout, store: Store, name: str) -> Snapshot:
             raise Exhausted(f"cannot make {path.parent}: {error}; check that disk for space") from error
         with replacing(path) as temporary:
             store.copy_to(temporary)
-    with closing(Store(path)) as copy:
+            taken = _described(temporary, name, path)  # once it is in place, another caller may remove it
+    return taken
+
+
+def _described(file: Path, name: str, path: Path) -> Snapshot:
+    with closing(Store(file)) as copy:
         head, fingerprint = copy.head, copy.head.fingerprint(copy.origin.clip_fingerprint, copy.origin.dim)
-        return Snapshot(name, str(path), path.stat().st_size, head.items, head.version, fingerprint)
+        return Snapshot(name, str(path), file.stat().st_size, head.items, head.version, fingerprint)
 
 
 def list_snapshots(directory: Path) -> list[Kept]:
     """The snapshots of a knowledge base, by name."""
     layout, found = Layout(directory), []
     for name in layout.snapshots():
-        about = layout.snapshot(name).stat()
+        try:
+            about = layout.snapshot(name).stat()
+        except FileNotFoundError:  # removed meanwhile
+            continue
         made = datetime.fromtimestamp(about.st_mtime, UTC).isoformat(timespec="seconds")
         found.append(Kept(name, about.st_size, made))
     return found
@@ -93,6 +101,8 @@ def restored_store(layout: Layout, name: str, version: int, origin: Origin | Non
     try:
         with replacing(path) as temporary:
             shutil.copyfile(snapshot, temporary)
+    except FileNotFoundError:  # removed meanwhile
+        raise _no_snapshot(layout, name) from None
     except OSError as error:
         raise Exhausted(f"cannot copy {snapshot}: {error}; make room on that disk and try again") from error
     with closing(StoreWriter(path)) as writer:

@@ -228,8 +228,9 @@ def unit_queries(e_hat: Floats, dim: int) -> Floats:
     """Bring queries to unit length: [B, dim], float32. Raises InvalidInput naming the first without a direction."""
     if e_hat.ndim != 2 or e_hat.shape[1] != dim:
         raise InvalidInput(f"queries have shape {e_hat.shape}; this knowledge base takes [B, {dim}]")
-    wide = e_hat.astype(np.float64)
-    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):  # of a NaN, which is refused below
+        wide = e_hat.astype(np.float64)
+        lengths = np.linalg.norm(wide, axis=1, keepdims=True)
     wrong = np.flatnonzero(~np.isfinite(lengths) | (lengths == 0))
     if wrong.size:
         raise InvalidInput(

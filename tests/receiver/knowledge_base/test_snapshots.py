@@ -1,6 +1,7 @@
 """Snapshots of a knowledge base that is served, and the way back."""
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from receiver.knowledge_base import KnowledgeBase
 from receiver.knowledge_base.store.schema import seal
 from shared.errors import DataLoss, Exhausted, InvalidInput, Mismatch, NotFound
-from tests.tools.knowledge_base import found_ids, new, reopened, vectors
+from tests.tools.knowledge_base import fill, found_ids, new, reopened, vectors
 
 
 def test_a_snapshot_brings_everything_back(kb: KnowledgeBase) -> None:
@@ -75,3 +76,19 @@ def test_snapshots_are_listed_removed_and_limited(kb, monkeypatch: pytest.Monkey
         kb.remove_snapshot("c")
     assert [one.name for one in kb.remove_snapshot("a")] == ["b"]
     kb.snapshot("c")
+
+
+def test_snapshots_of_one_name_are_taken_removed_and_restored_at_once(tmp_path: Path) -> None:
+    """Whoever comes too late is told that there is none."""
+    fill(tmp_path, vectors(8))
+    with KnowledgeBase.open(tmp_path, writable=True) as kb, ThreadPoolExecutor(8) as pool:
+        works = [
+            lambda: kb.snapshot("s"),
+            lambda: kb.remove_snapshot("s"),
+            kb.list_snapshots,
+            lambda: kb.restore("s"),
+        ] * 40
+        errors = [done.exception() for done in [pool.submit(work) for work in works]]
+        found = {repr(error) for error in errors if error is not None and type(error) is not NotFound}
+        assert not found
+        assert kb.verify().problems == ()
