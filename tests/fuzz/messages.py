@@ -241,7 +241,7 @@ def _request_seeds() -> Iterator[bytes]:
 def _header_seeds() -> Iterator[bytes]:
     for place, chosen in enumerate(CLASSES[3:], 3):
         for number in (0, 1):
-            sent = encode_header(Header(1, 3, 0, 0, 5, number, 7), chosen[1 + number])
+            sent = encode_header(Header(1, 3, 0, 0, 5, number, 7), chosen[1 + number], short=bool(number))
             yield bytes([place]) + pack_symbols(np.concatenate([sent, pilot_sequence(8)]))
 
 

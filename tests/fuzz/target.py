@@ -4,6 +4,7 @@ bytes --run--> nothing, or a SemLinkError with a clear text; within the processo
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import process_time
@@ -32,6 +33,12 @@ class Target:
     seeds: Callable[[], Iterable[bytes]]
     seconds: float = 2.0
     mebibytes: int = 64
+
+    def warm(self) -> None:
+        """Load what is loaded at first use, which is not the cost of an input."""
+        for data in self.known():
+            with suppress(SemLinkError):
+                self.run(data)
 
     def known(self) -> list[bytes]:
         """All seeds: those that are made, and those that were found."""
