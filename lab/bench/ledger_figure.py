@@ -11,6 +11,7 @@ from typing import Any, Final
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from lab.report.style import BLUE, CYCLE, INK, MUTED, ORANGE, RC, RED
 from shared.ledger import Stage, place_of
@@ -55,6 +56,7 @@ def _latency(axes: Axes, curve: Sequence[Mapping[str, Any]], knee: Mapping[str, 
         knee["per_second"], knee["p50"], "o", mfc="none", mec=RED, ms=15, label=f"knee, {knee['concurrency']} in flight"
     )
     axes.set_yscale("log")
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
     for ticks in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
         ticks("{x:g}")
     axes.set_xlim(left=0)

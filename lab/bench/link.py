@@ -59,14 +59,15 @@ def bench_link(bench: LinkBench) -> dict[str, Any]:
     """Throughput and latency of the link; with a bare loop beside it unless `bench.address` names a running link."""
     if bench.address is not None:
         loads = [_load(bench.address, bench, bench_pictures(), {}, bench.seconds)]
-        return _report(bench, loads, [], []) | _curve(bench, bench.address, bench_pictures(), {})
+        report = _report(bench, loads, [], []) | _engine(bench.address)
+        return report | _curve(bench, bench.address, bench_pictures(), {})
     with tempfile.TemporaryDirectory(prefix="semlink-bench-") as folder:
         return _against_bare_loop(bench, Path(folder))
 
 
 def _against_bare_loop(bench: LinkBench, folder: Path) -> dict[str, Any]:
     weights = random_weights(folder, bench.clip) if bench.weights == RANDOM else bench.weights
-    clip = load_clip(bench.clip, weights)
+    clip = load_clip(bench.clip, weights, engine="auto")  # as the transmitter does
     if bench.against is None:
         random_knowledge_base(folder / "kb", clip)
     shelf = CodecShelf(clip.device, clip.fingerprint)
@@ -93,7 +94,8 @@ def _against_bare_loop(bench: LinkBench, folder: Path) -> dict[str, Any]:
             for address in links:
                 loads[address].append(_load(address, bench, pictures, options, bench.seconds))
         singles = _single_latencies(link.transmitter, pictures, options)
-        report = _report(bench, loads[link.transmitter], rates, singles)
+        report = _report(bench, loads[link.transmitter], rates, singles) | _engine(link.transmitter)
+        report["bare_engine"] = f"{clip.engine} {clip.precision}"
         if bench.against is not None:
             report |= _compared(loads[link.transmitter], loads[links[1]])
         return report | _curve(bench, link.transmitter, pictures, options)
@@ -104,6 +106,13 @@ def _flags(bench: LinkBench, weights: str | None, codec: str) -> dict[str, list[
     clip = ["--clip", bench.clip, *(["--weights", weights] if weights is not None else [])]
     transmitter = [*clip, "--codec", codec, "--batch-size", str(bench.batch_size)]
     return {"transmitter": transmitter} | ({"receiver": clip} if bench.against is not None else {})
+
+
+def _engine(address: str) -> dict[str, str]:
+    """What runs the transmitter's CLIP, and in which precision."""
+    with SemLink(address, timeout=120) as link:
+        about = link.describe()
+    return {"engine": f"{about.engine} {about.precision}"}
 
 
 def _compared(loads: Sequence[Load], others: Sequence[Load]) -> dict[str, Any]:
