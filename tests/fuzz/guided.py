@@ -40,10 +40,6 @@ def main(group: str, seconds: str, corpus: str) -> None:
     for function in {each for name, module in sys.modules.items() if is_parser(name) for each in functions_of(module)}:
         atheris.instrument_func(function)
 
-    for target in targets:  # what is loaded at first use is not the cost of an input
-        for data in target.known():
-            attempt(target, data, timed=False)
-
     def one(data: bytes) -> None:
         target = targets[data[0] % len(targets)] if data else targets[0]
         try:
