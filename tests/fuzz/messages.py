@@ -39,7 +39,7 @@ from shared.security.guard import HEADER, Guard
 from shared.security.roles import RULES
 from shared.security.tokens import TokenBook, digest_of
 from shared.wire import from_message, to_message
-from shared.wire.channel import settings_to_wire
+from shared.wire.channel import settings_from_wire, settings_to_wire
 from shared.wire.failure import failure_from
 from shared.wire.kb import embedding_from_wire, page_from_wire
 from shared.wire.limits import check_limits
@@ -130,7 +130,7 @@ def _send(message: Any) -> None:
 
 
 def _settings(message: Any) -> None:
-    settings = from_message(message, ChannelSettings)
+    settings = settings_from_wire(message)
     settings_to_wire(settings)
     Conditions(settings).link(64, 7, {})
 
