@@ -1,4 +1,6 @@
-"""What a failed call raises."""
+"""What a failed call raises, and what is left of it."""
+
+import weakref
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -53,3 +55,28 @@ async def test_a_write_that_fails_does_not_hide_what_the_far_end_says(write_fail
         error = status.error_from_rpc(await told.error(raised.value))
         assert type(error) is errors.InvalidInput
         assert str(error) == "no burst today"
+
+
+async def test_an_error_that_was_answered_holds_no_request() -> None:
+    """Its frames would, until the collector of cycles comes, which counts objects and not bytes."""
+
+    class Request:
+        """Stands for many megabytes."""
+
+    class Context:
+        async def abort(self, *_: object) -> None:
+            raise grpc.aio.AbortError
+
+    held: list[weakref.ref[Request]] = []
+
+    def refuse() -> None:
+        request = Request()
+        held.append(weakref.ref(request))
+        raise errors.InvalidInput("no")
+
+    with pytest.raises(errors.InvalidInput) as raised:
+        refuse()
+    assert held[0]() is not None
+    with pytest.raises(grpc.aio.AbortError):
+        await status.abort_with(Context(), raised.value)
+    assert held[0]() is None
