@@ -1,7 +1,6 @@
 """What a failed call raises, and what is left of it."""
 
 import weakref
-
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
