@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import grpc
 import structlog
@@ -87,8 +87,36 @@ async def serve(kind: type[Service], settings: ServerSettings, stop: asyncio.Eve
     if settings.heartbeat is not None:
         settings.heartbeat.unlink(missing_ok=True)  # of a life that was killed: this one is not ready yet
     require_safe(settings)
+    door = await _listen(kind, settings)
+    giving = asyncio.create_task(door.reads.give_back_memory())
+    loading = kind.load(settings)
+    service = None
+    try:
+        service = await _unless_stopped(loading.__aenter__(), stop)
+        if service is not None:
+            await _open(door, service)
+            await _beat_until(stop, settings.heartbeat)
+    finally:
+        giving.cancel()
+        await _drain(door, service, settings.grace_seconds)
+        if service is not None:
+            await loading.__aexit__(None, None, None)
+        log.info("stopped")
+
+
+class _Door(NamedTuple):
+    """A server that listens, with what its calls pass. address: HOST:PORT."""
+
+    server: grpc.aio.Server
+    reads: ReadsRequests
+    gate: _Gate
+    checks: Any
+    address: str
+
+
+async def _listen(kind: type[Service], settings: ServerSettings) -> _Door:
+    """A server that answers health checks and refuses all else, and is announced."""
     gate, checks = _Gate(), health.aio.HealthServicer()
-    options = server_options(settings.max_message_bytes)
     reads = ReadsRequests(
         settings.max_message_bytes,
         settings.max_calls,
@@ -96,7 +124,7 @@ async def serve(kind: type[Service], settings: ServerSettings, stop: asyncio.Eve
         settings.max_bytes_in_flight,
         settings.idle_seconds,
     )
-    server = grpc.aio.server(options=options, interceptors=[reads, gate])
+    server = grpc.aio.server(options=server_options(settings.max_message_bytes), interceptors=[reads, gate])
     await _register(server, kind, checks)
     port = _bind(server, settings)
     await server.start()
@@ -106,29 +134,26 @@ async def serve(kind: type[Service], settings: ServerSettings, stop: asyncio.Eve
         _serve_metrics(kind.name, settings.host, settings.metrics_port)
     if settings.announce is not None:
         _announce(settings.announce, address)
-    giving = asyncio.create_task(reads.give_back_memory())
-    loading = kind.load(settings)
-    service = None
-    try:
-        service = await _unless_stopped(loading.__aenter__(), stop)
-        if service is not None:
-            service.register(server)
-            _settle_memory()
-            gate.reason = None
-            await _set_health(kind, checks, health_pb2.HealthCheckResponse.SERVING)
-            log.info("ready", address=address)
-            await _beat_until(stop, settings.heartbeat)
-    finally:
-        giving.cancel()
-        gate.reason = "the service is stopping"
-        await checks.enter_graceful_shutdown()
-        log.info("draining", grace_seconds=settings.grace_seconds)
-        if service is not None:
-            service.drain()
-        await server.stop(settings.grace_seconds)
-        if service is not None:
-            await loading.__aexit__(None, None, None)
-        log.info("stopped")
+    return _Door(server, reads, gate, checks, address)
+
+
+async def _open(door: _Door, service: Service) -> None:
+    """Let calls of a service in that is loaded."""
+    service.register(door.server)
+    _settle_memory()
+    door.gate.reason = None
+    await _set_health(type(service), door.checks, health_pb2.HealthCheckResponse.SERVING)
+    log.info("ready", address=door.address)
+
+
+async def _drain(door: _Door, service: Service | None, grace_seconds: float) -> None:
+    """Let nothing in any more, and end what is at work."""
+    door.gate.reason = "the service is stopping"
+    await door.checks.enter_graceful_shutdown()
+    log.info("draining", grace_seconds=grace_seconds)
+    if service is not None:
+        service.drain()
+    await door.server.stop(grace_seconds)
 
 
 def _settle_memory() -> None:
