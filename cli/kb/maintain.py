@@ -81,7 +81,8 @@ def compact(place: Place = None, directory: Folder = None, receiver: ReceiverAt 
 def _show_problems(found: Verification) -> None:
     for problem in found.problems:
         complain(problem, "red")
-    state = f"{len(found.problems)} problems" if found.problems else "no problem found"
+    count = len(found.problems)
+    state = f"{count} problem{'s'[: count > 1]}" if count else "no problem found"
     out.print(f"{found.items} items and {found.indexes} indexes read: {state}")
 
 
