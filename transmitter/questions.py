@@ -63,7 +63,11 @@ class Questions:
         self._planner = planner
         self._asker = Asker(device, settings.max_picture_bytes, settings.max_picture_pixels)
         self._ask: Batcher[ToAsk, AskedEncoding] = Batcher(
-            self._asker.encode, settings.batch_size, 0.0, "asker", initializer=lambda: use_threads(settings.threads)
+            self._asker.encode,
+            settings.batch_size,
+            0.0,
+            "asker",
+            initializer=lambda: use_threads(settings.threads or 1),
         )
         self._sessions: OrderedDict[str, Session] = OrderedDict()  # least recently used first
         self._numbers = count()

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from shared.codecs.answerers import Answerer
-from shared.codecs.answerers.answerer import relevance_of, to_unit_range
+from shared.codecs.answerers.answerer import on_device, relevance_of, to_unit_range
 from shared.codecs.answerers.network import AnswererNetwork, Features
 from shared.codecs.base.contract import fingerprint_of
 from shared.codecs.base.picture import (
@@ -70,7 +70,7 @@ class TokenSource:
         with holding_weights(path, "uo-isc"):
             network = UoIscNetwork(*channels_of(judge.network), aligned=metadata["aligned"] == "yes")
             network.load_state_dict(tensors)
-        return cls(network.to(device), judge)
+        return cls(on_device(network, device), judge)
 
     def encode(self, asked: Asked, bits: int, layout: Layout | None = None) -> Bits:
         """Pictures in `bits` bits each: [B, bits]. layout: of the bits; None for the usual one."""
