@@ -84,7 +84,7 @@ trained: $(DEVELOPS)
 setup: $(DEVELOPS)  ## make .venv and install everything, the tools of developers too
 
 # One thread in each of two processes: with one for each core the two wait for each other at every sum.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 test: $(DEVELOPS)  ## run all tests, in two processes
 	@$(PYTEST) $(ARGS)
 

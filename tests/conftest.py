@@ -18,6 +18,7 @@ _SLOW = (
     "test_own_codec",
     "test_paper",
 )
+_MINUTES = ("tests/chaos/", "test_own_embeddings", "test_paper", "test_contributing")
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +51,12 @@ def _weights_of_this_file() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests that start the three services, train, or work on a copy of the project: each takes more than 5 s."""
+    """Mark tests that start the three services, train, or work on a copy of the project: each takes more than 5 s.
+
+    Files with such tests come first, those of minutes before all: one that came last would keep one core waiting.
+    """
     for item in items:
         if "link" in getattr(item, "fixturenames", ()) or any(part in str(item.path) for part in _SLOW):
             item.add_marker(pytest.mark.slow)
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (not any(part in str(item.path) for part in _MINUTES), item.path not in slow))
