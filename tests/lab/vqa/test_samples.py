@@ -52,6 +52,6 @@ def test_what_is_wrong_is_named(tmp_path: Path) -> None:
         split_samples(tmp_path, "nonhuman-human")
     with pytest.raises(InvalidSetting, match="split = 'cats'"):
         split_samples(tmp_path, "cats")
-    (tmp_path / "train/questions.json").write_text("[")
+    (tmp_path / "train/questions.json").write_text("[", encoding="utf-8")
     with pytest.raises(DataLoss, match="get it again"):
         read_samples(tmp_path, "train")
