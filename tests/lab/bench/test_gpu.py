@@ -25,6 +25,7 @@ def test_clip_and_codec_have_a_row_for_each_batch() -> None:
 def test_without_a_gpu_nothing_is_measured_and_the_script_says_so() -> None:
     with pytest.raises(InvalidSetting, match="torch sees no GPU"):
         bench_gpu(GpuBench())
-    done = subprocess.run([ROOT / ".ci/gpu-check", sys.executable], capture_output=True, text=True, check=False)
+    command = [ROOT / ".ci/gpu-check", sys.executable]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 3
     assert "sees no NVIDIA GPU here, so nothing was checked" in done.stderr
