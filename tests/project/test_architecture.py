@@ -80,12 +80,15 @@ def test_every_package_says_that_it_is_typed_and_is_a_package() -> None:
 @pytest.mark.parametrize("package", [*PACKAGES, "tests"])
 def test_files_of_text_are_utf_8_whatever_the_locale(package: str) -> None:
     """A library may change the locale of a process; what is written under one must be readable under another."""
+    unnamed = []
     for file in (ROOT / package).rglob("*.py"):
         for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
                 named = {keyword.arg for keyword in call.keywords}
                 text = call.func.attr in {"read_text", "write_text"} or {"text", "check"} <= named
-                assert not text or "encoding" in named, f"{file}:{call.lineno} names no encoding"
+                if text and "encoding" not in named:
+                    unnamed.append(f"{file}:{call.lineno}")
+    assert not unnamed, "these name no encoding"
 
 
 def test_files_are_short_and_tests_share_by_tools_alone() -> None:

@@ -83,7 +83,7 @@ def write_easy_vqa(folder: Path, count: int = 6) -> Path:
         for number in range(count):
             _picture(folder / part / "images" / f"{number}.png", number)
         rows = [["what colour is the heart", ("red", "blue")[number % 2], number] for number in range(count)]
-        (folder / part / "questions.json").write_text(json.dumps(rows))
+        (folder / part / "questions.json").write_text(json.dumps(rows), encoding="utf-8")
     return folder
 
 
@@ -115,7 +115,7 @@ def write_vqa_v2(folder: Path, objects: Sequence[Sequence[str]]) -> Path:
 
 def _write(file: Path, document: Any) -> None:
     file.parent.mkdir(exist_ok=True)
-    file.write_text(json.dumps(document))
+    file.write_text(json.dumps(document), encoding="utf-8")
 
 
 def _picture(file: Path, seed: int) -> None:
