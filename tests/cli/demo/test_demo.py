@@ -1,6 +1,7 @@
 """`semlink demo`, with a link of its own and through a running one."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -36,7 +37,8 @@ def check_document(document: dict, images: int) -> None:
 def test_demo_from_nothing_to_both_files(link: LocalLink, tmp_path: Path) -> None:
     before = {process.pid for process in psutil.process_iter()}
     kb = link.plan.knowledge_base
-    result = semlink("demo", "--images", "6", "--snr-db", "0", "--snr-db", "10", "--kb", kb, "--out", tmp_path)
+    command = ("demo", "--images", "6", "--snr-db", "0", "--snr-db", "10", "--kb", kb, "--out", tmp_path)
+    result = semlink(*command, env=os.environ | {"COLUMNS": "80"})
     assert result.returncode == 0, result.stderr
     assert "accu-" in result.stdout
     assert "airtime (emulated)" in result.stdout
