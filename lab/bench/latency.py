@@ -1,5 +1,6 @@
 """The way of one picture: each stage alone in a process, the same stage in the running link, and their ratio."""
 
+import math
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -144,7 +145,10 @@ def _table(alone: Times, link: Times, other: Times) -> dict[str, Any]:
 
 def _row(floor: float | None, link: float, other: float | None) -> dict[str, float]:
     row = {"link_ms": link} if floor is None else {"alone_ms": floor, "link_ms": link, "ratio": link / floor}
-    return row if other is None else row | {"other_ms": other, "ratio_to_other": link / other}
+    if other is None:
+        return row
+    # The median wait in a queue can be none at all.
+    return row | {"other_ms": other, "ratio_to_other": link / other if other else math.nan}
 
 
 def _median_ms(seconds: list[float]) -> float:

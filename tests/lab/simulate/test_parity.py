@@ -109,14 +109,15 @@ def sent_live(client: SemLink, files: Sequence[bytes], **options: Any) -> list[A
 
 
 def check_same(one: Delivery, two: Delivery, exact: bool = True) -> None:
-    """exact: of codecs of embeddings; the receiver's CLIP has another number of threads than this process."""
+    """exact: of codecs of embeddings. A picture is embedded by the receiver's CLIP, which measured by itself which
+    engine and precision are faster; so of its answer the first item and the distance are compared.
+    """
     for name in ("sent", "received", "equalized"):
         assert getattr(one.trace, name).tobytes() == getattr(two.trace, name).tobytes(), name
-    names = ["channel", "codec", "k", "cbr", "cbr_total", "accepted", "reason", "snr_db_estimated", "genies"]
+    names = ["channel", "codec", "k", "cbr", "cbr_total", "snr_db_estimated", "genies"]
     names += ["framing", "header_symbols", "configuration_symbols"]
-    names += ["top", "confidence"] if exact else []
+    names += ["top", "confidence", "accepted", "reason"] if exact else ["item_id"]
     assert [getattr(one, name) for name in names] == [getattr(two, name) for name in names]
-    assert [hit.item_id for hit in one.top] == [hit.item_id for hit in two.top]
     assert one.distance == pytest.approx(two.distance, abs=1e-2)
 
 
