@@ -174,7 +174,7 @@ def _headers(matched: Complex, configuration: LinkConfiguration) -> list[Header 
 
 
 def _as_headed(burst: Burst, configuration: LinkConfiguration, header: Header) -> Burst:
-    later = header.round > 0 and not configuration.questions
+    later = configuration.is_later_round(header.round)
     number = header.round if later else header.length
     found = _described(burst, configuration, number)
     codec = found.codec if later else replace(found.codec, mode=header.mode)

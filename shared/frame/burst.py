@@ -170,4 +170,8 @@ class LinkConfiguration:
 
     def header_symbols_of(self, number: int) -> int:
         """Symbols of the header of round `number`; 0 without headers."""
-        return self.short_header_symbols if number and not self.questions else self.header_symbols
+        return self.short_header_symbols if self.is_later_round(number) else self.header_symbols
+
+    def is_later_round(self, number: int) -> bool:
+        """Whether burst `number` of a session is a later HARQ round, which has the short header; no question is."""
+        return number > 0 and not self.questions

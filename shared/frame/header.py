@@ -119,7 +119,7 @@ def header_of(
     length = 0 if configuration.in_rounds else lengths.index(codec.k)
     sequence = counter % (1 << _WIDTHS[-1])
     header = Header(VERSION, codec_number(codec.codec), length, codec.mode, session, number, sequence)
-    short = number > 0 and not configuration.questions
+    short = configuration.is_later_round(number)
     return encode_header(header, configuration.header_symbols_of(number), short=short)
 
 
