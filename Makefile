@@ -122,13 +122,13 @@ clean:  ## remove caches and build leftovers; .venv and out stay
 ##@ Attack
 .PHONY: fuzz chaos soak
 SECONDS ?= 60
-SEED ?= 1
+SEED ?=
 fuzz: $(DEVELOPS)  ## change inputs of each group of parsers, and messages to the services, for SECONDS=60 each; GROUPS='files sockets'
-	@$(BIN)/python -m tests.fuzz $(SECONDS) $(GROUPS)
+	@$(BIN)/python -m tests.fuzz $(SECONDS) $(GROUPS) $(if $(SEED),--seed $(SEED))
 
 MINUTES ?= 10
-chaos: $(DEVELOPS)  ## kill, stop, fill and reset a link under load for MINUTES=10, into out/chaos/report.md; SEED=1 again does the same
-	@$(BIN)/python -m tests.chaos $(MINUTES) --seed $(SEED)
+chaos: $(DEVELOPS)  ## kill, stop, fill and reset a link under load for MINUTES=10, into out/chaos/report.md; the same SEED=1 does the same
+	@$(BIN)/python -m tests.chaos $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 HOURS ?= 1
 soak: $(DEVELOPS)  ## run a link for HOURS=1 and draw memory, descriptors, threads and latency, into out/soak.png

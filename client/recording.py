@@ -22,6 +22,7 @@ from shared.frame.reception import ChannelReport
 from shared.frame.symbols import pack_symbols
 from shared.local_path import local_path
 from shared.phy import ChannelSettings, Grid
+from shared.printable import first_line
 from shared.types import Complex
 from shared.version import VERSION
 
@@ -126,7 +127,7 @@ def _checked(
     except KeyError as error:
         raise DataLoss(f"{path}: burst {number} of the recording lacks {_PREFIX}{error.args[0]}") from error
     except Exception as error:  # a stranger's file may hold anything in any field
-        raise DataLoss(f"{path}: burst {number} of the recording cannot be read: {error}") from error
+        raise DataLoss(f"{path}: burst {number} of the recording cannot be read: {first_line(error)}") from error
 
 
 def _annotation(recorded: RecordedBurst, start: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from shared.errors import Exhausted, InvalidInput, SemLinkError
+from shared.printable import first_line
 
 _SUFFIX = ".tmp"
 _REMEDIES = {
@@ -63,7 +64,7 @@ def readable(where: str, kind: type[SemLinkError] = InvalidInput, remedy: str = 
     except SemLinkError:
         raise
     except Exception as error:  # libraries raise anything for damaged bytes
-        told = f"{where} ({str(error).strip() or type(error).__name__})"
+        told = f"{where} ({first_line(error)})"
         raise kind(f"{told}; {remedy}" if remedy else told) from error
 
 

@@ -12,6 +12,7 @@ from shared.codecs.base.contract import DEFAULT_DESIGN_SNR_DB, outage_snr_db
 from shared.errors import InvalidSetting, NotFound
 from shared.frame.burst import Csi, Framing
 from shared.phy import ChannelSettings, EqualizerName, PilotPattern
+from shared.printable import first_line
 from shared.runtime.config import explain
 
 SHIPPED = Path(__file__).parents[1] / "experiments" / "evaluation"
@@ -200,7 +201,7 @@ def load_scenario(name: str | Path) -> Scenario:
         scenario = Scenario.model_validate({"name": path.stem} | given)
         scenario.points()  # settings of the channel are checked there
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidSetting(f"{path} is no TOML: {error}") from error
+        raise InvalidSetting(f"{path} is no TOML: {first_line(error)}") from error
     except ValidationError as error:
         raise InvalidSetting(f"{path}: {explain(error)}") from error
     except InvalidSetting as error:

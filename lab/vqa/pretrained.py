@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import NotFound
+from shared.printable import first_line
 
 
 def require_transformers() -> None:
@@ -24,4 +25,4 @@ def pretrained(load: Callable[..., Any], name: str, *, download: bool, **options
         return load(name, local_files_only=not download, **options)
     except (OSError, ValueError) as error:
         remedy = "" if download else "; --download fetches what is not in the cache"
-        raise NotFound(f"{name} cannot be loaded by transformers: {str(error).splitlines()[0]}{remedy}") from error
+        raise NotFound(f"{name} cannot be loaded by transformers: {first_line(error)}{remedy}") from error

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from shared.errors import DataLoss, InvalidSetting, NotFound
+from shared.printable import first_line
 
 _INDOOR: Final = frozenset({"furniture", "appliance", "electronic", "kitchen", "indoor"})
 _OUTDOOR: Final = frozenset({"vehicle", "outdoor"})
@@ -120,4 +121,4 @@ def _json(file: Path) -> Any:
     except OSError as error:
         raise NotFound(f"{file} cannot be read ({error.strerror}): it belongs to the data") from error
     except ValueError as error:
-        raise DataLoss(f"{file} is no JSON ({error}): get it again") from error
+        raise DataLoss(f"{file} is no JSON ({first_line(error)}): get it again") from error

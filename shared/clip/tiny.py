@@ -13,6 +13,7 @@ from shared.clip.name import MODEL
 from shared.clip.tower import TinyTower
 from shared.clip.towers import TextTower, Towers, fingerprint_of_model
 from shared.errors import DataLoss, NotFound
+from shared.printable import first_line
 
 PREPROCESS: Final[dict[str, Any]] = {
     "size": (32, 32),
@@ -47,7 +48,7 @@ def tiny_towers(path: Path, text: Callable[[], TextTower]) -> Towers:
             {name.removeprefix(_IMAGE): each for name, each in state.items() if name.startswith(_IMAGE)}
         )
     except (OSError, RuntimeError, SafetensorError) as error:
-        raise DataLoss(f"{path} holds no weights that fit {MODEL}: {str(error).splitlines()[0][:300]}") from error
+        raise DataLoss(f"{path} holds no weights that fit {MODEL}: {first_line(error)}") from error
     learned = (each for name, each in state.items() if not name.endswith(_BUFFERS))
     return Towers(
         MODEL,

@@ -13,6 +13,7 @@ from shared.clip.name import MODEL
 from shared.clip.tiny import shipped_weights
 from shared.errors import InvalidSetting, NotFound, Unavailable
 from shared.local_path import local_path
+from shared.printable import first_line
 
 _PREPROCESS = ("mean", "std", "interpolation", "resize_mode", "fill_color", "size", "mode")
 _HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin")
@@ -80,7 +81,7 @@ def _download(model: str, tag: str, published: dict[str, Any]) -> Path:
     try:
         return Path(download_pretrained(published))
     except Exception as error:  # open_clip, the hub and urllib each have their own
-        raise Unavailable(f"The weights {tag!r} of {model} could not be downloaded: {error}") from error
+        raise Unavailable(f"The weights {tag!r} of {model} could not be downloaded: {first_line(error)}") from error
 
 
 def _tags(model: str) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from shared.errors import Exhausted, InvalidPicture
+from shared.printable import first_line
 from shared.types import Pixels
 
 with contextlib.suppress(ImportError):  # HEIC, the format of phones, where the optional library is installed
@@ -101,7 +102,7 @@ def _open(data: bytes) -> Image.Image:
             "send JPEG, PNG, WebP, GIF, BMP, TIFF or (with pillow-heif) HEIC."
         ) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise Exhausted(f"The picture has too many pixels ({error}); scale it down.") from error
+        raise Exhausted(f"The picture has too many pixels ({first_line(error)}); scale it down.") from error
     except Exception as error:  # each decoder has its own
         raise _damaged(error) from error
 
@@ -130,7 +131,7 @@ def _middle(image: Image.Image) -> Image.Image:
 
 def _damaged(error: Exception) -> InvalidPicture:
     return InvalidPicture(
-        f"The picture is truncated or damaged ({type(error).__name__}: {error}); send the whole file."
+        f"The picture is truncated or damaged ({type(error).__name__}: {first_line(error)}); send the whole file."
     )
 
 

@@ -11,6 +11,7 @@ from shared.datasets.picture import Picture
 from shared.datasets.reading import PLAIN, SYNONYMS, Reading
 from shared.errors import Exhausted, InvalidInput, NotFound
 from shared.files import readable, require_regular
+from shared.printable import first_line
 
 Columns = Mapping[str, Sequence[Any]]
 
@@ -91,11 +92,11 @@ def read_csv(path: Path, reading: Reading = PLAIN) -> Columns:
             names = list(reader.fieldnames or ())
     except UnicodeError as error:
         raise InvalidInput(
-            f"{path} is no CSV file in {reading.encoding or 'UTF-8'}, after row {len(rows) + 1} ({error}): name its "
+            f"{path} is no CSV file in {reading.encoding or 'UTF-8'}, after row {len(rows) + 1} ({first_line(error)}): name its "
             "encoding, such as --encoding latin-1 or --encoding cp1252"
         ) from error
     except (OSError, csv.Error, LookupError, TypeError, MemoryError) as error:
-        raise InvalidInput(f"{path} is no CSV file that can be read: {error}") from error
+        raise InvalidInput(f"{path} is no CSV file that can be read: {first_line(error)}") from error
     for number, row in enumerate(rows, 2):
         if None in row or None in row.values():
             raise InvalidInput(

@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDict
 
 from shared.errors import InvalidSetting
+from shared.printable import joined, shortened, shown
 from shared.quantity import without_unit
 
 
@@ -98,6 +99,7 @@ def read_settings(kind: type[Settings], program: str, arguments: Sequence[str] |
 
 def explain(error: ValidationError) -> str:
     """A pydantic error in one line: each field, its value and what is wrong with it."""
-    return "; ".join(
-        f"{'.'.join(map(str, item['loc'])) or 'settings'} = {item['input']!r}: {item['msg']}" for item in error.errors()
+    return joined(
+        f"{shortened('.'.join(map(str, item['loc']))) or 'settings'} = {shown(item['input'])}: {item['msg']}"
+        for item in error.errors()
     )

@@ -1,6 +1,6 @@
 """One group of targets under atheris (libFuzzer): inputs that reach new lines are kept and changed further.
 
-    python -m tests.fuzz.guided GROUP SECONDS CORPUS
+    python -m tests.fuzz.guided GROUP SECONDS CORPUS SEED
 
 The first byte of an input chooses its target in the group. An input that is too much goes to tests/fuzz/crashes, from
 where the tests take it.
@@ -33,7 +33,7 @@ _LONGEST: Final = 1 << 16  # bytes
 _MESSAGES: Final = "messages"
 
 
-def main(group: str, seconds: str, corpus: str) -> None:
+def main(group: str, seconds: str, corpus: str, seed: str) -> None:
     """Fuzz until time is up; exit status 77 where an input was too much."""
     targets = GROUPS[group]
     write_seeds(group, Path(corpus))
@@ -54,7 +54,13 @@ def main(group: str, seconds: str, corpus: str) -> None:
             print(f"\n{target.name}: {type(error).__name__}, by {kept}", file=sys.stderr)
             raise
 
-    limits = [f"-max_total_time={seconds}", f"-max_len={_LONGEST}", "-timeout=60", "-rss_limit_mb=4096"]
+    limits = [
+        f"-seed={seed}",
+        f"-max_total_time={seconds}",
+        f"-max_len={_LONGEST}",
+        "-timeout=60",
+        "-rss_limit_mb=4096",
+    ]
     arguments = [sys.argv[0], *limits, "-print_final_stats=1", "-artifact_prefix=/dev/null", corpus]
     custom = {"custom_mutator": mutate} if group == _MESSAGES else {}
     atheris.Setup(arguments, one, **custom)

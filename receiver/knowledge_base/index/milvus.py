@@ -19,6 +19,7 @@ import numpy as np
 from receiver.knowledge_base.index.base import Vectors
 from receiver.knowledge_base.index.settings import EngineSettings
 from shared.errors import InvalidSetting, Mismatch, NotFound, Unavailable
+from shared.printable import first_line
 from shared.rpc.address import proxy_allowed
 from shared.types import Floats, Positions
 
@@ -186,7 +187,9 @@ class MilvusIndex:
                 f"Milvus at {self._uri} did not answer in time ({error.code().name}); see that it runs and is not stuck"
             ) from error
         except MilvusException as error:
-            raise Unavailable(f"Milvus at {self._uri} answered: {error}; see that it runs and has room") from error
+            raise Unavailable(
+                f"Milvus at {self._uri} answered: {first_line(error)}; see that it runs and has room"
+            ) from error
 
 
 def _connect(uri: str) -> "MilvusClient":
@@ -206,7 +209,7 @@ def _connect(uri: str) -> "MilvusClient":
         return MilvusClient(uri, timeout=_TIMEOUT_SECONDS, grpc_options=options)
     except (MilvusException, OSError) as error:
         raise Unavailable(
-            f"no Milvus at {uri}: {error}; start it, or see that no other process has that file open"
+            f"no Milvus at {uri}: {first_line(error)}; start it, or see that no other process has that file open"
         ) from error
 
 

@@ -14,6 +14,7 @@ import structlog
 
 from shared.codecs.base.picture import AnyCodec
 from shared.errors import InvalidSetting, Mismatch, NotFound
+from shared.printable import first_line
 
 # name -> "module:class"; imported when asked for, because some codecs need torch.
 EMBEDDING_CODECS = {
@@ -101,7 +102,7 @@ def _module(path: Path) -> ModuleType:
             spec.loader.exec_module(module)
         except Exception as error:  # a user's file may raise anything
             del sys.modules[name]
-            raise InvalidSetting(f"{path} cannot be run: {type(error).__name__}: {error}") from error
+            raise InvalidSetting(f"{path} cannot be run: {type(error).__name__}: {first_line(error)}") from error
     return sys.modules[name]
 
 

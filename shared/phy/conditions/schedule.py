@@ -20,6 +20,7 @@ from shared.errors import InvalidSetting, NotFound, SemLinkError
 from shared.phy.conditions.presets import preset_named
 from shared.phy.conditions.settings import ChannelSettings
 from shared.phy.conditions.timeline import Change, Timeline
+from shared.printable import first_line, joined, shortened, shown
 
 ClockName = Literal["burst", "wall"]
 _CLOCK_SETTINGS: Final = ("burst_interval_seconds", "symbol_rate_hz")
@@ -73,9 +74,9 @@ class Schedule:
         except OSError as error:
             raise NotFound(f"schedule {path}: {error.strerror}") from error
         except ValidationError as error:
-            raise InvalidSetting(f"{path}: {'; '.join(map(_explain, error.errors()))}") from error
+            raise InvalidSetting(f"{path}: {joined(map(_explain, error.errors()))}") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise InvalidSetting(f"{path}: no TOML: {error}") from error
+            raise InvalidSetting(f"{path}: no TOML: {first_line(error)}") from error
         except SemLinkError as error:
             raise type(error)(f"{path}: {error}") from error
 
@@ -207,12 +208,13 @@ def _explain(item: Any) -> str:
             where = f"[[{kind}]] {place + 1}: {'.'.join(map(str, field))}"
         case path:
             where = ".".join(map(str, path))
+    where = shortened(where)
     match item["type"]:
         case "missing":
             return f"{where} is missing"
         case "extra_forbidden":
             return f"{where}: no such key; docs/how-to/schedules.md lists them"
-    return f"{where} = {item['input']!r}: {item['msg']}"
+    return f"{where} = {shown(item['input'])}: {item['msg']}"
 
 
 class TraceRow(NamedTuple):

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from shared.errors import InvalidSetting
+from shared.printable import joined, shortened, shown
 from shared.quantity import without_unit
 
 FadingName = Literal["none", "rayleigh", "rician", "kbsc", "tdl-a", "tdl-b", "tdl-c", "tdl-d", "tdl-e"]
@@ -219,12 +220,12 @@ class ChannelSettings(FaultSettings, NoiseSettings, FadingSettings):
         try:
             return ChannelSettings.model_validate(self.model_dump() | changes)
         except ValidationError as error:
-            raise InvalidSetting("; ".join(map(_explain, error.errors()))) from error
+            raise InvalidSetting(joined(map(_explain, error.errors()))) from error
 
 
 def _explain(item: Any) -> str:
     if not item["loc"]:  # of several fields together: `_fits_together` names them
         return str(item["ctx"]["error"])
-    name, known = str(item["loc"][0]), ChannelSettings.model_fields
+    name, known = shortened(str(item["loc"][0])), ChannelSettings.model_fields
     unknown = f"no such setting of the channel; choose from {', '.join(known)}"
-    return f"{name} = {item['input']!r}: {f'refused; {known[name].description}' if name in known else unknown}"
+    return f"{name} = {shown(item['input'])}: {f'refused; {known[name].description}' if name in known else unknown}"
