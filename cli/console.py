@@ -138,12 +138,30 @@ def untrusted(text: str) -> Text:
     return Text(printable(text))
 
 
+_signals: list[int] = []
+"""Signals that came."""
+
+
 def stop_on_signals() -> None:
     """Let SIGTERM and SIGHUP unwind this process like Ctrl-C, so that what it started is stopped.
+
+    Long waits call `stop_if_told` again and again: Python drops an exception that a signal raises within a callback,
+    such as that of a weak reference.
 
     A signal that was ignored when the process started stays ignored: SIGHUP under nohup, SIGINT in the background of a
     script, as POSIX wants it.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, lambda received, _: sys.exit(128 + received))
+            signal.signal(number, _stop)
+
+
+def stop_if_told() -> None:
+    """Raise what a signal raised, where one came."""
+    if _signals:
+        raise KeyboardInterrupt if _signals[0] == signal.SIGINT else SystemExit(128 + _signals[0])
+
+
+def _stop(received: int, _: object) -> None:
+    _signals.append(received)
+    stop_if_told()

@@ -14,7 +14,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from cli.console import answer, complain, err, out, stop_on_signals
+from cli.console import answer, complain, err, out, stop_if_told, stop_on_signals
 from cli.options import CODEC_HELP, OUT, Download, Json, OwnCodec, WeightsDir
 from client.connection import CHANNEL, TRANSMITTER
 from local.health import is_serving
@@ -135,7 +135,7 @@ def running(plan: LinkPlan) -> Iterator[LocalLink]:
             told = (Text.assemble(service, " ", (state, "dim")) for service, state in states.items())
             status.update(Text(", ").join(told))
 
-        link = LocalLink(plan, show)
+        link = LocalLink(plan, show, stop_if_told)
         with _telling(link, states):
             link.start()
     try:

@@ -10,7 +10,7 @@ import math
 import shutil
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -24,6 +24,7 @@ from shared.files import said
 
 RECEIVER, CHANNEL, TRANSMITTER = "receiver", "channel_proxy", "transmitter"
 SERVICES = (RECEIVER, CHANNEL, TRANSMITTER)
+_POLL_SECONDS = 0.2
 OnState = Callable[[str, str], None]  # service, "starting" | "warming up" | "ready"
 
 
@@ -55,14 +56,20 @@ class LocalLink:
         with LocalLink(LinkPlan(Path("out/kb"), Path("out/logs"))) as link, SemLink(link.transmitter) as client:
             client.send("cat.jpg")
 
+    on_state: told of each service's state. meanwhile: called again and again while it is waited for; may raise.
     transmitter, channel, receiver: addresses, HOST:PORT. services: the processes, by name.
     """
 
-    def __init__(self, plan: LinkPlan, on_state: OnState = lambda _name, _state: None) -> None:
+    def __init__(
+        self,
+        plan: LinkPlan,
+        on_state: OnState = lambda _name, _state: None,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> None:
         self.plan = plan
         self.services: dict[str, ServiceProcess] = {}
         self.transmitter = self.channel = self.receiver = ""
-        self._on_state = on_state
+        self._on_state, self._meanwhile = on_state, meanwhile
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -105,14 +112,17 @@ class LocalLink:
         pool = ThreadPoolExecutor(len(SERVICES))
         waiting = {pool.submit(self.services[name].wait_ready, deadline): name for name in names}
         try:
-            for done in as_completed(waiting):
-                done.result()
-                self._on_state(waiting[done], "ready")
+            while waiting:
+                for done in wait(waiting, _POLL_SECONDS, FIRST_COMPLETED).done:
+                    done.result()
+                    self._on_state(waiting.pop(done), "ready")
+                self._meanwhile()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)  # a thread ends when its service does
 
     def check(self) -> None:
-        """Raise Unavailable if a service has ended."""
+        """Raise Unavailable if a service has ended, or what `meanwhile` raises."""
+        self._meanwhile()
         for service in self.services.values():
             service.check()
 

@@ -92,8 +92,8 @@ def read_csv(path: Path, reading: Reading = PLAIN) -> Columns:
             names = list(reader.fieldnames or ())
     except UnicodeError as error:
         raise InvalidInput(
-            f"{path} is no CSV file in {reading.encoding or 'UTF-8'}, after row {len(rows) + 1} ({first_line(error)}): name its "
-            "encoding, such as --encoding latin-1 or --encoding cp1252"
+            f"{path} is no CSV file in {reading.encoding or 'UTF-8'}, after row {len(rows) + 1} "
+            f"({first_line(error)}): name its encoding, such as --encoding latin-1 or --encoding cp1252"
         ) from error
     except (OSError, csv.Error, LookupError, TypeError, MemoryError) as error:
         raise InvalidInput(f"{path} is no CSV file that can be read: {first_line(error)}") from error

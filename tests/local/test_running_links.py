@@ -54,6 +54,17 @@ def test_the_file_of_a_dead_link_is_removed(tmp_path: Path) -> None:
     assert not (tmp_path / "semlink" / "1.json").exists()
 
 
+def test_a_signal_whose_exception_python_drops_still_stops_a_wait() -> None:
+    code = (
+        "import os, signal, weakref; from cli.console import stop_if_told, stop_on_signals; stop_on_signals();"
+        "kept = {1}.__class__(); ref = weakref.ref(kept, lambda _: signal.raise_signal(signal.SIGTERM)); del kept;"
+        "print('dropped'); stop_if_told(); print('still here')"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=False)
+    assert run.stdout == "dropped\n"
+    assert run.returncode == 128 + signal.SIGTERM
+
+
 def test_a_signal_that_nohup_ignores_stays_ignored() -> None:
     code = (
         "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); from cli.console import stop_on_signals;"
