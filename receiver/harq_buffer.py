@@ -6,6 +6,7 @@ all parts up to this one, in order <----'
 """
 
 from collections.abc import Callable, Mapping
+from threading import Lock
 from time import monotonic
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ class HarqBuffer:
 
     def __init__(self, most: int, seconds: float, clock: Callable[[], float] = monotonic) -> None:
         self._sessions: Sessions[Part] = Sessions(most, seconds, clock)
+        self._lock = Lock()  # of both lanes of the decoder
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -40,8 +42,9 @@ class HarqBuffer:
         """
         if not burst.session:
             return part
-        earlier = self._earlier(burst, self._sessions.parts(burst))
-        self._sessions.keep(burst, burst.offset_symbols, part)
+        with self._lock:
+            earlier = self._earlier(burst, self._sessions.parts(burst))
+            self._sessions.keep(burst, burst.offset_symbols, part)
         return Part(*(np.concatenate(column) for column in zip(*earlier, part, strict=True)))
 
     def _earlier(self, burst: Burst, parts: Mapping[int, Part]) -> list[Part]:

@@ -36,7 +36,7 @@ class _Known:
 
 
 class LabelPosteriors:
-    """The label posterior of each codec with categories; used by one thread."""
+    """The label posterior of each codec with categories; two threads that ask at once both make it."""
 
     def __init__(self) -> None:
         self._known: dict[str, _Known] = {}

@@ -22,7 +22,7 @@ from receiver.knowledge_base import KnowledgeBase
 from receiver.pipeline import ReceivePipeline
 from receiver.settings import ReceiverSettings
 from receiver.startup import load_codecs, open_knowledge_base
-from shared.codecs import AnyCodec, Codec
+from shared.codecs import AnyCodec, is_slow
 from shared.device import device_type, use_threads
 from shared.frame.burst import Burst, CodecSpec, LinkConfiguration
 from shared.frame.reception import Reception
@@ -33,7 +33,7 @@ from shared.rpc.server import Service
 from shared.rpc.status import answer_burst, answer_control
 from shared.rpc.streams import StreamAnswerer
 from shared.rpc.together import answer_bursts
-from shared.runtime.batching import Batcher
+from shared.runtime.batching import Batcher, Lanes
 from shared.runtime.deadline import Deadline
 from shared.runtime.threads import use_one_numpy_thread
 from shared.runtime.warming import Warming
@@ -72,14 +72,18 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         self._headers: Batcher[Burst, Burst] = Batcher(
             pipeline.deframer.read_many, settings.batch_size, settings.batch_wait_seconds, "headers"
         )
-        self._batcher: Batcher[tuple[Burst, AnyCodec], Reception] = Batcher(
-            pipeline.receive,
-            settings.decoded_together,
-            settings.batch_wait_seconds,
+        self._decoder: Lanes[tuple[Burst, AnyCodec], Reception] = Lanes(
+            lambda name: Batcher(
+                pipeline.receive,
+                settings.decoded_together,
+                settings.batch_wait_seconds,
+                name,
+                initializer=lambda: use_threads(settings.threads),
+                alone=lambda: self._at_work <= 1,
+                kind=lambda item: (item[1].fingerprint, item[1].k),
+            ),
             "decoder",
-            initializer=lambda: use_threads(settings.threads),
-            alone=lambda: self._at_work <= 1,
-            kind=lambda item: (item[1].fingerprint, item[1].k),
+            is_slow=lambda item: is_slow(item[1]),
         )
         ITEMS.read_from(lambda: knowledge_base.view.head.items)
         LABELS.read_from(lambda: knowledge_base.description.labels)
@@ -119,7 +123,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
     async def stop(self) -> None:
         """End the threads."""
         await self._headers.stop()
-        await self._batcher.stop()
+        await self._decoder.stop()
         await self._knowledge_service.stop()
         log.info("closing the knowledge base", bursts_answered=self._answered)
 
@@ -156,9 +160,9 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             burst = self._pipeline.deframer.read(heard)
         codec = self._pipeline.admit(burst)
         note(codec=codec.name, k=codec.k)
-        if not isinstance(codec, Codec) or not codec.quick:  # CLIP too is slow at first
+        if is_slow(codec):  # CLIP too is slow at first
             await self._warming.ready(codec.name, partial(self._pipeline.decode_once, codec))
-        reception, queue_seconds = await self._batcher.submit((burst, codec), deadline)
+        reception, queue_seconds = await self._decoder.submit((burst, codec), deadline)
         self._answered += 1
         ledger = (*header, Entry(Stage.RECEIVE_QUEUE, queue_seconds), *reception.ledger)
         observe_stages(ledger)

@@ -18,7 +18,7 @@ class _Session(Generic[Kept]):
 
 
 class Sessions(Generic[Kept]):
-    """Numbered parts of each session, one codec's; used by one thread.
+    """Numbered parts of each session, one codec's; used by one thread at a time.
 
     most: sessions held. seconds: an unused session is dropped after so many. clock: seconds.
     """

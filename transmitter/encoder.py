@@ -127,7 +127,7 @@ class Encoded:
 
 
 class Encoder:
-    """CLIP and the codecs. Called from one thread."""
+    """CLIP and the codecs. A codec is used by one thread, CLIP by two: it takes them in turn."""
 
     def __init__(self, clip: Clip) -> None:
         self._clip = clip

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from shared.clip import Clip
-from shared.codecs import AnyCodec, CodecShelf, FollowingCodec, PictureCodec
+from shared.codecs import AnyCodec, CodecShelf, FollowingCodec, PictureCodec, is_slow
 from shared.device import use_threads
 from shared.frame.burst import Burst, LinkConfiguration, burst_name
 from shared.frame.delivery import Delivery, ReadyEmbedding, SendRequest
@@ -26,7 +26,7 @@ from shared.frame.header import Sessions, header_of
 from shared.frame.reception import ChannelReport, Trace
 from shared.ledger import Ledger, Stage
 from shared.phy import place_pilots
-from shared.runtime.batching import Batcher
+from shared.runtime.batching import Batcher, Lanes
 from shared.runtime.deadline import Deadline
 from shared.runtime.warming import Warming
 from shared.types import Complex
@@ -87,14 +87,18 @@ class SendPipeline:
             kind=kind_of_file,
         )
         self._encoder = Encoder(clip)
-        self._encode: Batcher[ToEncode, Encoded] = Batcher(
-            self._encoder.encode,
-            settings.encoded_together,
-            settings.batch_wait_seconds,
+        self._encode: Lanes[ToEncode, Encoded] = Lanes(
+            lambda name: Batcher(
+                self._encoder.encode,
+                settings.encoded_together,
+                settings.batch_wait_seconds,
+                name,
+                initializer=lambda: use_threads(settings.threads),
+                alone=self._is_alone,
+                kind=lambda item: (item.codec.fingerprint, item.pixels.ndim),
+            ),
             "encoder",
-            initializer=lambda: use_threads(settings.threads),
-            alone=self._is_alone,
-            kind=lambda item: (item.codec.fingerprint, item.pixels.ndim),
+            is_slow=lambda item: is_slow(item.codec),
         )
         self._questions = Questions(settings, self.planner, shelf.device)
         # Ids differ between transmitters and restarts, and name sessions, so none is 0; counters start at 0, so that a

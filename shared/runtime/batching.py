@@ -175,6 +175,27 @@ class Batcher(Generic[Item, Result]):
         return wanted
 
 
+class Lanes(Generic[Item, Result]):
+    """Two batchers side by side, so that quick items wait for no slow ones.
+
+    make: a batcher by its name. is_slow: chooses the lane; items that depend on one another are of one lane.
+    """
+
+    def __init__(
+        self, make: Callable[[str], Batcher[Item, Result]], name: str, is_slow: Callable[[Item], bool]
+    ) -> None:
+        self._quick, self._slow, self._is_slow = make(name), make(f"slow {name}"), is_slow
+
+    async def submit(self, item: Item, deadline: Deadline) -> tuple[Result, float]:
+        """As `Batcher.submit`."""
+        return await (self._slow if self._is_slow(item) else self._quick).submit(item, deadline)
+
+    async def stop(self) -> None:
+        """As `Batcher.stop`."""
+        await self._quick.stop()
+        await self._slow.stop()
+
+
 def settle(answer: asyncio.Future[Result], result: Result | Exception) -> None:
     """Give whoever waits for `answer` a result, or an exception to raise, unless it was given up meanwhile."""
     if answer.done():

@@ -122,6 +122,11 @@ class FollowingCodec(QueryCodec):
 AnyCodec = Codec | PictureCodec | QueryCodec
 
 
+def is_slow(codec: AnyCodec) -> bool:
+    """Whether its bursts take many times longer than those of embeddings: pictures, questions, channel codes."""
+    return not isinstance(codec, Codec) or not codec.quick
+
+
 def fit_picture(image: Image.Image, side: int = SIDE) -> Pixels:
     """Scale an RGB picture of any size and crop its longer sides: [side, side, 3], uint8."""
     return np.array(ImageOps.fit(image, (side, side), Image.Resampling.BICUBIC))

@@ -8,7 +8,7 @@ from time import perf_counter, sleep
 import pytest
 
 from shared.errors import Expired, InvalidInput
-from shared.runtime.batching import Batcher
+from shared.runtime.batching import Batcher, Lanes
 from shared.runtime.deadline import Deadline
 from tests.tools.rpc import until
 
@@ -52,6 +52,22 @@ async def _submitted(batcher: Batcher[int, int], items: Sequence[int], deadline:
     tasks = [asyncio.create_task(batcher.submit(item, deadline)) for item in items]
     await asyncio.sleep(0)
     return tasks
+
+
+async def test_quick_items_wait_for_no_slow_ones(worker) -> None:
+    slow_worker = Worker()
+    slow_worker.open.clear()
+    lanes = Lanes(
+        lambda name: Batcher(slow_worker if name == "slow test" else worker, 4, 0.0, name),
+        "test",
+        lambda item: item > 5,
+    )
+    waiting = asyncio.create_task(lanes.submit(6, NEVER))
+    await until(lambda: slow_worker.batches == [[6]])
+    assert (await lanes.submit(1, NEVER))[0] == 2
+    slow_worker.open.set()
+    assert (await waiting)[0] == 12
+    await lanes.stop()
 
 
 async def test_each_gets_its_own_answer_in_batches_of_the_largest_size(make, worker) -> None:
