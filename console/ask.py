@@ -32,10 +32,9 @@ class Scene(NamedTuple):
 
 @lru_cache(maxsize=1)
 def scenes() -> list[Scene]:
-    """Scenes that the shipped answerer knows, each with its first question."""
-    drawn, asked = draw_scenes(_SPLIT, range(_SCENES)), questions_about(_SPLIT, range(_SCENES))
-    texts, each = asked.texts(), len(asked.kind) // _SCENES
-    return [Scene(encode_png(pixels), texts[each * place]) for place, pixels in enumerate(drawn.pixels)]
+    """Scenes that the shipped answerer knows, each with a question about it."""
+    drawn, asked = draw_scenes(_SPLIT, range(_SCENES)), questions_about(_SPLIT, range(_SCENES), 1)
+    return [Scene(encode_png(pixels), text) for pixels, text in zip(drawn.pixels, asked.texts(), strict=True)]
 
 
 _CODECS = ["uo-isc", "klt-relevance", "klt"]

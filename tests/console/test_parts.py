@@ -24,6 +24,8 @@ from console.live_recording import Tape
 from console.parts import Latest
 from console.results import curves, filtered, read_table, tables
 from local.supervisor import LocalLink
+from shared.datasets.decoding import encode_png
+from shared.datasets.scenes import draw_scenes, questions_about
 from shared.errors import Lost, NotFound, SemLinkError
 from shared.phy import ChannelSettings
 from shared.phy.conditions.schedule import Schedule
@@ -214,5 +216,7 @@ def test_a_score_counts_a_picture_without_an_answer_as_wrong() -> None:
     assert str(score) == "0 of 1 right"
 
 
-def test_scenes_carry_questions() -> None:
-    assert all(scene.question.endswith("?") and scene.data.startswith(b"\x89PNG") for scene in scenes())
+def test_each_scene_has_a_question_about_itself() -> None:
+    for place, scene in enumerate(scenes()):
+        assert scene.question == questions_about("seen", [place], 1).texts()[0]
+        assert scene.data == encode_png(draw_scenes("seen", [place]).pixels[0])
