@@ -45,8 +45,8 @@ class Embedder:
         self._clip: Clip | None = None
         self._loading = threading.Lock()
         threads = partial(use_threads, settings.threads)
-        self._pictures = Batcher(self._embed_pictures, _BATCH, _WAIT_SECONDS, "pictures", initializer=threads)
-        self._texts = Batcher(self._embed_texts, _BATCH, _WAIT_SECONDS, "texts", initializer=threads)
+        self._pictures = Batcher(self._embed_pictures, _BATCH, _WAIT_SECONDS, "pictures", before=threads)
+        self._texts = Batcher(self._embed_texts, _BATCH, _WAIT_SECONDS, "texts", before=threads)
 
     async def item(self, picture: Picture, deadline: Deadline, *, copy: bool = False) -> ItemRecord:
         """An item of a picture, ready to be stored. copy: with its file. Raises InvalidPicture for one unreadable.

@@ -78,7 +78,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
                 settings.decoded_together,
                 settings.batch_wait_seconds,
                 name,
-                initializer=lambda: use_threads(settings.threads),
+                before=lambda: use_threads(settings.threads),
                 alone=lambda: self._at_work <= 1,
                 kind=lambda item: (item[1].fingerprint, item[1].k),
             ),

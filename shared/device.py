@@ -3,7 +3,9 @@
 import os
 import platform
 import sys
+import threading
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from shared.errors import InvalidSetting
@@ -13,6 +15,11 @@ if TYPE_CHECKING:
 
 DEVICES = ("auto", "cpu", "cuda")
 NO_TORCH: Final = "torch is not installed here: pip install 'semlink[services]'"
+
+
+_GPU_FILES: Final = ("nvidia*", "nvhost*", "nvgpu*", "dxg", "kfd")
+"""Of NVIDIA's drivers, of its boards, of Windows' subsystem for Linux, and of AMD's driver."""
+_of_thread = threading.local()
 
 
 def has_torch() -> bool:
@@ -33,6 +40,8 @@ def device_type(device: str) -> str:
         raise InvalidSetting(f"Device {device!r} is unknown; choose one of {', '.join(DEVICES)}.")
     if device == "cpu" or (device == "auto" and not has_torch()):
         return "cpu"
+    if device == "auto" and not _may_have_gpu():
+        return "cpu"  # and torch, which takes seconds to load, need not be asked
     if not has_torch():
         raise InvalidSetting(f"Device 'cuda' was asked for, but {NO_TORCH}; choose 'auto' or 'cpu'.")
     import torch  # noqa: PLC0415
@@ -43,18 +52,30 @@ def device_type(device: str) -> str:
     return "cuda" if gpu else "cpu"
 
 
+def _may_have_gpu() -> bool:
+    """Whether there is a device file of a GPU that torch could use; on other systems than Linux only torch knows."""
+    if sys.platform != "linux":
+        return True
+    return any(list(Path("/dev").glob(name)) for name in _GPU_FILES)
+
+
 def use_threads(count: int | None) -> None:
     """Set the number of processor threads that torch uses for calls of this thread; None keeps the default.
 
-    OpenMP keeps the number per calling thread, so call this in the thread that computes. Nothing where torch is not
-    loaded.
+    OpenMP keeps the number per calling thread, so call this in the thread that computes; where torch is loaded later,
+    call it again.
     """
-    if count is not None and (loaded := sys.modules.get("torch")) is not None:
+    if count is None:
+        return
+    _of_thread.count = count
+    if (loaded := sys.modules.get("torch")) is not None:
         loaded.set_num_threads(count)
 
 
 def thread_count() -> int:
-    """Processor threads that a model may take: torch's number, or one for each core."""
+    """Processor threads that a model may take: what `use_threads` set, torch's number, or one for each core."""
+    if (count := getattr(_of_thread, "count", None)) is not None:
+        return int(count)
     loaded = sys.modules.get("torch")
     return int(loaded.get_num_threads()) if loaded is not None else len(os.sched_getaffinity(0))
 

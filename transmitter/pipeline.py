@@ -93,7 +93,7 @@ class SendPipeline:
                 settings.encoded_together,
                 settings.batch_wait_seconds,
                 name,
-                initializer=lambda: use_threads(settings.threads),
+                before=lambda: use_threads(settings.threads),
                 alone=self._is_alone,
                 kind=lambda item: (item.codec.fingerprint, item.pixels.ndim),
             ),

@@ -67,7 +67,7 @@ class Questions:
             settings.batch_size,
             0.0,
             "asker",
-            initializer=lambda: use_threads(settings.threads or 1),  # a second one waits more than it works
+            before=lambda: use_threads(settings.threads or 1),  # a second one waits more than it works
         )
         self._sessions: OrderedDict[str, Session] = OrderedDict()  # least recently used first
         self._numbers = count()

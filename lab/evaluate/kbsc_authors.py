@@ -28,7 +28,7 @@ class KbscAuthors:
             raise CannotExist(f"kbsc-authors has no length k = {k}; it has {', '.join(map(str, LENGTHS))}")
         self.k, self.lengths = k, (k,)
         self._codecs = {
-            fading: Kbsc.from_file(weights_path("kbsc-authors", f"{name}/k{k}.safetensors"), "cpu")
+            fading: Kbsc.from_file(weights_path("kbsc-authors", f"{name}/k{k}.safetensors"), "cpu").in_torch()
             for fading, name in FOLDERS.items()
         }
         self.clip_fingerprint = self._codecs["none"].clip_fingerprint
@@ -49,6 +49,7 @@ class KbscAuthors:
                 f"kbsc-authors over fading {channel.fading} with csi {csi}: they have none or kbsc, without CSI"
             )
         network = self._codecs["kbsc" if channel.fading == "kbsc" else "none"].network
+        assert network is not None
         start = perf_counter()
         x, scale = to_air(network.encoder(torch.from_numpy(batch.embeddings)))
         encode_seconds = perf_counter() - start

@@ -13,7 +13,7 @@ from typing import Final, Literal
 import torch
 from torch import Tensor
 
-from shared.codecs.embedding.kbsc import KbscNetwork
+from shared.codecs.embedding.kbsc_torch import KbscNetwork
 from shared.units import n0_from_snr_db
 
 AuthorsFading = Literal["none", "kbsc"]

@@ -23,6 +23,11 @@ def clip_of_weights(
     return Clip(towers.about, device, _engine(towers, device, engine, precision), _texts(towers.text, device))
 
 
+def tiny_texts() -> EmbedTexts:
+    """The text tower of clip-tiny, on the processor."""
+    return _texts(find_towers(MODEL, None, download=False).text, "cpu")
+
+
 def find_towers(model: str, weights: str | None, *, download: bool) -> Towers:
     """clip-tiny as shipped without open_clip, which takes seconds to import; all else with it."""
     if (model, weights) == (MODEL, None):

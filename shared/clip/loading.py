@@ -5,6 +5,7 @@ from pathlib import Path
 import structlog
 
 from shared.clip.bundle import clip_of_bundle, shipped_bundle
+from shared.clip.kept import keep_fastest, kept_clip
 from shared.clip.model import Clip
 from shared.clip.name import MODEL
 from shared.device import NO_TORCH, device_type, has_torch
@@ -29,7 +30,8 @@ def load_clip(
     weights: a file or a tag such as `openai`; None for clip-tiny's own
     device: `auto`, `cpu` or `cuda`
     precision: of the image tower: `auto`, `float32` or `bfloat16`
-    engine: what runs the image tower: `auto`, `torch` or `openvino`. With `auto` the faster one is found by measuring
+    engine: what runs the image tower: `auto`, `torch` or `openvino`. With `auto` the faster one is found by measuring,
+    once for each machine and version: a later start of clip-tiny on a processor loads no torch, see `shared.clip.kept`
     download: fetch what the cache does not hold; without it, no network is touched
     bundle: folder that `semlink export` made, in place of model and weights: its CLIP runs in OpenVINO without torch
 
@@ -47,6 +49,13 @@ def load_clip(
         return clip_of_bundle(bundle, precision)
     if not has_torch():
         raise NotFound(f"CLIP {model} with weights {weights} cannot be loaded: {NO_TORCH}, or give --bundle")
+    kind = device_type(device)
+    keeps = kind == "cpu" and (model, weights) == (MODEL, None)
+    if keeps and (kept := kept_clip(engine, precision)) is not None:
+        return kept
     from shared.clip.in_torch import clip_of_weights  # noqa: PLC0415 - a light installation has no torch
 
-    return clip_of_weights(model, weights, device_type(device), precision, download=download, engine=engine)
+    clip = clip_of_weights(model, weights, kind, precision, download=download, engine=engine)
+    if keeps:
+        keep_fastest(engine, precision, clip)
+    return clip

@@ -37,7 +37,7 @@ class Batcher(Generic[Item, Result]):
     alone. After an exception of `work` itself each item is tried alone. max_size: largest batch. max_wait_seconds: how
     long a free worker waits for a batch as large as the last one. After a batch of one it does not wait at all, so
     requests that come one by one meet no delay, and requests that come in numbers are kept together. workers: threads;
-    each works on a batch of its own. initializer: called once in each thread.
+    each works on a batch of its own. before: called before each batch, in its thread.
     alone, kind: where nothing else is at work, an item is worked on at once, on the event loop, if those of its kind
     take less than 5 ms alone; kind None: never.
 
@@ -52,7 +52,7 @@ class Batcher(Generic[Item, Result]):
         name: str,
         *,
         workers: int = 1,
-        initializer: Callable[[], None] | None = None,
+        before: Callable[[], None] | None = None,
         alone: Callable[[], bool] = lambda: False,
         kind: Callable[[Item], Hashable | None] = lambda _: None,
     ) -> None:
@@ -65,8 +65,8 @@ class Batcher(Generic[Item, Result]):
         self._wanted = 1  # as many queued items wake the worker that collects
         self._enough = asyncio.Event()
         self._collecting = asyncio.Lock()
-        self._initializer, self._alone, self._kind = initializer, alone, kind
-        self._executor = ThreadPoolExecutor(workers, name, initializer)
+        self._before, self._alone, self._kind = before, alone, kind
+        self._executor = ThreadPoolExecutor(workers, name)
         self._runners: list[asyncio.Task[None]] = []
         self._at_work = 0  # batches in threads
         self._seconds: dict[Hashable, float] = {}  # that items of each kind take alone
@@ -99,8 +99,6 @@ class Batcher(Generic[Item, Result]):
         return self._seconds.get(self._kind(item), math.inf) < _AT_ONCE_SECONDS
 
     def _done_at_once(self, item: Item) -> Result:
-        if self._initializer is not None:
-            self._initializer()
         BATCH_ITEMS.observe(1, self._name)
         (result,) = self._results([item])
         if isinstance(result, Exception):
@@ -132,6 +130,8 @@ class Batcher(Generic[Item, Result]):
 
     def _results(self, items: Sequence[Item]) -> Sequence[Result | Exception]:
         """Work on a batch; one that fails is worked on item by item, so that a bad item costs only its own."""
+        if self._before is not None:
+            self._before()
         start = perf_counter()
         try:
             results = self._work(items)

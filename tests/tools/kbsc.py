@@ -5,7 +5,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from shared.codecs.embedding.kbsc import KbscNetwork
+from shared.codecs.embedding.kbsc import Kbsc
+from shared.codecs.embedding.kbsc_torch import KbscNetwork
 
 
 def network(k: int = 64, seed: int = 0) -> KbscNetwork:
@@ -17,6 +18,11 @@ def network(k: int = 64, seed: int = 0) -> KbscNetwork:
             module.running_mean.normal_(0, 0.1)
             module.running_var.uniform_(0.5, 2)
     return made.eval()
+
+
+def codec_of(made: KbscNetwork, clip: str | None = None) -> Kbsc:
+    """The codec of a network."""
+    return Kbsc({name: tensor.numpy() for name, tensor in made.state_dict().items()}, clip)
 
 
 def saved(path: Path, made: KbscNetwork, clip: str = "c0ffee", **metadata: str) -> Path:

@@ -8,7 +8,8 @@ from tests.tools.paths import ROOT
 _RANDOM_JSCC = '''
 import torch
 
-from shared.codecs.picture.jscc.deepjscc import DeepJscc
+from shared.codecs.picture.jscc.codec import DeepJscc
+from shared.codecs.picture.jscc.deepjscc import DeepJsccNetwork
 
 
 class RandomJscc(DeepJscc):
@@ -19,7 +20,7 @@ class RandomJscc(DeepJscc):
     @classmethod
     def load(cls, k, device):
         torch.manual_seed(3)
-        return cls(cls.network_class(), k, device)
+        return cls.of_network(DeepJsccNetwork(), k, device)
 '''
 
 

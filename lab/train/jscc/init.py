@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.conv import _ConvNd
 
-from shared.codecs.picture.jscc.codec import JsccNetwork, to_unit_range
 from shared.codecs.picture.jscc.deepjscc import MAPS, DeepJsccNetwork
+from shared.codecs.picture.jscc.network import JsccNetwork, to_unit_range
 from shared.codecs.picture.jscc.swinjscc import COARSE, MERGE, PATCH, ModNet, SwinJsccNetwork
 from shared.codecs.picture.jscc.swinjscc import MAPS as SWIN_MAPS
 from shared.types import Pixels

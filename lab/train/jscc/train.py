@@ -26,7 +26,8 @@ from lab.train.common.settings import FEATURES
 from lab.train.jscc import JsccSettings
 from lab.train.jscc.init import start_as_linear_code
 from shared.codecs import codec_class
-from shared.codecs.picture.jscc.codec import JsccCodec, JsccNetwork, reliability_of, to_unit_range
+from shared.codecs.picture.jscc.codec import JsccCodec
+from shared.codecs.picture.jscc.network import JsccNetwork, network_class, reliability_of, to_unit_range
 from shared.datasets.cifar100 import read_cifar100
 from shared.device import use_threads
 from shared.errors import InvalidSetting
@@ -133,7 +134,7 @@ def train_jscc(settings: JsccSettings) -> list[Row]:
     if not issubclass(kind, JsccCodec):
         raise InvalidSetting(f"codec {settings.name} has no network to train")
     torch.manual_seed(settings.seed)
-    pixels, network = read_cifar100(settings.data, "train").pixels, kind.network_class()
+    pixels, network = read_cifar100(settings.data, "train").pixels, network_class(kind.network_place)()
     start_as_linear_code(network, pixels)
     training = JsccTraining(network, pixels, settings)
     curves = fit(training, settings, f"seed{settings.seed}", settings.rounds, settings.patience)
@@ -152,7 +153,7 @@ def _write_card(kind: type[JsccCodec], settings: JsccSettings, curves: list[Row]
     }
     values = {
         "lengths": kind.lengths,
-        "parameters": sum(parameter.numel() for parameter in kind.network_class().parameters()),
+        "parameters": sum(parameter.numel() for parameter in network_class(kind.network_place)().parameters()),
         "rounds": len(curves),
         "best": max(curves, key=lambda row: row["validation_psnr_db"]),
         "queries": _QUERIES,

@@ -23,7 +23,7 @@ from lab.train.common.data import open_data
 from lab.train.common.fit import Training, fit
 from lab.train.common.output import export, write_card
 from lab.train.kbsc import KbscSettings
-from shared.codecs.embedding.kbsc import KbscNetwork
+from shared.codecs.embedding.kbsc_torch import KbscNetwork
 from shared.units import n0_from_snr_db
 
 TRAINING_SNRS_DB: Final = (-7.0, -4.0, 0.0, 4.0, 7.0, 10.0)

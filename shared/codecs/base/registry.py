@@ -25,10 +25,10 @@ EMBEDDING_CODECS = {
     "vq-digital": "shared.codecs.digital.vq:VqDigital",
 }
 PICTURE_CODECS = {
-    "deepjscc": "shared.codecs.picture.jscc.deepjscc:DeepJscc",
+    "deepjscc": "shared.codecs.picture.jscc.codec:DeepJscc",
     "hevc-ldpc": "shared.codecs.picture.ldpc:HevcLdpc",
     "jpeg-ldpc": "shared.codecs.picture.ldpc:JpegLdpc",
-    "swinjscc": "shared.codecs.picture.jscc.swinjscc:SwinJscc",
+    "swinjscc": "shared.codecs.picture.jscc.codec:SwinJscc",
     "webp-ldpc": "shared.codecs.picture.ldpc:WebpLdpc",
 }
 CODECS = EMBEDDING_CODECS | PICTURE_CODECS

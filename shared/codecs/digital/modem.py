@@ -9,7 +9,6 @@ from importlib.util import find_spec
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-import torch
 
 from shared.errors import InvalidSetting, NotFound
 from shared.types import Bits, Complex, Floats
@@ -59,12 +58,12 @@ class Modem:
         self._sent = symbols * mode.order
         self._coded = min(self._sent, 3 * mode.bits if mode.bits > _LONG_BITS else int(mode.bits / LOWEST_RATE))
         self._chain = _chain(mode, self._coded, self._sent == self._coded)
-        self._places = torch.arange(self._sent) % self._coded
+        self._places = np.arange(self._sent) % self._coded
 
     def modulate(self, bits: Bits) -> Complex:
         """Bits [B, K], 0 or 1, to symbols [B, n], complex64, with E|x|^2 = 1 over the constellation."""
-        coded = self._chain.encode(torch.from_numpy(bits).float())
-        x: Complex = self._chain.map(coded[:, self._places]).cpu().numpy().astype(np.complex64)
+        coded = self._chain.encode(as_tensor(bits.astype(np.float32)))
+        x: Complex = self._chain.map(coded[:, as_tensor(self._places)]).cpu().numpy().astype(np.complex64)
         return x
 
     def demodulate(self, x_hat: Complex, n0_eff: Floats, iterations: int = ITERATIONS) -> Bits:
@@ -73,9 +72,9 @@ class Modem:
         NaN in n0_eff is replaced by an estimate from the burst, the larger of two: E|x_hat|^2 - 1, which is accurate
         for strong noise, and the squared distance to the nearest points of the constellation, for weak noise.
         """
-        noise = torch.from_numpy(np.maximum(np.where(np.isnan(n0_eff), self._estimate(x_hat), n0_eff), _N0_FLOOR))
-        llr = self._chain.demap(torch.from_numpy(np.ascontiguousarray(x_hat)), noise)
-        summed = torch.zeros(len(llr), self._coded).index_add_(1, self._places, llr)
+        noise = as_tensor(np.maximum(np.where(np.isnan(n0_eff), self._estimate(x_hat), n0_eff), _N0_FLOOR))
+        llr = self._chain.demap(as_tensor(x_hat), noise)
+        summed = llr.new_zeros(len(llr), self._coded).index_add_(1, as_tensor(self._places), llr)
         bits: Bits = self._chain.decode(summed, num_iter=iterations).cpu().numpy().astype(np.uint8)
         return bits
 
@@ -85,6 +84,13 @@ class Modem:
         nearest = np.abs(x_hat[:, :, None] - self._chain.points).min(axis=2)
         estimate: Floats = np.maximum(moment, np.mean(nearest**2, axis=1))[:, None].astype(np.float32)
         return estimate
+
+
+def as_tensor(array: "np.ndarray[Any, Any]") -> Any:
+    """An array as torch's tensor, which Sionna takes. Torch is loaded with the first one: it takes seconds."""
+    from torch import from_numpy  # noqa: PLC0415
+
+    return from_numpy(np.ascontiguousarray(array))
 
 
 @lru_cache(maxsize=256)

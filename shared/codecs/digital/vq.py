@@ -14,7 +14,7 @@ from typing import ClassVar, Final, Self
 from pydantic import TypeAdapter
 
 from shared.codecs.base.contract import Codec, Decoded, DesignFading, DesignSnr, ModeSelector, fingerprint_of
-from shared.codecs.base.weight_files import holding_weights, read_weights, weights_path, write_rows
+from shared.codecs.base.weight_files import holding_weights, read_arrays, weights_path, write_rows
 from shared.codecs.digital.modem import Mode, modem_of, require_sionna
 from shared.codecs.digital.quantizer import Codebooks, ResidualQuantizer
 from shared.errors import DataLoss, NotFound
@@ -85,9 +85,9 @@ class VqDigital(ModeSelector[Embeddings, Decoded], Codec):
     def from_folder(cls, k: int, folder: Path) -> Self:
         """Read `words.safetensors` and `modes.json`."""
         path = folder / "words.safetensors"
-        tensors, metadata = read_weights(path, cls.name)
+        arrays, metadata = read_arrays(path, cls.name)
         with holding_weights(path, cls.name):
-            codebooks = Codebooks(*(tensors[name].numpy() for name in Codebooks._fields))
+            codebooks = Codebooks(*(arrays[name] for name in Codebooks._fields))
         return cls(k, codebooks, ModeTable.read(folder / "modes.json"), metadata.get("clip_fingerprint"))
 
     def encode(self, embeddings: Embeddings, snr_db: DesignSnr | None = None) -> Complex:

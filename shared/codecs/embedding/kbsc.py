@@ -7,61 +7,63 @@ It knows nothing of the SNR. Unlike its authors' code, power is normalized per b
 symbol come from the same image, and the receiver is not told the transmit scale.
 """
 
-import copy
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.nn.utils import fuse_linear_bn_eval
 
 from shared.codecs.base.contract import Codec, Decoded, DesignSnr
-from shared.codecs.base.weight_files import fingerprint_of_weights, holding_weights, read_weights, weights_path
+from shared.codecs.base.weight_files import fingerprint_of_weights, holding_weights, read_arrays, weights_path
+from shared.codecs.embedding.kbsc_shape import DIM, HIDDEN
 from shared.types import Complex, Embeddings, Floats
 
-DIM, HIDDEN = 512, 384
+if TYPE_CHECKING:
+    from shared.codecs.embedding.kbsc_torch import KbscNetwork
+
+_BATCH_NORM_EPSILON = 1e-5  # as torch has it
+_COUNTER = "num_batches_tracked"
 
 
-class KbscNetwork(nn.Module):
-    """Both halves of the codec. k: real latent dimensions, even."""
+class _Half(NamedTuple):
+    """Encoder or decoder, its BatchNorm merged into the Linear before it.
 
-    def __init__(self, k: int) -> None:
-        super().__init__()
-        self.k = k
-        self.encoder = nn.Sequential(nn.Linear(DIM, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, k), nn.BatchNorm1d(k))
-        self.decoder = nn.Sequential(nn.Linear(k, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, DIM), nn.BatchNorm1d(DIM))
+    inner: [HIDDEN, inputs]. inner_bias: [HIDDEN]. outer: [outputs, HIDDEN]. outer_bias: [outputs].
+    """
 
-    def fuse(self) -> Self:
-        """Merge each BatchNorm into the Linear before it: the same function in fewer steps. Only after training."""
-        self.encoder, self.decoder = _fused(self.encoder), _fused(self.decoder)
-        return self
+    inner: Floats
+    inner_bias: Floats
+    outer: Floats
+    outer_bias: Floats
 
-    def encode(self, embeddings: Tensor) -> Tensor:
-        """Symbols [B, k/2], complex64, of unit mean power per row, of embeddings [B, 512], float32."""
-        x = torch.view_as_complex(self.encoder(embeddings).unflatten(-1, (-1, 2)).contiguous())
-        return x / x.abs().square().mean(-1, keepdim=True).sqrt()
-
-    def decode(self, x_hat: Tensor) -> Tensor:
-        """Embeddings [B, 512], float32, of received symbols [B, k/2], complex64."""
-        decoded: Tensor = self.decoder(torch.view_as_real(x_hat).flatten(-2))
-        return decoded
+    def __call__(self, rows: Floats) -> Floats:
+        hidden: Floats = np.maximum(rows @ self.inner.T + self.inner_bias, 0)
+        out: Floats = hidden @ self.outer.T + self.outer_bias
+        return out
 
 
 class Kbsc(Codec):
-    """The trained network of one length."""
+    """The trained network of one length. network: the same in torch; None but after `in_torch`."""
 
     name: ClassVar[str] = "kbsc"
     lengths: ClassVar[tuple[int, ...]] = (16, 64, 256)
     default_k: ClassVar[int] = 64
+    network: "KbscNetwork | None" = None
 
-    def __init__(self, network: KbscNetwork, clip_fingerprint: str | None, device: str) -> None:
-        self.k = network.k
+    def __init__(self, arrays: Mapping[str, Floats], clip_fingerprint: str | None) -> None:
+        """arrays: parameters and statistics, by torch's names."""
+        self.k = len(arrays["encoder.3.weight"])
         self.clip_fingerprint = clip_fingerprint
-        self.device = device
-        self.fingerprint = fingerprint_of_weights(network.state_dict())
-        self.params = sum(parameter.numel() for parameter in network.parameters())  # as published
-        self.network = copy.deepcopy(network).to(device).eval().fuse()
+        counted: dict[
+            str, Any
+        ] = {  # torch counts batches as int64; the fingerprint is of the parameters as torch holds them
+            name: array.astype(np.int64) if name.endswith(_COUNTER) else array for name, array in arrays.items()
+        }
+        self.fingerprint = fingerprint_of_weights(counted)
+        learned = (array.size for name, array in arrays.items() if name.endswith(("weight", "bias")))
+        self.params = sum(learned)  # as published
+        self._arrays = arrays
+        self._encoder, self._decoder = _half(arrays, "encoder", DIM, self.k), _half(arrays, "decoder", self.k, DIM)
 
     @classmethod
     def load(cls, k: int, device: str) -> Self:
@@ -69,27 +71,46 @@ class Kbsc(Codec):
         return cls.from_file(weights_path(cls.name, f"k{k}.safetensors"), device)
 
     @classmethod
-    def from_file(cls, path: Path, device: str) -> Self:
-        """A network from a safetensors file whose metadata holds `k` and `clip_fingerprint`."""
-        state, metadata = read_weights(path, cls.name)
-        with holding_weights(path, cls.name):
-            network = KbscNetwork(int(metadata["k"]))
-            network.load_state_dict(state)
-        return cls(network, metadata.get("clip_fingerprint"), device)
+    def from_file(cls, path: Path, device: str) -> Self:  # noqa: ARG003 - see below
+        """A network from a safetensors file whose metadata holds `k` and `clip_fingerprint`.
 
-    @torch.inference_mode()
+        On any device it runs in numpy: it takes less time than the way to a GPU and back.
+        """
+        arrays, metadata = read_arrays(path, cls.name)
+        with holding_weights(path, cls.name):
+            codec = cls(arrays, metadata.get("clip_fingerprint"))
+            if codec.k != int(metadata["k"]):
+                raise ValueError(f"the metadata says k = {metadata['k']}, the arrays k = {codec.k}")
+        return codec
+
+    def in_torch(self) -> Self:
+        """See `BaseCodec.in_torch`."""
+        from shared.codecs.embedding.kbsc_torch import network_of  # noqa: PLC0415 - loads torch
+
+        return self._with(network=network_of(self._arrays))
+
     def encode(self, embeddings: Embeddings, snr_db: DesignSnr | None = None) -> Complex:  # noqa: ARG002
         """Symbols [B, k/2] of unit-length `embeddings`: [B, 512]."""
-        x: Complex = self.network.encode(torch.from_numpy(embeddings).to(self.device)).cpu().numpy()
-        return x
+        if self.network is not None:
+            return self.network.encode_arrays(embeddings)
+        x = np.ascontiguousarray(self._encoder(embeddings)).view(np.complex64)
+        power = np.mean(x.real**2 + x.imag**2, axis=-1, keepdims=True)
+        symbols: Complex = x / np.sqrt(power)
+        return symbols
 
-    @torch.inference_mode()
     def decode(self, x_hat: Complex, n0_eff: Floats) -> Decoded:  # noqa: ARG002 - SNR-blind
         """Embeddings of equalized symbols; the noise power is not used."""
-        decoded = self.network.decode(torch.from_numpy(np.ascontiguousarray(x_hat)).to(self.device))
-        return Decoded(decoded.float().cpu().numpy())
+        if self.network is not None:
+            return Decoded(self.network.decode_arrays(x_hat))
+        return Decoded(self._decoder(np.ascontiguousarray(x_hat, np.complex64).view(np.float32)))
 
 
-def _fused(half: nn.Sequential) -> nn.Sequential:
-    layers: list[Any] = list(half)
-    return nn.Sequential(*layers[:-2], fuse_linear_bn_eval(layers[-2], layers[-1]))
+def _half(arrays: Mapping[str, Floats], name: str, inputs: int, outputs: int) -> _Half:
+    """One half by its name. Raises KeyError for an absent array, ValueError for one of another shape."""
+    inner, outer = arrays[f"{name}.0.weight"], arrays[f"{name}.2.weight"]
+    norm = {part: arrays[f"{name}.3.{part}"] for part in ("weight", "bias", "running_mean", "running_var")}
+    if inner.shape != (HIDDEN, inputs) or outer.shape != (outputs, HIDDEN):
+        raise ValueError(f"layers of the {name} are {inner.shape} and {outer.shape}")
+    scale: Floats = norm["weight"] / np.sqrt(norm["running_var"] + np.float32(_BATCH_NORM_EPSILON))
+    bias: Floats = (arrays[f"{name}.2.bias"] - norm["running_mean"]) * scale + norm["bias"]
+    return _Half(inner, arrays[f"{name}.0.bias"], outer * scale[:, None], bias)

@@ -162,7 +162,7 @@ class Nested(Codec):
             return Decoded(*self._arrays.decode(latent, powers, self._log_prior))
         if self._mode == 1:
             return Decoded(self._in_torch().decode_analogue(latent, powers))
-        if self._arrays is not None and not has_torch():
+        if self._arrays is not None:
             return Decoded(*decode_any_noise(self._arrays, latent, powers, self._log_prior))
         return Decoded(*self._in_torch().decode(latent, powers, self._log_prior))
 
@@ -170,7 +170,7 @@ class Nested(Codec):
         """See `Codec.categories`; None for a burst that came without a category."""
         if self._mode == 1:
             return None
-        if self._arrays is None or has_torch():  # whose last bits confidences rest on
+        if self._arrays is None:
             return self._in_torch().log_categories(embeddings)
         return self._arrays.log_categories(np.asarray(embeddings, np.float32))
 

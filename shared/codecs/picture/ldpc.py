@@ -13,11 +13,10 @@ from functools import lru_cache
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
-import torch
 
 from shared.codecs.base.contract import DesignFading, DesignSnr, ModeSelector, fingerprint_of
 from shared.codecs.base.picture import GREY, SIDE, DecodedPictures, PictureCodec, check_pixels
-from shared.codecs.digital.modem import Modem, modem_of, require_sionna
+from shared.codecs.digital.modem import Modem, as_tensor, modem_of, require_sionna
 from shared.codecs.picture.formats import FORMATS, Format
 from shared.codecs.picture.link_adaptation import MCS, Adaptation, Mcs
 from shared.errors import InvalidSetting
@@ -160,14 +159,14 @@ def to_bytes(bits: Bits) -> bytes:
 def with_crc(messages: Bits) -> Bits:
     """Blocks [B, K] of messages [B, K - 24]."""
     encode, _ = _crc(messages.shape[1])
-    blocks: Bits = encode(torch.from_numpy(messages).float()).numpy().astype(np.uint8)
+    blocks: Bits = encode(as_tensor(messages.astype(np.float32))).numpy().astype(np.uint8)
     return blocks
 
 
 def checked(blocks: Bits) -> tuple[Bits, Bools]:
     """Messages [B, K - 24] of blocks [B, K], and whether each passes its CRC: [B]. 1 in 16 million passes wrongly."""
     _, decode = _crc(blocks.shape[1] - CRC_BITS)
-    messages, right = decode(torch.from_numpy(blocks).float())
+    messages, right = decode(as_tensor(blocks.astype(np.float32)))
     return messages.numpy().astype(np.uint8), right.numpy()[:, 0]
 
 

@@ -12,7 +12,8 @@ from lab.train.jscc import JsccSettings
 from lab.train.jscc.init import start_as_linear_code
 from lab.train.jscc.train import JsccTraining, Sent, carry, draw_channels
 from shared.codecs import codec_class
-from shared.codecs.picture.jscc.codec import JsccCodec, JsccNetwork, to_pixels, to_unit_range
+from shared.codecs.picture.jscc.codec import JsccCodec
+from shared.codecs.picture.jscc.network import JsccNetwork, network_class, to_pixels, to_unit_range
 from shared.types import Pixels
 from tests.tools.pictures import coarse_pictures
 
@@ -28,7 +29,7 @@ def network_of(name: str) -> JsccNetwork:
     torch.manual_seed(1)
     kind = codec_class(name)
     assert issubclass(kind, JsccCodec)
-    return kind.network_class()
+    return network_class(kind.network_place)()
 
 
 def mean_psnr_db(network: JsccNetwork, k: int, snr_db: float, pictures: Pixels) -> float:

@@ -10,7 +10,8 @@ from lab.data.codec_data import CodecData
 from lab.train.common.output import export
 from lab.train.kbsc import KbscSettings
 from lab.train.kbsc.train import awgn, retrieval, train_network
-from shared.codecs.embedding.kbsc import Kbsc, KbscNetwork
+from shared.codecs.embedding.kbsc import Kbsc
+from shared.codecs.embedding.kbsc_torch import KbscNetwork
 from tests.tools.embeddings import clustered_data
 
 

@@ -17,7 +17,7 @@ from shared.codecs.embedding.raw import Raw
 from shared.codecs.picture.link_adaptation import MCS
 from shared.errors import DataLoss, InvalidInput, InvalidSetting, InvalidSymbols, Mismatch, NotFound
 from shared.types import Embeddings
-from tests.tools.kbsc import network, saved
+from tests.tools.kbsc import codec_of, network, saved
 from tests.tools.paths import ROOT
 
 MODES = ROOT / "assets" / "vq-digital" / "modes.json"
@@ -33,7 +33,7 @@ def embeddings() -> Embeddings:
 @pytest.fixture(params=["raw", "kbsc-16", "kbsc-64", "kbsc-256"])
 def codec(request: pytest.FixtureRequest) -> Codec:
     name, _, k = request.param.partition("-")
-    return Raw() if name == "raw" else Kbsc(network(int(k)), "c0ffee", "cpu")
+    return Raw() if name == "raw" else codec_of(network(int(k)), "c0ffee")
 
 
 def test_symbols_have_unit_power_per_burst_whatever_the_length_of_the_embedding(codec, embeddings) -> None:
@@ -78,9 +78,17 @@ def test_kbsc_pairs_neighbours_of_one_latent(embeddings) -> None:
     made = network(16)
     with torch.inference_mode():
         latent = made.encoder(torch.from_numpy(embeddings)).numpy()
-    x = Kbsc(made, None, "cpu").encode(embeddings)
+    x = codec_of(made).encode(embeddings)
     scale = np.linalg.norm(latent, axis=1, keepdims=True) / np.sqrt(8)
     np.testing.assert_allclose(x * scale, latent[:, ::2] + 1j * latent[:, 1::2], rtol=1e-4, atol=1e-5)
+
+
+def test_kbsc_decodes_as_its_network(embeddings) -> None:
+    made = network(16)
+    x = codec_of(made).encode(embeddings)
+    with torch.inference_mode():
+        wanted = made.decode(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(codec_of(made).decode(x, np.ones(x.shape, np.float32)).embeddings, wanted, atol=1e-4)
 
 
 def test_pairing_is_undone() -> None:
@@ -93,8 +101,8 @@ def test_a_saved_network_is_the_same_codec(tmp_path: Path, embeddings) -> None:
     made = network()
     loaded = Kbsc.from_file(saved(tmp_path / "a.safetensors", made), "cpu")
     assert (loaded.k, loaded.clip_fingerprint) == (64, "c0ffee")
-    assert loaded.fingerprint == Kbsc(made, None, "cpu").fingerprint
-    assert np.array_equal(loaded.encode(embeddings), Kbsc(made, None, "cpu").encode(embeddings))
+    assert loaded.fingerprint == codec_of(made).fingerprint
+    assert np.array_equal(loaded.encode(embeddings), codec_of(made).encode(embeddings))
 
 
 def test_a_fingerprint_is_of_the_parameters_alone(tmp_path: Path) -> None:

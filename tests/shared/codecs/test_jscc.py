@@ -16,7 +16,8 @@ from lab.train.common.output import export
 from lab.train.jscc import JsccSettings
 from lab.train.jscc.init import start_as_linear_code
 from shared.codecs import codec_class
-from shared.codecs.picture.jscc.codec import JsccCodec, JsccNetwork, reliability_of
+from shared.codecs.picture.jscc.codec import JsccCodec
+from shared.codecs.picture.jscc.network import JsccNetwork, network_class, reliability_of
 from shared.errors import DataLoss, InvalidPicture, InvalidSetting, NotFound
 from shared.types import Complex, Pixels
 from shared.units import n0_from_snr_db
@@ -33,11 +34,16 @@ def kind_of(name: str) -> type[JsccCodec]:
 
 def network_of(name: str, seed: int = 1) -> JsccNetwork:
     torch.manual_seed(seed)
-    return kind_of(name).network_class()
+    return network_class(kind_of(name).network_place)()
 
 
 def codec_of(name: str, k: int = 512) -> JsccCodec:
-    return kind_of(name)(network_of(name), k, "cpu")
+    return kind_of(name).of_network(network_of(name), k, "cpu")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_codec_and_network_have_the_same_lengths(name: str) -> None:
+    assert kind_of(name).lengths == network_class(kind_of(name).network_place).lengths
 
 
 def noisy(x: Complex, snr_db: float, seed: int = 0) -> Complex:
@@ -157,7 +163,7 @@ def test_pictures_go_through_the_air_and_are_embedded() -> None:
     clip = load_choice(CLIP_TINY)
     network = network_of("swinjscc")
     start_as_linear_code(network, many_pictures)
-    sender, receiver = (kind_of("swinjscc")(copy.deepcopy(network), 512, "cpu") for _ in range(2))
+    sender, receiver = (kind_of("swinjscc").of_network(copy.deepcopy(network), 512, "cpu") for _ in range(2))
     scheme = PictureScheme(sender, receiver, clip)
     pixels = many_pictures[:40]
     quality = []

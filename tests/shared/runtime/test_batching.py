@@ -117,10 +117,10 @@ async def test_workers_work_side_by_side(worker) -> None:
     await batcher.stop()
 
 
-async def test_each_thread_is_initialized(worker) -> None:
+async def test_what_comes_before_a_batch_is_done_in_its_thread(worker) -> None:
     names: list[str] = []
     batcher: Batcher[int, int] = Batcher(
-        worker, 4, 0.0, "named", initializer=lambda: names.append(threading.current_thread().name)
+        worker, 4, 0.0, "named", before=lambda: names.append(threading.current_thread().name)
     )
     await batcher.submit(1, NEVER)
     await batcher.stop()

@@ -13,7 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from shared.codecs.picture.jscc.codec import JsccCodec, JsccNetwork
+from shared.codecs.picture.jscc.network import JsccNetwork
 
 MAPS, MAP_SIDE = 8, 8
 
@@ -43,14 +43,6 @@ class DeepJsccNetwork(JsccNetwork):
         known = reliability[:, :, None, None].expand(-1, 1, MAP_SIDE, MAP_SIDE)
         pictures: Tensor = self.decoder(torch.cat([maps, known], dim=1))
         return pictures
-
-
-class DeepJscc(JsccCodec):
-    """The trained network at one length."""
-
-    name: ClassVar[str] = "deepjscc"
-    lengths: ClassVar[tuple[int, ...]] = DeepJsccNetwork.lengths
-    network_class: ClassVar[type[JsccNetwork]] = DeepJsccNetwork
 
 
 def _down(inputs: int, outputs: int, stride: int = 1) -> list[nn.Module]:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from shared.codecs.picture.jscc.codec import LATENT, JsccCodec, JsccNetwork
+from shared.codecs.picture.jscc.network import LATENT, JsccNetwork
 
 PATCH, MERGE = 4, 2
 FINE, COARSE = 64, 128
@@ -78,14 +78,6 @@ class SwinJsccNetwork(JsccNetwork):
         tokens = self.coarse_decoder(self.decoder_modulation(self.from_maps(maps), _condition(reliability, k)))
         tokens = self.fine_decoder(_spread(self.expand(tokens), MERGE))
         return 0.5 + 0.5 * _spread(self.to_patch(tokens), PATCH).permute(0, 3, 1, 2)
-
-
-class SwinJscc(JsccCodec):
-    """The trained network at one length."""
-
-    name: ClassVar[str] = "swinjscc"
-    lengths: ClassVar[tuple[int, ...]] = SwinJsccNetwork.lengths
-    network_class: ClassVar[type[JsccNetwork]] = SwinJsccNetwork
 
 
 def _blocks(width: int, side: int) -> nn.Sequential:
