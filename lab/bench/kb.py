@@ -31,6 +31,7 @@ from shared.types import Doubles, Floats, Ints, Progress
 
 _NEIGHBOURS = 10
 _DURABLE_BATCH = 512
+_NO_GRAPH = 2048  # Milvus makes no graph of a segment of below 1,024
 _QUERY_BLOCK = 1_000_000  # blocks from here on are queries
 
 
@@ -117,7 +118,7 @@ def _until_searchable(directory: Path, settings: EngineSettings) -> dict[str, fl
         engine = knowledge_base.view.engine
         if not isinstance(engine, MilvusIndex):
             return {}
-        while engine.pending():
+        while engine.pending() > _NO_GRAPH:
             sleep(1)
     return {"graph_seconds": perf_counter() - started}
 
