@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import typer
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
-from cli.console import out
+from cli.console import complain, out
+from cli.lettering import Lettering
 from shared.datasets.decoding import decode_picture
 from shared.errors import InvalidSetting, NotFound, SemLinkError
 from shared.frame.delivery import Delivery
+from shared.printable import joined
 from shared.units import channel_name, decibels
 
 _SIDE: Final = 256  # of one picture, pixels
@@ -40,12 +42,13 @@ class Pair(NamedTuple):
 
 def draw_sheet(pairs: Sequence[Pair]) -> Image.Image:
     """One row for each pair, at most 50: sent, retrieved, and below them label, confidence and SNR."""
-    font = ImageFont.load_default(_FONT)
+    lettering = Lettering(_FONT)
     width, height = 2 * _SIDE + 3 * _MARGIN, _SIDE + 4 * _LINE + 2 * _MARGIN
     shown = pairs[:_MOST_ROWS]
     sheet = Image.new("RGB", (width, height * len(shown)), "white")
     for row, pair in enumerate(shown):
-        _draw_row(sheet, row * height + _MARGIN, pair, font)
+        _draw_row(sheet, row * height + _MARGIN, pair, lettering)
+    _tell_missing(lettering)
     return sheet
 
 
@@ -84,22 +87,30 @@ def _listen_to_terminal() -> None:
         raise InvalidSetting("--show asks the terminal on standard input, and there is none; use --save") from error
 
 
-def _draw_row(sheet: Image.Image, top: int, pair: Pair, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> None:
+def _tell_missing(lettering: Lettering) -> None:
+    if lettering.missing:
+        complain(
+            f"no font of this machine has {joined(lettering.missing)}: the picture names them by number, [U+...]; "
+            "install a font that has them, such as Noto"
+        )
+
+
+def _draw_row(sheet: Image.Image, top: int, pair: Pair, lettering: Lettering) -> None:
     delivery, draw = pair.delivery, ImageDraw.Draw(sheet)
     found = f"item {delivery.item_id}"
     for column, (title, file) in enumerate(((pair.name, pair.sent), (found, pair.thumbnail))):
         left = _MARGIN + column * (_SIDE + _MARGIN)
         sheet.paste(_tile(file), (left, top + _LINE))
-        draw.text((left, top), _fitting(draw, title, font), _FAINT, font)
+        lettering.draw(draw, (left, top), lettering.fitting(title, _SIDE), _FAINT)
     below = top + _LINE + _SIDE + _MARGIN // 2
     label = delivery.label or "(no label)"
     state = "" if delivery.accepted else f", not accepted: {delivery.reason}"
-    text = _fitting(draw, f"{label}   confidence {delivery.confidence:.2f}{state}", font, 2 * _SIDE)
-    draw.text((_MARGIN, below), text, _GOOD if delivery.accepted else _DOUBTFUL, font)
+    text = lettering.fitting(f"{label}   confidence {delivery.confidence:.2f}{state}", 2 * _SIDE)
+    lettering.draw(draw, (_MARGIN, below), text, _GOOD if delivery.accepted else _DOUBTFUL)
     channel = delivery.channel
     snr = f"{decibels(channel.snr_db_asked, '.1f')} asked, {decibels(channel.snr_db_achieved, '.1f')} achieved"
     line = f"{channel_name(channel.fading)}, SNR {snr}; {delivery.codec}, k = {delivery.k}"
-    draw.text((_MARGIN, below + _LINE), _fitting(draw, line, font, 2 * _SIDE), _INK, font)
+    lettering.draw(draw, (_MARGIN, below + _LINE), lettering.fitting(line, 2 * _SIDE), _INK)
 
 
 def _tile(file: bytes) -> Image.Image:
@@ -112,15 +123,3 @@ def _tile(file: bytes) -> Image.Image:
             return tile
         tile.paste(picture, ((_SIDE - picture.width) // 2, (_SIDE - picture.height) // 2))
     return tile
-
-
-def _fitting(
-    draw: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int = _SIDE
-) -> str:
-    """The text, cut where it would be wider than `width` pixels; Pillow's own font has no minus sign."""
-    text = text.replace("\N{MINUS SIGN}", "-")
-    if draw.textlength(text, font) <= width:
-        return text
-    while text and draw.textlength(f"{text}...", font) > width:
-        text = text[:-1]
-    return f"{text}..."

@@ -167,16 +167,20 @@ def knowledge_base(
     directory: Annotated[
         Path | None, typer.Option("--dir", help="Folder to build it in, and to keep it; else it is thrown away.")
     ] = None,
+    uri: Annotated[
+        str | None, typer.Option(help="Of engine milvus: a FILE.db for Milvus Lite, or http://HOST:19530.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Measure the knowledge base against the bare FAISS index inside it.
+    """Measure the knowledge base against the bare index inside it.
 
     Clustered vectors with class structure are stored and indexed; noisy ones are looked up, in a process of its own.
 
     - `semlink bench kb`
     - `semlink bench kb --items 1000000 --tune 0.99`
+    - `semlink bench kb --engine milvus --uri http://127.0.0.1:19530`
     """
-    plan = KnowledgeBaseBench(items, queries, snr_db, engine, tune, directory)
+    plan = KnowledgeBaseBench(items, queries, snr_db, engine, tune, directory, uri=uri)
     with progress("storing") as report:
         result = bench_knowledge_base(plan, report)
     _show(result, f"A knowledge base of {items} items", json)

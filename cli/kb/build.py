@@ -131,7 +131,10 @@ def _named(items: PictureSource | EmbeddingSource, name: str | None, fingerprint
         return None
     name, fingerprint = _said("clip", name, items.clip), _said("clip-fingerprint", fingerprint, items.clip_fingerprint)
     if name is None:
-        raise InvalidSetting("these embeddings do not say which CLIP made them; name it with --clip")
+        raise InvalidSetting(
+            "these embeddings do not say which CLIP made them: name it with --clip MODEL, such as ViT-B-32, and, where "
+            "its weights are not here, --clip-fingerprint HEX"
+        )
     return None if fingerprint is None else _Identity(name, fingerprint, items.dim)
 
 

@@ -4,7 +4,6 @@ They hold the parts `train`, `query` and `kb`, named by `splits` of an .npz or t
 always the same ones, are queries, and the others are what is learned from and the knowledge base at once.
 """
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -22,7 +21,6 @@ from shared.types import Embeddings, Ints
 _PARTS: Final = {"train": "train", "query": "query", "test": "query", "kb": "kb", "gallery": "kb", "index": "kb"}
 _QUERIES: Final = 10  # one of so many asks
 _LEAST: Final = 50
-_FEW_OF_A_LABEL: Final = 20
 
 
 class ClipName(NamedTuple):
@@ -88,17 +86,6 @@ class ReadySet:
             tests,  # type: ignore[arg-type]
         )
         return data if self.labelled else data.judged_by_item()
-
-    def warn_of_few(self) -> None:
-        """Say on standard error where labels have too few vectors for what is learned of them to be trusted."""
-        counts = np.unique(self.numbered(self.train).labels, return_counts=True)[1]
-        if self.labelled and np.median(counts) < _FEW_OF_A_LABEL:
-            print(
-                f"semlink: half of the {len(counts)} labels of {self.name} have at most {int(np.median(counts))} "
-                f"vectors to learn from; categories can be trusted from about {_FEW_OF_A_LABEL} on. Compare with "
-                "`semlink evaluate safe --features`, or learn without labels, --unlabelled",
-                file=sys.stderr,
-            )
 
 
 def nearest_items(queries: Embeddings, items: Embeddings) -> Ints:

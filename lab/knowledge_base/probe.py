@@ -1,9 +1,9 @@
 """Open a knowledge base in a process of its own and search it.
 
-`python -m lab.knowledge_base.probe DIR QUERIES.npy ENGINE`
+`python -m lab.knowledge_base.probe DIR QUERIES.npy ENGINE [URI]`
 
 Prints one JSON object: seconds to open, memory, times of single searches, and what was found. Of each query the
-knowledge base and the bare FAISS index inside it take turns at coming first.
+knowledge base and the bare index inside it take turns at coming first.
 """
 
 import json
@@ -23,10 +23,10 @@ from shared.types import Floats, Positions
 _WARM_UP = 20
 
 
-def probe(directory: Path, queries: Floats, engine: str) -> dict[str, Any]:
+def probe(directory: Path, queries: Floats, settings: EngineSettings) -> dict[str, Any]:
     """All that is measured."""
     before_bytes, start = _resident_bytes(), perf_counter()
-    with KnowledgeBase.open(directory, EngineSettings(name=engine, device="cpu")) as knowledge_base:
+    with KnowledgeBase.open(directory, settings) as knowledge_base:
         open_seconds = perf_counter() - start
         view = knowledge_base.view
         for query in queries[:_WARM_UP]:
@@ -71,7 +71,7 @@ def _served(view: View, query: Floats) -> Positions:
 
 
 def _bare(view: View, query: Floats) -> Positions:
-    """The engine alone, which is FAISS."""
+    """The engine alone."""
     return view.engine.search(query, VOTERS)[0]
 
 
@@ -86,4 +86,6 @@ def _peak_resident_bytes() -> int:
 
 
 if __name__ == "__main__":
-    json.dump(probe(Path(sys.argv[1]), np.load(sys.argv[2]), sys.argv[3]), sys.stdout)
+    _, given_directory, given_queries, name, *uri = sys.argv
+    chosen = EngineSettings(name=name, device="cpu", uri=uri[0] if uri else None)
+    json.dump(probe(Path(given_directory), np.load(given_queries), chosen), sys.stdout)

@@ -112,6 +112,11 @@ class KnowledgeBase:
         """A summary of its content."""
         return self._view.description
 
+    @property
+    def merging(self) -> bool:
+        """Whether a large delta is being merged into the bulk in the background."""
+        return self._merging.is_set()
+
     def require_clip(self, fingerprint: str) -> None:
         """Raise Mismatch unless the embeddings come from the CLIP model with this fingerprint."""
         origin, directory = self._view.store.origin, self._layout.directory

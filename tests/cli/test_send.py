@@ -102,6 +102,22 @@ def test_send_draws_sent_and_retrieved(link: LocalLink, cat: Path, tmp_path: Pat
     assert "--save" in refused.stderr
 
 
+def test_a_label_that_no_font_has_is_named_by_number_and_told(link: LocalLink, cat: Path, tmp_path: Path) -> None:
+    """Of a machine with or without CJK fonts: U+3FFF0 stands for nothing."""
+    at = ("--transmitter", link.transmitter, "--receiver", link.receiver)
+    label = run_json("send", cat, *at[:2], "--codec", "raw", "--snr-db", "30")["label"]
+    with KnowledgeBaseClient(link.receiver) as knowledge_base:
+        ids = [item.item_id for item in knowledge_base.list_items(label)]
+        knowledge_base.relabel(dict.fromkeys(ids, "\u732b\U0003fff0"))
+        try:
+            drawn = semlink("send", cat, *at, "--codec", "raw", "--snr-db", "30", "--save", tmp_path / "odd.png")
+        finally:
+            knowledge_base.relabel(dict.fromkeys(ids, label))
+    assert drawn.returncode == 0, drawn.stderr
+    assert "the picture names them by number" in drawn.stderr
+    assert (tmp_path / "odd.png").stat().st_size > 1000
+
+
 def test_open_hands_the_sheet_to_the_picture_viewer(link: LocalLink, cat: Path, tmp_path: Path) -> None:
     """The viewer is what `xdg-open` of the path starts; where there is none the error says where the picture is."""
     at = ("--transmitter", link.transmitter, "--receiver", link.receiver)

@@ -20,7 +20,7 @@ def semlink(*arguments: str | Path, **options: Any) -> subprocess.CompletedProce
     """Run the command as a user does; what it prints is read as UTF-8. options: of `subprocess.run`."""
     command = [sys.executable, "-m", "semlink", *map(str, arguments)]
     options = {"encoding": "utf-8"} | options
-    return subprocess.run(command, capture_output=True, timeout=120, check=False, **options)
+    return subprocess.run(command, capture_output=True, check=False, **({"timeout": 120} | options))
 
 
 def invoke(*arguments: object, columns: int = 80) -> Result:

@@ -106,7 +106,7 @@ def _serve(folder: Path, ports: dict[str, int]) -> None:
     server.start()
     pid = server.server_proc.pid
     try:
-        _wait_until_ready(server.webservice_port, pid)
+        _wait_until_ready(server.webservice_port, server.server_proc, folder)
         kept = {key: row[1] for key, row in config.configurable_items.items() if key.endswith("_port")}
         print(json.dumps({"pid": pid, "ports": kept}), flush=True)
         sys.stdin.read()
@@ -124,12 +124,13 @@ def _bound(port: int) -> socket.socket | None:
         return None
 
 
-def _wait_until_ready(port: int, pid: int) -> None:
+def _wait_until_ready(port: int, process: subprocess.Popen[bytes], folder: Path) -> None:
     health = f"http://127.0.0.1:{port}/healthz"
     end = monotonic() + _START_SECONDS
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while monotonic() < end:
-        os.kill(pid, 0)
+        if process.poll() is not None:  # its etcd always takes port 2380 for peers
+            raise RuntimeError(f"it ended at once; is there another Milvus on this machine? See {folder / 'logs'}")
         with suppress(OSError), opener.open(health, timeout=5) as answer:
             if b"OK" in answer.read():
                 return

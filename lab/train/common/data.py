@@ -26,7 +26,6 @@ def open_data(settings: EmbeddingSettings) -> tuple[ClipName, CodecData]:
 def _ready(settings: EmbeddingSettings) -> tuple[ClipName, CodecData]:
     fingerprint = settings.clip_fingerprint
     ready = open_ready(settings.features, ClipName("CLIP", fingerprint) if fingerprint else None)
-    ready.warn_of_few()
     data = ready.codec_data(settings.seed)
     labels = f"{len(data.collections)} labels" if data.labelled else "no labels"
     print(

@@ -15,6 +15,7 @@ from lab.train.common.data import open_data
 from lab.train.common.fit import Training, fit
 from lab.train.common.output import export, write_card
 from lab.train.label import LabelSettings
+from lab.train.nested.few import LENGTH, warn_of_few
 from lab.train.nested.source import fit_source
 from shared.codecs.embedding.label import Label
 from shared.errors import InvalidSetting
@@ -38,6 +39,7 @@ def train_label(settings: LabelSettings) -> None:
         run = f"k{k}-seed{settings.seed}-steps{settings.epochs * settings.steps}-{data.fingerprint}"
         tables[f"words_{k}"] = train_codewords(k, collections, settings, run)
     export(tables, settings, "tables.safetensors", clip_fingerprint=clip.fingerprint)
+    warn_of_few(Label.from_file(settings.out / "tables.safetensors", LENGTH), data)
     values = {"count": len(data.collections), "learned": data.describe(clip)}
     write_card("label/card.md.j2", settings, time.monotonic() - started, **values)
 

@@ -15,6 +15,7 @@ from lab.train.common.output import export, write_card
 from lab.train.common.scores import Row, by_snr, score_embeddings
 from lab.train.nested import NestedSettings
 from lab.train.nested.code import DESIGN_SNRS_DB, CodeParameters, CodeTraining, Material
+from lab.train.nested.few import LENGTH, warn_of_few
 from lab.train.nested.source import Source, find_clusters, fit_source
 from lab.train.nested.unlabelled import choose
 from shared.codecs.embedding.analogue import ALWAYS_DB, NEVER_DB, Analogue
@@ -33,6 +34,8 @@ def train_nested(settings: NestedSettings) -> list[Row]:
     model, analogue = fit_model(data, settings)
     tensors = model.state_dict() | ({} if analogue is None else analogue._asdict())
     export(tensors, settings, "model.safetensors", codec="nested", clip_fingerprint=clip.fingerprint)
+    if not settings.unlabelled:
+        warn_of_few(Nested.of_model(model, LENGTH, None, "cpu"), data)
     seconds = time.monotonic() - started
     codecs = [Nested.of_model(model, k, None, "cpu", analogue) for k in Nested.lengths]
     rows = score_embeddings(codecs, data.tests)

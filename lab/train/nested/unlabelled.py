@@ -21,7 +21,7 @@ from lab.train.nested import NestedSettings
 from lab.train.nested.code import DESIGN_SNRS_DB
 from receiver.decision import VOTERS, vote
 from receiver.knowledge_base.index.exact_search import exact_nearest
-from shared.codecs.base.contract import Decoded
+from shared.codecs.base.contract import Codec, Decoded
 from shared.codecs.embedding.analogue import ALWAYS_DB, LEAST, NEVER_DB, Analogue
 from shared.codecs.embedding.nested import Nested
 from shared.codecs.embedding.nested_model import NestedModel
@@ -33,12 +33,12 @@ from shared.units import n0_from_snr_db
 _SHARES: Final = (32, 8)
 """Learned vectors for each cluster, of the numbers of clusters that are tried."""
 _LEAST_CLUSTERS, _MOST_CLUSTERS = 32, 200
-_JUDGES: Final = 500
+JUDGES: Final = 500
 _AXES: Final = LENGTHS[-1]
 
 _GROUP: Final = 16
 """Learned vectors in a group that stands in for a label."""
-_ITEMS: Final = 2000
+ITEMS: Final = 2000
 _MORE_RIGHT, _FEWER_WRONG = 1.2, 0.9
 """The mode without clusters has to win by one of these: groups follow the strongest axes more than labels do."""
 
@@ -57,7 +57,7 @@ class Trial(NamedTuple):
 
 def make_trial(data: CodecData, seed: int) -> Trial:
     """Queries that were held out, items that were learned from."""
-    queries, items = held_out(data)[:_JUDGES], data.train.embeddings[:_ITEMS]
+    queries, items = held_out(data)[:JUDGES], data.train.embeddings[:ITEMS]
     count = max(2, min(len(data.train.labels) // _GROUP, _MOST_CLUSTERS))
     means = faiss.Kmeans(items.shape[1], count, niter=30, seed=seed + 1, spherical=True, verbose=False)
     means.train(np.concatenate([queries, data.train.embeddings]))
@@ -140,10 +140,11 @@ def plainly(k: int, analogue: Analogue) -> Nested:
 
 def quality(codecs: Mapping[int, Nested], trial: Trial) -> Quality:
     """The share of right answers of each length at each design SNR, over AWGN of known N0, designed for this SNR."""
-    return {k: np.array([_share_right(codec, trial, point) for point in DESIGN_SNRS_DB]) for k, codec in codecs.items()}
+    return {k: np.array([share_right(codec, trial, point) for point in DESIGN_SNRS_DB]) for k, codec in codecs.items()}
 
 
-def _share_right(codec: Nested, trial: Trial, snr_db: float) -> float:
+def share_right(codec: Codec, trial: Trial, snr_db: float) -> float:
+    """The share of queries that find an item of their group, over AWGN of known N0, designed for this SNR."""
     n0, rng = n0_from_snr_db(snr_db), np.random.default_rng(0)
     x = codec.encode(trial.queries, np.full(len(trial.queries), snr_db, np.float32))
     noise = rng.standard_normal((*x.shape, 2)).astype(np.float32).view(np.complex64)[..., 0] * (n0 / 2) ** 0.5

@@ -51,6 +51,7 @@ class MilvusIndex:
         self._collection = settings.collection or "semlink"
         self._client = _connect(settings.uri)
         self._items = 0
+        self._settled = False  # whether a search has seen all that this holds
 
     def __len__(self) -> int:
         return self._items
@@ -70,6 +71,7 @@ class MilvusIndex:
             self._client.flush(self._collection, timeout=_TIMEOUT_SECONDS)
             self._client.load_collection(self._collection, timeout=_TIMEOUT_SECONDS)
             self._items = self._count()
+        self._settled = False
 
     def search(self, queries: Floats, k: int) -> tuple[Positions, Floats]:
         """See `IndexEngine.search`."""
@@ -83,23 +85,30 @@ class MilvusIndex:
         return positions, squared
 
     def _search(self, queries: Floats, count: int) -> Any:
-        """Ask; a server that was started anew is first told to load the collection again."""
+        """Ask; a server that was started anew is first told to load the collection again.
+
+        The first search after a change or an error is of consistency level Strong: it waits until the server has seen
+        all changes, which takes up to 0.4 s. What it has seen stays, so later ones need not wait.
+        """
         from pymilvus import MilvusException  # noqa: PLC0415
 
         options = {
             "limit": count,
             "anns_field": "embedding",
             "search_params": {"metric_type": "L2"},
-            "consistency_level": "Strong",
             "timeout": _SEARCH_SECONDS,
         }
+        settled, self._settled = self._settled, False
+        level = "Session" if settled else "Strong"
         try:
-            return self._client.search(self._collection, data=list(queries), **options)
+            found = self._client.search(self._collection, data=list(queries), consistency_level=level, **options)
         except MilvusException as error:
             if error.code not in _NOT_LOADED:
                 raise
-        self._client.load_collection(self._collection, timeout=_TIMEOUT_SECONDS)
-        return self._client.search(self._collection, data=list(queries), **options)
+            self._client.load_collection(self._collection, timeout=_TIMEOUT_SECONDS)
+            found = self._client.search(self._collection, data=list(queries), consistency_level="Strong", **options)
+        self._settled = True
+        return found
 
     def clone(self) -> Self:
         """The same collection: additions are at positions that no other view uses yet."""
@@ -113,6 +122,7 @@ class MilvusIndex:
                 self._upsert(positions[part], embeddings[part])
             self._client.flush(self._collection, timeout=_TIMEOUT_SECONDS)
             self._items = self._count()
+        self._settled = False
 
     def save(self, path: Path) -> None:
         """Write one line of JSON that names the collection and what it holds."""
@@ -130,6 +140,19 @@ class MilvusIndex:
             self._items = self._count()
         if self._items < kept["items"]:
             raise RuntimeError(f"{self._collection} in {self._uri} has {self._items} of {kept['items']} items")
+        self._settled = False
+
+    def pending(self) -> int:
+        """Vectors that the collection holds and its graph does not yet: Milvus builds it after it has them."""
+        with self._reporting():
+            (name,) = self._client.list_indexes(self._collection)
+            about = self._client.describe_index(self._collection, name, timeout=_TIMEOUT_SECONDS)
+        return int(about["pending_index_rows"])
+
+    def drop(self) -> None:
+        """Remove the collection, with all that is in it."""
+        with self._reporting():
+            self._client.drop_collection(self._collection, timeout=_TIMEOUT_SECONDS)
 
     def _create(self, dim: int) -> None:
         from pymilvus import DataType  # noqa: PLC0415 - a second to import, and only this engine needs it

@@ -172,7 +172,7 @@ def test_damage_is_shown_and_a_snapshot_brings_the_folder_back(folder: Path) -> 
 def test_ready_embeddings_are_built_from(tmp_path: Path) -> None:
     np.savez(tmp_path / "ready.npz", embeddings=vectors(8), ids=[f"r{n}" for n in range(8)], labels=["r"] * 8)
     build = ("build", tmp_path / "ready.npz", "--out", tmp_path / "kb")
-    assert "name it with --clip" in str(refused(*build))
+    assert "name it with --clip MODEL" in str(refused(*build))
     built = said(*build, "--clip", "ViT-B-32", "--clip-fingerprint", "c0ffee", "--engine", "flat")
     assert (built["items"], built["labels"], built["resumed"]) == (8, 1, 0)
     described = said("info", tmp_path / "kb")

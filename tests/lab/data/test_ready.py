@@ -74,10 +74,3 @@ def test_what_is_refused_names_the_remedy(tmp_path: Path) -> None:
         open_ready(str(tmp_path / "zero.npy"), CLIP)
     with pytest.raises(InvalidInput, match="splits dev, train and no query"):
         open_ready(str(tmp_path / "odd.npz"), CLIP)
-
-
-def test_few_of_a_label_are_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for count, warned in ((200, True), (3000, False)):
-        save_cone(tmp_path / "cone.npz", count, 0.65, labels=20)
-        open_ready(str(tmp_path / "cone.npz")).warn_of_few()
-        assert ("can be trusted from about 20 on" in capsys.readouterr().err) == warned

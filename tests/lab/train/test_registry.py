@@ -37,7 +37,7 @@ def test_every_row_leads_to_a_function_and_settings_of_its_own_folders(name: str
         ("kbsc", CODEC),
         ("kbsc-authors", CODEC),
         ("nested", CODEC | {"--unlabelled", "--clusters", "--rounds"}),
-        ("label", CODEC),
+        ("label", CODEC | {"--epochs"}),
         ("vq-digital", CODEC - {"--runs"} | {"--bursts"}),
         ("deepjscc", COMMON | {"--rounds", "--threads", "--runs"}),
         ("digital-pictures", {"--data", "--out"}),

@@ -1,22 +1,32 @@
-"""The engine `milvus` on a real Milvus server that several receivers share: changed, killed, hanging."""
+"""The engine `milvus` on a real Milvus server that several receivers share: changed, killed, hanging, as in compose."""
 
+import re
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
+from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 pytest.importorskip("pymilvus", reason="pymilvus is not installed: pip install 'semlink[milvus]'")
 
+from client.knowledge_base import KnowledgeBaseClient
+from local.service_process import ServiceProcess
 from receiver.knowledge_base import EngineSettings, ItemRecord, KnowledgeBase, Origin, write_store
 from receiver.knowledge_base.index.milvus import MilvusIndex
 from receiver.knowledge_base.index.table import make_engine
 from shared.errors import Mismatch, SemLinkError, Unavailable
+from shared.frame.kb import NewItem
 from shared.types import Floats
 from tests.tools.array_vectors import ArrayVectors
 from tests.tools.milvus_server import MilvusProcess, require_milvus
+from tests.tools.paths import ROOT
 
 pytestmark = pytest.mark.slow
 DIM, ITEMS = 32, 1200
@@ -180,3 +190,66 @@ def test_a_collection_of_another_dimension_is_named(base: Path, settings: Engine
 def test_queries_of_another_clip_are_refused(base: Path, settings: EngineSettings) -> None:
     with KnowledgeBase.open(base, settings) as kb, pytest.raises(Mismatch, match="c0ffee"):
         kb.require_clip("0123456789abcdef")
+
+
+def test_only_the_first_search_waits_for_the_servers_clock(base: Path, settings: EngineSettings) -> None:
+    """Consistency Strong waits for the server's next time tick; what it saw stays seen."""
+    with KnowledgeBase.open(base, settings, writable=True) as kb:
+        engine = kb.view.engine
+        assert isinstance(engine, MilvusIndex)
+        assert not engine._settled
+        kb.view.nearest(vectors(1), 5)
+        assert engine._settled
+        grown = engine.clone()
+        grown.add(np.array([ITEMS]), vectors(1, seed=6))
+        assert (engine._settled, grown._settled) == (True, False)
+        assert grown.search(vectors(1, seed=6), 1)[0][0, 0] == ITEMS
+
+
+def services_of(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))["services"]
+    return found
+
+
+def test_receivers_run_with_the_environment_of_the_compose_override(
+    server: MilvusProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its builder, then three receivers; only host, folder and ports are this machine's."""
+
+    def here(value: str) -> str:
+        value = re.sub(r"\$\{SEMLINK_RECEIVER_KB_SOURCE:-drawn\}", "first:1:drawn", value)
+        value = re.sub(r"\$\{\w+:-(.*?)\}", r"\1", value)
+        return value.replace("http://milvus:19530", server.uri).replace("/kb", str(tmp_path / "kb"))
+
+    override = services_of("docker-compose.milvus.yml")
+    (line,) = override["knowledge_base"]["command"]
+    build = here(line).replace("semlink ", f"{sys.executable} -m semlink ", 1)
+    assert server.uri in build
+    for output in ("100 items", ""):  # the second time there is one
+        built = subprocess.run(["sh", "-c", build], cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
+        assert built.returncode == 0, built.stderr
+        assert output in built.stdout
+    environment = services_of("docker-compose.yml")["receiver"]["environment"] | override["receiver"]["environment"]
+    environment |= {"SEMLINK_RECEIVER_METRICS_PORT": "0"}
+    for name, value in environment.items():
+        if value is not None:
+            monkeypatch.setenv(name, here(value))
+    receivers = []
+    for number in range(3):
+        (tmp_path / str(number)).mkdir()
+        receivers.append(ServiceProcess("receiver", tmp_path / str(number)))
+        receivers[-1].start()
+    try:
+        for receiver in receivers:
+            receiver.wait_ready(monotonic() + 120)
+            with KnowledgeBaseClient(receiver.bound_address(monotonic() + 1)) as client:
+                about = client.describe()
+                assert about.engine == "milvus"
+                item = client.get_item("drawn/kb/00007")
+                assert client.search(3, embedding=item.embedding).hits[0].item_id == item.item_id
+                (refused,) = client.add([NewItem("new", "new", embedding=item.embedding)], about.clip_fingerprint)
+                assert "read" in str(refused.error)
+    finally:
+        for receiver in receivers:
+            receiver.terminate()
+            receiver.wait(10)
