@@ -1,6 +1,7 @@
 """`label` and `vq-digital` of one's own embeddings, from the command line: learned, served, sent by."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +22,13 @@ def run(*arguments: str | Path) -> str:
 @pytest.mark.timeout(900)
 def test_label_and_vq_digital_of_a_file_and_of_a_knowledge_base(tmp_path: Path) -> None:
     features, base, weights = tmp_path / "f.npz", tmp_path / "kb", tmp_path / "weights"
-    run("features", "first:2:drawn", "--split", "train", "--out", features)
+    run("features", "first:5:drawn", "--split", "train", "--out", features)
     run("kb", "build", features, "--out", base)
     said = run(
         *("train", "label", "--features", features, "--epochs", "1"),
         *("--out", weights / "label", "--runs", tmp_path / "runs"),
     )
-    assert "labels have at most 2 vectors; what label learns" in said
+    assert re.search(r"labels have at most \d vectors; what label learns", said)
     run("train", "vq-digital", "--features", base, "--bursts", "2", "--out", weights / "vq-digital")
     with np.load(features) as arrays:
         np.savez(tmp_path / "two.npz", **{name: arrays[name][:2] for name in ("embeddings", "ids")})
