@@ -64,7 +64,7 @@ def test_answers_of_a_bundle_are_those_of_the_torch_link(
         with SemLink(running.transmitter) as near, KnowledgeBaseClient(running.receiver) as far:
             described = near.describe()
             assert (described.engine, described.clip_fingerprint) == ("openvino", made.about.fingerprint)
-            assert {codec.codec for codec in described.codecs} == {"label", "nested", "raw"}
+            assert {codec.codec for codec in described.codecs} == {"kbsc", "label", "nested", "raw"}
             with pytest.raises((NotFound, Unavailable), match="no text tower"):
                 far.search(text="a star")
             with pytest.raises(NotFound, match="codec kbsc needs torch"):

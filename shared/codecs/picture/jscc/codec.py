@@ -17,7 +17,8 @@ import numpy as np
 from shared.codecs.base.contract import DesignSnr, known_noise, to_latent, to_symbols
 from shared.codecs.base.picture import DecodedPictures, PictureCodec, check_pixels
 from shared.codecs.base.weight_files import fingerprint_of_weights, read_arrays, weights_path
-from shared.errors import InvalidSetting
+from shared.device import NO_TORCH, has_torch
+from shared.errors import InvalidSetting, NotFound
 from shared.phy.receive.equalizer import EqualizerName
 from shared.types import Complex, Floats, Pixels
 
@@ -47,7 +48,9 @@ class JsccCodec(PictureCodec):
 
     @classmethod
     def load(cls, k: int, device: str) -> Self:
-        """The network that `semlink train NAME` wrote."""
+        """The network that `semlink train NAME` wrote. Raises NotFound without torch, which it runs in."""
+        if not has_torch():
+            raise NotFound(f"codec {cls.name} is a network that runs in torch, and {NO_TORCH}")
         return cls.from_file(weights_path(cls.name, "model.safetensors"), k, device)
 
     @classmethod
