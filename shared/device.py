@@ -19,6 +19,8 @@ NO_TORCH: Final = "torch is not installed here: pip install 'semlink[services]'"
 
 _GPU_FILES: Final = ("nvidia*", "nvhost*", "nvgpu*", "dxg", "kfd")
 """Of NVIDIA's drivers, of its boards, of Windows' subsystem for Linux, and of AMD's driver."""
+_CPU_INFO: Final = Path("/proc/cpuinfo")
+_BFLOAT16: Final = frozenset(("amx_bf16", "avx512_bf16", "bf16"))
 _of_thread = threading.local()
 
 
@@ -57,6 +59,20 @@ def _may_have_gpu() -> bool:
     if sys.platform != "linux":
         return True
     return any(list(Path("/dev").glob(name)) for name in _GPU_FILES)
+
+
+def processor() -> dict[str, str]:
+    """What Linux tells of the first processor core, such as `model name` and `flags`; nothing on other systems."""
+    text = _CPU_INFO.read_text(encoding="utf-8", errors="replace") if _CPU_INFO.exists() else ""
+    lines = (line.partition(":") for line in text.partition("\n\n")[0].splitlines())
+    return {name.strip(): value.strip() for name, _, value in lines}
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 itself, or that cannot be told; the others emulate it, slowly."""
+    told = processor()
+    features = told.get("flags", told.get("Features", ""))  # of x86, of ARM
+    return not features or not _BFLOAT16.isdisjoint(features.split())
 
 
 def use_threads(count: int | None) -> None:

@@ -18,6 +18,7 @@ from shared.clip.fastest import fastest
 from shared.clip.model import About, Clip, Engine
 from shared.clip.name import MODEL
 from shared.clip.openvino_engine import PRECISIONS, OpenVinoEngine, unavailable
+from shared.device import multiplies_bfloat16
 from shared.errors import DataLoss, InvalidSetting, NotFound
 from shared.types import Embeddings
 
@@ -87,7 +88,8 @@ def clip_of_bundle(folder: Path, precision: str = "auto") -> Clip:
     if precision not in ("auto", *PRECISIONS):
         raise InvalidSetting(f"{precision!r} is unknown; choose one of auto, {', '.join(PRECISIONS)}")
     engines: list[Engine] = []
-    for name in PRECISIONS if precision == "auto" else (precision,):
+    possible = PRECISIONS if multiplies_bfloat16() else ("float32",)
+    for name in possible if precision == "auto" else (precision,):
         try:
             engines.append(OpenVinoEngine(folder / IMAGE, name, about.fingerprint))
         except InvalidSetting:  # this processor has no bfloat16

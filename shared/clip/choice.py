@@ -11,6 +11,7 @@ from shared.clip.engine import ImageTower, TorchEngine
 from shared.clip.fastest import fastest
 from shared.clip.model import Engine
 from shared.clip.openvino_engine import OpenVinoEngine, converted, unavailable
+from shared.device import multiplies_bfloat16
 from shared.errors import InvalidSetting
 from shared.types import Pixels
 
@@ -45,6 +46,8 @@ def _makers(tower: ImageTower, engine: str, precision: str, fingerprint: str) ->
     gpu = tower.scale.is_cuda
     precisions = PRECISIONS[1:] if precision == "auto" else (precision,)
     if gpu and precision == "auto" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        precisions = ("float32",)
+    if not gpu and precision == "auto" and not multiplies_bfloat16():
         precisions = ("float32",)
     if engine != "openvino":
         for name in precisions:

@@ -13,20 +13,18 @@ import platform
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final
 
 import structlog
 
 from shared.clip.bundle import read_manifest, shipped_bundle
 from shared.clip.model import Clip, EmbedTexts
 from shared.clip.openvino_engine import OpenVinoEngine, ir_file_of, unavailable
+from shared.device import processor
 from shared.errors import InvalidSetting, SemLinkError
 from shared.files import put
 from shared.types import Embeddings
 
 log = structlog.get_logger()
-
-_CPU_INFO: Final = Path("/proc/cpuinfo")
 
 
 def kept_clip(engine: str, precision: str) -> Clip | None:
@@ -102,8 +100,6 @@ def _version(package: str) -> str:
 
 def _processor() -> str:
     """Its name, and the instructions that it has."""
-    lines = _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines() if _CPU_INFO.exists() else []
-    told = dict(line.split(":", 1) for line in lines[:40] if ":" in line)
-    named = {name.strip(): value.strip() for name, value in told.items()}
-    flags = hashlib.sha256(named.get("flags", "").encode()).hexdigest()[:8]
-    return f"{named.get('model name', platform.processor())} {flags}"
+    told = processor()
+    flags = hashlib.sha256(told.get("flags", "").encode()).hexdigest()[:8]
+    return f"{told.get('model name', platform.processor())} {flags}"

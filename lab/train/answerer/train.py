@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from lab.train.answerer import AnswererSettings
 from lab.train.common.fit import Training, fit, moving_average
 from lab.train.common.output import export, write_card
+from lab.train.common.precision import mixed_precision
 from shared.codecs.answerers.answerer import Answerer, cells_of, to_unit_range
 from shared.codecs.answerers.network import CELLS, AnswererNetwork
 from shared.datasets.drawn import SHAPES
@@ -89,7 +90,7 @@ class AnswererTraining(Training):
 
     def training_step(self, batch: Lesson, _: int) -> Tensor:
         """See the loss above."""
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed_precision(self.device):
             thought, cells = self.network(batch.pictures, batch.words, batch.scene)
             names = self.network.naming(cells).float()
         answers = F.cross_entropy(thought.logits, batch.answer, label_smoothing=_SMOOTHING)

@@ -24,6 +24,7 @@ from lab.train.clip import ClipSettings
 from lab.train.clip.losses import caption_to_picture, picture_to_caption, picture_to_picture
 from lab.train.common.fit import Training, fit, moving_average
 from lab.train.common.output import export, write_card
+from lab.train.common.precision import mixed_precision
 from shared.clip.name import MODEL
 from shared.clip.preprocess import make_preprocess
 from shared.clip.tower import register_clip_tiny
@@ -84,7 +85,7 @@ class ClipTraining(Training):
         images = (pixels.to(memory_format=torch.channels_last).float() / 255 - self._mean) / self._std
         if side is not None:
             images = interpolate(images, size=side, mode="bilinear", antialias=True)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed_precision(self.device):
             features = model.encode_image(images)
         return normalize(features.float(), dim=1)
 

@@ -21,6 +21,7 @@ from lab.data.features import CLIP_TINY
 from lab.evaluate.data import open_test_set
 from lab.train.common.fit import Training, fit, moving_average
 from lab.train.common.output import export, write_card
+from lab.train.common.precision import mixed_precision
 from lab.train.common.scores import Row, by_snr, score_pictures
 from lab.train.common.settings import FEATURES
 from lab.train.jscc import JsccSettings
@@ -80,7 +81,7 @@ class JsccTraining(Training):
 
     def training_step(self, batch: Sent, _: int) -> Tensor:
         """Mean squared error."""
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed_precision(self.device):
             return self.logged(mse_loss(carry(self.network, batch), batch.pictures))
 
     def on_train_batch_end(self, *_: Any) -> None:

@@ -19,6 +19,7 @@ from lab.evaluate.ask.questions import answered
 from lab.train.answerer.train import Lesson, lesson
 from lab.train.common.fit import Training, fit, moving_average
 from lab.train.common.output import export, write_card
+from lab.train.common.precision import mixed_precision
 from lab.train.uo_isc import UoIscSettings
 from lab.train.uo_isc import losses as lost
 from lab.train.uo_isc.adversary import Critic, error_of_critic, error_of_deception
@@ -68,7 +69,7 @@ class UoIscTraining(Training):
         """See the loss above."""
         judge, step = self._judge[0].to(self.device), self.current_epoch * self.steps + _
         pictures = batch.pictures[batch.scene]
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed_precision(self.device):
             with torch.no_grad():
                 features = features_of(judge, pictures, batch.words)
                 relevance = relevance_in(judge, features)
@@ -102,7 +103,7 @@ class UoIscTraining(Training):
     def _seen(self, rebuilt: Tensor, features: Features, weights: Tensor, weight: float) -> Tensor:
         """What the judge sees in rebuilt pictures against the originals."""
         judge = self._judge[0]
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed_precision(self.device):
             again = judge.maps(lost.disturbed(rebuilt))
             loss = _MAPS * sum(
                 (lost.error_of_maps(one, other, weights) for one, other in zip(again, features[:2], strict=True)),
