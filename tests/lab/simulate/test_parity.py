@@ -30,6 +30,7 @@ from shared.errors import Lost
 from shared.frame.delivery import REQUIRED_POSTERIOR, Harq, SendRequest
 from shared.phy import ChannelSettings
 from shared.phy.conditions.schedule import Schedule
+from shared.runtime.threads import use_one_numpy_thread
 from tests.tools.own_codecs import own_codecs
 from tests.tools.schedules import OFDM, SINGLE_CARRIER
 
@@ -97,7 +98,8 @@ def knowledge_base(live: LocalLink) -> Iterator[KnowledgeBase]:
 def receiver(
     live: LocalLink, clip: Clip, shelf: CodecShelf, knowledge_base: KnowledgeBase
 ) -> Iterator[ReceivePipeline]:
-    """With as many threads of torch as the live one: what codecs say of all items depends on them in its last bits."""
+    """With as many threads of torch and numpy as the live one: sums depend on them in their last bits."""
+    use_one_numpy_thread()
     settings, before = ReceiverSettings(kb=live.plan.knowledge_base), torch.get_num_threads()
     use_threads(settings.threads)
     yield ReceivePipeline(settings, shelf, knowledge_base, lambda pixels: embed_pictures(pixels, clip))
