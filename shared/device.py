@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 DEVICES = ("auto", "cpu", "cuda")
 NO_TORCH: Final = "torch is not installed here: pip install 'semlink[services]'"
-
-
 _GPU_FILES: Final = ("nvidia*", "nvhost*", "nvgpu*", "dxg", "kfd")
 """Of NVIDIA's drivers, of its boards, of Windows' subsystem for Linux, and of AMD's driver."""
 _CPU_INFO: Final = Path("/proc/cpuinfo")
@@ -40,10 +38,8 @@ def device_type(device: str) -> str:
     """`cpu` or `cuda`, for a device named as for `resolve_device`; `auto` is the processor where torch is not there."""
     if device not in DEVICES:
         raise InvalidSetting(f"Device {device!r} is unknown; choose one of {', '.join(DEVICES)}.")
-    if device == "cpu" or (device == "auto" and not has_torch()):
-        return "cpu"
-    if device == "auto" and not _may_have_gpu():
-        return "cpu"  # and torch, which takes seconds to load, need not be asked
+    if device == "cpu" or (device == "auto" and not (has_torch() and _may_have_gpu())):
+        return "cpu"  # and torch, which takes seconds to load, is not asked
     if not has_torch():
         raise InvalidSetting(f"Device 'cuda' was asked for, but {NO_TORCH}; choose 'auto' or 'cpu'.")
     import torch  # noqa: PLC0415

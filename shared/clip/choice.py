@@ -45,9 +45,8 @@ def choose_engine(tower: ImageTower, example: Pixels, engine: str, precision: st
 def _makers(tower: ImageTower, engine: str, precision: str, fingerprint: str) -> Iterator[Callable[[], Engine]]:
     gpu = tower.scale.is_cuda
     precisions = PRECISIONS[1:] if precision == "auto" else (precision,)
-    if gpu and precision == "auto" and not torch.cuda.is_bf16_supported(including_emulation=False):
-        precisions = ("float32",)
-    if not gpu and precision == "auto" and not multiplies_bfloat16():
+    multiplies = torch.cuda.is_bf16_supported(including_emulation=False) if gpu else multiplies_bfloat16()
+    if precision == "auto" and not multiplies:
         precisions = ("float32",)
     if engine != "openvino":
         for name in precisions:

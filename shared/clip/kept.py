@@ -37,7 +37,7 @@ def kept_clip(engine: str, precision: str) -> Clip | None:
     if found is None or not ir_file.is_file():
         return None
     try:
-        return Clip(about, "cpu", OpenVinoEngine(ir_file, found, about.fingerprint), embed_texts)
+        return Clip(about, "cpu", OpenVinoEngine(ir_file, found, about.fingerprint), _embed_texts)
     except InvalidSetting as error:
         log.warning("what is kept of CLIP cannot be used; it is made again", reason=str(error))
         return None
@@ -63,7 +63,7 @@ def _texts() -> EmbedTexts:
     return tiny_texts()
 
 
-def embed_texts(texts: list[str]) -> Embeddings:
+def _embed_texts(texts: list[str]) -> Embeddings:
     """By the text tower, which is loaded with the first text, and torch with it."""
     return _texts()(texts)
 

@@ -54,9 +54,8 @@ class Kbsc(Codec):
         """arrays: parameters and statistics, by torch's names."""
         self.k = len(arrays["encoder.3.weight"])
         self.clip_fingerprint = clip_fingerprint
-        counted: dict[
-            str, Any
-        ] = {  # torch counts batches as int64; the fingerprint is of the parameters as torch holds them
+        # The fingerprint is of the arrays as torch holds them, which counts batches as int64.
+        counted: dict[str, Any] = {
             name: array.astype(np.int64) if name.endswith(_COUNTER) else array for name, array in arrays.items()
         }
         self.fingerprint = fingerprint_of_weights(counted)
