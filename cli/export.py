@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -10,6 +10,9 @@ from cli.console import answer, out
 from cli.options import Download, Json
 from shared.clip.export import write_bundle
 from shared.clip.name import MODEL
+from shared.files import read_regular, readable
+
+_MOST_WORDS_BYTES: Final = 1 << 20
 
 
 def export(
@@ -22,9 +25,13 @@ def export(
     download: Download = False,
     licence: Annotated[str, typer.Option(help="Licence of CLIP's weights, noted in the manifest.")] = "",
     codecs: Annotated[bool, typer.Option(help="With the weights of the codecs that were trained on it.")] = True,
+    words: Annotated[
+        Path | None,
+        typer.Option(help="A text: the text tower knows its words alone, and is smaller.", metavar="FILE"),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Write a bundle: CLIP's image tower as an OpenVINO model, the codecs' weights, and a manifest.
+    """Write a bundle: CLIP's two towers as OpenVINO models, the codecs' weights, and a manifest.
 
     Transmitter and receiver run from it without torch and open_clip: `pip install 'semlink[edge]'`, and the folder.
 
@@ -33,7 +40,15 @@ def export(
     - `semlink up --bundle bundle`
     """
     own = "Apache-2.0" if (clip, weights) == (MODEL, None) else "see the publisher of the weights"
-    manifest = write_bundle(directory, clip, weights, download=download, licence=licence or own, codecs=codecs)
+    known = None if words is None else _text_of(words)
+    manifest = write_bundle(
+        directory, clip, weights, download=download, licence=licence or own, codecs=codecs, words=known
+    )
     size = sum((directory / name).stat().st_size for name in manifest.files)
     found = {"bundle": str(directory), "bytes": size, **asdict(manifest)}
     answer(json, found, lambda: out.print(f"{directory}: {clip} {manifest.about.fingerprint}, {size / 1e6:.1f} MB"))
+
+
+def _text_of(file: Path) -> str:
+    with readable(f"{file} is no text that can be read"):
+        return read_regular(file, _MOST_WORDS_BYTES).decode()

@@ -20,7 +20,10 @@ class Features(TypedDict):
 
 
 class Exported(TypedDict):
-    """`semlink export`. bytes: of all files. about: of CLIP. files: SHA-256 of each, by its path in the bundle."""
+    """`semlink export`. bytes: of all files. about: of CLIP. files: SHA-256 of each, by its path in the bundle.
+
+    words: that the text tower knows; null for all.
+    """
 
     bundle: str
     bytes: int
@@ -28,6 +31,7 @@ class Exported(TypedDict):
     files: dict[str, str]
     licence: str
     version: str
+    words: list[str] | None
 
 
 class Measured(TypedDict):

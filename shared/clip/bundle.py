@@ -2,6 +2,8 @@
 
 BUNDLE/manifest.json       what it holds, with checksums
        image.xml, .bin     image tower, from bytes to unit vectors
+       text.xml, .bin      text tower, from tokens to unit vectors, and
+       tokenizer.json      what makes tokens of a sentence; both only for CLIP's standard tokenizer
        codecs/             weights of the codecs that were trained on this CLIP, as in assets
 """
 
@@ -18,6 +20,7 @@ from shared.clip.fastest import fastest
 from shared.clip.model import About, Clip, Engine
 from shared.clip.name import MODEL
 from shared.clip.openvino_engine import PRECISIONS, OpenVinoEngine, unavailable
+from shared.clip.texts import TEXT, BundledTexts
 from shared.device import multiplies_bfloat16
 from shared.errors import DataLoss, InvalidSetting, NotFound
 from shared.types import Embeddings
@@ -25,17 +28,21 @@ from shared.types import Embeddings
 MANIFEST: Final = "manifest.json"
 IMAGE: Final = "image.xml"
 CODECS: Final = "codecs"
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a bundle holds. files: SHA-256 of each, by path. licence: of CLIP's weights, as far as it is known."""
+    """What a bundle holds. files: SHA-256 of each, by path. licence: of CLIP's weights, as far as it is known.
+
+    words: that its text tower knows, where these are not all.
+    """
 
     about: About
     files: dict[str, str]
     licence: str
     version: str
+    words: tuple[str, ...] | None = None
 
     def write(self, folder: Path) -> None:
         """Write it into the bundle."""
@@ -63,7 +70,8 @@ def read_manifest(folder: Path) -> Manifest:
         found = json.loads(path.read_text(encoding="utf-8"))
         if found["format"] != _FORMAT:
             raise ValueError(f"it has format {found['format']}, this version reads {_FORMAT}")
-        manifest = Manifest(About(**found["about"]), dict(found["files"]), found["licence"], found["version"])
+        words = None if found["words"] is None else tuple(found["words"])
+        manifest = Manifest(About(**found["about"]), dict(found["files"]), found["licence"], found["version"], words)
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise DataLoss(f"{path} is no manifest of a bundle: {error}; export it again") from error
     for name, digest in manifest.files.items():
@@ -82,7 +90,8 @@ def digest_of(path: Path) -> str:
 
 def clip_of_bundle(folder: Path, precision: str = "auto") -> Clip:
     """The CLIP of a bundle, on the processor. precision: `float32`, `bfloat16`, or `auto` for the faster."""
-    about = read_manifest(folder).about
+    manifest = read_manifest(folder)
+    about = manifest.about
     if reason := unavailable():
         raise NotFound(f"a bundle runs in OpenVINO, and {reason}")
     if precision not in ("auto", *PRECISIONS):
@@ -97,9 +106,13 @@ def clip_of_bundle(folder: Path, precision: str = "auto") -> Clip:
                 raise
     side = about.settings["size"]
     example = np.full((8, *([side] * 2 if isinstance(side, int) else side), 3), 128, np.uint8)
-    return Clip(about, "cpu", fastest(engines, example), _no_texts)
+    texts = BundledTexts(folder, manifest.words) if TEXT in manifest.files else _no_texts
+    return Clip(about, "cpu", fastest(engines, example), texts)
 
 
 def _no_texts(_: list[str]) -> Embeddings:
     """Stands in for the text tower. Raises NotFound."""
-    raise NotFound("a bundle holds no text tower: start this service without --bundle, with torch installed")
+    raise NotFound(
+        "this bundle holds no text tower, since its tokenizer is not CLIP's own: start this service without --bundle, "
+        "with torch installed"
+    )

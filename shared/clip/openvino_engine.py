@@ -1,4 +1,4 @@
-"""An image tower run by OpenVINO on a processor.
+"""Towers of CLIP run by OpenVINO on a processor.
 
 torch module --torch.export, any batch size--> ir_file, kept by fingerprint --compile, kept too--> engine
 
@@ -143,6 +143,21 @@ def export_tower(tower: "ImageTower", file: Path) -> None:
     _openvino().save_model(_convert(tower), file, compress_to_fp16=True)
 
 
+def save_texts(tower: Any, context: int, file: Path) -> None:
+    """Write a text tower, from tokens [B, context], int64, in OpenVINO's format, weights in half precision."""
+    import torch  # noqa: PLC0415 - what is converted is torch's
+
+    model = _converted(tower, torch.zeros(2, context, dtype=torch.int64))
+    model.reshape([-1, context])
+    _openvino().save_model(model, file, compress_to_fp16=True)
+
+
+def compiled_texts(file: Path) -> Any:
+    """A text tower that was saved, ready to infer, in float32."""
+    options = {"INFERENCE_PRECISION_HINT": _HINTS["float32"], "INFERENCE_NUM_THREADS": thread_count()}
+    return _openvino().Core().compile_model(file, "CPU", options).create_infer_request()
+
+
 def _can_be_made(folder: Path) -> bool:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -155,14 +170,20 @@ def _convert(tower: "ImageTower") -> Any:
     """The tower as OpenVINO's model, for any batch size."""
     import torch  # noqa: PLC0415 - what is converted is torch's
 
-    batch = torch.export.Dim("batch", min=1, max=_LARGEST_BATCH)
     size = tower.image_size
-    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
-    program = torch.export.export(tower.eval(), (example,), dynamic_shapes=({0: batch},))
-    with without_warnings():  # of operations that this version of torch does not have
-        model = _openvino().convert_model(program)
+    model = _converted(tower.eval(), torch.zeros(2, size, size, 3, dtype=torch.uint8))
     model.reshape([-1, size, size, 3])
     return model
+
+
+def _converted(tower: Any, example: Any) -> Any:
+    """A torch module as OpenVINO's model. example: a batch of two of what it takes."""
+    import torch  # noqa: PLC0415
+
+    batch = torch.export.Dim("batch", min=1, max=_LARGEST_BATCH)
+    program = torch.export.export(tower, (example,), dynamic_shapes=({0: batch},))
+    with without_warnings():  # of operations that this version of torch does not have
+        return _openvino().convert_model(program)
 
 
 def _keep(model: Any, ir_file: Path) -> None:

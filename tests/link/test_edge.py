@@ -13,7 +13,7 @@ from shared.clip.bundle import read_manifest, shipped_bundle
 from shared.clip.export import write_bundle
 from shared.clip.openvino_engine import unavailable
 from shared.datasets import open_source
-from shared.errors import DataLoss, InvalidSetting, NotFound, Unavailable
+from shared.errors import DataLoss, InvalidSetting, NotFound
 from tests.tools.paths import ROOT
 
 if unavailable():
@@ -65,8 +65,7 @@ def test_answers_of_a_bundle_are_those_of_the_torch_link(
             described = near.describe()
             assert (described.engine, described.clip_fingerprint) == ("openvino", made.about.fingerprint)
             assert {codec.codec for codec in described.codecs} == {"kbsc", "label", "nested", "raw"}
-            with pytest.raises((NotFound, Unavailable), match="no text tower"):
-                far.search(text="a star")
+            assert far.search(text="a red star").hits[0].label == "red star"
             picture = next(iter(open_source("drawn", "query"))).encoded()
             assert near.send(picture, codec="kbsc").codec == "kbsc"
             with pytest.raises(NotFound, match="codec deepjscc is a network that runs in torch"):
@@ -86,8 +85,8 @@ def test_the_shipped_bundle_is_whole_and_has_the_fingerprint_of_the_shipped_weig
 def test_what_is_no_bundle_is_said(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"there is no bundle in .*semlink export"):
         read_manifest(tmp_path)
-    for name in ("manifest.json", "image.xml", "image.bin"):
-        (tmp_path / name).write_bytes((shipped_bundle() / name).read_bytes())
+    for file in shipped_bundle().iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
     read_manifest(tmp_path)
     (tmp_path / "image.bin").write_bytes(b"other weights")
     with pytest.raises(DataLoss, match=r"image\.bin is not the file that was exported"):
