@@ -6,7 +6,7 @@ import sys
 import threading
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from shared.errors import InvalidSetting
 
@@ -80,7 +80,7 @@ def use_threads(count: int | None) -> None:
     if count is None:
         return
     _of_thread.count = count
-    if (loaded := sys.modules.get("torch")) is not None:
+    if (loaded := _loaded_torch()) is not None:
         loaded.set_num_threads(count)
 
 
@@ -88,8 +88,14 @@ def thread_count() -> int:
     """Processor threads that a model may take: what `use_threads` set, torch's number, or one for each core."""
     if (count := getattr(_of_thread, "count", None)) is not None:
         return int(count)
-    loaded = sys.modules.get("torch")
+    loaded = _loaded_torch()
     return int(loaded.get_num_threads()) if loaded is not None else len(os.sched_getaffinity(0))
+
+
+def _loaded_torch() -> Any:
+    """Torch where it is loaded; None also while another thread is importing it, and half of it is missing."""
+    loaded = sys.modules.get("torch")
+    return None if getattr(getattr(loaded, "__spec__", None), "_initializing", False) else loaded
 
 
 def hardware() -> str:

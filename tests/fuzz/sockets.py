@@ -3,14 +3,15 @@
     python -m tests.fuzz.sockets SECONDS [SEED]
 
 Half of the time all methods are attacked; then those of the role `send` alone, and what the innocent client feels of it
-is measured: an operator may slow the link down, a sender may not. Exit status 1 where something was broken.
+is measured: an operator may slow the link down, a sender may not. The attacker leaves the processor to the services and
+to the innocent client, as one on another machine would. Exit status 1 where something was broken.
 """
 
 import asyncio
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -20,18 +21,16 @@ from typing import Any, Final
 import numpy as np
 import psutil
 
-from cli.demo.run import demo_pictures
-from client import AsyncSemLink
 from local.supervisor import LinkPlan, LocalLink
 from protos.semlink.v1 import channel_pb2, link_pb2, transmitter_pb2
 from protos.semlink.v1 import knowledge_base_pb2 as kb
 from protos.semlink.v1.channel_pb2_grpc import ChannelStub
-from shared.errors import SemLinkError
 from shared.frame.burst import CodecSpec
 from shared.security.roles import RULES
 from shared.wire import from_message
 from shared.wire.link import burst_to_wire
 from tests.fuzz.attack import Attack, Examples
+from tests.fuzz.innocent import Innocent, Met
 from tests.fuzz.messages import METHODS, example_requests, request_of
 from tests.tools.knowledge_base import vectors
 from tests.tools.rpc import dialled, make_burst
@@ -41,6 +40,7 @@ _SOURCE: Final = "first:3:drawn"
 _QUICK: Final = ("raw", "nested", "kbsc", "label")
 _TASKS: Final = 16
 _P99_SECONDS: Final = 1.0
+_NICE: Final = 15
 _GROWTH: Final = 1.10
 _SERVICES: Final = {
     "Transmitter": "transmitter",
@@ -48,32 +48,6 @@ _SERVICES: Final = {
     "Receiver": "receiver",
     "KnowledgeBase": "receiver",
 }
-
-
-class Innocent:
-    """A client that sends a picture every 100 ms. seconds: of each answer. errors: that it met."""
-
-    def __init__(self, address: str) -> None:
-        self.seconds: list[float] = []
-        self.errors: list[SemLinkError] = []
-        self._address, self._picture = address, demo_pictures(1)[0].encoded()
-
-    async def run(self) -> None:
-        """For ever."""
-        async with AsyncSemLink(self._address, timeout=30) as client:
-            while True:
-                start = monotonic()
-                try:
-                    await client.send(self._picture)
-                    self.seconds.append(monotonic() - start)
-                except SemLinkError as error:
-                    self.errors.append(error)
-                await asyncio.sleep(0.1)
-
-    @property
-    def p99(self) -> float:
-        """Seconds; infinite without an answer."""
-        return float(np.quantile(self.seconds, 0.99)) if self.seconds else float("inf")
 
 
 async def fuzz(link: LocalLink, seconds: float, seed: int) -> list[str]:
@@ -85,7 +59,9 @@ async def fuzz(link: LocalLink, seconds: float, seed: int) -> list[str]:
         }
         attack = Attack(channels, await _examples(channels["Receiver"]), seed, _OUT)
         operated = ChannelStub(channels["Channel"])
-        quiet = await _measured(link, attack, [], min(10.0, seconds * 0.2))
+        sending = await stack.enter_async_context(Innocent(link.transmitter))
+        os.nice(_NICE)
+        quiet = await _measured(sending, attack, [], min(10.0, seconds * 0.2))
         senders = [method for method in METHODS if "send" in RULES[_path(method)].roles]
         await attack.run(METHODS, _until(seconds * 0.2), _TASKS)  # pools and arenas fill
         await operated.SetSchedule(channel_pb2.SetScheduleRequest())
@@ -94,7 +70,7 @@ async def fuzz(link: LocalLink, seconds: float, seed: int) -> list[str]:
         before = _memory(link)
         await attack.run(METHODS, _until(seconds * 0.4), _TASKS)
         await operated.ResetChannel(channel_pb2.ResetChannelRequest())
-        innocent = await _measured(link, attack, senders, seconds * 0.4)
+        innocent = await _measured(sending, attack, senders, seconds * 0.4)
         await asyncio.sleep(5)
         after = _memory(link)
     for (method, code), count in sorted(attack.statuses.items()):
@@ -106,6 +82,7 @@ async def fuzz(link: LocalLink, seconds: float, seed: int) -> list[str]:
         f"p99 {innocent.p99:.2f} s, {quiet.p99:.2f} s when quiet; memory x {max(grown.values()):.2f}; "
         f"{len(attack.faults)} faults"
     )
+    print("ms of its slowest answers:", {name: round(1e3 * each, 1) for name, each in innocent.slowest().items()})
     return [
         *attack.faults[:20],
         *_traces(link),
@@ -115,15 +92,12 @@ async def fuzz(link: LocalLink, seconds: float, seed: int) -> list[str]:
     ]
 
 
-async def _measured(link: LocalLink, attack: Attack, methods: Sequence[Any], seconds: float) -> Innocent:
-    """What an innocent client feels while these methods are attacked; of none, while all is quiet."""
-    innocent = Innocent(link.transmitter)
-    sending = asyncio.create_task(innocent.run())
+async def _measured(innocent: Innocent, attack: Attack, methods: Sequence[Any], seconds: float) -> Met:
+    """What an innocent client meets while these methods are attacked; of none, while all is quiet."""
+    innocent.met = met = Met()
     await (attack.run(methods, _until(seconds), _TASKS) if methods else asyncio.sleep(seconds))
-    sending.cancel()
-    with suppress(asyncio.CancelledError):
-        await sending
-    return innocent
+    innocent.met = Met()
+    return met
 
 
 async def _examples(receiver: Any) -> Examples:

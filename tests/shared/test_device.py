@@ -1,5 +1,6 @@
 """What is known of processor and GPU without asking torch."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -51,3 +52,22 @@ def test_threads_hold_for_the_thread_that_set_them() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
     assert run.stdout == "7 True\n"
+
+
+def test_threads_are_set_while_another_thread_is_half_through_importing_torch(tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("import gate; gate.begun.set(); gate.end.wait(30)", encoding="utf-8")
+    (tmp_path / "gate.py").write_text("from threading import Event; begun, end = Event(), Event()", encoding="utf-8")
+    code = (
+        "import gate; from threading import Thread; from shared.device import thread_count, use_threads;"
+        "one = Thread(target=lambda: __import__('torch')); one.start(); gate.begun.wait(30);"
+        "use_threads(2); print(thread_count()); gate.end.set(); one.join()"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"},
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    assert run.stdout == "2\n"

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from threading import RLock
 from types import ModuleType
 from typing import Final
 
@@ -43,6 +44,8 @@ QUERY_CODECS = {
 _TABLE: Final = CODECS | QUERY_CODECS
 
 log = structlog.get_logger()
+_running: Final = RLock()
+"""Held while a user's file runs: another thread would find half of it."""
 
 
 @cache
@@ -92,6 +95,11 @@ def _module(path: Path) -> ModuleType:
     """Import a file once per process and content."""
     digest = hashlib.sha256(str(path.resolve()).encode() + path.read_bytes()).hexdigest()[:16]
     name = f"semlink_own_{digest}"
+    with _running:
+        return _imported(name, path)
+
+
+def _imported(name: str, path: Path) -> ModuleType:
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None:
