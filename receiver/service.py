@@ -68,7 +68,6 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         self._knowledge_service = KnowledgeBaseService(knowledge_base, embedder)
         self._warming = Warming()
         self._answered = 0
-        self._at_work = 0  # bursts
         self._headers: Batcher[Burst, Burst] = Batcher(
             pipeline.deframer.read_many, settings.batch_size, settings.batch_wait_seconds, "headers"
         )
@@ -79,7 +78,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
                 settings.batch_wait_seconds,
                 name,
                 before=lambda: use_threads(settings.threads),
-                alone=lambda: self._at_work <= 1,
+                alone=lambda: self._streams.at_work <= 1,
                 kind=lambda item: (item[1].fingerprint, item[1].k),
             ),
             "decoder",
@@ -137,17 +136,10 @@ class ReceiverService(Service, rpc.ReceiverServicer):
     async def _answer(self, message: pb.Burst) -> pb.Reception:
         if message.HasField("configure"):
             return await answer_control(message, self._configure)
-        return await answer_burst(message, self._receive)
+        return await answer_burst(message, self._received)
 
     async def _configure(self, configuration: LinkConfiguration, timeout_seconds: float) -> None:
         self._pipeline.deframer.hold(configuration)
-
-    async def _receive(self, heard: Burst) -> pb.Reception:
-        self._at_work += 1
-        try:
-            return await self._received(heard)
-        finally:
-            self._at_work -= 1
 
     async def _received(self, heard: Burst) -> pb.Reception:
         start = perf_counter()

@@ -36,7 +36,7 @@ async def _serve() -> None:
     await server.stop(None)
 
 
-async def _ping_pongs(port: int, size: int, count: int) -> list[float]:
+async def _ping_pongs(port: int, size: int, count: int, pause: float) -> list[float]:
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         call: Any = channel.stream_stream(_METHOD)()
         seconds, message = [], bytes(size)
@@ -46,6 +46,7 @@ async def _ping_pongs(port: int, size: int, count: int) -> list[float]:
                 await call.write(message)
                 await call.read()
                 seconds.append(perf_counter() - start)
+                await asyncio.sleep(pause)
         finally:
             call.cancel()
     return seconds[_WARM:]
@@ -64,9 +65,12 @@ class Echo:
     def __exit__(self, *_: object) -> None:
         self._process.communicate()
 
-    def ping_pongs(self, count: int, size: int = 600) -> list[float]:
-        """Seconds of `count` messages of `size` bytes, there and back, one after the other."""
-        return uvloop.run(_ping_pongs(self._port, size, count))
+    def ping_pongs(self, count: int, size: int = 600, pause: float = 0.0) -> list[float]:
+        """Seconds of `count` messages of `size` bytes, there and back, one after the other.
+
+        pause: seconds between two; both processes sleep meanwhile, and their caches grow cold.
+        """
+        return uvloop.run(_ping_pongs(self._port, size, count, pause))
 
 
 if __name__ == "__main__":

@@ -30,6 +30,9 @@ from shared.ledger import Kind, Stage
 
 HOPS: Final = 3
 _WAY: Final = "access, wire, other"
+_PACED: Final = "paced"
+_PAUSE_SECONDS: Final = 0.01
+"""Between two ping-pongs that are paced as those of a link, which carries one picture at a time."""
 _WAY_STAGES: Final = frozenset({Stage.ACCESS, Stage.WIRE, Stage.OTHER})
 _SOURCE: Final = "first:20:drawn"
 
@@ -51,8 +54,9 @@ class LatencyBench:
 def bench_latency(bench: LatencyBench) -> dict[str, Any]:
     """Medians in ms of each stage `alone`, which is its floor, in the `link`, and the `ratio` of the two.
 
-    The floor of the way there and back is three bare gRPC ping-pongs. Everything takes turns in one run. With
-    `bench.against` the other installation's link takes turns too, and `ratio_to_other` compares the links.
+    The floor of the way there and back is three bare gRPC ping-pongs, one after the other. `paced_ms` are three that
+    begin 10 ms apart, as a link's do: a process that slept is slower, whatever it runs. Everything takes turns in one
+    run. With `bench.against` the other installation's link takes turns too, and `ratio_to_other` compares the links.
     """
     pictures = bench_pictures(bench.pictures)
     options: SendOptions = {"codec": bench.codec, "k": bench.k, "snr_db": CHANNEL.snr_db, "pilot_symbols": PILOTS}
@@ -65,6 +69,9 @@ def bench_latency(bench: LatencyBench) -> dict[str, Any]:
         turns: list[Callable[[], None]] = [
             lambda: _book(alone, _alone(stages, pictures)),
             lambda: _book(alone, {_WAY: [HOPS * each for each in echo.ping_pongs(len(pictures))]}),
+            lambda: _book(
+                alone, {_PACED: [HOPS * each for each in echo.ping_pongs(len(pictures), pause=_PAUSE_SECONDS)]}
+            ),
             lambda: _book(link, _sent(near, pictures, options)),
         ]
         if bench.against is not None:
@@ -138,9 +145,12 @@ def _book(times: Times, more: Mapping[str, list[float]]) -> None:
 
 def _table(alone: Times, link: Times, other: Times) -> dict[str, Any]:
     floors, links, others = ({name: _median_ms(each) for name, each in times.items()} for times in (alone, link, other))
+    paced = floors.pop(_PACED)
     floors["total"] = sum(floors.values())
     order = [*(name for name in links if name != "total"), "total"]
-    return {name: _row(floors.get(name), links[name], others.get(name)) for name in order}
+    table = {name: _row(floors.get(name), links[name], others.get(name)) for name in order}
+    table[_WAY]["paced_ms"] = paced
+    return table
 
 
 def _row(floor: float | None, link: float, other: float | None) -> dict[str, float]:

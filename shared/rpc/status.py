@@ -36,6 +36,8 @@ def error_from_rpc(error: grpc.RpcError) -> errors.SemLinkError:
         return errors.Unavailable("the connection was lost while the call began")
     if any(name == _LOST_BURST for name, _ in call.trailing_metadata() or ()):
         return errors.Lost(call.details() or "")
+    if call.code() is grpc.StatusCode.CANCELLED:  # not by this end, which raises CancelledError
+        return errors.Unavailable(f"the far end gave the call up, since it stops: try again ({call.details()})")
     return error_from_status(call.code(), call.details() or "")
 
 

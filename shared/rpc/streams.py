@@ -21,7 +21,13 @@ class StreamAnswerer:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+        self._works: set[_Work[Any, Any]] = set()
         self._readers: set[asyncio.Task[None]] = set()
+
+    @property
+    def at_work(self) -> int:
+        """Requests of all streams that were read and are not answered; of a message that was read, all of them."""
+        return sum(work.unfinished for work in self._works)
 
     def drain(self) -> None:
         """Read no further request; each stream ends once what it has at work is answered."""
@@ -51,6 +57,7 @@ class StreamAnswerer:
         reader = asyncio.create_task(work.take(messages))
         reader.add_done_callback(lambda _: work.some.set())
         self._readers.add(reader)
+        self._works.add(work)
         try:
             while work.unfinished or not reader.done():
                 if not work.done:
@@ -64,6 +71,7 @@ class StreamAnswerer:
                 reader.result()  # raises what reading raised
         finally:
             self._readers.discard(reader)
+            self._works.discard(work)
             reader.cancel()
             work.cancel()
 

@@ -21,6 +21,8 @@ from typing import Any, Final
 import numpy as np
 import psutil
 
+from cli.demo.run import demo_pictures
+from client import AsyncSemLink
 from local.supervisor import LinkPlan, LocalLink
 from protos.semlink.v1 import channel_pb2, link_pb2, transmitter_pb2
 from protos.semlink.v1 import knowledge_base_pb2 as kb
@@ -63,6 +65,7 @@ async def fuzz(link: LocalLink, seconds: float, seed: int) -> list[str]:
         os.nice(_NICE)
         quiet = await _measured(sending, attack, [], min(10.0, seconds * 0.2))
         senders = [method for method in METHODS if "send" in RULES[_path(method)].roles]
+        await _send_by_each_codec(link.transmitter)  # the first network loads torch, which stays
         await attack.run(METHODS, _until(seconds * 0.2), _TASKS)  # pools and arenas fill
         await operated.SetSchedule(channel_pb2.SetScheduleRequest())
         await operated.ResetChannel(channel_pb2.ResetChannelRequest())
@@ -90,6 +93,14 @@ async def fuzz(link: LocalLink, seconds: float, seed: int) -> list[str]:
         *([f"p99 of the innocent client: {innocent.p99:.2f} s"] if innocent.p99 > _P99_SECONDS else []),
         *(f"an innocent client was told: {error}" for error in innocent.errors[:3]),
     ]
+
+
+async def _send_by_each_codec(transmitter: str) -> None:
+    async with AsyncSemLink(transmitter, timeout=120) as client:
+        picture = demo_pictures(1)[0].encoded()
+        for codec in (await client.describe()).codecs:
+            await client.send(picture, codec=codec.codec)
+        await client.ask(picture, "what colour is the circle?")
 
 
 async def _measured(innocent: Innocent, attack: Attack, methods: Sequence[Any], seconds: float) -> Met:

@@ -23,6 +23,7 @@ from shared.codecs.base.registry import PICTURE_CODECS
 from shared.codecs.base.weight_files import WEIGHTS_DIR
 from shared.errors import Expired, InvalidInput, Mismatch, NotFound
 from shared.frame.burst import Burst, CodecSpec, Genie
+from shared.observe.metrics import BATCH_ITEMS
 from shared.types import Embeddings
 from tests.tools.kbsc import network, saved
 from tests.tools.receiver import CLIP, genie, sent, spec
@@ -181,6 +182,23 @@ async def test_a_batch_answers_as_each_would_be_answered_alone(receiver, shelf, 
         )
         assert one.confidence == pytest.approx(alone.confidence, abs=1e-4)
         assert one.snr_db_estimated == alone.snr_db_estimated
+
+
+async def test_bursts_of_one_message_are_decoded_together(receiver, shelf, items) -> None:
+    """Once the time that one takes alone is known, one alone is decoded on the event loop, and several are not."""
+
+    def batches() -> tuple[int, float]:
+        held = BATCH_ITEMS.values[("decoder",)]
+        return sum(held.counts), held.total
+
+    codec = shelf.get("raw", 512)
+    for number in range(1, 4):
+        await receiver.exchange(sent(codec, number, items[number]))
+    before = batches()
+    await asyncio.gather(*(receiver.exchange(sent(codec, number, items[number])) for number in range(10, 26)))
+    counted = np.subtract(batches(), before)
+    assert counted[1] == 16
+    assert counted[0] <= 4
 
 
 async def test_each_bad_burst_has_its_error_and_the_others_of_its_batch_do_not(receiver, shelf, items) -> None:

@@ -22,6 +22,15 @@ def test_a_connection_lost_while_a_call_begins_is_unavailable() -> None:
     assert type(status.error_from_rpc(other)) is errors.SemLinkError
 
 
+def test_a_call_that_the_far_end_gives_up_is_unavailable() -> None:
+    """A server that has stopped waiting cancels what is at work; this end would raise CancelledError of its own."""
+    empty = grpc.aio.Metadata()
+    given_up = grpc.aio.AioRpcError(Code.CANCELLED, empty, empty, "Cancelling all calls")
+    error = status.error_from_rpc(given_up)
+    assert type(error) is errors.Unavailable
+    assert "the far end gave the call up" in str(error)
+
+
 class Refusing(ReceiverServicer):
     """Ends each stream before it reads from it."""
 
