@@ -44,6 +44,8 @@ _TASKS: Final = 16
 _P99_SECONDS: Final = 1.0
 _NICE: Final = 15
 _GROWTH: Final = 1.10
+_NOISE_BYTES: Final = 16 << 20
+"""Of memory that a service holds, up and down, while the same attack goes on."""
 _SERVICES: Final = {
     "Transmitter": "transmitter",
     "Channel": "channel",
@@ -89,7 +91,11 @@ async def fuzz(link: LocalLink, seconds: float, seed: int) -> list[str]:
     return [
         *attack.faults[:20],
         *_traces(link),
-        *(f"{name} holds {share:.2f} times what it held before" for name, share in grown.items() if share > _GROWTH),
+        *(
+            f"{name} holds {grown[name]:.2f} times what it held before"
+            for name in grown
+            if after[name] > max(_GROWTH * before[name], before[name] + _NOISE_BYTES)
+        ),
         *([f"p99 of the innocent client: {innocent.p99:.2f} s"] if innocent.p99 > _P99_SECONDS else []),
         *(f"an innocent client was told: {error}" for error in innocent.errors[:3]),
     ]
