@@ -66,7 +66,7 @@ def extract_features(
     progress: called with (pictures done, skipped ones included, pictures in all)
     """
     embeddings, labels, ids, skipped = [np.empty((0, clip.dim), dtype=np.float32)], [], [], []
-    done, walk = 0, iter(source)
+    done, total, walk = 0, len(source), iter(source)
     while pictures := list(islice(walk, batch_size)):
         readable, wrong = _readable(pictures, clip)
         skipped += wrong
@@ -76,7 +76,7 @@ def extract_features(
         ids += [picture.id for picture, _ in readable]
         done += len(pictures)
         if progress:
-            progress(done, len(source))
+            progress(done, total)
     names, numbers = np.array(labels, np.str_), np.array(ids, np.str_)
     return Features(np.concatenate(embeddings), names, numbers, tuple(skipped), clip.name, clip.fingerprint)
 

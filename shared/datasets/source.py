@@ -1,7 +1,9 @@
 """One face for every collection: the drawn set, CIFAR-100, folders, tables, tar files, ready embeddings."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from shared.datasets import cifar100, drawn
@@ -36,6 +38,10 @@ class DrawnSource:
     def __len__(self) -> int:
         return self._length
 
+    def item_labels(self) -> Iterator[str]:
+        """Label of each picture, in their order; nothing is drawn."""
+        return (self.labels[index % len(self.labels)] for index in range(self._length))
+
     def __iter__(self) -> Iterator[Picture]:
         for start in range(0, self._length, _CHUNK):
             indices = range(start, min(start + _CHUNK, self._length))
@@ -68,7 +74,13 @@ class FirstOfEachLabel:
         self._whole, self._count = whole, count
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return self._length
+
+    @cached_property
+    def _length(self) -> int:
+        whole = self._whole
+        labels = whole.item_labels() if isinstance(whole, DrawnSource) else (picture.label for picture in whole)
+        return sum(min(self._count, held) for held in Counter(labels).values())
 
     def __iter__(self) -> Iterator[Picture]:
         missing = dict.fromkeys(self.labels, self._count)

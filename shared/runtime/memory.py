@@ -5,17 +5,22 @@ import gc
 import sys
 from typing import Any, Final
 
+_M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 _LARGE_BYTES: Final = 4 << 20
+_KEPT_BYTES: Final = 64 << 20
 
 
 def return_large_blocks() -> None:
     """Let blocks of 4 MiB and more, such as pictures, go back as soon as they are free; for the start of a process.
 
-    glibc would raise its own threshold to 32 MiB with the first of them, and keep those below.
+    glibc would raise its own threshold to 32 MiB with the first of them, and keep those below. What is free at the end
+    of the heap is kept up to 64 MiB, for `give_back_memory`: glibc would return it at 128 KiB, and numpy's temporaries
+    of some hundred KiB would cost a page fault for each 4 KiB, every time.
     """
     if (libc := _libc()) is not None:
         libc.mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+        libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
 def give_back_memory() -> None:

@@ -178,6 +178,7 @@ def build_knowledge_base(
     if batch_size < 1:
         raise InvalidInput(f"batch_size = {batch_size}; embed at least 1 picture at a time")
     name = source.name if source.split is None else f"{source.name}/{source.split}"
+    total = len(source)
     origin = Origin(name, clip.name, clip.fingerprint, clip.dim, copy)
     with write_store(Path(directory), origin, settings, resume=resume) as staged:
         sieve = _Sieve(staged.contents(), copy, duplicates)
@@ -186,7 +187,7 @@ def build_knowledge_base(
                 staged.add(**vars(item))
             staged.flush()
             if on_progress is not None:
-                on_progress(len(sieve.ids), len(source))
+                on_progress(len(sieve.ids), total)
         if not staged.items:
             raise InvalidInput(_nothing(name, sieve))
         items = staged.items

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from shared.datasets import EmbeddingSource, Reading, open_collection, open_collections, open_source
+from shared.datasets import EmbeddingSource, Reading, drawn, open_collection, open_collections, open_source
 from shared.errors import InvalidInput, InvalidPicture, InvalidSetting, NotFound
 from tests.tools.collection_files import described, embeddings, pictures, png, save_npz, write_tar
 
@@ -205,3 +206,24 @@ def test_a_saved_data_set_of_hugging_face_has_names_of_classes(tmp_path: Path) -
     source = open_collection(str(tmp_path / "set"))
     assert isinstance(source, EmbeddingSource)
     assert [item.label for item in source] == ["dog", "cat", "cat", "dog"]
+
+
+def test_the_length_of_the_first_of_each_label_is_known_without_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = open_source("first:3:drawn")
+    assert len(list(source)) == 300
+
+    def never(*_: object) -> None:
+        raise AssertionError("a picture is drawn")
+
+    monkeypatch.setattr(drawn, "draw_batch", never)
+    assert len(source) == len(open_source("first:3:drawn")) == 300
+    assert len(open_source("first:1000:drawn")) == drawn.split_length("kb")
+
+
+def test_the_first_of_each_label_of_a_folder_are_counted_where_a_label_has_fewer(tmp_path: Path) -> None:
+    for label, count in (("cat", 1), ("dog", 3)):
+        (tmp_path / label).mkdir()
+        for number in range(count):
+            Image.new("RGB", (8, 8), (number, 0, len(label))).save(tmp_path / label / f"{number}.png")
+    source = open_source(f"first:2:{tmp_path}")
+    assert len(source) == len(list(source)) == 3
