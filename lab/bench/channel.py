@@ -15,11 +15,11 @@ from time import monotonic, process_time
 from typing import Any, Final
 
 import numpy as np
-import psutil
 import uvloop
 
 from client.channel_control import ChannelControl
 from client.channel_options import ChannelOptions
+from lab.bench.processor import processor_seconds
 from local.service_process import ServiceProcess
 from shared.frame.burst import Burst, CodecSpec
 from shared.phy import ChannelSettings, Link, Sending, place_pilots
@@ -141,11 +141,9 @@ def _set(proxy: ServiceProcess, settings: ChannelOptions) -> None:
 
 async def _microseconds(relay: ServiceProcess, bench: ChannelBench) -> float:
     """Processor time, user and system, that the relay's process takes for a burst."""
-    process = psutil.Process(relay.pid)
-    before = process.cpu_times()
+    before = processor_seconds(relay.pid)
     await _send(_address(relay), bench)
-    after = process.cpu_times()
-    return 1e6 * (after.user + after.system - before.user - before.system) / bench.bursts
+    return 1e6 * (processor_seconds(relay.pid) - before) / bench.bursts
 
 
 async def _send(address: str, bench: ChannelBench) -> None:

@@ -16,12 +16,12 @@ from time import perf_counter
 from typing import Any, Final
 
 import numpy as np
-import psutil
 import uvloop
 
 from client import AsyncSemLink
 from lab.bench.fixtures import bench_pictures, random_knowledge_base
 from lab.bench.load import generate_load
+from lab.bench.processor import processor_seconds
 from local.supervisor import SERVICES, LinkPlan, LocalLink
 from shared.clip import load_clip
 from shared.observe.figures import Distribution
@@ -81,21 +81,16 @@ def _metrics_address(log: Path) -> str:
 
 
 def _turn(link: LocalLink, pictures: list[bytes], concurrency: int, seconds: float) -> _Turn:
-    processes = [psutil.Process(service.pid) for service in link.services.values()]
-    before = sum(_cpu_seconds(process) for process in processes)
+    processes = [service.pid for service in link.services.values()]
+    before = sum(map(processor_seconds, processes))
 
     async def turn() -> Any:
         async with AsyncSemLink(link.transmitter, timeout=120) as client:
             return await generate_load(client, pictures, seconds, {}, concurrency=concurrency)
 
     load = uvloop.run(turn())
-    spent = sum(_cpu_seconds(process) for process in processes) - before
+    spent = sum(map(processor_seconds, processes)) - before
     return _Turn(load.per_second, spent / max(1, len(load.latencies)))
-
-
-def _cpu_seconds(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
 
 
 @contextmanager
