@@ -67,8 +67,8 @@ class BundledTexts:
         if unknown := sorted(found - self._words):
             raise InvalidInput(
                 f"{joined(map(repr, unknown))}: not among the {len(self._words)} words that this bundle knows, which "
-                "are those of the classes that its CLIP learned; describe the picture by them, or start the service "
-                "without --bundle, with torch installed"
+                "are those that its CLIP learned; describe the picture by them, or install torch, pip install "
+                "'semlink[services]', and leave --bundle out"
             )
 
 

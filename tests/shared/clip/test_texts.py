@@ -36,7 +36,7 @@ def test_the_shipped_bundle_embeds_the_words_that_clip_learned_as_torch_does(tor
 
 def test_a_word_that_the_bundle_does_not_hold_is_named() -> None:
     clip = clip_of_bundle(shipped_bundle(), "float32")
-    with pytest.raises(InvalidInput, match=r"'starfish'; 'zebra': not among the 146 words .* without --bundle"):
+    with pytest.raises(InvalidInput, match=r"'starfish'; 'zebra': not among the 146 words .* leave --bundle out"):
         clip.embed_texts(["a red zebra", "the starfish"])
 
 
