@@ -34,7 +34,10 @@ _TLS = (
     ("certificate has expired", "the certificate of {} has expired: its operator renews it, `semlink certs renew DIR`"),
     ("CERTIFICATE_VERIFY_FAILED", "the certificate of {} does not come from those in --tls-ca: check both"),
     ("is not in peer certificate", "the certificate of {} is for another name: use that one, or renew it with --host"),
-    ("WRONG_VERSION_NUMBER", "{} does not speak TLS: leave --tls-ca out, or start it with --tls-cert and --tls-key"),
+    (
+        "WRONG_VERSION_NUMBER",
+        "{} does not speak TLS: leave https:// and --tls-ca out, or start it with --tls-cert and --tls-key",
+    ),
     ("andshake failed", "TLS with {} failed"),
     (
         "Socket closed",

@@ -8,6 +8,7 @@ does not know, is written as "inf". Received symbols of OFDM are those of its su
 """
 
 import math
+import warnings
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import IO, Any, Final, Self
@@ -30,6 +31,8 @@ _MOST_BYTES: Final = 8 << 30  # of a recording, which is read whole
 _PREFIX: Final = "semlink:"
 _EXTENSION: Final = {"name": "semlink", "version": "1.0.0", "optional": True}
 _DATA, _META, _ARCHIVE, _SENT = ".sigmf-data", ".sigmf-meta", ".sigmf", "-sent"
+_COMPRESSED: Final = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"PK", b"\x28\xb5\x2f\xfd")
+"""Beginnings of gzip, bzip2, xz, zip and zstd."""
 _RECEIVED_TEXT, _SENT_TEXT = "symbols as the receiver got them", "symbols as they were sent"
 _SAME = ("burst_id", "stream", "counter", "pilot_pattern", "csi", "top_k", "session", "offset_symbols")
 _BURST: Final = {name: name for name in _SAME} | {"pilots": "pilot_symbols", "wanted_certainty": "required_posterior"}
@@ -179,15 +182,16 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], Complex]:
 
     path: of a pair of files, without suffix, or of an archive, NAME.sigmf.
     """
-    archive = path if path.suffix == _ARCHIVE else _with(path, _ARCHIVE)
-    file = archive if path.suffix == _ARCHIVE or not _with(path, _META).exists() else _with(path, _META)
-    if not file.exists():
-        raise NotFound(f"{_with(path, _META)}: there is no such recording")
+    file = _file(path)
     sigmf = _sigmf()
-    with readable(f"{file} is no SigMF recording that can be read", DataLoss, "make it again, or restore a copy"):
+    unreadable = f"{file} is no SigMF recording that can be read"
+    with readable(unreadable, DataLoss, "make it again, or restore a copy"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of samples past the end and the like, by lines of the library's source
         for part in (file, _with(path, _DATA)):
             if part.exists():
                 require_regular(part, _MOST_BYTES)
+        if file.suffix == _ARCHIVE:
+            _require_plain(file)
         recording = sigmf.fromfile(str(file))  # checks the data against their sum
         samples = np.asarray(recording.read_samples())
         annotations = recording.get_annotations()
@@ -197,6 +201,30 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], Complex]:
             f"{file} is a SigMF recording, but not of SemLink: it has {kind}; bursts are complex, of one"
         )
     return annotations, samples.astype(np.complex64)
+
+
+def _file(path: Path) -> Path:
+    """The metadata or the archive of a recording. Raises NotFound, and InvalidInput for other files."""
+    if path.is_dir() and not (path.name and _with(path, _META).exists()):
+        raise InvalidInput(f"{path} is a folder: name a recording in it, with or without {_META}")
+    file = path if path.suffix == _ARCHIVE else _with(path, _META)
+    if not file.exists() and _with(path, _ARCHIVE).exists():
+        file = _with(path, _ARCHIVE)
+    if file.exists():
+        return file
+    if path.is_file():
+        raise InvalidInput(
+            f"{path} is no SigMF recording: give one by its name, NAME{_META} or an archive, NAME{_ARCHIVE}; unpack "
+            "what is compressed, and name each recording of a collection by itself"
+        )
+    raise NotFound(f"{file}: there is no such recording")
+
+
+def _require_plain(archive: Path) -> None:
+    """Raise InvalidInput for a compressed archive, at which the library would never end."""
+    with archive.open("rb") as file:
+        if file.read(6).startswith(_COMPRESSED):
+            raise InvalidInput(f"{archive} is compressed, and a SigMF archive is a plain tar: unpack it first")
 
 
 def _sigmf() -> Any:

@@ -21,8 +21,10 @@ def printable(text: str, keep: str = "") -> str:
 def first_line(error: Exception) -> str:
     """What a library says of its error, cut to one line of at most 300 characters; its kind where it says nothing.
 
-    Some libraries print the whole file, or a schema of pages.
+    Some libraries print the whole file, or a schema of pages, and some a key alone.
     """
+    if isinstance(error, KeyError) and len(error.args) == 1 and " " not in str(error.args[0]):
+        return shortened(f"it has no {error.args[0]!r}")
     return shortened(next(iter(str(error).strip().splitlines()), "")) or type(error).__name__
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Collection
+from difflib import get_close_matches
 from typing import Annotated, Any, Final, TypeVar, cast
 
 import typer
@@ -75,9 +76,9 @@ def _setting(pair: str) -> tuple[str, Any]:
         raise InvalidSetting(f"--set {pair}: write KEY=VALUE, such as --set doppler_hz=20")
     field = ChannelSettings.model_fields.get(name)
     if field is None:
-        raise InvalidSetting(
-            f"--set {pair}: the channel has no setting {name!r}; it has {', '.join(ChannelSettings.model_fields)}"
-        )
+        near = get_close_matches(name, ChannelSettings.model_fields, cutoff=0.5)
+        known = f"do you mean {' or '.join(near)}?" if near else f"it has {', '.join(ChannelSettings.model_fields)}"
+        raise InvalidSetting(f"--set {pair}: the channel has no setting {name!r}; {known}")
     try:
         kind: Any = Annotated[field.annotation, field]
         return name, TypeAdapter(kind).validate_python(without_unit(name, text))

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import sys
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -187,3 +188,38 @@ def test_without_the_library_it_says_what_to_install(tmp_path: Path, monkeypatch
     monkeypatch.setitem(sys.modules, "sigmf", None)
     with pytest.raises(NotFound, match=r"semlink\[sigmf\]"):
         RecordingWriter(tmp_path / "evening")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("packed.sigmf", "is compressed"),
+        ("packed.sigmf.gz", "unpack"),
+        ("all.sigmf-collection", "collection"),
+        ("absent.sigmf", r"absent\.sigmf: there is no such recording"),
+        (".", "is a folder"),
+        ("", "is a folder"),
+    ],
+)
+def test_what_is_no_recording_is_said_at_once(tmp_path: Path, monkeypatch, name: str, said: str) -> None:
+    """A compressed archive keeps the library of the format in an endless loop."""
+    monkeypatch.chdir(tmp_path)
+    for file in ("packed.sigmf", "packed.sigmf.gz"):
+        with tarfile.open(file, "w:gz") as archive:
+            archive.addfile(tarfile.TarInfo("a/a.sigmf-data"))
+    Path("all.sigmf-collection").write_text("{}", encoding="utf-8")
+    with pytest.raises((InvalidInput, NotFound), match=said):
+        read_recording(name)
+
+
+def test_the_library_warns_of_nothing_by_lines_of_its_source(tmp_path: Path, recwarn) -> None:
+    metadata = {
+        "global": {"core:datatype": "ci16_le", "core:version": "1.0.0"},
+        "captures": [{"core:sample_start": 0}],
+        "annotations": [{"core:sample_start": 0, "core:sample_count": 1000}],
+    }
+    (tmp_path / "short.sigmf-meta").write_text(json.dumps(metadata), encoding="utf-8")
+    (tmp_path / "short.sigmf-data").write_bytes(bytes(400))
+    with pytest.raises(InvalidInput, match="not of SemLink"):
+        read_recording(tmp_path / "short")
+    assert [str(one.message) for one in recwarn if "sigmf" in one.filename] == []

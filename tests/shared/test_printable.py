@@ -18,6 +18,7 @@ def test_what_controls_a_terminal_or_turns_the_writing_is_escaped() -> None:
 def test_an_error_of_a_library_is_told_in_one_short_line() -> None:
     assert first_line(ValueError("  no frame\nOn instance: ...")) == "no frame"
     assert first_line(KeyError()) == "KeyError"
+    assert first_line(KeyError("global")) == "it has no 'global'"
     assert len(first_line(ValueError("x" * 70_000))) == len(shown("x" * 70_000)) == 300
     assert shortened("as it is") == "as it is"
 
