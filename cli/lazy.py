@@ -10,12 +10,14 @@ import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Annotated, Any, NamedTuple
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, get_args
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from shared.errors import NotFound
+from shared.local_path import local_path
 from shared.quantity import form_of, unit_of, without_unit
 
 _OWN = {
@@ -75,6 +77,7 @@ def lazy_app(
                 add_security(command)
                 for parameter in command.params:
                     read_units(parameter)
+                    read_paths(parameter)
             return name, command, rest
 
     return typer.Typer(
@@ -129,6 +132,21 @@ def read_units(parameter: Any) -> None:
             return convert(ctx, plain if several else plain[0])
         except ValueError as error:
             raise typer.BadParameter(str(error), ctx=ctx, param=parameter) from error
+
+    parameter.process_value = process_value
+
+
+def read_paths(parameter: Any) -> None:
+    """Let a path begin with ~, which a shell leaves as it is in `--kb=~/kb`, and refuse one that is none here."""
+    kind = getattr(getattr(parameter, "type_descriptor", None), "annotation", None)
+    if Path not in {kind, *get_args(kind)}:
+        return
+    convert = parameter.process_value
+
+    def process_value(ctx: Any, value: Any) -> Any:
+        several = isinstance(value, list | tuple)
+        given = [str(local_path(one)) if isinstance(one, str) else one for one in (value if several else [value])]
+        return convert(ctx, given if several else given[0])
 
     parameter.process_value = process_value
 

@@ -6,6 +6,7 @@ needs Python between fork and exec, which can hang or crash once gRPC has thread
 """
 
 import math
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from shared.files import reason_file
 _POLL_SECONDS = 0.05
 _SLICE_SECONDS = 2.0
 _TAIL_LINES = 15
+_BLOCK_BYTES = 4096
 _SILENCE_SECONDS = 60.0
 """A service that wrote into its log within this time is at work, such as building a large knowledge base: not late."""
 
@@ -133,8 +135,11 @@ class ServiceProcess:
 
     def _why(self) -> str:
         """What the service itself left as its reason; else the last line of its log, as after a crash."""
-        if self._reason.exists():
-            return self._reason.read_text(encoding="utf-8", errors="replace").strip()
+        reason = self._reason.read_text(encoding="utf-8", errors="replace").strip() if self._reason.exists() else ""
+        if reason:
+            return reason
+        if shutil.disk_usage(self.log.parent).free < _BLOCK_BYTES:  # nobody could write a reason, nor all of the log
+            return f"no space is left on the disk of {self.log.parent}; free some, or choose another folder, --out"
         lines = self.log.read_text(errors="replace", encoding="utf-8").split("\n") if self.log.exists() else []
         return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
 

@@ -31,10 +31,15 @@ _REMEDIES = {
 
 def said(error: OSError) -> str:
     """An error of the system in one line: the file, what happened, what to do."""
-    what = (error.strerror or str(error) or type(error).__name__).lower()
+    what = cause(error)
     remedy = _REMEDIES.get(error.errno or 0)
     where = f"{error.filename}: " if error.filename else ""
     return f"{where}{what}{f'; {remedy}' if remedy else ''}"
+
+
+def cause(error: OSError) -> str:
+    """What happened, in the system's words, without number and file."""
+    return (error.strerror or str(error) or type(error).__name__).lower()
 
 
 def read_regular(path: Path, most: int) -> bytes:
@@ -99,7 +104,7 @@ def replacing(path: Path) -> Iterator[Path]:
             fsync(path.parent)
         except OSError as error:
             raise Exhausted(
-                f"cannot put {path} in place: {error}; check that disk and its space, then try again"
+                f"cannot put {path} in place: {cause(error)}; check that disk and its space, then try again"
             ) from error
     finally:
         temporary.unlink(missing_ok=True)

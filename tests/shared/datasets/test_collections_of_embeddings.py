@@ -38,7 +38,7 @@ def test_npz_npy_and_parquet_hold_embeddings(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "said"),
     [
-        ({"ids": ["a", "b"]}, r"different lengths \[2, 4\]"),
+        ({"ids": ["a", "b"]}, "different lengths, it has 4 embeddings, 2 ids"),
         ({"embeddings": np.zeros(4)}, r"must be floats \[N, dim\]"),
         ({"embeddings": np.zeros((4, 8), np.int64)}, r"int64 \[4, 8\]"),
         ({"ids": np.array([object()] * 4, object)}, "no .npz file"),
