@@ -69,7 +69,8 @@ def readable(where: str, kind: type[SemLinkError] = InvalidInput, remedy: str = 
     except SemLinkError:
         raise
     except Exception as error:  # libraries raise anything for damaged bytes
-        told = f"{where} ({first_line(error)})"
+        why = cause(error) if isinstance(error, OSError) and error.strerror else first_line(error)
+        told = f"{where} ({why})"
         raise kind(f"{told}; {remedy}" if remedy else told) from error
 
 

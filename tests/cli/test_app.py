@@ -86,6 +86,8 @@ def test_version() -> None:
         (["features", "no-such-folder", "--out", "x.npz"], "no-such-folder"),
         (["demo", "--images", "0"], "--images"),
         (["demo", "--transmitter", "127.0.0.1:1"], "--receiver"),
+        (["kb", "search", "\udcff"], "is no text in UTF-8"),
+        (["send", "a.png", "--set", "doppler=1"], "do you mean doppler_hz?"),
         (["launch"], "launch"),
         (["chanel"], "Did you mean 'channel'"),
         (["kb", "serch"], "Did you mean 'search'"),
