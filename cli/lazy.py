@@ -7,6 +7,7 @@ A command may need a package of an extra, such as torch. Where that is not insta
 """
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -33,6 +34,7 @@ _OWN = {
     "shared",
     "transmitter",
 }
+_FINGERPRINT = re.compile("[0-9a-fA-F]{16}")
 _CALLS = {"transmitter", "channel", "receiver"}  # names of options that hold an address
 _EXTRAS = {"matplotlib": "plot", "nicegui": "console", "sigmf": "sigmf"}
 
@@ -78,6 +80,7 @@ def lazy_app(
                 for parameter in command.params:
                     read_units(parameter)
                     read_paths(parameter)
+                    read_fingerprint(parameter)
             return name, command, rest
 
     return typer.Typer(
@@ -147,6 +150,25 @@ def read_paths(parameter: Any) -> None:
         several = isinstance(value, list | tuple)
         given = [str(local_path(one)) if isinstance(one, str) else one for one in (value if several else [value])]
         return convert(ctx, given if several else given[0])
+
+    parameter.process_value = process_value
+
+
+def read_fingerprint(parameter: Any) -> None:
+    """Refuse a fingerprint of a CLIP that no CLIP has, which else only a link would refuse, long afterwards."""
+    if parameter.name != "clip_fingerprint":
+        return
+    convert = parameter.process_value
+
+    def process_value(ctx: Any, value: Any) -> Any:
+        if isinstance(value, str) and value and not _FINGERPRINT.fullmatch(value):
+            raise typer.BadParameter(
+                f"{value!r} is no fingerprint: write its 16 hexadecimal digits, as `semlink kb info` shows them for a "
+                "knowledge base of the same CLIP",
+                ctx=ctx,
+                param=parameter,
+            )
+        return convert(ctx, value.lower() if isinstance(value, str) else value)
 
     parameter.process_value = process_value
 

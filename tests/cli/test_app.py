@@ -88,6 +88,8 @@ def test_version() -> None:
         (["demo", "--transmitter", "127.0.0.1:1"], "--receiver"),
         (["kb", "search", "\udcff"], "is no text in UTF-8"),
         (["send", "a.png", "--set", "doppler=1"], "do you mean doppler_hz?"),
+        (["kb", "build", "a.npz", "--out", "x", "--clip-fingerprint", "openai"], "16 hexadecimal digits"),
+        (["train", "nested", "--features", "a.npz", "--clip-fingerprint", "openai"], "16 hexadecimal digits"),
         (["launch"], "launch"),
         (["chanel"], "Did you mean 'channel'"),
         (["kb", "serch"], "Did you mean 'search'"),

@@ -76,6 +76,10 @@ def test_a_folder_of_clip_retrieval_is_read_in_the_order_of_its_parts(tmp_path: 
     reading = Reading()
     assert len(open_collection(str(tmp_path), reading=reading)) == 4
     assert "has 3 embeddings and" in reading.skipped[0][1]
+    (tmp_path / "metadata" / "metadata_2.parquet").unlink()
+    reading = Reading()
+    assert len(open_collection(str(tmp_path), reading=reading)) == 4
+    assert "img_emb_2.npy are missing" in reading.skipped[0][1]
 
 
 def test_arrays_are_found_by_usual_names_or_named(tmp_path: Path) -> None:
