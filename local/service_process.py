@@ -6,7 +6,6 @@ needs Python between fork and exec, which can hang or crash once gRPC has thread
 """
 
 import math
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -15,12 +14,11 @@ from time import monotonic, sleep, time
 
 from local.health import wait_serving
 from shared.errors import Unavailable
-from shared.files import reason_file
+from shared.files import is_full, reason_file
 
 _POLL_SECONDS = 0.05
 _SLICE_SECONDS = 2.0
 _TAIL_LINES = 15
-_BLOCK_BYTES = 4096
 _SILENCE_SECONDS = 60.0
 """A service that wrote into its log within this time is at work, such as building a large knowledge base: not late."""
 
@@ -138,7 +136,7 @@ class ServiceProcess:
         reason = self._reason.read_text(encoding="utf-8", errors="replace").strip() if self._reason.exists() else ""
         if reason:
             return reason
-        if shutil.disk_usage(self.log.parent).free < _BLOCK_BYTES:  # nobody could write a reason, nor all of the log
+        if is_full(self.log.parent):  # nobody could write a reason, nor all of the log
             return f"no space is left on the disk of {self.log.parent}; free some, or choose another folder, --out"
         lines = self.log.read_text(errors="replace", encoding="utf-8").split("\n") if self.log.exists() else []
         return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")

@@ -5,6 +5,7 @@ write .NAME.tmp -> fsync it -> rename over NAME -> fsync the directory
 
 import errno
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from shared.errors import Exhausted, InvalidInput, SemLinkError
 from shared.printable import first_line
 
 _SUFFIX = ".tmp"
+_BLOCK_BYTES = 4096
 _REMEDIES = {
     errno.ENOSPC: "free some space, or choose another disk",
     errno.EDQUOT: "free some space, or choose another disk",
@@ -72,6 +74,27 @@ def readable(where: str, kind: type[SemLinkError] = InvalidInput, remedy: str = 
         why = cause(error) if isinstance(error, OSError) and error.strerror else first_line(error)
         told = f"{where} ({why})"
         raise kind(f"{told}; {remedy}" if remedy else told) from error
+
+
+@contextmanager
+def room_told(folder: Path) -> Iterator[None]:
+    """Raise Exhausted where a library fails while it writes into a folder whose disk is full.
+
+    Those of C++ and Rust raise errors of their own, which do not say it.
+    """
+    try:
+        yield
+    except (SemLinkError, OSError):
+        raise
+    except Exception as error:
+        if is_full(folder):
+            raise Exhausted(f"no space is left on the disk of {folder}; {_REMEDIES[errno.ENOSPC]}") from error
+        raise
+
+
+def is_full(folder: Path) -> bool:
+    """Whether the disk of a folder takes not even one block more."""
+    return shutil.disk_usage(folder).free < _BLOCK_BYTES
 
 
 def _require(found: os.stat_result, path: Path, most: int) -> None:

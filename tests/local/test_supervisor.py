@@ -108,7 +108,7 @@ def test_a_full_disk_that_takes_no_reason_is_the_reason(tmp_path: Path, monkeypa
         left.write_bytes(b"")
     with pytest.raises(Unavailable, match="it said nothing"):
         service.check(PATIENCE)
-    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+    monkeypatch.setattr("shared.files.shutil.disk_usage", lambda _: SimpleNamespace(free=0))
     with pytest.raises(Unavailable, match=r"no space is left on the disk of .*--out"):
         service.check(PATIENCE)
 

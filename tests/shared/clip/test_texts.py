@@ -15,7 +15,7 @@ from shared.clip.openvino_engine import unavailable
 from shared.clip.texts import BundledTexts
 from shared.clip.towers import TextTower
 from shared.datasets.drawn import CATEGORIES
-from shared.errors import DataLoss, InvalidInput, InvalidSetting
+from shared.errors import DataLoss, Exhausted, InvalidInput, InvalidSetting
 from tests.tools.paths import ROOT
 
 if unavailable():
@@ -91,3 +91,21 @@ def test_a_long_word_makes_no_long_message() -> None:
     with pytest.raises(InvalidInput) as refused:
         BundledTexts(shipped_bundle(), ["red"])(["x" * 100_000])
     assert len(str(refused.value)) < 1000
+
+
+def test_a_bundle_that_the_disk_cannot_take_is_said_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenVINO itself says `basic_ios::clear: iostream error`."""
+
+    def fails(*_: object) -> None:
+        raise RuntimeError("basic_ios::clear: iostream error")
+
+    monkeypatch.setattr("shared.clip.export.export_tower", fails)
+    options = {"download": False, "licence": "", "codecs": False}
+    with pytest.raises(RuntimeError, match="iostream"):
+        write_bundle(tmp_path / "new", "clip-tiny", None, **options)
+    monkeypatch.setattr("shared.files.is_full", lambda _: True)
+    with pytest.raises(Exhausted, match="no space is left on the disk of"):
+        write_bundle(tmp_path / "new", "clip-tiny", None, **options)
+    assert not (tmp_path / "new").exists()
