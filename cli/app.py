@@ -105,7 +105,9 @@ def main() -> None:
     except UnicodeEncodeError as error:
         if not error.reason.startswith("surrogates"):
             raise
-        complain(f"semlink: {error.object!r} is no text in UTF-8, which this argument has to be", "red")
+        complain(
+            f"semlink: {error.object!r} is no text in UTF-8, as arguments and the names of files have to be", "red"
+        )
         sys.exit(2)
     except OSError as error:
         complain(f"semlink: {said(error)}", "red")

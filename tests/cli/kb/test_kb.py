@@ -183,6 +183,7 @@ def test_ready_embeddings_are_built_from(tmp_path: Path) -> None:
         MADE_BY,
         "ready",
     )
+    assert "is no text in UTF-8" in str(refused("list", tmp_path / "kb", "--label", "\udcff"))
 
 
 def test_features_say_which_clip_made_them(tmp_path: Path) -> None:
