@@ -102,6 +102,13 @@ def main() -> None:
         sys.exit(status_of(error))
     except BrokenPipeError:
         _leave_pipe()
+    except UnicodeEncodeError as error:
+        if not error.reason.startswith("surrogates"):
+            raise
+        complain(
+            f"semlink: {error.object!r} is no text in UTF-8, as arguments and the names of files have to be", "red"
+        )
+        sys.exit(2)
     except OSError as error:
         complain(f"semlink: {said(error)}", "red")
         sys.exit(1)

@@ -7,15 +7,18 @@ A command may need a package of an extra, such as torch. Where that is not insta
 """
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Annotated, Any, NamedTuple
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, get_args
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from shared.errors import NotFound
+from shared.local_path import local_path
 from shared.quantity import form_of, unit_of, without_unit
 
 _OWN = {
@@ -31,6 +34,7 @@ _OWN = {
     "shared",
     "transmitter",
 }
+_FINGERPRINT = re.compile("[0-9a-fA-F]{16}")
 _CALLS = {"transmitter", "channel", "receiver"}  # names of options that hold an address
 _EXTRAS = {"matplotlib": "plot", "nicegui": "console", "sigmf": "sigmf"}
 
@@ -75,6 +79,8 @@ def lazy_app(
                 add_security(command)
                 for parameter in command.params:
                     read_units(parameter)
+                    read_paths(parameter)
+                    read_fingerprint(parameter)
             return name, command, rest
 
     return typer.Typer(
@@ -129,6 +135,40 @@ def read_units(parameter: Any) -> None:
             return convert(ctx, plain if several else plain[0])
         except ValueError as error:
             raise typer.BadParameter(str(error), ctx=ctx, param=parameter) from error
+
+    parameter.process_value = process_value
+
+
+def read_paths(parameter: Any) -> None:
+    """Let a path begin with ~, which a shell leaves as it is in `--kb=~/kb`, and refuse one that is none here."""
+    kind = getattr(getattr(parameter, "type_descriptor", None), "annotation", None)
+    if Path not in {kind, *get_args(kind)}:
+        return
+    convert = parameter.process_value
+
+    def process_value(ctx: Any, value: Any) -> Any:
+        several = isinstance(value, list | tuple)
+        given = [str(local_path(one)) if isinstance(one, str) else one for one in (value if several else [value])]
+        return convert(ctx, given if several else given[0])
+
+    parameter.process_value = process_value
+
+
+def read_fingerprint(parameter: Any) -> None:
+    """Refuse a fingerprint of a CLIP that no CLIP has, which else only a link would refuse, long afterwards."""
+    if parameter.name != "clip_fingerprint":
+        return
+    convert = parameter.process_value
+
+    def process_value(ctx: Any, value: Any) -> Any:
+        if isinstance(value, str) and value and not _FINGERPRINT.fullmatch(value):
+            raise typer.BadParameter(
+                f"{value!r} is no fingerprint: write its 16 hexadecimal digits, as `semlink kb info` shows them for a "
+                "knowledge base of the same CLIP",
+                ctx=ctx,
+                param=parameter,
+            )
+        return convert(ctx, value.lower() if isinstance(value, str) else value)
 
     parameter.process_value = process_value
 

@@ -20,7 +20,7 @@ from client.connection import CHANNEL, TRANSMITTER
 from local.health import is_serving
 from local.running_links import registered
 from local.service_process import command_line
-from local.supervisor import SERVICES, LinkPlan, LocalLink
+from local.supervisor import SERVICES, LinkPlan, LocalLink, check_ports
 
 Kb = Annotated[
     Path | None,
@@ -89,6 +89,8 @@ def up(
     }
     models["weights_dir"] = weights_dir
     plan = make_plan(directory, kb=kb, source=source, models=models, codec=codec, ports=ports)
+    if console:
+        check_ports({"console": console_port})
     with running(plan) as link:
         addresses = link.addresses
         answer(json, addresses, lambda: say_ready(link))

@@ -14,7 +14,7 @@ from time import monotonic, sleep, time
 
 from local.health import wait_serving
 from shared.errors import Unavailable
-from shared.files import reason_file
+from shared.files import is_full, reason_file
 
 _POLL_SECONDS = 0.05
 _SLICE_SECONDS = 2.0
@@ -133,8 +133,11 @@ class ServiceProcess:
 
     def _why(self) -> str:
         """What the service itself left as its reason; else the last line of its log, as after a crash."""
-        if self._reason.exists():
-            return self._reason.read_text(encoding="utf-8", errors="replace").strip()
+        reason = self._reason.read_text(encoding="utf-8", errors="replace").strip() if self._reason.exists() else ""
+        if reason:
+            return reason
+        if is_full(self.log.parent):  # nobody could write a reason, nor all of the log
+            return f"no space is left on the disk of {self.log.parent}; free some, or choose another folder, --out"
         lines = self.log.read_text(errors="replace", encoding="utf-8").split("\n") if self.log.exists() else []
         return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
 

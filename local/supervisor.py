@@ -89,7 +89,7 @@ class LocalLink:
         Raises Unavailable for a service that ended, with its reason, or was not ready in time; Mismatch for a knowledge
         base of another CLIP that may not be built again.
         """
-        _check_ports(self.plan.ports)
+        check_ports(self.plan.ports)
         self.plan.directory.mkdir(parents=True, exist_ok=True)
         deadline = monotonic() + self.plan.timeout
         try:
@@ -173,7 +173,7 @@ class LocalLink:
         self.wait_ready([RECEIVER], deadline)
 
 
-def _check_ports(ports: Mapping[str, int]) -> None:
+def check_ports(ports: Mapping[str, int]) -> None:
     """Raise Unavailable for a port that is taken, before anything is loaded. The services check again."""
     for name, port in ports.items():
         if not port:

@@ -185,6 +185,8 @@ class KnowledgeBaseService(rpc.KnowledgeBaseServicer):
         match request.WhichOneof("query"):
             case "picture":
                 return (await self._embedder.item(Picture("query", "", request.picture), deadline)).embedding
+            case "text" if not request.text.strip():
+                raise InvalidInput("the text of the search is empty: say what to look for")
             case "text":
                 return await self._embedder.text(request.text, deadline)
             case "embedding":

@@ -5,6 +5,7 @@ write .NAME.tmp -> fsync it -> rename over NAME -> fsync the directory
 
 import errno
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from shared.errors import Exhausted, InvalidInput, SemLinkError
 from shared.printable import first_line
 
 _SUFFIX = ".tmp"
+_BLOCK_BYTES = 4096
 _REMEDIES = {
     errno.ENOSPC: "free some space, or choose another disk",
     errno.EDQUOT: "free some space, or choose another disk",
@@ -31,10 +33,15 @@ _REMEDIES = {
 
 def said(error: OSError) -> str:
     """An error of the system in one line: the file, what happened, what to do."""
-    what = (error.strerror or str(error) or type(error).__name__).lower()
+    what = cause(error)
     remedy = _REMEDIES.get(error.errno or 0)
     where = f"{error.filename}: " if error.filename else ""
     return f"{where}{what}{f'; {remedy}' if remedy else ''}"
+
+
+def cause(error: OSError) -> str:
+    """What happened, in the system's words, without number and file."""
+    return (error.strerror or str(error) or type(error).__name__).lower()
 
 
 def read_regular(path: Path, most: int) -> bytes:
@@ -64,8 +71,30 @@ def readable(where: str, kind: type[SemLinkError] = InvalidInput, remedy: str = 
     except SemLinkError:
         raise
     except Exception as error:  # libraries raise anything for damaged bytes
-        told = f"{where} ({first_line(error)})"
+        why = cause(error) if isinstance(error, OSError) and error.strerror else first_line(error)
+        told = f"{where} ({why})"
         raise kind(f"{told}; {remedy}" if remedy else told) from error
+
+
+@contextmanager
+def room_told(folder: Path) -> Iterator[None]:
+    """Raise Exhausted where a library fails while it writes into a folder whose disk is full.
+
+    Those of C++ and Rust raise errors of their own, which do not say it.
+    """
+    try:
+        yield
+    except (SemLinkError, OSError):
+        raise
+    except Exception as error:
+        if is_full(folder):
+            raise Exhausted(f"no space is left on the disk of {folder}; {_REMEDIES[errno.ENOSPC]}") from error
+        raise
+
+
+def is_full(folder: Path) -> bool:
+    """Whether the disk of a folder takes not even one block more."""
+    return shutil.disk_usage(folder).free < _BLOCK_BYTES
 
 
 def _require(found: os.stat_result, path: Path, most: int) -> None:
@@ -99,7 +128,7 @@ def replacing(path: Path) -> Iterator[Path]:
             fsync(path.parent)
         except OSError as error:
             raise Exhausted(
-                f"cannot put {path} in place: {error}; check that disk and its space, then try again"
+                f"cannot put {path} in place: {cause(error)}; check that disk and its space, then try again"
             ) from error
     finally:
         temporary.unlink(missing_ok=True)

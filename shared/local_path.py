@@ -13,8 +13,11 @@ _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]+):/(/?)", re.IGNORECASE)  # `Pat
 def local_path(text: str | Path) -> Path:
     """The path that `text` means: ~ is the home folder, file:// is taken off.
 
-    Raises InvalidInput for an address such as https:// or s3://, with what to type instead.
+    Raises InvalidInput for an address such as https:// or s3://, with what to type instead, and for no text, which
+    would be the folder that this process is in.
     """
+    if text == "":
+        raise InvalidInput("an empty path: a variable of the shell that is not set? The current folder is .")
     scheme = _SCHEME.match(str(text))
     if scheme is None or len(scheme[1]) == 1:  # C:/ is a drive
         return _expanded(Path(text))

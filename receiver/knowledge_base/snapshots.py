@@ -14,7 +14,7 @@ from receiver.knowledge_base.store.store import Store
 from receiver.knowledge_base.store.writer import StoreWriter
 from receiver.knowledge_base.verify import verify_store
 from shared.errors import DataLoss, Exhausted, Mismatch, NotFound, SemLinkError
-from shared.files import fsync, make_directory, replacing
+from shared.files import cause, fsync, make_directory, replacing
 from shared.frame.kb import Kept, Snapshot
 
 MOST_SNAPSHOTS: Final = 64
@@ -29,7 +29,7 @@ def take_snapshot(layout: Layout, store: Store, name: str) -> Snapshot:
         try:
             make_directory(path.parent)
         except OSError as error:
-            raise Exhausted(f"cannot make {path.parent}: {error}; check that disk for space") from error
+            raise Exhausted(f"cannot make {path.parent}: {cause(error)}; check that disk for space") from error
         with replacing(path) as temporary:
             store.copy_to(temporary)
             taken = _described(temporary, name, path)  # once it is in place, another caller may remove it
@@ -104,7 +104,7 @@ def restored_store(layout: Layout, name: str, version: int, origin: Origin | Non
     except FileNotFoundError:  # removed meanwhile
         raise _no_snapshot(layout, name) from None
     except OSError as error:
-        raise Exhausted(f"cannot copy {snapshot}: {error}; make room on that disk and try again") from error
+        raise Exhausted(f"cannot copy {snapshot}: {cause(error)}; make room on that disk and try again") from error
     with closing(StoreWriter(path)) as writer:
         _require_clip(writer.origin, origin, name)
         writer.renew(max(version, writer.head.version) + 1)

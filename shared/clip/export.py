@@ -14,6 +14,7 @@ from shared.clip.towers import Towers
 from shared.codecs.base.weight_files import weights_path
 from shared.codecs.embedding.kbsc import Kbsc
 from shared.errors import InvalidSetting, NotFound
+from shared.files import room_told
 from shared.version import VERSION
 
 log = structlog.get_logger()
@@ -48,6 +49,15 @@ def write_bundle(
         raise NotFound(f"a bundle is made with OpenVINO, and {reason}")
     towers = find_towers(model, weights, download=download)
     folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with room_told(folder):
+            return _written(folder, towers, licence, words, codecs=codecs)
+    except BaseException:  # half a bundle is none
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _written(folder: Path, towers: Towers, licence: str, words: str | None, *, codecs: bool) -> Manifest:
     export_tower(image_tower(towers), folder / IMAGE)
     known = _write_texts(folder, towers, words)
     if codecs:

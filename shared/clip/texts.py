@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from shared.clip.openvino_engine import compiled_texts
-from shared.errors import InvalidInput, NotFound
-from shared.printable import joined
+from shared.errors import DataLoss, InvalidInput, NotFound
+from shared.files import readable
+from shared.printable import joined, shown
 from shared.types import Embeddings
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 TEXT: Final = "text.xml"
 TOKENIZER: Final = "tokenizer.json"
+_REMEDY: Final = "export the bundle again, and start the service anew"
 
 
 def cleaned(text: str) -> str:
@@ -45,7 +47,9 @@ class BundledTexts:
         clean = [cleaned(text) for text in texts]
         self._require_known(clean)
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(clean)]
-        embeddings: Embeddings = self._request.infer([np.array(tokens, np.int64)])[0]
+        request = self._request
+        with readable(f"{self._folder / TEXT} takes no tokens of {self._folder / TOKENIZER}", DataLoss, _REMEDY):
+            embeddings: Embeddings = request.infer([np.array(tokens, np.int64)])[0]
         return embeddings
 
     @cached_property
@@ -54,11 +58,15 @@ class BundledTexts:
             from tokenizers import Tokenizer  # noqa: PLC0415 - only texts need it
         except ImportError as error:
             raise NotFound("a bundle reads texts by the package tokenizers: pip install tokenizers") from error
-        return Tokenizer.from_file(str(self._folder / TOKENIZER))
+        file = self._folder / TOKENIZER
+        with readable(f"{file} is no tokenizer that can be read", DataLoss, _REMEDY):
+            return Tokenizer.from_file(str(file))
 
     @cached_property
     def _request(self) -> Any:
-        return compiled_texts(self._folder / TEXT)
+        file = self._folder / TEXT
+        with readable(f"{file} is no text tower that can be run with the weights beside it", DataLoss, _REMEDY):
+            return compiled_texts(file)
 
     def _require_known(self, texts: Sequence[str]) -> None:
         if self._words is None:
@@ -66,7 +74,7 @@ class BundledTexts:
         found = {word for text in texts for word in words_of(self._tokenizer, text)}
         if unknown := sorted(found - self._words):
             raise InvalidInput(
-                f"{joined(map(repr, unknown))}: not among the {len(self._words)} words that this bundle knows, which "
+                f"{joined(map(shown, unknown))}: not among the {len(self._words)} words that this bundle knows, which "
                 "are those that its CLIP learned; describe the picture by them, or install torch, pip install "
                 "'semlink[services]', and leave --bundle out"
             )

@@ -33,8 +33,11 @@ def find_parts(folder: Path) -> list[Path]:
 def open_parts(folder: Path, parts: Sequence[Path], reading: Reading) -> EmbeddingSource:
     """All parts, in the order of their numbers; one that cannot be read is skipped and listed, unless strict."""
     sources = []
+    described = any(map(_metadata_of, parts))
     for part in parts:
         try:
+            if described and _metadata_of(part) is None:
+                raise InvalidInput(f"the metadata of {part} are missing, and those of other parts are there")
             sources.append(open_part(part, reading))
         except InvalidInput as error:
             if reading.strict:

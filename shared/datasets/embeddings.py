@@ -120,7 +120,8 @@ def make_source(
         blank if labels is None else labels,
         captions if captions is not None and len(captions) else blank,
     )
-    lengths = {len(embeddings), *map(len, columns)}
-    if len(lengths) != 1:
-        raise InvalidInput(f"{path}: embeddings, ids, labels and captions have different lengths {sorted(lengths)}")
+    lengths = dict(zip(("embeddings", "ids", "labels", "captions"), map(len, (embeddings, *columns)), strict=True))
+    if len({*lengths.values()}) != 1:
+        told = ", ".join(f"{count} {what}" for what, count in lengths.items())
+        raise InvalidInput(f"{path}: different lengths, it has {told}")
     return EmbeddingSource(path.stem, embeddings, *columns)

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from shared.errors import InvalidInput
+from shared.local_path import local_path
+
 _BRACES: Final = re.compile(r"\{([^{}]*)\}")
 _RANGE: Final = re.compile(r"(\d+)\.\.(\d+)")
 _MOST: Final = 1_000_000
@@ -18,7 +21,7 @@ def expand(spec: str) -> list[str]:
 
     A name that a range makes is kept though no file has it, so that it can be reported.
     """
-    if Path(spec).exists():
+    if local_path(spec).exists():
         return [spec]
     expanded = []
     for one in _braces(spec):
@@ -57,6 +60,7 @@ def _choices(inside: str) -> Iterator[str]:
         yield from inside.split(",")
         return
     first, last = int(numbers[1]), int(numbers[2])
-    if abs(last - first) < _MOST:
-        for number in range(first, last + 1) if first <= last else range(first, last - 1, -1):
-            yield str(number).zfill(len(numbers[1]))
+    if abs(last - first) >= _MOST:
+        raise InvalidInput(f"{{{inside}}} stands for more than {_MOST:,} names")
+    for number in range(first, last + 1) if first <= last else range(first, last - 1, -1):
+        yield str(number).zfill(len(numbers[1]))

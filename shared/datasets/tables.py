@@ -34,9 +34,11 @@ class TableSource:
 
     def __init__(self, path: Path, columns: Columns, reading: Reading = PLAIN) -> None:
         where = reading.column(columns, "path", path)
+        if not columns:
+            raise InvalidInput(f"{path} is an empty table: it has no line of column names")
         if where is None:
             raise InvalidInput(
-                f"{path} has no column 'path' or one of its usual names; it has {', '.join(columns) or 'none'}: "
+                f"{path} has no column 'path' or one of its usual names; it has {', '.join(columns)}: "
                 f"name it with --path-column{_ABOUT_URLS if 'url' in map(str.lower, columns) else ''}"
             )
         self.name = path.stem

@@ -1,6 +1,7 @@
 """`semlink` as a whole: help, errors and statuses of every command."""
 
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +87,10 @@ def test_version() -> None:
         (["features", "no-such-folder", "--out", "x.npz"], "no-such-folder"),
         (["demo", "--images", "0"], "--images"),
         (["demo", "--transmitter", "127.0.0.1:1"], "--receiver"),
+        (["kb", "search", "\udcff"], "is no text in UTF-8"),
+        (["send", "a.png", "--set", "doppler=1"], "do you mean doppler_hz?"),
+        (["kb", "build", "a.npz", "--out", "x", "--clip-fingerprint", "openai"], "16 hexadecimal digits"),
+        (["train", "nested", "--features", "a.npz", "--clip-fingerprint", "openai"], "16 hexadecimal digits"),
         (["launch"], "launch"),
         (["chanel"], "Did you mean 'channel'"),
         (["kb", "serch"], "Did you mean 'search'"),
@@ -127,3 +132,12 @@ def test_a_full_disk_is_one_line_and_exits_1() -> None:
         )
     assert result.returncode == 1
     assert result.stderr == "semlink: no space left on device; free some space, or choose another disk\n"
+
+
+def test_a_taken_port_of_the_console_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = semlink("up", "--console", "--console-port", port, "--out", str(tmp_path))
+    assert result.returncode == 1
+    assert re.search(rf"console cannot listen on 127\.0\.0\.1:{port}: .*--console-port 0", result.stderr)
+    assert not list(tmp_path.iterdir())

@@ -95,3 +95,15 @@ def test_loaded_parts_log_to_standard_error(capsys: pytest.CaptureFixture[str]) 
     load("shared.units:decibels")
     structlog.get_logger().info("a line of the log")
     assert "a line of the log" in capsys.readouterr().err
+
+
+def test_paths_begin_with_the_home_folder_and_none_is_not_the_current_one(tmp_path: Path) -> None:
+    """A shell leaves `--kb=~/kb` as it is, and makes nothing of a variable that is not set."""
+    run = [sys.executable, "-m", "semlink", "kb", "info"]
+    environment = os.environ | {"HOME": str(tmp_path)}
+    for given, said in (("~/kb", f"no knowledge base in {tmp_path}/kb"), ("", "empty path"), ("s3://a", "curl")):
+        ended = subprocess.run(
+            [*run, given], cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", check=False
+        )
+        assert ended.returncode == 2
+        assert said in ended.stderr

@@ -198,7 +198,7 @@ def test_without_the_library_it_says_what_to_install(tmp_path: Path, monkeypatch
         ("all.sigmf-collection", "collection"),
         ("absent.sigmf", r"absent\.sigmf: there is no such recording"),
         (".", "is a folder"),
-        ("", "is a folder"),
+        ("", "an empty path"),
     ],
 )
 def test_what_is_no_recording_is_said_at_once(tmp_path: Path, monkeypatch, name: str, said: str) -> None:

@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from threading import Timer
 from time import monotonic, sleep
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -94,6 +95,22 @@ def test_a_service_that_dies_while_it_is_waited_for_is_reported_at_once(tmp_path
     Timer(0.1, service.kill).start()
     with pytest.raises(Unavailable, match="receiver ended with status -9"):
         service.wait_ready(monotonic() + PATIENCE)
+
+
+def test_a_full_disk_that_takes_no_reason_is_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The services' own reason and log lie on that disk."""
+    service = ServiceProcess("channel_proxy", tmp_path, ["--fading", "fog"])
+    service.start()
+    with pytest.raises(Unavailable, match=r"fading = .fog"):
+        service.check(PATIENCE)
+    service.log.write_bytes(b"")
+    for left in tmp_path.glob("*.reason"):
+        left.write_bytes(b"")
+    with pytest.raises(Unavailable, match="it said nothing"):
+        service.check(PATIENCE)
+    monkeypatch.setattr("shared.files.shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+    with pytest.raises(Unavailable, match=r"no space is left on the disk of .*--out"):
+        service.check(PATIENCE)
 
 
 @pytest.mark.parametrize("at_work", [True, False])

@@ -252,6 +252,7 @@ async def test_damage_is_told_over_the_wire(address: str, directory: Path) -> No
     ("method", "request_", "said"),
     [
         ("Search", pb.SearchRequest(), "no query"),
+        ("Search", pb.SearchRequest(text="  "), "text of the search is empty"),
         ("Search", pb.SearchRequest(embedding=b"123"), "has 3 bytes"),
         ("Search", pb.SearchRequest(embedding=b"1234"), r"[B, 512]"),
         ("Search", pb.SearchRequest(embedding=bytes(2048)), "length 0"),

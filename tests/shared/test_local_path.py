@@ -17,6 +17,11 @@ def test_an_address_on_the_network_is_refused_with_its_own_text(address: str, ki
         local_path(kind(address))
 
 
+def test_no_path_is_not_the_current_folder() -> None:
+    with pytest.raises(InvalidInput, match="empty path"):
+        local_path("")
+
+
 def test_paths_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert local_path("~/a.png") == tmp_path / "a.png"

@@ -11,7 +11,7 @@ from torch import Tensor
 from lab.report.cards import render
 from lab.train.common.settings import TrainSettings
 from shared.device import hardware
-from shared.files import make_directory, replacing
+from shared.files import make_directory, replacing, room_told
 from shared.version import VERSION
 
 
@@ -29,7 +29,8 @@ def export(tensors: Mapping[str, Tensor], settings: TrainSettings, file: str, **
         for name, tensor in tensors.items()
     }
     with replacing(path) as draft:
-        save_file(halved, draft, metadata=metadata)
+        with room_told(path.parent):
+            save_file(halved, draft, metadata=metadata)
         draft.chmod(0o644)  # safetensors makes it private
 
 

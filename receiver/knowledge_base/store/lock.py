@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from shared.errors import NotFound, Unavailable
-from shared.files import make_directory
+from shared.files import cause, make_directory
 
 LOCK_FILE = "lock"
 _UNKNOWN = "not known which"
@@ -29,7 +29,7 @@ class WriterLock:
             self._descriptor: int | None = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise NotFound(
-                f"cannot write into {directory}: {error}; name a directory that can be written, "
+                f"cannot write into {directory}: {cause(error)}; name a directory that can be written, "
                 f"or let the receiver only read it with --read-only"
             ) from error
         try:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from shared.errors import DataLoss, Exhausted, NotFound, Unavailable
+from shared.errors import DataLoss, Exhausted, InvalidInput, NotFound, Unavailable
 
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 _CACHE_KIB = 16_384
@@ -66,6 +66,8 @@ def reading(path: Path) -> Iterator[None]:
     """Translate errors of a read in the body."""
     try:
         yield
+    except UnicodeEncodeError as error:  # what was asked for, not what is stored
+        raise InvalidInput(f"{error.object!r} is no text in UTF-8") from error
     except _DAMAGE as error:
         if _code(error) in _BUSY_CODES:
             raise _busy(path, error) from error

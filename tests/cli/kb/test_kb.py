@@ -18,6 +18,8 @@ from tests.tools.cli import invoke, printed
 from tests.tools.knowledge_base import vectors
 from tests.tools.rpc import PATIENCE, process
 
+MADE_BY = "c0ffeec0ffeec0ff"
+
 
 def semlink(*arguments: object) -> Result:
     return invoke("kb", *arguments)
@@ -59,7 +61,7 @@ def served(pictures: Path) -> Iterator[Path]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A knowledge base that no receiver serves."""
-    with write_store(tmp_path / "kb", Origin("synthetic", "fake-clip", "c0ffee")) as store:
+    with write_store(tmp_path / "kb", Origin("synthetic", "fake-clip", MADE_BY)) as store:
         for number, embedding in enumerate(vectors(20)):
             store.add(f"item-{number}", f"label {number % 3}", embedding, thumbnail=b"webp")
     return tmp_path / "kb"
@@ -99,10 +101,10 @@ def test_folders_and_embeddings_are_added_and_the_refused_are_told(served: Path,
     assert (result.exit_code, document["added"]) == (1, 6)
     assert [one["item_id"] for one in document["refused"]] == ["cat/bad.png"]
     assert "no image" in document["refused"][0]["reason"]
-    shown = semlink("add", tmp_path / "ready.npz", "--clip-fingerprint", "badc0de")
+    shown = semlink("add", tmp_path / "ready.npz", "--clip-fingerprint", "0badc0de0badc0de")
     assert shown.exit_code == 1
     assert "added 0 items" in shown.stdout
-    assert "badc0de" in shown.stderr
+    assert "0badc0de0badc0de" in shown.stderr
     said("remove", "cat/good.png", *(f"r{n}" for n in range(5)))
 
 
@@ -173,20 +175,25 @@ def test_ready_embeddings_are_built_from(tmp_path: Path) -> None:
     np.savez(tmp_path / "ready.npz", embeddings=vectors(8), ids=[f"r{n}" for n in range(8)], labels=["r"] * 8)
     build = ("build", tmp_path / "ready.npz", "--out", tmp_path / "kb")
     assert "name it with --clip MODEL" in str(refused(*build))
-    built = said(*build, "--clip", "ViT-B-32", "--clip-fingerprint", "c0ffee", "--engine", "flat")
+    built = said(*build, "--clip", "ViT-B-32", "--clip-fingerprint", MADE_BY, "--engine", "flat")
     assert (built["items"], built["labels"], built["resumed"]) == (8, 1, 0)
     described = said("info", tmp_path / "kb")
-    assert (described["clip"], described["clip_fingerprint"], described["source"]) == ("ViT-B-32", "c0ffee", "ready")
+    assert (described["clip"], described["clip_fingerprint"], described["source"]) == (
+        "ViT-B-32",
+        MADE_BY,
+        "ready",
+    )
+    assert "is no text in UTF-8" in str(refused("list", tmp_path / "kb", "--label", "\udcff"))
 
 
 def test_features_say_which_clip_made_them(tmp_path: Path) -> None:
     names = np.array([f"r{n}" for n in range(8)])
-    save_features(tmp_path / "f.npz", Features(vectors(8), names, names, clip="ViT-B-32", clip_fingerprint="c0ffee"))
+    save_features(tmp_path / "f.npz", Features(vectors(8), names, names, clip="ViT-B-32", clip_fingerprint=MADE_BY))
     build = ("build", tmp_path / "f.npz", "--engine", "flat", "--out", tmp_path / "kb")
-    assert "made by c0ffee" in str(refused(*build, "--clip-fingerprint", "decade"))
+    assert f"made by {MADE_BY}" in str(refused(*build, "--clip-fingerprint", "decadedecadedeca"))
     assert said(*build)["items"] == 8
     described = said("info", tmp_path / "kb")
-    assert (described["clip"], described["clip_fingerprint"]) == ("ViT-B-32", "c0ffee")
+    assert (described["clip"], described["clip_fingerprint"]) == ("ViT-B-32", MADE_BY)
 
 
 @pytest.mark.parametrize("command", [("verify",), ("compact",), ("list",), ("snapshot", "x"), ("restore", "x")])

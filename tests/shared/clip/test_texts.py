@@ -1,5 +1,6 @@
 """Texts of a bundle: the tokens and embeddings of torch's text tower, of every word or of some."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ from shared.clip.bundle import clip_of_bundle, shipped_bundle
 from shared.clip.export import write_bundle
 from shared.clip.export_texts import has_standard_tokenizer
 from shared.clip.openvino_engine import unavailable
+from shared.clip.texts import BundledTexts
 from shared.clip.towers import TextTower
 from shared.datasets.drawn import CATEGORIES
-from shared.errors import InvalidInput, InvalidSetting
+from shared.errors import DataLoss, Exhausted, InvalidInput, InvalidSetting
 from tests.tools.paths import ROOT
 
 if unavailable():
@@ -61,3 +63,49 @@ def test_the_words_that_ship_are_those_of_the_captions() -> None:
 
 def test_a_tokenizer_of_another_kind_is_not_written() -> None:
     assert not has_standard_tokenizer(TextTower(object(), lambda _: None))  # type: ignore[arg-type, return-value]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("tokenizer.json", b"{}"),
+        ("tokenizer.json", None),
+        ("text.xml", b"<a/>"),
+        ("text.bin", b"x"),
+        ("text.bin", None),
+    ],
+)
+def test_a_file_that_is_lost_while_the_service_runs_is_named(tmp_path: Path, name: str, content: bytes | None) -> None:
+    """Tower and tokenizer are loaded with the first text, long after the checksums were verified."""
+    folder = tmp_path / "bundle"
+    shutil.copytree(shipped_bundle(), folder)
+    texts = BundledTexts(folder, None)
+    (folder / name).unlink()
+    if content is not None:
+        (folder / name).write_bytes(content)
+    with pytest.raises(DataLoss, match=rf"{name.partition('.')[0]}\..*export the bundle again"):
+        texts(["a red circle"])
+
+
+def test_a_long_word_makes_no_long_message() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        BundledTexts(shipped_bundle(), ["red"])(["x" * 100_000])
+    assert len(str(refused.value)) < 1000
+
+
+def test_a_bundle_that_the_disk_cannot_take_is_said_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenVINO itself says `basic_ios::clear: iostream error`."""
+
+    def fails(*_: object) -> None:
+        raise RuntimeError("basic_ios::clear: iostream error")
+
+    monkeypatch.setattr("shared.clip.export.export_tower", fails)
+    options = {"download": False, "licence": "", "codecs": False}
+    with pytest.raises(RuntimeError, match="iostream"):
+        write_bundle(tmp_path / "new", "clip-tiny", None, **options)
+    monkeypatch.setattr("shared.files.is_full", lambda _: True)
+    with pytest.raises(Exhausted, match="no space is left on the disk of"):
+        write_bundle(tmp_path / "new", "clip-tiny", None, **options)
+    assert not (tmp_path / "new").exists()

@@ -47,7 +47,7 @@ def test_only_the_path_must_be_there_and_an_id_may(folder: Path) -> None:
     ("content", "said"),
     [
         (b"label,caption\ncat,x\n", "no column 'path' .*it has label, caption: .*--path-column"),
-        (b"", "no column 'path' .*it has none"),
+        (b"", "is an empty table"),
         (b"path,label\na.png\n", "row 2: it has not the 2 fields"),
         (b"path,label\na.png,cat,more\n", "row 2: it has not the 2 fields"),
         (b"path\n\xff\xfe\n", "no CSV file in UTF-8"),
@@ -109,6 +109,11 @@ def test_a_file_that_is_something_else_is_named(tmp_path: Path, name: str) -> No
     (tmp_path / name).write_bytes(b"something else")
     with pytest.raises(InvalidInput, match=name):
         open_collection(str(tmp_path / name))
+
+
+def test_a_range_of_too_many_names_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"\{0\.\.99999999\} stands for more than 1,000,000 names"):
+        open_collections([str(tmp_path / "{0..99999999}.tar")])
 
 
 def test_a_file_or_folder_that_cannot_be_a_source_says_what_can(tmp_path: Path) -> None:

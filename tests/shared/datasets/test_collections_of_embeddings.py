@@ -38,7 +38,7 @@ def test_npz_npy_and_parquet_hold_embeddings(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "said"),
     [
-        ({"ids": ["a", "b"]}, r"different lengths \[2, 4\]"),
+        ({"ids": ["a", "b"]}, "different lengths, it has 4 embeddings, 2 ids"),
         ({"embeddings": np.zeros(4)}, r"must be floats \[N, dim\]"),
         ({"embeddings": np.zeros((4, 8), np.int64)}, r"int64 \[4, 8\]"),
         ({"ids": np.array([object()] * 4, object)}, "no .npz file"),
@@ -76,6 +76,10 @@ def test_a_folder_of_clip_retrieval_is_read_in_the_order_of_its_parts(tmp_path: 
     reading = Reading()
     assert len(open_collection(str(tmp_path), reading=reading)) == 4
     assert "has 3 embeddings and" in reading.skipped[0][1]
+    (tmp_path / "metadata" / "metadata_2.parquet").unlink()
+    reading = Reading()
+    assert len(open_collection(str(tmp_path), reading=reading)) == 4
+    assert "img_emb_2.npy are missing" in reading.skipped[0][1]
 
 
 def test_arrays_are_found_by_usual_names_or_named(tmp_path: Path) -> None:
