@@ -14,55 +14,15 @@ from protos.semlink.v1 import link_pb2 as pb
 from protos.semlink.v1 import link_pb2_grpc as rpc
 from receiver.confidence import load_confidence
 from receiver.decision import confidence_features, vote
-from receiver.knowledge_base import Origin, write_store
 from receiver.pipeline import ReceivePipeline
 from receiver.service import ReceiverService
 from receiver.settings import ReceiverSettings
-from shared.codecs import CodecShelf
 from shared.codecs.base.registry import PICTURE_CODECS
-from shared.codecs.base.weight_files import WEIGHTS_DIR
 from shared.errors import Expired, InvalidInput, Mismatch, NotFound
 from shared.frame.burst import Burst, CodecSpec, Genie
 from shared.observe.metrics import BATCH_ITEMS
-from shared.types import Embeddings
-from tests.tools.kbsc import network, saved
 from tests.tools.receiver import CLIP, genie, sent, spec
 from tests.tools.rpc import dialled, linked, make_burst, serving, status_of, to_receiver, until
-
-ITEMS = 300
-
-
-@pytest.fixture(scope="module")
-def items() -> Embeddings:
-    """Embeddings of the knowledge base: item-n has label n % 7."""
-    drawn = np.random.default_rng(2).normal(size=(ITEMS, 512))
-    return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
-
-
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory, items: Embeddings) -> Path:
-    folder = tmp_path_factory.mktemp("receiver")
-    with write_store(folder / "kb", Origin("synthetic", "fake-clip", CLIP, 512)) as writer:
-        for number, embedding in enumerate(items):
-            writer.add(f"item-{number}", f"label {number % 7}", embedding, thumbnail=b"webp")
-    (folder / "kbsc").mkdir()
-    for k in (16, 64, 256):
-        saved(folder / "kbsc" / f"k{k}.safetensors", network(k), CLIP)
-    return folder
-
-
-@pytest.fixture
-def shelf(monkeypatch: pytest.MonkeyPatch, directory: Path) -> CodecShelf:
-    monkeypatch.setenv(WEIGHTS_DIR, str(directory))
-    return CodecShelf("cpu", CLIP)
-
-
-@pytest.fixture
-async def receiver(shelf: CodecShelf, directory: Path, tmp_path: Path):
-    """The hop to a receiver."""
-    settings = ReceiverSettings(kb=directory / "kb", device="cpu", grace_seconds=1, log_level="error")
-    async with serving(ReceiverService, settings, tmp_path) as address, linked(to_receiver(address)) as link:
-        yield link
 
 
 async def test_what_arrives_clean_is_found(receiver, shelf, items) -> None:
@@ -73,7 +33,7 @@ async def test_what_arrives_clean_is_found(receiver, shelf, items) -> None:
     assert len(reception.top) == 3
     assert [hit.distance for hit in reception.top] == sorted(hit.distance for hit in reception.top)
     assert reception.snr_db_estimated is None
-    assert (len(reception.knowledge_base), reception.knowledge_base_version) == (64, ITEMS)
+    assert (len(reception.knowledge_base), reception.knowledge_base_version) == (64, len(items))
     assert [entry.stage for entry in reception.ledger] == ["receive_queue", "equalize", "decode", "search"]
     assert sum(entry.seconds for entry in reception.ledger) <= reception.elapsed_seconds
     assert all(entry.seconds >= 0 for entry in reception.ledger)
@@ -290,7 +250,7 @@ async def test_the_receiver_and_its_knowledge_base_describe_themselves(receiver,
         described = await rpc.ReceiverStub(channel).Describe(pb.DescribeReceiverRequest())
         kb = kb_rpc.KnowledgeBaseStub(channel)
         assert await kb.Describe(kb_pb.DescribeKnowledgeBaseRequest()) == described.knowledge_base
-        assert (described.knowledge_base.items, described.knowledge_base.labels) == (ITEMS, 7)
+        assert (described.knowledge_base.items, described.knowledge_base.labels) == (len(items), 7)
         offered = [(codec.codec, codec.k) for codec in described.codecs]
         assert [one for one in offered if one[0] not in PICTURE_CODECS] == [
             ("kbsc", 16), ("kbsc", 64), ("kbsc", 256), ("raw", 512),
