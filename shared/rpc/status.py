@@ -23,6 +23,8 @@ log = structlog.get_logger()
 _LOST: Final = (
     "Internal error from Core"  # what grpc.aio makes, with INTERNAL, of a connection lost at the wrong moment
 )
+_GIVEN_UP: Final = (grpc.StatusCode.CANCELLED, grpc.StatusCode.OK)
+"""Not cancelled by this end, which raises CancelledError; or ended well, and yet without the answer."""
 _STATUS_SECONDS: Final = 0.5
 """Longest wait for the far end's status, where this end noticed first that the call is over."""
 _LOST_BURST: Final = "semlink-lost"
@@ -36,8 +38,8 @@ def error_from_rpc(error: grpc.RpcError) -> errors.SemLinkError:
         return errors.Unavailable("the connection was lost while the call began")
     if any(name == _LOST_BURST for name, _ in call.trailing_metadata() or ()):
         return errors.Lost(call.details() or "")
-    if call.code() is grpc.StatusCode.CANCELLED:  # not by this end, which raises CancelledError
-        return errors.Unavailable(f"the far end gave the call up, since it stops: try again ({call.details()})")
+    if call.code() in _GIVEN_UP:
+        return errors.Unavailable(f"the far end gave the call up, since it stops: try again ({call.code().name})")
     return error_from_status(call.code(), call.details() or "")
 
 
