@@ -9,7 +9,8 @@ A command may need a package of an extra, such as torch. Where that is not insta
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, get_args
@@ -124,53 +125,48 @@ def _security(
 
 def read_units(parameter: Any) -> None:
     """Let an option such as --snr-db take `5dB` beside `5`, and say the right form of a number that is none."""
-    if unit_of(parameter.name or "") is None:
-        return
+    if unit_of(parameter.name or "") is not None:
+        _read_first(parameter, partial(_plain, parameter.name))
+
+
+def read_paths(parameter: Any) -> None:
+    """Let a path begin with ~, which a shell leaves as it is in `--kb=~/kb`, and refuse one that is none here."""
+    kind = getattr(getattr(parameter, "type_descriptor", None), "annotation", None)
+    if Path in {kind, *get_args(kind)}:
+        _read_first(parameter, lambda value: str(local_path(value)) if isinstance(value, str) else value)
+
+
+def read_fingerprint(parameter: Any) -> None:
+    """Refuse a fingerprint of a CLIP that no CLIP has, which else only a link would refuse, long afterwards."""
+    if parameter.name == "clip_fingerprint":
+        _read_first(parameter, _fingerprint)
+
+
+def _read_first(parameter: Any, read: Callable[[Any], Any]) -> None:
+    """Let `read` have each value of a parameter before it is converted; a ValueError is told as the parameter's."""
     convert = parameter.process_value
 
     def process_value(ctx: Any, value: Any) -> Any:
         try:
             several = isinstance(value, list | tuple)
-            plain = [_plain(parameter.name, one) for one in (value if several else [value])]
-            return convert(ctx, plain if several else plain[0])
+            found = [read(one) for one in (value if several else [value])]
+            return convert(ctx, found if several else found[0])
         except ValueError as error:
             raise typer.BadParameter(str(error), ctx=ctx, param=parameter) from error
 
     parameter.process_value = process_value
 
 
-def read_paths(parameter: Any) -> None:
-    """Let a path begin with ~, which a shell leaves as it is in `--kb=~/kb`, and refuse one that is none here."""
-    kind = getattr(getattr(parameter, "type_descriptor", None), "annotation", None)
-    if Path not in {kind, *get_args(kind)}:
-        return
-    convert = parameter.process_value
-
-    def process_value(ctx: Any, value: Any) -> Any:
-        several = isinstance(value, list | tuple)
-        given = [str(local_path(one)) if isinstance(one, str) else one for one in (value if several else [value])]
-        return convert(ctx, given if several else given[0])
-
-    parameter.process_value = process_value
-
-
-def read_fingerprint(parameter: Any) -> None:
-    """Refuse a fingerprint of a CLIP that no CLIP has, which else only a link would refuse, long afterwards."""
-    if parameter.name != "clip_fingerprint":
-        return
-    convert = parameter.process_value
-
-    def process_value(ctx: Any, value: Any) -> Any:
-        if isinstance(value, str) and value and not _FINGERPRINT.fullmatch(value):
-            raise typer.BadParameter(
-                f"{value!r} is no fingerprint: write its 16 hexadecimal digits, as `semlink kb info` shows them for a "
-                "knowledge base of the same CLIP",
-                ctx=ctx,
-                param=parameter,
-            )
-        return convert(ctx, value.lower() if isinstance(value, str) else value)
-
-    parameter.process_value = process_value
+def _fingerprint(value: Any) -> Any:
+    """It in lower case. Raises ValueError, with the right form, for a text that is none."""
+    if not isinstance(value, str):
+        return value
+    if value and not _FINGERPRINT.fullmatch(value):
+        raise ValueError(
+            f"{value!r} is no fingerprint: write its 16 hexadecimal digits, as `semlink kb info` shows them for a "
+            "knowledge base of the same CLIP"
+        )
+    return value.lower()
 
 
 def _plain(name: str, value: Any) -> Any:

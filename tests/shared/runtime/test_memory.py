@@ -8,7 +8,6 @@ import pytest
 from tests.tools.paths import ROOT
 
 _COUNT = """
-import sys
 from resource import RUSAGE_SELF, getrusage
 import numpy as np, psutil
 from shared.runtime.memory import return_large_blocks
