@@ -124,7 +124,7 @@ clean:  ## remove caches and build leftovers; .venv and out stay
 SECONDS ?= 60
 SEED ?=
 fuzz: $(DEVELOPS)  ## change inputs of each group of parsers, and messages to the services, for SECONDS=60 each; GROUPS='files sockets'
-	@$(BIN)/python -m tests.fuzz $(SECONDS) $(GROUPS) $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m tests.fuzz $(SECONDS) $(GROUPS) $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS))
 
 MINUTES ?= 10
 chaos: $(DEVELOPS)  ## kill, stop, fill and reset a link under load for MINUTES=10, into out/chaos/report.md; the same SEED=1 does the same

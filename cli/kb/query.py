@@ -6,7 +6,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 from cli.console import answer, out, plain_table, show_fields, untrusted
@@ -14,6 +13,7 @@ from cli.kb.common import Folder, Place, describe, one_of, opened
 from cli.options import Json, ReceiverAt
 from client.connection import RECEIVER
 from client.knowledge_base import KnowledgeBaseClient, Query
+from shared.datasets.embeddings import map_array
 from shared.errors import InvalidSetting, NotFound
 from shared.frame.kb import Listed
 from shared.frame.reception import Hit
@@ -133,10 +133,7 @@ def _query(text: str | None, picture: Path | None, item: str | None, embedding: 
 
 
 def _vector(path: Path) -> Any:
-    try:
-        vector = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InvalidSetting(f"--embedding {path}: no .npy file that can be read ({error})") from error
+    vector = map_array(path)
     if vector.ndim != 1:
         raise InvalidSetting(f"--embedding {path}: it holds {list(vector.shape)}, not one vector [dim]")
     return vector

@@ -6,7 +6,6 @@ from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +14,7 @@ from receiver.knowledge_base.index.exact_search import exact_nearest
 from shared.clip import Clip, load_clip
 from shared.datasets import Picture, PictureSource, open_source
 from shared.errors import DataLoss, Exhausted, InvalidPicture, Mismatch, NotFound
-from shared.files import replacing
+from shared.files import readable, replacing
 from shared.types import Floats, Progress
 
 SAME_COSINE = 1 - 1e-5
@@ -107,12 +106,10 @@ def load_features(path: Path) -> Features:
     """Read what `save_features` wrote; no pickle is opened."""
     if not path.is_file():
         raise NotFound(f"There are no features at {str(path)!r}; make them with `semlink features`.")
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            clip = {name: str(arrays[name]) for name in _CLIP if name in arrays}
-            return Features(arrays["embeddings"], arrays["labels"], arrays["ids"], **clip)  # type: ignore[arg-type]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise DataLoss(f"{path} holds no features ({error}); make them again with `semlink features`.") from error
+    remedy = "make them again with `semlink features`"
+    with readable(f"{path} holds no features", DataLoss, remedy), np.load(path, allow_pickle=False) as arrays:
+        clip = {name: str(arrays[name]) for name in _CLIP if name in arrays}
+        return Features(arrays["embeddings"], arrays["labels"], arrays["ids"], **clip)  # type: ignore[arg-type]
 
 
 def training_source(spec: str) -> PictureSource:

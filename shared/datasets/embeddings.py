@@ -53,10 +53,17 @@ def read_npy(path: Path, reading: Reading = PLAIN) -> EmbeddingSource:
 
 def map_npy(path: Path) -> Floats:
     """The array of an .npy file, [N, dim], mapped and not read."""
+    embeddings = map_array(path)
+    return embeddings[None] if embeddings.ndim == 1 else embeddings
+
+
+def map_array(path: Path) -> Floats:
+    """The array of an .npy file, of any shape, mapped and not read. Raises InvalidInput for any other file."""
     with readable(f"{path} is no .npy file that can be read", remedy="write one with numpy.save"):
         require_regular(path, 1 << 62)  # it is mapped, however large
-        embeddings: Floats = np.load(path, mmap_mode="r", allow_pickle=False)
-    return embeddings[None] if embeddings.ndim == 1 else embeddings
+        # numpy.load would open an archive by that name too, and give no array
+        array: Floats = np.lib.format.open_memmap(path, mode="r")
+    return array
 
 
 def read_columns(path: Path, columns: Columns, reading: Reading = PLAIN) -> EmbeddingSource:

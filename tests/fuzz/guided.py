@@ -1,6 +1,6 @@
 """One group of targets under atheris (libFuzzer): inputs that reach new lines are kept and changed further.
 
-    python -m tests.fuzz.guided GROUP SECONDS CORPUS SEED
+    python -m tests.fuzz.guided GROUP SECONDS CORPUS SEED [RUNS]
 
 The first byte of an input chooses its target in the group. An input that is too much goes to tests/fuzz/crashes, from
 where the tests take it.
@@ -33,8 +33,8 @@ _LONGEST: Final = 1 << 16  # bytes
 _MESSAGES: Final = "messages"
 
 
-def main(group: str, seconds: str, corpus: str, seed: str) -> None:
-    """Fuzz until time is up; exit status 77 where an input was too much."""
+def main(group: str, seconds: str, corpus: str, seed: str, runs: str = "-1") -> None:
+    """Fuzz until time is up, or so many inputs were tried; exit status 77 where one was too much."""
     targets = GROUPS[group]
     write_seeds(group, Path(corpus))
     for function in {each for name, module in sys.modules.items() if is_parser(name) for each in functions_of(module)}:
@@ -57,6 +57,7 @@ def main(group: str, seconds: str, corpus: str, seed: str) -> None:
     limits = [
         f"-seed={seed}",
         f"-max_total_time={seconds}",
+        f"-runs={runs}",
         f"-max_len={_LONGEST}",
         "-timeout=60",
         "-rss_limit_mb=4096",

@@ -139,6 +139,8 @@ def test_one_query_is_wanted(served: Path, tmp_path: Path) -> None:
         assert "search for one thing" in str(refused("search", *arguments))
     (tmp_path / "x.npy").write_bytes(b"nothing")
     assert "x.npy" in str(refused("search", "--embedding", tmp_path / "x.npy"))
+    np.savez(tmp_path / "y.npz", vector=np.ones(512, np.float32))
+    assert "y.npz is no .npy file" in str(refused("search", "--embedding", tmp_path / "y.npz"))
 
 
 def test_a_folder_is_looked_at_and_kept_without_a_receiver(folder: Path) -> None:

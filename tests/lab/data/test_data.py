@@ -56,6 +56,9 @@ def test_features_survive_the_disk(clip: Clip, pictures: Path, tmp_path: Path) -
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(DataLoss, match="make them again"):
         load_features(path)
+    np.save(path.open("wb"), features.embeddings)
+    with pytest.raises(DataLoss, match="make them again"):
+        load_features(path)
     with pytest.raises(NotFound, match="semlink features"):
         load_features(tmp_path / "nothing.npz")
 

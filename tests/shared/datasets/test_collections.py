@@ -111,6 +111,13 @@ def test_a_file_that_is_something_else_is_named(tmp_path: Path, name: str) -> No
         open_collection(str(tmp_path / name))
 
 
+def test_an_archive_by_the_name_of_an_array_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", embeddings=np.eye(4, dtype=np.float32))
+    (tmp_path / "x.npz").rename(tmp_path / "x.npy")
+    with pytest.raises(InvalidInput, match=r"x\.npy is no \.npy file that can be read .* numpy\.save"):
+        open_collection(str(tmp_path / "x.npy"))
+
+
 def test_a_range_of_too_many_names_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"\{0\.\.99999999\} stands for more than 1,000,000 names"):
         open_collections([str(tmp_path / "{0..99999999}.tar")])
