@@ -43,6 +43,13 @@ def ask(
     k: Annotated[int | None, rare("Real dimensions; k/2 symbols go out. By default as few as carry the bits.")] = None,
     csi: Annotated[Csi | None, _radio("CSI: what the receiver knows of the channel.")] = None,
     framing: Annotated[Framing | None, rare("How the receiver learns what a burst is; see `semlink send`.")] = None,
+    retransmissions: Annotated[
+        int,
+        _radio(
+            "Send a lost picture again, at most so often, 0 to 7; the receiver combines all that came (HARQ, Chase "
+            "combining)."
+        ),
+    ] = 0,
     design_snr_db: Annotated[
         float | None, _radio("Design SNR: the average Es/N0 that the encoder assumes, dB.")
     ] = None,
@@ -70,13 +77,14 @@ def ask(
     - `semlink ask scene.png "how many stars are there?" --bits 192 --snr-db 4 --fading rayleigh`
     - `semlink ask scene.png "is the red ring left of the blue star?" --save rebuilt.png --json`
     - `semlink ask scene.png "what colour is the heart?" "how many stars are there?"`
+    - `semlink ask scene.png "what colour is the heart?" --fading rayleigh --snr-db 4 --retransmissions 3`
 
     The link must be up: `semlink up` starts it.
     """
     options = AskOptions(
         codec=codec, k=k, bits=bits, design_snr_db=design_snr_db, csi=csi, framing=framing, pilot_symbols=pilots,
         pilot_pattern=standard_pattern(pilot_pattern), stream=stream, counter=counter, top_k=top, trace=trace,
-        timeout=timeout, follow=None, **given(settings),
+        timeout=timeout, follow=None, retransmissions=retransmissions, **given(settings),
     )  # fmt: skip
     try:
         with SemLink(transmitter) as link:
@@ -96,7 +104,7 @@ def _asked(link: SemLink, picture: Path, questions: list[str], options: AskOptio
     further: AskOptions = {**options, "bits": None, "k": None}
     for turn, question in enumerate(questions[1:], 1):
         if (counter := options["counter"]) is not None:
-            further["counter"] = counter + turn
+            further["counter"] = counter + turn * (1 + (options["retransmissions"] or 0))
         further["follow"] = deliveries[-1]
         deliveries.append(link.ask(picture, question, **further))
     return deliveries
@@ -116,13 +124,17 @@ def _shown_one(delivery: Delivery) -> Text:
             Text.assemble(printable(asked.question), "  ", (answered, "bold")),
             Text.assemble("on the original: ", printable(asked.answer_on_original), "  ", _verdict(asked)),
             Text(
-                f"{asked.bits} bits in {asked.symbols} symbols, cbr {delivery.cbr:.4f}, with pilots and header "
-                f"{delivery.cbr_total:.4f}{_in_session(asked)}"
+                f"{asked.bits} bits in {asked.symbols} symbols{_repeated(asked)}, cbr {delivery.cbr:.4f}, with pilots "
+                f"and header {delivery.cbr_total:.4f}{_in_session(asked)}"
             ),
             Text(f"PSNR {asked.psnr_db:.1f} dB, where the question looks {asked.psnr_db_region:.1f} dB"),
             Text(f"channel {delivery.channel.snr_db_asked:g} dB, {delivery.channel.fading}; {seconds:.0f} ms"),
         )
     )
+
+
+def _repeated(asked: Asked) -> str:
+    return f" of {asked.transmissions} transmissions" if asked.transmissions > 1 else ""
 
 
 def _in_session(asked: Asked) -> str:

@@ -55,12 +55,15 @@ class AskOptions(ChannelOptions, total=False):
 
     bits: of the picture, positions included. follow: the delivery of an earlier question about the same picture, or its
     `asked.session`: only what the receiver does not hold yet is sent, by the codec, CSI and framing of the first one.
+    retransmissions: at most so many, 0 to 7, while the picture is lost; the receiver combines them (HARQ with Chase
+    combining). They take counters one after the other, so `ask_many` then counts on by 1 + retransmissions.
     """
 
     codec: str | None
     k: int | None
     bits: int | None
     follow: Delivery | str | None
+    retransmissions: int | None
     design_snr_db: float | None
     framing: Framing | None
     csi: Csi | None
@@ -82,7 +85,8 @@ ROUNDS: Final = 6
 def build_question(picture: Picture, question: str, options: AskOptions, request_id: int = 0) -> api.SendImageRequest:
     """The request of one picture with a question. Raises as `build_request` does."""
     given = _given(options, AskOptions)
-    return _request(picture, given, request_id, Question(question, given.pop("bits", 0), _session(given)))
+    bits, repeats = given.pop("bits", 0), given.pop("retransmissions", 0)
+    return _request(picture, given, request_id, Question(question, bits, _session(given), repeats))
 
 
 def _session(given: dict[str, Any]) -> str:
@@ -123,7 +127,8 @@ def _request(
     override = {name: given.pop(name) for name in ChannelOptions.__annotations__ if name in given}
     harq = _harq(given)
     if "counter" in given:
-        given["counter"] += (ROUNDS if harq else 1) * request_id
+        rounds = ROUNDS if harq else 1 + (question.retransmissions if question else 0)
+        given["counter"] += rounds * request_id
     timeout = given.pop("timeout", math.inf)
     request = SendRequest(
         picture_bytes(picture),

@@ -53,7 +53,7 @@ class Arrived(NamedTuple):
 
 def check_codec(codec: AnyCodec, burst: Burst) -> None:
     """Raise Mismatch unless the transmitter's codec is this one, InvalidInput where it has no sessions."""
-    if burst.session and not (codec.prefixes or isinstance(codec, FollowingCodec)):
+    if burst.session and not (codec.prefixes or isinstance(codec, QueryCodec)):
         raise InvalidInput(
             f"session {burst.session} with codec {codec.name}, whose shorter code does not begin its longer one: "
             "send it whole, in one burst without a session, or choose nested"

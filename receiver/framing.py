@@ -182,6 +182,7 @@ def _as_headed(burst: Burst, configuration: LinkConfiguration, header: Header) -
         found,
         codec=codec,
         round=header.round,
+        attempt=header.sequence if configuration.questions else 0,
         header_symbols=configuration.header_symbols_of(header.round),
         offset_symbols=found.offset_symbols if later else 0,
         session=session_of(configuration, header.session) if _in_sessions(configuration) else 0,

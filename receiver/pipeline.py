@@ -30,6 +30,7 @@ from receiver.harq_buffer import HarqBuffer, Part
 from receiver.held_pictures import HeldPictures
 from receiver.knowledge_base import KnowledgeBase, View
 from receiver.label_posterior import CANDIDATES, LabelPosteriors, rank_by_posterior
+from receiver.repeat_buffer import RepeatBuffer
 from receiver.settings import ReceiverSettings
 from shared.codecs import AnyCodec, Codec, CodecShelf, Decoded, QueryCodec
 from shared.codecs.embedding.posterior import LabelPosterior
@@ -56,6 +57,7 @@ class _Work:
     missing: str = ""
     rebuilt: Rebuilt | None = None
     held: Any = None
+    part: Part | None = None
     posterior: float | None = None
     ledger: tuple[Entry, ...] = ()
     answer: Reception | Exception | None = None
@@ -87,6 +89,7 @@ class ReceivePipeline:
         self._answering = Answering(shelf.device)
         self._harq_buffer = HarqBuffer(settings.max_sessions, settings.session_seconds)
         self._held_pictures = HeldPictures(settings.max_sessions, settings.session_seconds)
+        self._repeat_buffer = RepeatBuffer(settings.max_sessions, settings.session_seconds)
 
     def admit(self, burst: Burst) -> AnyCodec:
         """The codec of a burst. Raises Mismatch, NotFound or InvalidInput when this receiver cannot serve it."""
@@ -151,6 +154,8 @@ class ReceivePipeline:
             work.rebuilt = rebuilt
             if held is not None:
                 self._held_pictures.keep(work.burst, held)
+            if not rebuilt.arrived and work.part is not None:
+                self._repeat_buffer.keep(work.burst, work.part)
         return (Entry(Stage.ANSWER, perf_counter() - start),)
 
     def _joined(self, group: list[_Work], equalized: Equalized) -> tuple[list[_Work], Equalized]:
@@ -161,7 +166,8 @@ class ReceivePipeline:
             part = Part(equalized.x_hat[row], equalized.n0_eff[row])
             try:
                 if isinstance(work.codec, QueryCodec):
-                    parts[row], work.held = part, self._held_pictures.before(work.burst)
+                    work.part, work.held = part, self._held_pictures.before(work.burst)
+                    parts[row] = self._repeat_buffer.join(work.burst, part)
                 else:
                     parts[row] = self._harq_buffer.join(work.burst, part)
             except Mismatch as error:
@@ -240,16 +246,20 @@ def _fuse(fusion: LabelPosterior, decoded: Decoded, view: View) -> _Ranked:
 def _groups(works: Sequence[_Work]) -> list[list[_Work]]:
     """Works that can be stacked: one codec, mode and CSI, the same pilots in the same places of one waveform.
 
-    Beginnings of a code, and of a session, stand first, so that a burst may continue one of the same batch, as in a
-    replay.
+    Beginnings of a code, of a session and of repeats stand first, so that a burst may continue one of the same batch,
+    as in a replay.
     """
     groups: dict[Hashable, list[_Work]] = {}
     for work in works:
         burst = work.burst
-        place = (burst.offset_symbols, burst.round, burst.pilot_symbols, burst.pilot_pattern, burst.grid)
+        place = (*_order(burst), burst.pilot_symbols, burst.pilot_pattern, burst.grid)
         key = (work.codec.name, work.codec.k, burst.codec.mode, burst.csi, *place)
         groups.setdefault(key, []).append(work)
-    return sorted(groups.values(), key=lambda group: (group[0].burst.offset_symbols, group[0].burst.round))
+    return sorted(groups.values(), key=lambda group: _order(group[0].burst))
+
+
+def _order(burst: Burst) -> tuple[int, int, int]:
+    return burst.offset_symbols, burst.round, burst.attempt
 
 
 def _searches(works: Sequence[_Work]) -> list[list[_Work]]:

@@ -1,6 +1,9 @@
-"""HARQ with incremental redundancy: a few symbols, then more of the codeword while the receiver requests them.
+"""HARQ: further bursts of a picture while the receiver requests them.
 
-bursts, one for each length --the next one--> next hop --reception--> more requested? --> the next one
+incremental redundancy: a few symbols, then more of the codeword, while the receiver's posterior is too low
+repeats of a block:     the same block once more, while it is lost; the receiver combines all (Chase combining)
+
+bursts of a picture --the next one--> next hop --reception--> more requested? --> the next one
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -10,7 +13,7 @@ from time import perf_counter
 
 import numpy as np
 
-from shared.errors import SemLinkError
+from shared.errors import Lost, SemLinkError
 from shared.frame.burst import Burst
 from shared.frame.delivery import HarqRound
 from shared.frame.reception import Reception, Trace
@@ -32,8 +35,11 @@ class Exchange:
 
     @property
     def request_more(self) -> bool:
-        """Whether the receiver requests more symbols."""
-        return self.reception is not None and self.reception.request_more
+        """Whether the receiver requests more symbols, or tells that the block is lost."""
+        if self.reception is None:
+            return False
+        rebuilt = self.reception.rebuilt
+        return self.reception.request_more or (rebuilt is not None and not rebuilt.arrived)
 
     @property
     def channel_uses(self) -> int:
@@ -84,35 +90,45 @@ def required_posteriors(posterior: float, reached: Sequence[int]) -> list[float]
     return [*(max(0.0, 1 - (1 - posterior) * symbols / reached[0]) for symbols in following), 0.0]
 
 
-async def exchange_rounds(bursts: Iterator[Burst], next_hop: NextHop, deadline: Deadline) -> list[Exchange]:
+async def exchange_rounds(
+    bursts: Iterator[Burst], next_hop: NextHop, deadline: Deadline, *, repeats: bool = False
+) -> list[Exchange]:
     """Send the first burst, and the others one by one while the receiver requests more.
 
-    bursts: of one picture; each is taken when it is sent. A later burst that fails is the last, and leaves the answers
-    before it as they are; so that its failure can still be told in time, it may take half of the time that is left.
-    What the first one raises is raised.
+    bursts: of one picture; each is taken when it is sent. repeats: they are the same block, so where a header is lost
+    the next one is sent too. Any other failure ends the rounds, and leaves the answers before it as they are; so that
+    it can still be told in time, a later burst may take half of the time that is left. Raises the failure of the first
+    one if none has an answer.
     """
     exchanges = [await _exchange(next(bursts), next_hop, deadline)]
-    while exchanges[-1].request_more and not deadline.expired and (burst := next(bursts, None)) is not None:
-        start = perf_counter()
-        try:
-            exchanges.append(await _exchange(burst, next_hop, Deadline.after(deadline.remaining() / 2)))
-        except SemLinkError as error:
-            exchanges.append(Exchange(burst, perf_counter() - start, failure=error))
+    while _goes_on(exchanges[-1], repeats) and not deadline.expired and (burst := next(bursts, None)) is not None:
+        exchanges.append(await _exchange(burst, next_hop, Deadline.after(deadline.remaining() / 2)))
+    first = exchanges[0]
+    if first.failure is not None and not any(each.reception for each in exchanges):
+        raise first.failure
     return exchanges
+
+
+def _goes_on(last: Exchange, repeats: bool) -> bool:
+    return last.request_more or (repeats and isinstance(last.failure, Lost))
 
 
 async def _exchange(burst: Burst, next_hop: NextHop, deadline: Deadline) -> Exchange:
     start = perf_counter()
-    reception = await next_hop(replace(burst, timeout_seconds=deadline.remaining()))
+    try:
+        reception = await next_hop(replace(burst, timeout_seconds=deadline.remaining()))
+    except SemLinkError as error:
+        return Exchange(burst, perf_counter() - start, failure=error)
     return Exchange(burst, perf_counter() - start, reception)
 
 
 def joined_trace(exchanges: Sequence[Exchange], payload: Complex) -> Trace | None:
     """The trace of all rounds that arrived; None without any. payload: [n], what was to be sent in all of them."""
-    receptions = (each.reception for each in exchanges if each.reception is not None)
-    traces = [reception.trace for reception in receptions if reception.trace is not None]
-    if not traces:
+    arrived = [(each.burst, each.reception.trace) for each in exchanges if each.reception is not None]
+    traced = [(burst, trace) for burst, trace in arrived if trace is not None]
+    if not traced:
         return None
-    received = np.concatenate([trace.received for trace in traces])
-    equalized = np.concatenate([trace.equalized for trace in traces])
-    return Trace(payload[: received.size], received, equalized, traces[-1].embedding)
+    sent = [payload[burst.offset_symbols : burst.offset_symbols + burst.payload_symbols] for burst, _ in traced]
+    received, equalized = [trace.received for _, trace in traced], [trace.equalized for _, trace in traced]
+    last = traced[-1][1].embedding
+    return Trace(np.concatenate(sent), np.concatenate(received), np.concatenate(equalized), last)

@@ -6,24 +6,23 @@ image --decode, resize--> pixels --batch: CLIP, codec--> payload --pilots--> bur
 import io
 import math
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from itertools import count
 from time import perf_counter
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from shared.clip import Clip
-from shared.codecs import AnyCodec, CodecShelf, FollowingCodec, PictureCodec, is_slow
+from shared.codecs import AnyCodec, CodecShelf, PictureCodec, is_slow
 from shared.device import use_threads
-from shared.frame.burst import Burst, LinkConfiguration, burst_name
+from shared.frame.burst import Burst, LinkConfiguration
 from shared.frame.delivery import Delivery, ReadyEmbedding, SendRequest
 from shared.frame.header import Sessions, header_of
-from shared.frame.reception import ChannelReport, Trace
 from shared.ledger import Ledger, Stage
 from shared.phy import place_pilots
 from shared.runtime.batching import Batcher, Lanes
@@ -32,6 +31,7 @@ from shared.runtime.warming import Warming
 from shared.types import Complex
 from shared.wire.link import configuration_symbols
 from transmitter.configuration import Configurator, Configure
+from transmitter.delivering import delivery_of
 from transmitter.encoder import (
     Encoded,
     Encoder,
@@ -132,7 +132,8 @@ class SendPipeline:
         design_db = self.planner.design_db(codec, expected_db)
         prepared, encoded, queue_seconds = await self._encoded(request, codec, design_db, deadline, session)
         if encoded.asked is not None:
-            plan = replace(plan, codecs=(encoded.asked.codec,))
+            assert request.question is not None
+            plan = replace(plan, codecs=(encoded.asked.codec,), retransmissions=request.question.retransmissions)
         sending = self._sending(request, plan, expected_db, session)
         exchanges = await self._exchanged(sending, encoded.symbols, deadline)
         ledger = Ledger()
@@ -146,16 +147,14 @@ class SendPipeline:
             ledger.extend(exchange.ledger())
         ledger.close(perf_counter() - start)
         trace = joined_trace(exchanges, encoded.symbols)
-        delivery = _delivery(plan, exchanges, ledger, trace, prepared.source_values)
+        delivery = delivery_of(plan, exchanges, ledger, trace, prepared.source_values)
         if sending.configuration is not None:
             delivery = replace(delivery, configuration_symbols=configuration_symbols(sending.configuration))
         self._learn(delivery)
         if request.question is None or encoded.asked is None:
             return delivery
         first = exchanges[-1].burst.session, sending.number, encoded.asked.original.digest, plan, sending.configuration
-        return self._questions.settled(
-            delivery, request.question, encoded.asked, exchanges[-1], session or Session(*first)
-        )
+        return self._questions.settled(delivery, request.question, encoded.asked, exchanges, session or Session(*first))
 
     def _sending(self, request: SendRequest, plan: Plan, snr_db: float, session: Session | None) -> "_Sending":
         """How a picture is sent, and by which configuration. snr_db: the average, expected."""
@@ -175,7 +174,8 @@ class SendPipeline:
         with (
             self._sessions.number(sending.request.counter or 0) if in_rounds else nullcontext(sending.number) as number
         ):
-            return await exchange_rounds(self._bursts(sending._replace(number=number), payload), hop, deadline)
+            bursts = self._bursts(sending._replace(number=number), payload)
+            return await exchange_rounds(bursts, hop, deadline, repeats=sending.plan.retransmissions > 0)
 
     async def warm_up(self) -> None:
         """Preprocess and encode one picture, so that the first request finds all of it loaded."""
@@ -222,14 +222,13 @@ class SendPipeline:
             self._operating_point_db = delivery.snr_db_estimated
 
     def _bursts(self, sending: _Sending, payload: Complex) -> Iterator[Burst]:
-        """One burst for each length, with the part of the payload that reaches it; numbered when it is taken."""
+        """The burst of each round, with its part of the payload; numbered when it is taken."""
         request, plan, configuration, followed = sending.request, sending.plan, sending.configuration, sending.session
-        session, offset = followed.bursts if followed else 0, 0
-        follows = isinstance(plan.codecs[-1], FollowingCodec)
-        for place, (codec, required) in enumerate(zip(plan.codecs, plan.posteriors, strict=True)):
+        session = followed.bursts if followed else 0
+        for place, (codec, offset, required, number, attempt) in enumerate(plan.rounds):
             burst_id = next(self._burst_ids)
-            session = session or (burst_id if plan.harq or follows else 0)
-            turn = followed.turn if followed else place
+            session = session or (burst_id if plan.in_session else 0)
+            turn = followed.turn if followed else number
             spec = self.planner.spec(codec, sending.mode)
             counter = next(self._counters) if request.counter is None else request.counter + place
             header = header_of(configuration, spec, sending.number, turn, counter)
@@ -254,42 +253,5 @@ class SendPipeline:
                 round=turn,
                 header_symbols=header.size,
                 question=request.question.text if request.question and self._settings.question_at_receiver else "",
+                attempt=attempt,
             )
-            offset = codec.symbols
-
-
-def _delivery(
-    plan: Plan, exchanges: Sequence[Exchange], ledger: Ledger, trace: Trace | None, source_values: float
-) -> Delivery:
-    """The last answer that came, with what was sent in all rounds."""
-    arrived = [(each.burst, each.reception) for each in exchanges if each.reception is not None]
-    burst, reception = arrived[-1]
-    nearest = reception.top[0]
-    return Delivery(
-        item_id=nearest.item_id,
-        label=nearest.label,
-        distance=nearest.distance,
-        confidence=reception.confidence,
-        accepted=reception.accepted,
-        reason=reception.reason,
-        top=reception.top,
-        codec=burst.codec.codec,
-        k=burst.codec.k,
-        cbr=sum(each.burst.payload_symbols for each in exchanges) / source_values,
-        cbr_total=sum(each.channel_uses for each in exchanges) / source_values,
-        csi=plan.csi,
-        genies=plan.genies,
-        framing=plan.framing,
-        header_symbols=sum(each.header_symbols for each in exchanges),
-        pilot_symbols=plan.pilot_symbols,
-        pilot_pattern=plan.pilot_pattern if plan.pilot_symbols else None,
-        snr_db_estimated=reception.snr_db_estimated,
-        channel=cast(ChannelReport, reception.channel),  # unread, as the channel sent it
-        ledger=ledger.merged(),
-        total_seconds=ledger.total_seconds,
-        knowledge_base=reception.knowledge_base,
-        knowledge_base_version=reception.knowledge_base_version,
-        trace=trace,
-        burst_id=burst_name(burst.burst_id),
-        rounds=tuple(each.as_round(source_values) for each in exchanges) if plan.harq else (),
-    )

@@ -5,6 +5,8 @@ request --codec of each length, CSI, pilots, framing--> plan --what the receiver
 
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
 
 from shared.codecs import AnyCodec, CodecShelf, FollowingCodec, QueryCodec
 from shared.codecs.base.contract import outage_snr_db
@@ -12,7 +14,7 @@ from shared.errors import InvalidSetting, Mismatch, NotFound
 from shared.frame.burst import CodecSpec, Csi, Framing, LinkConfiguration
 from shared.frame.delivery import Harq, SendRequest
 from shared.frame.header import NO_HEADER, header_class
-from shared.frame.question import ASKED_BITS, Question
+from shared.frame.question import ASKED_BITS, RETRANSMISSIONS, Question
 from shared.phy import PilotPattern
 from transmitter.harq import required_posteriors
 from transmitter.settings import TransmitterSettings
@@ -21,9 +23,25 @@ _ASK_CODEC = "uo-isc"
 _FEWEST_BITS, _MOST_BITS = 64, 8192
 
 
+class Round(NamedTuple):
+    """One burst of a picture: payload symbols from `offset` on, up to the length of a codec.
+
+    required_posterior: see `Burst`. number: of the HARQ round. attempt: transmission of the same block
+    """
+
+    codec: AnyCodec
+    offset: int
+    required_posterior: float
+    number: int = 0
+    attempt: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How one picture is sent, defaults filled in. codecs: of the lengths to reach, one burst for each."""
+    """How one picture is sent, defaults filled in.
+
+    codecs: of the lengths to reach, one burst for each. retransmissions: of the one burst, at most
+    """
 
     codecs: tuple[AnyCodec, ...]
     harq: Harq | None
@@ -31,6 +49,22 @@ class Plan:
     pilot_symbols: int
     pilot_pattern: PilotPattern
     framing: Framing
+    retransmissions: int = 0
+
+    @property
+    def rounds(self) -> list[Round]:
+        """All bursts that may be sent, in their order."""
+        codecs = self.codecs
+        if len(codecs) == 1:
+            return [Round(codecs[0], 0, 0.0, attempt=attempt) for attempt in range(1 + self.retransmissions)]
+        ends = (0, *(codec.symbols for codec in codecs))
+        parts = zip(codecs, pairwise(ends), self.posteriors, strict=True)
+        return [Round(codec, start, required, number) for number, (codec, (start, _), required) in enumerate(parts)]
+
+    @property
+    def in_session(self) -> bool:
+        """Whether the receiver keeps anything between bursts."""
+        return self.harq is not None or self.retransmissions > 0 or isinstance(self.codecs[-1], FollowingCodec)
 
     @property
     def genies(self) -> tuple[str, ...]:
@@ -73,17 +107,18 @@ class Planner:
         """How a request is sent. snr_db: the average that is expected. Raises InvalidSetting for what does not fit."""
         settings = self._settings
         codecs = self._codecs(request, snr_db)
+        repeats = 0 if request.question is None else request.question.retransmissions
         csi, framing = request.csi or settings.csi, request.framing or settings.framing
         if csi != "pilot":
             for name in ("pilot_symbols", "pilot_pattern"):
                 if value := getattr(request, name):
                     raise InvalidSetting(f"{name} = {value} with csi {csi}: pilots need csi pilot")
-            return Plan(codecs, request.harq, csi, 0, "preamble", framing)
+            return Plan(codecs, request.harq, csi, 0, "preamble", framing, repeats)
         pilots = settings.pilot_symbols if request.pilot_symbols is None else request.pilot_symbols
         if not 2 <= pilots <= 1024:
             raise InvalidSetting(f"pilot_symbols = {pilots}: choose 2 to 1024, or csi none")
         pattern = request.pilot_pattern or settings.pilot_pattern
-        return Plan(codecs, request.harq, csi, pilots, pattern, framing)
+        return Plan(codecs, request.harq, csi, pilots, pattern, framing, repeats)
 
     def _codecs(self, request: SendRequest, snr_db: float) -> tuple[AnyCodec, ...]:
         """The codec of each length to reach: one, unless the request is for HARQ."""
@@ -121,6 +156,8 @@ class Planner:
             raise InvalidSetting("a question with ask_for_more (HARQ): leave one of them out")
         if not _FEWEST_BITS <= bits <= _MOST_BITS:
             raise InvalidSetting(f"bits = {bits}: choose {_FEWEST_BITS} to {_MOST_BITS}")
+        if question.retransmissions > RETRANSMISSIONS:
+            raise InvalidSetting(f"retransmissions = {question.retransmissions}: choose 0 to {RETRANSMISSIONS}")
         k = kind.length_for(bits, snr_db, self._settings.design_fading) if request.k is None else request.k
         codec = self._codec(name, k)
         assert isinstance(codec, QueryCodec)
@@ -156,7 +193,7 @@ class Planner:
             trace=request.trace,
             header_symbols=header.symbols,
             short_header_symbols=header.short_symbols,
-            questions=isinstance(plan.codecs[-1], FollowingCodec),
+            questions=plan.in_session and plan.harq is None,
         )
 
     def _family(self, name: str) -> list[CodecSpec]:

@@ -6,7 +6,7 @@ request --first question--> encoded, sent, answered --> session: what the receiv
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -116,13 +116,27 @@ class Questions:
         return number
 
     def settled(
-        self, delivery: Delivery, question: Question, encoding: AskedEncoding, exchange: Exchange, session: Session
+        self,
+        delivery: Delivery,
+        question: Question,
+        encoding: AskedEncoding,
+        exchanges: Sequence[Exchange],
+        session: Session,
     ) -> Delivery:
-        """The delivery with the outcome of its question; its session holds from now on what has arrived."""
+        """The delivery with the outcome of its question; its session holds from now on what has arrived.
+
+        exchanges: all transmissions.
+        """
+        exchange = [each for each in exchanges if each.reception is not None][-1]
         reception = exchange.reception
         if reception is None or reception.rebuilt is None:
             return delivery
-        asked = outcome(question.text, encoding, reception.rebuilt, exchange.burst.codec.mode)
+        symbols = sum(each.burst.payload_symbols for each in exchanges)
+        asked = replace(
+            outcome(question.text, encoding, reception.rebuilt, exchange.burst.codec.mode),
+            symbols=symbols,
+            transmissions=len(exchanges),
+        )
         if isinstance(encoding.codec, FollowingCodec):
             session.held = encoding.held if reception.rebuilt.arrived else encoding.before
             session.turn, session.bits = session.turn + 1, session.bits + asked.bits

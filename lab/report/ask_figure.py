@@ -21,6 +21,8 @@ _LOOKS: Final = {
     "uo-isc": Look("#1d4ed8", width=2.4),
     "uo-isc-random": Look("#60a5fa", ":", "x"),
     "klt-relevance": Look("#15955a", width=2.0),
+    "uo-isc-harq": Look("#1d4ed8", "--", "^"),
+    "klt-relevance-harq": Look("#15955a", "--", "^"),
     "klt": Look("#66707f", marker="s"),
     "klt-random": Look("#66707f", ":", "x"),
     "downscaled": Look("#854d0e", "--", "v"),

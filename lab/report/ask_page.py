@@ -13,6 +13,7 @@ import polars as pl
 from lab.evaluate.ask.bars import reached
 from lab.evaluate.ask.follow_ups import as_table
 from lab.evaluate.ask.points import AGNOSTIC, BITS, ON_AIR, SNRS_DB, SPLITS
+from lab.evaluate.ask.senders import VALUES
 from lab.report.ask_figure import draw_ask_figure, draw_pictures
 from lab.report.cards import render
 from shared.datasets.scenes import KINDS
@@ -115,7 +116,7 @@ def _air_rows(table: pl.DataFrame, fading: str) -> list[dict[str, Any]]:
 
 
 def _air_cell(row: dict[str, Any] | None) -> str:
-    return "" if row is None else f"{row['match']:.3f} ({row['k'] // 2})"
+    return "" if row is None else f"{row['match']:.3f} ({row['cbr'] * VALUES:.0f})"
 
 
 if __name__ == "__main__":

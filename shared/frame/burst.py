@@ -22,13 +22,15 @@ AcceptedFraming = Literal["any", "ideal", "implicit", "explicit"]
 
 IDEAL_HEADER_SYMBOLS: Final = 16
 """Channel uses that are counted, and not sent, for the header of a burst with framing `ideal`."""
+ATTEMPTS: Final = 16
+"""Transmissions of a block that can be told apart: a header has 4 bits for its sequence."""
 _HEARD: Final = ("burst_id", "symbols", "timeout_seconds", "genie", "grid", "framing", "question")
 _HEARD_WITH: Final[dict[Framing, tuple[str, ...]]] = {
-    "implicit": ("configuration", "session", "round"),
+    "implicit": ("configuration", "session", "round", "attempt"),
     "explicit": ("configuration",),
     "ideal": (
         "codec", "csi", "pilot_symbols", "pilot_pattern", "header_symbols", "top_k", "trace",
-        "session", "round", "offset_symbols", "required_posterior",
+        "session", "round", "offset_symbols", "required_posterior", "attempt",
     ),
 }  # fmt: skip
 """Fields of a burst that a receiver may get, by framing, beside those that it always gets."""
@@ -79,7 +81,8 @@ class Burst:
     0 for none. channel_override: fields of ChannelSettings for this burst alone. session: of bursts that make up one
     codeword, or are questions about one picture, 0 for a burst alone; offset_symbols: payload of the earlier ones;
     required_posterior: below it the receiver requests more, 0 for never. configuration: version of the
-    `LinkConfiguration` that it was sent by, 0 for framing ideal. round: which HARQ round, or which question.
+    `LinkConfiguration` that it was sent by, 0 for framing ideal. round: which HARQ round, or which question. attempt:
+    which transmission of the same block, 0 to 15.
     header_symbols: the first symbols beside the pilots, a coded header. question: what the receiver is asked about the
     picture; whoever asks sits there.
     """
@@ -106,6 +109,7 @@ class Burst:
     round: int = 0
     header_symbols: int = 0
     question: str = ""
+    attempt: int = 0
 
     @property
     def payload_symbols(self) -> int:

@@ -11,18 +11,23 @@ ASKED_BITS: Final = 384
 QUESTIONS: Final = 8
 """Most questions of one session: a header has 3 bits for which one it is."""
 
+RETRANSMISSIONS: Final = 7
+"""Most that a client may ask for; the 4 bits of a header's sequence tell as many transmissions apart."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """What a client asks of a picture.
 
     bits: wanted of the picture; 0 for `ASKED_BITS`. follow: the session of an earlier question about the same picture,
-    `Asked.session`, of which the receiver holds what arrived; empty for a first question.
+    `Asked.session`, of which the receiver holds what arrived; empty for a first question. retransmissions: at most so
+    many, while the block is lost (HARQ with Chase combining).
     """
 
     text: str
     bits: int = 0
     follow: str = ""
+    retransmissions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +49,13 @@ class Asked:
     """The outcome of a question.
 
     answer_on_original: the transmitter's own. match: whether both are the same, by the authors' rule. bits: of the
-    picture, positions included. symbols: complex channel uses of the payload. picture: PNG file of the rebuilt picture
+    picture, positions included. symbols: complex channel uses of the payload, of all transmissions. picture: PNG file
+    of the rebuilt picture
     psnr_db: over the picture as it was encoded, 64 x 64; psnr_db_region: over the blocks that the question needs
     sent_cells: of 8 x 8 cells of the picture, row by row, those that the transmitter spent the bits on; all for a codec
     that knows no question, empty from a transmitter before it was told
     session: what a further question follows; empty from a codec that has none. turn: which question of it, from 1.
-    bits_in_session: of all its questions so far
+    bits_in_session: of all its questions so far. transmissions: of the block, 1 where none was repeated
     """
 
     question: str
@@ -66,6 +72,7 @@ class Asked:
     session: str = ""
     turn: int = 1
     bits_in_session: int = 0
+    transmissions: int = 1
 
     def to_json(self) -> dict[str, Any]:
         """A strict JSON object, without the picture."""

@@ -10,7 +10,7 @@ from protos.semlink.v1 import common_pb2 as common
 from protos.semlink.v1 import link_pb2 as link
 from protos.semlink.v1 import transmitter_pb2 as api
 from shared.errors import InvalidInput, InvalidSetting, InvalidSymbols
-from shared.frame.burst import NO_CODEC, Burst, CodecSpec, Genie, LinkConfiguration
+from shared.frame.burst import ATTEMPTS, NO_CODEC, Burst, CodecSpec, Genie, LinkConfiguration
 from shared.frame.delivery import SendRequest
 from shared.frame.reception import ChannelReport, Reception
 from shared.frame.symbols import MAX_SYMBOLS, pack_symbols, unpack_symbols
@@ -64,6 +64,7 @@ def burst_to_wire(burst: Burst) -> link.Burst:
         round=burst.round,
         header_symbols=burst.header_symbols,
         question=burst.question,
+        attempt=burst.attempt,
     )
 
 
@@ -83,6 +84,7 @@ def heard_to_wire(burst: Burst, **arrived: Any) -> link.Burst:
         configuration=heard.configuration,
         round=heard.round,
         question=heard.question,
+        attempt=heard.attempt,
     )
 
 
@@ -122,6 +124,7 @@ def burst_from_wire(message: link.Burst) -> Burst:
         round=message.round,
         header_symbols=message.header_symbols,
         question=message.question,
+        attempt=message.attempt,
     )
 
 
@@ -210,7 +213,7 @@ def _heard_from_wire(message: link.Burst) -> Burst:
     symbols = unpack_symbols(message.symbols)
     if not 1 <= symbols.size <= MAX_SYMBOLS:
         raise InvalidSymbols(f"a burst of {symbols.size} symbols: send 1 to {MAX_SYMBOLS}")
-    _check_timeout(message)
+    _check_numbers(message)
     return Burst(
         burst_id=message.burst_id,
         stream=0,
@@ -227,12 +230,15 @@ def _heard_from_wire(message: link.Burst) -> Burst:
         configuration=message.configuration,
         round=message.round,
         question=message.question,
+        attempt=message.attempt,
     )
 
 
-def _check_timeout(message: link.Burst) -> None:
+def _check_numbers(message: link.Burst) -> None:
     if not message.timeout_seconds >= 0:
         raise InvalidInput(f"timeout_seconds = {message.timeout_seconds}: give 0 for none, or what is left")
+    if message.attempt >= ATTEMPTS:
+        raise InvalidInput(f"attempt = {message.attempt}: a block has transmissions 0 to {ATTEMPTS - 1}")
 
 
 def _check_header(message: link.Burst) -> None:
@@ -243,7 +249,7 @@ def _check_header(message: link.Burst) -> None:
             f"a burst of {message.pilot_symbols} pilots and {message.payload_symbols} payload symbols: "
             f"send at least 1 payload symbol and at most {MAX_SYMBOLS} in all"
         )
-    _check_timeout(message)
+    _check_numbers(message)
     if not message.session and (message.offset_symbols or message.required_posterior):
         raise InvalidInput(
             f"offset_symbols = {message.offset_symbols} and required_posterior = {message.required_posterior:g} "

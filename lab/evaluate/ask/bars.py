@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from lab.evaluate.ask.points import AGNOSTIC
+from lab.evaluate.ask.points import AGNOSTIC, HARQ
 
 RATES: Final = (192, 384, 768)
 GAIN: Final = {"judge": 0.10, "witness": 0.08}
@@ -31,7 +31,8 @@ def reached(table: pl.DataFrame) -> list[Bar]:
     """All bars that the table can tell."""
     clean = table.filter(pl.col("snr_db").is_null())
     bars = [*_gains(clean), _over_random(clean), *_learned(clean), *_fair(clean)]
-    return [*bars, *_protected(table, "none"), *_protected(table, "rayleigh")]
+    protected = [("none", "klt-relevance"), ("rayleigh", "klt-relevance"), ("rayleigh", f"klt-relevance{HARQ}")]
+    return [*bars, *(bar for fading, scheme in protected for bar in _protected(table, fading, scheme))]
 
 
 def value(clean: pl.DataFrame, split: str, scheme: str, bits: int, name: str = "match") -> float:
@@ -71,8 +72,8 @@ def _fair(clean: pl.DataFrame) -> Iterator[Bar]:
     yield _bar(f"uo-isc, unseen combinations less seen, {_slashed(RATES)} bits", -APART, fall, points=True)
 
 
-def _protected(table: pl.DataFrame, fading: str) -> Iterator[Bar]:
-    """The lowest SNR at which the uncoded link still is within 10 points of no errors is the one above the loss."""
+def _protected(table: pl.DataFrame, fading: str, scheme: str) -> Iterator[Bar]:
+    """What a scheme loses at the highest SNR at which the uncoded link has lost 10 points."""
     air = table.filter(fading=fading).filter(pl.col("snr_db").is_not_null())
     best = value(table.filter(pl.col("snr_db").is_null()), "seen", "klt-relevance", 384)
     uncoded = air.filter(scheme="klt-relevance-8psk").sort("snr_db", descending=True)
@@ -80,9 +81,9 @@ def _protected(table: pl.DataFrame, fading: str) -> Iterator[Bar]:
     if not len(fallen):
         return  # nothing was lost at these SNRs
     snr_db = float(fallen["snr_db"][0])
-    left = float(air.filter(scheme="klt-relevance", snr_db=snr_db)["match"][0])
+    left = float(air.filter(scheme=scheme, snr_db=snr_db)["match"][0])
     name = "AWGN" if fading == "none" else "Rayleigh"
-    text = f"klt-relevance over LDPC, {name}, {snr_db:g} dB, where uncoded 8-PSK has lost 10 points: less error-free"
+    text = f"{scheme} over LDPC, {name}, {snr_db:g} dB, where uncoded 8-PSK has lost 10 points: less error-free"
     yield _bar(text, -LOSES, [left - best], points=True)
 
 

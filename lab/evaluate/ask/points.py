@@ -30,8 +30,13 @@ SYMBOLS: Final = "symbol-list"
 RETRIEVED: Final = "nested-kb"
 """The nearest picture of a knowledge base of scenes."""
 
+HARQ: Final = "-harq"
+"""Behind the name of a codec: a lost block is sent again, at most `RETRANSMITTED` times (Chase combining)."""
+RETRANSMITTED: Final = 3
+
 OF_BITS: Final = (AGNOSTIC, "klt-relevance", "uo-isc", "klt-random")
-ON_AIR: Final = ("klt-relevance", "uo-isc", "klt-relevance-8psk", ANSWER, SYMBOLS, RETRIEVED)
+_REPEATED: Final = tuple(f"{codec}{HARQ}" for codec in ("klt-relevance", "uo-isc"))
+ON_AIR: Final = ("klt-relevance", "uo-isc", *_REPEATED, "klt-relevance-8psk", ANSWER, SYMBOLS, RETRIEVED)
 _RIVALS: Final = {
     "uo-isc-random": (192, 384),
     "downscaled": BITS,
@@ -43,7 +48,7 @@ _RIVALS: Final = {
 }
 _FADINGS: Final[tuple[FadingName, ...]] = ("none", "rayleigh")
 SPLITS: Final = tuple(SCENES)
-_VERSION: Final = 3
+_VERSION: Final = 4
 """Of the measuring itself. Raise it when the same point would give another row."""
 
 

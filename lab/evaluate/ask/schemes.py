@@ -1,12 +1,13 @@
 """What sends a picture for a question, off line: error-free bits, or a codec over a channel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import Final
 
 import numpy as np
 
 from lab.simulate.chain import Chain
+from lab.simulate.repeats import Repeated, carry_repeated
 from shared.codecs.answerers import Answerer
 from shared.codecs.base.picture import Asked
 from shared.codecs.query.klt import BlockSource
@@ -45,23 +46,28 @@ def error_free(code: BlockCode, judge: Answerer, token_source: TokenSource | Non
     return schemes | {"uo-isc-random": at_random_cells}
 
 
-def over(codec: SourceCodec, chain: Chain, design_snr_db: float) -> Callable[[Asked], Pixels]:
-    """The codec over a channel: pictures with questions to rebuilt pictures, grey where a burst was lost."""
-    number = codec.mode(design_snr_db)
-    receiver = codec.with_mode(number)
-
-    def send(asked: Asked) -> Pixels:
-        x = codec.encode(asked, np.full(len(asked.pixels), design_snr_db, np.float32))
-        arrived = chain.carry(x, np.arange(len(x)), receiver.equalizer)
-        return receiver.decode(arrived.x_hat, arrived.n0_eff).pixels
-
-    return send
+def over(
+    codec: SourceCodec, chain: Chain, design_snr_db: float, asked: Asked, retransmissions: int = 0
+) -> tuple[Pixels, float]:
+    """The codec over a channel: rebuilt pictures, grey where a block was lost, and the mean number of transmissions."""
+    receiver = codec.with_mode(codec.mode(design_snr_db))
+    parts: list[Repeated] = []
+    draws = np.split(np.arange(len(asked.words)), range(CHUNK, len(asked.words), CHUNK))  # no picture has another's
+    for part, counters in zip(_parts(asked), draws, strict=True):
+        x = codec.encode(part, np.full(len(part.pixels), design_snr_db, np.float32))
+        parts.append(carry_repeated(chain, receiver, x, counters, retransmissions, stride=len(asked.words)))
+    sent = np.concatenate([part.transmissions for part in parts])
+    return np.concatenate([part.pixels for part in parts]), float(sent.mean())
 
 
 def in_parts(scheme: Callable[[Asked], Pixels], asked: Asked) -> Pixels:
     """Apply a scheme to `CHUNK` questions at a time."""
-    parts = [slice(start, start + CHUNK) for start in range(0, len(asked.words), CHUNK)]
-    return np.concatenate([scheme(rows_of(asked, part)) for part in parts])
+    return np.concatenate([scheme(part) for part in _parts(asked)])
+
+
+def _parts(asked: Asked) -> Iterator[Asked]:
+    for start in range(0, len(asked.words), CHUNK):
+        yield rows_of(asked, slice(start, start + CHUNK))
 
 
 class Remembered:

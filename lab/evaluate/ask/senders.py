@@ -9,7 +9,7 @@ import numpy as np
 
 from lab.evaluate.ask import rivals
 from lab.evaluate.ask.measures import Found
-from lab.evaluate.ask.points import RETRIEVED, SYMBOLS, AskLab, AskPoint
+from lab.evaluate.ask.points import HARQ, RETRANSMITTED, RETRIEVED, SYMBOLS, AskLab, AskPoint
 from lab.evaluate.ask.questions import Exam
 from lab.evaluate.ask.schemes import Remembered, error_free, in_parts, over
 from lab.evaluate.ask.symbols import list_and_draw
@@ -42,28 +42,29 @@ _FILES: Final = ("webp", "jpeg2000", "hevc")
 @dataclass(frozen=True)
 class Sent:
     """pixels: of each question [Q, 64, 64, 3]; None without pictures. bits: mean. symbols: of the payload, 0 for bits
-    without errors. exists: share of the pictures that could be sent at all.
+    without errors. exists: share of the pictures that could be sent at all. transmissions: mean number of bursts.
     """
 
     pixels: Pixels | None
     bits: float
     symbols: int = 0
     exists: float = 1.0
+    transmissions: float = 1.0
 
     @property
     def k(self) -> int:
-        """Real dimensions."""
+        """Real dimensions of a burst."""
         return 2 * self.symbols
 
     @property
     def cbr(self) -> float:
-        """Symbols for each value of a picture."""
-        return self.symbols / VALUES
+        """Symbols for each value of a picture, of all bursts."""
+        return self.transmissions * self.symbols / VALUES
 
     @property
     def cbr_total(self) -> float:
         """The same with pilots and header."""
-        return (self.symbols + PILOTS + IDEAL_HEADER_SYMBOLS) / VALUES if self.symbols else 0.0
+        return self.transmissions * (self.symbols + PILOTS + IDEAL_HEADER_SYMBOLS) / VALUES if self.symbols else 0.0
 
 
 def sent_at(lab: AskLab, exam: Exam, point: AskPoint) -> Sent:
@@ -117,17 +118,20 @@ def _on_air(lab: AskLab, exam: Exam, point: AskPoint, snr_db: float) -> Sent:
         return _symbols_on_air(lab, exam, point, snr_db)
     if point.scheme == RETRIEVED:
         return _retrieved_on_air(exam, point, snr_db)
-    fading, source = _design(point), _source(lab, point.scheme.removesuffix("-8psk"))
+    scheme, repeats = point.scheme, 0
+    if scheme.endswith(HARQ):
+        scheme, repeats = scheme.removesuffix(HARQ), RETRANSMITTED
+    fading, source = _design(point), _source(lab, scheme.removesuffix("-8psk"))
     codec: SourceCodec
-    if point.scheme in _CODED:
-        kind = _CODED[point.scheme]
+    if scheme in _CODED:
+        kind = _CODED[scheme]
         codec = kind(kind.length_for(point.bits, snr_db, fading), source, lab.adaptation).for_fading(fading)
     else:
-        uncoded = _UNCODED[point.scheme]
+        uncoded = _UNCODED[scheme]
         codec = uncoded(uncoded.length_for(point.bits, snr_db, fading), source)
     codec = codec.with_bits(point.bits)
-    pixels = in_parts(over(codec, _channel(point), snr_db), exam.originals())
-    return Sent(pixels, codec.payload_bits(codec.mode(snr_db)), codec.symbols)
+    pixels, transmissions = over(codec, _channel(point), snr_db, exam.originals(), repeats)
+    return Sent(pixels, codec.payload_bits(codec.mode(snr_db)), codec.symbols, transmissions=transmissions)
 
 
 def _symbols_on_air(lab: AskLab, exam: Exam, point: AskPoint, snr_db: float) -> Sent:

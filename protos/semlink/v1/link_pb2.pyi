@@ -34,10 +34,10 @@ class Burst(_message.Message):
       burst_id, session                    other numbers, which say nothing of the sender's
       symbols, grid, timeout_seconds, framing; genie with CSI_PERFECT
       traceparent                          of the channel's own span, while traces are on
-      with FRAMING_IMPLICIT                configuration, session, round
+      with FRAMING_IMPLICIT                configuration, session, round, attempt
       with FRAMING_EXPLICIT                configuration
       with FRAMING_IDEAL (a named genie)   codec, pilot_symbols, payload_symbols, pilot_pattern, csi, header_symbols, top_k,
-                                           trace, session, round, offset_symbols, required_posterior
+                                           trace, session, round, offset_symbols, required_posterior, attempt
     A message with `configure` is no burst: it configures the link, and carries nothing else but burst_id and
     timeout_seconds.
     """
@@ -69,6 +69,7 @@ class Burst(_message.Message):
     CONFIGURE_FIELD_NUMBER: _builtins.int
     TRACEPARENT_FIELD_NUMBER: _builtins.int
     QUESTION_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
     burst_id: _builtins.int
     """Chosen by the transmitter, kept over all hops, unique while unanswered."""
     stream: _builtins.int
@@ -114,6 +115,10 @@ class Burst(_message.Message):
     """
     question: _builtins.str
     """What the receiver is asked about the picture. Whoever asks sits there: it is not sent over the air."""
+    attempt: _builtins.int
+    """Which transmission of the same block, 0 to 15: the receiver combines those of one session and round (Chase combining).
+    With FRAMING_IMPLICIT its place in time says so, with FRAMING_EXPLICIT the header's sequence.
+    """
     @_builtins.property
     def codec(self) -> _common_pb2.CodecSpec: ...
     @_builtins.property
@@ -158,10 +163,11 @@ class Burst(_message.Message):
         configure: Global___Configure | None = ...,
         traceparent: _builtins.str = ...,
         question: _builtins.str = ...,
+        attempt: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["channel_override", b"channel_override", "codec", b"codec", "configure", b"configure", "genie", b"genie", "grid", b"grid"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["burst_id", b"burst_id", "channel_override", b"channel_override", "codec", b"codec", "configuration", b"configuration", "configure", b"configure", "counter", b"counter", "csi", b"csi", "framing", b"framing", "genie", b"genie", "grid", b"grid", "header_symbols", b"header_symbols", "offset_symbols", b"offset_symbols", "payload_symbols", b"payload_symbols", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "question", b"question", "required_posterior", b"required_posterior", "round", b"round", "session", b"session", "stream", b"stream", "symbols", b"symbols", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace", "traceparent", b"traceparent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "burst_id", b"burst_id", "channel_override", b"channel_override", "codec", b"codec", "configuration", b"configuration", "configure", b"configure", "counter", b"counter", "csi", b"csi", "framing", b"framing", "genie", b"genie", "grid", b"grid", "header_symbols", b"header_symbols", "offset_symbols", b"offset_symbols", "payload_symbols", b"payload_symbols", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "question", b"question", "required_posterior", b"required_posterior", "round", b"round", "session", b"session", "stream", b"stream", "symbols", b"symbols", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

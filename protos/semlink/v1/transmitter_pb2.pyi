@@ -188,6 +188,7 @@ class Question(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     BITS_FIELD_NUMBER: _builtins.int
     FOLLOW_FIELD_NUMBER: _builtins.int
+    RETRANSMISSIONS_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     bits: _builtins.int
     """Bits of the picture, positions included; 0 means 384."""
@@ -196,16 +197,21 @@ class Question(_message.Message):
     bits, CSI, pilots and framing are then those of the first question. NOT_FOUND when this transmitter does not know the
     session, INVALID_ARGUMENT for another picture, FAILED_PRECONDITION when the receiver does not hold it any more.
     """
+    retransmissions: _builtins.int
+    """0 to 7. While the receiver reports the block lost, it is sent again, at most so often, each time with pilots, header and
+    random draw of its own (the next counter); the receiver combines all transmissions (HARQ with Chase combining).
+    """
     def __init__(
         self,
         *,
         text: _builtins.str = ...,
         bits: _builtins.int = ...,
         follow: _builtins.str = ...,
+        retransmissions: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bits", b"bits", "follow", b"follow", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bits", b"bits", "follow", b"follow", "retransmissions", b"retransmissions", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -231,6 +237,7 @@ class Asked(_message.Message):
     SESSION_FIELD_NUMBER: _builtins.int
     TURN_FIELD_NUMBER: _builtins.int
     BITS_IN_SESSION_FIELD_NUMBER: _builtins.int
+    TRANSMISSIONS_FIELD_NUMBER: _builtins.int
     question: _builtins.str
     answer: _builtins.str
     """The receiver's, on the rebuilt picture; empty if nothing arrived."""
@@ -239,7 +246,7 @@ class Asked(_message.Message):
     match: _builtins.bool
     probability: _builtins.float
     bits: _builtins.int
-    """Bits of the picture that were sent, positions included, and complex symbols of the payload."""
+    """Bits of the picture that were sent, positions included, and complex symbols of the payload, of all transmissions."""
     symbols: _builtins.int
     psnr_db: _builtins.float
     """Of the rebuilt picture against the original at 64 x 64: whole, and inside the blocks that the question needs."""
@@ -251,6 +258,8 @@ class Asked(_message.Message):
     turn: _builtins.int
     """Which question of the session, from 1, and the bits of all of them so far."""
     bits_in_session: _builtins.int
+    transmissions: _builtins.int
+    """Of the block; 1 where none was repeated. `Delivery.rounds` has each, where `Question.retransmissions` is set."""
     @_builtins.property
     def sent_cells(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]:
         """64 cells of the picture, 8 x 8, row by row: whether each is among those that the transmitter spends the bits on. The
@@ -274,10 +283,11 @@ class Asked(_message.Message):
         session: _builtins.str = ...,
         turn: _builtins.int = ...,
         bits_in_session: _builtins.int = ...,
+        transmissions: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "answer_on_original", b"answer_on_original", "bits", b"bits", "bits_in_session", b"bits_in_session", "match", b"match", "picture", b"picture", "probability", b"probability", "psnr_db", b"psnr_db", "psnr_db_region", b"psnr_db_region", "question", b"question", "sent_cells", b"sent_cells", "session", b"session", "symbols", b"symbols", "turn", b"turn"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "answer_on_original", b"answer_on_original", "bits", b"bits", "bits_in_session", b"bits_in_session", "match", b"match", "picture", b"picture", "probability", b"probability", "psnr_db", b"psnr_db", "psnr_db_region", b"psnr_db_region", "question", b"question", "sent_cells", b"sent_cells", "session", b"session", "symbols", b"symbols", "transmissions", b"transmissions", "turn", b"turn"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
