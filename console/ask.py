@@ -15,6 +15,7 @@ from console.parts import ErrorLine, judged, labelled, picture, show_picture, ta
 from shared.codecs.base.picture import dim_unsent, fit_picture
 from shared.datasets.decoding import decode_picture, encode_png
 from shared.datasets.scenes import draw_scenes, questions_about
+from shared.frame.question import RETRANSMISSIONS
 
 _SCENES: Final = 8
 _SPLIT: Final = "seen"
@@ -38,6 +39,7 @@ def scenes() -> list[Scene]:
 
 
 _CODECS = ["uo-isc", "klt-relevance", "klt"]
+_FADINGS = ["none", "rayleigh"]
 
 
 class AskTab:
@@ -58,6 +60,11 @@ class AskTab:
                 self._bits = ui.number("bits", value=384, min=64, max=8192, precision=0).classes("w-24")
                 self._codec = ui.select(_CODECS, value=_CODECS[0], label="codec").classes("w-36")
                 self._snr = snr_slider("ask-snr", 8, _MOST_DB)
+                self._fading = tagged(
+                    ui.select(_FADINGS, value=_FADINGS[0], label="fading").classes("w-28"), "ask-fading"
+                )
+                repeats = ui.number("retransmissions", value=0, min=0, max=RETRANSMISSIONS, precision=0)
+                self._repeats = tagged(repeats.classes("w-32"), "ask-repeats")
                 self._button = tagged(ui.button("Ask", icon="help", on_click=self._ask), "ask")
             self._error = ErrorLine("ask-error")
         self._answer = tagged(ui.row().classes("w-full gap-4"), "asked")
@@ -99,8 +106,15 @@ class AskTab:
 
     def _options(self) -> Any:
         snr_db = float(self._snr.value)
-        bits = int(self._bits.value or 384)
-        return {"bits": bits, "codec": self._codec.value, "snr_db": snr_db, "design_snr_db": snr_db, "timeout": 120.0}
+        return {
+            "bits": int(self._bits.value or 384),
+            "codec": self._codec.value,
+            "snr_db": snr_db,
+            "design_snr_db": snr_db,
+            "fading": self._fading.value,
+            "retransmissions": int(self._repeats.value or 0),
+            "timeout": 120.0,
+        }
 
 
 def what_is_sent(data: bytes, cells: Sequence[bool]) -> bytes:
@@ -135,6 +149,7 @@ def _show(data: bytes, sent: bytes, delivery: Delivery) -> None:
         judged(tagged(ui.label(answer), "ask-answer"), right=asked.match).classes("font-bold")
         same = "the same" if asked.match else "not the same"
         ui.label(f"the transmitter, on the original: {asked.answer_on_original}; {same}")
-        ui.label(f"{asked.bits} bits in {asked.symbols} symbols, cbr_total {delivery.cbr_total:.4f}")
+        repeated = f" of {asked.transmissions} transmissions" if asked.transmissions > 1 else ""
+        ui.label(f"{asked.bits} bits in {asked.symbols} symbols{repeated}, cbr_total {delivery.cbr_total:.4f}")
         ui.label(f"PSNR {asked.psnr_db:.1f} dB, where the question is about {asked.psnr_db_region:.1f} dB")
         ui.label(f"{1e3 * delivery.total_seconds:.1f} ms · burst {delivery.burst_id}").classes("text-sm opacity-70")

@@ -35,6 +35,18 @@ def test_a_question_shows_what_of_the_picture_is_sent(page: Page) -> None:
     assert sizes == 256
 
 
+def test_a_question_in_a_fade_is_sent_again(page: Page) -> None:
+    page.open()
+    page.tab("Ask")
+    page.find("scene-1")
+    _choose(page, "ask-fading", "rayleigh")
+    page.type("ask-repeats", "7")
+    for _ in range(3):  # not to pass by a burst that was lucky alone
+        page.press(page.until(lambda: page.find("ask").is_enabled() and page.find("ask")))
+        assert page.until(lambda: page.find("ask-answer").text).startswith("the receiver says: ")
+        assert "nothing" not in page.find("ask-answer").text
+
+
 def test_a_question_that_cannot_be_asked_says_so_beside_it(page: Page) -> None:
     page.open()
     page.tab("Ask")
