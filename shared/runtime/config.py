@@ -6,12 +6,13 @@ variable (`SEMLINK_TRANSMITTER_BATCH_SIZE=32`); the flag wins, then the environm
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDict
 
-from shared.errors import InvalidSetting
+from shared.errors import InvalidInput, InvalidSetting
+from shared.local_path import local_path
 from shared.printable import joined, shortened, shown
 from shared.quantity import without_unit
 
@@ -67,8 +68,17 @@ class ServerSettings(BaseSettings):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _read_unit(cls, value: Any, info: ValidationInfo) -> Any:
-        return without_unit(str(info.field_name), value) if isinstance(value, str) else value
+    def _read(cls, value: Any, info: ValidationInfo) -> Any:
+        """Texts as users type them: numbers with units, and paths."""
+        if not isinstance(value, str):
+            return value
+        name = str(info.field_name)
+        if Path not in {cls.model_fields[name].annotation, *get_args(cls.model_fields[name].annotation)}:
+            return without_unit(name, value)
+        try:
+            return local_path(value)
+        except InvalidInput as error:
+            raise ValueError(str(error)) from error
 
 
 class CallingSettings(ServerSettings):

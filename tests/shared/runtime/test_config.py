@@ -72,6 +72,9 @@ def test_flags_are_typed(flags: list[str], field: str, value: object) -> None:
         (TransmitterSettings, ["--max-message-bytes", "1"], "max_message_bytes = '1'"),
         (ReceiverSettings, ["--accept-confidence", "2"], "accept_confidence = '2'"),
         (ProxySettings, ["--fading", "fog"], "fading = 'fog'"),
+        (ReceiverSettings, ["--kb="], "kb = '': Value error, an empty path"),
+        (TransmitterSettings, ["--bundle=https://x.y/z"], "fetch it first"),
+        (ProxySettings, ["--token-file="], "token_file = ''"),
     ],
 )
 def test_a_wrong_flag_is_named_with_its_value(kind: type[ServerSettings], flags: list[str], named: str) -> None:
@@ -79,6 +82,15 @@ def test_a_wrong_flag_is_named_with_its_value(kind: type[ServerSettings], flags:
         read(kind, *flags)
     assert named in str(wrong.value)
     assert str(wrong.value).startswith("program: ")
+
+
+def test_paths_are_read_as_users_type_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell leaves ~ as it is behind an equals sign, and in a variable."""
+    monkeypatch.setenv("HOME", "/home/someone")
+    monkeypatch.setenv("SEMLINK_RECEIVER_TLS_CA", "~/ca.pem")
+    found = read(ReceiverSettings, "--kb=~/kb", "--bundle", "file:///srv/a%20bundle")
+    assert (found.kb, found.tls_ca) == (Path("/home/someone/kb"), Path("/home/someone/ca.pem"))
+    assert found.bundle == Path("/srv/a bundle")
 
 
 def test_all_wrong_values_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
