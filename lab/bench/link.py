@@ -29,6 +29,7 @@ RANDOM = "random"
 CHANNEL = ChannelSettings(snr_db=5.0)
 PILOTS = 8
 
+
 @dataclass(frozen=True)
 class LinkBench:
     """What to measure.

@@ -61,7 +61,8 @@ def test_send_lists_a_dozen_options_and_all_of_them_when_asked() -> None:
 
 @pytest.mark.parametrize("module", ["semlink", "cli.app"])
 def test_version(module: str) -> None:
-    shown = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-m", module, "--version"]
+    shown = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
     assert shown.stdout.strip() == f"semlink {VERSION}"
 
 

@@ -160,9 +160,7 @@ def test_a_kill_in_the_middle_loses_nothing_and_heals_alone(
 
 
 @pytest.mark.usefixtures("soon_late")
-def test_a_server_that_hangs_is_an_error_in_time(
-    base: Path, settings: EngineSettings, server: MilvusProcess
-) -> None:
+def test_a_server_that_hangs_is_an_error_in_time(base: Path, settings: EngineSettings, server: MilvusProcess) -> None:
     with KnowledgeBase.open(base, settings) as kb:
         server.freeze()
         try:
