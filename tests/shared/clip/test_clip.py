@@ -259,6 +259,7 @@ def test_clip_tiny_knows_the_drawn_set(tiny: Clip) -> None:
     assert np.mean(np.argmax(embeddings @ captions.T, axis=1) == wanted) > 0.93
 
 
+@pytest.mark.slow
 def test_clip_tiny_knows_cifar() -> None:
     """The two bars of CIFAR-100: nearest neighbour 0.60, zero-shot by class names 0.65.
 

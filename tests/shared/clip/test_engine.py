@@ -48,6 +48,7 @@ def by_torch(reference: Clip) -> tuple[Embeddings, Embeddings]:
     return _embed(reference, draw_batch("query", range(400))[0]), _embed(reference, draw_batch("kb", range(1000))[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("precision", "least_cosine", "same_item"), [("float32", 1 - 1e-5, 0.995), ("bfloat16", 0.999, 0.98)]
 )
@@ -115,6 +116,7 @@ print(*(name for name in sys.modules if name.startswith("openvino_telemetry.")))
 """
 
 
+@pytest.mark.slow
 def test_the_first_start_of_a_new_user_reports_to_nobody(tmp_path: Path) -> None:
     """OpenVINO would from its import on, by a fork that it ends with SIGTERM; the service would stop."""
     fresh = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
