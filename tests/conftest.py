@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +19,18 @@ _SLOW = (
     "test_own_codec",
     "test_paper",
 )
-_MINUTES = ("tests/chaos/", "test_own_embeddings", "test_paper", "test_contributing")
+_LONG = (
+    "test_milvus_server",
+    "test_own_",
+    "test_paper",
+    "test_contributing",
+    "tests/link/",
+    "tests/chaos/",
+    "lab/simulate/",
+    "lab/evaluate/",
+)
+_SHARED = {"link", "test_set"}
+"""Fixtures that take more than 5 s, once for all tests that use them."""
 
 
 @pytest.fixture(scope="session")
@@ -53,10 +65,15 @@ def _weights_of_this_file() -> Iterator[None]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests that start the three services, train, or work on a copy of the project: each takes more than 5 s.
 
-    Files with such tests come first, those of minutes before all: one that came last would keep one core waiting.
+    Files with such tests come first, the longest before all: one that came last would keep one core waiting.
     """
     for item in items:
-        if "link" in getattr(item, "fixturenames", ()) or any(part in str(item.path) for part in _SLOW):
+        if _SHARED & {*getattr(item, "fixturenames", ())} or any(part in str(item.path) for part in _SLOW):
             item.add_marker(pytest.mark.slow)
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: (not any(part in str(item.path) for part in _MINUTES), item.path not in slow))
+    items.sort(key=lambda item: (_place(item.path), item.path not in slow))
+
+
+def _place(path: Path) -> int:
+    """Among the long files, the longest first; all others come after them."""
+    return next((place for place, part in enumerate(_LONG) if part in str(path)), len(_LONG))

@@ -34,7 +34,6 @@ _PACED: Final = "paced"
 _PAUSE_SECONDS: Final = 0.01
 """Between two ping-pongs that are paced as those of a link, which carries one picture at a time."""
 _WAY_STAGES: Final = frozenset({Stage.ACCESS, Stage.WIRE, Stage.OTHER})
-_SOURCE: Final = "first:20:drawn"
 
 Times = dict[str, list[float]]
 """Seconds by stage."""
@@ -42,13 +41,17 @@ Times = dict[str, list[float]]
 
 @dataclass(frozen=True)
 class LatencyBench:
-    """What to measure. pictures: of each turn, one by one. against: another installation, see `Installation`."""
+    """What to measure. pictures: of each turn, one by one. against: another installation, see `Installation`.
+
+    source: what the knowledge bases are built from.
+    """
 
     codec: str = "nested"
     k: int = 64
     pictures: int = 40
     turns: int = 5
     against: str | None = None
+    source: str = "first:20:drawn"
 
 
 def bench_latency(bench: LatencyBench) -> dict[str, Any]:
@@ -63,7 +66,7 @@ def bench_latency(bench: LatencyBench) -> dict[str, Any]:
     alone, link, other = Times(), Times(), Times()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="semlink-bench-")))
-        running = stack.enter_context(LocalLink(LinkPlan(folder / "kb", folder / "logs", _SOURCE)))
+        running = stack.enter_context(LocalLink(LinkPlan(folder / "kb", folder / "logs", bench.source)))
         near = stack.enter_context(SemLink(running.transmitter, timeout=120))
         echo, stages = stack.enter_context(Echo()), _stages(bench, near, folder / "kb", stack)
         turns: list[Callable[[], None]] = [
@@ -75,7 +78,7 @@ def bench_latency(bench: LatencyBench) -> dict[str, Any]:
             lambda: _book(link, _sent(near, pictures, options)),
         ]
         if bench.against is not None:
-            installed = stack.enter_context(Installation(bench.against, folder / "other", _SOURCE))
+            installed = stack.enter_context(Installation(bench.against, folder / "other", bench.source))
             far = stack.enter_context(SemLink(installed.transmitter, timeout=120))
             turns.append(lambda: _book(other, _sent(far, pictures, options)))
         for times in range(bench.turns + 1):

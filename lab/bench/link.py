@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import uvloop
@@ -28,7 +28,6 @@ from shared.phy import ChannelSettings
 RANDOM = "random"
 CHANNEL = ChannelSettings(snr_db=5.0)
 PILOTS = 8
-_SOURCE: Final = "first:20:drawn"
 
 
 @dataclass(frozen=True)
@@ -38,8 +37,8 @@ class LinkBench:
     clip, weights: model of both sides; weights "random" makes a checkpoint of the real architecture. codec: must fit
     it. concurrency: pictures in flight; rate: pictures a second instead. seconds: of each turn. turns: link and bare
     loop alternate this often. batch_size: of the encoder and of the bare loop. against: another installation, see
-    `Installation`, which takes turns too; then all knowledge bases hold the same drawn pictures. curve: measure the
-    ledger over the concurrency, too.
+    `Installation`, which takes turns too; then all knowledge bases hold the same drawn pictures, those of source.
+    curve: measure the ledger over the concurrency, too.
     """
 
     clip: str = "clip-tiny"
@@ -53,6 +52,7 @@ class LinkBench:
     address: str | None = None
     against: str | None = None
     curve: bool = False
+    source: str = "first:20:drawn"
 
 
 def bench_link(bench: LinkBench) -> dict[str, Any]:
@@ -75,13 +75,13 @@ def _against_bare_loop(bench: LinkBench, folder: Path) -> dict[str, Any]:
     pictures = bench_pictures()
     options: SendOptions = {"codec": codec.name, "k": codec.k, "snr_db": CHANNEL.snr_db, "pilot_symbols": PILOTS}
     flags = _flags(bench, weights, codec.name)
-    source = None if bench.against is None else _SOURCE
+    source = None if bench.against is None else bench.source
     with ExitStack() as stack:
         link = stack.enter_context(LocalLink(LinkPlan(folder / "kb", folder / "logs", source, flags=flags)))
         knowledge_base = stack.enter_context(KnowledgeBase.open(folder / "kb", writable=False))
         links = [link.transmitter]
         if bench.against is not None:
-            other = stack.enter_context(Installation(bench.against, folder / "other", _SOURCE, flags))
+            other = stack.enter_context(Installation(bench.against, folder / "other", bench.source, flags))
             links.append(other.transmitter)
         bare = BareLoop(clip, codec, knowledge_base, channel_chain(CHANNEL, pilots=PILOTS))
         bare.run(pictures, bench.batch_size, 1.0)  # warm

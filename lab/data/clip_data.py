@@ -51,6 +51,7 @@ class ClipData:
         self._cifar = read_cifar100(folder, "train")
         self.names: tuple[str, ...] = self._cifar.names + CATEGORIES
         self.cifar_classes = len(self._cifar.names)
+        self._shown: dict[str, tuple[Pixels, Labels]] = {}
 
     def __len__(self) -> int:
         """Pictures of one epoch."""
@@ -74,8 +75,10 @@ class ClipData:
         return part.pixels, part.targets
 
     def drawn(self, split: str) -> tuple[Pixels, Labels]:
-        """The `kb` or `query` part of the drawn set."""
-        return self._draw(split, 0, split_length(split))
+        """The `kb` or `query` part of the drawn set; drawn once, for the figures of every epoch."""
+        if split not in self._shown:
+            self._shown[split] = self._draw(split, 0, split_length(split))
+        return self._shown[split]
 
     def _draw(self, split: str, start: int, count: int) -> tuple[Pixels, Labels]:
         pictures, categories = draw_batch(split, np.arange(start, start + count))

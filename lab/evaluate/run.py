@@ -2,14 +2,12 @@
 
 import json
 import math
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from functools import cache
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from pathlib import Path
-from threading import Thread
 from typing import NamedTuple
 
 import faiss
@@ -25,6 +23,7 @@ from lab.evaluate.schemes import make_scheme
 from lab.evaluate.scorer import Scorer
 from lab.evaluate.selection import selected
 from lab.evaluate.table import PointStore, Row, write_table
+from lab.evaluate.workers import end_with_parent
 from shared.device import hardware, use_threads
 from shared.types import Progress
 
@@ -126,18 +125,10 @@ _scorers: list[Scorer] = []
 
 def _start(folder: Path) -> None:
     """Get a worker ready: one thread each, since there are as many workers as the user wants cores used."""
-    Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     use_threads(1)
     faiss.omp_set_num_threads(1)
     _scorers[:] = [Scorer(TestSet.load(folder))]
-
-
-def _end_with_parent() -> None:
-    """End this worker when the process that started it has ended, also by SIGTERM or SIGKILL."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)  # what it computes nobody waits for
 
 
 def _work(point: Point) -> Row:

@@ -1,8 +1,9 @@
 """A link under load and faults, and the page that says what came of it."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from random import Random
 from time import monotonic
@@ -79,8 +80,8 @@ class Chaos:
             )
 
 
-async def chaos(directory: Path, seconds: float, seed: int) -> Chaos:
-    """Break a link for so long, and judge it."""
+async def chaos(directory: Path, seconds: float, seed: int, faults: int | None = None) -> Chaos:
+    """Break a link for so long, and judge it. faults: end after so many."""
     found = Chaos(seed, seconds)
     plan = LinkPlan(directory / "kb", directory, source="first:3:drawn", flags={CHANNEL: ["--snr-db", "inf"]})
     with LocalLink(plan) as link:
@@ -95,7 +96,7 @@ async def chaos(directory: Path, seconds: float, seed: int) -> Chaos:
             await _healed(found, monotonic())
             await asyncio.sleep(_SETTLE_SECONDS)  # every codec has run once
             found.before = _use(link)
-            await _break(link, found, seconds, seed)
+            await _break(link, found, islice(drawn(seed), faults))
         finally:
             stop.set()
             await asyncio.gather(*working)
@@ -108,12 +109,12 @@ async def chaos(directory: Path, seconds: float, seed: int) -> Chaos:
     return found
 
 
-async def _break(link: LocalLink, found: Chaos, seconds: float, seed: int) -> None:
+async def _break(link: LocalLink, found: Chaos, events: Iterable[Event]) -> None:
     start = monotonic()
-    for event in drawn(seed):
+    for event in events:
         await asyncio.sleep(event.pause)
         at = monotonic() - start
-        if at > seconds:
+        if at > found.seconds:
             return
         if told := await happen(event, link):
             found.broken.append(told)

@@ -1,4 +1,4 @@
-"""A link that is broken again and again for a minute keeps its promises."""
+"""A link that is broken in every way keeps its promises; `make chaos` goes on for longer."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from tests.chaos.events import KINDS, drawn
 from tests.chaos.run import chaos
 
-SECONDS = 60.0
+SECONDS = 240.0  # more than a busy machine needs
 
 
 def test_a_seed_draws_the_same_faults_and_all_kinds() -> None:
@@ -19,7 +19,7 @@ def test_a_seed_draws_the_same_faults_and_all_kinds() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-async def test_a_minute_of_faults(tmp_path: Path) -> None:
-    found = await chaos(tmp_path, SECONDS, seed=1)
+async def test_one_fault_of_each_kind(tmp_path: Path) -> None:
+    found = await chaos(tmp_path, SECONDS, seed=1, faults=len(KINDS))
     assert not found.broken, found.page()
-    assert found.events
+    assert {event.kind for _, event, _ in found.events} == set(KINDS)

@@ -13,7 +13,7 @@ import typer
 from cli.app import app
 from shared.codecs import CODECS
 from shared.version import VERSION
-from tests.tools.cli import invoke, semlink
+from tests.tools.cli import called, invoke, semlink
 
 ROOT_GROUP: Any = typer.main.get_command(app)
 GROUPS = ["channel", "bench", "kb", "certs", "token", "train"]
@@ -59,8 +59,11 @@ def test_send_lists_a_dozen_options_and_all_of_them_when_asked() -> None:
     assert "--coherence-symbols" not in few
 
 
-def test_version() -> None:
-    assert semlink("--version").stdout.strip() == f"semlink {VERSION}"
+@pytest.mark.parametrize("module", ["semlink", "cli.app"])
+def test_version(module: str) -> None:
+    command = [sys.executable, "-m", module, "--version"]
+    shown = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
+    assert shown.stdout.strip() == f"semlink {VERSION}"
 
 
 @pytest.mark.parametrize(
@@ -87,7 +90,6 @@ def test_version() -> None:
         (["features", "no-such-folder", "--out", "x.npz"], "no-such-folder"),
         (["demo", "--images", "0"], "--images"),
         (["demo", "--transmitter", "127.0.0.1:1"], "--receiver"),
-        (["kb", "search", "\udcff"], "is no text in UTF-8"),
         (["send", "a.png", "--set", "doppler=1"], "do you mean doppler_hz?"),
         (["kb", "build", "a.npz", "--out", "x", "--clip-fingerprint", "openai"], "16 hexadecimal digits"),
         (["train", "nested", "--features", "a.npz", "--clip-fingerprint", "openai"], "16 hexadecimal digits"),
@@ -100,7 +102,24 @@ def test_version() -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_wrong_input_is_named_and_exits_2(arguments: list[str], named: str) -> None:
-    result = semlink(*arguments, stdin=subprocess.DEVNULL)
+    """By a call of `main`, which raises where a process would end with a traceback."""
+    refused(called(*arguments), named)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["launch"], "launch"),  # told by typer
+        (["send", "none.png"], "none.png"),  # by an error of SemLink
+        (["kb", "search", "\udcff"], "is no text in UTF-8"),  # by standard error itself
+    ],
+    ids=["typer", "semlink", "surrogate"],
+)
+def test_a_process_ends_as_main_does(arguments: list[str], named: str) -> None:
+    refused(semlink(*arguments, stdin=subprocess.DEVNULL), named)
+
+
+def refused(result: subprocess.CompletedProcess[str], named: str) -> None:
     assert result.returncode == 2, result.stderr
     assert named in re.sub(r"\s+│?\s*│?\s*", " ", result.stderr)
     assert "Traceback" not in result.stderr
@@ -110,7 +129,7 @@ def test_wrong_input_is_named_and_exits_2(arguments: list[str], named: str) -> N
 @pytest.mark.parametrize("command", [["send", "pyproject.toml"], ["channel", "get"], ["kb", "info"]], ids=" ".join)
 def test_no_link_is_one_line_and_exits_1(command: list[str]) -> None:
     nowhere = dict.fromkeys(("SEMLINK_TRANSMITTER", "SEMLINK_CHANNEL", "SEMLINK_RECEIVER"), "127.0.0.1:1")
-    result = semlink(*command, "--json", env=nowhere)
+    result = called(*command, "--json", env=nowhere)
     assert (result.returncode, result.stdout) == (1, "")
     assert len(result.stderr.strip().splitlines()) == 1
     assert "nothing answers at 127.0.0.1:1; `semlink up` starts the services" in result.stderr
@@ -126,7 +145,7 @@ def test_a_folder_that_cannot_be_written_is_one_line_and_exits_1() -> None:
 
 def test_a_full_disk_is_one_line_and_exits_1() -> None:
     with Path("/dev/full").open("w", encoding="utf-8") as full:
-        command = [sys.executable, "-m", "semlink", "send", "--help-all"]
+        command = [sys.executable, "-m", "cli.app", "send", "--help-all"]
         result = subprocess.run(
             command, stdout=full, stderr=subprocess.PIPE, encoding="utf-8", check=False, timeout=120
         )

@@ -10,6 +10,7 @@ import structlog
 
 from cli.lazy import load
 from shared.errors import NotFound
+from tests.tools.cli import called
 from tests.tools.paths import ROOT
 
 HEAVY = {
@@ -49,14 +50,14 @@ def semlink(*arguments: str, **environment: str) -> tuple[str, float, set[str]]:
 
 @pytest.mark.parametrize("group", [[], ["channel"], ["bench"], ["kb"], ["train"]], ids=" ".join)
 def test_help_of_a_group_is_light_and_quick(group: list[str]) -> None:
-    """Processor time, as a ratio, since other work on the machine slows both; the best of three."""
-    runs = [semlink(*group, "--help") for _ in range(3)]
-    typer = [
-        subprocess.run([sys.executable, "-c", TYPER], capture_output=True, encoding="utf-8", check=True) for _ in runs
-    ]
-    assert min(seconds for _, seconds, _ in runs) < OVER_TYPER * min(float(run.stdout) for run in typer)
-    for _, _, modules in runs:
+    """Processor time, as a ratio, since other work on the machine slows both; a slow one may try again, twice."""
+    for _ in range(3):
+        _, seconds, modules = semlink(*group, "--help")
         assert not modules & HEAVY
+        typer = subprocess.run([sys.executable, "-c", TYPER], capture_output=True, encoding="utf-8", check=True)
+        if seconds < OVER_TYPER * float(typer.stdout):
+            return
+    pytest.fail(f"help took {seconds} s, Typer alone {typer.stdout.strip()} s")
 
 
 @pytest.mark.parametrize(
@@ -99,11 +100,7 @@ def test_loaded_parts_log_to_standard_error(capsys: pytest.CaptureFixture[str]) 
 
 def test_paths_begin_with_the_home_folder_and_none_is_not_the_current_one(tmp_path: Path) -> None:
     """A shell leaves `--kb=~/kb` as it is, and makes nothing of a variable that is not set."""
-    run = [sys.executable, "-m", "semlink", "kb", "info"]
-    environment = os.environ | {"HOME": str(tmp_path)}
     for given, said in (("~/kb", f"no knowledge base in {tmp_path}/kb"), ("", "empty path"), ("s3://a", "curl")):
-        ended = subprocess.run(
-            [*run, given], cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", check=False
-        )
+        ended = called("kb", "info", given, env={"HOME": str(tmp_path)})
         assert ended.returncode == 2
         assert said in ended.stderr

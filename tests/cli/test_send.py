@@ -3,7 +3,6 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from client import ChannelControl, KnowledgeBaseClient
 from local.supervisor import LocalLink
 from shared.errors import NotFound
 from shared.phy import ChannelSettings
-from tests.tools.cli import as_documented, invoke, printed, semlink
+from tests.tools.cli import as_documented, called, invoke, printed, semlink
 
 DELIVERY_KEYS = {
     "item_id", "label", "distance", "confidence", "accepted", "top", "codec", "k", "cbr", "cbr_total", "channel",
@@ -28,15 +27,12 @@ def cat(tmp_path: Path, drawn_pngs: list[tuple[str, bytes]]) -> Path:
     return file
 
 
-def run_json(*arguments: str | Path) -> Any:
-    result = semlink(*arguments, "--json")
-    assert result.returncode == 0, result.stderr
-    return as_documented(json.loads(result.stdout, parse_constant=pytest.fail), *arguments)
-
-
 def test_send_one_prints_one_object(link: LocalLink, cat: Path) -> None:
-    options = ("--codec", "raw", "--snr-db", "10", "--fading", "rayleigh", "--csi", "pilot", "--top", "3")
-    found = run_json("send", cat, "--transmitter", link.transmitter, *options)
+    """As a process; the other answers in JSON come of calls, as `printed` makes them."""
+    options = ("--codec", "raw", "--snr-db", "10", "--fading", "rayleigh", "--csi", "pilot", "--top", "3", "--json")
+    result = semlink("send", cat, "--transmitter", link.transmitter, *options)
+    assert result.returncode == 0, result.stderr
+    found = as_documented(json.loads(result.stdout, parse_constant=pytest.fail), "send")
     assert found.keys() >= DELIVERY_KEYS
     assert (found["codec"], found["k"], len(found["top"])) == ("raw", 512, 3)
     assert found["channel"]["snr_db_asked"] == 10
@@ -47,14 +43,14 @@ def test_send_one_prints_one_object(link: LocalLink, cat: Path) -> None:
 
 
 def test_send_without_noise_is_strict_json(link: LocalLink, cat: Path) -> None:
-    found = run_json("send", cat, "--transmitter", link.transmitter, "--snr-db", "inf", "--trace", "--k", "16")
+    found = printed("send", cat, "--transmitter", link.transmitter, "--snr-db", "inf", "--trace", "--k", "16")
     assert found["channel"]["snr_db_asked"] is None
     assert len(found["trace"]["sent"]) == 8
 
 
 def test_send_several_prints_an_array_in_order(link: LocalLink, cat: Path, tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("no picture", encoding="utf-8")
-    result = semlink("send", cat, tmp_path / "text.png", cat, "--json", "--transmitter", link.transmitter)
+    result = called("send", cat, tmp_path / "text.png", cat, "--json", "--transmitter", link.transmitter)
     found = json.loads(result.stdout)
     assert result.returncode == 2
     assert [Path(entry["image"]).name for entry in found] == ["cat.png", "text.png", "cat.png"]
@@ -64,7 +60,7 @@ def test_send_several_prints_an_array_in_order(link: LocalLink, cat: Path, tmp_p
 
 def test_same_seed_stream_and_counter_replay(link: LocalLink, cat: Path) -> None:
     options = ("--seed", "7", "--stream", "3", "--counter", "5", "--snr-db", "0", "--fading", "rayleigh", "--trace")
-    first, second = (run_json("send", cat, "--transmitter", link.transmitter, *options) for _ in range(2))
+    first, second = (printed("send", cat, "--transmitter", link.transmitter, *options) for _ in range(2))
     assert first["trace"] == second["trace"]
     assert first["channel"] == second["channel"]
     assert first["channel"]["counter"] == 5
@@ -92,12 +88,12 @@ def test_send_from_standard_input_with_units_and_rare_settings(link: LocalLink, 
 
 def test_send_draws_sent_and_retrieved(link: LocalLink, cat: Path, tmp_path: Path) -> None:
     at = ("--transmitter", link.transmitter, "--receiver", link.receiver)
-    drawn = semlink("send", cat, cat, *at, "--save", tmp_path / "answers.png")
+    drawn = called("send", cat, cat, *at, "--save", tmp_path / "answers.png")
     assert drawn.returncode == 0, drawn.stderr
     with Image.open(tmp_path / "answers.png") as sheet:
         left, right = (sheet.crop((x, 60, x + 200, 200)) for x in (40, 310))
         assert min(len(part.getcolors(1 << 20) or ()) for part in (left, right)) > 100
-    refused = semlink("send", cat, *at, "--show")
+    refused = called("send", cat, *at, "--show")
     assert refused.returncode == 2
     assert "--save" in refused.stderr
 
@@ -105,12 +101,12 @@ def test_send_draws_sent_and_retrieved(link: LocalLink, cat: Path, tmp_path: Pat
 def test_a_label_that_no_font_has_is_named_by_number_and_told(link: LocalLink, cat: Path, tmp_path: Path) -> None:
     """Of a machine with or without CJK fonts: U+3FFF0 stands for nothing."""
     at = ("--transmitter", link.transmitter, "--receiver", link.receiver)
-    label = run_json("send", cat, *at[:2], "--codec", "raw", "--snr-db", "30")["label"]
+    label = printed("send", cat, *at[:2], "--codec", "raw", "--snr-db", "30")["label"]
     with KnowledgeBaseClient(link.receiver) as knowledge_base:
         ids = [item.item_id for item in knowledge_base.list_items(label)]
         knowledge_base.relabel(dict.fromkeys(ids, "\u732b\U0003fff0"))
         try:
-            drawn = semlink("send", cat, *at, "--codec", "raw", "--snr-db", "30", "--save", tmp_path / "odd.png")
+            drawn = called("send", cat, *at, "--codec", "raw", "--snr-db", "30", "--save", tmp_path / "odd.png")
         finally:
             knowledge_base.relabel(dict.fromkeys(ids, label))
     assert drawn.returncode == 0, drawn.stderr
@@ -136,7 +132,7 @@ def test_send_for_people(link: LocalLink, cat: Path) -> None:
     assert one.returncode == 0, one.stderr
     assert "confidence" in one.stdout
     assert "encode" in one.stdout
-    several = semlink("send", cat, cat, "--transmitter", link.transmitter)
+    several = called("send", cat, cat, "--transmitter", link.transmitter)
     assert several.stdout.count("cat.png") == 2
 
 
@@ -145,7 +141,7 @@ def test_send_for_people(link: LocalLink, cat: Path) -> None:
     [(["--codec", "morse"], "morse"), (["--k", "17"], "17"), (["--snr-db", "200"], "200"), (["--top", "101"], "101")],
 )
 def test_what_the_services_refuse_exits_2(link: LocalLink, cat: Path, options: list[str], named: str) -> None:
-    result = semlink("send", cat, "--transmitter", link.transmitter, *options)
+    result = called("send", cat, "--transmitter", link.transmitter, *options)
     assert result.returncode == 2, result.stderr
     assert named in result.stderr
     assert "cat.png" in result.stderr
@@ -153,13 +149,13 @@ def test_what_the_services_refuse_exits_2(link: LocalLink, cat: Path, options: l
 
 def test_channel_get_set_reset(link: LocalLink) -> None:
     at = ("--channel", link.channel)
-    before = run_json("channel", "get", *at)
+    before = printed("channel", "get", *at)
     assert before.keys() == ChannelSettings.model_fields.keys()
-    changed = run_json("channel", "set", "--snr-db", "-3", "--fading", "rayleigh", *at)
+    changed = printed("channel", "set", "--snr-db", "-3", "--fading", "rayleigh", *at)
     assert changed == before | {"snr_db": -3, "fading": "rayleigh"}
-    assert run_json("channel", "set", "--snr-db", "inf", *at)["snr_db"] is None
-    assert run_json("channel", "reset", *at) == before
-    refused = semlink("channel", "set", "--snr-db", "-51", *at)
+    assert printed("channel", "set", "--snr-db", "inf", *at)["snr_db"] is None
+    assert printed("channel", "reset", *at) == before
+    refused = called("channel", "set", "--snr-db", "-51", *at)
     assert refused.returncode == 2
     assert "-51" in refused.stderr
     with ChannelControl(link.channel) as control:
@@ -167,9 +163,9 @@ def test_channel_get_set_reset(link: LocalLink) -> None:
 
 
 def test_kb_info_of_receiver_and_of_folder(link: LocalLink) -> None:
-    running = run_json("kb", "info", "--receiver", link.receiver)
+    running = printed("kb", "info", "--receiver", link.receiver)
     assert (running["items"], running["labels"], running["dim"]) == (2000, 100, 512)
-    assert run_json("kb", "info", link.plan.knowledge_base) == running
+    assert printed("kb", "info", link.plan.knowledge_base) == running
 
 
 def test_kb_build_and_features_of_a_folder(tmp_path: Path, drawn_pngs: list[tuple[str, bytes]]) -> None:
@@ -203,7 +199,7 @@ def test_features_reads_sources_as_kb_build_does(tmp_path: Path, drawn_pngs: lis
 
 
 def test_items_of_the_knowledge_base(link: LocalLink, cat: Path) -> None:
-    found = run_json("send", cat, "--transmitter", link.transmitter, "--codec", "raw", "--snr-db", "inf")
+    found = printed("send", cat, "--transmitter", link.transmitter, "--codec", "raw", "--snr-db", "inf")
     with KnowledgeBaseClient(link.receiver) as knowledge_base:
         item = knowledge_base.get_item(found["item_id"])
         assert item.label == found["label"]
@@ -215,11 +211,11 @@ def test_items_of_the_knowledge_base(link: LocalLink, cat: Path) -> None:
 
 def test_send_shows_the_rounds(link: LocalLink, cat: Path) -> None:
     at = ("--transmitter", link.transmitter, "--codec", "nested", "--snr-db", "-8", "--k", "16", "--k-max", "32")
-    shown = semlink("send", cat, *at, "--ask-for-more", "--certainty", "1")
+    shown = called("send", cat, *at, "--ask-for-more", "--certainty", "1")
     assert shown.returncode == 0, shown.stderr
     assert "round" in shown.stdout
     assert "nested, k = 32" in shown.stdout
-    refused = semlink("send", cat, *at[:4], "--certainty", "0.5")
+    refused = called("send", cat, *at[:4], "--certainty", "0.5")
     assert refused.returncode == 2
     assert "goes with ask_for_more" in refused.stderr
 
@@ -233,12 +229,12 @@ def test_send_embeddings_of_a_file(link: LocalLink, tmp_path: Path) -> None:
     np.save(tmp_path / "two.npy", rows)
     np.save(tmp_path / "one.npy", rows[1])
     to = ("--transmitter", link.transmitter, "--clip-fingerprint", made_by, "--snr-db", "20", "--codec", "raw")
-    two = run_json("send", "--embedding", tmp_path / "two.npy", *to)
+    two = printed("send", "--embedding", tmp_path / "two.npy", *to)
     assert [found["item_id"] for found in two] == [item.item_id for item in items]
-    one = run_json("send", "--embedding", tmp_path / "one.npy", *to)
+    one = printed("send", "--embedding", tmp_path / "one.npy", *to)
     assert (one["item_id"], one["cbr"]) == (items[1].item_id, None)
     assert "encode" not in [entry["stage"] for entry in one["ledger"]]
     for wrong, why in (([], "--clip-fingerprint HEX"), (["--clip-fingerprint", "0" * 16], "made by CLIP 0000")):
-        refused = semlink("send", "--embedding", tmp_path / "one.npy", "--transmitter", link.transmitter, *wrong)
+        refused = called("send", "--embedding", tmp_path / "one.npy", "--transmitter", link.transmitter, *wrong)
         assert refused.returncode != 0
         assert why in refused.stderr

@@ -8,7 +8,13 @@ from tests.fuzz.target import CRASHES, attempt
 TARGETS = [target for group in GROUPS.values() for target in group]
 
 
-@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+@pytest.mark.parametrize(
+    "target",
+    [
+        pytest.param(target, id=target.name, marks=[pytest.mark.slow] if target.name == "picture" else [])
+        for target in TARGETS
+    ],
+)
 def test_no_seed_is_too_much(target) -> None:
     known = target.known()
     assert known

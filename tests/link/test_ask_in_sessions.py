@@ -10,7 +10,7 @@ import pytest
 
 from client import Delivery, SemLink
 from lab.simulate.link import OfflineLink
-from local.supervisor import RECEIVER, LinkPlan, LocalLink
+from local.supervisor import RECEIVER, LocalLink
 from receiver.knowledge_base import KnowledgeBase
 from receiver.pipeline import ReceivePipeline
 from receiver.settings import ReceiverSettings
@@ -141,17 +141,14 @@ def test_a_session_has_an_end(client: SemLink) -> None:
         client.ask(PICTURES[0], TEXTS[0][0], follow=found[-1], **CLEAR)
 
 
-@pytest.mark.timeout(300)  # three processes more, one of them twice
-def test_a_receiver_that_is_started_anew_holds_nothing(link: LocalLink, tmp_path: Path) -> None:
-    plan = LinkPlan(link.plan.knowledge_base, tmp_path, source=None, read_only=True)
-    with LocalLink(plan) as own, SemLink(own.transmitter, timeout=120) as client:
-        first = client.ask(PICTURES[0], TEXTS[0][0], bits=192, **CLEAR)
-        own.services[RECEIVER].kill()
-        own.services[RECEIVER].start()
-        own.wait_ready([RECEIVER], monotonic() + 2 * PATIENCE)
-        with pytest.raises(Mismatch, match="holds no picture here after 1 questions"):
-            client.ask(PICTURES[0], TEXTS[0][1], follow=first, **CLEAR)
-        assert client.ask(PICTURES[0], TEXTS[0][1], **CLEAR).answer
+def test_a_receiver_that_is_started_anew_holds_nothing(link: LocalLink, client: SemLink) -> None:
+    first = client.ask(PICTURES[0], TEXTS[0][0], bits=192, **CLEAR)
+    link.services[RECEIVER].kill()
+    link.services[RECEIVER].start()
+    link.wait_ready([RECEIVER], monotonic() + 2 * PATIENCE)
+    with pytest.raises(Mismatch, match="holds no picture here after 1 questions"):
+        client.ask(PICTURES[0], TEXTS[0][1], follow=first, **CLEAR)
+    assert client.ask(PICTURES[0], TEXTS[0][1], **CLEAR).answer
 
 
 def test_the_command_asks_in_one_session(link: LocalLink, tmp_path: Path) -> None:

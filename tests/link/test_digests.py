@@ -8,7 +8,6 @@ Times, and names that are drawn at random (sessions), are left out. `tests.tools
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,6 +69,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "more, awgn": {"codec": "nested", "k": 16, "k_max": 64, "ask_for_more": True, "certainty": 0.9999, "snr_db": -6.0},
 }
 CASES = GRID | OTHERS
+PARTS = ("card", "embeddings", "evaluate")
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +107,10 @@ def probed(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the off-line parts keep the embeddings of the drawn set."""
-    return tmp_path_factory.mktemp("features")
+def offline(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Found]:
+    """The off-line parts, of one process: its start takes as long as each of them."""
+    found: dict[str, Found] = in_a_child("tests.tools.digest_offline", str(tmp_path_factory.mktemp("features")), *PARTS)
+    return found
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -123,10 +124,9 @@ def test_live(client: SemLink, pictures: list[bytes], probed: str, name: str) ->
     check(name, found_in(outcomes), probed)
 
 
-@pytest.mark.parametrize("name", ["card", "embeddings", "evaluate"])
-def test_offline(features: Path, probed: str, name: str) -> None:
-    found = in_a_child("tests.tools.digest_offline", name, str(features))
-    check(f"offline {name}", found, probed, OFFLINE_TOLERANCE)
+@pytest.mark.parametrize("name", PARTS)
+def test_offline(offline: dict[str, Found], probed: str, name: str) -> None:
+    check(f"offline {name}", offline[name], probed, OFFLINE_TOLERANCE)
 
 
 def found_in(deliveries: list[Delivery]) -> Found:

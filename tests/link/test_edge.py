@@ -39,7 +39,7 @@ def light(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @contextmanager
 def link(folder: Path, *flags: str) -> Iterator[LocalLink]:
     both = {"transmitter": [*flags, "--precision", "float32"], "receiver": flags}
-    with LocalLink(LinkPlan(folder / "kb", folder / "logs", "first:10:drawn", flags=both)) as running:
+    with LocalLink(LinkPlan(folder / "kb", folder / "logs", "first:4:drawn", flags=both)) as running:
         yield running
 
 

@@ -3,8 +3,6 @@
 import json
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +10,7 @@ import pytest
 
 from shared.codecs.base.registry import codec_from_file
 from shared.errors import InvalidSetting, NotFound
+from tests.tools.cli import called
 from tests.tools.paths import ROOT
 
 PAGE = (ROOT / "docs/tutorial/your-own-codec.md").read_text(encoding="utf-8")
@@ -22,22 +21,14 @@ def blocks(language: str) -> list[str]:
 
 
 @pytest.mark.timeout(600)
-def test_the_tutorial_works(tmp_path: Path) -> None:
+def test_the_tutorial_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "signs.py").write_text(*blocks("python"), encoding="utf-8")
     (tmp_path / "mine.toml").write_text(*blocks("toml"), encoding="utf-8")
     for line in "".join(blocks("shell")).splitlines():
         program, *arguments = shlex.split(line)
         assert program == "semlink"
-        command = [sys.executable, "-m", "cli.app", *arguments]
-        run = subprocess.run(
-            command,
-            cwd=tmp_path,
-            env={"PYTHONPATH": str(ROOT), "PATH": ""},
-            capture_output=True,
-            encoding="utf-8",
-            timeout=280,
-            check=False,
-        )
+        run = called(*arguments)
         assert run.returncode == 0, run.stderr
     rows = pl.read_csv(tmp_path / "out" / "mine" / "results.csv")
     assert rows.group_by("scheme").len().sort("scheme").rows() == [("kbsc", 8), ("signs", 8)]

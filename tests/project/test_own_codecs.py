@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 
 from local.supervisor import LinkPlan, LocalLink
-from tests.tools.cli import semlink
-from tests.tools.paths import ROOT
+from tests.tools.cli import called
 
 
 def run(*arguments: str | Path) -> str:
-    done = semlink(*arguments, cwd=ROOT, timeout=400)
+    done = called(*arguments)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stderr
 
@@ -22,7 +21,7 @@ def run(*arguments: str | Path) -> str:
 @pytest.mark.timeout(900)
 def test_label_and_vq_digital_of_a_file_and_of_a_knowledge_base(tmp_path: Path) -> None:
     features, base, weights = tmp_path / "f.npz", tmp_path / "kb", tmp_path / "weights"
-    run("features", "first:5:drawn", "--split", "train", "--out", features)
+    run("features", "first:4:drawn", "--split", "train", "--out", features)
     run("kb", "build", features, "--out", base)
     said = run(
         *("train", "label", "--features", features, "--epochs", "1"),
@@ -39,7 +38,7 @@ def test_label_and_vq_digital_of_a_file_and_of_a_knowledge_base(tmp_path: Path) 
     )
     with LocalLink(plan) as link:
         for codec in ("label", "vq-digital"):
-            sent = semlink(
+            sent = called(
                 *("send", "--embedding", tmp_path / "two.npz", "--clip-fingerprint", made_by, "--codec", codec),
                 *("--k", "256", "--snr-db", "30", "--transmitter", link.transmitter, "--json"),
             )

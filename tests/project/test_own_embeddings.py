@@ -2,8 +2,6 @@
 
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +14,7 @@ from PIL import Image
 from client.client import SemLink
 from local.supervisor import LinkPlan, LocalLink
 from shared.errors import Mismatch
+from tests.tools.cli import called
 from tests.tools.paths import ROOT
 
 PAGE = (ROOT / "docs/tutorial/your-own-embeddings.md").read_text(encoding="utf-8")
@@ -40,18 +39,15 @@ def photographs(folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_from_photographs_to_the_running_link(tmp_path: Path) -> None:
+def test_from_photographs_to_the_running_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     photographs(tmp_path / "photos")
     torch.manual_seed(0)
     torch.save(open_clip.create_model("ViT-B-32").state_dict(), tmp_path / "vit.pt")
     (tmp_path / "mine.toml").write_text(*blocks("toml"), encoding="utf-8")
     for line in "".join(blocks("shell")).splitlines():
         _, *arguments = shlex.split(line)
-        command = [sys.executable, "-m", "cli.app", *arguments, *_FEW.get(arguments[0], [])]
-        env = {"PYTHONPATH": str(ROOT), "PATH": "", "OMP_NUM_THREADS": "1"}
-        run = subprocess.run(
-            command, cwd=tmp_path, env=env, capture_output=True, encoding="utf-8", timeout=500, check=False
-        )
+        run = called(*arguments, *_FEW.get(arguments[0], []))
         assert run.returncode == 0, (line, run.stderr[-2000:])
     rows = pl.read_csv(tmp_path / "out" / "mine" / "results.csv")
     assert rows.group_by("scheme").len().sort("scheme").rows() == [("nested", 4), ("raw", 2)]
@@ -59,12 +55,12 @@ def test_from_photographs_to_the_running_link(tmp_path: Path) -> None:
     with np.load(tmp_path / "out" / "photos.npz") as arrays:
         embedding, made_by = arrays["embeddings"][0], str(arrays["clip_fingerprint"])
     clip = ["--clip", "ViT-B-32", "--weights", str(tmp_path / "vit.pt")]
-    flags = [*clip, "--weights-dir", str(tmp_path / "out" / "weights")]
+    flags = [*clip, "--clip-engine", "torch", "--weights-dir", str(tmp_path / "out" / "weights")]
     plan = LinkPlan(
         knowledge_base=tmp_path / "out" / "kb",
         directory=tmp_path / "logs",
         source=None,
-        flags={"transmitter": flags, "receiver": flags},
+        flags={"transmitter": [*flags, "--precision", "float32", "--batch-size", "1"], "receiver": flags},
     )
     with LocalLink(plan) as running, SemLink(running.transmitter, timeout=120) as link:
         assert link.describe().clip_fingerprint == made_by

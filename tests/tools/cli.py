@@ -1,9 +1,13 @@
 """The command line as tests use it: as a process of its own, or in this process."""
 
+import io
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jsonschema
@@ -11,16 +15,38 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from cli.app import app
+from cli.app import app, main
 
 SCHEMAS = Path("docs/schemas")
 
 
 def semlink(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run the command as a user does; what it prints is read as UTF-8. options: of `subprocess.run`."""
-    command = [sys.executable, "-m", "semlink", *map(str, arguments)]
+    command = [sys.executable, "-m", "cli.app", *map(str, arguments)]
     options = {"encoding": "utf-8"} | options
     return subprocess.run(command, capture_output=True, check=False, **({"timeout": 120} | options))
+
+
+def called(
+    *arguments: str | Path, encoding: str = "utf-8", env: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.CompletedProcess[str]:
+    """Like `semlink`, by a call of its `main` in this process, which saves the start of one.
+
+    encoding: of standard output and standard error, as of a terminal. env: variables beside those that there are.
+    """
+    output, errors = (io.TextIOWrapper(io.BytesIO(), encoding, errors="semlink") for _ in range(2))
+    status = 0
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(output), redirect_stderr(errors):
+        patch.setattr(sys, "argv", ["semlink", *map(str, arguments)])
+        for name, value in {"GRPC_VERBOSITY": "NONE", **env}.items():
+            patch.setenv(name, value)
+        try:
+            main()
+        except SystemExit as end:
+            status = int(end.code or 0)
+    for stream in (output, errors):
+        stream.seek(0)
+    return subprocess.CompletedProcess(arguments, status, output.read(), errors.read())
 
 
 def invoke(*arguments: object, columns: int = 80) -> Result:

@@ -1,6 +1,6 @@
-"""What test_digests.py measures off line: `python -m tests.tools.digest_offline NAME FOLDER` prints it as JSON.
+"""What test_digests.py measures off line: `python -m tests.tools.digest_offline FOLDER NAME...` prints it as JSON.
 
-FOLDER keeps the embeddings of the drawn set from one call to the next.
+FOLDER keeps the embeddings of the drawn set.
 """
 
 import json
@@ -120,5 +120,6 @@ def test_set(folder: Path) -> Any:
 
 
 if __name__ == "__main__":
-    name, folder = sys.argv[1:]
-    print(json.dumps({"evaluate": evaluate, "card": card, "embeddings": embeddings}[name](Path(folder))))
+    folder, *names = sys.argv[1:]
+    measured = {"evaluate": evaluate, "card": card, "embeddings": embeddings}
+    print(json.dumps({name: measured[name](Path(folder)) for name in names}))

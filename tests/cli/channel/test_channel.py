@@ -17,7 +17,7 @@ from local.supervisor import LocalLink
 from shared.phy import ChannelSettings
 from shared.phy.conditions.presets import PRESETS
 from shared.phy.conditions.settings import OF_THE_LINK
-from tests.tools.cli import invoke, printed, semlink
+from tests.tools.cli import called, invoke, printed, semlink
 
 PRESSED = signal.SIGINT
 
@@ -62,7 +62,7 @@ def test_presets_are_listed_and_set(channel: str) -> None:
     with ChannelControl(channel) as control:
         assert control.get() == PRESETS["rural"].applied().updated(snr_db=4.0)
     assert changed["snr_db"] == 4
-    refused = semlink("channel", "set", "--preset", "moon", "--channel", channel)
+    refused = called("channel", "set", "--preset", "moon", "--channel", channel)
     assert refused.returncode == 2
     assert "choose from ideal, indoor" in refused.stderr
 
@@ -89,11 +89,11 @@ def test_a_scenario_is_started_shown_and_ended(channel: str, tmp_path: Path) -> 
     assert "tunnel: 1 changes by the burst clock" in shown.output
     assert printed("channel", "schedule", "--end", "--channel", channel) == {"schedule": None}
     file.write_text("[[ramp]]\nfrom_seconds = 1\n", encoding="utf-8")
-    refused = semlink("channel", "schedule", file, "--channel", channel)
+    refused = called("channel", "schedule", file, "--channel", channel)
     assert refused.returncode == 2
     assert "to_seconds" in refused.stderr
-    assert semlink("channel", "schedule", tmp_path / "none.toml").returncode == 2
-    assert semlink("channel", "schedule", file, "--end").returncode == 2
+    assert called("channel", "schedule", tmp_path / "none.toml").returncode == 2
+    assert called("channel", "schedule", file, "--end").returncode == 2
 
 
 def test_watch_prints_lines(channel: str, link: LocalLink, drawn_pngs) -> None:
@@ -163,7 +163,7 @@ def test_a_recording_is_ended_by_a_signal_and_written_whole(
 
 
 def test_a_recording_that_is_not_there_exits_2(tmp_path: Path) -> None:
-    result = semlink("channel", "replay", tmp_path / "none")
+    result = called("channel", "replay", tmp_path / "none")
     assert result.returncode == 2
     assert "no such recording" in result.stderr
 
@@ -173,9 +173,9 @@ def test_send_says_who_lost_the_burst_and_takes_settings_of_its_own(
 ) -> None:
     picture = tmp_path / "cat.png"
     picture.write_bytes(drawn_pngs[0][1])
-    of_the_link = semlink("send", picture, "--blackout", "--transmitter", link.transmitter)
+    of_the_link = called("send", picture, "--blackout", "--transmitter", link.transmitter)
     assert of_the_link.returncode == 2
-    lost = semlink("send", picture, "--loss-probability", "1", "--transmitter", link.transmitter)
+    lost = called("send", picture, "--loss-probability", "1", "--transmitter", link.transmitter)
     assert lost.returncode == 1
     assert "the channel lost burst" in lost.stderr
     assert "loss_probability = 1" in lost.stderr

@@ -29,7 +29,7 @@ def test_what_is_neither_folder_nor_commit_is_named(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_every_stage_has_its_row() -> None:
-    found = bench_latency(LatencyBench(pictures=5, turns=1, against=str(ROOT)))
+    found = bench_latency(LatencyBench(pictures=5, turns=1, against=str(ROOT), source="first:1:drawn"))
     whole = {"alone_ms", "link_ms", "ratio", "other_ms", "ratio_to_other"}
     stages = (
         "preprocess",

@@ -6,7 +6,7 @@ from lab.data.features import ClipChoice
 from lab.evaluate.data import TestSet, open_test_set
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def test_set(tmp_path_factory: pytest.TempPathFactory) -> TestSet:
     """The drawn set: 1,000 queries, 2,000 items, 100 labels."""
     return open_test_set("drawn", ClipChoice(), tmp_path_factory.mktemp("features"))

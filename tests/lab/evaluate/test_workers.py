@@ -11,21 +11,16 @@ PARENT = """
 import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from threading import Thread
-from lab.evaluate.run import _end_with_parent
-
-def ready():
-    Thread(target=_end_with_parent, daemon=True).start()
+from lab.evaluate.workers import end_with_parent
 
 if __name__ == "__main__":
-    with ProcessPoolExecutor(2, get_context("spawn"), ready) as pool:
+    with ProcessPoolExecutor(2, get_context("spawn"), end_with_parent) as pool:
         list(pool.map(abs, range(20)))
         print("working", flush=True)
         list(pool.map(time.sleep, [60, 60]))
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_no_worker_outlives_its_parent(tmp_path, number: signal.Signals) -> None:
     (tmp_path / "parent.py").write_text(PARENT, encoding="utf-8")

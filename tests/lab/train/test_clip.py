@@ -49,7 +49,8 @@ def small_cifar(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_clip_learns_a_few_steps(small_cifar: Path, tmp_path: Path) -> None:
+def test_clip_learns_a_few_steps(small_cifar: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.data.clip_data.split_length", lambda _: 200)
     settings = ClipSettings(
         data=str(small_cifar), runs=tmp_path, epochs=2, batch_size=20, drawn_per_epoch=20, device="cpu"
     )

@@ -30,6 +30,7 @@ def run(*arguments: object, **options) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("what", "moments"), [("changes", 100), ("builds", 30)])
 def test_kill_9_at_a_hundred_moments_loses_nothing_that_was_acknowledged(
     tmp_path: Path, what: str, moments: int

@@ -1,4 +1,7 @@
-"""The engine `milvus` on a real Milvus server that several receivers share: changed, killed, hanging, as in compose."""
+"""The engine `milvus` on a real Milvus server that several receivers share: changed, killed, hanging, as in compose.
+
+The server takes 6 s for a new collection, so the tests share one knowledge base and leave it whole.
+"""
 
 import re
 import subprocess
@@ -20,11 +23,9 @@ from client.knowledge_base import KnowledgeBaseClient
 from local.service_process import ServiceProcess
 from receiver.knowledge_base import EngineSettings, ItemRecord, KnowledgeBase, Origin, write_store
 from receiver.knowledge_base.index.milvus import MilvusIndex
-from receiver.knowledge_base.index.table import make_engine
 from shared.errors import Mismatch, SemLinkError, Unavailable
 from shared.frame.kb import NewItem
 from shared.types import Floats
-from tests.tools.array_vectors import ArrayVectors
 from tests.tools.milvus_server import MilvusProcess, require_milvus
 from tests.tools.paths import ROOT
 
@@ -49,27 +50,36 @@ def records(name: str, count: int, seed: int) -> list[ItemRecord]:
     return [ItemRecord(f"{name}-{row}", name, vector) for row, vector in enumerate(vectors(count, seed))]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def settings(server: MilvusProcess) -> EngineSettings:
     return EngineSettings(name="milvus", uri=server.uri)
 
 
-@pytest.fixture
-def base(settings: EngineSettings, tmp_path: Path) -> Path:
-    with write_store(tmp_path / "kb", Origin("test", "fake-clip", "c0ffee", DIM), settings) as store:
+@pytest.fixture(scope="module")
+def base(settings: EngineSettings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("base") / "kb"
+    with write_store(folder, Origin("test", "fake-clip", "c0ffee", DIM), settings) as store:
         for row, vector in enumerate(vectors(ITEMS)):
             store.add(f"item-{row}", f"label {row % 7}", vector)
-    return tmp_path / "kb"
+    return folder
 
 
-def test_no_proxy_of_the_environment_is_asked(server: MilvusProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def soon_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls to a server that is not there end after seconds."""
+    monkeypatch.setattr("receiver.knowledge_base.index.milvus._SEARCH_SECONDS", 2.0)
+    monkeypatch.setattr("receiver.knowledge_base.index.milvus._TIMEOUT_SECONDS", 5.0)
+
+
+def test_no_proxy_of_the_environment_is_asked(
+    base: Path, server: MilvusProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """pymilvus leaves it to gRPC, which obeys http_proxy; nothing answers at this one."""
     for name in ("http_proxy", "https_proxy", "grpc_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     uri = server.uri.replace("127.0.0.1", "localhost")  # pymilvus keeps the connections of addresses that it knows
-    engine = make_engine(EngineSettings(name="milvus", uri=uri, collection="proxy"), 1)
-    engine.build(ArrayVectors(vectors(5)))
-    assert engine.search(vectors(1), 1)[0][0, 0] == 0
+    with KnowledgeBase.open(base, EngineSettings(name="milvus", uri=uri)) as kb:
+        assert kb.view.hits(*kb.view.nearest(vectors(1), 1))[0][0].item_id == "item-0"
 
 
 def same_as_flat(base: Path, found: tuple[np.ndarray, Floats], queries: Floats) -> None:
@@ -88,7 +98,7 @@ def almost_as_flat(base: Path, found: tuple[np.ndarray, Floats], queries: Floats
 
 def once_recovered(search: Callable[[], tuple[np.ndarray, Floats]]) -> tuple[np.ndarray, Floats]:
     """What a search finds. A server that has just started reads its log again, and searches time out until it has."""
-    for _ in range(12):
+    for _ in range(60):
         with suppress(Unavailable):
             return search()
     return search()
@@ -109,7 +119,7 @@ def test_it_answers_as_exact_search_does_while_it_is_changed(base: Path, setting
     with KnowledgeBase.open(base, settings, writable=True) as kb:
         thread = threading.Thread(target=search, args=(kb,))
         thread.start()
-        kb.add(records("new", 50, seed=4))
+        kb.add(records("new", 50, seed=14))
         kb.remove([f"item-{row}" for row in range(0, ITEMS, 3)])
         kb.relabel({f"item-{row}": "other" for row in range(1, ITEMS, 3)})
         kb.compact()
@@ -124,6 +134,7 @@ def test_it_answers_as_exact_search_does_while_it_is_changed(base: Path, setting
         reader.close()
 
 
+@pytest.mark.usefixtures("soon_late")
 def test_a_kill_in_the_middle_loses_nothing_and_heals_alone(
     base: Path, settings: EngineSettings, server: MilvusProcess
 ) -> None:
@@ -148,10 +159,8 @@ def test_a_kill_in_the_middle_loses_nothing_and_heals_alone(
     almost_as_flat(base, found, queries)
 
 
-def test_a_server_that_hangs_is_an_error_in_time(
-    base: Path, settings: EngineSettings, server: MilvusProcess, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("receiver.knowledge_base.index.milvus._SEARCH_SECONDS", 2.0)
+@pytest.mark.usefixtures("soon_late")
+def test_a_server_that_hangs_is_an_error_in_time(base: Path, settings: EngineSettings, server: MilvusProcess) -> None:
     with KnowledgeBase.open(base, settings) as kb:
         server.freeze()
         try:
@@ -176,17 +185,6 @@ def test_a_collection_that_was_dropped_is_built_again(base: Path, settings: Engi
         same_as_flat(base, kb.view.nearest(queries, 10), queries)
 
 
-def test_a_collection_of_another_dimension_is_named(base: Path, settings: EngineSettings) -> None:
-    engine = collection_of(base, settings)
-    engine._client.drop_collection(engine._collection)
-    engine._create(DIM + 8)
-    with (
-        pytest.raises((Unavailable, Mismatch), match=r"dim|dimension"),
-        KnowledgeBase.open(base, settings, writable=True) as kb,
-    ):
-        kb.view.nearest(vectors(1), 5)
-
-
 def test_queries_of_another_clip_are_refused(base: Path, settings: EngineSettings) -> None:
     with KnowledgeBase.open(base, settings) as kb, pytest.raises(Mismatch, match="c0ffee"):
         kb.require_clip("0123456789abcdef")
@@ -200,10 +198,23 @@ def test_only_the_first_search_waits_for_the_servers_clock(base: Path, settings:
         assert not engine._settled
         kb.view.nearest(vectors(1), 5)
         assert engine._settled
-        grown = engine.clone()
-        grown.add(np.array([ITEMS]), vectors(1, seed=6))
+        grown, place = engine.clone(), 1 << 20
+        grown.add(np.array([place]), vectors(1, seed=6))
         assert (engine._settled, grown._settled) == (True, False)
-        assert grown.search(vectors(1, seed=6), 1)[0][0, 0] == ITEMS
+        assert grown.search(vectors(1, seed=6), 1)[0][0, 0] == place
+        engine._client.delete(engine._collection, ids=[place])
+
+
+def test_a_collection_of_another_dimension_is_named(base: Path, settings: EngineSettings) -> None:
+    engine = collection_of(base, settings)
+    engine._client.drop_collection(engine._collection)
+    engine._create(DIM + 8)
+    with (
+        pytest.raises((Unavailable, Mismatch), match=r"dim|dimension"),
+        KnowledgeBase.open(base, settings, writable=True) as kb,
+    ):
+        kb.view.nearest(vectors(1), 5)
+    engine._client.drop_collection(engine._collection)  # the next one to open it builds it again
 
 
 def services_of(name: str) -> dict[str, Any]:

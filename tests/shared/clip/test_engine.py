@@ -42,11 +42,22 @@ def _embed(clip: Clip, pictures: Pixels) -> Embeddings:
     return clip.embed_images(np.stack([clip.preprocess(Image.fromarray(picture)) for picture in pictures]))
 
 
+@pytest.fixture(scope="module")
+def by_torch(reference: Clip) -> tuple[Embeddings, Embeddings]:
+    """Embeddings by torch of 400 queries, and of 1,000 items."""
+    return _embed(reference, draw_batch("query", range(400))[0]), _embed(reference, draw_batch("kb", range(1000))[0])
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("precision", "least_cosine", "same_item"), [("float32", 1 - 1e-5, 0.995), ("bfloat16", 0.999, 0.98)]
 )
 def test_openvino_gives_what_torch_gives(
-    reference: Clip, precision: str, least_cosine: float, same_item: float
+    reference: Clip,
+    by_torch: tuple[Embeddings, Embeddings],
+    precision: str,
+    least_cosine: float,
+    same_item: float,
 ) -> None:
     """The same direction and the same nearest item as torch in float32.
 
@@ -55,8 +66,7 @@ def test_openvino_gives_what_torch_gives(
     """
     clip = _openvino(precision)
     assert (clip.engine, clip.precision, clip.fingerprint) == ("openvino", precision, reference.fingerprint)
-    queries, items = draw_batch("query", range(400))[0], draw_batch("kb", range(1000))[0]
-    ours, theirs, known = _embed(clip, queries), _embed(reference, queries), _embed(reference, items)
+    ours, (theirs, known) = _embed(clip, draw_batch("query", range(400))[0]), by_torch
     assert (ours * theirs).sum(axis=1).min() > least_cosine
     assert np.mean(np.argmax(ours @ known.T, axis=1) == np.argmax(theirs @ known.T, axis=1)) >= same_item
 
@@ -106,6 +116,7 @@ print(*(name for name in sys.modules if name.startswith("openvino_telemetry.")))
 """
 
 
+@pytest.mark.slow
 def test_the_first_start_of_a_new_user_reports_to_nobody(tmp_path: Path) -> None:
     """OpenVINO would from its import on, by a fork that it ends with SIGTERM; the service would stop."""
     fresh = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}

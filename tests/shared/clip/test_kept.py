@@ -1,6 +1,7 @@
 """A second start finds CLIP converted and its fastest engine known: it loads no torch and measures nothing."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict
@@ -30,11 +31,22 @@ print(clip.engine, clip.precision, clip.fingerprint, "torch" in sys.modules, "kb
 """
 
 
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Clip, Path]:
+    """What the first start with an empty cache loads, and the cache that it leaves."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        return load_clip(device="cpu", engine="openvino", precision="float32"), folder
+
+
 @pytest.fixture
-def first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clip:
-    """What the first start with an empty cache loads."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    return load_clip(device="cpu", engine="openvino", precision="float32")
+def first(loaded: tuple[Clip, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clip:
+    """What the first start has loaded, and a copy of its cache for the test."""
+    clip, cache = loaded
+    shutil.copytree(cache, tmp_path / "cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return clip
 
 
 def test_the_next_start_loads_no_torch_with_clip_and_all_codecs(first: Clip) -> None:
