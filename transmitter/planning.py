@@ -161,7 +161,7 @@ class Planner:
         k = kind.length_for(bits, snr_db, self._settings.design_fading) if request.k is None else request.k
         codec = self._codec(name, k)
         assert isinstance(codec, QueryCodec)
-        return codec.with_bits(bits)
+        return codec.with_bits(bits, 1 + question.retransmissions)
 
     def codec_for_bits(self, name: str, snr_db: float, bits: int) -> FollowingCodec:
         """The codec of a further question, which needs so many bits."""

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from lab.evaluate.ask.points import ANSWER, BITS_ON_AIR, ON_AIR, RETRIEVED, SYMBOLS, AskLab
+from lab.evaluate.ask.points import ABLATIONS, ANSWER, BITS_ON_AIR, ON_AIR, RETRIEVED, SYMBOLS, AskLab
 from lab.evaluate.ask.schemes import error_free
 from lab.report.style import INK, MUTED, RC, Look, save
 from shared.codecs.base.picture import Asked
@@ -58,8 +58,10 @@ def draw_ask_figure(table: pl.DataFrame, path: Path) -> None:
 def _draw_rates(axes: Axes, rows: pl.DataFrame) -> None:
     for scheme in rows["scheme"].unique(maintain_order=True):
         found = rows.filter(scheme=scheme).sort("bits_sent")
-        if scheme == RETRIEVED:
-            continue  # its bits are those of an embedding that nobody sends so
+        if (
+            scheme == RETRIEVED or scheme in ABLATIONS
+        ):  # the bits of an embedding that nobody sends so; a table has them
+            continue
         axes.plot(found["bits_sent"], found["match"], label=scheme, **_LOOKS[scheme].options())
     axes.set_xscale("log", base=2)
     axes.set_xlabel("bits of a picture, positions included")

@@ -12,7 +12,7 @@ import polars as pl
 
 from lab.evaluate.ask.bars import reached
 from lab.evaluate.ask.follow_ups import as_table
-from lab.evaluate.ask.points import AGNOSTIC, BITS, ON_AIR, SNRS_DB, SPLITS
+from lab.evaluate.ask.points import ABLATIONS, AGNOSTIC, BITS, ON_AIR, SNRS_DB, SPLITS
 from lab.evaluate.ask.senders import VALUES
 from lab.report.ask_figure import draw_ask_figure, draw_pictures
 from lab.report.cards import render
@@ -49,9 +49,10 @@ def _values(table: pl.DataFrame) -> dict[str, Any]:
             for bar in reached(table)
         ],
         "rates": [_rate_row(clean, split, bits) for split in SPLITS for bits in BITS],
+        "ablations": [_ablation_row(clean, split, bits) for split in SPLITS[:2] for bits in BITS],
         "kinds": [_kind_row(row) for row in seen.filter(bits=384).iter_rows(named=True) if row["scheme"] in _WAYS],
         "pictures": [_picture_row(row) for row in seen.filter(bits=384).iter_rows(named=True)],
-        "rivals": [_rival_row(row) for row in seen.iter_rows(named=True) if row["scheme"] not in _WAYS],
+        "rivals": [_rival_row(row) for row in seen.iter_rows(named=True) if row["scheme"] not in (*_WAYS, *ABLATIONS)],
         "air": {name: _air_rows(table, fading) for name, fading in (("AWGN", "none"), ("Rayleigh", "rayleigh"))},
     }
 
@@ -63,12 +64,25 @@ def _rate_row(clean: pl.DataFrame, split: str, bits: int) -> dict[str, Any]:
         if scheme not in found:
             row[scheme] = ""
             continue
-        match, witness = (found[scheme][name] for name in ("match", "match_witness"))
-        row[scheme] = f"{match:.3f} / {witness:.3f}"
+        row[scheme] = _both(found[scheme])
     for scheme in _WAYS[:2]:
-        gain, low, high = (100 * found[scheme][f"gain_judge{end}"] for end in ("", "_low", "_high"))
-        row[f"{scheme} − {AGNOSTIC}"] = f"{gain:+.1f} [{low:+.1f}, {high:+.1f}]"
+        row[f"{scheme} − {AGNOSTIC}"] = _gain(found[scheme])
     return row
+
+
+def _ablation_row(clean: pl.DataFrame, split: str, bits: int) -> dict[str, Any]:
+    found = {row["scheme"]: row for row in clean.filter(split=split, bits=bits).iter_rows(named=True)}
+    row: dict[str, Any] = {"split": split, "bits": str(bits), "uo-isc": _both(found["uo-isc"])}
+    return row | {scheme: f"{_both(found[scheme])}, {_gain(found[scheme])}" for scheme in ABLATIONS}
+
+
+def _both(row: dict[str, Any]) -> str:
+    return f"{row['match']:.3f} / {row['match_witness']:.3f}"
+
+
+def _gain(row: dict[str, Any]) -> str:
+    gain, low, high = (100 * row[f"gain_judge{end}"] for end in ("", "_low", "_high"))
+    return f"{gain:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def _kind_row(row: dict[str, Any]) -> dict[str, Any]:

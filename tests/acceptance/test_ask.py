@@ -14,8 +14,8 @@ from tests.tools.paths import ROOT
 
 NOT_REACHED = (
     "klt-relevance, witness less judge",
-    "uo-isc, unseen combinations less seen",
     "klt-relevance over LDPC, Rayleigh",
+    "klt-relevance-harq over LDPC, Rayleigh",
 )
 """Beginnings of the bars that are missed; docs/ask.md says why. One that is reached has to leave this list."""
 

@@ -118,7 +118,7 @@ def test_off_line_and_live_are_the_same(client: SemLink, link: LocalLink) -> Non
 
     codec = shelf.get("klt-relevance", 2 * live.rounds[0].payload_symbols)
     assert isinstance(codec, QueryCodec)
-    codec = codec.with_bits(384)
+    codec = codec.with_bits(384, transmissions=4)
     asked = Pictures(PIXELS, Answerer.read(TEXTS[0])[None])
     mode = codec.mode(WEAK["design_snr_db"])
     x = codec.encode(asked, np.array([WEAK["design_snr_db"]], np.float32))

@@ -1,6 +1,6 @@
 """The points of `semlink evaluate ask`, and what all of them share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Final
@@ -21,7 +21,7 @@ BITS_ON_AIR: Final = 384
 SCENES: Final = {"seen": 180, "unseen-combinations": 220, "unseen-shapes": 220}
 """Of each split, with a little more than 1,000 questions."""
 AGNOSTIC: Final = Klt.name
-"""What the gain of a question is measured against, at equal bits."""
+"""The code that does not know the question."""
 
 ANSWER: Final = "answer-digital"
 """The answer itself; no picture."""
@@ -37,6 +37,11 @@ RETRANSMITTED: Final = 3
 OF_BITS: Final = (AGNOSTIC, "klt-relevance", "uo-isc", "klt-random")
 _REPEATED: Final = tuple(f"{codec}{HARQ}" for codec in ("klt-relevance", "uo-isc"))
 ON_AIR: Final = ("klt-relevance", "uo-isc", *_REPEATED, "klt-relevance-8psk", ANSWER, SYMBOLS, RETRIEVED)
+ABLATIONS: Final = ("uo-isc-unaligned", "uo-isc-no-intent", "uo-isc-adversary")
+"""Trainings of `uo-isc` without alignment, without the intent, and with an adversary; see `lab.train.uo_isc`."""
+REFERENCE: Final = dict.fromkeys(OF_BITS, AGNOSTIC) | dict.fromkeys(ABLATIONS, "uo-isc")
+"""What a scheme's gain is measured against, at equal bits."""
+_ABLATED: Final = ("seen", "unseen-combinations")
 _RIVALS: Final = {
     "uo-isc-random": (192, 384),
     "downscaled": BITS,
@@ -48,7 +53,7 @@ _RIVALS: Final = {
 }
 _FADINGS: Final[tuple[FadingName, ...]] = ("none", "rayleigh")
 SPLITS: Final = tuple(SCENES)
-_VERSION: Final = 4
+_VERSION: Final = 5
 """Of the measuring itself. Raise it when the same point would give another row."""
 
 
@@ -70,6 +75,7 @@ class AskLab:
 
     code: BlockCode
     tokens: TokenSource
+    ablations: Mapping[str, TokenSource]
     judge: Answerer
     witness: Answerer
     adaptation: Adaptation
@@ -78,12 +84,16 @@ class AskLab:
     def load(cls) -> "AskLab":
         """The shipped parameters. Raises NotFound without them."""
         judge = Answerer.load("judge")
-        tokens = TokenSource.from_file(weights_path("uo-isc", "model.safetensors"), judge)
-        return cls(block_code(), tokens, judge, Answerer.load("witness"), Adaptation.load())
+        tokens, *ablations = (
+            TokenSource.from_file(weights_path(name, "model.safetensors"), judge) for name in ("uo-isc", *ABLATIONS)
+        )
+        named = dict(zip(ABLATIONS, ablations, strict=True))
+        return cls(block_code(), tokens, named, judge, Answerer.load("witness"), Adaptation.load())
 
     def fingerprint(self, scheme: str) -> str:
         """Of all that a point of a scheme depends on."""
-        own: Source | BlockCode = self.tokens if scheme.startswith("uo-isc") else self.code
+        usual: Source | BlockCode = self.tokens if scheme.startswith("uo-isc") else self.code
+        own = self.ablations.get(scheme, usual)
         parts = (str(_VERSION), own.fingerprint, self.judge.fingerprint, self.witness.fingerprint)
         return fingerprint_of(part.encode() for part in parts)
 
@@ -94,6 +104,8 @@ def points() -> Iterator[AskPoint]:
         schemes = OF_BITS if split == "seen" else OF_BITS[:-1]
         yield from (AskPoint(split, scheme, bits, scenes) for bits, scheme in product(BITS, schemes))
         yield from (AskPoint(split, scheme, 0, scenes) for scheme in (SYMBOLS, ANSWER))
+    for split, bits, scheme in product(_ABLATED, BITS, ABLATIONS):
+        yield AskPoint(split, scheme, bits, SCENES[split])
     scenes = SCENES["seen"]
     yield from (AskPoint("seen", scheme, bits, scenes) for scheme, rates in _RIVALS.items() for bits in rates)
     for fading, scheme, snr_db in product(_FADINGS, ON_AIR, SNRS_DB):

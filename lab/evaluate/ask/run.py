@@ -14,7 +14,7 @@ import polars as pl
 
 from lab.evaluate.ask.follow_ups import follow_ups
 from lab.evaluate.ask.measures import Examiner, Found, figures, interval
-from lab.evaluate.ask.points import AGNOSTIC, OF_BITS, SCENES, AskLab, AskPoint, points
+from lab.evaluate.ask.points import REFERENCE, SCENES, AskLab, AskPoint, points
 from lab.evaluate.ask.questions import Exam
 from lab.evaluate.ask.senders import Sent, answers_sent, sent_at
 from shared.codecs.base.contract import fingerprint_of
@@ -56,7 +56,7 @@ class _Measuring:
         self._lab = lab
         self._exam = cache(lambda split, scenes: Exam.of(split, scenes, lab.judge, lab.witness))
         self._examiner = cache(lambda split, scenes: Examiner(self._exam(split, scenes), lab.judge, lab.witness))
-        self._agnostic: dict[AskPoint, Found] = {}
+        self._compared: dict[AskPoint, Found] = {}
 
     def row(self, point: AskPoint) -> dict[str, Any]:
         """The row of a point."""
@@ -77,15 +77,15 @@ class _Measuring:
         return examiner.found(sent.pixels, off_query=point.snr_db is None), sent
 
     def _gains(self, point: AskPoint, found: Found, scene: Ints) -> dict[str, float]:
-        """What the question is worth at equal bits: differences to the scheme without it, with intervals."""
-        if point.scheme not in OF_BITS or point.snr_db is not None:
+        """Differences to the scheme that it is compared with, at equal bits, with intervals."""
+        if point.scheme not in REFERENCE or point.snr_db is not None:
             return {}
-        other = AskPoint(**{**asdict(point), "scheme": AGNOSTIC})
-        if other not in self._agnostic:
-            self._agnostic[other] = found if other == point else self._found(other)[0]
+        other = AskPoint(**{**asdict(point), "scheme": REFERENCE[point.scheme]})
+        if other not in self._compared:
+            self._compared[other] = found if other == point else self._found(other)[0]
         gains: dict[str, float] = {}
         for who in ("judge", "witness"):
-            differences = getattr(found, who).astype(np.float64) - getattr(self._agnostic[other], who)
+            differences = getattr(found, who).astype(np.float64) - getattr(self._compared[other], who)
             gains |= _with_interval(f"gain_{who}", differences, scene)
         return gains
 

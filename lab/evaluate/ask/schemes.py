@@ -1,6 +1,6 @@
 """What sends a picture for a question, off line: error-free bits, or a codec over a channel."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import blake2b
 from typing import Final
 
@@ -24,7 +24,12 @@ Scheme = Callable[[Asked, int], Pixels]
 CHUNK: Final = 256
 
 
-def error_free(code: BlockCode, judge: Answerer, token_source: TokenSource | None = None) -> dict[str, Scheme]:
+def error_free(
+    code: BlockCode,
+    judge: Answerer,
+    token_source: TokenSource | None = None,
+    ablations: Mapping[str, TokenSource] | None = None,
+) -> dict[str, Scheme]:
     """The codes with and without the question, and with blocks or cells at random, as controls."""
     aware, agnostic = BlockSource(code, judge), BlockSource(code, None)
     schemes: dict[str, Scheme] = {
@@ -42,8 +47,12 @@ def error_free(code: BlockCode, judge: Answerer, token_source: TokenSource | Non
         chosen = at_random(len(asked.pixels), PLACES, layout.tokens)
         return token_source.decode(token_source.encode_cells(asked, chosen, bits, layout))
 
-    schemes["uo-isc"] = lambda asked, bits: token_source.decode(token_source.encode(asked, bits))
-    return schemes | {"uo-isc-random": at_random_cells}
+    learned = {"uo-isc": token_source, **(ablations or {})}
+    return schemes | {name: _sent_by(source) for name, source in learned.items()} | {"uo-isc-random": at_random_cells}
+
+
+def _sent_by(source: TokenSource) -> Scheme:
+    return lambda asked, bits: source.decode(source.encode(asked, bits))
 
 
 def over(

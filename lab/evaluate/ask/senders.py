@@ -91,7 +91,7 @@ def answers_sent(exam: Exam, point: AskPoint) -> tuple[Found, Sent]:
 
 def _without_errors(lab: AskLab, exam: Exam, point: AskPoint) -> Sent:
     scheme, bits = point.scheme, point.bits
-    schemes = error_free(lab.code, lab.judge, lab.tokens)
+    schemes = error_free(lab.code, lab.judge, lab.tokens, lab.ablations)
     if scheme in schemes:
         return Sent(in_parts(lambda asked: schemes[scheme](asked, bits), exam.originals()), bits)
     if scheme == SYMBOLS:
@@ -129,7 +129,7 @@ def _on_air(lab: AskLab, exam: Exam, point: AskPoint, snr_db: float) -> Sent:
     else:
         uncoded = _UNCODED[scheme]
         codec = uncoded(uncoded.length_for(point.bits, snr_db, fading), source)
-    codec = codec.with_bits(point.bits)
+    codec = codec.with_bits(point.bits, 1 + repeats)
     pixels, transmissions = over(codec, _channel(point), snr_db, exam.originals(), repeats)
     return Sent(pixels, codec.payload_bits(codec.mode(snr_db)), codec.symbols, transmissions=transmissions)
 

@@ -169,22 +169,19 @@ def fit(
 
 
 def _callbacks(training: Training, folder: Path, patience: int | None) -> list[Callback]:
-    kept = ModelCheckpoint(
-        folder,
-        "best",
-        monitor=training.monitor,
-        mode=training.mode,
-        save_top_k=1 if training.monitor else 0,
-        save_last=True,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
-    bars: list[Callback] = [RichProgressBar(console_kwargs={"stderr": True}), kept]
+    # Each epoch is kept by a callback of its own: `save_last` of one that monitors keeps only those that were better.
+    always: dict[str, Any] = {"save_on_train_epoch_end": True, "enable_version_counter": False}
+    callbacks: list[Callback] = [
+        RichProgressBar(console_kwargs={"stderr": True}),
+        ModelCheckpoint(folder, "last", **always),
+    ]
+    if training.monitor:
+        callbacks.append(ModelCheckpoint(folder, "best", monitor=training.monitor, mode=training.mode, **always))
     if patience is not None and training.monitor:
-        bars.append(
+        callbacks.append(
             _EarlyStopping(training.monitor, mode=training.mode, patience=patience, check_on_train_epoch_end=True)
         )
-    return bars
+    return callbacks
 
 
 def moving_average(network: nn.Module, decay: float) -> AveragedModel:

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from lab.report.cards import render
-from lab.train.common.settings import TrainSettings
+from lab.train.common.settings import OF_A_MACHINE, TrainSettings
 from shared.device import hardware
 from shared.files import make_directory, replacing, room_told
 from shared.version import VERSION
@@ -23,7 +23,7 @@ def export(tensors: Mapping[str, Tensor], settings: TrainSettings, file: str, **
     """
     path = settings.out / file
     make_directory(path.parent)
-    metadata = {"codec": settings.name, "command": f"semlink train {settings.name}"} | metadata
+    metadata = {"codec": settings.name, "command": command_of(settings)} | metadata
     halved = {
         name: (tensor.half() if tensor.dtype == torch.float32 and tensor.ndim > 1 else tensor).contiguous().cpu()
         for name, tensor in tensors.items()
@@ -34,13 +34,30 @@ def export(tensors: Mapping[str, Tensor], settings: TrainSettings, file: str, **
         draft.chmod(0o644)  # safetensors makes it private
 
 
+def command_of(settings: TrainSettings) -> str:
+    """The command that makes such weights again, on any machine: flags that are not the defaults, in their order."""
+    flags, usual = [f"semlink train {settings.name}"], type(settings)(name=settings.name, data=settings.data)
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        if field.description is None or name in OF_A_MACHINE or value == getattr(usual, name):
+            continue
+        dashed = name.replace("_", "-")
+        plain = {True: f"--{dashed}", False: f"--no-{dashed}"}
+        told = f"{value:g}" if isinstance(value, float) else value
+        flags.append(plain[value] if isinstance(value, bool) else f"--{dashed} {told}")
+    return " ".join(flags)
+
+
 @rank_zero_only
 def write_card(template: str, settings: TrainSettings, seconds: float, **values: Any) -> None:
     """Write `README.md` beside the weights.
 
-    template: a file under `lab/train`; it has `settings`, `minutes`, `hardware` and `version` beside the values
+    template: a file under `lab/train`; it has `settings`, `command`, `minutes`, `hardware` and `version` beside the
+    values
     seconds: that the training took in all
     """
-    given = {"settings": settings, "minutes": seconds / 60, "hardware": hardware(), "version": VERSION}
+    made = {"command": command_of(settings), "minutes": seconds / 60, "hardware": hardware(), "version": VERSION}
     make_directory(settings.out)
-    (settings.out / "README.md").write_text(render(f"train/{template}", **given, **values), encoding="utf-8")
+    (settings.out / "README.md").write_text(
+        render(f"train/{template}", settings=settings, **made, **values), encoding="utf-8"
+    )

@@ -11,6 +11,10 @@ FEATURES = Path("out/features")
 """Embeddings by content and CLIP, one cache for all codecs and comparisons."""
 
 
+OF_A_MACHINE = frozenset({"data", "device", "devices", "threads", "out", "runs", "cache", "features"})
+"""Flags that say where and by what a training runs, and nothing of what it makes."""
+
+
 def under(folder: str) -> Any:
     """Default factory: the folder of that trainer's name in `folder`."""
     return lambda given: Path(folder) / given["name"]

@@ -1,8 +1,18 @@
-"""`uo-isc`: tokens that a question is about."""
+"""`uo-isc`: tokens that a question is about; and its ablations."""
 
-from pydantic import Field
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import Field, model_validator
 
 from lab.train.common.settings import TrainSettings
+
+ABLATIONS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "uo-isc-unaligned": {"alignment": False},
+    "uo-isc-no-intent": {"intent": 0.0},
+    "uo-isc-adversary": {"adversary": 0.01},
+}
+"""What their names stand for, whatever the flags say."""
 
 
 class UoIscSettings(TrainSettings):
@@ -14,7 +24,7 @@ class UoIscSettings(TrainSettings):
 
     name: str = "uo-isc"
     data: str = "scenes"
-    rounds: int = Field(12, ge=1, description="Rounds of 50 batches.")
+    rounds: int = Field(24, ge=1, description="Rounds of 50 batches.")
     threads: int | None = Field(None, ge=1, description="Processor threads; torch's choice by default.")
     alignment: bool = Field(True, description="Modulate the hidden states by the question; without: an ablation.")
     intent: float = Field(0.3, ge=0, description="Weight of the intent; 0 without it: an ablation.")
@@ -31,3 +41,8 @@ class UoIscSettings(TrainSettings):
     intent_from: float = 0.35
     adversary_from: float = 0.7
     held_out: int = 100
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ablated(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return {**given, **ABLATIONS.get(given.get("name", ""), {})}

@@ -44,9 +44,7 @@ _VALIDATED_FROM: Final = 1 << 40  # scenes that no training reaches
 
 
 class UoIscTraining(Training):
-    """A network in training; the best round has the most answers that match, on scenes that it never saw."""
-
-    monitor = "match"
+    """A network in training. The last round is kept: the rate has fallen, and a few scenes would choose by chance."""
 
     def __init__(self, settings: UoIscSettings, judge: Answerer) -> None:
         super().__init__(settings.steps, settings.seed)
@@ -55,7 +53,8 @@ class UoIscTraining(Training):
         self.network = UoIscNetwork(*channels_of(judge.network), aligned=settings.alignment)
         self.average: Any = moving_average(self.network, settings.average_decay)
         self.critic = Critic() if settings.adversary else None
-        self._used = torch.zeros(SEGMENTS, BOOK)
+        self.register_buffer("used", torch.zeros(SEGMENTS, BOOK))  # kept, so that a resumed run revives no others
+        self.used: Tensor
 
     def batches(self) -> Iterator[Lesson]:
         """Scenes that come once."""
@@ -93,9 +92,8 @@ class UoIscTraining(Training):
         else:
             self._revive(continuous.detach(), step)
             quantized = self.network.quantize(continuous)
-            self._used += torch.zeros_like(self._used).scatter_add_(
-                1, quantized.indices.T.cpu(), torch.ones(quantized.indices.T.shape)
-            )
+            ones = torch.ones_like(quantized.indices.T, dtype=self.used.dtype)
+            self.used.scatter_add_(1, quantized.indices.T, ones)
             values = quantized.values
             error = lost.error_of_segments(continuous, self.network.codewords(quantized.indices))
         return self.network.painter(values, sent, at, len(pictures)), error
@@ -133,11 +131,11 @@ class UoIscTraining(Training):
         begins = step == self._settings.unquantized_steps
         if not begins and step % _REVIVAL:
             return
-        unused = torch.ones_like(self._used, dtype=torch.bool) if begins else self._used == 0
+        unused = torch.ones_like(self.used, dtype=torch.bool) if begins else self.used == 0
         for segment, codewords in enumerate(unused.to(continuous.device)):
             some = torch.randint(len(continuous), (int(codewords.sum()),), device=continuous.device)
             self.network.books[segment, codewords] = continuous[some, segment].to(self.network.books.dtype)
-        self._used.zero_()
+        self.used.zero_()
 
     def on_train_batch_end(self, *_: Any) -> None:
         """Update the moving average."""
@@ -187,7 +185,8 @@ def train_uo_isc(settings: UoIscSettings) -> list[dict[str, float]]:
     run += f"-adversary{settings.adversary:g}" if settings.adversary else ""
     curves = fit(training, settings, run, settings.rounds)
     network = training.average.module
-    export(network.state_dict(), settings, "model.safetensors", aligned="yes" if settings.alignment else "no")
+    aligned = "yes" if settings.alignment else "no"
+    export(network.state_dict(), settings, "model.safetensors", codec="uo-isc", aligned=aligned)
     source = TokenSource.from_file(settings.out / "model.safetensors", judge)
     rows = [
         {"split": split}

@@ -66,8 +66,11 @@ class QueryCodec(BaseCodec[Asked, DecodedPictures]):
         """The cells that get the bits in bursts of this mode: [B, 8, 8]. relevance: [B, 8, 8], see `Asked`."""
 
     @abstractmethod
-    def with_bits(self, bits: int) -> Self:
-        """The same codec for a sender that wants to send this many bits, as robustly as its length allows."""
+    def with_bits(self, bits: int, transmissions: int = 1) -> Self:
+        """The same codec for a sender that wants to send this many bits, as robustly as its length allows.
+
+        transmissions: most of a block, all of which the receiver combines; with more, a code may be less robust
+        """
 
     @classmethod
     @abstractmethod

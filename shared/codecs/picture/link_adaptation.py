@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, Self
 
 import numpy as np
+from scipy.special import gammaincc
 
 from shared.codecs.base.weight_files import weights_path
 from shared.codecs.digital.modem import Mode
@@ -48,15 +49,17 @@ class Adaptation:
     thresholds_db: Mapping[str, Sequence[float]]
     worth: Mapping[str, Sequence[tuple[int, float]]]
 
-    def choose(self, snr_db: float, fading: str, worth_of: Callable[[Mcs], float]) -> Mcs:
+    def choose(self, snr_db: float, fading: str, worth_of: Callable[[Mcs], float], transmissions: int = 1) -> Mcs:
         """The MCS with the highest expected worth; the most robust one if all are worth 0.
 
-        fading: `none` and `fast` compare with the threshold; `block` is one Rayleigh gain for the whole block, which
-        is decoded with probability P(|h|^2 SNR > threshold) = exp(-threshold / SNR).
+        fading: `none` and `fast` compare with the threshold; `block` is one Rayleigh gain for each transmission of the
+        whole block. transmissions: most of a block, combined by their gains (Chase combining). It is decoded with
+        probability P(sum |h_i|^2 SNR > threshold) = Q(transmissions, threshold / SNR), the regularized upper incomplete
+        gamma function, which is exp(-threshold / SNR) for one.
         """
         thresholds = np.array(self.thresholds_db["fast" if fading == "fast" else "none"]) + BACK_OFF_DB[fading]
         if fading == "block":
-            decoded = np.exp(-np.power(10.0, (thresholds - snr_db) / 10))
+            decoded = gammaincc(transmissions, np.power(10.0, (thresholds - snr_db) / 10))
         else:
             decoded = (thresholds <= snr_db).astype(float)
         expected = decoded * [worth_of(mcs) for mcs in MCS]

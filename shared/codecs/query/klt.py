@@ -104,7 +104,9 @@ class BlockLdpc(SourceCodec):
 
     def choose(self, snr_db: float, fading: DesignFading) -> int:
         """See `ModeSelector.choose`: the position in `MCS` with the most robust code of the bits that can be sent."""
-        best = self._adaptation.choose(snr_db - MARGIN_DB, "none" if fading == "none" else "block", self._worth)
+        best = self._adaptation.choose(
+            snr_db - MARGIN_DB, "none" if fading == "none" else "block", self._worth, self._transmissions
+        )
         number = MCS.index(best) if MCS.index(best) in self._possible else self._possible[0]
         level = max(min(self._levels[number], self._wanted or self._levels[number]), self._least)
         fitting = [each for each in self._possible if self._levels[each] >= level]

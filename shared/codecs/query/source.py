@@ -35,6 +35,7 @@ class SourceCodec(ModeSelector[Asked, DecodedPictures], QueryCodec):
     equalizer: ClassVar[EqualizerName | None] = "zf"  # demapping expects unbiased symbols
     _wanted: int = 0
     _least: int = 0
+    _transmissions: int = 1
 
     def __init__(self, k: int, source: Source, possible: Sequence[int]) -> None:
         """possible: modes that a burst of this length may have."""
@@ -67,9 +68,9 @@ class SourceCodec(ModeSelector[Asked, DecodedPictures], QueryCodec):
         """See `ModeSelector.mode_numbers`: those that carry the fewest bits or more."""
         return self._possible
 
-    def with_bits(self, bits: int) -> Self:
+    def with_bits(self, bits: int, transmissions: int = 1) -> Self:
         """See `QueryCodec`."""
-        return self._with(_wanted=bits)
+        return self._with(_wanted=bits, _transmissions=transmissions)
 
 
 def rows_of(asked: Asked, rows: Bools | Ints | slice) -> Asked:

@@ -4,7 +4,8 @@
             '--crop [3, 32, 32] around a cell, convolutions--> h_0 ------------| f = sum_i (M_i t) * (W_i h_i) + A_i t
     question --frozen reader--> t [128] ---------------------------------------'
     f --MLP, centred--> segments [S, 8], length 1 --nearest of 64--> indices          (segment-wise VQ)
-    segments --convolutions--> patch [32, 32], colour and weight --laid over each other--> picture [3, 64, 64]
+    segments --layers--> a few colours -------------.
+            '--convolutions--> where each is, weight --> patch [32, 32] --laid over each other--> picture [3, 64, 64]
 
 The alignment, the cut into segments of length 1 and their books are those of arXiv 2509.08913. Tower and reader are the
 judge's, where the paper has CLIP's. The painter does not know the question.
@@ -28,6 +29,7 @@ PATCH: Final = 32
 _STEP: Final = SIDE // CELLS
 _MARGIN: Final = (PATCH - _STEP) // 2
 _WIDE: Final = 256
+_COLOURS: Final = 6  # of a token
 _GROUND: Final = 1e-2  # weight of the ground against that of patches
 
 
@@ -99,15 +101,21 @@ class Encoder(nn.Module):
 
 
 class Painter(nn.Module):
-    """Pictures of segments."""
+    """Pictures of segments: of each token a few colours, and where in its patch each of them is.
+
+    Shape and colour come from layers of their own, so that a shape in a colour that it never had can be painted.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.first = nn.Sequential(nn.Linear(SEGMENTS * (DIMENSIONS + 1), _WIDE), nn.ReLU())
         self.start = nn.Linear(_WIDE, 128 * 16)
+        self.palette = nn.Sequential(
+            nn.Linear(SEGMENTS * (DIMENSIONS + 1), _WIDE), nn.ReLU(), nn.Linear(_WIDE, 3 * _COLOURS)
+        )
         self.ground = nn.Linear(_WIDE, 3)
         self.blocks = nn.ModuleList([_convolution(128, 64), _convolution(64, 32), _convolution(32, 16)])
-        self.last = nn.Conv2d(16, 4, 3, 1, 1)
+        self.last = nn.Conv2d(16, _COLOURS + 1, 3, 1, 1)
         edge = torch.sin(torch.pi * (torch.arange(PATCH) + 0.5) / PATCH)
         self.register_buffer("window", (edge[:, None] * edge)[None], persistent=False)
         self.window: Tensor
@@ -120,8 +128,10 @@ class Painter(nn.Module):
         for block in self.blocks:
             maps = block(F.interpolate(maps, scale_factor=2.0, mode="nearest"))
         drawn = self.last(maps).float()
-        weight = drawn[:, 3].clamp(-6, 6).exp() * self.window
-        return _laid_over(drawn[:, :3] + 0.5, weight, self.ground(wide).float() + 0.5, at, count)
+        weight = drawn[:, _COLOURS].clamp(-6, 6).exp() * self.window
+        colours = self.palette(known).float().view(-1, 3, _COLOURS)
+        painted = torch.einsum("mcp,mphw->mchw", colours, drawn[:, :_COLOURS].softmax(1))
+        return _laid_over(painted + 0.5, weight, self.ground(wide).float() + 0.5, at, count)
 
 
 class UoIscNetwork(nn.Module):

@@ -62,6 +62,17 @@ def test_a_killed_run_resumes_to_the_same_result(tmp_path: Path) -> None:
     assert list((tmp_path / "cut").glob("events.out.tfevents*"))
 
 
+@pytest.mark.parametrize("monitor", ["error", None])
+def test_a_killed_run_goes_on_behind_its_last_epoch(tmp_path: Path, monitor: str | None) -> None:
+    """Also where an earlier one was better: at a rate of 0 the first, and where none is chosen."""
+    cut = Line(rate=0.0, killed_in=3)
+    cut.monitor = monitor
+    with pytest.raises(KeyError, match="killed"):
+        fit(cut, settings(tmp_path), "cut", 5)
+    kept = {file.name: torch.load(file, weights_only=True)["epoch"] for file in (tmp_path / "cut").glob("*.ckpt")}
+    assert kept == {"last.ckpt": 2} | ({"best.ckpt": 0} if monitor else {})
+
+
 def test_more_epochs_continue_a_finished_run(tmp_path: Path) -> None:
     straight, continued = Line(), Line()
     fit(straight, settings(tmp_path), "straight", 4)

@@ -6,7 +6,10 @@ from pkgutil import resolve_name
 
 import pytest
 
+from lab.evaluate.ask import points
+from lab.train.common.output import command_of
 from lab.train.registry import TRAINERS
+from lab.train.uo_isc import ABLATIONS, UoIscSettings
 from tests.tools.paths import ROOT
 
 COMMON = {"--data", "--seed", "--device", "--out"}
@@ -47,6 +50,21 @@ def test_described_settings_are_flags(name: str, flags: set[str]) -> None:
     fields = resolve_name(TRAINERS[name].settings).model_fields
     found = {f"--{field.replace('_', '-')}" for field, info in fields.items() if info.description}
     assert found - {"--devices"} == flags
+
+
+@pytest.mark.parametrize("name", TRAINERS)
+def test_the_command_of_weights_names_all_that_is_not_usual(name: str) -> None:
+    usual = resolve_name(TRAINERS[name].settings)(name=name, data="data", device="cpu", out="elsewhere")
+    assert command_of(usual) == f"semlink train {name}"
+
+
+def test_flags_of_a_command_are_those_that_make_the_weights() -> None:
+    changed = UoIscSettings(alignment=False, intent=0, rounds=3, threads=1)
+    assert command_of(changed) == "semlink train uo-isc --rounds 3 --no-alignment --intent 0"
+    named = UoIscSettings(name="uo-isc-unaligned", seed=2)
+    assert (named.alignment, named.out.name) == (False, "uo-isc-unaligned")
+    assert command_of(named) == "semlink train uo-isc-unaligned --seed 2"
+    assert set(ABLATIONS) == set(points.ABLATIONS) < set(TRAINERS)
 
 
 def test_unlabelled_has_two_names() -> None:

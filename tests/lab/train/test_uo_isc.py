@@ -25,10 +25,15 @@ def test_pixels_count_where_cells_are_sent_and_asked_about() -> None:
     assert weights[12, 12] > 10 * weights[60, 60]
 
 
+def test_a_resumed_run_knows_which_codewords_were_used() -> None:
+    """Else all of them would start again."""
+    assert "used" in UoIscTraining(UoIscSettings(device="cpu"), Answerer.load("judge")).state_dict()
+
+
 @pytest.mark.slow
 def test_the_codec_learns(tmp_path: Path) -> None:
     settings = UoIscSettings(
-        device="cpu", runs=tmp_path, scenes=4, steps=6, rounds=2, warmup_steps=3, unquantized_steps=4, intent_from=0.5
+        device="cpu", runs=tmp_path, scenes=8, steps=8, rounds=2, warmup_steps=3, unquantized_steps=12, intent_from=0.8
     )
     judge = Answerer.load("judge")
     rows = fit(UoIscTraining(settings, judge), settings, "run", settings.rounds)
