@@ -58,9 +58,7 @@ def draw_ask_figure(table: pl.DataFrame, path: Path) -> None:
 def _draw_rates(axes: Axes, rows: pl.DataFrame) -> None:
     for scheme in rows["scheme"].unique(maintain_order=True):
         found = rows.filter(scheme=scheme).sort("bits_sent")
-        if (
-            scheme == RETRIEVED or scheme in ABLATIONS
-        ):  # the bits of an embedding that nobody sends so; a table has them
+        if scheme in (RETRIEVED, *ABLATIONS):  # nobody sends the bits of the one so, and a table has the others
             continue
         axes.plot(found["bits_sent"], found["match"], label=scheme, **_LOOKS[scheme].options())
     axes.set_xscale("log", base=2)
