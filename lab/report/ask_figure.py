@@ -50,6 +50,7 @@ def draw_ask_figure(table: pl.DataFrame, path: Path) -> None:
         for axes, fading, name in zip(others, ("none", "rayleigh"), ("AWGN", "Rayleigh block fading"), strict=True):
             _draw_air(axes, table.filter(fading=fading).filter(pl.col("snr_db").is_not_null()))
             axes.set_title(f"{name}, 8 pilots, {BITS_ON_AIR} bits", loc="left")
+        others[0].legend(fontsize=8)  # of both
         first.set_ylabel("share of answers that match")
         first.set_ylim(0.2, 1.02)
         save(figure, path)
@@ -73,7 +74,6 @@ def _draw_air(axes: Axes, rows: pl.DataFrame) -> None:
         found = rows.filter(scheme=scheme).sort("snr_db")
         axes.plot(found["snr_db"], found["match"], label=scheme, **_LOOKS[scheme].options())
     axes.set_xlabel("Es/N0, dB")
-    axes.legend(fontsize=8)
 
 
 def draw_pictures(path: Path) -> None:
