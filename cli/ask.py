@@ -124,17 +124,13 @@ def _shown_one(delivery: Delivery) -> Text:
             Text.assemble(printable(asked.question), "  ", (answered, "bold")),
             Text.assemble("on the original: ", printable(asked.answer_on_original), "  ", _verdict(asked)),
             Text(
-                f"{asked.bits} bits in {asked.symbols} symbols{_repeated(asked)}, cbr {delivery.cbr:.4f}, with pilots "
-                f"and header {delivery.cbr_total:.4f}{_in_session(asked)}"
+                f"{asked.bits} bits in {asked.channel_uses}, cbr {delivery.cbr:.4f}, with pilots and header "
+                f"{delivery.cbr_total:.4f}{_in_session(asked)}"
             ),
             Text(f"PSNR {asked.psnr_db:.1f} dB, where the question looks {asked.psnr_db_region:.1f} dB"),
             Text(f"channel {delivery.channel.snr_db_asked:g} dB, {delivery.channel.fading}; {seconds:.0f} ms"),
         )
     )
-
-
-def _repeated(asked: Asked) -> str:
-    return f" of {asked.transmissions} transmissions" if asked.transmissions > 1 else ""
 
 
 def _in_session(asked: Asked) -> str:

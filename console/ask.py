@@ -149,7 +149,6 @@ def _show(data: bytes, sent: bytes, delivery: Delivery) -> None:
         judged(tagged(ui.label(answer), "ask-answer"), right=asked.match).classes("font-bold")
         same = "the same" if asked.match else "not the same"
         ui.label(f"the transmitter, on the original: {asked.answer_on_original}; {same}")
-        repeated = f" of {asked.transmissions} transmissions" if asked.transmissions > 1 else ""
-        ui.label(f"{asked.bits} bits in {asked.symbols} symbols{repeated}, cbr_total {delivery.cbr_total:.4f}")
+        ui.label(f"{asked.bits} bits in {asked.channel_uses}, cbr_total {delivery.cbr_total:.4f}")
         ui.label(f"PSNR {asked.psnr_db:.1f} dB, where the question is about {asked.psnr_db_region:.1f} dB")
         ui.label(f"{1e3 * delivery.total_seconds:.1f} ms · burst {delivery.burst_id}").classes("text-sm opacity-70")

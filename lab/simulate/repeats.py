@@ -9,16 +9,15 @@ import numpy as np
 
 from lab.simulate.chain import Chain
 from shared.codecs import QueryCodec
-from shared.codecs.base.picture import ASKED_SIDE, GREY
+from shared.codecs.base.picture import ASKED_SIDE, GREY, DecodedPictures
 from shared.phy.receive.combining import combine
-from shared.types import Bools, Complex, Floats, Ints, Pixels
+from shared.types import Complex, Floats, Ints, Pixels
 
 
 class Repeated(NamedTuple):
-    """pixels: [B, 64, 64, 3], grey where all transmissions were lost. arrived: [B]. transmissions: of each, [B]."""
+    """pixels: [B, 64, 64, 3], grey where all transmissions were lost. transmissions: of each, [B]."""
 
     pixels: Pixels
-    arrived: Bools
     transmissions: Ints
 
 
@@ -42,21 +41,18 @@ def carry_repeated(
         heard = np.ones(lost.size, np.bool_) if carried.headers is None else ~carried.headers.lost
         for row in np.flatnonzero(heard):
             parts[lost[row]].append((carried.x_hat[row], carried.n0_eff[row]))
+        if not heard.any():
+            continue
         rows = lost[heard]
-        found = _decoded(codec, [parts[row] for row in rows])
-        pixels[rows[found.arrived]] = found.pixels[found.arrived]
-        lost = np.setdiff1d(lost, rows[found.arrived])
-    arrived = np.ones(len(payloads), np.bool_)
-    arrived[lost] = False
-    return Repeated(pixels, arrived, transmissions)
+        pictures = _decoded(codec, [parts[row] for row in rows])
+        arrived = np.array([not why for why in pictures.missing])
+        pixels[rows[arrived]] = pictures.pixels[arrived]
+        lost = np.setdiff1d(lost, rows[arrived])
+    return Repeated(pixels, transmissions)
 
 
-def _decoded(codec: QueryCodec, parts: list[list[tuple[Complex, Floats]]]) -> Repeated:
-    """What the codec makes of pictures, of the transmissions of each."""
-    none = np.zeros(len(parts), np.int64)
-    if not parts:
-        return Repeated(np.zeros((0, ASKED_SIDE, ASKED_SIDE, 3), np.uint8), none > 0, none)
+def _decoded(codec: QueryCodec, parts: list[list[tuple[Complex, Floats]]]) -> DecodedPictures:
+    """What the codec makes of the transmissions of each picture."""
     joined = [each[0] if len(each) == 1 else combine(*zip(*each, strict=True)) for each in parts]
     x_hat, n0_eff = (np.stack(column) for column in zip(*joined, strict=True))
-    pictures = codec.decode(x_hat, n0_eff)
-    return Repeated(pictures.pixels, np.array([not why for why in pictures.missing]), none)
+    return codec.decode(x_hat, n0_eff)

@@ -74,6 +74,11 @@ class Asked:
     bits_in_session: int = 0
     transmissions: int = 1
 
+    @property
+    def channel_uses(self) -> str:
+        """In words: "192 symbols", or "384 symbols of 2 transmissions"."""
+        return f"{self.symbols} symbols" + (f" of {self.transmissions} transmissions" if self.transmissions > 1 else "")
+
     def to_json(self) -> dict[str, Any]:
         """A strict JSON object, without the picture."""
         values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "picture"}

@@ -1,6 +1,5 @@
 """Questions over the running link: only what is asked is sent, the answer comes back, off line the same."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -27,12 +26,6 @@ SCENES = range(3)
 PICTURES = [encode_png(pixels) for pixels in draw_scenes("seen", SCENES).pixels]
 ASKED = questions_about("seen", SCENES)
 GOOD: dict[str, Any] = {"snr_db": 10.0, "design_snr_db": 10.0}
-
-
-@pytest.fixture(scope="module")
-def client(link: LocalLink) -> Iterator[SemLink]:
-    with SemLink(link.transmitter, timeout=120) as client:
-        yield client
 
 
 def _ask(client: SemLink, row: int, **options: Any) -> Delivery:

@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +26,6 @@ from transmitter.harq import exchange_rounds
 Pictures = list[tuple[str, bytes]]
 LENGTHS = Nested.lengths
 VALUES = 3 * 64 * 64
-
-
-@pytest.fixture(scope="module")
-def client(link: LocalLink) -> Iterator[SemLink]:
-    with SemLink(link.transmitter, timeout=60) as client:
-        yield client
 
 
 def asked(client: SemLink, pictures: Pictures, **options: Any) -> list[Delivery]:

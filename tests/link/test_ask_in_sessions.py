@@ -1,6 +1,6 @@
 """Further questions about one picture over the running link: only what the receiver does not hold is sent."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -20,8 +20,9 @@ from shared.datasets.decoding import encode_png
 from shared.datasets.scenes import draw_scenes, questions_about
 from shared.errors import InvalidInput, Mismatch, NotFound
 from shared.frame.delivery import SendRequest
-from shared.frame.question import QUESTIONS, Asked, Question
+from shared.frame.question import QUESTIONS, Question
 from shared.phy import ChannelSettings
+from tests.tools.asked import outcome
 from tests.tools.cli import printed
 from tests.tools.rpc import PATIENCE
 
@@ -30,17 +31,6 @@ ASKED = questions_about("seen", range(2))
 TEXTS = [[text for text, scene in zip(ASKED.texts(), ASKED.scene, strict=True) if scene == one] for one in range(2)]
 CLEAR: dict[str, Any] = {"snr_db": 12.0, "design_snr_db": 10.0}
 LOST: dict[str, Any] = {"snr_db": -15.0, "design_snr_db": 10.0}
-
-
-@pytest.fixture(scope="module")
-def client(link: LocalLink) -> Iterator[SemLink]:
-    with SemLink(link.transmitter, timeout=120) as client:
-        yield client
-
-
-def outcome(delivery: Delivery) -> Asked:
-    assert delivery.asked is not None
-    return delivery.asked
 
 
 def in_session(client: SemLink, texts: Sequence[str], **options: Any) -> list[Delivery]:

@@ -1,6 +1,5 @@
 """Blocks of questions that are sent again while they are lost, over the running link: HARQ with Chase combining."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -23,8 +22,9 @@ from shared.datasets.decoding import decode_png, encode_png
 from shared.datasets.scenes import draw_scenes, questions_about
 from shared.errors import InvalidInput, InvalidSetting, Lost
 from shared.frame.delivery import SendRequest
-from shared.frame.question import Asked, Question
+from shared.frame.question import Question
 from shared.phy import ChannelSettings
+from tests.tools.asked import outcome
 from tests.tools.cli import printed
 
 PIXELS = draw_scenes("seen", range(1)).pixels
@@ -32,17 +32,6 @@ PICTURE = encode_png(PIXELS[0])
 TEXTS = questions_about("seen", range(1)).texts()
 WEAK: dict[str, Any] = {"snr_db": 4.0, "design_snr_db": 10.0, "seed": 1}
 """One block of a code for 10 dB is lost at 4 dB, AWGN; two or three together are worth 7 to 8.8 dB, four 10 dB."""
-
-
-@pytest.fixture(scope="module")
-def client(link: LocalLink) -> Iterator[SemLink]:
-    with SemLink(link.transmitter, timeout=120) as client:
-        yield client
-
-
-def outcome(delivery: Delivery) -> Asked:
-    assert delivery.asked is not None
-    return delivery.asked
 
 
 @pytest.mark.parametrize("codec", ["uo-isc", "klt-relevance"])

@@ -3,7 +3,6 @@
 import asyncio
 import math
 import threading
-from collections.abc import Iterator
 from time import perf_counter
 from typing import Any
 
@@ -27,12 +26,6 @@ from tests.tools.rpc import dialled
 Pictures = list[tuple[str, bytes]]
 OTHERS = {Stage.EMBED, Stage.HEADER, Stage.ANSWER}
 """Stages of pictures, of coded headers and of questions."""
-
-
-@pytest.fixture(scope="module")
-def client(link: LocalLink) -> Iterator[SemLink]:
-    with SemLink(link.transmitter, timeout=60) as client:
-        yield client
 
 
 def delivered(answers: Any) -> dict[int, Delivery]:

@@ -1,10 +1,8 @@
 """Nested and label over the three processes, with the weights that ship."""
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
-import pytest
 
 from client import Delivery, SemLink
 from local.supervisor import LocalLink
@@ -15,12 +13,6 @@ from shared.codecs import codec_class
 from shared.datasets.decoding import decode_picture
 
 Pictures = list[tuple[str, bytes]]
-
-
-@pytest.fixture(scope="module")
-def client(link: LocalLink) -> Iterator[SemLink]:
-    with SemLink(link.transmitter, timeout=60) as client:
-        yield client
 
 
 def delivered(client: SemLink, pictures: Pictures, **options) -> list[Delivery]:

@@ -86,10 +86,10 @@ def test_a_wrong_flag_is_named_with_its_value(kind: type[ServerSettings], flags:
 
 def test_paths_are_read_as_users_type_them(monkeypatch: pytest.MonkeyPatch) -> None:
     """A shell leaves ~ as it is behind an equals sign, and in a variable."""
-    monkeypatch.setenv("HOME", "/home/someone")
+    monkeypatch.setenv("HOME", "/srv/someone")
     monkeypatch.setenv("SEMLINK_RECEIVER_TLS_CA", "~/ca.pem")
     found = read(ReceiverSettings, "--kb=~/kb", "--bundle", "file:///srv/a%20bundle")
-    assert (found.kb, found.tls_ca) == (Path("/home/someone/kb"), Path("/home/someone/ca.pem"))
+    assert (found.kb, found.tls_ca) == (Path("/srv/someone/kb"), Path("/srv/someone/ca.pem"))
     assert found.bundle == Path("/srv/a bundle")
 
 
