@@ -1,6 +1,7 @@
 """The near end of a hop: long-lived streams, one as a rule, that carry many bursts and heal by themselves."""
 
 import asyncio
+import gc
 import secrets
 from collections.abc import Callable, Coroutine, Sequence
 from itertools import islice
@@ -231,7 +232,12 @@ class BurstLink:
     def _close_later(self, ending: Coroutine[Any, Any, None]) -> None:
         closing = asyncio.create_task(ending)
         self._closing.add(closing)  # the loop alone would not keep it
-        closing.add_done_callback(self._closing.discard)
+        closing.add_done_callback(self._closed)
+
+    def _closed(self, closing: asyncio.Task[None]) -> None:
+        """Let a connection go: grpc.aio holds it open by cycles of a stream's objects, until the collector comes."""
+        self._closing.discard(closing)
+        gc.collect()
 
     async def close(self) -> None:
         """Cancel the stream and close the connection."""

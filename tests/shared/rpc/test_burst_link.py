@@ -167,6 +167,16 @@ async def test_killing_and_returning_processes_leave_no_memory_behind(tmp_path: 
     assert max(grown) < 8 << 20, f"grown by {grown} bytes over 300 streams"
 
 
+async def test_a_connection_that_was_reset_is_closed() -> None:
+    """Not only once the collector of cycles comes: until then the far end would hold it too."""
+    async with far_end(FarEnd()) as address, linked(to_receiver(address)) as link:
+        port, near = int(address.rpartition(":")[2]), psutil.Process()
+        for number in range(1, 31):
+            assert (await link.exchange(make_burst(number))).burst_id == number
+            link.reset()
+        await until(lambda: len([1 for c in near.net_connections() if c.raddr and c.raddr.port == port]) <= 2)
+
+
 async def _streams(link, count: int) -> None:
     """Each burst on a stream of its own, which is then cancelled from this side."""
     for number in range(1, count + 1):
