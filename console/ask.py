@@ -46,7 +46,7 @@ class AskTab:
     """One page's tab."""
 
     def __init__(self, link: Link, _: Gallery) -> None:
-        self._link, self._data = link, b""
+        self._link, self._data, self._answers = link, b"", 0
         with ui.card().classes("w-full"):
             with ui.row().classes("gap-1 items-end"):
                 self._shown = ui.element("img").classes("w-24 h-24 rounded")
@@ -78,7 +78,8 @@ class AskTab:
                 button = ui.button(on_click=lambda scene=scene: self._take(scene)).props('flat padding="2px"')
                 with tagged(labelled(button, f"scene {place + 1}"), f"scene-{place}"):
                     picture(scene.data, "", "w-12 h-12 rounded")
-        self._take(offered[0])
+        if not self._data:
+            self._take(offered[0]._replace(question=self._question.value or offered[0].question))
 
     def _take(self, scene: Scene) -> None:
         self._data = scene.data
@@ -92,15 +93,17 @@ class AskTab:
     async def _ask(self) -> None:
         self._error.say("")
         self._button.disable()
-        data, options = self._data, self._options()
         try:
-            asked = self._link.near.ask(data, str(self._question.value or ""), **options)
-            delivery = await self._error.answer_of(asked)
+            await self._answer_to(self._data, str(self._question.value or ""))
         finally:
-            self._button.enable()
+            self._answers += 1
+            self._button.enable().props(f"data-answers={self._answers}")
+
+    async def _answer_to(self, data: bytes, question: str) -> None:
+        delivery = await self._error.answer_of(self._link.near.ask(data, question, **self._options()))
+        self._answer.clear()
         if delivery is not None:
             sent = await asyncio.to_thread(what_is_sent, data, delivery.asked.sent_cells) if delivery.asked else b""
-            self._answer.clear()
             with self._answer:
                 _show(data, sent, delivery)
 

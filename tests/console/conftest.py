@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +61,16 @@ class Page:
 
     def send(self) -> str:
         """Press Send; the verdict, or the error."""
-        before = self.find("send").get_attribute("data-answers")
-        self.press(self.find("send"))
-        self.until(lambda: self.find("send").get_attribute("data-answers") != before)
-        parts = ("error", "verdict")
+        return self._answer_to("send", ("error", "verdict"))
+
+    def ask(self) -> str:
+        """Press Ask; the error, or the receiver's answer."""
+        return self._answer_to("ask", ("ask-error", "ask-answer"))
+
+    def _answer_to(self, button: str, parts: Sequence[str]) -> str:
+        before = self.find(button).get_attribute("data-answers")
+        self.press(self.until(lambda: self.find(button).is_enabled() and self.find(button)))
+        self.until(lambda: self.find(button).get_attribute("data-answers") != before)
         return str(self.until(lambda: next((p.text for name in parts for p in self.all(name) if p.text), None)))
 
 
