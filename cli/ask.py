@@ -127,10 +127,18 @@ def _shown_one(delivery: Delivery) -> Text:
                 f"{asked.bits} bits in {asked.channel_uses}, cbr {delivery.cbr:.4f}, with pilots and header "
                 f"{delivery.cbr_total:.4f}{_in_session(asked)}"
             ),
+            *_nearest(delivery),
             Text(f"PSNR {asked.psnr_db:.1f} dB, where the question looks {asked.psnr_db_region:.1f} dB"),
             Text(f"channel {delivery.channel.snr_db_asked:g} dB, {delivery.channel.fading}; {seconds:.0f} ms"),
         )
     )
+
+
+def _nearest(delivery: Delivery) -> list[Text]:
+    """The item of the knowledge base that the rebuilt picture is closest to; nothing where none was searched."""
+    if not delivery.item_id:
+        return []
+    return [Text(f"nearest item: {printable(delivery.label)} ({printable(delivery.item_id)})")]
 
 
 def _in_session(asked: Asked) -> str:

@@ -9,7 +9,7 @@ import typer
 from cli.console import answer, out
 from cli.options import Download, Json
 from shared.clip.export import write_bundle
-from shared.clip.name import MODEL
+from shared.clip.name import MODEL, SHIPPED
 from shared.files import read_regular, readable
 
 _MOST_WORDS_BYTES: Final = 1 << 20
@@ -18,7 +18,7 @@ _MOST_WORDS_BYTES: Final = 1 << 20
 def export(
     *,
     directory: Annotated[Path, typer.Option("--out", help="New folder for the bundle.", metavar="DIR")],
-    clip: Annotated[str, typer.Option(help="CLIP model: clip-tiny or any that open_clip knows.")] = MODEL,
+    clip: Annotated[str, typer.Option(help="CLIP model: clip-tiny, clip-scenes or any of open_clip.")] = MODEL,
     weights: Annotated[
         str | None, typer.Option(help="Its weights: a file, or a tag such as openai.", metavar="FILE|TAG")
     ] = None,
@@ -39,7 +39,7 @@ def export(
     - `semlink export --clip ViT-B-32 --weights openai --licence MIT --out bundle`
     - `semlink up --bundle bundle`
     """
-    own = "Apache-2.0" if (clip, weights) == (MODEL, None) else "see the publisher of the weights"
+    own = "Apache-2.0" if clip in SHIPPED and weights is None else "see the publisher of the weights"
     known = None if words is None else _text_of(words)
     manifest = write_bundle(
         directory, clip, weights, download=download, licence=licence or own, codecs=codecs, words=known

@@ -19,7 +19,7 @@ from shared.errors import InvalidSetting
 @takes_reading
 def features(
     sources: Annotated[
-        list[str], typer.Argument(metavar="SOURCE...", help="drawn, cifar100:DIR, pictures, or embeddings.")
+        list[str], typer.Argument(metavar="SOURCE...", help="drawn, scenes, cifar100:DIR, pictures, or embeddings.")
     ],
     *,
     file: Annotated[Path, typer.Option("--out", help="File to write.", metavar="FILE.npz")],

@@ -47,9 +47,9 @@ ReceiverAt = Annotated[str, _address("receiver")]
 
 # --- CLIP -------------------------------------------------------------------------------------------------------------
 
-Clip = Annotated[str, typer.Option(help="clip-tiny, or any model that open_clip knows, such as ViT-B-32.")]
+Clip = Annotated[str, typer.Option(help="clip-tiny, clip-scenes, or any model of open_clip, such as ViT-B-32.")]
 Weights = Annotated[
-    str | None, typer.Option(help="A file, or a tag such as openai; none for clip-tiny.", metavar="FILE|TAG")
+    str | None, typer.Option(help="A file, or a tag such as openai; none for those that ship.", metavar="FILE|TAG")
 ]
 Download = Annotated[bool, typer.Option("--download", help="Fetch what is missing; else the network is not used.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]

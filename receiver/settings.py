@@ -20,7 +20,7 @@ class ReceiverSettings(ServerSettings):
     kb: Path = Field(Path("out/kb"), description="directory of the knowledge base")
     kb_source: str | None = Field(
         None,
-        description="what to build the knowledge base from when the directory holds none: drawn, cifar100:DIR, DIR",
+        description="what to build the knowledge base from if there is none: drawn, scenes, cifar100:DIR, DIR",
     )
     kb_split: str | None = Field(None, description="split of that source; default: its part for knowledge bases")
     read_only: bool = Field(

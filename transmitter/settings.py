@@ -19,7 +19,7 @@ class TransmitterSettings(CallingSettings):
 
     port: int = Field(50051, ge=0, le=65535, description="port to listen on; 0 lets the system choose")
     channel_address: str = Field("127.0.0.1:50052", description="HOST:PORT of the channel proxy")
-    clip: str = Field("clip-tiny", description="CLIP model: clip-tiny or any name that open_clip knows")
+    clip: str = Field("clip-tiny", description="CLIP model: clip-tiny, clip-scenes or any name that open_clip knows")
     weights: str | None = Field(None, description="its weights: a file or a tag such as openai")
     weights_dir: Path | None = Field(
         None, description="folder with weights of codecs that go before the shipped ones; or SEMLINK_WEIGHTS_DIR"

@@ -18,7 +18,7 @@ from shared.errors import InvalidSetting, Mismatch, NotFound
 
 ClipName = Annotated[
     str | None,
-    typer.Option(help="clip-tiny, or any model that open_clip knows, such as ViT-B-32; pictures take clip-tiny."),
+    typer.Option(help="clip-tiny, clip-scenes, or any model of open_clip, such as ViT-B-32; pictures take clip-tiny."),
 ]
 Fingerprint = Annotated[
     str | None,
@@ -43,7 +43,8 @@ class _Identity(NamedTuple):
 @takes_reading
 def build(
     sources: Annotated[
-        list[str], typer.Argument(metavar="SOURCE...", help="drawn, cifar100:DIR, folders, or files; see above.")
+        list[str],
+        typer.Argument(metavar="SOURCE...", help="drawn, scenes, cifar100:DIR, folders, or files; see above."),
     ],
     *,
     directory: Annotated[Path, typer.Option("--out", help="Folder of the knowledge base.")],
@@ -69,11 +70,12 @@ def build(
 ) -> None:
     """Embed every picture of a source and store it with its label and a thumbnail.
 
-    A source is one of: `drawn` (pictures that the project draws), `cifar100:DIR`, a folder of pictures (its sub-folders
-    are labels) or of shards, a `.csv`, `.tsv` or `.parquet` with the columns path, label, caption, a WebDataset `.tar`,
-    or ready embeddings: `.npz` (embeddings, ids, labels), `.npy`, `.parquet` (id, embedding, label, caption), or a
-    folder of clip-retrieval (img_emb, metadata). Several are joined; `{000..099}` or `*` in a name stand for several.
-    Columns and arrays are found by their usual names, in any case; `--help-all` lists the flags that name others.
+    A source is one of: `drawn` (single shapes that the project draws), `scenes` (several shapes in a picture),
+    `cifar100:DIR`, a folder of pictures (its sub-folders are labels) or of shards, a `.csv`, `.tsv` or `.parquet` with
+    the columns path, label, caption, a WebDataset `.tar`, or ready embeddings: `.npz` (embeddings, ids, labels),
+    `.npy`, `.parquet` (id, embedding, label, caption), or a folder of clip-retrieval (img_emb, metadata). Several are
+    joined; `{000..099}` or `*` in a name stand for several. Columns and arrays are found by their usual names, in any
+    case; `--help-all` lists the flags that name others.
 
     Until the build is done, what was in --out before stays. Stopped, it continues when it is called again.
     A knowledge base that a receiver serves is not replaced under it: stop the receiver, or build into another folder.

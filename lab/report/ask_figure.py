@@ -31,6 +31,7 @@ _LOOKS: Final = {
     "hevc": Look("#7f1d1d", "--", "P"),
     "hevc-crop": Look("#e2711d", "--", "*"),
     "uo-isc-8psk": Look("#1d4ed8", ":", "v"),
+    "uo-isc-channel-8psk": Look("#7c93e8", ":", "^"),
     "klt-relevance-8psk": Look("#15955a", ":", "v"),
     ANSWER: Look("#111827", "-.", "D", 1.0),
     SYMBOLS: Look("#9d4edd", "-.", "D", 1.0),

@@ -10,7 +10,8 @@ from shared.clip.choice import choose_engine
 from shared.clip.engine import ImageTower
 from shared.clip.model import Clip, EmbedTexts, Engine
 from shared.clip.name import MODEL
-from shared.clip.tiny import shipped_weights, tiny_towers
+from shared.clip.shipped import shipped_weights
+from shared.clip.tiny import tiny_towers
 from shared.clip.towers import TextTower, Towers
 from shared.types import Embeddings
 
@@ -31,7 +32,7 @@ def tiny_texts() -> EmbedTexts:
 def find_towers(model: str, weights: str | None, *, download: bool) -> Towers:
     """clip-tiny as shipped without open_clip, which takes seconds to import; all else with it."""
     if (model, weights) == (MODEL, None):
-        return tiny_towers(shipped_weights(), lambda: _by_open_clip(MODEL, None, download).text())
+        return tiny_towers(shipped_weights(MODEL), lambda: _by_open_clip(MODEL, None, download).text())
     return _by_open_clip(model, weights, download)
 
 

@@ -1,4 +1,4 @@
-"""Loads CLIP: clip-tiny or any model that open_clip knows, from weights that are there, or a bundle without torch."""
+"""Loads CLIP: those that ship, or any model that open_clip knows, from weights or from a bundle without torch."""
 
 from pathlib import Path
 
@@ -26,8 +26,8 @@ def load_clip(
 ) -> Clip:
     """Load a CLIP model.
 
-    model: `clip-tiny`, or a name that open_clip knows, such as `ViT-B-32`
-    weights: a file or a tag such as `openai`; None for clip-tiny's own
+    model: `clip-tiny`, `clip-scenes`, or a name that open_clip knows, such as `ViT-B-32`
+    weights: a file or a tag such as `openai`; None for those that ship
     device: `auto`, `cpu` or `cuda`
     precision: of the image tower: `auto`, `float32` or `bfloat16`
     engine: what runs the image tower: `auto`, `torch` or `openvino`. With `auto` the faster one is found by measuring,

@@ -8,7 +8,7 @@ import open_clip
 from torch import nn
 
 from shared.clip.quiet import without_warnings
-from shared.clip.tower import register_clip_tiny
+from shared.clip.tower import register_shipped
 from shared.clip.towers import TextTower, Towers, fingerprint_of_model
 from shared.clip.weights import Weights, find_weights
 from shared.errors import DataLoss, InvalidSetting, NotFound
@@ -16,7 +16,7 @@ from shared.errors import DataLoss, InvalidSetting, NotFound
 
 def open_clip_towers(model: str, weights: str | None, *, download: bool = False) -> Towers:
     """Load a model by its name. weights, download: see `load_clip`."""
-    register_clip_tiny()
+    register_shipped()
     config = _config(model)
     _refuse_hidden_download(model, config, download)
     built = _build(model, config, find_weights(model, weights, download))
@@ -32,7 +32,9 @@ def _config(model: str) -> dict[str, Any]:
     config: dict[str, Any] | None = open_clip.get_model_config(model) if model in open_clip.list_models() else None
     if config is None:
         version = open_clip.__version__
-        raise NotFound(f"open_clip {version} knows no model {model!r}; try clip-tiny, ViT-B-32 or ViT-L-14.")
+        raise NotFound(
+            f"open_clip {version} knows no model {model!r}; try clip-tiny, clip-scenes, ViT-B-32 or ViT-L-14."
+        )
     return config
 
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +11,7 @@ from safetensors.torch import load_file
 from shared.clip.name import MODEL
 from shared.clip.tower import TinyTower
 from shared.clip.towers import TextTower, Towers, fingerprint_of_model
-from shared.errors import DataLoss, NotFound
+from shared.errors import DataLoss
 from shared.printable import first_line
 
 PREPROCESS: Final[dict[str, Any]] = {
@@ -28,14 +27,6 @@ PREPROCESS: Final[dict[str, Any]] = {
 
 _BUFFERS: Final = ("running_mean", "running_var", "num_batches_tracked")
 _IMAGE: Final = "visual."
-
-
-def shipped_weights() -> Path:
-    """The file of clip-tiny's weights. Raises NotFound if it is missing."""
-    path = Path(str(files("assets").joinpath(MODEL, "model.safetensors")))
-    if not path.is_file():
-        raise NotFound(f"The weights of clip-tiny are not at {path}; train them with `semlink train clip-tiny`.")
-    return path
 
 
 def tiny_towers(path: Path, text: Callable[[], TextTower]) -> Towers:

@@ -1,8 +1,9 @@
-"""The image tower of clip-tiny: a small residual network for 32 x 32 pictures, made known to timm and open_clip on
-demand, since importing the two takes seconds.
+"""The image towers of the CLIPs that ship: small residual networks, made known to timm and open_clip on demand, since
+importing the two takes seconds.
 
-    3 -stem-> 32 -stage-> 64 -stage-> 160 -stage-> 320 -global max-> 320 features
-      32x32     32x32      16x16      8x8           4x4
+                3 -stem-> 32 -stage-> 64 -stage-> 160 -stage-> 320 -global max-> 320 features
+    clip-tiny     32x32     32x32      16x16      8x8           4x4
+    clip-scenes   64x64     64x64      32x32      16x16         8x8      with 32, 64, 128 and 192 channels
 
 A stage is conv, max-pool, batch norm, ReLU and then a residual pair of convolutions; all convolutions are 3 x 3.
 """
@@ -16,9 +17,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from shared.clip.name import MODEL
+from shared.clip.name import SHIPPED
 
 WIDTHS = (32, 64, 160, 320)
+SCENE_WIDTHS = (32, 64, 128, 192)
 
 
 def _conv(in_channels: int, out_channels: int) -> nn.Conv2d:
@@ -49,12 +51,12 @@ class Stage(nn.Module):
 
 
 class TinyResNet(nn.Module):
-    """The trunk, with the attributes that open_clip's timm adapter asks for: [B, 3, 32, 32] -> [B, 320]."""
+    """A trunk, with the attributes that open_clip's timm adapter asks for: [B, 3, side, side] -> [B, widths[-1]]."""
 
-    def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
+    def __init__(self, widths: tuple[int, ...] = WIDTHS, side: int = 32) -> None:
         super().__init__()
         self.num_features = widths[-1]
-        self.default_cfg = {"input_size": (3, 32, 32), "pool_size": (4, 4)}
+        self.default_cfg = {"input_size": (3, side, side), "pool_size": (side // 8, side // 8)}
         self.stem = nn.Sequential(_conv(3, widths[0]), nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True))
         self.stages = nn.Sequential(*(Stage(a, b) for a, b in pairwise(widths)))
 
@@ -62,6 +64,13 @@ class TinyResNet(nn.Module):
         """Take only what this trunk has: no classifier and global max-pooling."""
         if num_classes or global_pool not in (None, "max"):
             raise ValueError(f"This trunk has no classifier and pools by max; got {num_classes}, {global_pool!r}.")
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """What each stage makes of normalised pictures: [B, C, H, W], coarser and coarser."""
+        found = [self.stem(x)]
+        for stage in self.stages:
+            found.append(stage(found[-1]))
+        return found[1:]
 
     def forward(self, x: Tensor) -> Tensor:
         """Features of normalised pictures."""
@@ -84,17 +93,29 @@ class TinyTower(nn.Module):
 
 
 def semlink_resnet10(pretrained: bool = False, **_: Any) -> TinyResNet:
-    """Make the trunk for timm; its weights come with clip-tiny, never on their own."""
-    if pretrained:
-        raise ValueError("semlink_resnet10 has no weights of its own; load clip-tiny.")
+    """Make the trunk of clip-tiny for timm."""
+    _refuse_pretrained(pretrained)
     return TinyResNet()
 
 
+def semlink_resnet10_scenes(pretrained: bool = False, **_: Any) -> TinyResNet:
+    """Make the trunk of clip-scenes for timm."""
+    _refuse_pretrained(pretrained)
+    return TinyResNet(SCENE_WIDTHS, 64)
+
+
+def _refuse_pretrained(pretrained: bool) -> None:
+    if pretrained:
+        raise ValueError(f"This trunk has no weights of its own; load {' or '.join(SHIPPED)}.")
+
+
 @cache
-def register_clip_tiny() -> None:
-    """Tell timm and open_clip about clip-tiny; once is enough."""
+def register_shipped() -> None:
+    """Tell timm and open_clip about the CLIPs that ship; once is enough."""
     import open_clip  # noqa: PLC0415
     from timm.models import register_model  # noqa: PLC0415
 
-    register_model(semlink_resnet10)
-    open_clip.add_model_config(Path(__file__).with_name(f"{MODEL}.json"))
+    for trunk in (semlink_resnet10, semlink_resnet10_scenes):
+        register_model(trunk)
+    for model in SHIPPED:
+        open_clip.add_model_config(Path(__file__).with_name(f"{model}.json"))

@@ -9,8 +9,8 @@ import huggingface_hub
 import open_clip
 from open_clip.pretrained import download_pretrained, get_pretrained_cfg
 
-from shared.clip.name import MODEL
-from shared.clip.tiny import shipped_weights
+from shared.clip.name import SHIPPED
+from shared.clip.shipped import shipped_weights
 from shared.errors import InvalidSetting, NotFound, Unavailable
 from shared.local_path import local_path
 from shared.printable import first_line
@@ -36,7 +36,7 @@ def find_weights(model: str, weights: str | None, download: bool) -> Weights:
     """Find the weights of a model.
 
     model: a name that open_clip knows
-    weights: a file, a tag such as `openai`, or None for the weights that SemLink ships with clip-tiny
+    weights: a file, a tag such as `openai`, or None for the weights that SemLink ships, of clip-tiny and clip-scenes
     download: fetch a tag that the cache does not hold
     """
     if weights is None:
@@ -50,9 +50,9 @@ def find_weights(model: str, weights: str | None, download: bool) -> Weights:
 
 
 def _shipped(model: str) -> Path:
-    if model != MODEL:
+    if model not in SHIPPED:
         raise InvalidSetting(f"{model} comes without weights: give a file or one of its tags ({_tags(model)}).")
-    return shipped_weights()
+    return shipped_weights(model)
 
 
 def _published(model: str, tag: str, published: dict[str, Any], download: bool) -> Weights:

@@ -1,4 +1,4 @@
-"""One face for every collection: the drawn set, CIFAR-100, folders, tables, tar files, ready embeddings."""
+"""One face for every collection: the drawn sets, CIFAR-100, folders, tables, tar files, ready embeddings."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from shared.datasets import cifar100, drawn
+from shared.datasets import cifar100
 from shared.datasets.clip_retrieval import find_parts, open_part, open_parts
 from shared.datasets.embeddings import read_columns, read_npy, read_npz
 from shared.datasets.folder import list_pictures
 from shared.datasets.joined import join
+from shared.datasets.painted import DrawnSource, PaintedSource, ScenesSource
 from shared.datasets.patterns import expand, shards_in
 from shared.datasets.picture import EmbeddingSource, Picture, PictureSource
 from shared.datasets.reading import PLAIN, Reading
@@ -20,34 +21,6 @@ from shared.errors import InvalidInput, InvalidSetting, NotFound
 from shared.local_path import local_path
 
 DEFAULT_SPLIT = "kb"
-
-_CHUNK = 100  # drawn pictures made together
-
-
-class DrawnSource:
-    """The drawn set: pictures are drawn while one walks over it."""
-
-    name = "drawn"
-    labels = drawn.CATEGORIES
-
-    def __init__(self, split: str, seed: int = drawn.SEED) -> None:
-        self.split = split
-        self._length = drawn.split_length(split)
-        self._seed = seed
-
-    def __len__(self) -> int:
-        return self._length
-
-    def item_labels(self) -> Iterator[str]:
-        """Label of each picture, in their order; nothing is drawn."""
-        return (self.labels[index % len(self.labels)] for index in range(self._length))
-
-    def __iter__(self) -> Iterator[Picture]:
-        for start in range(0, self._length, _CHUNK):
-            indices = range(start, min(start + _CHUNK, self._length))
-            pictures, categories = drawn.draw_batch(self.split, indices, self._seed)
-            for index, picture, category in zip(indices, pictures, categories, strict=True):
-                yield Picture(f"drawn/{self.split}/{index:05d}", self.labels[category], picture)
 
 
 @dataclass(frozen=True)
@@ -79,7 +52,7 @@ class FirstOfEachLabel:
     @cached_property
     def _length(self) -> int:
         whole = self._whole
-        labels = whole.item_labels() if isinstance(whole, DrawnSource) else (picture.label for picture in whole)
+        labels = whole.item_labels() if isinstance(whole, PaintedSource) else (picture.label for picture in whole)
         return sum(min(self._count, held) for held in Counter(labels).values())
 
     def __iter__(self) -> Iterator[Picture]:
@@ -95,9 +68,9 @@ class FirstOfEachLabel:
 def open_source(spec: str, split: str | None = None, download: bool = False, reading: Reading = PLAIN) -> PictureSource:
     """Open a collection of pictures.
 
-    spec: `drawn`, `cifar100:DIR`, a folder (CIFAR-100 in its official lay-out; pictures; shards), a table of pictures
-    (.csv, .tsv, .parquet), or a WebDataset .tar; `first:N:SPEC` for the first N of each label; a brace range such as
-    `{000..099}.tar` or a glob stands for several
+    spec: `drawn`, `scenes`, `cifar100:DIR`, a folder (CIFAR-100 in its official lay-out; pictures; shards), a table of
+    pictures (.csv, .tsv, .parquet), or a WebDataset .tar; `first:N:SPEC` for the first N of each label; a brace range
+    such as `{000..099}.tar` or a glob stands for several
     split: part of it; None for `kb`, or for the whole of anything that has no parts
     download: let `cifar100:DIR` fetch the official archive into DIR if it is not there
     reading: what the user says of the files, and which of several shards were skipped
@@ -150,12 +123,12 @@ def open_collections(
 
 
 def _is_path(spec: str) -> bool:
-    return spec != "drawn" and spec.partition(":")[0] not in _KINDS
+    return spec not in _PAINTED and spec.partition(":")[0] not in _KINDS
 
 
 def _open(spec: str, split: str | None, download: bool, reading: Reading) -> PictureSource | EmbeddingSource:
-    if spec == "drawn":
-        return DrawnSource(split or DEFAULT_SPLIT)
+    if spec in _PAINTED:
+        return _PAINTED[spec](split or DEFAULT_SPLIT)
     kind, colon, rest = spec.partition(":")
     if colon and kind == "cifar100":
         return _open_cifar100(cifar100.download_cifar100(rest) if download else rest, split or DEFAULT_SPLIT)
@@ -166,7 +139,7 @@ def _open(spec: str, split: str | None, download: bool, reading: Reading) -> Pic
         return _open_folder(path, split, reading)
     if not path.is_file():
         raise NotFound(
-            f"There is no source {spec!r}; type drawn, cifar100:DIR, or the path of a folder or of a file "
+            f"There is no source {spec!r}; type drawn, scenes, cifar100:DIR, or the path of a folder or of a file "
             f"({', '.join(_FILES)})."
         )
     if split is not None:
@@ -236,6 +209,7 @@ def _open_csv(path: Path, reading: Reading) -> TableSource:
 
 
 _KINDS = ("cifar100", "first")
+_PAINTED: dict[str, Callable[[str], PaintedSource]] = {"drawn": DrawnSource, "scenes": ScenesSource}
 _FILES: dict[str, Callable[[Path, Reading], PictureSource | EmbeddingSource]] = {
     ".csv": _open_csv,
     ".tsv": _open_csv,

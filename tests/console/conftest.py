@@ -51,10 +51,15 @@ class Page:
         self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'}); arguments[0].click()", part)
 
     def type(self, name: str, text: str) -> None:
-        """Fill in a field, and leave it."""
+        """Fill in a field, and leave it; again, should something take the keyboard meanwhile."""
         part = self.find(name)
         field = part if part.tag_name == "input" else part.find_element("css selector", "input")
-        field.send_keys(_ALL + text + "\t")
+
+        def holds() -> bool:
+            field.send_keys(_ALL + text + "\t")
+            return bool(field.get_property("value") == text)
+
+        self.until(holds)
 
     def tab(self, name: str) -> None:
         self.press(self.until(lambda: self.driver.find_element("xpath", f"//div[@role='tab'][contains(., '{name}')]")))

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
+from lab.evaluate.ask.clip_sight import sight_named
+from shared.clip.name import SCENES as CLIP_SCENES
 from shared.codecs.answerers import Answerer
 from shared.codecs.base.contract import fingerprint_of
 from shared.codecs.base.weight_files import weights_path
 from shared.codecs.picture.link_adaptation import Adaptation
 from shared.codecs.query.klt import Klt, block_code
+from shared.codecs.query.sight import JUDGE, Sight
 from shared.codecs.query.source import Source
 from shared.codecs.query.transform import BlockCode
 from shared.codecs.query.uo_isc import TokenSource
@@ -36,9 +39,19 @@ RETRANSMITTED: Final = 3
 
 OF_BITS: Final = (AGNOSTIC, "klt-relevance", "uo-isc", "klt-random")
 _REPEATED: Final = tuple(f"{codec}{HARQ}" for codec in ("klt-relevance", "uo-isc"))
-ON_AIR: Final = ("klt-relevance", "uo-isc", *_REPEATED, "klt-relevance-8psk", ANSWER, SYMBOLS, RETRIEVED)
-ABLATIONS: Final = ("uo-isc-unaligned", "uo-isc-no-intent", "uo-isc-adversary")
-"""Trainings of `uo-isc` without alignment, without the intent, and with an adversary; see `lab.train.uo_isc`."""
+UNCODED: Final = "-8psk"
+"""Behind the name of a codec: its bits without any code, in 8-PSK with hard decisions."""
+_UNCODED: Final = tuple(f"{codec}{UNCODED}" for codec in ("klt-relevance", "uo-isc", "uo-isc-channel"))
+ON_AIR: Final = ("klt-relevance", "uo-isc", *_REPEATED, *_UNCODED, ANSWER, SYMBOLS, RETRIEVED)
+ABLATIONS: Final = {
+    "uo-isc-unaligned": JUDGE,
+    "uo-isc-no-intent": JUDGE,
+    "uo-isc-adversary": JUDGE,
+    "uo-isc-clip": CLIP_SCENES,
+    "uo-isc-channel": JUDGE,
+}
+"""Trainings of `uo-isc` without alignment, without the intent, with an adversary, with CLIP's towers, and through a
+channel with wrong bits; and whose towers each sees with. See `lab.train.uo_isc`."""
 REFERENCE: Final = dict.fromkeys(OF_BITS, AGNOSTIC) | dict.fromkeys(ABLATIONS, "uo-isc")
 """What a scheme's gain is measured against, at equal bits."""
 _ABLATED: Final = ("seen", "unseen-combinations")
@@ -84,18 +97,20 @@ class AskLab:
     def load(cls) -> "AskLab":
         """The shipped parameters. Raises NotFound without them."""
         judge = Answerer.load("judge")
-        tokens, *ablations = (
-            TokenSource.from_file(weights_path(name, "model.safetensors"), judge) for name in ("uo-isc", *ABLATIONS)
-        )
-        named = dict(zip(ABLATIONS, ablations, strict=True))
-        return cls(block_code(), tokens, named, judge, Answerer.load("witness"), Adaptation.load())
+        ablations = {name: _tokens(name, judge, sight_named(tower, judge)) for name, tower in ABLATIONS.items()}
+        tokens = _tokens("uo-isc", judge)
+        return cls(block_code(), tokens, ablations, judge, Answerer.load("witness"), Adaptation.load())
 
     def fingerprint(self, scheme: str) -> str:
         """Of all that a point of a scheme depends on."""
         usual: Source | BlockCode = self.tokens if scheme.startswith("uo-isc") else self.code
-        own = self.ablations.get(scheme, usual)
+        own = self.ablations.get(scheme.removesuffix(UNCODED), usual)
         parts = (str(_VERSION), own.fingerprint, self.judge.fingerprint, self.witness.fingerprint)
         return fingerprint_of(part.encode() for part in parts)
+
+
+def _tokens(name: str, judge: Answerer, sight: Sight | None = None) -> TokenSource:
+    return TokenSource.from_file(weights_path(name, "model.safetensors"), judge, sight=sight)
 
 
 def points() -> Iterator[AskPoint]:

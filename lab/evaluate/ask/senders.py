@@ -9,7 +9,7 @@ import numpy as np
 
 from lab.evaluate.ask import rivals
 from lab.evaluate.ask.measures import Found
-from lab.evaluate.ask.points import HARQ, RETRANSMITTED, RETRIEVED, SYMBOLS, AskLab, AskPoint
+from lab.evaluate.ask.points import HARQ, RETRANSMITTED, RETRIEVED, SYMBOLS, UNCODED, AskLab, AskPoint
 from lab.evaluate.ask.questions import Exam
 from lab.evaluate.ask.schemes import Remembered, error_free, in_parts, over
 from lab.evaluate.ask.symbols import list_and_draw
@@ -35,7 +35,9 @@ _LIST_BITS: Final = 96
 _ANSWER_SYMBOLS: Final = 16
 _NESTED_K: Final = 256
 _CODED: Final[dict[str, type[BlockLdpc]]] = {kind.name: kind for kind in (KltRelevance, Klt, UoIsc)}
-_UNCODED: Final[dict[str, type[UncodedPsk]]] = {kind.name: kind for kind in (KltRelevance8Psk, UoIsc8Psk)}
+_UNCODED: Final[dict[str, type[UncodedPsk]]] = {
+    "klt-relevance-8psk": KltRelevance8Psk, "uo-isc-8psk": UoIsc8Psk, "uo-isc-channel-8psk": UoIsc8Psk,
+}  # fmt: skip
 _FILES: Final = ("webp", "jpeg2000", "hevc")
 
 
@@ -121,7 +123,7 @@ def _on_air(lab: AskLab, exam: Exam, point: AskPoint, snr_db: float) -> Sent:
     scheme, repeats = point.scheme, 0
     if scheme.endswith(HARQ):
         scheme, repeats = scheme.removesuffix(HARQ), RETRANSMITTED
-    fading, source = _design(point), _source(lab, scheme.removesuffix("-8psk"))
+    fading, source = _design(point), _source(lab, scheme.removesuffix(UNCODED))
     codec: SourceCodec
     if scheme in _CODED:
         kind = _CODED[scheme]
@@ -165,11 +167,11 @@ def _nearest(query: Embeddings, known: Embeddings, items: Pixels) -> Pixels:
     return found
 
 
-@lru_cache(maxsize=3)
+@lru_cache(maxsize=4)
 def _source(lab: AskLab, kind: str) -> Source:
-    """kind: uo-isc, klt-relevance or klt."""
-    if kind == UoIsc.name:
-        return Remembered(lab.tokens)
+    """kind: uo-isc or one of its trainings, klt-relevance or klt."""
+    if kind.startswith(UoIsc.name):
+        return Remembered(lab.ablations.get(kind, lab.tokens))
     return Remembered(BlockSource(lab.code, None if kind == Klt.name else lab.judge))
 
 

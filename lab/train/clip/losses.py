@@ -23,7 +23,7 @@ def caption_to_picture(images: Tensor, texts: Tensor, targets: Tensor, scale: Te
     present = torch.unique(targets)
     logits = scale * texts[present] @ images.T
     same = (targets[None, :] == present[:, None]).float()
-    return _spread_cross_entropy(logits, same)
+    return spread_cross_entropy(logits, same)
 
 
 def picture_to_picture(images: Tensor, targets: Tensor, temperature: float) -> Tensor:
@@ -32,10 +32,10 @@ def picture_to_picture(images: Tensor, targets: Tensor, temperature: float) -> T
     logits = (images @ images.T / temperature).masked_fill(itself, -1e4)
     same = ((targets[None, :] == targets[:, None]) & ~itself).float()
     paired = same.sum(dim=1) > 0
-    return _spread_cross_entropy(logits[paired], same[paired])
+    return spread_cross_entropy(logits[paired], same[paired])
 
 
-def _spread_cross_entropy(logits: Tensor, same: Tensor) -> Tensor:
+def spread_cross_entropy(logits: Tensor, same: Tensor) -> Tensor:
     """Cross entropy against a target spread evenly over the marked columns of each row."""
     target = same / same.sum(dim=1, keepdim=True)
     return -(target * logits.log_softmax(dim=1)).sum(dim=1).mean()

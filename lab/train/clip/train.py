@@ -27,7 +27,7 @@ from lab.train.common.output import export, write_card
 from lab.train.common.precision import mixed_precision
 from shared.clip.name import MODEL
 from shared.clip.preprocess import make_preprocess
-from shared.clip.tower import register_clip_tiny
+from shared.clip.tower import register_shipped
 from shared.types import Embeddings, Labels, Pixels
 
 
@@ -37,7 +37,7 @@ class ClipTraining(Training):
     automatic_optimization = False  # two optimizers
 
     def __init__(self, settings: ClipSettings) -> None:
-        register_clip_tiny()
+        register_shipped()
         torch.manual_seed(settings.seed)
         model: Any = open_clip.create_model(MODEL)
         preprocess = model.visual.preprocess_cfg

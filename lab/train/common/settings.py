@@ -43,8 +43,8 @@ class EmbeddingSettings(TrainSettings):
         "", description="Instead of pictures: ready embeddings, .npz, .npy, .parquet, a folder, or a knowledge base."
     )
     clip_fingerprint: str | None = Field(None, description="Of the CLIP that made them, where they do not say it.")
-    clip: str = Field("clip-tiny", description="clip-tiny, or any model that open_clip knows.")
-    weights: str | None = Field(None, description="Weights of that CLIP: a file or a tag; none for clip-tiny.")
+    clip: str = Field("clip-tiny", description="clip-tiny, clip-scenes, or any model that open_clip knows.")
+    weights: str | None = Field(None, description="Weights of that CLIP: a file or a tag; none for those that ship.")
     drawn: bool = Field(True, description="Learn from the drawn set too; the first paper did not.")
     cache: Path = Field(FEATURES, description="Folder for cached embeddings.")
 

@@ -1,7 +1,7 @@
-"""`uo-isc`: tokens that a question is about; and its ablations."""
+"""`uo-isc`: tokens that a question is about; its ablations and variants."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,8 @@ ABLATIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "uo-isc-unaligned": {"alignment": False},
     "uo-isc-no-intent": {"intent": 0.0},
     "uo-isc-adversary": {"adversary": 0.01},
+    "uo-isc-clip": {"tower": "clip-scenes"},
+    "uo-isc-channel": {"bit_errors": 0.1},
 }
 """What their names stand for, whatever the flags say."""
 
@@ -18,7 +20,8 @@ ABLATIONS: Final[Mapping[str, Mapping[str, Any]]] = {
 class UoIscSettings(TrainSettings):
     """A round has `steps` batches of `scenes` scenes with `questions` questions each; no picture comes twice.
 
-    unquantized_steps: at the start. intent_from, adversary_from: share of the training after which they count.
+    unquantized_steps: at the start. intent_from, adversary_from, channel_from: share of the training after which they
+    count.
     held_out: scenes of each test split in the card
     """
 
@@ -31,6 +34,10 @@ class UoIscSettings(TrainSettings):
     adversary: float = Field(
         0.0, ge=0, description="Weight of a critic of patches (WGAN-GP) in the last 30 % of the steps; 0 without it."
     )
+    tower: Literal["judge", "clip-scenes"] = Field("judge", description="What the encoder sees with.")
+    bit_errors: float = Field(
+        0.0, ge=0, le=0.5, description="Most wrong bits, a share, in the last 30 % of the steps; 0: no channel."
+    )
     steps: int = 50
     scenes: int = 32
     questions: int = 2
@@ -40,6 +47,7 @@ class UoIscSettings(TrainSettings):
     unquantized_steps: int = 150
     intent_from: float = 0.35
     adversary_from: float = 0.7
+    channel_from: float = 0.7
     held_out: int = 100
 
     @model_validator(mode="before")

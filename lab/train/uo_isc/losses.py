@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from shared.codecs.query.tokens import SEGMENT_BITS
+
 _BLUR: Final = 0.5  # share of the pictures that are blurred before the judge looks, against checkerboards
 _NOISE: Final = 0.02
 _ELSEWHERE: Final = 0.1
@@ -54,3 +56,10 @@ def error_of_segments(continuous: Tensor, codewords: Tensor) -> Tensor:
     """Books follow the segments, and segments their codewords a little."""
     to_books = (codewords - continuous.detach()).square().sum(2).mean()
     return to_books + _COMMITMENT * (continuous - codewords.detach()).square().sum(2).mean()
+
+
+def with_wrong_bits(indices: Tensor, share: Tensor) -> Tensor:
+    """Indices [M, S] of `SEGMENT_BITS` bits as hard decisions leave them. share: of wrong bits, for each token, [M]."""
+    places = torch.arange(SEGMENT_BITS, device=indices.device)
+    wrong = torch.rand(*indices.shape, SEGMENT_BITS, device=indices.device) < share[:, None, None]
+    return indices ^ (wrong.to(indices.dtype) << places).sum(2)

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lab.evaluate.ask.clip_sight import sight_named
 from lab.evaluate.ask.questions import answered
 from lab.train.answerer.train import Lesson, lesson
 from lab.train.common.fit import Training, fit, moving_average
@@ -26,9 +27,10 @@ from lab.train.uo_isc.adversary import Critic, error_of_critic, error_of_decepti
 from shared.codecs.answerers import Answerer
 from shared.codecs.answerers.network import Features
 from shared.codecs.base.picture import Asked
+from shared.codecs.query.sight import JUDGE, JudgeSight
 from shared.codecs.query.tokens import CELLS, SEGMENTS, choose_cells
-from shared.codecs.query.uo_isc import TokenSource, channels_of, features_of, places, relevance_in
-from shared.codecs.query.uo_isc_network import BOOK, UoIscNetwork
+from shared.codecs.query.uo_isc import TokenSource, places, relevance_in
+from shared.codecs.query.uo_isc_network import BOOK, Quantized, UoIscNetwork
 from shared.datasets.scenes import draw_scenes, questions_about
 from shared.device import use_threads
 
@@ -50,7 +52,8 @@ class UoIscTraining(Training):
         super().__init__(settings.steps, settings.seed)
         self._settings, self._answerer = settings, judge
         self._judge = [judge.network]  # in a list: no part of what is trained and kept
-        self.network = UoIscNetwork(*channels_of(judge.network), aligned=settings.alignment)
+        self.sight = sight_named(settings.tower, judge)
+        self.network = UoIscNetwork(*self.sight.channels, aligned=settings.alignment)
         self.average: Any = moving_average(self.network, settings.average_decay)
         self.critic = Critic() if settings.adversary else None
         self.register_buffer("used", torch.zeros(SEGMENTS, BOOK))  # kept, so that a resumed run revives no others
@@ -70,16 +73,17 @@ class UoIscTraining(Training):
         pictures = batch.pictures[batch.scene]
         with mixed_precision(self.device):
             with torch.no_grad():
-                features = features_of(judge, pictures, batch.words)
-                relevance = relevance_in(judge, features)
+                judged = JudgeSight(self._answerer).see(pictures, batch.words)
+                relevance = relevance_in(judge, judged)
+                seen = judged if self._settings.tower == JUDGE else self.sight.see(pictures, batch.words)
             tokens = _TOKENS[int(torch.randint(len(_TOKENS), ()))]
             chosen = choose_cells(relevance.cpu().numpy(), tokens)
             at = places(chosen).to(self.device)
-            rebuilt, of_segments = self._carried(pictures, features, at, step)
+            rebuilt, of_segments = self._carried(pictures, seen, at, step)
         cells = torch.from_numpy(chosen).to(self.device).view(-1, CELLS, CELLS)
         weights = lost.weights_of_pixels(cells, batch.gates)
         loss = lost.error_of_pictures(rebuilt, pictures, weights) + _SEGMENTS_WEIGHT * of_segments
-        loss = loss + self._seen(rebuilt, features, weights, self._intent_weight(step))
+        loss = loss + self._seen(rebuilt, judged, weights, self._intent_weight(step))
         return self.logged(loss + self._deceived(pictures, rebuilt, step))
 
     def _carried(self, pictures: Tensor, features: Features, at: Tensor, step: int) -> tuple[Tensor, Tensor]:
@@ -94,9 +98,19 @@ class UoIscTraining(Training):
             quantized = self.network.quantize(continuous)
             ones = torch.ones_like(quantized.indices.T, dtype=self.used.dtype)
             self.used.scatter_add_(1, quantized.indices.T, ones)
-            values = quantized.values
+            values = self._received(quantized, at, step)
             error = lost.error_of_segments(continuous, self.network.codewords(quantized.indices))
         return self.network.painter(values, sent, at, len(pictures)), error
+
+    def _received(self, quantized: Quantized, at: Tensor, step: int) -> Tensor:
+        """Segments as they arrive: in the stage through the channel a share of their bits is wrong."""
+        most = self._settings.bit_errors
+        if not most or step < self._settings.channel_from * self._settings.rounds * self.steps:
+            return quantized.values
+        share = most * torch.rand(int(at[:, 0].max()) + 1, device=self.device)[at[:, 0]]  # each picture has its own
+        wrong = lost.with_wrong_bits(quantized.indices, share)
+        continuous = quantized.continuous
+        return continuous + (self.network.codewords(wrong) - continuous).detach()
 
     def _seen(self, rebuilt: Tensor, features: Features, weights: Tensor, weight: float) -> Tensor:
         """What the judge sees in rebuilt pictures against the originals."""
@@ -157,7 +171,7 @@ class UoIscTraining(Training):
     def measure(self) -> dict[str, float]:
         """Share of answers that match, mean of two rates, and each."""
         scenes = _VALIDATED_FROM + np.arange(_VALIDATED)
-        source = TokenSource(self.average.module, self._answerer)
+        source = TokenSource(self.average.module, self._answerer, self.sight)
         found = [matched(source, self._answerer, _SPLIT, scenes, bits) for bits in _VALIDATED_BITS]
         self.average.module.requires_grad_(False)
         return {
@@ -183,11 +197,13 @@ def train_uo_isc(settings: UoIscSettings) -> list[dict[str, float]]:
     training = UoIscTraining(settings, judge)
     run = f"seed{settings.seed}-rounds{settings.rounds}-alignment{settings.alignment:d}-intent{settings.intent:g}"
     run += f"-adversary{settings.adversary:g}" if settings.adversary else ""
+    run += f"-errors{settings.bit_errors:g}" if settings.bit_errors else ""
+    run += f"-{settings.tower}" if settings.tower != JUDGE else ""
     curves = fit(training, settings, run, settings.rounds)
     network = training.average.module
     aligned = "yes" if settings.alignment else "no"
-    export(network.state_dict(), settings, "model.safetensors", codec="uo-isc", aligned=aligned)
-    source = TokenSource.from_file(settings.out / "model.safetensors", judge)
+    export(network.state_dict(), settings, "model.safetensors", codec="uo-isc", aligned=aligned, tower=settings.tower)
+    source = TokenSource.from_file(settings.out / "model.safetensors", judge, sight=training.sight)
     rows = [
         {"split": split}
         | {

@@ -35,6 +35,7 @@ from shared.codecs.query import tokens
 from shared.codecs.query.held import Held
 from shared.codecs.query.klt import BlockLdpc, judge_on
 from shared.codecs.query.numbers import from_bits, to_bits
+from shared.codecs.query.sight import JUDGE, JudgeSight, Sight
 from shared.codecs.query.tokens import Layout
 from shared.codecs.query.uo_isc_network import UoIscNetwork
 from shared.types import Bits, Bools, Complex, Floats, Ints, Pixels
@@ -58,19 +59,27 @@ class TokenSource:
     is the same to the bit whatever else arrives beside it.
     """
 
-    def __init__(self, network: UoIscNetwork, judge: Answerer) -> None:
+    def __init__(self, network: UoIscNetwork, judge: Answerer, sight: Sight | None = None) -> None:
         self._network, self._judge = network.eval().requires_grad_(False), judge
-        parts = (fingerprint_of_weights(network.state_dict(), "uo-isc"), judge.fingerprint, repr(tokens.TOKENS))
+        self._sight = sight or JudgeSight(judge)
+        weights = fingerprint_of_weights(network.state_dict(), "uo-isc")
+        parts = (weights, judge.fingerprint, repr(tokens.TOKENS), *self._sight.parts)
         self.fingerprint = fingerprint_of([part.encode() for part in parts])
 
     @classmethod
-    def from_file(cls, path: Path, judge: Answerer, device: str = "cpu") -> Self:
-        """The network in a file of `semlink train uo-isc`. Raises DataLoss if it holds none."""
+    def from_file(cls, path: Path, judge: Answerer, device: str = "cpu", sight: Sight | None = None) -> Self:
+        """The network in a file of `semlink train uo-isc`.
+
+        Raises DataLoss if it holds none, or one that saw with other towers than `sight`, by default the judge's.
+        """
         tensors, metadata = read_weights(path, "uo-isc")
+        sight = sight or JudgeSight(judge)
         with holding_weights(path, "uo-isc"):
-            network = UoIscNetwork(*channels_of(judge.network), aligned=metadata["aligned"] == "yes")
+            if (tower := metadata.get("tower", JUDGE)) != sight.name:
+                raise ValueError(f"it sees with the towers of {tower}, not with those of {sight.name}")
+            network = UoIscNetwork(*sight.channels, aligned=metadata["aligned"] == "yes")
             network.load_state_dict(tensors)
-        return cls(on_device(network, device), judge)
+        return cls(on_device(network, device), judge, sight)
 
     def encode(self, asked: Asked, bits: int, layout: Layout | None = None) -> Bits:
         """Pictures in `bits` bits each: [B, bits]. layout: of the bits; None for the usual one."""
@@ -100,10 +109,10 @@ class TokenSource:
     def indices(self, asked: Asked, chosen: Bools) -> Ints:
         """Codewords of all segments of tokens, picture by picture: [M, 24]. chosen: cells of each picture, [B, 64]."""
         pictures = to_unit_range(asked.pixels).to(self._device)
-        features = asked.seen
+        features = asked.seen if isinstance(self._sight, JudgeSight) else None
         if features is None:
             words = torch.from_numpy(np.ascontiguousarray(asked.words)).to(self._device)
-            features = features_of(self._judge.network, pictures, words)
+            features = self._sight.see(pictures, words)
         continuous = self._network.encoder(pictures, features, places(chosen).to(self._device))
         found: Ints = self._network.quantize(continuous).indices.cpu().numpy()
         return found
@@ -217,17 +226,6 @@ def _why(right: bool, held: Held) -> str:
     if right:
         return ""
     return FURTHER_LOST if held.there.any() else LOST
-
-
-def channels_of(judge: AnswererNetwork) -> tuple[int, int]:
-    """Channels of the finer and of the coarser hidden states."""
-    width = judge.naming.in_channels
-    return width // 2, width
-
-
-def features_of(judge: AnswererNetwork, pictures: Tensor, words: Tensor) -> Features:
-    """Hidden states of the frozen networks: pictures [B, 3, 64, 64] in [0, 1], words [B, 9]."""
-    return Features(*judge.maps(pictures), judge.read(words))
 
 
 def relevance_in(judge: AnswererNetwork, features: Features) -> Tensor:

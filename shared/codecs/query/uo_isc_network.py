@@ -2,13 +2,13 @@
 
     picture [3, 64, 64] --frozen tower--> h_1 [64, 16, 16], h_2 [128, 8, 8] --.
             '--crop [3, 32, 32] around a cell, convolutions--> h_0 ------------| f = sum_i (M_i t) * (W_i h_i) + A_i t
-    question --frozen reader--> t [128] ---------------------------------------'
+    question --frozen reader--> t [128] ---------------------------------------'     (of the judge; see `query.sight`)
     f --MLP, centred--> segments [S, 8], length 1 --nearest of 64--> indices          (segment-wise VQ)
     segments --layers--> a few colours -------------.
             '--convolutions--> where each is, weight --> patch [32, 32] --laid over each other--> picture [3, 64, 64]
 
 The alignment, the cut into segments of length 1 and their books are those of arXiv 2509.08913. Tower and reader are the
-judge's, where the paper has CLIP's. The painter does not know the question.
+judge's, or those of clip-scenes, where the paper has CLIP's. The painter does not know the question.
 """
 
 from typing import Final, NamedTuple
@@ -74,13 +74,13 @@ class Alignment(nn.Module):
 class Encoder(nn.Module):
     """Tokens as segments of length 1. aligned: whether the question modulates the hidden states."""
 
-    def __init__(self, fine: int, coarse: int, *, aligned: bool) -> None:
+    def __init__(self, fine: int, coarse: int, question: int, *, aligned: bool) -> None:
         super().__init__()
         self.look = nn.Sequential(
             _convolution(3, 32, 5, 2), _convolution(32, 64, 3, 2), _convolution(64, 96, 3, 2), nn.Flatten()
         )
         inputs = (96 * (PATCH // 8) ** 2, fine * 4, coarse)
-        self.layers = nn.ModuleList(Alignment(each, coarse, aligned=aligned) for each in inputs)
+        self.layers = nn.ModuleList(Alignment(each, question, aligned=aligned) for each in inputs)
         self.mix = nn.Sequential(nn.ReLU(), nn.Linear(_WIDE, _WIDE), nn.ReLU())
         self.last = nn.Linear(_WIDE, SEGMENTS * DIMENSIONS)
         self.centre = nn.BatchNorm1d(SEGMENTS * DIMENSIONS, affine=False)
@@ -135,11 +135,11 @@ class Painter(nn.Module):
 
 
 class UoIscNetwork(nn.Module):
-    """fine, coarse: channels of the hidden states. aligned: see `Encoder`."""
+    """fine, coarse, question: channels of the hidden states and of a question. aligned: see `Encoder`."""
 
-    def __init__(self, fine: int, coarse: int, *, aligned: bool = True) -> None:
+    def __init__(self, fine: int, coarse: int, question: int, *, aligned: bool = True) -> None:
         super().__init__()
-        self.encoder = Encoder(fine, coarse, aligned=aligned)
+        self.encoder = Encoder(fine, coarse, question, aligned=aligned)
         self.painter = Painter()
         self.books = nn.Parameter(F.normalize(torch.randn(SEGMENTS, BOOK, DIMENSIONS), dim=2))
 

@@ -36,6 +36,7 @@ __all__ = [
     "Objects",
     "Questions",
     "Scenes",
+    "arrange_scenes",
     "draw_scenes",
     "questions_about",
 ]
@@ -63,6 +64,11 @@ def draw_scenes(split: str, indices: Sequence[int] | Ints, size: int = SIZE, see
         part = slice(start, start + _CHUNK)
         pixels[part] = paint_scenes(keys[part], objects.rows(part), size)
     return Scenes(pixels, objects)
+
+
+def arrange_scenes(split: str, indices: Sequence[int] | Ints, seed: int = SEED) -> Objects:
+    """What the scenes `draw_scenes(split, indices)` show; nothing is painted."""
+    return arrange(_keys(split, indices, seed), split_named(split))
 
 
 def questions_about(

@@ -74,3 +74,24 @@ def test_an_adversary_takes_part(tmp_path: Path) -> None:
     moved = [not torch.equal(*pair) for pair in zip(before, training.critic.parameters(), strict=True)]
     assert all(moved[:-2])
     assert any(moved[-2:])  # the last bias cancels: it adds the same to real and to rebuilt pictures
+
+
+def test_wrong_bits_are_as_many_as_the_channel_makes() -> None:
+    torch.manual_seed(1)
+    indices = torch.randint(64, (4000, 24))
+    wrong = losses.with_wrong_bits(indices, torch.tensor([0.0, 0.1]).repeat(2000))
+    assert torch.equal(wrong[::2], indices[::2])
+    flipped = sum(((wrong[1::2] ^ indices[1::2]) >> place & 1).float().mean() for place in range(6)) / 6
+    assert flipped == pytest.approx(0.1, abs=0.002)  # 288,000 bits: 3.6 standard deviations
+    assert wrong.max() < 64
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["uo-isc-channel", "uo-isc-clip"])
+def test_a_variant_takes_a_step(name: str, tmp_path: Path) -> None:
+    settings = UoIscSettings(
+        name=name, device="cpu", runs=tmp_path, scenes=2, steps=3, rounds=1, unquantized_steps=1, channel_from=0
+    )
+    training = UoIscTraining(settings, Answerer.load("judge"))
+    assert len(fit(training, settings, "run", settings.rounds)) == 1
+    assert training.sight.name == ("clip-scenes" if name == "uo-isc-clip" else "judge")

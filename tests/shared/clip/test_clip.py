@@ -16,7 +16,7 @@ from shared.clip import Clip, load_clip
 from shared.clip.engine import ImageTower
 from shared.clip.preprocess import _of_open_clip
 from shared.clip.tiny import PREPROCESS
-from shared.clip.tower import register_clip_tiny
+from shared.clip.tower import register_shipped
 from shared.clip.weights import find_weights
 from shared.datasets.cifar100 import read_cifar100
 from shared.datasets.drawn import CATEGORIES, draw_batch
@@ -132,7 +132,7 @@ def test_preprocessing_is_open_clips_own(name: str, size: tuple[int, int], reque
     clip: Clip = request.getfixturevalue(name)
     width, height = size
     image = Image.fromarray(np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8))
-    register_clip_tiny()
+    register_shipped()
     theirs = open_clip.image_transform(clip.image_size, is_train=False)(image)
     pixels = clip.preprocess(image)
     assert pixels.shape == (clip.image_size, clip.image_size, 3)
@@ -167,7 +167,7 @@ def test_the_shipped_model_without_open_clip_is_open_clips(tiny: Clip) -> None:
     """To the last bit; a file of weights takes the way through open_clip."""
     theirs = load_clip(weights=str(SHIPPED), device="cpu", precision="float32")
     assert tiny.describe() == theirs.describe()
-    register_clip_tiny()
+    register_shipped()
     assert open_clip.create_model("clip-tiny").visual.preprocess_cfg == PREPROCESS
     np.testing.assert_array_equal(tiny.embed_images(_noise(3, 32)), theirs.embed_images(_noise(3, 32)))
 
@@ -211,7 +211,7 @@ def test_weights_are_found_in_the_cache(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_clip_tiny_without_its_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("shared.clip.tiny.files", lambda _: tmp_path)
+    monkeypatch.setattr("shared.clip.shipped.files", lambda _: tmp_path)
     with pytest.raises(NotFound, match="semlink train clip-tiny"):
         load_clip()
 

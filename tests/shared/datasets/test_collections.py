@@ -127,7 +127,7 @@ def test_a_file_or_folder_that_cannot_be_a_source_says_what_can(tmp_path: Path) 
     (tmp_path / "x.doc").write_bytes(b"")
     with pytest.raises(InvalidSetting, match=r"\.csv.*\.tar"):
         open_collection(str(tmp_path / "x.doc"))
-    with pytest.raises(NotFound, match=r"drawn, cifar100:DIR.*\.npz"):
+    with pytest.raises(NotFound, match=r"drawn, scenes, cifar100:DIR.*\.npz"):
         open_collection(str(tmp_path / "nothing"))
     with pytest.raises(InvalidSetting, match="no part 'test'"):
         open_collection(str(save_npz(tmp_path / "x.npz")), split="test")

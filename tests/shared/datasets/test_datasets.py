@@ -177,7 +177,7 @@ def test_official_layout_is_recognised(cifar: Path) -> None:
 @pytest.mark.parametrize(
     ("spec", "split", "error", "words"),
     [
-        ("nowhere", None, NotFound, "type drawn, cifar100:DIR"),
+        ("nowhere", None, NotFound, "type drawn, scenes, cifar100:DIR"),
         ("cifar100:nowhere", None, NotFound, "train, test, meta"),
         ("drawn", "test", InvalidSetting, "train, kb, query"),
         (".", "no-such-part", InvalidSetting, "no part 'no-such-part'"),

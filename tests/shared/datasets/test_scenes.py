@@ -7,8 +7,19 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from shared.datasets import open_source
 from shared.datasets.drawn import COLOURS
-from shared.datasets.scenes import COLOUR_NAMES, KINDS, SHAPE_NAMES, SPLITS, Objects, draw_scenes, questions_about
+from shared.datasets.scenes import (
+    COLOUR_NAMES,
+    KINDS,
+    SHAPE_NAMES,
+    SPLITS,
+    Objects,
+    arrange_scenes,
+    draw_scenes,
+    questions_about,
+)
+from shared.datasets.scenes.captions import caption_of, captions_of
 from shared.datasets.scenes.categories import UNSEEN_SHAPES
 from shared.datasets.scenes.words import ANSWERS, LONGEST, PLACES, to_text, to_words
 from shared.errors import InvalidInput, InvalidSetting
@@ -181,3 +192,20 @@ def test_wrong_splits_sizes_and_indices() -> None:
     for arguments in (("validation", [0]), ("seen", [-1]), ("seen", [0], 96)):
         with pytest.raises(InvalidSetting):
             draw_scenes(*arguments)  # type: ignore[arg-type]
+
+
+def test_a_collection_of_scenes_says_what_each_shows() -> None:
+    kb, query = open_source("scenes"), open_source("scenes", "query")
+    first = next(iter(kb))
+    assert (len(kb), len(query), first.id) == (2000, 500, "scenes/kb/00000")
+    assert first.label == "a blue cross, a white cross and a blue ring"
+    np.testing.assert_array_equal(first.content, draw_scenes("train", [0]).pixels[0])
+    assert len(open_source("first:1:scenes")) == len(kb.labels) < 2000
+    with pytest.raises(InvalidSetting, match="choose kb or query"):
+        open_source("scenes", "train")
+
+
+def test_captions_speak_english() -> None:
+    assert caption_of([0]) == "a red circle"
+    assert caption_of([1, 0, 10]) == "an orange circle, a red circle and a red square"
+    assert captions_of(arrange_scenes("train", [0])) == ["a blue cross, a white cross and a blue ring"]

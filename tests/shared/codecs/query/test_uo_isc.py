@@ -1,17 +1,22 @@
 """`uo-isc`: bits and back, positions of cells, segments that are missing; and bits without a code."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from shared.codecs.answerers import Answerer
 from shared.codecs.answerers.network import AnswererNetwork
 from shared.codecs.base.picture import Asked
 from shared.codecs.query import tokens
+from shared.codecs.query.sight import JudgeSight
 from shared.codecs.query.uncoded import from_psk, to_psk
-from shared.codecs.query.uo_isc import TokenSource, channels_of
+from shared.codecs.query.uo_isc import TokenSource
 from shared.codecs.query.uo_isc_network import UoIscNetwork
 from shared.datasets.scenes import draw_scenes, questions_about
+from shared.errors import DataLoss
 
 SCENES = range(4)
 ASKED = Asked(draw_scenes("seen", SCENES).pixels, questions_about("seen", SCENES, 1).words)
@@ -26,7 +31,7 @@ def judge() -> Answerer:
 
 @pytest.fixture(scope="module")
 def source(judge: Answerer) -> TokenSource:
-    return TokenSource(UoIscNetwork(*channels_of(judge.network)), judge)
+    return TokenSource(UoIscNetwork(*JudgeSight(judge).channels), judge)
 
 
 @pytest.mark.parametrize("bits", BITS)
@@ -74,6 +79,14 @@ def test_the_cells_that_are_told_are_those_on_the_air(source: TokenSource, judge
 def test_any_bits_are_a_picture(source: TokenSource) -> None:
     wrong = np.random.default_rng(1).integers(0, 2, (6, 192), np.uint8)
     assert source.decode(wrong).shape == (6, 64, 64, 3)
+
+
+def test_weights_that_saw_with_other_towers_are_refused(judge: Answerer, tmp_path: Path) -> None:
+    network = UoIscNetwork(*JudgeSight(judge).channels)
+    told = {"codec": "uo-isc", "aligned": "yes", "tower": "clip-scenes"}
+    save_file(network.state_dict(), tmp_path / "model.safetensors", told)
+    with pytest.raises(DataLoss, match="the towers of clip-scenes, not with those of judge"):
+        TokenSource.from_file(tmp_path / "model.safetensors", judge)
 
 
 def test_psk_labels_of_neighbours_differ_in_one_bit() -> None:
