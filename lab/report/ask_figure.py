@@ -44,14 +44,14 @@ _PICTURE_BITS: Final = (96, 192, 384, 768)
 def draw_ask_figure(table: pl.DataFrame, path: Path) -> None:
     """Matches against bits without errors, and against SNR over two channels, as PNG."""
     with mpl.rc_context(RC):
-        figure = Figure(figsize=(15, 5.4), layout="constrained")
+        figure = Figure(figsize=(16, 5.4), layout="constrained")
         FigureCanvasAgg(figure)
         first, *others = figure.subplots(1, 3, sharey=True)
         _draw_rates(first, table.filter(pl.col("snr_db").is_null()).filter(split="seen"))
         for axes, fading, name in zip(others, ("none", "rayleigh"), ("AWGN", "Rayleigh block fading"), strict=True):
             _draw_air(axes, table.filter(fading=fading).filter(pl.col("snr_db").is_not_null()))
             axes.set_title(f"{name}, 8 pilots, {BITS_ON_AIR} bits", loc="left")
-        others[0].legend(fontsize=8)  # of both
+        others[1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))  # of both
         first.set_ylabel("share of answers that match")
         first.set_ylim(0.2, 1.02)
         save(figure, path)
