@@ -154,4 +154,6 @@ def _show(data: bytes, sent: bytes, delivery: Delivery) -> None:
         ui.label(f"the transmitter, on the original: {asked.answer_on_original}; {same}")
         ui.label(f"{asked.bits} bits in {asked.channel_uses}, cbr_total {delivery.cbr_total:.4f}")
         ui.label(f"PSNR {asked.psnr_db:.1f} dB, where the question is about {asked.psnr_db_region:.1f} dB")
+        if delivery.item_id:
+            ui.label(f"nearest item: {delivery.label} ({delivery.item_id})")
         ui.label(f"{1e3 * delivery.total_seconds:.1f} ms · burst {delivery.burst_id}").classes("text-sm opacity-70")
