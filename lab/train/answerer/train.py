@@ -6,7 +6,6 @@ gates: of all cells, which hold an object that is asked about. names: of the tow
 and of which shape and colour. AdamW, cosine; what is validated and shipped is a moving average of the weights.
 """
 
-import math
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
@@ -19,6 +18,7 @@ from lab.train.answerer import AnswererSettings
 from lab.train.common.fit import Training, fit, moving_average
 from lab.train.common.output import export, write_card
 from lab.train.common.precision import mixed_precision
+from lab.train.common.schedule import warm_cosine
 from shared.codecs.answerers.answerer import Answerer, cells_of, to_unit_range
 from shared.codecs.answerers.network import CELLS, AnswererNetwork
 from shared.datasets.drawn import SHAPES
@@ -83,10 +83,8 @@ class AnswererTraining(Training):
     def batches(self) -> Iterator[Lesson]:
         """Scenes that come once; those of another seed are others."""
         size = self.share(self._settings.scenes)
-        for step in range(self.steps):
-            batch = self.current_epoch * self.steps + step
-            first = ((self.seed << 24) + batch * self.trainer.world_size + self.global_rank) * size
-            yield lesson("train", first + np.arange(size), self._settings.questions)
+        for indices in self.fresh(size):
+            yield lesson("train", indices, self._settings.questions)
 
     def training_step(self, batch: Lesson, _: int) -> Tensor:
         """See the loss above."""
@@ -104,15 +102,7 @@ class AnswererTraining(Training):
     def configure_optimizers(self) -> Any:
         """AdamW; its rate rises, then falls as a cosine."""
         optimizer = torch.optim.AdamW(self.network.parameters(), self._settings.lr, (0.9, 0.98), weight_decay=0.02)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
-
-    def _rate(self, step: int) -> float:
-        done = min(1.0, step / (self._settings.epochs * self.steps))
-        return min(1.0, (step + 1) / self._settings.warmup_steps) * max(0.01, 0.5 + 0.5 * math.cos(math.pi * done))
+        return warm_cosine(optimizer, self._settings.warmup_steps, self._settings.epochs * self.steps)
 
     def measure(self) -> dict[str, float]:
         """Accuracy on held-out scenes, all kinds and each."""

@@ -24,6 +24,7 @@ from lab.train.clip_scenes.lessons import MOST, SceneLesson, Tokenize, scene_les
 from lab.train.common.fit import Training, fit, moving_average
 from lab.train.common.output import export, write_card
 from lab.train.common.precision import mixed_precision
+from lab.train.common.schedule import warm_cosine
 from shared.clip.name import SCENES
 from shared.clip.quiet import without_warnings
 from shared.clip.tower import register_shipped
@@ -60,10 +61,8 @@ class ClipScenesTraining(Training):
     def batches(self) -> Iterator[SceneLesson]:
         """Scenes of all combinations, which come once."""
         size = self.share(self._settings.scenes)
-        for step in range(self.steps):
-            batch = self.current_epoch * self.steps + step
-            first = ((self.seed << 24) + batch * self.trainer.world_size + self.global_rank) * size
-            yield scene_lesson("train", first + np.arange(size), self._settings.questions, self._tokenize)
+        for indices in self.fresh(size):
+            yield scene_lesson("train", indices, self._settings.questions, self._tokenize)
 
     def training_step(self, batch: SceneLesson, _: int) -> Tensor:
         """See the loss above."""
@@ -118,12 +117,7 @@ class ClipScenesTraining(Training):
             {"params": text, "lr": settings.text_lr, "weight_decay": 0.0},
         ]
         optimizer = torch.optim.AdamW(groups, settings.lr, (0.9, 0.98), weight_decay=0.02)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def _rate(self, step: int) -> float:
-        done = min(1.0, step / (self._settings.rounds * self.steps))
-        return min(1.0, (step + 1) / self._settings.warmup_steps) * max(0.01, 0.5 + 0.5 * math.cos(math.pi * done))
+        return warm_cosine(optimizer, settings.warmup_steps, settings.rounds * self.steps)
 
     def measure(self) -> dict[str, float]:
         """See `figures`."""

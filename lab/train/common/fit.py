@@ -25,6 +25,7 @@ from torch.optim.swa_utils import AveragedModel
 from lab.bench.energy import Spent, spent_on
 from lab.train.common.settings import TrainSettings
 from shared.device import resolve_device
+from shared.types import Ints
 
 logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
 _EXPECTED = ".*(does not have many workers|LeafSpec|exists and is not empty|smaller than the logging interval).*"
@@ -54,6 +55,13 @@ class Training(lightning.LightningModule):
     def batches(self) -> Iterator[Any]:
         """The batches of one epoch, `steps` of them."""
         raise NotImplementedError
+
+    def fresh(self, size: int) -> Iterator[Ints]:
+        """Numbers of what is drawn for each step of an epoch: [size], none twice; those of another seed are others."""
+        for step in range(self.steps):
+            batch = self.current_epoch * self.steps + step
+            first = ((self.seed << 24) + batch * self.trainer.world_size + self.global_rank) * size
+            yield first + np.arange(size)
 
     def measure(self) -> dict[str, float]:
         """Figures after an epoch; the same noise on every call, so that epochs compare."""

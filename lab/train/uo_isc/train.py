@@ -7,7 +7,6 @@ For the first steps segments are not quantized; then the books start from segmen
 codewords that nothing used start again. The judge is frozen; the witness takes no part.
 """
 
-import math
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from lab.train.answerer.train import Lesson, lesson
 from lab.train.common.fit import Training, fit, moving_average
 from lab.train.common.output import export, write_card
 from lab.train.common.precision import mixed_precision
+from lab.train.common.schedule import warm_cosine
 from lab.train.uo_isc import UoIscSettings
 from lab.train.uo_isc import losses as lost
 from lab.train.uo_isc.adversary import Critic, error_of_critic, error_of_deception
@@ -62,10 +62,8 @@ class UoIscTraining(Training):
     def batches(self) -> Iterator[Lesson]:
         """Scenes that come once."""
         size = self.share(self._settings.scenes)
-        for step in range(self.steps):
-            batch = self.current_epoch * self.steps + step
-            first = ((self.seed << 24) + batch * self.trainer.world_size + self.global_rank) * size
-            yield lesson(_SPLIT, first + np.arange(size), self._settings.questions)
+        for indices in self.fresh(size):
+            yield lesson(_SPLIT, indices, self._settings.questions)
 
     def training_step(self, batch: Lesson, _: int) -> Tensor:
         """See the loss above."""
@@ -161,12 +159,7 @@ class UoIscTraining(Training):
         if self.critic is not None:
             groups.append({"params": self.critic.parameters(), "betas": (0.0, 0.9), "weight_decay": 0.0})
         optimizer = torch.optim.AdamW(groups, self._settings.lr, (0.9, 0.98), weight_decay=0.01)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def _rate(self, step: int) -> float:
-        done = min(1.0, step / (self._settings.rounds * self.steps))
-        return min(1.0, (step + 1) / self._settings.warmup_steps) * max(0.01, 0.5 + 0.5 * math.cos(math.pi * done))
+        return warm_cosine(optimizer, self._settings.warmup_steps, self._settings.rounds * self.steps)
 
     def measure(self) -> dict[str, float]:
         """Share of answers that match, mean of two rates, and each."""
