@@ -66,7 +66,10 @@ def _bandwidth(axes: Axes, results: Results, channel: tuple[str, str]) -> None:
     axes.set_yscale("log")
     axes.set_yticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
     axes.set_yticks([], minor=True)
-    axes.legend(loc="best", fontsize=7)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="best", fontsize=7)
+    else:
+        axes.text(0.5, 0.5, "nothing to compare", ha="center", color=MUTED, transform=axes.transAxes)
 
 
 def _differences(base: Doubles, ours: Doubles, least: float) -> tuple[Doubles, Doubles]:
