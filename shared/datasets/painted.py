@@ -1,6 +1,6 @@
 """Collections that we draw ourselves while one walks over them: single shapes, and scenes of several."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -17,7 +17,7 @@ _SCENES: Final = {"kb": (0, 2000), "query": (1 << 20, 500)}
 """Of each part the first scene and how many; trainings see none of them, and no other split has them."""
 
 
-class PaintedSource:
+class PaintedSource(ABC):
     """Pictures that depend on their number alone. name, labels: see `PictureSource`."""
 
     name: str

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from lab.train.answerer import AnswererSettings
 from lab.train.common.fit import Training, fit, moving_average
-from lab.train.common.output import export, write_card
+from lab.train.common.output import count_parameters, export, percent, write_card
 from lab.train.common.precision import mixed_precision
 from lab.train.common.schedule import warm_cosine
 from shared.codecs.answerers.answerer import Answerer, cells_of, to_unit_range
@@ -148,11 +148,7 @@ def train_answerer(settings: AnswererSettings) -> list[dict[str, float]]:
     network = training.average.module
     export(network.state_dict(), settings, "model.safetensors", width=str(settings.width))
     answerer = Answerer.from_file(settings.name, settings.out / "model.safetensors")
-    rows = [{"split": split} | _percent(accuracies(answerer, split, settings.held_out)) for split in _SPLITS]
-    values = {"rows": rows, "parameters": sum(each.numel() for each in network.parameters()), "rounds": len(curves)}
+    rows = [{"split": split} | percent(accuracies(answerer, split, settings.held_out)) for split in _SPLITS]
+    values = {"rows": rows, "parameters": count_parameters(network), "rounds": len(curves)}
     write_card("answerer/card.md.j2", settings, sum(row["seconds"] for row in curves), **values)
     return curves
-
-
-def _percent(figures: dict[str, float]) -> dict[str, str]:
-    return {name: f"{100 * value:.1f}" for name, value in figures.items()}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import open_clip
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import interpolate, normalize
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -23,7 +23,7 @@ from lab.evaluate.metrics import semantic_accuracy, zero_shot_accuracy
 from lab.train.clip import ClipSettings
 from lab.train.clip.losses import caption_to_picture, picture_to_caption, picture_to_picture
 from lab.train.common.fit import Training, fit, moving_average
-from lab.train.common.output import export, write_card
+from lab.train.common.output import count_parameters, export, write_card
 from lab.train.common.precision import mixed_precision
 from shared.clip.name import MODEL
 from shared.clip.preprocess import make_preprocess
@@ -143,8 +143,8 @@ def train_clip(settings: ClipSettings) -> dict[str, float]:
     export(model.state_dict(), settings, "model.safetensors", **metadata)
     values = {
         "figures": curves[-1],
-        "image_parameters": _count(model.visual),
-        "text_parameters": _count(model) - _count(model.visual),
+        "image_parameters": count_parameters(model.visual),
+        "text_parameters": count_parameters(model) - count_parameters(model.visual),
         "captions": TEMPLATES,
         "small": math.ceil(settings.small_share * settings.epochs),
         "median": sorted(seconds)[len(seconds) // 2],
@@ -152,10 +152,6 @@ def train_clip(settings: ClipSettings) -> dict[str, float]:
     }
     write_card("clip/card.md.j2", settings, sum(seconds), **values)
     return curves[-1]
-
-
-def _count(part: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in part.parameters())
 
 
 def _channels(values: Any) -> Tensor:

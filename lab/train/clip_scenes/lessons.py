@@ -45,7 +45,7 @@ def scene_lesson(split: str, indices: "np.ndarray[Any, Any]", questions: int, to
     shown[picture, combinations] = True
     named = named_in(shown, np.random.default_rng(int(indices[0])))
     texts, answers = answered(drawn.words.numpy(), drawn.answer.numpy())
-    tokens = tokenize([text or "" for row in texts for text in row]).view(len(texts), MOST, -1)
+    tokens = tokenize([text for row in texts for text in row]).view(len(texts), MOST, -1)
     tokens[torch.tensor([[not text for text in row] for row in texts])] = 0
     return SceneLesson(
         drawn.pictures,

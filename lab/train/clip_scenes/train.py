@@ -22,7 +22,7 @@ from lab.train.clip_scenes import ClipScenesSettings
 from lab.train.clip_scenes import losses as lost
 from lab.train.clip_scenes.lessons import MOST, SceneLesson, Tokenize, scene_lesson
 from lab.train.common.fit import Training, fit, moving_average
-from lab.train.common.output import export, write_card
+from lab.train.common.output import count_parameters, export, percent, write_card
 from lab.train.common.precision import mixed_precision
 from lab.train.common.schedule import warm_cosine
 from shared.clip.name import SCENES
@@ -163,22 +163,14 @@ def train_clip_scenes(settings: ClipScenesSettings) -> list[dict[str, float]]:
     curves = fit(training, settings, f"seed{settings.seed}-rounds{settings.rounds}", settings.rounds)
     model = training.average.module
     export(model.state_dict(), settings, "model.safetensors", model=settings.name)
-    rows = [{"split": split} | _percent(training.figures(split, settings.held_out)) for split in _SPLITS]
+    rows = [{"split": split} | percent(training.figures(split, settings.held_out)) for split in _SPLITS]
     values = {
         "rows": rows,
-        "image_parameters": _count(model.visual),
-        "text_parameters": _count(model) - _count(model.visual),
+        "image_parameters": count_parameters(model.visual),
+        "text_parameters": count_parameters(model) - count_parameters(model.visual),
         "rounds": len(curves),
         "most": MOST,
         "captions": _CHUNK,
     }
     write_card("clip_scenes/card.md.j2", settings, sum(row["seconds"] for row in curves), **values)
     return curves
-
-
-def _percent(figures: dict[str, float]) -> dict[str, str]:
-    return {name: f"{100 * value:.1f}" for name, value in figures.items()}
-
-
-def _count(part: Any) -> int:
-    return sum(parameter.numel() for parameter in part.parameters())

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from lightning.pytorch.utilities import rank_zero_only
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from lab.report.cards import render
 from lab.train.common.settings import OF_A_MACHINE, TrainSettings
@@ -46,6 +46,16 @@ def command_of(settings: TrainSettings) -> str:
         told = f"{value:g}" if isinstance(value, float) else value
         flags.append(plain[value] if isinstance(value, bool) else f"--{dashed} {told}")
     return " ".join(flags)
+
+
+def count_parameters(network: nn.Module) -> int:
+    """How many numbers a training may change."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def percent(figures: Mapping[str, float]) -> dict[str, str]:
+    """Shares of 1 in per cent, with one digit behind the point, for a table of a card."""
+    return {name: f"{100 * value:.1f}" for name, value in figures.items()}
 
 
 @rank_zero_only

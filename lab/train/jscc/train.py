@@ -20,7 +20,7 @@ from torchmetrics.functional.image import peak_signal_noise_ratio
 from lab.data.features import CLIP_TINY
 from lab.evaluate.data import open_test_set
 from lab.train.common.fit import Training, fit, moving_average
-from lab.train.common.output import export, write_card
+from lab.train.common.output import count_parameters, export, write_card
 from lab.train.common.precision import mixed_precision
 from lab.train.common.scores import Row, by_snr, score_pictures
 from lab.train.common.settings import FEATURES
@@ -154,7 +154,7 @@ def _write_card(kind: type[JsccCodec], settings: JsccSettings, curves: list[Row]
     }
     values = {
         "lengths": kind.lengths,
-        "parameters": sum(parameter.numel() for parameter in network_class(kind.network_place)().parameters()),
+        "parameters": count_parameters(network_class(kind.network_place)()),
         "rounds": len(curves),
         "best": max(curves, key=lambda row: row["validation_psnr_db"]),
         "queries": _QUERIES,

@@ -18,7 +18,7 @@ from lab.evaluate.ask.clip_sight import sight_named
 from lab.evaluate.ask.questions import answered
 from lab.train.answerer.train import Lesson, lesson
 from lab.train.common.fit import Training, fit, moving_average
-from lab.train.common.output import export, write_card
+from lab.train.common.output import count_parameters, export, write_card
 from lab.train.common.precision import mixed_precision
 from lab.train.common.schedule import warm_cosine
 from lab.train.uo_isc import UoIscSettings
@@ -205,6 +205,6 @@ def train_uo_isc(settings: UoIscSettings) -> list[dict[str, float]]:
         }
         for split in ("seen", "unseen-combinations", "unseen-shapes")
     ]
-    values = {"rows": rows, "parameters": sum(each.numel() for each in network.parameters()), "rounds": len(curves)}
+    values = {"rows": rows, "parameters": count_parameters(network), "rounds": len(curves)}
     write_card("uo_isc/card.md.j2", settings, sum(row["seconds"] for row in curves), **values)
     return curves
