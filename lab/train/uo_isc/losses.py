@@ -58,6 +58,12 @@ def error_of_segments(continuous: Tensor, codewords: Tensor) -> Tensor:
     return to_books + _COMMITMENT * (continuous - codewords.detach()).square().sum(2).mean()
 
 
+def perplexity(indices: Tensor) -> float:
+    """How many codewords of a book are in use: exp of the entropy of indices [M, S], mean over the S segments."""
+    shares = F.one_hot(indices.T, 1 << SEGMENT_BITS).float().mean(1)
+    return float(torch.special.entr(shares).sum(1).exp().mean())
+
+
 def with_wrong_bits(indices: Tensor, share: Tensor) -> Tensor:
     """Indices [M, S] of `SEGMENT_BITS` bits as hard decisions leave them. share: of wrong bits, for each token, [M]."""
     places = torch.arange(SEGMENT_BITS, device=indices.device)

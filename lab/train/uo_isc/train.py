@@ -25,6 +25,7 @@ from lab.train.uo_isc import UoIscSettings
 from lab.train.uo_isc import losses as lost
 from lab.train.uo_isc.adversary import Critic, error_of_critic, error_of_deception
 from shared.codecs.answerers import Answerer
+from shared.codecs.answerers.answerer import Look
 from shared.codecs.answerers.network import Features
 from shared.codecs.base.picture import Asked
 from shared.codecs.query.sight import JUDGE, JudgeSight
@@ -175,12 +176,24 @@ class UoIscTraining(Training):
 
 def matched(source: TokenSource, judge: Answerer, split: str, scenes: "np.ndarray[Any, Any]", bits: int) -> float:
     """Share of the judge's answers that are the same on the original and on the rebuilt picture, error-free."""
+    asked, look = _looked(judge, split, scenes)
+    rebuilt = source.decode(source.encode(asked, bits))
+    said = answered(judge, rebuilt, asked.words, np.arange(len(rebuilt)))
+    return float((said == look.answers.numbers).mean())
+
+
+def indices_of(source: TokenSource, judge: Answerer, split: str, scenes: "np.ndarray[Any, Any]") -> Tensor:
+    """Codewords of five tokens for each question about some scenes: [M, S]."""
+    asked, look = _looked(judge, split, scenes)
+    return torch.from_numpy(source.indices(asked, choose_cells(look.relevance, _TOKENS[-2])))
+
+
+def _looked(judge: Answerer, split: str, scenes: "np.ndarray[Any, Any]") -> tuple[Asked, Look]:
+    """Questions about some scenes, and what the judge sees."""
     drawn, asked = draw_scenes(split, scenes), questions_about(split, scenes)
     pixels = drawn.pixels[asked.scene]
     look = judge.look(pixels, asked.words)
-    rebuilt = source.decode(source.encode(Asked(pixels, asked.words, look.relevance), bits))
-    said = answered(judge, rebuilt, asked.words, np.arange(len(rebuilt)))
-    return float((said == look.answers.numbers).mean())
+    return Asked(pixels, asked.words, look.relevance, look.seen), look
 
 
 def train_uo_isc(settings: UoIscSettings) -> list[dict[str, float]]:
@@ -205,6 +218,7 @@ def train_uo_isc(settings: UoIscSettings) -> list[dict[str, float]]:
         }
         for split in ("seen", "unseen-combinations", "unseen-shapes")
     ]
-    values = {"rows": rows, "parameters": count_parameters(network), "rounds": len(curves)}
+    used = lost.perplexity(indices_of(source, judge, "seen", np.arange(settings.held_out)))
+    values = {"rows": rows, "parameters": count_parameters(network), "rounds": len(curves), "perplexity": used}
     write_card("uo_isc/card.md.j2", settings, sum(row["seconds"] for row in curves), **values)
     return curves

@@ -76,6 +76,12 @@ def test_an_adversary_takes_part(tmp_path: Path) -> None:
     assert any(moved[-2:])  # the last bias cancels: it adds the same to real and to rebuilt pictures
 
 
+def test_perplexity_counts_the_codewords_in_use() -> None:
+    every = torch.arange(64).repeat(3)
+    assert losses.perplexity(torch.stack([every, every], 1)) == pytest.approx(64, rel=1e-4)
+    assert losses.perplexity(torch.stack([every % 4, every * 0], 1)) == pytest.approx((4 + 1) / 2, rel=1e-4)
+
+
 def test_wrong_bits_are_as_many_as_the_channel_makes() -> None:
     torch.manual_seed(1)
     indices = torch.randint(64, (4000, 24))
