@@ -15,7 +15,7 @@ from client.options import AskOptions
 from shared.errors import SemLinkError
 from shared.frame.burst import Csi, Framing
 from shared.frame.delivery import Delivery
-from shared.frame.question import Asked
+from shared.frame.question import QUESTION_LOST, Asked
 from shared.phy.conditions.settings import OF_THE_LINK
 from shared.printable import printable
 
@@ -50,6 +50,14 @@ def ask(
             "combining)."
         ),
     ] = 0,
+    question_at_receiver: Annotated[
+        bool | None,
+        _radio(
+            "Whether the receiver knows the question, since whoever asks sits there, or it is sent over the air in "
+            "front of the picture, and counted. By default as the transmitter is set: the receiver knows it.",
+            "--question-at-receiver/--question-over-air",
+        ),
+    ] = None,
     design_snr_db: Annotated[
         float | None, _radio("Design SNR: the average Es/N0 that the encoder assumes, dB.")
     ] = None,
@@ -84,7 +92,8 @@ def ask(
     options = AskOptions(
         codec=codec, k=k, bits=bits, design_snr_db=design_snr_db, csi=csi, framing=framing, pilot_symbols=pilots,
         pilot_pattern=standard_pattern(pilot_pattern), stream=stream, counter=counter, top_k=top, trace=trace,
-        timeout=timeout, follow=None, retransmissions=retransmissions, **given(settings),
+        timeout=timeout, follow=None, retransmissions=retransmissions,
+        question_at_receiver=question_at_receiver, **given(settings),
     )  # fmt: skip
     try:
         with SemLink(transmitter) as link:
@@ -118,13 +127,13 @@ def _shown_one(delivery: Delivery) -> Text:
     asked = delivery.asked
     assert asked is not None
     seconds = 1e3 * delivery.total_seconds
-    answered = printable(asked.answer or "no answer: " + delivery.reason)
+    answered = printable(asked.answer or f"no answer: {QUESTION_LOST if asked.question_lost else delivery.reason}")
     return Text("\n").join(
         (
             Text.assemble(printable(asked.question), "  ", (answered, "bold")),
             Text.assemble("on the original: ", printable(asked.answer_on_original), "  ", _verdict(asked)),
             Text(
-                f"{asked.bits} bits in {asked.channel_uses}, cbr {delivery.cbr:.4f}, with pilots and header "
+                f"{asked.bits_in_words} in {asked.channel_uses}, cbr {delivery.cbr:.4f}, with pilots and header "
                 f"{delivery.cbr_total:.4f}{_in_session(asked)}"
             ),
             *_nearest(delivery),

@@ -57,6 +57,8 @@ class AskOptions(ChannelOptions, total=False):
     `asked.session`: only what the receiver does not hold yet is sent, by the codec, CSI and framing of the first one.
     retransmissions: at most so many, 0 to 7, while the picture is lost; the receiver combines them (HARQ with Chase
     combining). They take counters one after the other, so `ask_many` then counts on by 1 + retransmissions.
+    question_at_receiver: whether the receiver knows the question, since whoever asks sits there; else it is sent over
+    the air in front of the picture, and counted.
     """
 
     codec: str | None
@@ -64,6 +66,7 @@ class AskOptions(ChannelOptions, total=False):
     bits: int | None
     follow: Delivery | str | None
     retransmissions: int | None
+    question_at_receiver: bool | None
     design_snr_db: float | None
     framing: Framing | None
     csi: Csi | None
@@ -86,7 +89,8 @@ def build_question(picture: Picture, question: str, options: AskOptions, request
     """The request of one picture with a question. Raises as `build_request` does."""
     given = _given(options, AskOptions)
     bits, repeats = given.pop("bits", 0), given.pop("retransmissions", 0)
-    return _request(picture, given, request_id, Question(question, bits, _session(given), repeats))
+    known = given.pop("question_at_receiver", None)
+    return _request(picture, given, request_id, Question(question, bits, _session(given), repeats, known))
 
 
 def _session(given: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from console.parts import ErrorLine, judged, labelled, picture, show_picture, ta
 from shared.codecs.base.picture import dim_unsent, fit_picture
 from shared.datasets.decoding import decode_picture, encode_png
 from shared.datasets.scenes import draw_scenes, questions_about
-from shared.frame.question import RETRANSMISSIONS
+from shared.frame.question import QUESTION_LOST, RETRANSMISSIONS
 
 _SCENES: Final = 8
 _SPLIT: Final = "seen"
@@ -134,7 +134,7 @@ def what_is_sent(data: bytes, cells: Sequence[bool]) -> bytes:
 def _show(data: bytes, sent: bytes, delivery: Delivery) -> None:
     asked = delivery.asked
     if asked is None:
-        ui.label("the receiver answers no questions here: whoever asks does not sit there (--question-at-receiver)")
+        ui.label("this receiver rebuilds no pictures for questions: take a newer one")
         return
     cells = f"what is sent: {sum(asked.sent_cells)} of {len(asked.sent_cells)} cells"
     for heading, name, shown in (
@@ -148,11 +148,12 @@ def _show(data: bytes, sent: bytes, delivery: Delivery) -> None:
                 tagged(picture(shown, heading, "w-48 h-48 object-cover rounded"), name)
     with ui.card().classes("third"):
         ui.label(asked.question).classes("text-lg")
-        answer = f"the receiver says: {asked.answer or 'nothing'} (probability {asked.probability:.2f})"
+        said = asked.answer or (QUESTION_LOST if asked.question_lost else "nothing")
+        answer = f"the receiver says: {said} (probability {asked.probability:.2f})"
         judged(tagged(ui.label(answer), "ask-answer"), right=asked.match).classes("font-bold")
         same = "the same" if asked.match else "not the same"
         ui.label(f"the transmitter, on the original: {asked.answer_on_original}; {same}")
-        ui.label(f"{asked.bits} bits in {asked.channel_uses}, cbr_total {delivery.cbr_total:.4f}")
+        ui.label(f"{asked.bits_in_words} in {asked.channel_uses}, cbr_total {delivery.cbr_total:.4f}")
         ui.label(f"PSNR {asked.psnr_db:.1f} dB, where the question is about {asked.psnr_db_region:.1f} dB")
         if delivery.item_id:
             ui.label(f"nearest item: {delivery.label} ({delivery.item_id})")

@@ -1,6 +1,6 @@
 """Answers questions about pictures that the receiver rebuilt.
 
-The question is known here because whoever asks sits at the receiver; it does not travel over the air.
+A question is known here because whoever asks sits at the receiver, or it came over the air in front of the picture.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,6 @@ import numpy as np
 
 from shared.codecs.base.picture import FURTHER_LOST
 from shared.datasets.decoding import encode_png
-from shared.frame.burst import Burst
 from shared.frame.question import Rebuilt
 from shared.types import Pixels
 
@@ -33,15 +32,25 @@ class Answering:
 
         return Answerer.load("judge", self._device)
 
-    def answer(self, bursts: Sequence[Burst], pixels: Pixels, missing: Sequence[str]) -> list[Rebuilt]:
-        """Answer each burst's question on its picture [B, H, W, 3]; a picture that did not arrive has no answer."""
-        rebuilt = [Rebuilt(encode_png(each), arrived=not why) for each, why in zip(pixels, missing, strict=True)]
-        shown = [not why or why == FURTHER_LOST for why in missing]
-        rows = [row for row, burst in enumerate(bursts) if burst.question and shown[row]]
-        if not rows:
+    def answer(self, questions: Sequence[str | None], pixels: Pixels, missing: Sequence[str]) -> list[Rebuilt]:
+        """Answer each question on its picture [B, H, W, 3]; a picture that did not arrive has no answer.
+
+        questions: None for one that was lost. missing: of each picture, why it did not arrive, empty if it did.
+        """
+        rebuilt = [
+            Rebuilt(encode_png(each), arrived=not why, question_lost=question is None)
+            for each, why, question in zip(pixels, missing, questions, strict=True)
+        ]
+        asked = {row: question for row, question in enumerate(questions) if question and _is_shown(missing[row])}
+        if not asked:
             return rebuilt
-        words = np.stack([self.answerer.read(bursts[row].question) for row in rows])
+        rows, words = list(asked), np.stack([self.answerer.read(question) for question in asked.values()])
         said = self.answerer.answer(pixels[rows], words)
         for row, text, probability in zip(rows, said.texts(), said.probability, strict=True):
             rebuilt[row] = replace(rebuilt[row], answer=text, probability=float(probability))
         return rebuilt
+
+
+def _is_shown(missing: str) -> bool:
+    """Whether there is a picture, though it may be an earlier one. missing: why none arrived."""
+    return missing in ("", FURTHER_LOST)

@@ -63,10 +63,13 @@ def check_codec(codec: AnyCodec, burst: Burst) -> None:
             f"codec {codec.name} k = {codec.k} has fingerprint {burst.codec.fingerprint or 'none'} at the transmitter "
             f"and {codec.fingerprint} here: install the same weights at both ends"
         )
-    if burst.offset_symbols + burst.payload.size != codec.symbols:
+    if burst.question_symbols and not isinstance(codec, QueryCodec):
+        raise InvalidInput(f"a question before codec {codec.name}, which takes none: choose uo-isc or klt-relevance")
+    held = burst.payload.size - burst.question_symbols
+    if burst.offset_symbols + held != codec.symbols:
         raise Mismatch(
             f"codec {codec.name} k = {codec.k} takes {codec.symbols} payload symbols, the burst holds "
-            f"{burst.payload.size} from offset {burst.offset_symbols} on: send k/2 symbols less the offset, or name "
+            f"{held} from offset {burst.offset_symbols} on: send k/2 symbols less the offset, or name "
             "the k that was used"
         )
 

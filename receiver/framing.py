@@ -15,19 +15,12 @@ import numpy as np
 
 from receiver.decoder import check_csi, estimate
 from shared.errors import InvalidInput, InvalidSymbols, Lost, Mismatch, SemLinkError, Unconfigured
-from shared.frame.burst import AcceptedFraming, Burst, Csi, Framing, LinkConfiguration
-from shared.frame.header import Header, decode_headers, header_fits, session_of
+from shared.frame.burst import AcceptedFraming, Burst, Framing, LinkConfiguration
+from shared.frame.header import PHASE_TURNS, Header, decode_headers, header_fits, session_of
 from shared.types import Complex
 
 _MOST: Final = 4096
 """Configurations held; beyond it the oldest one is dropped, and its sender configures the link anew."""
-_STEPS: Final = (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6)
-_TURNS: Final[dict[Csi, tuple[np.complex64, ...]]] = {
-    "pilot": tuple(np.exp(1j * np.pi / 6 * np.array(_STEPS)).astype(np.complex64)),
-    "none": (np.complex64(1),),
-    "perfect": (np.complex64(1),),
-}
-"""Turns of the phase at which headers are looked for, by what the receiver knows of the channel."""
 _LOST_HEADER: Final = "the burst's header was lost: its CRC fails; send it again, or by a lower --design-snr-db"
 
 
@@ -124,9 +117,9 @@ def _described(burst: Burst, configuration: LinkConfiguration, number: int) -> B
 
 
 def _lay_out(configuration: LinkConfiguration) -> dict[str, Any]:
-    """Fields of its bursts: where their pilots are."""
-    pilots, pattern = configuration.pilot_symbols, configuration.pilot_pattern
-    return {"csi": configuration.csi, "pilot_symbols": pilots, "pilot_pattern": pattern}
+    """Fields of its bursts: where their pilots are, and their question."""
+    names = ("csi", "pilot_symbols", "pilot_pattern", "question_symbols")
+    return {name: getattr(configuration, name) for name in names}
 
 
 def _by_headers(bursts: Sequence[Burst], configuration: LinkConfiguration) -> list[Burst | Exception]:
@@ -156,13 +149,9 @@ def _matched(bursts: Sequence[Burst]) -> Complex:
 
 
 def _headers(matched: Complex, configuration: LinkConfiguration) -> list[Header | None]:
-    """The header of each burst: that of a first round, or, where pictures are sent in rounds, of a later one.
-
-    A few pilots at a low SNR leave the phase open. So what cannot be decoded is turned, by 30 degrees and more: the CRC
-    tells the right turn, and the header is its own pilot.
-    """
+    """The header of each burst: that of a first round, or, where pictures are sent in rounds, of a later one."""
     found: list[Header | None] = [None] * len(matched)
-    for turn, short in product(_TURNS[configuration.csi], (False, True)[: 1 + configuration.in_rounds]):
+    for turn, short in product(PHASE_TURNS[configuration.csi], (False, True)[: 1 + configuration.in_rounds]):
         rows = [row for row, header in enumerate(found) if header is None]
         if not rows:
             break

@@ -5,7 +5,7 @@ answers <-- decide <-- vote, or fusion with the category <-- search <-----------
 """
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -37,6 +37,7 @@ from shared.codecs.embedding.posterior import LabelPosterior
 from shared.errors import InvalidInput, Mismatch, SemLinkError
 from shared.frame.burst import Burst
 from shared.frame.question import Rebuilt
+from shared.frame.question_field import decode_questions
 from shared.frame.reception import Hit, Reception, Trace
 from shared.ledger import Entry, Stage
 from shared.types import Complex, Doubles, Floats, Ints
@@ -129,13 +130,13 @@ class ReceivePipeline:
         group, equalized = self._joined(group, equalized)
         if not group:
             return
-        codec = group[0].codec
+        codec, (questions, equalized) = group[0].codec, _questions(group, equalized)
         fusion = None if not isinstance(codec, Codec) else self._posteriors.of(codec, view)
         arrived = self._arrived(codec, equalized, fusion, [work.held for work in group])
         decoded, embeddings = arrived.decoded, arrived.decoded.embeddings
         ledger = (Entry(Stage.EQUALIZE, middle - start), *arrived.ledger)
         if isinstance(codec, QueryCodec):
-            ledger += self._answered(group, arrived)
+            ledger += self._answered(group, arrived, questions)
         usable = np.logical_and(np.isfinite(embeddings).all(axis=1), embeddings.any(axis=1))
         for row, work in enumerate(group):
             work.snr_db, work.n0, work.ledger = float(equalized.snr_db[row]), float(equalized.n0[row]), ledger
@@ -145,16 +146,16 @@ class ReceivePipeline:
             if decoded.log_posterior is not None:
                 work.posterior = float(np.exp(decoded.log_posterior[row].max()))
 
-    def _answered(self, group: list[_Work], arrived: Arrived) -> tuple[Entry, ...]:
+    def _answered(self, group: list[_Work], arrived: Arrived, questions: Sequence[str | None]) -> tuple[Entry, ...]:
         """Answer the questions of a group on its pictures, and say how long that took."""
         start = perf_counter()
         assert arrived.pixels is not None
-        answers = self._answering.answer([work.burst for work in group], arrived.pixels, arrived.missing)
+        answers = self._answering.answer(questions, arrived.pixels, arrived.missing)
         for work, rebuilt, held in zip(group, answers, arrived.held, strict=True):
             work.rebuilt = rebuilt
             if held is not None:
                 self._held_pictures.keep(work.burst, held)
-            if not rebuilt.arrived and work.part is not None:
+            if not rebuilt.complete and work.part is not None:
                 self._repeat_buffer.keep(work.burst, work.part)
         return (Entry(Stage.ANSWER, perf_counter() - start),)
 
@@ -225,6 +226,15 @@ class ReceivePipeline:
         )
 
 
+def _questions(group: Sequence[_Work], equalized: Equalized) -> tuple[list[str | None], Equalized]:
+    """What is asked about the pictures of a group, None where that was lost on the air, and their own symbols."""
+    count = group[0].burst.question_symbols
+    if not count:
+        return [work.burst.question for work in group], equalized
+    heard = decode_questions(equalized.x_hat[:, :count], equalized.n0_eff[:, :count], group[0].burst.csi)
+    return heard, replace(equalized, x_hat=equalized.x_hat[:, count:], n0_eff=equalized.n0_eff[:, count:])
+
+
 _Ranked = tuple[Ballot, Ints, Floats]
 """The vote or fusion that chose each burst's answer, and items, the answer first, with their squared distances."""
 
@@ -252,7 +262,7 @@ def _groups(works: Sequence[_Work]) -> list[list[_Work]]:
     groups: dict[Hashable, list[_Work]] = {}
     for work in works:
         burst = work.burst
-        place = (*_order(burst), burst.pilot_symbols, burst.pilot_pattern, burst.grid)
+        place = (*_order(burst), burst.pilot_symbols, burst.pilot_pattern, burst.grid, burst.question_symbols)
         key = (work.codec.name, work.codec.k, burst.codec.mode, burst.csi, *place)
         groups.setdefault(key, []).append(work)
     return sorted(groups.values(), key=lambda group: _order(group[0].burst))

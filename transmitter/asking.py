@@ -167,6 +167,7 @@ def outcome(question: str, encoding: AskedEncoding, rebuilt: Rebuilt, mode: int)
         psnr_db_region=_psnr_db(squared[original.region].mean()),
         picture=rebuilt.picture,
         sent_cells=tuple(sent.ravel().tolist()),
+        question_lost=rebuilt.question_lost,
     )
 
 

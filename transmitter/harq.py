@@ -35,11 +35,11 @@ class Exchange:
 
     @property
     def request_more(self) -> bool:
-        """Whether the receiver requests more symbols, or tells that the block is lost."""
+        """Whether the receiver requests more symbols, or tells that the block, or the question, is lost."""
         if self.reception is None:
             return False
         rebuilt = self.reception.rebuilt
-        return self.reception.request_more or (rebuilt is not None and not rebuilt.arrived)
+        return self.reception.request_more or (rebuilt is not None and not rebuilt.complete)
 
     @property
     def channel_uses(self) -> int:

@@ -23,6 +23,7 @@ from shared.device import use_threads
 from shared.frame.burst import Burst, LinkConfiguration
 from shared.frame.delivery import Delivery, ReadyEmbedding, SendRequest
 from shared.frame.header import Sessions, header_of
+from shared.frame.question_field import encode_question
 from shared.ledger import Ledger, Stage
 from shared.phy import place_pilots
 from shared.runtime.batching import Batcher, Lanes
@@ -135,7 +136,8 @@ class SendPipeline:
             assert request.question is not None
             plan = replace(plan, codecs=(encoded.asked.codec,), retransmissions=request.question.retransmissions)
         sending = self._sending(request, plan, expected_db, session)
-        exchanges = await self._exchanged(sending, encoded.symbols, deadline)
+        payload = _payload(request, plan, encoded.symbols)
+        exchanges = await self._exchanged(sending, payload, deadline)
         ledger = Ledger()
         if request.embedding is None:
             ledger.book(Stage.PREPROCESS, prepared.seconds)
@@ -146,7 +148,7 @@ class SendPipeline:
         for exchange in exchanges:
             ledger.extend(exchange.ledger())
         ledger.close(perf_counter() - start)
-        trace = joined_trace(exchanges, encoded.symbols)
+        trace = joined_trace(exchanges, payload)
         delivery = delivery_of(plan, exchanges, ledger, trace, prepared.source_values)
         if sending.configuration is not None:
             delivery = replace(delivery, configuration_symbols=configuration_symbols(sending.configuration))
@@ -232,7 +234,7 @@ class SendPipeline:
             spec = self.planner.spec(codec, sending.mode)
             counter = next(self._counters) if request.counter is None else request.counter + place
             header = header_of(configuration, spec, sending.number, turn, counter)
-            data = np.concatenate([header, payload[offset : codec.symbols]])
+            data = np.concatenate([header, payload[offset : plan.question_symbols + codec.symbols]])
             yield Burst(
                 burst_id=burst_id,
                 stream=request.stream or 0,
@@ -252,6 +254,14 @@ class SendPipeline:
                 configuration=configuration.version if configuration else 0,
                 round=turn,
                 header_symbols=header.size,
-                question=request.question.text if request.question and self._settings.question_at_receiver else "",
+                question_symbols=plan.question_symbols,
+                question=request.question.text if request.question and not plan.question_symbols else "",
                 attempt=attempt,
             )
+
+
+def _payload(request: SendRequest, plan: Plan, symbols: Complex) -> Complex:
+    """Symbols of a picture [k/2], behind those of its question where that is sent over the air."""
+    if request.question is None or not plan.question_symbols:
+        return symbols
+    return np.concatenate([encode_question(request.question.text, plan.question_symbols), symbols])

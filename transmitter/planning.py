@@ -15,6 +15,7 @@ from shared.frame.burst import CodecSpec, Csi, Framing, LinkConfiguration
 from shared.frame.delivery import Harq, SendRequest
 from shared.frame.header import NO_HEADER, header_class
 from shared.frame.question import ASKED_BITS, RETRANSMISSIONS, Question
+from shared.frame.question_field import question_symbols
 from shared.phy import PilotPattern
 from transmitter.harq import required_posteriors
 from transmitter.settings import TransmitterSettings
@@ -40,7 +41,8 @@ class Round(NamedTuple):
 class Plan:
     """How one picture is sent, defaults filled in.
 
-    codecs: of the lengths to reach, one burst for each. retransmissions: of the one burst, at most
+    codecs: of the lengths to reach, one burst for each. retransmissions: of the one burst, at most. question_symbols:
+    of the question in front of the picture; 0 where the receiver knows it, or none is asked
     """
 
     codecs: tuple[AnyCodec, ...]
@@ -50,6 +52,7 @@ class Plan:
     pilot_pattern: PilotPattern
     framing: Framing
     retransmissions: int = 0
+    question_symbols: int = 0
 
     @property
     def rounds(self) -> list[Round]:
@@ -108,17 +111,25 @@ class Planner:
         settings = self._settings
         codecs = self._codecs(request, snr_db)
         repeats = 0 if request.question is None else request.question.retransmissions
+        asked = self._question_symbols(request.question, snr_db)
         csi, framing = request.csi or settings.csi, request.framing or settings.framing
         if csi != "pilot":
             for name in ("pilot_symbols", "pilot_pattern"):
                 if value := getattr(request, name):
                     raise InvalidSetting(f"{name} = {value} with csi {csi}: pilots need csi pilot")
-            return Plan(codecs, request.harq, csi, 0, "preamble", framing, repeats)
+            return Plan(codecs, request.harq, csi, 0, "preamble", framing, repeats, asked)
         pilots = settings.pilot_symbols if request.pilot_symbols is None else request.pilot_symbols
         if not 2 <= pilots <= 1024:
             raise InvalidSetting(f"pilot_symbols = {pilots}: choose 2 to 1024, or csi none")
         pattern = request.pilot_pattern or settings.pilot_pattern
-        return Plan(codecs, request.harq, csi, pilots, pattern, framing, repeats)
+        return Plan(codecs, request.harq, csi, pilots, pattern, framing, repeats, asked)
+
+    def _question_symbols(self, question: Question | None, snr_db: float) -> int:
+        """Symbols of the question of a request, at the average SNR that is expected."""
+        if question is None:
+            return 0
+        known = self._settings.question_at_receiver if question.at_receiver is None else question.at_receiver
+        return 0 if known else question_symbols(outage_snr_db(snr_db, self._settings.design_fading))
 
     def _codecs(self, request: SendRequest, snr_db: float) -> tuple[AnyCodec, ...]:
         """The codec of each length to reach: one, unless the request is for HARQ."""
@@ -194,6 +205,7 @@ class Planner:
             header_symbols=header.symbols,
             short_header_symbols=header.short_symbols,
             questions=plan.in_session and plan.harq is None,
+            question_symbols=plan.question_symbols,
         )
 
     def _family(self, name: str) -> list[CodecSpec]:

@@ -20,6 +20,7 @@ from shared.frame.burst import LinkConfiguration, burst_name
 from shared.frame.delivery import Delivery, SendRequest
 from shared.frame.header import SESSIONS
 from shared.frame.question import QUESTIONS, Question
+from shared.frame.question_field import SENT_BITS
 from shared.runtime.batching import Batcher
 from shared.runtime.deadline import Deadline
 from transmitter.asking import AskedEncoding, Asker, Followed, ToAsk, outcome
@@ -136,10 +137,11 @@ class Questions:
             outcome(question.text, encoding, reception.rebuilt, exchange.burst.codec.mode),
             symbols=symbols,
             transmissions=len(exchanges),
+            question_bits=SENT_BITS if exchange.burst.question_symbols else 0,
         )
         if isinstance(encoding.codec, FollowingCodec):
             session.held = encoding.held if reception.rebuilt.arrived else encoding.before
-            session.turn, session.bits = session.turn + 1, session.bits + asked.bits
+            session.turn, session.bits = session.turn + 1, session.bits + asked.all_bits
             self._keep(session)
             asked = replace(asked, session=session.name, turn=session.turn, bits_in_session=session.bits)
         return replace(delivery, asked=asked)
@@ -169,6 +171,11 @@ def _check(request: SendRequest, session: Session) -> None:
     if session.turn >= QUESTIONS:
         raise InvalidInput(f"session {session.name} has {session.turn} questions, the most: ask without it")
     plan, codec = session.plan, session.plan.codecs[-1]
+    assert request.question is not None
+    known = plan.question_symbols == 0
+    if request.question.at_receiver not in (None, known):
+        where = "known to the receiver" if known else "sent over the air"
+        raise InvalidInput(f"session {session.name} has its questions {where}: leave at_receiver out")
     first = {
         "codec": codec.name, "csi": plan.csi, "framing": plan.framing, "pilot_symbols": plan.pilot_symbols,
         "pilot_pattern": plan.pilot_pattern,
@@ -178,7 +185,6 @@ def _check(request: SendRequest, session: Session) -> None:
             raise InvalidInput(
                 f"{name} = {getattr(request, name)} in session {session.name}, which has {value}: leave it out"
             )
-    assert request.question is not None
     if request.question.bits or request.k is not None:
         raise InvalidInput(
             f"bits or k in session {session.name}: a further question takes what is missing; leave them out"

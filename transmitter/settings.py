@@ -71,7 +71,7 @@ class TransmitterSettings(CallingSettings):
     )
     question_at_receiver: bool = Field(
         True,
-        description="whoever asks sits at the receiver, which answers on the rebuilt picture; else it only rebuilds",
+        description="whoever asks sits at the receiver, which knows the question; else it is sent over the air",
     )
     batch_size: int = Field(32, ge=1, le=4096, description="most pictures encoded together")
     batch_wait_seconds: float = Field(

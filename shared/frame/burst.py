@@ -29,7 +29,7 @@ _HEARD_WITH: Final[dict[Framing, tuple[str, ...]]] = {
     "implicit": ("configuration", "session", "round", "attempt"),
     "explicit": ("configuration",),
     "ideal": (
-        "codec", "csi", "pilot_symbols", "pilot_pattern", "header_symbols", "top_k", "trace",
+        "codec", "csi", "pilot_symbols", "pilot_pattern", "header_symbols", "question_symbols", "top_k", "trace",
         "session", "round", "offset_symbols", "required_posterior", "attempt",
     ),
 }  # fmt: skip
@@ -83,8 +83,8 @@ class Burst:
     required_posterior: below it the receiver requests more, 0 for never. configuration: version of the
     `LinkConfiguration` that it was sent by, 0 for framing ideal. round: which HARQ round, or which question. attempt:
     which transmission of the same block, 0 to 15.
-    header_symbols: the first symbols beside the pilots, a coded header. question: what the receiver is asked about the
-    picture; whoever asks sits there.
+    header_symbols: the first symbols beside the pilots, a coded header. question_symbols: the first ones of the payload
+    are a coded question, for a receiver that does not know it. question: what is asked, for one that does.
     """
 
     burst_id: int
@@ -108,6 +108,7 @@ class Burst:
     configuration: int = 0
     round: int = 0
     header_symbols: int = 0
+    question_symbols: int = 0
     question: str = ""
     attempt: int = 0
 
@@ -151,7 +152,8 @@ class LinkConfiguration:
     lengths of one codec, of which each header names one. required_posteriors: of each round, see
     `transmitter.harq.required_posteriors`. header_symbols, short_header_symbols: of the first round's header and of the
     later ones, 0 without headers. top_k, trace: what the receiver answers. questions: bursts of one session are
-    questions about one picture, `Burst.round` is which one, and the receiver holds what arrived.
+    questions about one picture, `Burst.round` is which one, and the receiver holds what arrived. question_symbols: of
+    each burst, see `Burst`.
     """
 
     version: int
@@ -166,6 +168,7 @@ class LinkConfiguration:
     header_symbols: int = 0
     short_header_symbols: int = 0
     questions: bool = False
+    question_symbols: int = 0
 
     @property
     def in_rounds(self) -> bool:

@@ -17,7 +17,7 @@ from zlib import crc32
 import numpy as np
 
 from shared.errors import Exhausted, InvalidSetting
-from shared.frame.burst import CodecSpec, LinkConfiguration
+from shared.frame.burst import CodecSpec, Csi, LinkConfiguration
 from shared.phy.polar import PolarCode
 from shared.types import Bits, Complex
 
@@ -68,6 +68,18 @@ CLASSES: Final = (
     HeaderClass(4, 50, 40),
     HeaderClass(7, 36, 33),
 )
+
+_STEPS: Final = (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6)
+PHASE_TURNS: Final[dict[Csi, tuple[np.complex64, ...]]] = {
+    "pilot": tuple(np.exp(1j * np.pi / 6 * np.array(_STEPS)).astype(np.complex64)),
+    "none": (np.complex64(1),),
+    "perfect": (np.complex64(1),),
+}
+"""Turns of the phase at which a coded field is looked for, by what the receiver knows of the channel.
+
+A few pilots at a low SNR leave the phase open. So what cannot be decoded is turned, by 30 degrees and more: the CRC
+tells the right turn, and the field is its own pilot.
+"""
 
 NO_HEADER: Final = HeaderClass(np.inf, 0, 0)
 _NOTHING: Final = np.empty(0, np.complex64)

@@ -15,19 +15,24 @@ RETRANSMISSIONS: Final = 7
 """Most that a client may ask for; the 4 bits of a header's sequence tell as many transmissions apart."""
 
 
+QUESTION_LOST: Final = "the question was lost on the air"
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What a client asks of a picture.
 
     bits: wanted of the picture; 0 for `ASKED_BITS`. follow: the session of an earlier question about the same picture,
     `Asked.session`, of which the receiver holds what arrived; empty for a first question. retransmissions: at most so
-    many, while the block is lost (HARQ with Chase combining).
+    many, while the block is lost (HARQ with Chase combining). at_receiver: whether the receiver knows the question;
+    else it is sent over the air; None for the transmitter's default.
     """
 
     text: str
     bits: int = 0
     follow: str = ""
     retransmissions: int = 0
+    at_receiver: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +40,20 @@ class Rebuilt:
     """What the receiver rebuilt, and answered on it.
 
     picture: a PNG file. answer: in words, empty if nothing arrived or the receiver does not know the question.
-    probability: of the answer, by the receiver's answerer. arrived: whether all that this burst carried is there
+    probability: of the answer, by the receiver's answerer. arrived: whether all that this burst carried of the picture
+    is there. question_lost: whether the question was sent over the air and did not arrive
     """
 
     picture: bytes
     answer: str = ""
     probability: float = 0.0
     arrived: bool = True
+    question_lost: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing was lost."""
+        return self.arrived and not self.question_lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +68,7 @@ class Asked:
     that knows no question, empty from a transmitter before it was told
     session: what a further question follows; empty from a codec that has none. turn: which question of it, from 1.
     bits_in_session: of all its questions so far. transmissions: of the block, 1 where none was repeated
+    question_bits: of the question, CRC included, where it was sent over the air; question_lost: whether it was lost
     """
 
     question: str
@@ -73,6 +86,18 @@ class Asked:
     turn: int = 1
     bits_in_session: int = 0
     transmissions: int = 1
+    question_bits: int = 0
+    question_lost: bool = False
+
+    @property
+    def all_bits(self) -> int:
+        """Of picture and question."""
+        return self.bits + self.question_bits
+
+    @property
+    def bits_in_words(self) -> str:
+        """As "384 bits", or "384 bits and 66 of the question"."""
+        return f"{self.bits} bits" + (f" and {self.question_bits} of the question" if self.question_bits else "")
 
     @property
     def channel_uses(self) -> str:

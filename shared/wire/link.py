@@ -63,6 +63,7 @@ def burst_to_wire(burst: Burst) -> link.Burst:
         configuration=burst.configuration,
         round=burst.round,
         header_symbols=burst.header_symbols,
+        question_symbols=burst.question_symbols,
         question=burst.question,
         attempt=burst.attempt,
     )
@@ -123,6 +124,7 @@ def burst_from_wire(message: link.Burst) -> Burst:
         configuration=message.configuration,
         round=message.round,
         header_symbols=message.header_symbols,
+        question_symbols=message.question_symbols,
         question=message.question,
         attempt=message.attempt,
     )
@@ -156,6 +158,8 @@ def configuration_from_wire(message: link.Configure) -> LinkConfiguration:
         )
     if (found.framing == "explicit") != (found.header_symbols > 0):
         raise InvalidInput(f"framing {found.framing} with headers of {found.header_symbols} symbols")
+    if found.question_symbols > MAX_SYMBOLS:
+        raise InvalidInput(f"question_symbols = {found.question_symbols}: send at most {MAX_SYMBOLS} symbols")
     top_k_from_wire(found.top_k)
     return found
 
@@ -248,6 +252,11 @@ def _check_header(message: link.Burst) -> None:
         raise InvalidSymbols(
             f"a burst of {message.pilot_symbols} pilots and {message.payload_symbols} payload symbols: "
             f"send at least 1 payload symbol and at most {MAX_SYMBOLS} in all"
+        )
+    if message.question_symbols >= message.payload_symbols:
+        raise InvalidSymbols(
+            f"a question of {message.question_symbols} symbols in a payload of {message.payload_symbols}: the picture "
+            "follows it"
         )
     _check_numbers(message)
     if not message.session and (message.offset_symbols or message.required_posterior):

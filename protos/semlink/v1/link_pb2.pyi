@@ -36,8 +36,9 @@ class Burst(_message.Message):
       traceparent                          of the channel's own span, while traces are on
       with FRAMING_IMPLICIT                configuration, session, round, attempt
       with FRAMING_EXPLICIT                configuration
-      with FRAMING_IDEAL (a named genie)   codec, pilot_symbols, payload_symbols, pilot_pattern, csi, header_symbols, top_k,
-                                           trace, session, round, offset_symbols, required_posterior, attempt
+      with FRAMING_IDEAL (a named genie)   codec, pilot_symbols, payload_symbols, pilot_pattern, csi, header_symbols,
+                                           question_symbols, top_k, trace, session, round, offset_symbols,
+                                           required_posterior, attempt
     A message with `configure` is no burst: it configures the link, and carries nothing else but burst_id and
     timeout_seconds.
     """
@@ -70,6 +71,7 @@ class Burst(_message.Message):
     TRACEPARENT_FIELD_NUMBER: _builtins.int
     QUESTION_FIELD_NUMBER: _builtins.int
     ATTEMPT_FIELD_NUMBER: _builtins.int
+    QUESTION_SYMBOLS_FIELD_NUMBER: _builtins.int
     burst_id: _builtins.int
     """Chosen by the transmitter, kept over all hops, unique while unanswered."""
     stream: _builtins.int
@@ -114,11 +116,13 @@ class Burst(_message.Message):
     own span in the place of the sender's, and nothing but the span of this burst reads it; no decoder gets it.
     """
     question: _builtins.str
-    """What the receiver is asked about the picture. Whoever asks sits there: it is not sent over the air."""
+    """What is asked about the picture, for a receiver where whoever asks sits: it is not sent over the air."""
     attempt: _builtins.int
     """Which transmission of the same block, 0 to 15: the receiver combines those of one session and round (Chase combining).
     With FRAMING_IMPLICIT its place in time says so, with FRAMING_EXPLICIT the header's sequence.
     """
+    question_symbols: _builtins.int
+    """The first symbols of the payload that are a coded question, for a receiver that does not know it."""
     @_builtins.property
     def codec(self) -> _common_pb2.CodecSpec: ...
     @_builtins.property
@@ -164,10 +168,11 @@ class Burst(_message.Message):
         traceparent: _builtins.str = ...,
         question: _builtins.str = ...,
         attempt: _builtins.int = ...,
+        question_symbols: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["channel_override", b"channel_override", "codec", b"codec", "configure", b"configure", "genie", b"genie", "grid", b"grid"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "burst_id", b"burst_id", "channel_override", b"channel_override", "codec", b"codec", "configuration", b"configuration", "configure", b"configure", "counter", b"counter", "csi", b"csi", "framing", b"framing", "genie", b"genie", "grid", b"grid", "header_symbols", b"header_symbols", "offset_symbols", b"offset_symbols", "payload_symbols", b"payload_symbols", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "question", b"question", "required_posterior", b"required_posterior", "round", b"round", "session", b"session", "stream", b"stream", "symbols", b"symbols", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace", "traceparent", b"traceparent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "burst_id", b"burst_id", "channel_override", b"channel_override", "codec", b"codec", "configuration", b"configuration", "configure", b"configure", "counter", b"counter", "csi", b"csi", "framing", b"framing", "genie", b"genie", "grid", b"grid", "header_symbols", b"header_symbols", "offset_symbols", b"offset_symbols", "payload_symbols", b"payload_symbols", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "question", b"question", "question_symbols", b"question_symbols", "required_posterior", b"required_posterior", "round", b"round", "session", b"session", "stream", b"stream", "symbols", b"symbols", "timeout_seconds", b"timeout_seconds", "top_k", b"top_k", "trace", b"trace", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -240,6 +245,7 @@ class Configure(_message.Message):
     HEADER_SYMBOLS_FIELD_NUMBER: _builtins.int
     SHORT_HEADER_SYMBOLS_FIELD_NUMBER: _builtins.int
     QUESTIONS_FIELD_NUMBER: _builtins.int
+    QUESTION_SYMBOLS_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """Names this configuration; the sender chooses numbers that no other sender has."""
     framing: _common_pb2.Framing.ValueType
@@ -256,6 +262,8 @@ class Configure(_message.Message):
     """Bursts of one session are questions about one picture, and `round` is which one; each has a codec and a header of its
     own, and the receiver holds what arrived.
     """
+    question_symbols: _builtins.int
+    """`Burst.question_symbols` of each burst."""
     @_builtins.property
     def codecs(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.CodecSpec]:
         """FRAMING_IMPLICIT: the codec of each HARQ round, in order, with its mode; one without HARQ.
@@ -281,10 +289,11 @@ class Configure(_message.Message):
         header_symbols: _builtins.int = ...,
         short_header_symbols: _builtins.int = ...,
         questions: _builtins.bool = ...,
+        question_symbols: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["codecs", b"codecs", "csi", b"csi", "framing", b"framing", "header_symbols", b"header_symbols", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "questions", b"questions", "required_posteriors", b"required_posteriors", "short_header_symbols", b"short_header_symbols", "top_k", b"top_k", "trace", b"trace", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codecs", b"codecs", "csi", b"csi", "framing", b"framing", "header_symbols", b"header_symbols", "pilot_pattern", b"pilot_pattern", "pilot_symbols", b"pilot_symbols", "question_symbols", b"question_symbols", "questions", b"questions", "required_posteriors", b"required_posteriors", "short_header_symbols", b"short_header_symbols", "top_k", b"top_k", "trace", b"trace", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -455,14 +464,17 @@ class Rebuilt(_message.Message):
     ANSWER_FIELD_NUMBER: _builtins.int
     PROBABILITY_FIELD_NUMBER: _builtins.int
     ARRIVED_FIELD_NUMBER: _builtins.int
+    QUESTION_LOST_FIELD_NUMBER: _builtins.int
     picture: _builtins.bytes
     """PNG file; grey where nothing arrived"""
     answer: _builtins.str
-    """In words; empty if nothing arrived."""
+    """In words; empty if nothing arrived, or the question did not."""
     probability: _builtins.float
     """Of the answer, by the receiver's answerer, 0 to 1."""
     arrived: _builtins.bool
     """Whether all that this burst carried is there. Of a further question in a session the picture may be what arrived before."""
+    question_lost: _builtins.bool
+    """Whether the question was sent over the air and did not arrive."""
     def __init__(
         self,
         *,
@@ -470,10 +482,11 @@ class Rebuilt(_message.Message):
         answer: _builtins.str = ...,
         probability: _builtins.float = ...,
         arrived: _builtins.bool = ...,
+        question_lost: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "arrived", b"arrived", "picture", b"picture", "probability", b"probability"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "arrived", b"arrived", "picture", b"picture", "probability", b"probability", "question_lost", b"question_lost"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -189,6 +189,7 @@ class Question(_message.Message):
     BITS_FIELD_NUMBER: _builtins.int
     FOLLOW_FIELD_NUMBER: _builtins.int
     RETRANSMISSIONS_FIELD_NUMBER: _builtins.int
+    AT_RECEIVER_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     bits: _builtins.int
     """Bits of the picture, positions included; 0 means 384."""
@@ -201,6 +202,10 @@ class Question(_message.Message):
     """0 to 7. While the receiver reports the block lost, it is sent again, at most so often, each time with pilots, header and
     random draw of its own (the next counter); the receiver combines all transmissions (HARQ with Chase combining).
     """
+    at_receiver: _builtins.bool
+    """Whether the receiver knows the question, since whoever asks sits there; else it is sent over the air in front of the
+    picture. Unset means the transmitter's default. In a session as in its first question.
+    """
     def __init__(
         self,
         *,
@@ -208,12 +213,15 @@ class Question(_message.Message):
         bits: _builtins.int = ...,
         follow: _builtins.str = ...,
         retransmissions: _builtins.int = ...,
+        at_receiver: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_at_receiver", b"_at_receiver", "at_receiver", b"at_receiver"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bits", b"bits", "follow", b"follow", "retransmissions", b"retransmissions", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_at_receiver", b"_at_receiver", "at_receiver", b"at_receiver", "bits", b"bits", "follow", b"follow", "retransmissions", b"retransmissions", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__at_receiver: _TypeAlias = _typing.Literal["at_receiver"]  # noqa: Y015
+    _WhichOneofArgType__at_receiver: _TypeAlias = _typing.Literal["_at_receiver", b"_at_receiver"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__at_receiver) -> _WhichOneofReturnType__at_receiver | None: ...
 
 Global___Question: _TypeAlias = Question  # noqa: Y015
 
@@ -238,9 +246,11 @@ class Asked(_message.Message):
     TURN_FIELD_NUMBER: _builtins.int
     BITS_IN_SESSION_FIELD_NUMBER: _builtins.int
     TRANSMISSIONS_FIELD_NUMBER: _builtins.int
+    QUESTION_BITS_FIELD_NUMBER: _builtins.int
+    QUESTION_LOST_FIELD_NUMBER: _builtins.int
     question: _builtins.str
     answer: _builtins.str
-    """The receiver's, on the rebuilt picture; empty if nothing arrived."""
+    """The receiver's, on the rebuilt picture; empty if nothing arrived, or the question did not."""
     answer_on_original: _builtins.str
     """The transmitter's, on the original, and whether both match."""
     match: _builtins.bool
@@ -256,10 +266,13 @@ class Asked(_message.Message):
     session: _builtins.str
     """For `Question.follow`; empty from a codec that has no sessions."""
     turn: _builtins.int
-    """Which question of the session, from 1, and the bits of all of them so far."""
+    """Which question of the session, from 1, and the bits of all of them so far, `question_bits` included."""
     bits_in_session: _builtins.int
     transmissions: _builtins.int
     """Of the block; 1 where none was repeated. `Delivery.rounds` has each, where `Question.retransmissions` is set."""
+    question_bits: _builtins.int
+    """Bits of the question where it was sent over the air, CRC included, else 0; and whether it was lost there."""
+    question_lost: _builtins.bool
     @_builtins.property
     def sent_cells(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]:
         """64 cells of the picture, 8 x 8, row by row: whether each is among those that the transmitter spends the bits on. The
@@ -284,10 +297,12 @@ class Asked(_message.Message):
         turn: _builtins.int = ...,
         bits_in_session: _builtins.int = ...,
         transmissions: _builtins.int = ...,
+        question_bits: _builtins.int = ...,
+        question_lost: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "answer_on_original", b"answer_on_original", "bits", b"bits", "bits_in_session", b"bits_in_session", "match", b"match", "picture", b"picture", "probability", b"probability", "psnr_db", b"psnr_db", "psnr_db_region", b"psnr_db_region", "question", b"question", "sent_cells", b"sent_cells", "session", b"session", "symbols", b"symbols", "transmissions", b"transmissions", "turn", b"turn"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "answer_on_original", b"answer_on_original", "bits", b"bits", "bits_in_session", b"bits_in_session", "match", b"match", "picture", b"picture", "probability", b"probability", "psnr_db", b"psnr_db", "psnr_db_region", b"psnr_db_region", "question", b"question", "question_bits", b"question_bits", "question_lost", b"question_lost", "sent_cells", b"sent_cells", "session", b"session", "symbols", b"symbols", "transmissions", b"transmissions", "turn", b"turn"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

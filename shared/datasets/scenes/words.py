@@ -7,7 +7,7 @@ import numpy as np
 
 from shared.datasets.scenes.categories import COLOUR_NAMES, SHAPE_NAMES
 from shared.errors import InvalidInput
-from shared.types import Ints
+from shared.types import Bits, Ints
 
 PLACES: Final = ("top left", "top right", "bottom left", "bottom right")
 ANSWERS: Final = (*map(str, range(6)), "yes", "no", *COLOUR_NAMES, *SHAPE_NAMES, *PLACES)
@@ -23,6 +23,8 @@ WORDS: Final = ("", *_SMALL, "left", "of", *COLOUR_NAMES, *SHAPE_NAMES, *PLURALS
 LONGEST: Final = 9
 """Words of the longest question."""
 MOST_LETTERS: Final = 200
+QUESTION_BITS: Final = (len(WORDS) ** LONGEST - 1).bit_length()
+"""Of the number of one question among all sequences of words."""
 
 _SYNONYMS = {"an": "a", "color": "colour"}
 _NUMBERS = {word: number for number, word in enumerate(WORDS)}
@@ -91,6 +93,23 @@ def to_words(question: str) -> Ints:
     if not names or len(names) > LONGEST:
         raise InvalidInput(f"the question has {len(names)} words: ask, for example, {_examples()}")
     return np.array([0] * (LONGEST - len(names)) + [_NUMBERS[name] for name in names])
+
+
+def to_bits(words: Ints) -> Bits:
+    """The number of a question [9] among all sequences of words, in bits: [50]."""
+    number = 0
+    for word in words.tolist():
+        number = number * len(WORDS) + word
+    return np.array([number >> place & 1 for place in reversed(range(QUESTION_BITS))], np.uint8)
+
+
+def from_bits(bits: Bits) -> Ints | None:
+    """The reverse of `to_bits`; None for a number that is no question's, which only errors make."""
+    number, words = int("".join(map(str, bits.tolist())), 2), []
+    for _ in range(LONGEST):
+        number, word = divmod(number, len(WORDS))
+        words.append(word)
+    return np.array(words[::-1]) if any(words) and not number else None
 
 
 def _examples() -> str:
