@@ -11,7 +11,7 @@ import grpc
 from channel_proxy.control import ChannelControl
 from channel_proxy.counters import Counters
 from channel_proxy.forward import Forwarder, cause_of_loss
-from channel_proxy.recorder import Recorder
+from channel_proxy.recorder import Recorder, Tape
 from channel_proxy.relay import Air, Relayed, report_of
 from channel_proxy.settings import ProxySettings
 from channel_proxy.statistics import StatisticsWatch, export
@@ -181,14 +181,30 @@ class ChannelService(Service, rpc.ChannelServicer):
             yield to_message(watch.read(), api.ChannelStatistics)
 
     async def RecordChannel(
-        self, request: api.RecordChannelRequest, context: Context
+        self, request_iterator: AsyncIterator[api.RecordChannelRequest], context: Context
     ) -> AsyncIterator[api.RecordedBurst]:
-        """Every burst from now on; that it has begun is told by the headers of the answer."""
+        """Every burst until the requests end; that it has begun is told by the headers of the answer."""
+        request = await anext(aiter(request_iterator), api.RecordChannelRequest())
         with self._recorder.tape() as tape:
             await context.send_initial_metadata(())
-            async for recorded in tape.bursts():
-                kept = recorded if request.sent else replace(recorded, sent=None)
-                yield to_message(kept, api.RecordedBurst)
+            ended = asyncio.create_task(_ended_with(request_iterator, tape))
+            try:
+                async for recorded in tape.bursts():
+                    kept = recorded if request.sent else replace(recorded, sent=None)
+                    yield to_message(kept, api.RecordedBurst)
+                if ended.done():
+                    await ended
+            finally:
+                ended.cancel()
+
+
+async def _ended_with(requests: AsyncIterator[api.RecordChannelRequest], tape: Tape) -> None:
+    """End a tape when the caller ends its requests."""
+    try:
+        async for _ in requests:
+            pass
+    finally:
+        tape.end()
 
 
 def _hop_to_receiver(settings: ProxySettings) -> BurstLink:

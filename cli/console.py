@@ -6,7 +6,8 @@ import os
 import signal
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -154,6 +155,30 @@ def stop_on_signals() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
+
+
+@contextmanager
+def ended_by_signals(end: Callable[[], None]) -> Iterator[None]:
+    """Let the first SIGINT or SIGTERM call `end`; a second one does what it did before.
+
+    One that was ignored stays ignored.
+    """
+    wanted = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN]
+    before: dict[int, Any] = {}
+
+    def restore() -> None:
+        while before:
+            signal.signal(*before.popitem())
+
+    def ended(*_: object) -> None:
+        restore()
+        end()
+
+    before |= {number: signal.signal(number, ended) for number in wanted}
+    try:
+        yield
+    finally:
+        restore()
 
 
 def stop_if_told() -> None:

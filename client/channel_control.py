@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple, Self, Unpack
+from threading import Event, Timer
+from typing import Any, Final, NamedTuple, Self, Unpack
 
 import grpc
 
@@ -11,7 +12,7 @@ from client.connection import CHANNEL, Client, error_of, rpc_errors
 from protos.semlink.v1 import channel_pb2 as api
 from protos.semlink.v1 import link_pb2 as link
 from protos.semlink.v1.channel_pb2_grpc import ChannelStub
-from shared.errors import SemLinkError, Unavailable
+from shared.errors import Expired, SemLinkError, Unavailable
 from shared.frame.burst import Burst
 from shared.frame.channel_records import ChannelStatistics, RecordedBurst, ScheduleState
 from shared.frame.reception import Reception
@@ -23,6 +24,9 @@ from shared.wire import from_message, to_message
 from shared.wire.channel import override_to_wire, settings_from_wire
 from shared.wire.failure import error_from_failure
 from shared.wire.link import burst_to_wire
+
+_ENDING_SECONDS: Final = 10.0
+"""What a channel may take to send the rest of a recording that was ended."""
 
 
 class Replayed(NamedTuple):
@@ -84,12 +88,14 @@ class ChannelControl(Client):
 
     def record(self, sent: bool = False) -> "Recording":
         """Record every burst that passes from this moment on. sent: with the symbols as they were sent."""
-        call = self._stub.RecordChannel(api.RecordChannelRequest(sent=sent))
+        ended = Event()
+        call = self._stub.RecordChannel(_until(ended, api.RecordChannelRequest(sent=sent)))
+        call.add_callback(ended.set)
         call.initial_metadata()  # comes when the channel records, or the call has failed
         if not call.is_active():
             with rpc_errors(self.address):
                 next(call)
-        return Recording(call, self.address)
+        return Recording(call, ended, self.address)
 
     def replay(self, bursts: Iterable[Burst], timeout: float = 30.0) -> Iterator[Replayed]:
         """Pass recorded bursts on to the receiver as they are; answers as they come.
@@ -112,6 +118,12 @@ class ChannelControl(Client):
             raise Unavailable(f"{self.address} ended the replay with {len(waiting)} bursts unanswered")
 
 
+def _until(ended: Event, request: api.RecordChannelRequest) -> Iterator[api.RecordChannelRequest]:
+    """A request, after which no other comes; it is over when `ended` is set."""
+    yield request
+    ended.wait()
+
+
 class Recording:
     """Bursts as they pass; ends with its context, with `stop`, or when the channel stops.
 
@@ -119,27 +131,44 @@ class Recording:
         for recorded in recording: ...
     """
 
-    def __init__(self, call: Any, address: str) -> None:
-        self._call = call
-        self._address = address
-        self._stopped = False
+    def __init__(self, call: Any, ended: Event, address: str) -> None:
+        """ended: what ends the requests of the call."""
+        self._call, self._ended, self._address = call, ended, address
+        self._left, self._late = False, False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        self._left = True
+        self._call.cancel()
 
     def __iter__(self) -> Iterator[RecordedBurst]:
-        """Bursts in the order in which they passed. Raises Exhausted when this reader was too slow."""
+        """Bursts in the order in which they passed.
+
+        Raises Exhausted when this reader was too slow, Expired when the channel did not end the recording in time.
+        """
         try:
             for message in self._call:
                 yield from_message(message, RecordedBurst)
         except grpc.RpcError as error:
-            if not self._stopped:
+            if self._late:
+                waited = f"{self._address} did not end the recording within {_ENDING_SECONDS:g} s"
+                raise Expired(f"{waited}: its last bursts are missing") from error
+            if not self._left:
                 raise error_of(error, self._address) from error
 
     def stop(self) -> None:
-        """End the recording; may be called from another thread or a signal handler."""
-        self._stopped = True
+        """End the recording once all that has passed until now has come.
+
+        May be called from another thread or a signal handler.
+        """
+        self._ended.set()
+        timer = Timer(_ENDING_SECONDS, self._give_up)
+        timer.daemon = True
+        self._call.add_callback(timer.cancel)
+        timer.start()
+
+    def _give_up(self) -> None:
+        self._late = self._call.is_active()
         self._call.cancel()

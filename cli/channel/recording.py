@@ -1,6 +1,5 @@
 """`semlink channel record` and `replay`."""
 
-import signal
 from itertools import islice
 from pathlib import Path
 from threading import Timer
@@ -8,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.console import answer, err, error_json, out, plain_table
+from cli.console import answer, ended_by_signals, err, error_json, out, plain_table
 from cli.options import ChannelAt, Json
 from client.channel_control import ChannelControl, Recording, Replayed
 from client.connection import CHANNEL
@@ -41,8 +40,8 @@ def record(
         ChannelControl(channel) as control,
         RecordingWriter(name, sent=sent) as writer,
         control.record(sent) as recording,
+        ended_by_signals(recording.stop),
     ):
-        signal.signal(signal.SIGTERM, lambda *_: recording.stop())
         err.print("recording; Ctrl-C ends it", style="dim")
         _write(recording, writer, count, seconds)
     document = {"bursts": writer.bursts, "lost": writer.lost, "symbols": writer.symbols, "files": writer.files}
@@ -59,8 +58,6 @@ def _write(recording: Recording, writer: RecordingWriter, count: int | None, sec
     try:
         for recorded in islice(recording, count):
             writer.add(recorded)
-    except KeyboardInterrupt:
-        recording.stop()
     finally:
         timer.cancel()
 

@@ -4,7 +4,7 @@ import pytest
 
 from channel_proxy.recorder import Recorder
 from client.channel_control import Replayed
-from shared.errors import Exhausted, Lost, SemLinkError
+from shared.errors import Exhausted, Expired, Lost, SemLinkError
 from shared.frame.channel_records import RecordedBurst
 from shared.frame.reception import Reception
 from shared.phy import Link
@@ -51,6 +51,25 @@ async def test_a_recording_holds_every_burst_and_is_enough_to_compute_it_again(p
     assert received == {n: one.burst.symbols.tobytes() for n, one in found.items() if not one.lost}
     assert found[21].burst.genie is not None
     assert found[22].burst.grid == (64, 16)
+
+
+async def test_what_passed_before_the_end_still_comes(parts) -> None:
+    link, _, service, control = parts
+    recording = await in_thread(control.record)
+    await outcomes(link, [make_burst(n) for n in range(1, 401)])  # more than waits on the way
+    recording.stop()
+    found = await in_thread(list, recording)
+    assert {each.burst.counter for each in found} == set(range(1, 401))
+    await until(lambda: not service._recorder.running)
+
+
+async def test_a_channel_that_does_not_end_a_recording_is_named(parts, monkeypatch) -> None:
+    monkeypatch.setattr("client.channel_control._ENDING_SECONDS", 0.2)
+    monkeypatch.setattr("channel_proxy.recorder.Tape.end", lambda _: None)
+    recording = await in_thread(parts[3].record)
+    recording.stop()
+    with pytest.raises(Expired, match="did not end the recording"):
+        await in_thread(list, recording)
 
 
 async def test_a_recording_without_sent_symbols_leaves_them_out(parts) -> None:

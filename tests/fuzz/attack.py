@@ -54,7 +54,7 @@ class Attack:
         await asyncio.gather(*(attack() for _ in range(tasks)))
 
     async def _once(self, method: Any) -> None:
-        if method.client_streaming:
+        if method.client_streaming and method.name not in _ENDLESS:
             whole = self._rng.random() < 0.75
             await (self._whole if whole else self._damaged)(method)
             return
@@ -116,7 +116,8 @@ class Attack:
 
     async def _watched(self, method: Any, data: bytes) -> None:
         self.sent += 1
-        call = self._call(method, "unary_stream")(data, timeout=_SECONDS)
+        kind, requests = ("stream_stream", _each([data])) if method.client_streaming else ("unary_stream", data)
+        call = self._call(method, kind)(requests, timeout=_SECONDS)
         try:
             async with asyncio.timeout(0.3):
                 await call.read()

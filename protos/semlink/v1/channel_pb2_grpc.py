@@ -77,7 +77,7 @@ class ChannelStub:
                 request_serializer=protos_dot_semlink_dot_v1_dot_channel__pb2.GetScheduleRequest.SerializeToString,
                 response_deserializer=protos_dot_semlink_dot_v1_dot_channel__pb2.ScheduleState.FromString,
                 _registered_method=True)
-        self.RecordChannel = channel.unary_stream(
+        self.RecordChannel = channel.stream_stream(
                 '/semlink.v1.Channel/RecordChannel',
                 request_serializer=protos_dot_semlink_dot_v1_dot_channel__pb2.RecordChannelRequest.SerializeToString,
                 response_deserializer=protos_dot_semlink_dot_v1_dot_channel__pb2.RecordedBurst.FromString,
@@ -146,9 +146,10 @@ class ChannelServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def RecordChannel(self, request, context):
-        """Every burst that passes from now on, until the caller ends it. A caller that reads too slowly is told so with
-        RESOURCE_EXHAUSTED rather than served with gaps.
+    def RecordChannel(self, request_iterator, context):
+        """Every burst that passes from the first request on. When the caller ends its requests, what has passed until then still
+        comes, and the call ends. A caller that reads too slowly is told so with RESOURCE_EXHAUSTED rather than served with
+        gaps.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -204,7 +205,7 @@ def add_ChannelServicer_to_server(servicer, server):
                     request_deserializer=protos_dot_semlink_dot_v1_dot_channel__pb2.GetScheduleRequest.FromString,
                     response_serializer=protos_dot_semlink_dot_v1_dot_channel__pb2.ScheduleState.SerializeToString,
             ),
-            'RecordChannel': grpc.unary_stream_rpc_method_handler(
+            'RecordChannel': grpc.stream_stream_rpc_method_handler(
                     servicer.RecordChannel,
                     request_deserializer=protos_dot_semlink_dot_v1_dot_channel__pb2.RecordChannelRequest.FromString,
                     response_serializer=protos_dot_semlink_dot_v1_dot_channel__pb2.RecordedBurst.SerializeToString,
@@ -443,7 +444,7 @@ class Channel:
             _registered_method=True)
 
     @staticmethod
-    def RecordChannel(request,
+    def RecordChannel(request_iterator,
             target,
             options=(),
             channel_credentials=None,
@@ -453,8 +454,8 @@ class Channel:
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.unary_stream(
-            request,
+        return grpc.experimental.stream_stream(
+            request_iterator,
             target,
             '/semlink.v1.Channel/RecordChannel',
             protos_dot_semlink_dot_v1_dot_channel__pb2.RecordChannelRequest.SerializeToString,

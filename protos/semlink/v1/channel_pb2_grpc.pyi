@@ -49,9 +49,10 @@ class ChannelStub:
     """What passes, at an interval, until the caller ends it."""
     SetSchedule: _grpc.UnaryUnaryMultiCallable[_channel_pb2.SetScheduleRequest, _channel_pb2.ScheduleState]
     GetSchedule: _grpc.UnaryUnaryMultiCallable[_channel_pb2.GetScheduleRequest, _channel_pb2.ScheduleState]
-    RecordChannel: _grpc.UnaryStreamMultiCallable[_channel_pb2.RecordChannelRequest, _channel_pb2.RecordedBurst]
-    """Every burst that passes from now on, until the caller ends it. A caller that reads too slowly is told so with
-    RESOURCE_EXHAUSTED rather than served with gaps.
+    RecordChannel: _grpc.StreamStreamMultiCallable[_channel_pb2.RecordChannelRequest, _channel_pb2.RecordedBurst]
+    """Every burst that passes from the first request on. When the caller ends its requests, what has passed until then still
+    comes, and the call ends. A caller that reads too slowly is told so with RESOURCE_EXHAUSTED rather than served with
+    gaps.
     """
     Replay: _grpc.StreamStreamMultiCallable[_link_pb2.Burst, _link_pb2.Reception]
     """Recorded bursts, passed on to the receiver as they are: no fading, no noise, no fault."""
@@ -75,9 +76,10 @@ class ChannelAsyncStub(ChannelStub):
     """What passes, at an interval, until the caller ends it."""
     SetSchedule: _aio.UnaryUnaryMultiCallable[_channel_pb2.SetScheduleRequest, _channel_pb2.ScheduleState]  # type: ignore[assignment]
     GetSchedule: _aio.UnaryUnaryMultiCallable[_channel_pb2.GetScheduleRequest, _channel_pb2.ScheduleState]  # type: ignore[assignment]
-    RecordChannel: _aio.UnaryStreamMultiCallable[_channel_pb2.RecordChannelRequest, _channel_pb2.RecordedBurst]  # type: ignore[assignment]
-    """Every burst that passes from now on, until the caller ends it. A caller that reads too slowly is told so with
-    RESOURCE_EXHAUSTED rather than served with gaps.
+    RecordChannel: _aio.StreamStreamMultiCallable[_channel_pb2.RecordChannelRequest, _channel_pb2.RecordedBurst]  # type: ignore[assignment]
+    """Every burst that passes from the first request on. When the caller ends its requests, what has passed until then still
+    comes, and the call ends. A caller that reads too slowly is told so with RESOURCE_EXHAUSTED rather than served with
+    gaps.
     """
     Replay: _aio.StreamStreamMultiCallable[_link_pb2.Burst, _link_pb2.Reception]  # type: ignore[assignment]
     """Recorded bursts, passed on to the receiver as they are: no fading, no noise, no fault."""
@@ -150,11 +152,12 @@ class ChannelServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def RecordChannel(
         self,
-        request: _channel_pb2.RecordChannelRequest,
+        request_iterator: _MaybeAsyncIterator[_channel_pb2.RecordChannelRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_channel_pb2.RecordedBurst], _abc.AsyncIterator[_channel_pb2.RecordedBurst]]:
-        """Every burst that passes from now on, until the caller ends it. A caller that reads too slowly is told so with
-        RESOURCE_EXHAUSTED rather than served with gaps.
+        """Every burst that passes from the first request on. When the caller ends its requests, what has passed until then still
+        comes, and the call ends. A caller that reads too slowly is told so with RESOURCE_EXHAUSTED rather than served with
+        gaps.
         """
 
     @_abc_1.abstractmethod
