@@ -88,7 +88,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-lo
 test: $(DEVELOPS)  ## run all tests, in two processes
 	@$(PYTEST) $(ARGS)
 
-test-quick: $(DEVELOPS)  ## run the tests but those that take more than 5 s, in two processes
+test-quick: $(DEVELOPS)  ## run the tests of files that take less than 5 s, in two processes
 	@$(PYTEST) -m 'not slow' $(ARGS)
 
 check: lint types layers protos-check docs  ## lint, types, layers, generated code, documentation: what CI checks beside the tests

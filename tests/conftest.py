@@ -11,14 +11,18 @@ from local.supervisor import SERVICES, LinkPlan, LocalLink
 from shared.codecs.base.weight_files import WEIGHTS_DIR
 
 _SLOW = (
-    "tests/link/",
+    "tests/cli/kb/", "tests/cli/test_console", "tests/cli/test_lazy", "tests/link/", "tests/local/", "tests/project/",
     "tests/acceptance/",
-    "lab/train/",
-    "lab/simulate/",
-    "test_contributing",
-    "test_own_codec",
-    "test_paper",
-)
+    "channel_proxy/test_proxy_faults", "transmitter/test_transmitter",
+    "knowledge_base/test_crash", "knowledge_base/test_engines", "knowledge_base/test_kb_lab",
+    "knowledge_base/test_live", "knowledge_base/test_replica", "receiver/test_kb_service",
+    "lab/bench/", "lab/evaluate/test_ask", "lab/simulate/", "lab/test_paper", "lab/train/", "lab/vqa/",
+    "channel/test_ber", "channel/test_fading", "channel/test_noise", "channel/test_statistics", "channel/test_tdl",
+    "receive/test_estimation", "frame/test_header",
+    "clip/test_clip", "clip/test_kept", "clip/test_texts",
+    "codecs/test_digital_pictures", "datasets/test_pictures", "rpc/test_burst_link", "rpc/test_server",
+)  # fmt: skip
+"""Files, and folders of such, whose tests take more than 5 s together."""
 _LONG = (
     "test_milvus_server",
     "test_own_",
@@ -63,7 +67,7 @@ def _weights_of_this_file() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests that start the three services, train, or work on a copy of the project: each takes more than 5 s.
+    """Mark tests that start the three services, and those of files that take more than 5 s.
 
     Files with such tests come first, the longest before all: one that came last would keep one core waiting.
     """
