@@ -1,11 +1,13 @@
 """Ranks items by label posterior and distance, for codecs with categories: see `shared.codecs.embedding.posterior`.
 
-view --a sample of each label--> LabelPosterior, one for each codec; renewed when the knowledge base has changed
+view --a sample of each label--> LabelPosterior, one for all codecs that have the same categories; renewed when the
+knowledge base has changed
 
 e_hat --200 nearest items--> candidates --log p(label | y) and distance--> best first
 """
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from time import monotonic
 from typing import Final
 
@@ -15,7 +17,7 @@ from receiver.decision import Ballot, ballot_of, cosines_of
 from receiver.knowledge_base.view import View
 from shared.codecs import Codec, Decoded
 from shared.codecs.embedding.posterior import LabelPosterior
-from shared.types import Floats, Ints, Positions
+from shared.types import Embeddings, Floats, Ints, Positions
 
 CANDIDATES: Final = 200
 """Nearest items that are ranked; the estimate lies among the items of its category, so one of these wins."""
@@ -35,11 +37,33 @@ class _Known:
     made_at: float
 
 
+@dataclass(frozen=True)
+class _Sample:
+    """Items of each label. version: of the view. made: posteriors, by the digest of what the categories are."""
+
+    version: int
+    embeddings: Embeddings
+    labels: Ints
+    made: dict[bytes, LabelPosterior]
+
+    def posterior(self, codec: Codec) -> LabelPosterior | None:
+        """That of a codec with categories; None without items."""
+        if not len(self.labels):
+            return None
+        log_categories = codec.categories(self.embeddings)
+        assert log_categories is not None
+        digest = blake2b(np.ascontiguousarray(log_categories).data).digest()
+        if digest not in self.made:
+            self.made[digest] = LabelPosterior(log_categories, self.embeddings, self.labels)
+        return self.made[digest]
+
+
 class LabelPosteriors:
     """The label posterior of each codec with categories; two threads that ask at once both make it."""
 
     def __init__(self) -> None:
         self._known: dict[str, _Known] = {}
+        self._sample: _Sample | None = None
 
     def of(self, codec: Codec, view: View) -> LabelPosterior | None:
         """That of a codec with this view; None for a codec without categories, or a view without items."""
@@ -48,9 +72,16 @@ class LabelPosteriors:
         known = self._known.get(codec.fingerprint)
         if known is None or _stale(known, view):
             known = self._known[codec.fingerprint] = _Known(
-                _make(codec, view), view.head.version, view.labels, view.labels_in_use, monotonic()
+                self._of(view).posterior(codec), view.head.version, view.labels, view.labels_in_use, monotonic()
             )
         return known.posterior
+
+    def _of(self, view: View) -> _Sample:
+        """The sample of a view, the last one where that has not changed."""
+        sample = self._sample
+        if sample is None or sample.version != view.head.version:
+            sample = self._sample = _sample(view)
+        return sample
 
 
 def rank_by_posterior(
@@ -78,14 +109,15 @@ def _stale(known: _Known, view: View) -> bool:
     return monotonic() - known.made_at > _REFRESH_SECONDS
 
 
-def _make(codec: Codec, view: View) -> LabelPosterior | None:
-    sample = _sample(view)
-    embeddings = view.embeddings_of(sample)
+def _sample(view: View) -> _Sample:
+    """The first items of each label."""
+    positions = _first_of_labels(view)
+    embeddings = view.embeddings_of(positions)
     present = ~np.isnan(embeddings[:, 0])  # the others were removed after this view
-    return LabelPosterior(codec, embeddings[present], view.labels_of(sample[present])) if present.any() else None
+    return _Sample(view.head.version, embeddings[present], view.labels_of(positions[present]), {})
 
 
-def _sample(view: View) -> Ints:
+def _first_of_labels(view: View) -> Ints:
     """Positions of the first items of each label."""
     positions = np.flatnonzero(view.live)
     codes = view.labels_of(positions)

@@ -240,7 +240,7 @@ class FusedScheme(CodecScheme):
                 f"codec {receiver.name} has no categories to fuse: decision = 'nearest' or 'vote' fits it"
             )
         self._items, self._labels = items, labels
-        self._fusion = LabelPosterior(receiver, items, labels)
+        self._fusion = LabelPosterior(receiver.categories(items), items, labels)
         super().__init__(sender, receiver.with_prior(self._fusion.log_prior))
 
     def _found(self, decoded: Decoded, equalized: Equalized) -> Ints:

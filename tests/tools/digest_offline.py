@@ -94,7 +94,9 @@ def embeddings(folder: Path) -> Found:
     pictures = test_set(folder)
     e, channels = pictures.queries.embeddings[QUERIES], mixed_channels(100, seed=3)
     nested = codec_class("nested").load(64, "cpu")
-    fusion = LabelPosterior(nested, pictures.items.embeddings, pictures.item_labels)
+    fusion = LabelPosterior(
+        nested.categories(pictures.items.embeddings), pictures.items.embeddings, pictures.item_labels
+    )
     mixed, first = channel_chain(ChannelSettings()), channel_chain(ChannelSettings(**channels[0]))
     found = {
         "nested": transmit_embeddings(e, nested, mixed, 7, overrides=channels, fusion=fusion),

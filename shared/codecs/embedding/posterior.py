@@ -25,7 +25,7 @@ from typing import Final
 
 import numpy as np
 
-from shared.codecs.base.contract import Codec, Decoded, LogProbabilities
+from shared.codecs.base.contract import Decoded, LogProbabilities
 from shared.types import Bools, Embeddings, Floats, Ints
 
 _LEAST = 1e-4  # least probability of a category within a label: a few items do not rule one out
@@ -38,14 +38,13 @@ _NONE = 0.1  # prior of a picture that none of the labels fits
 class LabelPosterior:
     """Posterior of a knowledge base's labels and items under one codec."""
 
-    def __init__(self, codec: Codec, embeddings: Embeddings, labels: Ints) -> None:
-        """Classify all items with the codec.
+    def __init__(self, log_categories: LogProbabilities | None, embeddings: Embeddings, labels: Ints) -> None:
+        """log_categories: [N, C], `Codec.categories` of the items, of a codec that has some.
 
-        codec: one with categories. embeddings: [N, D], float32, unit length, of all items or of some of each label.
-        labels: [N], a number for each label, 0 or more; not all of them need have items.
+        embeddings: [N, D], float32, unit length, of all items or of some of each label. labels: [N], a number for each
+        label, 0 or more; not all of them need have items.
         """
-        log_categories = codec.categories(embeddings)
-        assert log_categories is not None, f"codec {codec.name} has no categories: rank by distance alone"
+        assert log_categories is not None, "the codec has no categories: rank by distance alone"
         self._embeddings, self._labels = embeddings, labels
         self._codes, places = np.unique(labels, return_inverse=True)
         means = _means_of_groups(np.exp(log_categories), places) + _LEAST
@@ -55,7 +54,7 @@ class LabelPosterior:
         self._given_none = lacking / lacking.sum()
         centres = _means_of_groups(embeddings, places)
         self._variance = max(float(np.mean(np.sum((embeddings - centres[places]) ** 2, axis=1))), _LEAST_SPREAD)
-        self.trust = self._best_trust(codec)
+        self.trust = self._best_trust(log_categories)
 
     @property
     def log_prior(self) -> LogProbabilities:
@@ -96,20 +95,19 @@ class LabelPosterior:
         scores: Floats = products / np.float32(self._variance)
         return scores if self.trust == 0 else scores + self.trust * log_label  # 0 times minus infinity is no number
 
-    def _best_trust(self, codec: Codec) -> float:
+    def _best_trust(self, log_categories: LogProbabilities) -> float:
         """The trust that names the labels of some items best, each found among the others from its own embedding."""
         places = np.searchsorted(self._codes, self._labels)
         counts = np.bincount(places)
         if len(counts) == 1 or counts.max() == 1:  # nothing to tell apart, or nothing to leave out one of
             return 1.0 if len(counts) == 1 else 0.0
         chosen = np.random.default_rng(0).permutation(len(self._labels))[:_JUDGES]
-        log_categories = codec.categories(self._embeddings[chosen])
-        assert log_categories is not None
         products = self._embeddings[chosen] @ self._embeddings.T / np.float32(self._variance)
         products[np.arange(len(chosen)), chosen] = -np.inf
         own = (np.arange(len(chosen)), places[chosen])
-        likelihood = np.exp(log_categories) / self._prior @ self._given_label.T
-        likelihood[own] = self._without(np.exp(log_categories), places[chosen], counts[places[chosen], None])
+        categories = np.exp(log_categories[chosen])
+        likelihood = categories / self._prior @ self._given_label.T
+        likelihood[own] = self._without(categories, places[chosen], counts[places[chosen], None])
         log_labels = np.log(likelihood)[:, places]
         right = [
             self._labels[(products + trust * log_labels).argmax(axis=1)] == self._labels[chosen] for trust in TRUSTS
