@@ -40,6 +40,7 @@ def scenes() -> list[Scene]:
 
 _CODECS = ["uo-isc", "klt-relevance", "klt"]
 _FADINGS = ["none", "rayleigh"]
+_ON_AIR = "send the question too, in front of the picture, for a receiver where nobody asks"
 
 
 class AskTab:
@@ -65,6 +66,7 @@ class AskTab:
                 )
                 repeats = ui.number("retransmissions", value=0, min=0, max=RETRANSMISSIONS, precision=0)
                 self._repeats = tagged(repeats.classes("w-32"), "ask-repeats")
+                self._on_air = tagged(ui.switch("question over the air"), "ask-on-air").tooltip(_ON_AIR)
                 self._button = tagged(ui.button("Ask", icon="help", on_click=self._ask), "ask")
             self._error = ErrorLine("ask-error")
         self._answer = tagged(ui.row().classes("w-full gap-4"), "asked")
@@ -116,6 +118,7 @@ class AskTab:
             "design_snr_db": snr_db,
             "fading": self._fading.value,
             "retransmissions": int(self._repeats.value or 0),
+            "question_at_receiver": False if self._on_air.value else None,
             "timeout": 120.0,
         }
 
@@ -153,7 +156,8 @@ def _show(data: bytes, sent: bytes, delivery: Delivery) -> None:
         judged(tagged(ui.label(answer), "ask-answer"), right=asked.match).classes("font-bold")
         same = "the same" if asked.match else "not the same"
         ui.label(f"the transmitter, on the original: {asked.answer_on_original}; {same}")
-        ui.label(f"{asked.bits_in_words} in {asked.channel_uses}, cbr_total {delivery.cbr_total:.4f}")
+        cost = f"{asked.bits_in_words} in {asked.channel_uses}, cbr_total {delivery.cbr_total:.4f}"
+        tagged(ui.label(cost), "ask-cost")
         ui.label(f"PSNR {asked.psnr_db:.1f} dB, where the question is about {asked.psnr_db_region:.1f} dB")
         if delivery.item_id:
             ui.label(f"nearest item: {delivery.label} ({delivery.item_id})")

@@ -81,10 +81,10 @@ body.body--dark {
 }
 .nicegui-header { background: #0f2149 !important; }
 @layer theme { /* of two important rules that of the first layer holds */
-  :focus-visible, .q-field:has(:focus-visible) .q-field__control {
+  :focus-visible, .q-field:has(:focus-visible) .q-field__control, :has(> .no-outline:focus-visible) {
     outline: 3px solid #f59e0b !important; outline-offset: 1px !important;
   }
-  .q-field__control :focus-visible { outline: none !important; }
+  .q-field__control :focus-visible, .no-outline:focus-visible { outline: none !important; }
   .body--dark :is(.bg-primary, .bg-positive, .bg-negative, .q-uploader__header) { color: #0b1220 !important; }
 }
 .semlink-right { color: #117a49; } .body--dark .semlink-right { color: #4ade80; }

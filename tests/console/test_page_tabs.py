@@ -45,6 +45,15 @@ def test_a_question_in_a_fade_is_sent_again(page: Page) -> None:
         assert "nothing" not in answer
 
 
+def test_a_question_over_the_air_is_counted(page: Page) -> None:
+    page.open()
+    page.tab("Ask")
+    page.find("scene-0")
+    page.press(page.find("ask-on-air"))
+    assert page.ask().startswith("the receiver says: ")
+    assert "384 bits and 66 of the question" in page.find("ask-cost").text
+
+
 def test_a_question_that_cannot_be_asked_says_so_beside_it(page: Page) -> None:
     page.open()
     page.tab("Ask")
