@@ -118,7 +118,7 @@ class ChannelService(Service, rpc.ChannelServicer):
         lost = bool(cause_of_loss(relayed.fault, relayed.settings))
         report = report_of(relayed.transmission)
         # Whoever replays it may do so to a receiver that holds no configuration, so it is recorded with all that it is.
-        received = replace(relayed.received, framing="ideal", configuration=0, round=0)
+        received = replace(relayed.received, framing="ideal", configuration=0)
         self._recorder.put(RecordedBurst(received, relayed.burst.symbols, report, lost))
 
     async def Replay(self, request_iterator: AsyncIterator[pb.Burst], context: Context) -> AsyncIterator[pb.Reception]:

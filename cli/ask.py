@@ -15,7 +15,7 @@ from client.options import AskOptions
 from shared.errors import SemLinkError
 from shared.frame.burst import Csi, Framing
 from shared.frame.delivery import Delivery
-from shared.frame.question import QUESTION_LOST, Asked
+from shared.frame.question import Asked
 from shared.phy.conditions.settings import OF_THE_LINK
 from shared.printable import printable
 
@@ -127,7 +127,7 @@ def _shown_one(delivery: Delivery) -> Text:
     asked = delivery.asked
     assert asked is not None
     seconds = 1e3 * delivery.total_seconds
-    answered = printable(asked.answer or f"no answer: {QUESTION_LOST if asked.question_lost else delivery.reason}")
+    answered = printable(asked.answer or f"no answer: {delivery.reason}")
     return Text("\n").join(
         (
             Text.assemble(printable(asked.question), "  ", (answered, "bold")),
@@ -144,8 +144,8 @@ def _shown_one(delivery: Delivery) -> Text:
 
 
 def _nearest(delivery: Delivery) -> list[Text]:
-    """The item of the knowledge base that the rebuilt picture is closest to; nothing where none was searched."""
-    if not delivery.item_id:
+    """The item of the knowledge base that the rebuilt picture is closest to; nothing where none arrived."""
+    if not delivery.confidence:
         return []
     return [Text(f"nearest item: {printable(delivery.label)} ({printable(delivery.item_id)})")]
 

@@ -139,6 +139,7 @@ def untrusted(text: str) -> Text:
     return Text(printable(text))
 
 
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _signals: list[int] = []
 """Signals that came."""
 
@@ -152,31 +153,34 @@ def stop_on_signals() -> None:
     A signal that was ignored when the process started stays ignored: SIGHUP under nohup, SIGINT in the background of a
     script, as POSIX wants it.
     """
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in _ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
 
 
 @contextmanager
-def ended_by_signals(end: Callable[[], None]) -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM call `end`; a second one does what it did before.
+def signals_call() -> Iterator[list[Callable[[], None]]]:
+    """Let SIGINT, SIGTERM and SIGHUP call what is in the list, and do as before while it is empty.
 
     One that was ignored stays ignored.
     """
-    wanted = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN]
-    before: dict[int, Any] = {}
+    called: list[Callable[[], None]] = []
+    wanted = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+
+    def handle(number: int, _: object) -> None:
+        if not called:
+            restore()
+            signal.raise_signal(number)
+        for function in called:
+            function()
 
     def restore() -> None:
-        while before:
-            signal.signal(*before.popitem())
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
-    def ended(*_: object) -> None:
-        restore()
-        end()
-
-    before |= {number: signal.signal(number, ended) for number in wanted}
+    before = {number: signal.signal(number, handle) for number in wanted}
     try:
-        yield
+        yield called
     finally:
         restore()
 

@@ -159,10 +159,14 @@ class Recording:
                 raise error_of(error, self._address) from error
 
     def stop(self) -> None:
-        """End the recording once all that has passed until now has come.
+        """End the recording once all that has passed until now has come; called once more, at once.
 
         May be called from another thread or a signal handler.
         """
+        if self._ended.is_set():
+            self._left = True
+            self._call.cancel()
+            return
         self._ended.set()
         timer = Timer(_ENDING_SECONDS, self._give_up)
         timer.daemon = True

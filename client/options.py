@@ -90,6 +90,8 @@ def build_question(picture: Picture, question: str, options: AskOptions, request
     given = _given(options, AskOptions)
     bits, repeats = given.pop("bits", 0), given.pop("retransmissions", 0)
     known = given.pop("question_at_receiver", None)
+    if not isinstance(known, bool | None):
+        raise InvalidSetting(f"question_at_receiver = {known!r}: choose True or False, or leave it out")
     return _request(picture, given, request_id, Question(question, bits, _session(given), repeats, known))
 
 

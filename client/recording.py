@@ -37,6 +37,8 @@ _RECEIVED_TEXT, _SENT_TEXT = "symbols as the receiver got them", "symbols as the
 _SAME = ("burst_id", "stream", "counter", "pilot_pattern", "csi", "top_k", "session", "offset_symbols")
 _BURST: Final = {name: name for name in _SAME} | {"pilots": "pilot_symbols", "wanted_certainty": "required_posterior"}
 """Names in the file, and fields of a burst."""
+_RARE: Final = ("round", "attempt", "header_symbols", "question_symbols", "question")
+"""Fields of a burst that are in the file where they have a value."""
 _REPORT: Final = ("snr_db_achieved", "signal_power", "noise_power", "seconds", "papr_db")
 
 
@@ -137,6 +139,7 @@ def _annotation(recorded: RecordedBurst, start: int) -> dict[str, Any]:
     burst, report, genie = recorded.burst, recorded.report, recorded.burst.genie
     own = {
         **{name: getattr(burst, field) for name, field in _BURST.items()},
+        **{name: value for name in _RARE if (value := getattr(burst, name))},
         **asdict(burst.codec),
         "grid": None if burst.grid is None else list(burst.grid),
         "genie": None if genie is None else {"gain": _pairs(genie.gain), "n0": genie.n0},
@@ -161,6 +164,7 @@ def _recorded(annotation: dict[str, Any], received: Complex, sent: Complex | Non
     genie, grid = found.get("genie"), found.get("grid")
     burst = Burst(
         **{field: found[name] for name, field in _BURST.items()},
+        **{name: found[name] for name in _RARE if name in found},
         codec=CodecSpec(**{field.name: found[field.name] for field in fields(CodecSpec)}),
         symbols=received[start : start + count],
         genie=None if genie is None else Genie(_symbols(genie["gain"]), float(genie["n0"])),

@@ -15,7 +15,7 @@ from console.parts import ErrorLine, judged, labelled, picture, show_picture, ta
 from shared.codecs.base.picture import dim_unsent, fit_picture
 from shared.datasets.decoding import decode_picture, encode_png
 from shared.datasets.scenes import draw_scenes, questions_about
-from shared.frame.question import QUESTION_LOST, RETRANSMISSIONS
+from shared.frame.question import RETRANSMISSIONS
 
 _SCENES: Final = 8
 _SPLIT: Final = "seen"
@@ -151,14 +151,15 @@ def _show(data: bytes, sent: bytes, delivery: Delivery) -> None:
                 tagged(picture(shown, heading, "w-48 h-48 object-cover rounded"), name)
     with ui.card().classes("third"):
         ui.label(asked.question).classes("text-lg")
-        said = asked.answer or (QUESTION_LOST if asked.question_lost else "nothing")
-        answer = f"the receiver says: {said} (probability {asked.probability:.2f})"
+        answer = f"the receiver says: {asked.answer} (probability {asked.probability:.2f})"
+        if not asked.answer:
+            answer = f"the receiver says nothing: {delivery.reason}"
         judged(tagged(ui.label(answer), "ask-answer"), right=asked.match).classes("font-bold")
         same = "the same" if asked.match else "not the same"
         ui.label(f"the transmitter, on the original: {asked.answer_on_original}; {same}")
         cost = f"{asked.bits_in_words} in {asked.channel_uses}, cbr_total {delivery.cbr_total:.4f}"
         tagged(ui.label(cost), "ask-cost")
         ui.label(f"PSNR {asked.psnr_db:.1f} dB, where the question is about {asked.psnr_db_region:.1f} dB")
-        if delivery.item_id:
+        if delivery.confidence:
             ui.label(f"nearest item: {delivery.label} ({delivery.item_id})")
         ui.label(f"{1e3 * delivery.total_seconds:.1f} ms · burst {delivery.burst_id}").classes("text-sm opacity-70")

@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from shared.codecs.base.picture import FURTHER_LOST
 from shared.types import Doubles, Floats, Ints
 
 VOTERS: Final = 20
@@ -103,10 +104,16 @@ def answer_first(ballot: Ballot, positions: Ints, squared: Floats, most: int) ->
     return np.take_along_axis(positions, order, axis=1), np.take_along_axis(squared, order, axis=1)
 
 
-def decide(confidence: float, threshold: float, missing: str = "") -> Decision:
-    """Accept an answer whose confidence reaches the threshold. missing: why no picture arrived; empty if one did."""
+def decide(confidence: float, threshold: float, missing: str = "", lost: str = "") -> Decision:
+    """Accept an answer whose confidence reaches the threshold.
+
+    missing: why no picture arrived; empty if one did. lost: what else did not arrive
+    """
     if missing:
-        return Decision(0.0, False, f"{missing}: a grey one was looked up")
+        said = missing if missing == FURTHER_LOST else f"{missing}: a grey one was looked up"
+        return Decision(0.0, False, "; ".join(filter(None, (said, lost))))
+    if lost:
+        return Decision(confidence, False, lost)
     if confidence >= threshold:
         return Decision(confidence, accepted=True, reason="")
     return Decision(confidence, False, f"confidence {confidence:.2f} is below {threshold:.2f}")

@@ -36,7 +36,7 @@ from shared.codecs import AnyCodec, Codec, CodecShelf, Decoded, QueryCodec
 from shared.codecs.embedding.posterior import LabelPosterior
 from shared.errors import InvalidInput, Mismatch, SemLinkError
 from shared.frame.burst import Burst
-from shared.frame.question import Rebuilt
+from shared.frame.question import QUESTION_LOST, Rebuilt
 from shared.frame.question_field import decode_questions
 from shared.frame.reception import Hit, Reception, Trace
 from shared.ledger import Entry, Stage
@@ -207,7 +207,8 @@ class ReceivePipeline:
             work.answer = self._answer(work, top, float(confidence), entry, view=view)
 
     def _answer(self, work: _Work, top: Sequence[Hit], confidence: float, search: Entry, *, view: View) -> Reception:
-        decision = decide(confidence, self._settings.accept_confidence, work.missing)
+        lost = QUESTION_LOST if work.rebuilt is not None and work.rebuilt.question_lost else ""
+        decision = decide(confidence, self._settings.accept_confidence, work.missing, lost)
         return Reception(
             burst_id=work.burst.burst_id,
             top=tuple(top[: work.burst.top_k]),

@@ -175,7 +175,7 @@ def _check(request: SendRequest, session: Session) -> None:
     known = plan.question_symbols == 0
     if request.question.at_receiver not in (None, known):
         where = "known to the receiver" if known else "sent over the air"
-        raise InvalidInput(f"session {session.name} has its questions {where}: leave at_receiver out")
+        raise InvalidInput(f"session {session.name} has its questions {where}: leave question_at_receiver out")
     first = {
         "codec": codec.name, "csi": plan.csi, "framing": plan.framing, "pilot_symbols": plan.pilot_symbols,
         "pilot_pattern": plan.pilot_pattern,

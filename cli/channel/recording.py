@@ -3,11 +3,11 @@
 from itertools import islice
 from pathlib import Path
 from threading import Timer
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
-from cli.console import answer, ended_by_signals, err, error_json, out, plain_table
+from cli.console import answer, complain, err, error_json, out, plain_table, signals_call, status_of
 from cli.options import ChannelAt, Json
 from client.channel_control import ChannelControl, Recording, Replayed
 from client.connection import CHANNEL
@@ -15,6 +15,8 @@ from client.recording import RecordingWriter, read_recording
 from shared.errors import SemLinkError
 from shared.frame.channel_records import RecordedBurst
 
+_YEAR: Final = 366 * 86400.0
+"""Seconds; a timer that is set much longer never runs."""
 Name = Annotated[Path, typer.Option("--out", metavar="NAME", help="Writes NAME.sigmf-data and NAME.sigmf-meta.")]
 
 
@@ -25,7 +27,9 @@ def record(
         bool, typer.Option("--sent", help="Record what was sent too, in NAME-sent; a replay of the physics needs it.")
     ] = False,
     count: Annotated[int | None, typer.Option(min=1, help="Stop after so many bursts.")] = None,
-    seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so many seconds; or Ctrl-C.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, max=_YEAR, help="Stop after so many seconds; or Ctrl-C.")
+    ] = None,
     channel: ChannelAt = CHANNEL,
     json: Json = False,
 ) -> None:
@@ -37,20 +41,25 @@ def record(
     - `semlink channel record --out out/hundred --count 100 --sent`
     """
     with (
+        signals_call() as called,
         ChannelControl(channel) as control,
         RecordingWriter(name, sent=sent) as writer,
         control.record(sent) as recording,
-        ended_by_signals(recording.stop),
     ):
+        called.append(recording.stop)
         err.print("recording; Ctrl-C ends it", style="dim")
-        _write(recording, writer, count, seconds)
+        failure = _write(recording, writer, count, seconds)
     document = {"bursts": writer.bursts, "lost": writer.lost, "symbols": writer.symbols, "files": writer.files}
     written = f"{writer.bursts} bursts, {writer.lost} of them lost, in {', '.join(writer.files)}"
     answer(json, document, lambda: out.print(written if writer.bursts else "no burst passed; nothing was written"))
+    if failure is not None:
+        raise failure
 
 
-def _write(recording: Recording, writer: RecordingWriter, count: int | None, seconds: float | None) -> None:
-    """Write bursts until the count, the seconds, Ctrl-C, or the end of the channel."""
+def _write(
+    recording: Recording, writer: RecordingWriter, count: int | None, seconds: float | None
+) -> SemLinkError | None:
+    """Write bursts until the count, the seconds, Ctrl-C, or the end of the channel; why it ended otherwise."""
     timer = Timer(seconds or 0, recording.stop)
     timer.daemon = True
     if seconds is not None:
@@ -58,8 +67,11 @@ def _write(recording: Recording, writer: RecordingWriter, count: int | None, sec
     try:
         for recorded in islice(recording, count):
             writer.add(recorded)
+    except SemLinkError as error:
+        return error
     finally:
         timer.cancel()
+    return None
 
 
 def replay(
@@ -80,6 +92,10 @@ def replay(
         answers = sorted(control.replay([each.burst for each in recorded], timeout))
     rows = [_row(recorded[answered.position], answered) for answered in answers]
     answer(json, rows, lambda: _show(rows))
+    failures = [each.outcome for each in answers if isinstance(each.outcome, SemLinkError)]
+    if failures:
+        complain(f"semlink: {len(failures)} of {len(rows)} bursts were not answered", "red")
+        raise typer.Exit(min(map(status_of, failures)))
 
 
 def _show(rows: list[dict[str, Any]]) -> None:

@@ -1,6 +1,7 @@
 """Requests as bytes that come in: parsed, or refused; one after the other on a stream that may not idle."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
 from time import monotonic
 from typing import Any, Final
@@ -27,21 +28,26 @@ class Refused:
 class Requests:
     """The requests of a stream, up to the first that cannot be read; that is `last`.
 
-    One timer watches a whole stream: a timeout around each wait would cost a burst more than reading it.
+    idle_seconds: after so long without a request it is closed; None for never. One timer watches a whole stream: a
+    timeout around each wait would cost a burst more than reading it.
     """
 
-    def __init__(self, requests: AsyncIterator[Any], by: Caller, idle_seconds: float) -> None:
+    def __init__(self, requests: AsyncIterator[Any], by: Caller, idle_seconds: float | None) -> None:
         self._requests = requests
-        self._by, self._idle_seconds = by, idle_seconds
+        self._by, self._idle_seconds = by, math.inf if idle_seconds is None else idle_seconds
         self.last: Any = None
         self.count = 0
         self._waits: asyncio.Task[Any] | None = None  # for a request
         self._since, self._idle = monotonic(), False
-        self._timer = asyncio.get_running_loop().call_later(idle_seconds, self._look)
+        self._timer = None if idle_seconds is None else self._later(idle_seconds)
 
     def close(self) -> None:
         """End the timer."""
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _later(self, seconds: float) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(seconds, self._look)
 
     def _look(self) -> None:
         """Cancel a wait that has lasted too long; else look again when it might have."""
@@ -49,8 +55,7 @@ class Requests:
         if self._waits is not None and left <= 0:
             self._idle = self._waits.cancel()
         else:
-            later = self._idle_seconds if self._waits is None else left
-            self._timer = asyncio.get_running_loop().call_later(later, self._look)
+            self._timer = self._later(self._idle_seconds if self._waits is None else left)
 
     def __aiter__(self) -> "Requests":
         return self

@@ -132,7 +132,8 @@ class ReadsRequests(grpc.aio.ServerInterceptor):
         async def answers(request: Any, context: Context) -> AsyncIterator[Any]:
             origin = self._begin(by, context)
             streamed = hasattr(request, "__aiter__")
-            given = Requests(request, by, self._idle_seconds) if streamed else request
+            idle_seconds = None if by.rule.waits else self._idle_seconds
+            given = Requests(request, by, idle_seconds) if streamed else request
             self._record(by, origin, "BEGUN", **self._about(by, request))
             status = "CANCELLED"
             try:

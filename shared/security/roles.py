@@ -14,10 +14,15 @@ ROLES: Final[tuple[Role, ...]] = get_args(Role)
 
 
 class Rule(NamedTuple):
-    """What a method asks for. roles: any of them will do. changes: the call leaves a line of audit."""
+    """What a method asks for.
+
+    roles: any of them will do. changes: the call leaves a line of audit. waits: its stream of requests may bring none
+    for as long as it likes.
+    """
 
     roles: tuple[Role, ...]
     changes: bool = False
+    waits: bool = False
 
 
 _ANY: Final = Rule(ROLES)
@@ -34,7 +39,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "/semlink.v1.Channel/GetChannel": _LOOK,
     "/semlink.v1.Channel/GetSchedule": _LOOK,
     "/semlink.v1.Channel/ListPresets": _LOOK,
-    "/semlink.v1.Channel/RecordChannel": _OPERATE,  # what others send is in it
+    "/semlink.v1.Channel/RecordChannel": _OPERATE._replace(waits=True),  # what others send is in it
     "/semlink.v1.Channel/Relay": _SEND,
     "/semlink.v1.Channel/Replay": _OPERATE,
     "/semlink.v1.Channel/ResetChannel": _OPERATE,

@@ -53,6 +53,13 @@ def write(name: Path, bursts: list[RecordedBurst], *, sent: bool) -> RecordingWr
     return writer
 
 
+def test_what_few_bursts_have_is_read_back_too(tmp_path: Path) -> None:
+    fields = {"session": 7, "round": 2, "attempt": 3, "header_symbols": 8, "question_symbols": 4, "question": "what?"}
+    write(tmp_path / "one", [recorded(1, {}, **fields)], sent=False)
+    (found,) = read_recording(tmp_path / "one")
+    assert {name: getattr(found.burst, name) for name in fields} == fields
+
+
 @pytest.mark.parametrize("sent", [True, False])
 def test_what_is_written_is_read_back_bit_for_bit(tmp_path: Path, bursts: list[RecordedBurst], sent: bool) -> None:
     writer = write(tmp_path / "evening", bursts, sent=sent)

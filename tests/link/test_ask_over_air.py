@@ -1,12 +1,14 @@
 """Questions that the receiver does not know: they are sent over the air in front of the picture, coded and counted."""
 
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
-from client import Delivery, SemLink
+from client import ChannelControl, Delivery, SemLink
+from client.recording import RecordingWriter, read_recording
 from lab.simulate.link import OfflineLink
 from local.supervisor import LocalLink
 from receiver.knowledge_base import KnowledgeBase
@@ -16,10 +18,11 @@ from shared.clip import embed_pictures, load_clip
 from shared.codecs import CodecShelf
 from shared.datasets.decoding import encode_png
 from shared.datasets.scenes import draw_scenes, questions_about
-from shared.errors import InvalidInput, SemLinkError
+from shared.errors import InvalidInput, InvalidSetting, SemLinkError
 from shared.frame.delivery import SendRequest
 from shared.frame.question import Question
 from shared.frame.question_field import SENT_BITS, question_symbols
+from shared.frame.reception import Reception
 from shared.phy import ChannelSettings
 from tests.tools.asked import outcome
 from tests.tools.cli import invoke, printed
@@ -54,6 +57,19 @@ def test_a_question_that_is_lost_leaves_a_picture_without_an_answer(client: SemL
     assert (asked.answer, asked.question_lost, asked.match) == ("", True, False)
     assert asked.picture
     assert found.item_id
+    assert (found.accepted, found.reason) == (False, "the question was lost on the air")
+
+
+def test_picture_and_question_that_are_lost_are_both_named(client: SemLink) -> None:
+    found = client.ask(PICTURE, TEXTS[0], question_at_receiver=False, snr_db=-15, design_snr_db=10)
+    assert not found.accepted
+    for said in ("the picture was lost on the air: a grey one was looked up", "the question was lost on the air"):
+        assert said in found.reason
+
+
+def test_what_is_neither_yes_nor_no_is_refused_by_name(client: SemLink) -> None:
+    with pytest.raises(InvalidSetting, match="question_at_receiver = 'yes': choose True or False"):
+        client.ask(PICTURE, TEXTS[0], question_at_receiver=cast(bool, "yes"), **GOOD)
 
 
 def test_a_lost_question_is_sent_again(client: SemLink) -> None:
@@ -84,6 +100,34 @@ def test_each_question_of_a_session_travels(client: SemLink) -> None:
         client.ask(PICTURE, TEXTS[2], follow=second, question_at_receiver=True, **GOOD)
 
 
+@pytest.mark.parametrize("framing", ["implicit", "explicit"])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_recorded_session_is_replayed(
+    client: SemLink, link: LocalLink, tmp_path: Path, framing: Any, known: bool
+) -> None:
+    """From a file: of the second question the receiver needs what came with the first, and of both the questions."""
+    with (
+        ChannelControl(link.channel) as control,
+        RecordingWriter(tmp_path / "session") as writer,
+        control.record() as recording,
+    ):
+        first = client.ask(PICTURE, TEXTS[0], question_at_receiver=known, framing=framing, **GOOD)
+        second = client.ask(PICTURE, TEXTS[1], follow=first, **GOOD)
+        recording.stop()
+        for recorded in recording:
+            writer.add(recorded)
+    bursts = [each.burst for each in read_recording(tmp_path / "session")]
+    assert [burst.round for burst in bursts] == [0, 1]
+    with ChannelControl(link.channel) as control:
+        answers = {answer.position: answer.outcome for answer in control.replay(bursts)}
+    for position, live in enumerate((first, second)):
+        again = answers[position]
+        assert isinstance(again, Reception), again
+        assert again.rebuilt is not None
+        assert (again.rebuilt.answer, again.rebuilt.picture) == (outcome(live).answer, outcome(live).picture)
+        assert again.top[0].item_id == live.item_id
+
+
 def test_off_line_and_live_are_the_same(client: SemLink, link: LocalLink) -> None:
     options: dict[str, Any] = {"counter": 60, "design_snr_db": 4.0, "trace": True, "codec": "klt-relevance"}
     channel: dict[str, Any] = {"snr_db": 4.0, "seed": 1}
@@ -109,7 +153,7 @@ def test_a_question_before_a_codec_that_takes_none_is_refused(client: SemLink) -
         client.ask(PICTURE, TEXTS[0], codec="nested", question_at_receiver=False)
 
 
-def test_the_command_tells_the_bits_of_the_question(link: LocalLink, tmp_path) -> None:
+def test_the_command_tells_the_bits_of_the_question(link: LocalLink, tmp_path: Path) -> None:
     file = tmp_path / "scene.png"
     file.write_bytes(PICTURE)
     flags = ("--question-over-air", "--snr-db", "10", "--transmitter", link.transmitter)

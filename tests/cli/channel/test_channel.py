@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import get_type_hints
 
@@ -13,6 +15,7 @@ import pytest
 import sigmf
 
 from client import ChannelControl, ChannelOptions, SemLink
+from client.recording import RecordingWriter
 from local.supervisor import LocalLink
 from shared.phy import ChannelSettings
 from shared.phy.conditions.presets import PRESETS
@@ -138,9 +141,9 @@ def test_record_and_replay(channel: str, link: LocalLink, tmp_path: Path, drawn_
     assert "nearest item" in shown.output
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_recording_is_ended_by_a_signal_and_written_whole(
-    channel: str, link: LocalLink, tmp_path: Path, drawn_pngs, number: signal.Signals
+@pytest.mark.parametrize("numbers", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGHUP], [signal.SIGINT] * 9])
+def test_a_recording_is_ended_by_signals_and_written_whole(
+    channel: str, link: LocalLink, tmp_path: Path, drawn_pngs, numbers: list[signal.Signals]
 ) -> None:
     name = tmp_path / "evening"
     command = [sys.executable, "-m", "cli.app", "channel", "record", "--out", str(name), "--channel", channel]
@@ -153,13 +156,33 @@ def test_a_recording_is_ended_by_a_signal_and_written_whole(
             with SemLink(link.transmitter, timeout=60) as client:
                 for _, data in drawn_pngs[:3]:
                     client.send(data)
-            recorder.send_signal(number)
+            for number in numbers:
+                recorder.send_signal(number)
+                time.sleep(0.01)  # while the last one is at work
             output, errors = recorder.communicate()
         finally:
             watchdog.cancel()
-    assert recorder.returncode == 0, errors
-    assert "3 bursts, 0 of them lost" in output
-    assert len(sigmf.fromfile(str(name) + ".sigmf-meta").get_annotations()) == 3
+    data, meta = (name.with_suffix(suffix) for suffix in (".sigmf-data", ".sigmf-meta"))
+    assert data.exists() == meta.exists()
+    if len(numbers) == 1:  # the second one ends it at once, and the last ones may come when all is written
+        assert recorder.returncode == 0, errors
+        assert "3 bursts, 0 of them lost" in output
+        assert len(sigmf.fromfile(str(meta)).get_annotations()) == 3
+
+
+def test_a_replay_without_all_answers_says_so(channel: str, link: LocalLink, tmp_path: Path, drawn_pngs) -> None:
+    """One burst as it was, and one of other parameters of its codec than this receiver has."""
+    with ChannelControl(channel) as control, control.record() as recording, SemLink(link.transmitter) as client:
+        client.send(drawn_pngs[0][1])
+        recording.stop()
+        (right,) = recording
+    wrong = replace(right, burst=replace(right.burst, codec=replace(right.burst.codec, fingerprint="0" * 16)))
+    with RecordingWriter(tmp_path / "two") as writer:
+        writer.add(right)
+        writer.add(wrong)
+    result = called("channel", "replay", tmp_path / "two", "--channel", channel)
+    assert result.returncode == 1
+    assert "1 of 2 bursts were not answered" in result.stderr
 
 
 def test_a_recording_that_is_not_there_exits_2(tmp_path: Path) -> None:

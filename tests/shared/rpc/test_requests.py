@@ -240,6 +240,16 @@ async def test_an_idle_stream_is_closed(tmp_path: Path) -> None:
         assert text.startswith("no request for 0.1 s")
 
 
+async def test_a_recording_may_wait_for_its_end(tmp_path: Path) -> None:
+    own = ProxySettings(receiver_address="127.0.0.1:1", grace_seconds=1, log_level="error", idle_seconds=0.1)
+    async with serving(ChannelService, own, tmp_path) as address, dialled(address) as channel:
+        call = channel.stream_stream("/semlink.v1.Channel/RecordChannel")()
+        await call.write(b"")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await call.read()
+
+
 async def test_streams_that_their_caller_drops_end_nothing_else(tmp_path: Path) -> None:
     """Their end is recorded when nothing is left of the call: asked for its peer then, gRPC crashed the process."""
     with process("channel_proxy", tmp_path, "--receiver-address", "127.0.0.1:1") as running:
