@@ -8,10 +8,10 @@ from pydantic_settings import SettingsConfigDict
 
 from shared.frame.burst import AcceptedFraming
 from shared.phy import EqualizerName
-from shared.runtime.config import ServerSettings
+from shared.runtime.config import ModelSettings, ServerSettings
 
 
-class ReceiverSettings(ServerSettings):
+class ReceiverSettings(ServerSettings, ModelSettings):
     """Flags of `python -m receiver`, or environment variables SEMLINK_RECEIVER_*."""
 
     model_config = SettingsConfigDict(env_prefix="SEMLINK_RECEIVER_")
@@ -33,24 +33,11 @@ class ReceiverSettings(ServerSettings):
     clip: str | None = Field(
         None, description="CLIP model; default: the knowledge base's, and clip-tiny to build one with"
     )
-    weights: str | None = Field(None, description="its weights: a file or a tag such as openai")
-    weights_dir: Path | None = Field(
-        None, description="folder with weights of codecs that go before the shipped ones; or SEMLINK_WEIGHTS_DIR"
-    )
-    bundle: Path | None = Field(
-        None,
-        description="folder that `semlink export` made, in place of clip and weights: CLIP and codecs run from it "
-        "without torch",
-    )
-    download: bool = Field(False, description="fetch weights that are not in the cache")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where codecs and index run")
     clip_engine: Literal["auto", "torch", "openvino"] = Field(
         "auto", description="what runs CLIP's image tower; auto: the faster, found by measuring when it is needed"
     )
     engine_uri: str | None = Field(None, description="of engine milvus: FILE.db for Milvus Lite, or http://HOST:19530")
-    own_codec: tuple[str, ...] = Field(
-        (), description="a codec in a file that this service may run, FILE.py:Class; give it several times for several"
-    )
     threads: int = Field(
         1, ge=1, le=1024, description="torch threads; decoding is little work, more threads only compete for the cores"
     )

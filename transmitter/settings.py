@@ -1,6 +1,5 @@
 """Settings of the transmitter."""
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -9,10 +8,10 @@ from pydantic_settings import SettingsConfigDict
 from shared.codecs.base.contract import DEFAULT_DESIGN_SNR_DB, DesignFading
 from shared.frame.burst import Csi, Framing
 from shared.phy import PilotPattern
-from shared.runtime.config import CallingSettings
+from shared.runtime.config import CallingSettings, ModelSettings
 
 
-class TransmitterSettings(CallingSettings):
+class TransmitterSettings(CallingSettings, ModelSettings):
     """Flags of `python -m transmitter`, or environment variables SEMLINK_TRANSMITTER_*."""
 
     model_config = SettingsConfigDict(env_prefix="SEMLINK_TRANSMITTER_")
@@ -20,16 +19,6 @@ class TransmitterSettings(CallingSettings):
     port: int = Field(50051, ge=0, le=65535, description="port to listen on; 0 lets the system choose")
     channel_address: str = Field("127.0.0.1:50052", description="HOST:PORT of the channel proxy")
     clip: str = Field("clip-tiny", description="CLIP model: clip-tiny, clip-scenes or any name that open_clip knows")
-    weights: str | None = Field(None, description="its weights: a file or a tag such as openai")
-    weights_dir: Path | None = Field(
-        None, description="folder with weights of codecs that go before the shipped ones; or SEMLINK_WEIGHTS_DIR"
-    )
-    bundle: Path | None = Field(
-        None,
-        description="folder that `semlink export` made, in place of clip and weights: CLIP and codecs run from it "
-        "without torch",
-    )
-    download: bool = Field(False, description="fetch weights that are not in the cache")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where CLIP and codecs run")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="arithmetic of CLIP; auto: the faster"
@@ -42,9 +31,6 @@ class TransmitterSettings(CallingSettings):
     )
     codec: str = Field("nested", description="codec of requests that name none")
     k: int | None = Field(None, description="its length; default: the codec's own default")
-    own_codec: tuple[str, ...] = Field(
-        (), description="a codec in a file that this service may run, FILE.py:Class; give it several times for several"
-    )
     csi: Csi = Field("pilot", description="what the receiver knows of the channel; perfect is a genie")
     pilot_symbols: int = Field(8, ge=2, le=1024, description="pilots of a burst with csi pilot")
     pilot_pattern: PilotPattern = Field(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDict
 
 from shared.errors import InvalidInput, InvalidSetting
@@ -88,6 +88,24 @@ class CallingSettings(ServerSettings):
         None, description="token that this service shows the next; in the environment, since all see flags"
     )
     token_file: Path | None = Field(None, description="file that holds it")
+
+
+class ModelSettings(BaseModel):
+    """What a service that runs CLIP and codecs can be told beside."""
+
+    weights: str | None = Field(None, description="weights of the CLIP model: a file or a tag such as openai")
+    weights_dir: Path | None = Field(
+        None, description="folder with weights of codecs that go before the shipped ones; or SEMLINK_WEIGHTS_DIR"
+    )
+    bundle: Path | None = Field(
+        None,
+        description="folder that `semlink export` made, in place of clip and weights: CLIP and codecs run from it "
+        "without torch",
+    )
+    download: bool = Field(False, description="fetch weights that are not in the cache")
+    own_codec: tuple[str, ...] = Field(
+        (), description="a codec in a file that this service may run, FILE.py:Class; give it several times for several"
+    )
 
 
 Settings = TypeVar("Settings", bound=BaseSettings)
