@@ -82,7 +82,7 @@ class ReceivePipeline:
     ) -> None:
         self._settings = settings
         self.deframer = Deframer(settings.framing)
-        self._shelf = shelf
+        self.shelf = shelf
         self._knowledge_base = knowledge_base
         self._embed_pictures = embed_pictures
         self._confidences = load_confidence(settings.kb)
@@ -96,7 +96,7 @@ class ReceivePipeline:
         """The codec of a burst. Raises Mismatch, NotFound or InvalidInput when this receiver cannot serve it."""
         check_csi(burst)
         self._knowledge_base.require_clip(burst.codec.clip_fingerprint)
-        codec = self._shelf.get(burst.codec.codec, burst.codec.k)
+        codec = self.shelf.get(burst.codec.codec, burst.codec.k)
         check_codec(codec, burst)
         return codec.with_mode(burst.codec.mode)
 

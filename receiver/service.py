@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
@@ -24,6 +24,7 @@ from receiver.settings import ReceiverSettings
 from receiver.startup import load_codecs, open_knowledge_base
 from shared.codecs import AnyCodec, is_slow
 from shared.device import device_type, use_threads
+from shared.errors import SemLinkError
 from shared.frame.burst import Burst, CodecSpec, LinkConfiguration
 from shared.frame.reception import Reception
 from shared.ledger import Entry, Stage
@@ -67,6 +68,7 @@ class ReceiverService(Service, rpc.ReceiverServicer):
         self._streams = StreamAnswerer(settings.max_in_flight)
         self._knowledge_service = KnowledgeBaseService(knowledge_base, embedder)
         self._warming = Warming()
+        self._getting_ready: set[asyncio.Task[None]] = set()
         self._answered = 0
         self._headers: Batcher[Burst, Burst] = Batcher(
             pipeline.deframer.read_many, settings.batch_size, settings.batch_wait_seconds, "headers"
@@ -140,6 +142,25 @@ class ReceiverService(Service, rpc.ReceiverServicer):
 
     async def _configure(self, configuration: LinkConfiguration, timeout_seconds: float) -> None:
         self._pipeline.deframer.hold(configuration)
+        task = asyncio.create_task(self._get_ready(configuration.codecs[-1]))
+        self._getting_ready.add(task)  # the loop alone would not keep it
+        task.add_done_callback(self._getting_ready.discard)
+
+    async def _get_ready(self, spec: CodecSpec) -> None:
+        """Load a codec and run what is slow at first, while its first picture is encoded."""
+        with suppress(SemLinkError):  # its first burst is told
+            await self._load(spec.codec)
+            await self._warm(self._pipeline.shelf.get(spec.codec, spec.k).with_mode(spec.mode))
+
+    async def _warm(self, codec: AnyCodec) -> None:
+        if is_slow(codec):  # CLIP too is slow at first
+            await self._warming.ready(codec.name, partial(self._pipeline.decode_once, codec))
+
+    async def _load(self, name: str) -> None:
+        """Import what a codec needs off the event loop, where it is the first of it."""
+        shelf = self._pipeline.shelf
+        if not shelf.holds(name):
+            await self._warming.ready(f"load {name}", partial(shelf.get, name))
 
     async def _received(self, heard: Burst) -> pb.Reception:
         start = perf_counter()
@@ -150,10 +171,10 @@ class ReceiverService(Service, rpc.ReceiverServicer):
             header = (Entry(Stage.HEADER, perf_counter() - start),)
         else:
             burst = self._pipeline.deframer.read(heard)
+        await self._load(burst.codec.codec)
         codec = self._pipeline.admit(burst)
         note(codec=codec.name, k=codec.k)
-        if is_slow(codec):  # CLIP too is slow at first
-            await self._warming.ready(codec.name, partial(self._pipeline.decode_once, codec))
+        await self._warm(codec)
         reception, queue_seconds = await self._decoder.submit((burst, codec), deadline)
         self._answered += 1
         ledger = (*header, Entry(Stage.RECEIVE_QUEUE, queue_seconds), *reception.ledger)

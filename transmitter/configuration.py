@@ -43,6 +43,11 @@ class Configurator:
                 self._acknowledged.pop(self._named.popitem(last=False)[1].version, None)
         return self._named[configuration]
 
+    def begin(self, configuration: LinkConfiguration) -> None:
+        """Send a configuration before its first burst, so that the receiver gets ready meanwhile."""
+        if configuration.version not in self._acknowledged:
+            self._acknowledged[configuration.version] = asyncio.create_task(_sent(self._configure, configuration))
+
     def hop(self, next_hop: NextHop, configuration: LinkConfiguration) -> NextHop:
         """The next hop for bursts of a configuration, which the receiver then holds."""
 

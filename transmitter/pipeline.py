@@ -72,6 +72,7 @@ class SendPipeline:
         """next_hop: takes bursts. configure: takes configurations, of which bursts name the version."""
         self._settings = settings
         self._clip = clip
+        self._shelf = shelf
         self.planner = Planner(settings, shelf, clip.fingerprint)
         self._next_hop = next_hop
         self._configurator = Configurator(configure)
@@ -125,11 +126,11 @@ class SendPipeline:
     async def _sent(self, request: SendRequest, deadline: Deadline, session: Session | None) -> Delivery:
         start = perf_counter()
         expected_db = self._operating_point_db if request.design_snr_db is None else request.design_snr_db
-        plan = session.plan if session else self.planner.plan(request, expected_db)
+        plan = session.plan if session else await self._planned(request, expected_db)
         codec = plan.codecs[-1]
         if request.embedding is not None:
             checked_embedding(request.embedding, codec, self._clip)  # before a codec that is slow at first
-        await self._warm(codec)
+        await self._warm(request, plan, expected_db)
         design_db = self.planner.design_db(codec, expected_db)
         prepared, encoded, queue_seconds = await self._encoded(request, codec, design_db, deadline, session)
         if encoded.asked is not None:
@@ -157,6 +158,13 @@ class SendPipeline:
             return delivery
         first = exchanges[-1].burst.session, sending.number, encoded.asked.original.digest, plan, sending.configuration
         return self._questions.settled(delivery, request.question, encoded.asked, exchanges, session or Session(*first))
+
+    async def _planned(self, request: SendRequest, snr_db: float) -> Plan:
+        """How a request is sent. What its codec needs is imported off the event loop, where it is the first of it."""
+        name = self.planner.codec_name(request)
+        if not self._shelf.holds(name):
+            await self._warming.ready(f"load {name}", partial(self._shelf.get, name))
+        return self.planner.plan(request, snr_db)
 
     def _sending(self, request: SendRequest, plan: Plan, snr_db: float, session: Session | None) -> "_Sending":
         """How a picture is sent, and by which configuration. snr_db: the average, expected."""
@@ -213,10 +221,15 @@ class SendPipeline:
         await self._prepare.stop()
         await self._encode.stop()
 
-    async def _warm(self, codec: AnyCodec) -> None:
-        """Run a codec that is slow at first once, beside the pictures of others."""
-        if not codec.quick:
-            await self._warming.ready(codec.name, partial(self._encoder.encode_once, codec))
+    async def _warm(self, request: SendRequest, plan: Plan, snr_db: float) -> None:
+        """Run a codec that is slow at first once, beside the pictures of others; the receiver, told of it, does too."""
+        codec = plan.codecs[-1]
+        if codec.quick or self._warming.done(codec.name):
+            return
+        mode = codec.mode(self.planner.design_db(codec, snr_db))
+        if (wanted := self.planner.configuration(request, plan, mode, snr_db)) is not None:
+            self._configurator.begin(self._configurator.named(wanted))
+        await self._warming.ready(codec.name, partial(self._encoder.encode_once, codec))
 
     def _learn(self, delivery: Delivery) -> None:
         """With feedback, the SNR that the receiver saw last becomes the operating point of what is sent next."""

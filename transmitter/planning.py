@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from shared.codecs import AnyCodec, CodecShelf, FollowingCodec, QueryCodec
 from shared.codecs.base.contract import outage_snr_db
+from shared.datasets.scenes.words import to_words
 from shared.errors import InvalidSetting, Mismatch, NotFound
 from shared.frame.burst import CodecSpec, Csi, Framing, LinkConfiguration
 from shared.frame.delivery import Harq, SendRequest
@@ -103,6 +104,13 @@ class Planner:
         """The codec of requests that name none."""
         return self._codec(self._settings.codec, self._settings.k)
 
+    def codec_name(self, request: SendRequest) -> str:
+        """Of the codec that a request takes. Raises InvalidInput for a question that no answerer knows."""
+        if request.question is None:
+            return self._settings.codec if request.codec is None else request.codec
+        to_words(request.question.text)
+        return request.codec or _ASK_CODEC
+
     def _codec(self, name: str, k: int | None) -> AnyCodec:
         return self._shelf.get(name, k).for_fading(self._settings.design_fading)
 
@@ -136,7 +144,7 @@ class Planner:
         if request.question is not None:
             return (self._codec_for_question(request, request.question, snr_db),)
         settings, harq = self._settings, request.harq
-        name = settings.codec if request.codec is None else request.codec
+        name = self.codec_name(request)
         if issubclass(self._shelf.kind(name), QueryCodec):
             raise InvalidSetting(f"codec {name} sends what a question is about: ask one, or choose another codec")
         if harq is None:
@@ -154,10 +162,7 @@ class Planner:
 
     def _codec_for_question(self, request: SendRequest, question: Question, snr_db: float) -> QueryCodec:
         """The codec of a request with a question, for the bits that it wants. Raises for a question without a sense."""
-        from shared.codecs.answerers import Answerer  # noqa: PLC0415 - loads torch
-
-        Answerer.read(question.text)
-        name, bits = request.codec or _ASK_CODEC, question.bits or ASKED_BITS
+        name, bits = self.codec_name(request), question.bits or ASKED_BITS
         kind = self._shelf.kind(name)
         if not issubclass(kind, QueryCodec):
             raise InvalidSetting(f"codec {name} takes no question: choose uo-isc or klt-relevance, or leave it out")

@@ -8,9 +8,14 @@ class Warming:
     """First uses by name. Others go on meanwhile; whoever needs the same waits for it."""
 
     def __init__(self) -> None:
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks: dict[str, asyncio.Task[object]] = {}
 
-    async def ready(self, name: str, first_use: Callable[[], None]) -> None:
+    def done(self, name: str) -> bool:
+        """Whether `ready` of this name has returned."""
+        task = self._tasks.get(name)
+        return task is not None and task.done() and not task.cancelled() and task.exception() is None
+
+    async def ready(self, name: str, first_use: Callable[[], object]) -> None:
         """Return when `first_use` has been run. Raises what it raised; then the next one who asks tries again."""
         if name not in self._tasks:
             self._tasks[name] = asyncio.create_task(asyncio.to_thread(first_use))

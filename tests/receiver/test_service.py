@@ -21,6 +21,7 @@ from shared.codecs.base.registry import PICTURE_CODECS
 from shared.errors import Expired, InvalidInput, Mismatch, NotFound
 from shared.frame.burst import Burst, CodecSpec, Genie
 from shared.observe.metrics import BATCH_ITEMS
+from tests.tools.loading import threads_that_load
 from tests.tools.receiver import CLIP, genie, sent, spec
 from tests.tools.rpc import dialled, linked, make_burst, serving, status_of, to_receiver, until
 
@@ -269,3 +270,11 @@ async def test_without_a_knowledge_base_it_says_what_to_type(tmp_path: Path) -> 
     with pytest.raises(NotFound, match="semlink kb build"):
         async with ReceiverService.load(ReceiverSettings(kb=tmp_path / "none")):
             pass
+
+
+async def test_a_codec_of_questions_is_loaded_off_the_event_loop(receiver, monkeypatch) -> None:
+    threads = threads_that_load(monkeypatch)
+    with pytest.raises(Mismatch, match="klt"):
+        await receiver.exchange(make_burst(1, codec=CodecSpec("klt", 512, "0" * 16, CLIP)))
+    assert threads
+    assert threading.main_thread() not in threads[:1]

@@ -126,6 +126,7 @@ class CodecShelf:
         self.clip_fingerprint = clip_fingerprint
         self._own = _by_name(own)
         self._loaded: dict[tuple[str, int], AnyCodec | Mismatch | NotFound] = {}
+        self._held: set[str] = set()
 
     @property
     def names(self) -> list[str]:
@@ -145,9 +146,14 @@ class CodecShelf:
         if (name, length) not in self._loaded:
             self._loaded[name, length] = self._load(kind, length)
         found = self._loaded[name, length]
+        self._held.add(name)
         if isinstance(found, Exception):
             raise found
         return found
+
+    def holds(self, name: str) -> bool:
+        """Whether a codec of this name was asked for before; else `get` may have to import libraries, for seconds."""
+        return name in self._held
 
     def load_all(self) -> list[AnyCodec]:
         """Load every codec that fits this shelf's CLIP model and whose weights and libraries are there."""
