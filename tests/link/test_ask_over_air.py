@@ -116,10 +116,10 @@ def test_a_recorded_session_is_replayed(
         recording.stop()
         for recorded in recording:
             writer.add(recorded)
-    bursts = [each.burst for each in read_recording(tmp_path / "session")]
-    assert [burst.round for burst in bursts] == [0, 1]
+    # A burst is sent twice where this receiver was started after the transmitter had configured another one.
+    bursts = {each.burst.round: each.burst for each in read_recording(tmp_path / "session")}
     with ChannelControl(link.channel) as control:
-        answers = {answer.position: answer.outcome for answer in control.replay(bursts)}
+        answers = {answer.position: answer.outcome for answer in control.replay([bursts[0], bursts[1]])}
     for position, live in enumerate((first, second)):
         again = answers[position]
         assert isinstance(again, Reception), again

@@ -141,6 +141,15 @@ def test_record_and_replay(channel: str, link: LocalLink, tmp_path: Path, drawn_
     assert "nearest item" in shown.output
 
 
+@pytest.fixture
+def _not_ignored() -> Iterator[None]:
+    """What runs under nohup ignores SIGHUP, and so would its children."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("_not_ignored")
 @pytest.mark.parametrize("numbers", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGHUP], [signal.SIGINT] * 9])
 def test_a_recording_is_ended_by_signals_and_written_whole(
     channel: str, link: LocalLink, tmp_path: Path, drawn_pngs, numbers: list[signal.Signals]
