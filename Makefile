@@ -123,8 +123,9 @@ clean:  ## remove caches and build leftovers; .venv and out stay
 .PHONY: fuzz chaos soak
 SECONDS ?= 60
 SEED ?=
+INPUTS ?=
 fuzz: $(DEVELOPS)  ## change inputs of each group of parsers, and messages to the services, for SECONDS=60 each; GROUPS='files sockets'
-	@$(BIN)/python -m tests.fuzz $(SECONDS) $(GROUPS) $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS))
+	@$(BIN)/python -m tests.fuzz $(SECONDS) $(GROUPS) $(if $(SEED),--seed $(SEED)) $(if $(INPUTS),--runs $(INPUTS))
 
 MINUTES ?= 10
 chaos: $(DEVELOPS)  ## kill, stop, fill and reset a link under load for MINUTES=10, into out/chaos/report.md; the same SEED=1 does the same
