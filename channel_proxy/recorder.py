@@ -30,9 +30,13 @@ class Tape:
         self._bytes += _bytes(recorded)
         self._held.put_nowait(recorded)
         if self._overrun:
-            while not self._held.empty():
-                self._held.get_nowait()
+            self.drop()
             self.end()
+
+    def drop(self) -> None:
+        """Forget what nobody has read."""
+        while not self._held.empty():
+            self._held.get_nowait()
 
     def end(self) -> None:
         """Nothing more comes."""
@@ -67,6 +71,7 @@ class Recorder:
             yield tape
         finally:
             self._tapes.discard(tape)
+            tape.drop()  # what is left of the call may be long in the collector's way
 
     def put(self, recorded: RecordedBurst) -> None:
         """Record a burst."""

@@ -81,6 +81,13 @@ async def test_a_recording_without_sent_symbols_leaves_them_out(parts) -> None:
     assert recorded.sent is None
 
 
+async def test_a_tape_that_is_left_holds_nothing() -> None:
+    recorder = Recorder()
+    with recorder.tape() as tape:
+        recorder.put(RecordedBurst(make_burst(1), None, None, False))
+    assert tape._held.empty()
+
+
 async def test_nobody_records_nothing_is_kept(parts) -> None:
     link, _, service, control = parts
     recording = await in_thread(control.record)
