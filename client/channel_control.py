@@ -140,8 +140,7 @@ class Recording:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._left = True
-        self._call.cancel()
+        self._leave()
 
     def __iter__(self) -> Iterator[RecordedBurst]:
         """Bursts in the order in which they passed.
@@ -164,14 +163,18 @@ class Recording:
         May be called from another thread or a signal handler.
         """
         if self._ended.is_set():
-            self._left = True
-            self._call.cancel()
+            self._leave()
             return
         self._ended.set()
         timer = Timer(_ENDING_SECONDS, self._give_up)
         timer.daemon = True
         self._call.add_callback(timer.cancel)
         timer.start()
+
+    def _leave(self) -> None:
+        """End the call; what is still on its way is not wanted."""
+        self._left = True
+        self._call.cancel()
 
     def _give_up(self) -> None:
         self._late = self._call.is_active()

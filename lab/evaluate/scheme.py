@@ -235,12 +235,13 @@ class FusedScheme(CodecScheme):
 
     def __init__(self, sender: Codec, receiver: Codec, items: Embeddings, labels: Ints) -> None:
         """items, labels: see `Setting`. Raises InvalidSetting for a codec without categories."""
-        if receiver.categories(items[:1]) is None:
+        log_categories = receiver.categories(items)
+        if log_categories is None:
             raise InvalidSetting(
                 f"codec {receiver.name} has no categories to fuse: decision = 'nearest' or 'vote' fits it"
             )
         self._items, self._labels = items, labels
-        self._fusion = LabelPosterior(receiver.categories(items), items, labels)
+        self._fusion = LabelPosterior(log_categories, items, labels)
         super().__init__(sender, receiver.with_prior(self._fusion.log_prior))
 
     def _found(self, decoded: Decoded, equalized: Equalized) -> Ints:

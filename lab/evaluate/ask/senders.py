@@ -14,6 +14,7 @@ from lab.evaluate.ask.questions import Exam
 from lab.evaluate.ask.schemes import Remembered, error_free, in_parts, over
 from lab.evaluate.ask.symbols import list_and_draw
 from lab.simulate.chain import PILOTS, Chain, channel_chain
+from shared.binary import to_bits
 from shared.codecs.base.contract import DesignFading
 from shared.codecs.base.picture import ASKED_SIDE as SIDE
 from shared.codecs.base.picture import GREY
@@ -21,7 +22,6 @@ from shared.codecs.digital.modem import MIN_BITS, Mode, modem_of
 from shared.codecs.embedding.nested import Nested
 from shared.codecs.picture.ldpc import CRC_BITS, checked, with_crc
 from shared.codecs.query.klt import BlockLdpc, BlockSource, Klt, KltRelevance
-from shared.codecs.query.numbers import to_bits
 from shared.codecs.query.source import Source, SourceCodec
 from shared.codecs.query.uncoded import KltRelevance8Psk, UncodedPsk, UoIsc8Psk
 from shared.codecs.query.uo_isc import UoIsc

@@ -148,11 +148,8 @@ def share_right(codec: Codec, trial: Trial, snr_db: float) -> float:
     n0, rng = n0_from_snr_db(snr_db), np.random.default_rng(0)
     x = codec.encode(trial.queries, np.full(len(trial.queries), snr_db, np.float32))
     noise = rng.standard_normal((*x.shape, 2)).astype(np.float32).view(np.complex64)[..., 0] * (n0 / 2) ** 0.5
-    fusion = (
-        None
-        if codec.categories(trial.items[:1]) is None
-        else LabelPosterior(codec.categories(trial.items), trial.items, trial.item_groups)
-    )
+    log_categories = codec.categories(trial.items)
+    fusion = None if log_categories is None else LabelPosterior(log_categories, trial.items, trial.item_groups)
     receiver = codec if fusion is None else codec.with_prior(fusion.log_prior)
     decoded = receiver.decode((x + noise).astype(np.complex64), np.full(x.shape, n0, np.float32))
     chosen = _voted(decoded, trial, n0) if fusion is None else fusion.rank(decoded, 1)[0][:, 0]

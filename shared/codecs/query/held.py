@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from shared.codecs.query.numbers import from_bits, to_bits
+from shared.binary import from_bits, to_bits
 from shared.codecs.query.tokens import PLACES, SEGMENT_BITS, Layout, from_set_bits, set_bits, to_set_bits
 from shared.types import Bits, Bools, Ints
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from shared.codecs.query.numbers import from_bits, to_bits
+from shared.binary import from_bits, to_bits
 from shared.codecs.query.transform import BLOCKS, GRID
 from shared.types import Bits, Bools, Floats, Ints
 

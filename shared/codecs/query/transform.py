@@ -13,9 +13,9 @@ from typing import Final, NamedTuple, Self
 
 import numpy as np
 
+from shared.binary import from_bits, to_bits
 from shared.codecs.base.contract import fingerprint_of
 from shared.codecs.base.weight_files import holding_weights, read_weights
-from shared.codecs.query.numbers import from_bits, to_bits
 from shared.types import Bits, Floats, Ints, Pixels
 
 BLOCK: Final = 16

@@ -10,10 +10,10 @@ from typing import ClassVar, Final, Self
 
 import numpy as np
 
+from shared.binary import from_bits, to_bits
 from shared.codecs.base.contract import DesignFading, fingerprint_of
 from shared.codecs.base.picture import DecodedPictures
 from shared.codecs.query.klt import KltRelevance
-from shared.codecs.query.numbers import from_bits, to_bits
 from shared.codecs.query.source import LEVELS, Source, SourceCodec
 from shared.codecs.query.uo_isc import UoIsc
 from shared.types import Bits, Complex, Floats

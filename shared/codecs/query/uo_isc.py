@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from shared.binary import from_bits, to_bits
 from shared.codecs.answerers import Answerer
 from shared.codecs.answerers.answerer import on_device, relevance_of, to_unit_range
 from shared.codecs.answerers.network import AnswererNetwork, Features
@@ -34,7 +35,6 @@ from shared.codecs.picture.ldpc import LOST
 from shared.codecs.query import tokens
 from shared.codecs.query.held import Held
 from shared.codecs.query.klt import BlockLdpc, judge_on
-from shared.codecs.query.numbers import from_bits, to_bits
 from shared.codecs.query.sight import JUDGE, JudgeSight, Sight
 from shared.codecs.query.tokens import Layout
 from shared.codecs.query.uo_isc_network import UoIscNetwork

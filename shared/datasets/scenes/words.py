@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from shared import binary
 from shared.datasets.scenes.categories import COLOUR_NAMES, SHAPE_NAMES
 from shared.errors import InvalidInput
 from shared.types import Bits, Ints
@@ -100,12 +101,13 @@ def to_bits(words: Ints) -> Bits:
     number = 0
     for word in words.tolist():
         number = number * len(WORDS) + word
-    return np.array([number >> place & 1 for place in reversed(range(QUESTION_BITS))], np.uint8)
+    bits: Bits = binary.to_bits(np.array([[number]]), QUESTION_BITS)[0]
+    return bits
 
 
 def from_bits(bits: Bits) -> Ints | None:
     """The reverse of `to_bits`; None for a number that is no question's, which only errors make."""
-    number, words = int("".join(map(str, bits.tolist())), 2), []
+    number, words = int(binary.from_bits(bits[None], QUESTION_BITS)[0, 0]), []
     for _ in range(LONGEST):
         number, word = divmod(number, len(WORDS))
         words.append(word)
