@@ -21,7 +21,7 @@ from shared.phy import Link
 from shared.wire.link import burst_to_wire
 from tests.tools.faults import PATIENCE, outcomes, predicted
 from tests.tools.proxy import proxy
-from tests.tools.rpc import FarEnd, echo, make_burst, payload, until
+from tests.tools.rpc import FarEnd, echo, make_burst, payload, standstill, until
 
 
 async def test_lost_bursts_are_those_that_were_drawn_and_the_others_arrive(tmp_path: Path) -> None:
@@ -169,12 +169,8 @@ async def test_a_slow_receiver_holds_the_sender_and_the_proxy_never_holds_more_t
 
         writing = asyncio.create_task(write())
         await until(lambda: service._counters.in_flight == 16)
-        stands = -1
-        while written != stands:  # until the sender is held
-            stands = written
-            await asyncio.sleep(1.0)
+        assert await standstill(lambda: written) < 400, "the sender is not held"
         assert service._counters.in_flight == 16
-        assert stands < 400
         peak = answered = 0
         far.open.set()
         while answered < 400:

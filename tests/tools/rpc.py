@@ -150,6 +150,15 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+async def standstill(value: Callable[[], int]) -> int:
+    """The value once it has stayed the same for half a second; how much a held sender has sent, say."""
+    stands = -1
+    while stands != value():
+        stands = value()
+        await asyncio.sleep(0.5)
+    return stands
+
+
 async def status_of(call: Awaitable[Any]) -> tuple[grpc.StatusCode, str]:
     """Status and message of a call that fails."""
     try:

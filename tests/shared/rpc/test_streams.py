@@ -10,7 +10,10 @@ import pytest
 
 from shared.errors import InvalidInput
 from shared.rpc.streams import StreamAnswerer
-from tests.tools.rpc import PATIENCE, until
+from tests.tools.rpc import PATIENCE, standstill, until
+
+_LARGE_BYTES, _LARGE = bytes(100_000), 1000
+"""100 MB in all: flow-control windows and socket buffers were seen to hold 20 MB of one stream, how much varies."""
 
 
 class Place:
@@ -72,32 +75,27 @@ async def test_every_request_is_answered_once(place: Place) -> None:
 
 
 async def test_no_more_than_the_limit_is_at_work_and_the_sender_is_held(place: Place) -> None:
-    async def requests() -> AsyncIterator[bytes]:
-        for number in range(300):
-            written.append(number)
-            yield b"wait" + bytes(100_000)
-
     written: list[int] = []
-    call = place.call(requests())
+    call = place.call(_large(b"wait", written))
     await until(lambda: place.at_work == 8)
-    await asyncio.sleep(0.3)
+    assert await standstill(lambda: len(written)) < _LARGE, "flow control did not hold the sender"
     assert place.at_work == 8
-    assert len(written) < 150, "flow control did not hold the sender"
-    place.gates[b"wait" + bytes(100_000)].set()
-    assert len([answer async for answer in call]) == 300
-    assert len(written) == 300
+    place.gates[b"wait" + _LARGE_BYTES].set()
+    assert len([answer async for answer in call]) == len(written) == _LARGE
 
 
 async def test_a_reader_who_does_not_read_holds_the_sender_too(place: Place) -> None:
-    async def requests() -> AsyncIterator[bytes]:
-        for _ in range(300):
-            yield bytes(100_000)
-
-    call = place.call(requests())
+    written: list[int] = []
+    call = place.call(_large(b"", written))
     await until(lambda: len(place.started) >= 8)
-    await asyncio.sleep(0.3)
-    assert len(place.started) < 150
-    assert len([answer async for answer in call]) == 300
+    assert await standstill(lambda: len(place.started)) < _LARGE
+    assert len([answer async for answer in call]) == len(written) == _LARGE
+
+
+async def _large(prefix: bytes, written: list[int]) -> AsyncIterator[bytes]:
+    for number in range(_LARGE):
+        written.append(number)
+        yield prefix + _LARGE_BYTES
 
 
 async def test_draining_answers_what_is_at_work_and_ends_the_stream(place: Place) -> None:
