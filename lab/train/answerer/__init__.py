@@ -7,7 +7,6 @@ from pydantic import Field
 from lab.train.common.settings import TrainSettings
 
 WIDTHS: Final = {"judge": 128, "witness": 96}
-ROUNDS: Final = {"judge": 20, "witness": 12}
 
 
 class AnswererSettings(TrainSettings):
@@ -19,7 +18,7 @@ class AnswererSettings(TrainSettings):
 
     name: str = "judge"
     data: str = "scenes"
-    rounds: int | None = Field(None, ge=1, description="Rounds of 50 batches; 20, or 12 for the witness.")
+    rounds: int = Field(20, ge=1, description="Rounds of 50 batches.")
     threads: int | None = Field(None, ge=1, description="Processor threads; torch's choice by default.")
     steps: int = 50
     scenes: int = 64
@@ -28,11 +27,6 @@ class AnswererSettings(TrainSettings):
     warmup_steps: int = 100
     average_decay: float = 0.99
     held_out: int = 1000
-
-    @property
-    def epochs(self) -> int:
-        """Rounds in all."""
-        return ROUNDS[self.name] if self.rounds is None else self.rounds
 
     @property
     def width(self) -> int:

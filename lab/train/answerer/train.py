@@ -102,7 +102,7 @@ class AnswererTraining(Training):
     def configure_optimizers(self) -> Any:
         """AdamW; its rate rises, then falls as a cosine."""
         optimizer = torch.optim.AdamW(self.network.parameters(), self._settings.lr, (0.9, 0.98), weight_decay=0.02)
-        return warm_cosine(optimizer, self._settings.warmup_steps, self._settings.epochs * self.steps)
+        return warm_cosine(optimizer, self._settings.warmup_steps, self._settings.rounds * self.steps)
 
     def measure(self) -> dict[str, float]:
         """Accuracy on held-out scenes, all kinds and each."""
@@ -143,7 +143,7 @@ def train_answerer(settings: AnswererSettings) -> list[dict[str, float]]:
     use_threads(settings.threads)
     training = AnswererTraining(settings)
     curves = fit(
-        training, settings, f"seed{settings.seed}-width{settings.width}-rounds{settings.epochs}", settings.epochs
+        training, settings, f"seed{settings.seed}-width{settings.width}-rounds{settings.rounds}", settings.rounds
     )
     network = training.average.module
     export(network.state_dict(), settings, "model.safetensors", width=str(settings.width))

@@ -37,6 +37,6 @@ def test_an_answerer_learns(tmp_path: Path) -> None:
     settings = AnswererSettings(
         name="witness", device="cpu", runs=tmp_path, scenes=8, steps=8, rounds=2, warmup_steps=4
     )
-    rows = fit(AnswererTraining(settings), settings, "run", settings.epochs)
+    rows = fit(AnswererTraining(settings), settings, "run", settings.rounds)
     assert rows[-1]["loss"] < 0.9 * rows[0]["loss"]
     assert set(KINDS) <= set(rows[-1])
