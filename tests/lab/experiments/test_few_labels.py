@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lab.evaluate.few_labels import few_of
+from lab.experiments.few_labels import few_of
 
 LABELS = np.repeat([3, 1, 2], [50, 4, 20])
 

@@ -1,8 +1,8 @@
 """What `nested` is worth that learned from few labelled embeddings, beside what needs no labels, or no training.
 
     python -m lab.data.cones 10000 --cosine 0.65 --out out/cone.npz
-    python -m lab.evaluate.few_labels out/cone.npz --each 5 --each 20 --each 100
-    python -m lab.evaluate.few_labels cifar100:DIR --each 5 --each 20 --each 100
+    python -m lab.experiments.few_labels out/cone.npz --each 5 --each 20 --each 100
+    python -m lab.experiments.few_labels cifar100:DIR --each 5 --each 20 --each 100
 
 Of each label so many embeddings are learned from, with labels and without; the knowledge base and the queries are
 always the same. Semantic accuracy over AWGN of known gain and noise. The upper bound is that of the best classifier
