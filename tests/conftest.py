@@ -1,6 +1,7 @@
 """Fixtures that several files share."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +36,12 @@ _LONG = (
 )
 _SHARED = {"link", "test_set"}
 """Fixtures that take more than 5 s, once for all tests that use them."""
+
+
+def pytest_configure() -> None:
+    """Heed SIGINT, also in processes that tests start: a shell starts what it puts in the background without it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,16 @@ SCALE = 12.0
 
 _BATCH, _LR = 512, 1e-3
 
+_SEEN = 300_000
+"""Embeddings in all epochs: a small set is repeated."""
+_MOST_EPOCHS = 600
+"""Where a batch holds all embeddings; more steps change no accuracy."""
+
+
+def epochs_for(count: int) -> int:
+    """Epochs of a training on `count` embeddings."""
+    return min(max(ClassifierSettings().epochs, _SEEN // count), _MOST_EPOCHS)
+
 
 def best_accuracy(
     train: tuple[Embeddings, Labels],

@@ -19,7 +19,7 @@ import typer
 
 from lab.data.features import CLIP_TINY, Features, cached_features, load_choice, training_source
 from lab.data.ready import ClipName, ReadySet, open_ready
-from lab.evaluate.classifier import CLASSIFIERS, best_accuracy
+from lab.evaluate.classifier import CLASSIFIERS, best_accuracy, epochs_for
 from lab.evaluate.data import TestSet
 from lab.evaluate.run_point import measure_schemes
 from lab.evaluate.safety import FirstValuesScheme
@@ -37,7 +37,6 @@ from shared.datasets import open_source
 from shared.types import Ints
 
 POINTS: Final = ((16, 0.0), (16, 10.0), (64, 0.0), (64, 10.0))
-_SEEN: Final = 300_000  # embeddings in all epochs of the classifier: a small set is repeated
 _LENGTHS: Final = tuple(sorted({k for k, _ in POINTS}))
 _SNRS_DB: Final = tuple(sorted({snr_db for _, snr_db in POINTS}))
 
@@ -114,8 +113,7 @@ def measured(ready: ReadySet, each: int, folder: Path) -> dict[str, list[float]]
 def bounds(ready: ReadySet) -> list[float]:
     """The upper bound at each of `POINTS`."""
     train, query = (ready.numbered(part) for part in (ready.train, ready.query))
-    epochs = max(1, _SEEN // len(train.labels))
-    classifiers = [replace(one, epochs=max(one.epochs, epochs)) for one in CLASSIFIERS]
+    classifiers = [replace(one, epochs=epochs_for(len(train.labels))) for one in CLASSIFIERS]
     best, labels = best_accuracy(train, query, classifiers), len(np.unique(train.labels))
     return [upper_bound(best, labels, k, snr_db) for k, snr_db in POINTS]
 

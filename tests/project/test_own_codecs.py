@@ -28,7 +28,7 @@ def test_label_and_vq_digital_of_a_file_and_of_a_knowledge_base(tmp_path: Path) 
         *("--out", weights / "label", "--runs", tmp_path / "runs"),
     )
     assert re.search(r"labels have at most \d vectors; what label learns", said)
-    run("train", "vq-digital", "--features", base, "--bursts", "2", "--out", weights / "vq-digital")
+    run("train", "vq-digital", "--features", base, "--out", weights / "vq-digital")
     with np.load(features) as arrays:
         np.savez(tmp_path / "two.npz", **{name: arrays[name][:2] for name in ("embeddings", "ids")})
         labels, made_by = arrays["labels"][:2].tolist(), str(arrays["clip_fingerprint"])

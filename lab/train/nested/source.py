@@ -11,12 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from lab.data.codec_data import LabelledEmbeddings
-from lab.evaluate.classifier import SCALE, ClassifierSettings, fit
+from lab.evaluate.classifier import SCALE, ClassifierSettings, epochs_for, fit
 from shared.codecs.embedding.nested_model import coordinates_of
 from shared.types import Embeddings, Labels
-
-_SEEN = 300_000
-"""Embeddings in all epochs of the classifier: a small set is repeated."""
 
 _FEW = 100
 """Embeddings that the axes of one category take at least."""
@@ -76,8 +73,8 @@ def _classifier(train: LabelledEmbeddings, classes: int, seed: int) -> tuple[Ten
     """Softmax regression, which no deeper network beats on these embeddings: weight [C, D] and bias [C]."""
     if classes == 1:
         return torch.zeros(1, train.embeddings.shape[1]), torch.zeros(1)
-    epochs = max(ClassifierSettings().epochs, _SEEN // len(train.labels))
-    network = fit(train.embeddings, train.labels, classes, ClassifierSettings(epochs=epochs), seed)
+    chosen = ClassifierSettings(epochs=epochs_for(len(train.labels)))
+    network = fit(train.embeddings, train.labels, classes, chosen, seed)
     (layer,) = [module for module in network.modules() if isinstance(module, nn.Linear)]
     return SCALE * layer.weight.detach(), layer.bias.detach()
 

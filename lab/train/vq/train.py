@@ -1,4 +1,4 @@
-"""Makes the codec `vq-digital`: learns the codebook of its quantizer, and simulates which mode is best at which SNR."""
+"""Makes the codec `vq-digital`: learns the codebook of its quantizer, and finds which mode is best at which SNR."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -15,12 +15,10 @@ from lab.evaluate.metrics import semantic_accuracy
 from lab.train.common.data import open_data
 from lab.train.common.output import export, write_card
 from lab.train.vq import VqSettings
-from shared.codecs.digital.modem import LOWEST_RATE, Mode, Modem
+from lab.train.vq.block_errors import RATES, BlockErrorRates
+from shared.codecs.digital.modem import LOWEST_RATE, Mode
 from shared.codecs.digital.quantizer import ResidualQuantizer
 from shared.codecs.digital.vq import ModeTable, VqDigital
-from shared.phy import ChannelSettings, Link
-from shared.phy.power import normalize_power
-from shared.units import n0_from_snr_db
 
 SNRS_DB: Final = tuple(range(-8, 14, 2))
 ORDERS: Final = (2, 4, 6)
@@ -37,18 +35,20 @@ class Worth(NamedTuple):
 
 
 def train_vq(settings: VqSettings) -> None:
-    """Learn, simulate, write `words.safetensors`, `modes.json` and the card."""
+    """Learn, simulate, write `words.safetensors`, `modes.json`, the block error rates and the card."""
     started, (clip, data) = time.monotonic(), open_data(settings)
     with Progress(console=Console(stderr=True)) as progress, spent_on(torch.device("cpu")) as spent:
         task = progress.add_task("codebook", total=None)
         quantizer = ResidualQuantizer.train(data.train.embeddings[: settings.learned])
         progress.remove_task(task)
         worth = {bits: worth_of(quantizer, data, bits) for bits in settings.budgets}
-        table = make_table(worth, VqDigital.lengths, settings.bursts, settings.seed, progress)
+        rates = BlockErrorRates.kept(settings.bursts, settings.seed)
+        table = make_table(worth, VqDigital.lengths, rates, progress)
     Console(stderr=True).print(f"vq-digital: codebook and modes took {spent}", soft_wrap=True)
     codebook = {name: torch.from_numpy(part) for name, part in quantizer.codebooks._asdict().items()}
     export(codebook, settings, "words.safetensors", clip_fingerprint=clip.fingerprint)
     table.write(settings.out / "modes.json")
+    rates.write(settings.out / RATES)
     values = {
         "dim": quantizer.codebooks.axes.shape[0],
         "learned": data.describe(clip),
@@ -68,9 +68,9 @@ def worth_of(quantizer: ResidualQuantizer, data: CodecData, bits: int) -> Worth:
 
 
 def make_table(
-    worth: Mapping[int, Worth], lengths: tuple[int, ...], bursts: int, seed: int, progress: Progress
+    worth: Mapping[int, Worth], lengths: tuple[int, ...], rates: BlockErrorRates, progress: Progress
 ) -> ModeTable:
-    """Simulate every mode that might be the best, and keep the best one for each fading, k and SNR.
+    """Compare the modes that might be the best, and keep the best one for each fading, k and SNR.
 
     worth: of each budget of bits, without a channel, on validation pictures. A lost burst counts as wrong, cosine 0.
     """
@@ -80,11 +80,9 @@ def make_table(
         rows[fading] = {k: [] for k in lengths}
         for k, modes in rows[fading].items():
             for snr_db in SNRS_DB:
-                rates = {
-                    mode: bler(Modem(mode, k // 2), snr_db, fading, bursts, seed) for mode in _modes(worth, k, snr_db)
-                }
-                if rates:
-                    modes.append((float(snr_db), best(rates, worth)))
+                found = {mode: rates.of(mode, k, snr_db, fading) for mode in _modes(worth, k, snr_db)}
+                if found:
+                    modes.append((float(snr_db), best(found, worth)))
                 progress.advance(task)
     return ModeTable(rows)
 
@@ -97,18 +95,6 @@ def best(rates: Mapping[Mode, float], worth: Mapping[int, Worth]) -> Mode:
     accuracy = {mode: (1 - rate) * worth[mode.bits].accuracy for mode, rate in rates.items()}
     near = [mode for mode in rates if accuracy[mode] >= max(accuracy.values()) - CLOSE]
     return max(near, key=lambda mode: ((1 - rates[mode]) * worth[mode.bits].cosine, -mode.order))
-
-
-def bler(modem: Modem, snr_db: float, fading: str, bursts: int, seed: int) -> float:
-    """Block error rate of a modem over `bursts` bursts, gain and noise power known."""
-    rng = np.random.default_rng(seed)
-    bits = rng.integers(0, 2, (bursts, modem.mode.bits), dtype=np.uint8)
-    link = Link.from_settings(ChannelSettings().updated(snr_db=snr_db, fading=fading, seed=seed))
-    sent = [link.transmit(x, 0, counter) for counter, x in enumerate(normalize_power(modem.modulate(bits)))]
-    gain = np.stack([np.broadcast_to(np.complex64(burst.gain), burst.y.shape) for burst in sent])
-    x_hat = np.stack([burst.y for burst in sent]) / gain
-    noise = (n0_from_snr_db(snr_db) / np.abs(gain) ** 2).astype(np.float32)
-    return float(np.mean((modem.demodulate(x_hat.astype(np.complex64), noise) != bits).any(axis=1)))
 
 
 def _modes(worth: Mapping[int, Worth], k: int, snr_db: float) -> Iterator[Mode]:
