@@ -58,6 +58,15 @@ def link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalLink]:
 
 
 @pytest.fixture(scope="session")
+def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder for embeddings of whole data sets, one for all processes of a run: clip-tiny embeds each set once."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "features"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def drawn_pngs() -> list[tuple[str, bytes]]:
     """Label and PNG file of 200 pictures that the knowledge base does not hold, two of each category."""
     return [(picture.label, picture.encoded()) for picture in demo_pictures(200)]

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from lab.train.common.settings import FEATURES
 from shared.codecs.base.registry import codec_from_file
 from shared.errors import InvalidSetting, NotFound
 from tests.tools.cli import called
@@ -21,8 +22,10 @@ def blocks(language: str) -> list[str]:
 
 
 @pytest.mark.timeout(600)
-def test_the_tutorial_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tutorial_works(tmp_path: Path, features: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    FEATURES.parent.mkdir()
+    FEATURES.symlink_to(features)
     (tmp_path / "signs.py").write_text(*blocks("python"), encoding="utf-8")
     (tmp_path / "mine.toml").write_text(*blocks("toml"), encoding="utf-8")
     for line in "".join(blocks("shell")).splitlines():
