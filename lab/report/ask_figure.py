@@ -23,6 +23,8 @@ _LOOKS: Final = {
     "klt-relevance": Look("#15955a", width=2.0),
     "uo-isc-harq": Look("#1d4ed8", "--", "^"),
     "klt-relevance-harq": Look("#15955a", "--", "^"),
+    "uo-isc-long": Look("#1d4ed8", "-.", "s"),
+    "klt-relevance-long": Look("#15955a", "-.", "s"),
     "klt": Look("#66707f", marker="s"),
     "klt-random": Look("#66707f", ":", "x"),
     "downscaled": Look("#854d0e", "--", "v"),

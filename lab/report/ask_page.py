@@ -125,7 +125,8 @@ def _air_rows(table: pl.DataFrame, fading: str) -> list[dict[str, Any]]:
         found = {row["snr_db"]: row for row in table.filter(scheme=scheme, fading=fading).iter_rows(named=True)
                  if row["snr_db"] is not None}  # fmt: skip
         cells = {decibels(snr_db): _air_cell(found.get(snr_db)) for snr_db in SNRS_DB}
-        rows.append({"scheme": scheme} | cells)
+        if found:
+            rows.append({"scheme": scheme} | cells)
     return rows
 
 

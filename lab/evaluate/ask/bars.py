@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from lab.evaluate.ask.points import AGNOSTIC, HARQ
+from lab.evaluate.ask.points import AGNOSTIC, HARQ, LONG
 
 RATES: Final = (192, 384, 768)
 GAIN: Final = {"judge": 0.10, "witness": 0.08}
@@ -31,7 +31,7 @@ def reached(table: pl.DataFrame) -> list[Bar]:
     """All bars that the table can tell."""
     clean = table.filter(pl.col("snr_db").is_null())
     bars = [*_gains(clean), _over_random(clean), *_learned(clean), *_fair(clean)]
-    protected = [("none", "klt-relevance"), ("rayleigh", "klt-relevance"), ("rayleigh", f"klt-relevance{HARQ}")]
+    protected = [("none", "klt-relevance"), *(("rayleigh", f"klt-relevance{way}") for way in ("", HARQ, LONG))]
     return [*bars, *(bar for fading, scheme in protected for bar in _protected(table, fading, scheme))]
 
 

@@ -36,13 +36,17 @@ RETRIEVED: Final = "nested-kb"
 HARQ: Final = "-harq"
 """Behind the name of a codec: a lost block is sent again, at most `RETRANSMITTED` times (Chase combining)."""
 RETRANSMITTED: Final = 3
+LONG: Final = "-long"
+"""Behind the name of a codec: in bursts of `LENGTHENED` times the symbols, which a fade of 9 dB leaves enough of."""
+LENGTHENED: Final = 8
 
 OF_BITS: Final = (AGNOSTIC, "klt-relevance", "uo-isc", "klt-random")
 _REPEATED: Final = tuple(f"{codec}{HARQ}" for codec in ("klt-relevance", "uo-isc"))
+_LONG: Final = tuple(f"{codec}{LONG}" for codec in ("klt-relevance", "uo-isc"))
 UNCODED: Final = "-8psk"
 """Behind the name of a codec: its bits without any code, in 8-PSK with hard decisions."""
 _UNCODED: Final = tuple(f"{codec}{UNCODED}" for codec in ("klt-relevance", "uo-isc", "uo-isc-channel"))
-ON_AIR: Final = ("klt-relevance", "uo-isc", *_REPEATED, *_UNCODED, ANSWER, SYMBOLS, RETRIEVED)
+ON_AIR: Final = ("klt-relevance", "uo-isc", *_REPEATED, *_LONG, *_UNCODED, ANSWER, SYMBOLS, RETRIEVED)
 ABLATIONS: Final = {
     "uo-isc-unaligned": JUDGE,
     "uo-isc-no-intent": JUDGE,
@@ -124,5 +128,7 @@ def points() -> Iterator[AskPoint]:
     scenes = SCENES["seen"]
     yield from (AskPoint("seen", scheme, bits, scenes) for scheme, rates in _RIVALS.items() for bits in rates)
     for fading, scheme, snr_db in product(_FADINGS, ON_AIR, SNRS_DB):
+        if scheme in _LONG and fading == "none":
+            continue  # nothing fades
         bits = 0 if scheme in (ANSWER, SYMBOLS, RETRIEVED) else BITS_ON_AIR
         yield AskPoint("seen", scheme, bits, scenes, snr_db, fading)

@@ -9,7 +9,7 @@ import numpy as np
 
 from lab.evaluate.ask import rivals
 from lab.evaluate.ask.measures import Found
-from lab.evaluate.ask.points import HARQ, RETRANSMITTED, RETRIEVED, SYMBOLS, UNCODED, AskLab, AskPoint
+from lab.evaluate.ask.points import HARQ, LENGTHENED, LONG, RETRANSMITTED, RETRIEVED, SYMBOLS, UNCODED, AskLab, AskPoint
 from lab.evaluate.ask.questions import Exam
 from lab.evaluate.ask.schemes import Remembered, error_free, in_parts, over
 from lab.evaluate.ask.symbols import list_and_draw
@@ -120,14 +120,16 @@ def _on_air(lab: AskLab, exam: Exam, point: AskPoint, snr_db: float) -> Sent:
         return _symbols_on_air(lab, exam, point, snr_db)
     if point.scheme == RETRIEVED:
         return _retrieved_on_air(exam, point, snr_db)
-    scheme, repeats = point.scheme, 0
-    if scheme.endswith(HARQ):
-        scheme, repeats = scheme.removesuffix(HARQ), RETRANSMITTED
+    scheme = point.scheme.removesuffix(HARQ).removesuffix(LONG)
+    repeats = RETRANSMITTED if point.scheme.endswith(HARQ) else 0
     fading, source = _design(point), _source(lab, scheme.removesuffix(UNCODED))
     codec: SourceCodec
     if scheme in _CODED:
         kind = _CODED[scheme]
-        codec = kind(kind.length_for(point.bits, snr_db, fading), source, lab.adaptation).for_fading(fading)
+        length = kind.length_for(point.bits, snr_db, fading)
+        if point.scheme.endswith(LONG):
+            length = next((k for k in kind.lengths if k >= LENGTHENED * length), kind.lengths[-1])
+        codec = kind(length, source, lab.adaptation).for_fading(fading)
     else:
         uncoded = _UNCODED[scheme]
         codec = uncoded(uncoded.length_for(point.bits, snr_db, fading), source)
