@@ -1,5 +1,6 @@
 """Fixtures that several files share."""
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -80,6 +81,12 @@ def _weights_of_this_file() -> Iterator[None]:
     os.environ.pop(WEIGHTS_DIR, None)
     if before is not None:
         os.environ[WEIGHTS_DIR] = before
+
+
+def pytest_collection_finish() -> None:
+    """Let no garbage collection look at modules and items again, which are there to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,7 +7,7 @@ from shared.types import Pixels
 
 _WORTH = 1.1  # bfloat16 must be this much faster to be taken
 _HOPELESS = 2.0  # times the best one's time; such an engine is not measured again
-_ROUNDS = 5
+_ROUNDS = 3
 
 
 def fastest(engines: list[Engine], example: Pixels) -> Engine:

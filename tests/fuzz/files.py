@@ -22,7 +22,7 @@ from shared.phy import ChannelSettings, Link
 from shared.phy.conditions.schedule import Schedule, read_trace
 from shared.security.tokens import TokenBook, digest_of
 from tests.fuzz.target import Target
-from tests.tools.encoded_files import CIFAR, DAMAGED, VECTORS, WHOLE, npy, parquet, picture, tar
+from tests.tools.encoded_files import CIFAR, DAMAGED, VECTORS, WHOLE, blank, npy, parquet, picture, tar
 from tests.tools.rpc import make_burst
 from tests.tools.schedules import OFDM, SINGLE_CARRIER
 
@@ -117,8 +117,8 @@ def _pictures() -> list[bytes]:
         *(picture("TIFF", compression=one) for one in ("tiff_lzw", "tiff_deflate", "packbits", "group4")[:3]),
         picture("PPM"),
         picture("AVIF"),
-        picture("PNG", "1", (9000, 7000)),
-        picture("PNG", "1", (1, 50_000)),
+        blank((9000, 7000)),
+        blank((1, 50_000)),
     ]
 
 

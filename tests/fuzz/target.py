@@ -6,6 +6,7 @@ bytes --run--> nothing, or a SemLinkError with a clear text; within the processo
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from time import process_time
 from typing import Final
@@ -40,6 +41,7 @@ class Target:
             with suppress(SemLinkError):
                 self.run(data)
 
+    @cache  # noqa: B019 - a target lives as long as its process
     def known(self) -> list[bytes]:
         """All seeds: those that are made, and those that were found."""
         folder = CRASHES / self.name

@@ -49,6 +49,13 @@ def picture(kind: str, mode: str = "RGB", size: tuple[int, int] = (16, 12), **op
     return file.getvalue()
 
 
+def blank(size: tuple[int, int]) -> bytes:
+    """A black PNG of one bit a pixel; large ones take milliseconds."""
+    file = io.BytesIO()
+    Image.new("1", size).save(file, "PNG")
+    return file.getvalue()
+
+
 VECTORS = np.eye(4, 8, dtype=np.float32)
 WHOLE = {
     "a.npy": npy(VECTORS),

@@ -13,7 +13,7 @@ class AnswererSettings(TrainSettings):
     """A round has `steps` batches of `scenes` scenes with `questions` questions each; no picture comes twice.
 
     The witness has another width, other initial weights, other pictures and other questions than the judge.
-    held_out: scenes of each test split in the card
+    validated: scenes after each round. held_out: scenes of each test split in the card
     """
 
     name: str = "judge"
@@ -26,6 +26,7 @@ class AnswererSettings(TrainSettings):
     lr: float = 2e-3
     warmup_steps: int = 100
     average_decay: float = 0.99
+    validated: int = 100
     held_out: int = 1000
 
     @property

@@ -31,7 +31,6 @@ _NAMES: Final = 0.5
 _SMOOTHING: Final = 0.02
 _OBJECT_WEIGHT: Final = 5.0
 """Of a cell with an object against one without, of which there are many more."""
-_VALIDATED: Final = 100
 _CHUNK: Final = 100
 _SPLITS: Final = ("seen", "unseen-combinations", "unseen-shapes")
 
@@ -106,7 +105,7 @@ class AnswererTraining(Training):
 
     def measure(self) -> dict[str, float]:
         """Accuracy on held-out scenes, all kinds and each."""
-        return accuracies(Answerer(self._settings.name, self.average.module), "seen", _VALIDATED)
+        return accuracies(Answerer(self._settings.name, self.average.module), "seen", self._settings.validated)
 
 
 def loss_of_names(names: Tensor, cells: Tensor) -> Tensor:

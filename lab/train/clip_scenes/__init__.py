@@ -8,7 +8,7 @@ from lab.train.common.settings import TrainSettings
 class ClipScenesSettings(TrainSettings):
     """A round has `steps` batches of `scenes` scenes with `questions` questions each; no picture comes twice.
 
-    held_out: scenes of each test split in the card
+    validated: scenes after each round. held_out: scenes of each test split in the card
     """
 
     name: str = "clip-scenes"
@@ -23,4 +23,5 @@ class ClipScenesSettings(TrainSettings):
     scale: float = 30.0  # of cosines, at the start
     warmup_steps: int = 100
     average_decay: float = 0.99
+    validated: int = 100
     held_out: int = 500

@@ -33,7 +33,6 @@ from shared.datasets.scenes.captions import COMBINATIONS, name_of, names_of_colo
 from shared.device import use_threads
 
 _SPLITS: Final = ("seen", "unseen-combinations", "unseen-shapes")
-_VALIDATED: Final = 100
 _MOST_SCALE: Final = 100.0
 _CHUNK: Final = 50
 
@@ -121,7 +120,7 @@ class ClipScenesTraining(Training):
 
     def measure(self) -> dict[str, float]:
         """See `figures`."""
-        return self.figures("seen", _VALIDATED)
+        return self.figures("seen", self._settings.validated)
 
     @torch.inference_mode()
     def figures(self, split: str, scenes: int) -> dict[str, float]:

@@ -22,7 +22,7 @@ class UoIscSettings(TrainSettings):
 
     unquantized_steps: at the start. intent_from, adversary_from, channel_from: share of the training after which they
     count.
-    held_out: scenes of each test split in the card
+    validated: scenes after each round. held_out: scenes of each test split in the card
     """
 
     name: str = "uo-isc"
@@ -48,6 +48,7 @@ class UoIscSettings(TrainSettings):
     intent_from: float = 0.35
     adversary_from: float = 0.7
     channel_from: float = 0.7
+    validated: int = 16
     held_out: int = 100
 
     @model_validator(mode="before")

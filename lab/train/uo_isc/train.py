@@ -41,7 +41,6 @@ _FEWEST_SEGMENTS: Final = 4
 _MAPS: Final = 0.3
 _SEGMENTS_WEIGHT: Final = 0.25
 _REVIVAL: Final = 50
-_VALIDATED: Final = 16
 _VALIDATED_BITS: Final = (192, 384)
 _VALIDATED_FROM: Final = 1 << 40  # scenes that no training reaches
 
@@ -164,7 +163,7 @@ class UoIscTraining(Training):
 
     def measure(self) -> dict[str, float]:
         """Share of answers that match, mean of two rates, and each."""
-        scenes = _VALIDATED_FROM + np.arange(_VALIDATED)
+        scenes = _VALIDATED_FROM + np.arange(self._settings.validated)
         source = TokenSource(self.average.module, self._answerer, self.sight)
         found = [matched(source, self._answerer, _SPLIT, scenes, bits) for bits in _VALIDATED_BITS]
         self.average.module.requires_grad_(False)

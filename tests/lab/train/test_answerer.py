@@ -35,7 +35,7 @@ def test_the_two_answerers_share_neither_width_nor_pictures() -> None:
 @pytest.mark.slow
 def test_an_answerer_learns(tmp_path: Path) -> None:
     settings = AnswererSettings(
-        name="witness", device="cpu", runs=tmp_path, scenes=8, steps=8, rounds=2, warmup_steps=4
+        name="witness", device="cpu", runs=tmp_path, scenes=8, steps=8, rounds=2, warmup_steps=4, validated=20
     )
     rows = fit(AnswererTraining(settings), settings, "run", settings.rounds)
     assert rows[-1]["loss"] < 0.9 * rows[0]["loss"]

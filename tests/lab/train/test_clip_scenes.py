@@ -53,7 +53,9 @@ def test_losses_are_small_where_all_agree() -> None:
 
 @pytest.mark.slow
 def test_it_learns(tmp_path: Path) -> None:
-    settings = ClipScenesSettings(device="cpu", runs=tmp_path, scenes=8, steps=6, rounds=2, warmup_steps=4)
+    settings = ClipScenesSettings(
+        device="cpu", runs=tmp_path, scenes=8, steps=6, rounds=2, warmup_steps=4, validated=10
+    )
     rows = fit(ClipScenesTraining(settings), settings, "run", settings.rounds)
     assert rows[-1]["loss"] < rows[0]["loss"]
     assert {"caption", "answer", "cell"} <= set(rows[-1])

@@ -69,7 +69,7 @@ def test_training_learns(name: str, many_pictures: Pixels, tmp_path: Path) -> No
         warmup_steps=1,
         device="cpu",
     )
-    training = JsccTraining(network_of(name), many_pictures, settings)
+    training = JsccTraining(network_of(name), many_pictures[:120], settings)
     before = training.measure()["validation_psnr_db"]
     rows = fit(training, settings, "run", 6)
     assert max(row["validation_psnr_db"] for row in rows) > before + 0.2

@@ -33,8 +33,9 @@ def test_a_resumed_run_knows_which_codewords_were_used() -> None:
 @pytest.mark.slow
 def test_the_codec_learns(tmp_path: Path) -> None:
     settings = UoIscSettings(
-        device="cpu", runs=tmp_path, scenes=8, steps=8, rounds=2, warmup_steps=3, unquantized_steps=12, intent_from=0.8
-    )
+        device="cpu", runs=tmp_path, scenes=8, steps=8, rounds=2, warmup_steps=3, unquantized_steps=12, intent_from=0.8,
+        validated=2,
+    )  # fmt: skip
     judge = Answerer.load("judge")
     rows = fit(UoIscTraining(settings, judge), settings, "run", settings.rounds)
     assert rows[-1]["loss"] < rows[0]["loss"]
@@ -65,7 +66,9 @@ def test_the_critic_learns_to_tell_them_apart() -> None:
 
 @pytest.mark.slow
 def test_an_adversary_takes_part(tmp_path: Path) -> None:
-    settings = UoIscSettings(device="cpu", runs=tmp_path, scenes=2, steps=2, rounds=1, adversary=0.01, adversary_from=0)
+    settings = UoIscSettings(
+        device="cpu", runs=tmp_path, scenes=2, steps=2, rounds=1, adversary=0.01, adversary_from=0, validated=1
+    )
     training = UoIscTraining(settings, Answerer.load("judge"))
     assert training.critic is not None
     before = [parameter.detach().clone() for parameter in training.critic.parameters()]
@@ -96,8 +99,9 @@ def test_wrong_bits_are_as_many_as_the_channel_makes() -> None:
 @pytest.mark.parametrize("name", ["uo-isc-channel", "uo-isc-clip"])
 def test_a_variant_takes_a_step(name: str, tmp_path: Path) -> None:
     settings = UoIscSettings(
-        name=name, device="cpu", runs=tmp_path, scenes=2, steps=3, rounds=1, unquantized_steps=1, channel_from=0
-    )
+        name=name, device="cpu", runs=tmp_path, scenes=2, steps=3, rounds=1, unquantized_steps=1, channel_from=0,
+        validated=1,
+    )  # fmt: skip
     training = UoIscTraining(settings, Answerer.load("judge"))
     assert len(fit(training, settings, "run", settings.rounds)) == 1
     assert training.sight.name == ("clip-scenes" if name == "uo-isc-clip" else "judge")

@@ -50,7 +50,7 @@ def test_rates_of_other_bursts_are_simulated_and_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "{}", '{"simulated": {"bursts": 1, "seed": 1}, "none": {"8": [[1, 2]]}}'])
 def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
-    (tmp_path / "rates.json").write_text(text)
+    (tmp_path / "rates.json").write_text(text, encoding="utf-8")
     with pytest.raises(DataLoss, match=r"rates\.json holds no block error rates"):
         BlockErrorRates.read(tmp_path / "rates.json")
 

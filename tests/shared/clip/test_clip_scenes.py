@@ -15,7 +15,7 @@ from shared.datasets.scenes import draw_scenes, questions_about
 from shared.datasets.scenes.captions import caption_of, name_of
 from shared.errors import InvalidSetting
 
-SCENES = 200
+SCENES = 100
 
 
 @pytest.fixture(scope="module")

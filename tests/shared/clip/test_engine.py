@@ -44,8 +44,8 @@ def _embed(clip: Clip, pictures: Pixels) -> Embeddings:
 
 @pytest.fixture(scope="module")
 def by_torch(reference: Clip) -> tuple[Embeddings, Embeddings]:
-    """Embeddings by torch of 400 queries, and of 1,000 items."""
-    return _embed(reference, draw_batch("query", range(400))[0]), _embed(reference, draw_batch("kb", range(1000))[0])
+    """Embeddings by torch of 200 queries, and of 500 items."""
+    return _embed(reference, draw_batch("query", range(200))[0]), _embed(reference, draw_batch("kb", range(500))[0])
 
 
 @pytest.mark.slow
@@ -66,7 +66,7 @@ def test_openvino_gives_what_torch_gives(
     """
     clip = _openvino(precision)
     assert (clip.engine, clip.precision, clip.fingerprint) == ("openvino", precision, reference.fingerprint)
-    ours, (theirs, known) = _embed(clip, draw_batch("query", range(400))[0]), by_torch
+    ours, (theirs, known) = _embed(clip, draw_batch("query", range(200))[0]), by_torch
     assert (ours * theirs).sum(axis=1).min() > least_cosine
     assert np.mean(np.argmax(ours @ known.T, axis=1) == np.argmax(theirs @ known.T, axis=1)) >= same_item
 
