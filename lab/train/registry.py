@@ -53,9 +53,7 @@ TRAINERS: Final[Mapping[str, Trainer]] = MappingProxyType(
             "nested", "Train the nested codec on clusters instead of labels", {**_NESTED_TRIAL, "clusters": 20}
         ),
         "label": _row("label", "Train the codec that sends the number of the category", {"epochs": 1, "steps": 20}),
-        "vq-digital": _row(
-            "vq", "Make the digital competitor that quantizes the embedding", {"bursts": 2, "budgets": (12, 32)}
-        ),
+        "vq-digital": _row("vq", "Make the digital competitor that quantizes the embedding", {}),
         "deepjscc": _row("jscc", "Train the convolutional codec of pictures"),
         "swinjscc": _row("jscc", "Train the small Swin codec of pictures"),
         "digital-pictures": _row(
