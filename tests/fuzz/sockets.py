@@ -44,8 +44,9 @@ _TASKS: Final = 16
 _P99_SECONDS: Final = 1.0
 _NICE: Final = 15
 _GROWTH: Final = 1.10
-_NOISE_BYTES: Final = 16 << 20
-"""Of memory that a service holds, up and down, while the same attack goes on."""
+_NOISE_BYTES: Final = 40 << 20
+"""Of memory that a service holds, up and down, while the same attack goes on. The heap settles late and then stands:
+100,000 relayed messages add 20 MiB that neither the collector nor malloc_trim finds, and 50,000 more add nothing."""
 _SERVICES: Final = {
     "Transmitter": "transmitter",
     "Channel": "channel",
