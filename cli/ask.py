@@ -110,7 +110,7 @@ def ask(
 def _asked(link: SemLink, picture: Path, questions: list[str], options: AskOptions) -> list[Delivery]:
     """Ask one question after the other, in one session."""
     deliveries = [link.ask(picture, questions[0], **options)]
-    further: AskOptions = {**options, "bits": None, "k": None}
+    further: AskOptions = {**options, "bits": None}
     for turn, question in enumerate(questions[1:], 1):
         if (counter := options["counter"]) is not None:
             further["counter"] = counter + turn * (1 + (options["retransmissions"] or 0))

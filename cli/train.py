@@ -8,6 +8,7 @@ import typer
 
 from cli.lazy import Command, lazy_app, load
 from lab.train.registry import TRAINERS
+from shared.files import make_directory
 
 train = lazy_app(
     "Train the models that the project ships, on any CLIP.",
@@ -24,6 +25,7 @@ def __getattr__(name: str) -> Callable[..., None]:
 
     def run(**given: Any) -> None:
         chosen = settings(name=name, **{flag: value for flag, value in given.items() if value is not None})
+        make_directory(chosen.out)  # hours before it is written to
         load(trainer.function)(chosen)
 
     flags = [_flag(flag, field) for flag, field in settings.model_fields.items() if field.description]

@@ -53,8 +53,9 @@ class SendOptions(ChannelOptions, total=False):
 class AskOptions(ChannelOptions, total=False):
     """How to send a picture for a question; the others: see `SendOptions`.
 
-    bits: of the picture, positions included. follow: the delivery of an earlier question about the same picture, or its
-    `asked.session`: only what the receiver does not hold yet is sent, by the codec, CSI and framing of the first one.
+    bits: of the picture, positions included; not with `follow`, where k is the least length. follow: the delivery of an
+    earlier question about the same picture, or its `asked.session`: only what the receiver does not hold yet is sent,
+    by the codec, CSI and framing of the first one.
     retransmissions: at most so many, 0 to 7, while the picture is lost; the receiver combines them (HARQ with Chase
     combining). They take counters one after the other, so `ask_many` then counts on by 1 + retransmissions.
     question_at_receiver: whether the receiver knows the question, since whoever asks sits there; else it is sent over

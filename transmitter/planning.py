@@ -179,11 +179,11 @@ class Planner:
         assert isinstance(codec, QueryCodec)
         return codec.with_bits(bits, 1 + question.retransmissions)
 
-    def codec_for_bits(self, name: str, snr_db: float, bits: int) -> FollowingCodec:
-        """The codec of a further question, which needs so many bits."""
+    def codec_for_bits(self, name: str, snr_db: float, k: int | None, bits: int) -> FollowingCodec:
+        """The codec of a further question, which needs so many bits; k: the length that was asked for, at least."""
         kind = self._shelf.kind(name)
         assert issubclass(kind, FollowingCodec)
-        codec = self._codec(name, kind.length_for(bits, snr_db, self._settings.design_fading))
+        codec = self._codec(name, max(k or 0, kind.length_for(bits, snr_db, self._settings.design_fading)))
         assert isinstance(codec, FollowingCodec)
         return codec.with_all_of(bits)
 

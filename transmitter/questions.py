@@ -101,7 +101,7 @@ class Questions:
         assert request.question is not None
         followed = None
         if session is not None:
-            codec_for = partial(self._planner.codec_for_bits, codec.name, snr_db)
+            codec_for = partial(self._planner.codec_for_bits, codec.name, snr_db, request.k)
             followed = Followed(session.name, session.digest, session.held, codec_for)
         asked = ToAsk(request.image, Answerer.read(request.question.text), codec, snr_db, followed)
         found, queue_seconds = await self._ask.submit(asked, deadline)
@@ -185,7 +185,5 @@ def _check(request: SendRequest, session: Session) -> None:
             raise InvalidInput(
                 f"{name} = {getattr(request, name)} in session {session.name}, which has {value}: leave it out"
             )
-    if request.question.bits or request.k is not None:
-        raise InvalidInput(
-            f"bits or k in session {session.name}: a further question takes what is missing; leave them out"
-        )
+    if request.question.bits:
+        raise InvalidInput(f"bits in session {session.name}: a further question takes what is missing; leave them out")

@@ -9,6 +9,7 @@ always the same. Semantic accuracy over AWGN of known gain and noise. The upper 
 which learned from all of the part `train`.
 """
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +35,7 @@ from lab.train.nested.train import train_nested
 from shared.codecs.embedding.kbsc import Kbsc
 from shared.codecs.embedding.nested import Nested
 from shared.datasets import open_source
+from shared.errors import InvalidInput, SemLinkError
 from shared.types import Ints
 
 POINTS: Final = ((16, 0.0), (16, 10.0), (64, 0.0), (64, 10.0))
@@ -119,13 +121,17 @@ def bounds(ready: ReadySet) -> list[float]:
 
 
 def main(
-    source: str,
-    each: Annotated[list[int], typer.Option(help="Embeddings of each label.")],
+    source: Annotated[
+        str, typer.Argument(help="Ready embeddings with labels, or a data set, as `semlink train` takes.")
+    ],
+    each: Annotated[list[int], typer.Option(min=1, help="Embeddings of each label; all where there are fewer.")],
     out: Annotated[Path, typer.Option(help="Folder for weights.")] = Path("out/few"),
     cache: Annotated[Path, typer.Option(help="Folder for cached embeddings.")] = Path("out/features"),
 ) -> None:
-    """Print rows of a table."""
+    """Compare nested, kbsc and the first values, trained on a few embeddings of each label: rows of a table."""
     ready = open_set(source, cache)
+    if not ready.features.labels.any():
+        raise InvalidInput(f"{source} has no labels, of which a few could be learned from")
     print(f"{source}: clean 1-NN {Scorer(_test_set(ready)).nearest_accuracy:.3f}", flush=True)
     print("| of each label | codec |", " | ".join(f"k = {k}, {snr_db:g} dB" for k, snr_db in POINTS), "|")
     print("| --- " * (2 + len(POINTS)) + "|")
@@ -136,4 +142,7 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    try:
+        typer.run(main)
+    except SemLinkError as error:
+        sys.exit(f"semlink: {error}")

@@ -17,7 +17,7 @@ from lab.evaluate.ask.senders import VALUES
 from lab.report.ask_figure import draw_ask_figure, draw_pictures
 from lab.report.cards import render
 from shared.datasets.scenes import KINDS
-from shared.errors import NotFound
+from shared.errors import NotFound, SemLinkError
 from shared.units import decibels
 
 _WAYS: Final = ("uo-isc", "klt-relevance", AGNOSTIC, "klt-random")
@@ -135,4 +135,9 @@ def _air_cell(row: dict[str, Any] | None) -> str:
 
 
 if __name__ == "__main__":
-    print(write_ask_page(Path(sys.argv[1]), Path(sys.argv[2])))
+    if len(sys.argv) != 3:
+        sys.exit("python -m lab.report.ask_page FOLDER DOCS: of a whole `semlink evaluate ask --out FOLDER`, into DOCS")
+    try:
+        print(write_ask_page(Path(sys.argv[1]), Path(sys.argv[2])))
+    except SemLinkError as error:
+        sys.exit(f"semlink: {error}")

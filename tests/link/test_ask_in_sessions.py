@@ -108,13 +108,20 @@ def test_what_is_lost_is_sent_with_the_next_question(client: SemLink) -> None:
     assert outcome(client.ask(PICTURES[0], texts[0], follow=nothing, **CLEAR)).answer == outcome(first).answer
 
 
+def test_a_further_question_has_at_least_the_length_that_was_asked_for(client: SemLink) -> None:
+    first = client.ask(PICTURES[0], TEXTS[0][0], bits=192, k=1024, **CLEAR)
+    short = client.ask(PICTURES[0], TEXTS[0][1], follow=first, **CLEAR)
+    long = client.ask(PICTURES[0], TEXTS[0][2], follow=first, k=2048, **CLEAR)
+    assert outcome(short).symbols < outcome(long).symbols == 1024
+
+
 def test_what_cannot_be_followed(client: SemLink) -> None:
     first = client.ask(PICTURES[0], TEXTS[0][0], bits=192, **CLEAR)
     with pytest.raises(InvalidInput, match="another picture"):
         client.ask(PICTURES[1], TEXTS[1][0], follow=first)
     with pytest.raises(NotFound, match="no session 'c0ffee'"):
         client.ask(PICTURES[0], TEXTS[0][0], follow="c0ffee")
-    with pytest.raises(InvalidInput, match="bits or k"):
+    with pytest.raises(InvalidInput, match="bits in session"):
         client.ask(PICTURES[0], TEXTS[0][0], follow=first, bits=384)
     with pytest.raises(InvalidInput, match="codec = klt in session"):
         client.ask(PICTURES[0], TEXTS[0][0], follow=first, codec="klt")

@@ -166,7 +166,12 @@ def fit(
     )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=_EXPECTED)
-        trainer.fit(training, ckpt_path=last if last.exists() else None)
+        try:
+            trainer.fit(training, ckpt_path=last if last.exists() else None)
+        except SystemExit:  # Lightning's own way to end at Ctrl-C
+            if trainer.interrupted:
+                raise KeyboardInterrupt from None
+            raise
     chosen = best if training.monitor else last
     training.load_state_dict(torch.load(chosen, map_location="cpu", weights_only=True)["state_dict"])
     training.eval()

@@ -28,11 +28,17 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid"):
 
     name: str
     data: str = Field(description="Folder with CIFAR-100 in the official layout.")
-    seed: int = Field(1, description="Seed of initial weights, order, and noise.")
+    seed: int = Field(1, ge=0, description="Seed of initial weights, order, and noise.")
     device: str = Field("auto", description="auto, cpu or cuda.")
     devices: int | None = Field(None, ge=1, description="How many GPUs or CPU processes; all GPUs by default.")
-    out: Path = Field(default_factory=under("assets"), description="Folder for weights and card; assets/NAME.")
-    runs: Path = Field(default_factory=under("runs"), description="Folder for checkpoints and curves; runs/NAME.")
+    out: Path = Field(
+        default_factory=under("assets"),
+        description="Folder for weights and card; assets/NAME, with --features out/weights/NAME.",
+    )
+    runs: Path = Field(
+        default_factory=under("runs"),
+        description="Folder for checkpoints and curves; runs/NAME, with --features out/runs/NAME.",
+    )
 
 
 class EmbeddingSettings(TrainSettings):

@@ -112,7 +112,8 @@ def choose(
         )
     _, model, found = max(tried, key=lambda row: row[0])
     from_db = torch.tensor([first_better(found[k], plain[k]) for k in LENGTHS])
-    told = ", ".join(f"k = {k}: {point:g} dB" for k, point in zip(LENGTHS, from_db.tolist(), strict=True))
+    points = ["any" if point == ALWAYS_DB else f"{point:g} dB" for point in from_db.tolist()]
+    told = ", ".join(f"k = {k}: {point}" for k, point in zip(LENGTHS, points, strict=True))
     print(f"{len(model.bias)} clusters; none from a design SNR of {told}", file=sys.stderr)
     return model, analogue._replace(from_db=from_db)
 

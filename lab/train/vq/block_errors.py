@@ -1,22 +1,22 @@
 """Block error rates of modes, simulated once: no embedding decides them, so other embeddings need no new ones."""
 
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Annotated, Any, Final, Self
 
 import numpy as np
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
-from shared.codecs.base.weight_files import weights_path, write_rows
+from shared.codecs.base.weight_files import weights_places, write_rows
 from shared.codecs.digital.modem import Mode, Modem
-from shared.errors import DataLoss, NotFound
-from shared.files import replacing
+from shared.errors import DataLoss
+from shared.files import readable, replacing
 from shared.phy import ChannelSettings, Link
 from shared.phy.power import normalize_power
 from shared.units import n0_from_snr_db
 
 RATES: Final = "block-errors.json"
 _FILE: Final = TypeAdapter(dict[str, dict[str, Any]])
-_ROWS: Final = TypeAdapter(list[tuple[float, Mode, float]])
+_ROWS: Final = TypeAdapter(list[tuple[float, Mode, Annotated[float, Field(ge=0, le=1)]]])
 
 Rates = dict[tuple[str, int, float, Mode], float]
 """Block error rate by fading, k, SNR in dB and mode."""
@@ -30,18 +30,15 @@ class BlockErrorRates:
 
     @classmethod
     def kept(cls, bursts: int, seed: int) -> Self:
-        """Those that lie with the weights of `vq-digital`; none of them if they are of other bursts or another seed."""
-        try:
-            path = weights_path("vq-digital", RATES)
-        except NotFound:
-            return cls(bursts, seed, {})
-        kept = cls.read(path)
-        return kept if (kept.bursts, kept.seed) == (bursts, seed) else cls(bursts, seed, {})
+        """Those with the user's weights of `vq-digital` or the shipped ones; none of other bursts or another seed."""
+        kept = [cls.read(path) for path in weights_places("vq-digital", RATES) if path.exists()]
+        return next((one for one in kept if (one.bursts, one.seed) == (bursts, seed)), cls(bursts, seed, {}))
 
     @classmethod
     def read(cls, path: Path) -> Self:
         """Read what `write` wrote. Raises DataLoss for anything else."""
-        try:
+        remedy = "remove it, and the shipped ones are taken"
+        with readable(f"{path} holds no block error rates", DataLoss, remedy):
             tables = _FILE.validate_json(path.read_bytes())
             simulated = tables.pop("simulated")
             return cls(simulated["bursts"], simulated["seed"], {
@@ -50,8 +47,6 @@ class BlockErrorRates:
                 for k, rows in table.items()
                 for snr_db, mode, rate in _ROWS.validate_python(rows)
             })  # fmt: skip
-        except (OSError, ValueError, KeyError) as error:
-            raise DataLoss(f"{path} holds no block error rates: {error}") from error
 
     def of(self, mode: Mode, k: int, snr_db: float, fading: str) -> float:
         """The rate of a mode in bursts of k real symbols."""

@@ -41,9 +41,7 @@ def weights_path(codec: str, file: str, command: str | None = None) -> Path:
 
     command: makes the file, `semlink train CODEC` by default. Raises NotFound if it is in neither.
     """
-    own = os.environ.get(WEIGHTS_DIR)
-    folders = ([_checked(Path(own))] if own else []) + [Path(str(files("assets")))]
-    places = [folder / codec / file for folder in folders]
+    places = weights_places(codec, file)
     found = next((path for path in places if path.exists()), None)
     if found is None:
         expected = " or ".join(map(str, places))
@@ -51,6 +49,13 @@ def weights_path(codec: str, file: str, command: str | None = None) -> Path:
             f"no weights of codec {codec}: run `{command or f'semlink train {codec}'}`, expected in {expected}"
         )
     return found
+
+
+def weights_places(codec: str, file: str) -> list[Path]:
+    """Where `file` of a codec's weights may be, in the order of the search. Raises NotFound without the own folder."""
+    own = os.environ.get(WEIGHTS_DIR)
+    folders = ([_checked(Path(own))] if own else []) + [Path(str(files("assets")))]
+    return [folder / codec / file for folder in folders]
 
 
 def read_weights(path: Path, codec: str) -> "tuple[dict[str, Tensor], dict[str, str]]":

@@ -40,14 +40,15 @@ class ResidualQuantizer:
 
     @classmethod
     def train(cls, embeddings: Embeddings, dim: int = 128, stages: int = len(STAGES)) -> Self:
-        """Train on embeddings [N, 512]: first `dim` principal axes, then the stages in order.
+        """Train on embeddings [N, D]: first `dim` principal axes, or all where D is less, then the stages.
 
         Raises InvalidInput for fewer embeddings than a stage has codewords.
         """
         if len(embeddings) < (words := 1 << max(STAGES)):
             raise InvalidInput(f"{len(embeddings)} embeddings to learn from: a stage has {words} words, give more")
+        dim = min(dim, embeddings.shape[1])
         mean = embeddings.mean(axis=0)
-        values, vectors = np.linalg.eigh(np.cov(embeddings.T))
+        values, vectors = np.linalg.eigh(np.atleast_2d(np.cov(embeddings.T)))
         axes = np.ascontiguousarray(vectors[:, np.argsort(values)[::-1][:dim]].T, np.float32)
         engine = _engine(dim, stages)
         engine.cp.min_points_per_centroid = 1  # silences two warnings per stage for a small set

@@ -1,5 +1,6 @@
 """The one training loop: a killed run resumes to the same result, the best epoch is kept, training stops early."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +40,15 @@ class Line(Training):
 
     def measure(self) -> dict[str, float]:
         return {"error": abs(float(self.weight) - 3)}
+
+
+class Interrupted(Line):
+    """As Ctrl-C does it in the middle of the third epoch."""
+
+    def training_step(self, batch: tuple[Tensor, Tensor], step: int) -> Tensor:
+        if self.current_epoch == 2:
+            raise KeyboardInterrupt
+        return super().training_step(batch, step)
 
 
 def settings(folder: Path) -> TrainSettings:
@@ -104,3 +114,14 @@ def test_the_moving_average_follows_and_leaves_masks_alone() -> None:
         average.update_parameters(model)
     torch.testing.assert_close(average.module.weight, model.weight.detach())
     assert torch.isneginf(average.module.mask).all()
+
+
+def test_ctrl_c_is_no_end_like_others(tmp_path: Path) -> None:
+    """Lightning would exit with status 1; the command line tells 130, and the run goes on where it was."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fit(Interrupted(), settings(tmp_path), "run", 4)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert [row["epoch"] for row in fit(Line(), settings(tmp_path), "run", 4)] == [1, 2, 3, 4]

@@ -2,16 +2,18 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.progress import Progress
 
 from lab.train.vq import VqSettings
 from lab.train.vq.block_errors import BlockErrorRates, simulate
 from lab.train.vq.train import Worth, make_table
-from shared.codecs.base.weight_files import weights_path
+from shared.codecs.base.weight_files import WEIGHTS_DIR, weights_path
 from shared.codecs.digital.modem import Mode, Modem
+from shared.codecs.digital.quantizer import ResidualQuantizer
 from shared.codecs.digital.vq import VqDigital
-from shared.errors import DataLoss
+from shared.errors import DataLoss, NotFound
 
 SETTINGS = VqSettings(data="")
 POINTS = [("none", 64, 2.0, Mode(24, 2)), ("rayleigh", 32, 10.0, Mode(16, 2)), ("rayleigh", 256, 0.0, Mode(32, 2))]
@@ -48,7 +50,15 @@ def test_rates_of_other_bursts_are_simulated_and_kept(tmp_path: Path) -> None:
     assert (again.bursts, again.of(Mode(12, 2), 16, 0.0, "none")) == (3, rate)
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"simulated": {"bursts": 1, "seed": 1}, "none": {"8": [[1, 2]]}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        '{"simulated": {"bursts": 1, "seed": 1}, "none": {"8": [[1, 2]]}}',
+        '{"simulated": {"bursts": 1, "seed": 1}, "none": {"8": [[0, [12, 2], 7.5]]}}',
+    ],
+)
 def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "rates.json").write_text(text, encoding="utf-8")
     with pytest.raises(DataLoss, match=r"rates\.json holds no block error rates"):
@@ -58,3 +68,26 @@ def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
 def test_the_shipped_file_is_that_of_the_default(shipped: BlockErrorRates) -> None:
     kept = BlockErrorRates.read(weights_path("vq-digital", "block-errors.json"))
     assert (kept.bursts, kept.seed) == (shipped.bursts, shipped.seed) == (400, 1)
+
+
+def test_rates_of_other_bursts_do_not_hide_the_shipped_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "vq-digital").mkdir()
+    BlockErrorRates(5, 1, {}).write(tmp_path / "vq-digital" / "block-errors.json")
+    monkeypatch.setenv(WEIGHTS_DIR, str(tmp_path))
+    monkeypatch.setattr("lab.train.vq.block_errors.simulate", None)
+    assert 0 < BlockErrorRates.kept(400, 1).of(Mode(24, 2), 64, 2.0, "none") < 1
+
+
+def test_a_folder_of_weights_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(WEIGHTS_DIR, "/no/such/folder")
+    with pytest.raises(NotFound, match="/no/such/folder"):
+        BlockErrorRates.kept(400, 1)
+
+
+@pytest.mark.parametrize("dim", [1, 4, 96])
+def test_short_embeddings_have_as_many_axes_as_values(dim: int) -> None:
+    e = np.random.default_rng(0).normal(size=(300, dim)).astype(np.float32)
+    quantizer = ResidualQuantizer.train(e)
+    assert quantizer.codebooks.axes.shape == (dim, dim)
+    error = quantizer.dequantize(quantizer.quantize(e, 128)) - e
+    assert np.square(error).mean() < 0.2 * np.square(e).mean()
