@@ -165,4 +165,8 @@ def _parts(source: EmbeddingSource, spec: str) -> tuple[Ints, Ints, Ints]:
         raise InvalidInput(
             f"{spec} has the splits {given} and no {' and '.join(missing)}; name them train, query and kb"
         )
+    if (count := found["train"].size) < _LEAST // 2:
+        raise InvalidInput(
+            f"the part train of {spec} holds {count} embeddings; learning needs at least {_LEAST // 2}, better 1,000"
+        )
     return found["train"], found["query"], found["kb"]

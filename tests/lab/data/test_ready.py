@@ -64,6 +64,7 @@ def test_what_is_refused_names_the_remedy(tmp_path: Path) -> None:
     np.save(tmp_path / "few.npy", e[:9])
     np.save(tmp_path / "zero.npy", np.concatenate([e, np.zeros((1, 512), np.float32)]))
     np.savez(tmp_path / "odd.npz", embeddings=e, splits=np.repeat(["train", "dev"], 30))
+    np.savez(tmp_path / "few.npz", embeddings=e, splits=np.repeat(["train", "query"], [10, 50]))
     with pytest.raises(InvalidSetting, match="--clip-fingerprint HEX"):
         open_ready(str(tmp_path / "e.npy"))
     with pytest.raises(Mismatch, match="not by 0123456789abcdef"):
@@ -72,5 +73,7 @@ def test_what_is_refused_names_the_remedy(tmp_path: Path) -> None:
         open_ready(str(tmp_path / "few.npy"), CLIP)
     with pytest.raises(InvalidInput, match="1 embeddings are zero"):
         open_ready(str(tmp_path / "zero.npy"), CLIP)
+    with pytest.raises(InvalidInput, match=r"part train of .*few\.npz holds 10 embeddings"):
+        open_ready(str(tmp_path / "few.npz"), CLIP)
     with pytest.raises(InvalidInput, match="splits dev, train and no query"):
         open_ready(str(tmp_path / "odd.npz"), CLIP)
