@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import typer
 
+from lab.script import run_script
 from shared.errors import InvalidSetting
 from shared.files import make_directory
 from shared.types import Embeddings, Labels
@@ -66,4 +66,4 @@ def main(count: int, out: Path = Path("out/cone.npz"), cosine: float = 0.65, lab
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_script(main)

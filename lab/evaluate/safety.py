@@ -24,6 +24,7 @@ from lab.evaluate.run_point import measure_schemes
 from lab.evaluate.scenario import ChannelSpec
 from lab.evaluate.scheme import CodecScheme, FusedScheme, Scheme
 from lab.evaluate.scorer import Scorer
+from lab.script import run_script
 from shared.codecs import Codec, Decoded
 from shared.codecs.base.contract import DesignSnr, fingerprint_of, to_latent, to_symbols
 from shared.codecs.base.weight_files import use_weights_dir
@@ -126,4 +127,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_script(main)

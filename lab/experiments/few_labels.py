@@ -9,7 +9,6 @@ always the same. Semantic accuracy over AWGN of known gain and noise. The upper 
 which learned from all of the part `train`.
 """
 
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +27,7 @@ from lab.evaluate.scenario import ChannelSpec
 from lab.evaluate.scheme import CodecScheme, FusedScheme, Scheme
 from lab.evaluate.scorer import Scorer
 from lab.evaluate.upper_bound import upper_bound
+from lab.script import run_script
 from lab.train.kbsc import KbscSettings
 from lab.train.kbsc.train import train_kbsc
 from lab.train.nested import NestedSettings
@@ -35,7 +35,7 @@ from lab.train.nested.train import train_nested
 from shared.codecs.embedding.kbsc import Kbsc
 from shared.codecs.embedding.nested import Nested
 from shared.datasets import open_source
-from shared.errors import InvalidInput, SemLinkError
+from shared.errors import InvalidInput
 from shared.types import Ints
 
 POINTS: Final = ((16, 0.0), (16, 10.0), (64, 0.0), (64, 10.0))
@@ -142,7 +142,4 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except SemLinkError as error:
-        sys.exit(f"semlink: {error}")
+    run_script(main)

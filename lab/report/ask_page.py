@@ -4,7 +4,6 @@
 """
 
 import shutil
-import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,8 +15,9 @@ from lab.evaluate.ask.points import ABLATIONS, AGNOSTIC, BITS, ON_AIR, SNRS_DB, 
 from lab.evaluate.ask.senders import VALUES
 from lab.report.ask_figure import draw_ask_figure, draw_pictures
 from lab.report.cards import render
+from lab.script import run_script
 from shared.datasets.scenes import KINDS
-from shared.errors import NotFound, SemLinkError
+from shared.errors import NotFound
 from shared.units import decibels
 
 _WAYS: Final = ("uo-isc", "klt-relevance", AGNOSTIC, "klt-random")
@@ -134,10 +134,10 @@ def _air_cell(row: dict[str, Any] | None) -> str:
     return "" if row is None else f"{row['match']:.3f} ({row['cbr'] * VALUES:.0f})"
 
 
+def main(folder: Path, docs: Path) -> None:
+    """Write the page of a whole `semlink evaluate ask --out FOLDER` into the folder DOCS."""
+    print(write_ask_page(folder, docs))
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit("python -m lab.report.ask_page FOLDER DOCS: of a whole `semlink evaluate ask --out FOLDER`, into DOCS")
-    try:
-        print(write_ask_page(Path(sys.argv[1]), Path(sys.argv[2])))
-    except SemLinkError as error:
-        sys.exit(f"semlink: {error}")
+    run_script(main)

@@ -31,14 +31,13 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid"):
     seed: int = Field(1, ge=0, description="Seed of initial weights, order, and noise.")
     device: str = Field("auto", description="auto, cpu or cuda.")
     devices: int | None = Field(None, ge=1, description="How many GPUs or CPU processes; all GPUs by default.")
-    out: Path = Field(
-        default_factory=under("assets"),
-        description="Folder for weights and card; assets/NAME, with --features out/weights/NAME.",
-    )
-    runs: Path = Field(
-        default_factory=under("runs"),
-        description="Folder for checkpoints and curves; runs/NAME, with --features out/runs/NAME.",
-    )
+    out: Path = Field(default_factory=under("assets"), description="Folder for weights and card; assets/NAME.")
+    runs: Path = Field(default_factory=under("runs"), description="Folder for checkpoints and curves; runs/NAME.")
+
+    @property
+    def given_data(self) -> str:
+        """The flag for data that lie elsewhere on each machine, as it stands behind the command of a card."""
+        return "" if self.data == "scenes" else " --data DIR"
 
 
 class EmbeddingSettings(TrainSettings):
@@ -53,6 +52,19 @@ class EmbeddingSettings(TrainSettings):
     weights: str | None = Field(None, description="Weights of that CLIP: a file or a tag; none for those that ship.")
     drawn: bool = Field(True, description="Learn from the drawn set too; the first paper did not.")
     cache: Path = Field(FEATURES, description="Folder for cached embeddings.")
+    out: Path = Field(
+        default_factory=under("assets"),
+        description="Folder for weights and card; assets/NAME, with --features out/weights/NAME.",
+    )
+    runs: Path = Field(
+        default_factory=under("runs"),
+        description="Folder for checkpoints and curves; runs/NAME, with --features out/runs/NAME.",
+    )
+
+    @property
+    def given_data(self) -> str:
+        """See `TrainSettings`."""
+        return " --features FILE" if self.features else super().given_data
 
     @model_validator(mode="before")
     @classmethod

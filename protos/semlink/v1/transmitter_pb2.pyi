@@ -117,8 +117,8 @@ class SendImageRequest(_message.Message):
 
     @_builtins.property
     def question(self) -> Global___Question:
-        """Send of the picture what this question is about. `codec` is then klt-relevance or klt, and `k` follows from the bits
-        where it is unset.
+        """Send of the picture what this question is about. `codec` is then uo-isc, klt-relevance or klt, and `k` follows from
+        the bits where it is unset.
         """
 
     def __init__(
@@ -195,7 +195,7 @@ class Question(_message.Message):
     """Bits of the picture, positions included; 0 means 384."""
     follow: _builtins.str
     """`Asked.session` of an earlier question about the same picture: only what the receiver does not hold yet is sent. Codec,
-    bits, CSI, pilots and framing are then those of the first question. NOT_FOUND when this transmitter does not know the
+    CSI, pilots and framing are then those of the first question, `bits` is 0, and `k` is the least length. NOT_FOUND when this transmitter does not know the
     session, INVALID_ARGUMENT for another picture, FAILED_PRECONDITION when the receiver does not hold it any more.
     """
     retransmissions: _builtins.int

@@ -18,6 +18,7 @@ from shared.codecs.base.weight_files import holding_weights, read_arrays, weight
 from shared.codecs.digital.modem import Mode, modem_of, require_sionna
 from shared.codecs.digital.quantizer import Codebooks, ResidualQuantizer
 from shared.errors import DataLoss, NotFound
+from shared.files import readable
 from shared.phy.receive.equalizer import EqualizerName
 from shared.types import Bools, Complex, Embeddings, Floats
 
@@ -48,10 +49,8 @@ class ModeTable:
     @classmethod
     def read(cls, path: Path) -> Self:
         """Read what `write` wrote. Raises DataLoss for anything else."""
-        try:
+        with readable(f"{path} holds no table of modes", DataLoss):
             return cls(_ROWS.validate_json(path.read_bytes()))
-        except (OSError, ValueError) as error:
-            raise DataLoss(f"{path} holds no table of modes: {error}") from error
 
     def write(self, path: Path) -> None:
         """Write JSON, one line for each k."""
